@@ -1,0 +1,203 @@
+//! Which numbers, ports and folders new nodes get.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{Node, NodeId, Ports};
+use crate::settings::{Problem, RawSettings, Settings};
+use crate::units::Timestamp;
+
+/// Where the three port ranges begin. Node N has the ports `start · 1000 + N` of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRanges {
+    node: u16,
+    metrics: u16,
+    rpc: u16,
+}
+
+impl PortRanges {
+    /// Returns the ranges of the settings: 55, 13 and 30 thousand where they say nothing.
+    ///
+    /// # Errors
+    /// Up to `node_cap`, a range passes port 65535 or runs into another.
+    pub fn new(raw: &RawSettings) -> Result<Self, Problem> {
+        let start = |setting: Option<crate::settings::Thousands>, default| setting.map_or(default, |t| t.0);
+        let ranges = Self {
+            node: start(raw.port_start, 55),
+            metrics: start(raw.metrics_port_start, 13),
+            rpc: start(raw.rpc_port_start, 30),
+        };
+        let cap = raw.node_cap.unwrap_or(20);
+        let named =
+            [("port_start", ranges.node), ("metrics_port_start", ranges.metrics), ("rpc_port_start", ranges.rpc)];
+        for (i, (key, start)) in named.into_iter().enumerate() {
+            let (first, last) = (u32::from(start) * 1000 + 1, (u32::from(start) * 1000).saturating_add(cap));
+            if last > u32::from(u16::MAX) {
+                return Err(Problem::new(
+                    key,
+                    format!("a range that ends below port 65536 with node_cap {cap}"),
+                    format!("{start}, which would end at {last}"),
+                ));
+            }
+            let overlaps = |other: u16| {
+                let other = u32::from(other) * 1000;
+                first <= other + cap && other < last
+            };
+            if let Some((other, _)) = named[..i].iter().find(|(_, other)| overlaps(*other)) {
+                return Err(Problem::new(
+                    key,
+                    format!("a range that does not run into that of {other} with node_cap {cap}"),
+                    format!("{start}, ports {first} to {last}"),
+                ));
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// Returns the ports of a node; None when one would pass 65535.
+    #[must_use]
+    pub fn of(&self, id: NodeId) -> Option<Ports> {
+        let port = |start: u16| (u32::from(start) * 1000).checked_add(id.get()).and_then(|p| u16::try_from(p).ok());
+        Some(Ports { node: port(self.node)?, metrics: port(self.metrics)?, rpc: port(self.rpc)? })
+    }
+}
+
+/// Returns the lowest ids that none of `taken` has, from 1. `taken` ascends.
+pub fn free_ids(taken: impl IntoIterator<Item = NodeId>) -> impl Iterator<Item = NodeId> {
+    let mut taken = taken.into_iter().peekable();
+    let mut candidate = NodeId::FIRST;
+    std::iter::from_fn(move || {
+        while taken.next_if(|id| *id <= candidate).is_some_and(|id| id == candidate) {
+            candidate = candidate.next();
+        }
+        let free = candidate;
+        candidate = candidate.next();
+        Some(free)
+    })
+}
+
+/// What a new node is given from outside: chance and place, which the core does not make up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// Names the node for ever.
+    pub uuid: String,
+    /// A uniformly random number, from which its wallet is drawn.
+    pub roll: u64,
+    /// The storage folder it goes to.
+    pub storage: PathBuf,
+    /// Where its logs go.
+    pub logs: PathBuf,
+    /// When it is made.
+    pub now: Timestamp,
+}
+
+/// A new node cannot have its ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllocationError {
+    /// The range ends.
+    #[error(
+        "expected the ports of node {id} to end below 65536: lower node_cap, or remove and add nodes to refill low numbers"
+    )]
+    PortsExhausted {
+        /// The node.
+        id: NodeId,
+    },
+    /// Another node has the port.
+    #[error("expected port {port} for node {id} to be free, found it given to node {other}")]
+    PortTaken {
+        /// The node.
+        id: NodeId,
+        /// The port.
+        port: u16,
+        /// Who has it.
+        other: NodeId,
+    },
+}
+
+/// Returns the node that this id becomes under the settings.
+///
+/// # Errors
+/// A port passes 65535 or belongs to one of `others`.
+pub fn new_node<'a>(
+    id: NodeId,
+    settings: &Settings,
+    birth: Birth,
+    others: impl IntoIterator<Item = &'a Node>,
+) -> Result<Node, AllocationError> {
+    let ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
+    for other in others {
+        if let Some(port) = ports.all().into_iter().find(|port| other.ports.all().contains(port)) {
+            return Err(AllocationError::PortTaken { id, port, other: other.id });
+        }
+    }
+    let root_dir = birth.storage.join(id.name());
+    Ok(Node {
+        id,
+        uuid: birth.uuid,
+        flavor: settings.flavor,
+        manager: settings.manager,
+        binary: root_dir.join(settings.flavor.program()),
+        log_dir: log_dir(&root_dir, &birth.logs, id),
+        root_dir,
+        ports,
+        wallet: settings.rewards.draw(birth.roll, settings.donate),
+        network: settings.network.clone(),
+        arguments: settings.arguments.clone(),
+        environment: settings.environment.clone(),
+        upnp: settings.upnp,
+        born: birth.now,
+    })
+}
+
+/// Returns where a node logs: below the logs folder, or in its own when there is none.
+fn log_dir(root_dir: &Path, logs: &Path, id: NodeId) -> PathBuf {
+    if logs.as_os_str().is_empty() { root_dir.join("logs") } else { logs.join(id.name()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Thousands;
+
+    fn ids(numbers: &[u32]) -> Vec<NodeId> {
+        numbers.iter().filter_map(|n| NodeId::new(*n)).collect()
+    }
+
+    #[test]
+    fn holes_are_filled_from_the_first_number() {
+        for (taken, want) in
+            [(&[][..], &[1, 2, 3][..]), (&[1, 2, 5], &[3, 4, 6]), (&[2, 3], &[1, 4, 5]), (&[7], &[1, 2, 3])]
+        {
+            let free: Vec<NodeId> = free_ids(ids(taken)).take(3).collect();
+            assert_eq!(free, ids(want), "{taken:?}");
+        }
+    }
+
+    #[test]
+    fn ports_that_overflow_or_collide_are_refused() {
+        let check = |node: u16, metrics: u16, cap: u32| {
+            let raw = RawSettings {
+                port_start: Some(Thousands(node)),
+                metrics_port_start: Some(Thousands(metrics)),
+                node_cap: Some(cap),
+                ..RawSettings::default()
+            };
+            PortRanges::new(&raw).map(|_| ()).map_err(|problem| problem.to_string())
+        };
+        assert_eq!(check(55, 13, 1000), Ok(()));
+        assert_eq!(check(64, 13, 1000), Ok(()));
+        assert_eq!(check(55, 54, 1000), Ok(()));
+        insta::assert_snapshot!(
+            [check(64, 13, 2000), check(55, 54, 1001), check(55, 55, 1), check(12, 13, 1001)]
+                .map(Result::unwrap_err)
+                .join("\n"),
+            @r"
+        port_start: expected a range that ends below port 65536 with node_cap 2000, found 64, which would end at 66000
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 54, ports 54001 to 55001
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1, found 55, ports 55001 to 55001
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 13, ports 13001 to 14001
+        "
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! The engine: `decide` what to do from what was seen, `settle` what came of it. Both are pure and total.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
+use crate::node::{NodeId, NodeState, StopCause};
+use crate::observation::{Observation, Presence};
+use crate::policy::Policy;
+use crate::rules::{Plan, RULES};
+use crate::situation::Situation;
+use crate::steps::Outcome;
+use crate::units::{Timestamp, Version};
+
+/// What the engine remembers from cycle to cycle: plain data, saved with each.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineState {
+    /// What each node is believed to be doing.
+    pub nodes: BTreeMap<NodeId, NodeState>,
+    /// Nodes with an action that has begun and not ended.
+    pub acting: BTreeSet<NodeId>,
+    /// Nodes whose folder was missing at the last look.
+    pub missing: BTreeSet<NodeId>,
+    /// The device of each storage folder, as last seen in order.
+    pub devices: BTreeMap<PathBuf, u64>,
+    /// How often a change to a version failed.
+    pub failed_upgrades: BTreeMap<Version, u32>,
+    /// The colony's clock at the last look.
+    pub clock: Option<Clock>,
+}
+
+/// Failed changes to one version after which it is not tried again.
+const REFUSED_AFTER: u32 = 2;
+
+impl EngineState {
+    /// Tells whether a version failed too often to be tried again.
+    #[must_use]
+    pub fn is_refused(&self, version: &Version) -> bool {
+        self.failed_upgrades.get(version).is_some_and(|failures| *failures >= REFUSED_AFTER)
+    }
+}
+
+/// Decides what to do.
+///
+/// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
+#[must_use]
+pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
+    let situation = Situation::new(policy, state, observation);
+    let mut plan = Plan::new(&situation);
+    let mut verdicts = Vec::with_capacity(RULES.len());
+    for rule in RULES {
+        let verdict = (rule.judge)(&situation, &mut plan);
+        let ends = !matches!(verdict, Verdict::Passes(_));
+        verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
+        if ends {
+            break;
+        }
+    }
+    Decision { features: situation.features, actions: plan.into_actions(), verdicts }
+}
+
+/// Returns the state after a cycle: what was seen, changed by what was done.
+///
+/// `outcomes` holds every action that was worked on in this cycle, those begun in earlier cycles included; one that
+/// is missing there counts as not begun.
+#[must_use]
+pub fn settle(
+    mut state: EngineState,
+    policy: &Policy,
+    observation: &Observation,
+    outcomes: &[(Planned, Outcome)],
+) -> EngineState {
+    let changes = Situation::new(policy, &state, observation).changes();
+    state.nodes.extend(changes);
+    remember_folders(&mut state, observation);
+    for (planned, outcome) in outcomes {
+        apply(&mut state, planned, outcome, observation.now);
+    }
+    state
+}
+
+fn remember_folders(state: &mut EngineState, observation: &Observation) {
+    let is_missing = |presence: Presence| presence == Presence::FolderMissing;
+    let looked = |presence: Presence| presence != Presence::Unobserved;
+    if observation.nodes.values().any(|sample| looked(sample.presence)) || !state.missing.is_empty() {
+        state.missing =
+            observation.nodes.iter().filter(|(_, sample)| is_missing(sample.presence)).map(|(id, _)| *id).collect();
+    }
+    // While folders are missing, the device they were on stays the one that is looked for.
+    if state.missing.is_empty() {
+        let volumes = observation.host.volumes.iter();
+        for volume in volumes {
+            if state.devices.get(&volume.root) != Some(&volume.device) {
+                state.devices.insert(volume.root.clone(), volume.device);
+            }
+        }
+    }
+}
+
+/// Changes the state of one node by what came of one action.
+fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcome, now: Timestamp) {
+    let id = planned.action.node();
+    match outcome {
+        Outcome::Pending { .. } => state.acting.insert(id),
+        Outcome::Done | Outcome::Failed(_) => state.acting.remove(&id),
+    };
+    let recorded = state.nodes.get(&id);
+    let next = match outcome {
+        Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
+        Outcome::Done => after_success(planned, recorded, now),
+        Outcome::Failed(failure) => {
+            if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
+                *state.failed_upgrades.entry(to.clone()).or_default() += 1;
+            }
+            after_failure(&planned.action, failure.rolled_back, now)
+        }
+    };
+    match next {
+        Next::Keep => {}
+        Next::Is(next) => {
+            state.nodes.insert(id, next);
+        }
+        Next::NoMore => {
+            state.nodes.remove(&id);
+            state.missing.remove(&id);
+        }
+    }
+}
+
+/// What becomes of the state remembered of a node.
+enum Next {
+    /// It stays, and the next look may change it.
+    Keep,
+    /// It is this now.
+    Is(NodeState),
+    /// The node is no more.
+    NoMore,
+}
+
+/// Returns the state while an action goes on: a state that it began keeps its beginning.
+fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
+    match (action, recorded) {
+        (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
+        | (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, Some(NodeState::Restarting { .. }))
+        | (Action::Upgrade { .. }, Some(NodeState::Upgrading { .. }))
+        | (Action::Remove { .. }, Some(NodeState::Removing { .. })) => Next::Keep,
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, _) => {
+            Next::Is(NodeState::Restarting { since: now })
+        }
+        (Action::Upgrade { from, to, .. }, _) => {
+            Next::Is(NodeState::Upgrading { since: now, from: from.clone(), to: to.clone() })
+        }
+        (Action::Remove { .. }, _) => Next::Is(NodeState::Removing { since: now }),
+    }
+}
+
+fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp) -> Next {
+    match &planned.action {
+        Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. } => {
+            while_pending(&planned.action, recorded, now)
+        }
+        Action::Stop { .. } => {
+            let cause = if planned.reason == Reason::Asked { StopCause::Asked } else { StopCause::Pressure };
+            Next::Is(NodeState::Stopped { since: Some(now), cause })
+        }
+        Action::Disable { .. } => Next::Is(NodeState::Disabled { since: now }),
+        Action::Enable { .. } => match recorded {
+            Some(NodeState::Disabled { .. }) => Next::Is(NodeState::Stopped { since: None, cause: StopCause::Asked }),
+            _ => Next::Keep,
+        },
+        Action::Remove { .. } => Next::NoMore,
+    }
+}
+
+fn after_failure(action: &Action, rolled_back: bool, now: Timestamp) -> Next {
+    let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
+    match action {
+        // Nothing is left of a node that could not be made.
+        Action::Add { .. } if rolled_back => Next::NoMore,
+        Action::Start { upgrade_to: None, .. } | Action::Add { .. } => Next::Is(start_failed),
+        // The old program runs again.
+        Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } if rolled_back => {
+            Next::Is(NodeState::Running { since: now })
+        }
+        Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
+        // Whether it still runs is for the next look to tell.
+        Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
+        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,
+    }
+}

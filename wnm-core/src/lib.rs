@@ -1,0 +1,70 @@
+//! The pure heart of the Weave Node Manager.
+//!
+//! A *colony* is all nodes of one host; a *node* is one process with its folder, identity and ports. This crate
+//! decides what is to be done with a colony, and never does it: it knows no clock, file, process or socket. All of
+//! that comes in as values, so that the same code runs in the `wnm` command, in its daemon and, a million times a
+//! second, in its simulator.
+//!
+//! One cycle is two pure calls with effects between them:
+//!
+//! ```text
+//! load ──► observe ──► decide ──► begin ──► carry out ──► settle ──► finish
+//! store    platform     core      store     platform       core      store
+//! ```
+//!
+//! - [`decide`] looks at an [`Observation`] with a [`Policy`] and the [`EngineState`] remembered from the cycle before,
+//!   and returns a [`Decision`]: actions, each with its [`Reason`], and what every rule said.
+//! - [`steps`] carries an action out as a list of idempotent steps, through [`Hands`](steps::Hands) that touch the
+//!   host and a [`Journal`](steps::Journal) that remembers.
+//! - [`settle`] returns the state that the next cycle starts from.
+//!
+//! ```
+//! use wnm_core::{EngineState, HostSample, Observation, Percent, Policy, RawSettings, decide};
+//!
+//! let mut raw = RawSettings::default();
+//! raw.set("node_cap", "3")?;
+//! let policy = Policy::new(&raw, Some(4))?;
+//!
+//! // Nothing is known of the host: missing figures never cause a node to be added.
+//! let decision = decide(&policy, &EngineState::default(), &Observation::default());
+//! assert!(decision.actions.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod allocation;
+mod clock;
+mod colony;
+mod decision;
+mod engine;
+mod exposition;
+mod firewall;
+mod flavor;
+mod manager;
+mod node;
+mod observation;
+mod policy;
+mod pressure;
+mod rules;
+mod settings;
+mod situation;
+pub mod steps;
+mod units;
+mod wallet;
+
+pub use allocation::{AllocationError, Birth, PortRanges, free_ids, new_node};
+pub use clock::{Clock, ClockReading};
+pub use colony::{Colony, Counters, NodeCounters};
+pub use decision::{Action, Anomaly, Decision, Pass, Planned, Reason, Rest, RuleVerdict, Verdict};
+pub use engine::{EngineState, decide, settle};
+pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
+pub use firewall::{FirewallKind, NotAFirewall};
+pub use flavor::{BoundPort, Flavor, MetricsSource, NotAFlavor};
+pub use manager::{ManagerKind, NotAManager, Program, Scope};
+pub use node::{Node, NodeId, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume};
+pub use policy::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
+pub use pressure::{Features, Measure, Reading, Signal, measures};
+pub use settings::{FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words};
+pub use steps::{ActionId, ActionRecord, Outcome};
+pub use units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
+pub use wallet::{Address, FAUCET, Payee, Rewards, WalletError};

@@ -1,0 +1,111 @@
+//! Which process manager keeps the nodes, and with whose rights.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The program that starts and stops nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Program {
+    /// Each node in a session of its own, started by wnm itself.
+    Setsid,
+}
+
+impl Program {
+    /// Every program, in the order they are listed to people.
+    pub const ALL: [Self; 1] = [Self::Setsid];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Setsid => "setsid",
+        }
+    }
+}
+
+/// Whose rights the nodes run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Those of the user who runs wnm; folders below the home directory.
+    User,
+    /// The system's; folders below `/var`.
+    Sudo,
+}
+
+/// A process manager, written `setsid+user`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ManagerKind {
+    /// What starts and stops nodes.
+    pub program: Program,
+    /// With whose rights.
+    pub scope: Scope,
+}
+
+impl ManagerKind {
+    /// Every process manager there is.
+    pub const ALL: [Self; 2] = [Self::new(Program::Setsid, Scope::User), Self::new(Program::Setsid, Scope::Sudo)];
+
+    /// Returns the manager of this program and scope.
+    #[must_use]
+    pub const fn new(program: Program, scope: Scope) -> Self {
+        Self { program, scope }
+    }
+}
+
+impl fmt::Display for ManagerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scope = match self.scope {
+            Scope::User => "user",
+            Scope::Sudo => "sudo",
+        };
+        write!(f, "{}+{scope}", self.program.word())
+    }
+}
+
+/// A text names no process manager.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {expected}, found {found:?}")]
+pub struct NotAManager {
+    /// The names there are.
+    pub expected: String,
+    /// What was given.
+    pub found: String,
+}
+
+impl FromStr for ManagerKind {
+    type Err = NotAManager;
+    fn from_str(text: &str) -> Result<Self, NotAManager> {
+        Self::ALL.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| NotAManager {
+            expected: Self::ALL.map(|kind| kind.to_string()).join(", "),
+            found: text.to_owned(),
+        })
+    }
+}
+
+impl TryFrom<String> for ManagerKind {
+    type Error = NotAManager;
+    fn try_from(text: String) -> Result<Self, NotAManager> {
+        text.parse()
+    }
+}
+
+impl From<ManagerKind> for String {
+    fn from(kind: ManagerKind) -> String {
+        kind.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_manager_is_read_back_from_its_name() {
+        for kind in ManagerKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        let error = "sysv+user".parse::<ManagerKind>().unwrap_err();
+        assert_eq!(error.to_string(), "expected one of setsid+user, setsid+sudo, found \"sysv+user\"");
+    }
+}

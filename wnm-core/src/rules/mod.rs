@@ -1,0 +1,90 @@
+//! The rules, one a file, in order of priority: each acts, rests, or passes the turn to the next.
+
+mod await_operations;
+mod clear_dead;
+mod grow;
+mod heed_anomaly;
+mod look_after_reboot;
+mod relieve_pressure;
+mod upgrade;
+
+use crate::decision::{Action, Planned, Reason, Verdict};
+use crate::situation::{Seen, Situation};
+
+/// One rule.
+pub(crate) struct Rule {
+    /// What it is after.
+    pub(crate) name: &'static str,
+    /// Looks at the situation, and perhaps plans.
+    pub(crate) judge: fn(&Situation<'_>, &mut Plan) -> Verdict,
+}
+
+/// All rules, the first to act or rest ends the cycle.
+pub(crate) const RULES: [Rule; 7] = [
+    Rule { name: "look_after_reboot", judge: look_after_reboot::judge },
+    Rule { name: "heed_anomaly", judge: heed_anomaly::judge },
+    Rule { name: "clear_dead", judge: clear_dead::judge },
+    Rule { name: "await_operations", judge: await_operations::judge },
+    Rule { name: "relieve_pressure", judge: relieve_pressure::judge },
+    Rule { name: "upgrade", judge: upgrade::judge },
+    Rule { name: "grow", judge: grow::judge },
+];
+
+/// The actions planned so far, and how many operations are left.
+pub(crate) struct Plan {
+    actions: Vec<Planned>,
+    operations_left: u32,
+}
+
+impl Plan {
+    pub(crate) fn new(situation: &Situation<'_>) -> Self {
+        let under_way = situation.census.operations();
+        let operations_left = situation.policy.limits.operations.saturating_sub(under_way);
+        Self { actions: Vec::new(), operations_left }
+    }
+
+    /// Returns how many more operations of a kind fit, given its own limit and how many of it are under way.
+    pub(crate) fn room(&self, limit: u32, under_way: u32) -> usize {
+        limit.saturating_sub(under_way).min(self.operations_left) as usize
+    }
+
+    pub(crate) fn push(&mut self, action: Action, reason: Reason) {
+        self.actions.push(Planned { action, reason });
+    }
+
+    pub(crate) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    pub(crate) fn into_actions(self) -> Vec<Planned> {
+        self.actions
+    }
+}
+
+/// Which end of the colony is chosen first.
+#[derive(Clone, Copy)]
+pub(crate) enum First {
+    Youngest,
+    Oldest,
+}
+
+/// Returns up to `count` nodes that satisfy `wanted` and may be chosen, by age; of twins the higher id is the younger.
+pub(crate) fn choose<'s, 'a>(
+    situation: &'s Situation<'a>,
+    first: First,
+    count: usize,
+    wanted: impl Fn(&Seen<'a>) -> bool,
+) -> Vec<&'s Seen<'a>> {
+    let mut chosen: Vec<_> = situation.nodes.iter().filter(|seen| seen.is_free() && wanted(seen)).collect();
+    let age = |seen: &&Seen<'a>| (seen.sample.born, seen.id);
+    let order = |a: &&Seen<'a>, b: &&Seen<'a>| match first {
+        First::Oldest => age(a).cmp(&age(b)),
+        First::Youngest => age(b).cmp(&age(a)),
+    };
+    if (1..chosen.len()).contains(&count) {
+        chosen.select_nth_unstable_by(count - 1, order);
+    }
+    chosen.truncate(count);
+    chosen.sort_unstable_by(order);
+    chosen
+}

@@ -1,0 +1,245 @@
+//! The situation: everything the rules look at, worked out once a cycle in one pass over the nodes.
+
+use std::borrow::Cow;
+
+use crate::decision::Anomaly;
+use crate::engine::EngineState;
+use crate::node::{NodeId, NodeState, StopCause};
+use crate::observation::{NodeSample, Observation, Presence};
+use crate::policy::{Policy, Upgrades};
+use crate::pressure::Features;
+use crate::units::Version;
+
+/// A node as it is believed to be now.
+pub(crate) struct Seen<'a> {
+    pub(crate) id: NodeId,
+    pub(crate) sample: &'a NodeSample,
+    pub(crate) state: Cow<'a, NodeState>,
+    /// Whether an action on it has begun and not ended.
+    pub(crate) acting: bool,
+}
+
+impl Seen<'_> {
+    /// Tells whether an action may choose the node: it is in no operation, and what runs is known to be ours.
+    pub(crate) fn is_free(&self) -> bool {
+        !self.acting && !self.state.is_in_operation() && self.sample.presence != Presence::Stray
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(*self.state, NodeState::Running { .. })
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(*self.state, NodeState::Stopped { .. })
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(*self.state, NodeState::Dead { .. })
+    }
+}
+
+/// How many nodes are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Census {
+    pub(crate) total: u32,
+    /// Running or unknown.
+    pub(crate) running: u32,
+    pub(crate) restarting: u32,
+    pub(crate) upgrading: u32,
+    pub(crate) migrating: u32,
+    pub(crate) removing: u32,
+    pub(crate) dead: u32,
+    /// Nodes with an action under way that their state does not show, such as one that is being stopped.
+    pub(crate) otherwise_acting: u32,
+    /// Nodes whose version is known and is not the one new nodes get; disabled ones aside.
+    pub(crate) outdated: u32,
+}
+
+impl Census {
+    /// Operations that count against the limit.
+    pub(crate) const fn operations(&self) -> u32 {
+        self.upgrading + self.restarting + self.removing + self.otherwise_acting
+    }
+}
+
+/// Everything the rules look at.
+pub(crate) struct Situation<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) state: &'a EngineState,
+    pub(crate) observation: &'a Observation,
+    /// All nodes, by id.
+    pub(crate) nodes: Vec<Seen<'a>>,
+    pub(crate) census: Census,
+    pub(crate) features: Features,
+    pub(crate) anomaly: Option<Anomaly>,
+}
+
+impl<'a> Situation<'a> {
+    pub(crate) fn new(policy: &'a Policy, state: &'a EngineState, observation: &'a Observation) -> Self {
+        let anomaly = anomaly(state, observation);
+        let mut nodes = Vec::with_capacity(observation.nodes.len());
+        let mut census = Census::default();
+        let mut recorded = state.nodes.iter().peekable();
+        for (id, sample) in &observation.nodes {
+            while recorded.next_if(|(other, _)| *other < id).is_some() {}
+            let recorded = recorded.next_if(|(other, _)| *other == id).map(|(_, state)| state);
+            let acting = !state.acting.is_empty() && state.acting.contains(id);
+            let now = current_state(policy, state, observation, anomaly, *id, recorded, acting);
+            let seen = Seen { id: *id, sample, state: now, acting };
+            census.count(&seen, observation.target.as_ref());
+            nodes.push(seen);
+        }
+        let features = features(policy, observation, &nodes, &census);
+        Self { policy, state, observation, nodes, census, features, anomaly }
+    }
+
+    /// Returns the states that differ from those remembered.
+    pub(crate) fn changes(self) -> Vec<(NodeId, NodeState)> {
+        let remembered = &self.state.nodes;
+        self.nodes
+            .into_iter()
+            .filter_map(|seen| match seen.state {
+                Cow::Owned(state) => Some((seen.id, state)),
+                Cow::Borrowed(_) => None,
+            })
+            .filter(|(id, state)| remembered.get(id) != Some(state))
+            .collect()
+    }
+}
+
+impl Census {
+    fn count(&mut self, seen: &Seen<'_>, target: Option<&Version>) {
+        self.total += 1;
+        match *seen.state {
+            NodeState::Running { .. } | NodeState::Unknown { .. } => self.running += 1,
+            NodeState::Restarting { .. } => self.restarting += 1,
+            NodeState::Upgrading { .. } => self.upgrading += 1,
+            NodeState::Migrating { .. } => self.migrating += 1,
+            NodeState::Removing { .. } => self.removing += 1,
+            NodeState::Dead { .. } => self.dead += 1,
+            NodeState::Stopped { .. } => {}
+            NodeState::Disabled { .. } => return,
+        }
+        self.otherwise_acting += u32::from(seen.acting && !seen.state.is_in_operation());
+        if let (Some(version), Some(target)) = (&seen.sample.version, target) {
+            self.outdated += u32::from(version != target);
+        }
+    }
+}
+
+/// Returns what a node is believed to be doing, from what was remembered of it and what was seen.
+fn current_state<'a>(
+    policy: &Policy,
+    state: &EngineState,
+    observation: &Observation,
+    anomaly: Option<Anomaly>,
+    id: NodeId,
+    recorded: Option<&'a NodeState>,
+    acting: bool,
+) -> Cow<'a, NodeState> {
+    let now = observation.now;
+    let presence = observation.nodes.get(&id).map_or(Presence::Unobserved, |sample| sample.presence);
+    let Some(recorded) = recorded else {
+        let newcomer = NodeState::Unknown { since: now };
+        return Cow::Owned(observed(&newcomer, presence, observation, false).unwrap_or(newcomer));
+    };
+    let settled = |since, delay| !acting && now.since(since) >= delay;
+    let is_open = match recorded {
+        NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. } => {
+            true
+        }
+        NodeState::Restarting { since } => settled(*since, policy.delays.start),
+        NodeState::Upgrading { since, .. } => settled(*since, policy.delays.upgrade),
+        // These end with their action, or by name.
+        NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
+    };
+    if !is_open || presence == Presence::Unobserved {
+        return Cow::Borrowed(recorded);
+    }
+    let may_die = anomaly.is_none() && state.missing.contains(&id);
+    observed(recorded, presence, observation, may_die).map_or(Cow::Borrowed(recorded), Cow::Owned)
+}
+
+/// Returns the state that a look shows; None where it shows the one remembered.
+fn observed(recorded: &NodeState, presence: Presence, observation: &Observation, may_die: bool) -> Option<NodeState> {
+    let since = observation.now;
+    match (presence, recorded) {
+        (Presence::Unobserved, _)
+        | (Presence::Answering | Presence::Stray, NodeState::Running { .. })
+        | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
+        | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
+        // After a reboot nothing is known of when it stopped, and nothing is left of it elsewhere: it need not wait.
+        (Presence::Gone, NodeState::Stopped { since: Some(_), cause }) if observation.rebooted => {
+            Some(NodeState::Stopped { since: None, cause: *cause })
+        }
+        (Presence::Gone, NodeState::Stopped { .. }) => None,
+        (Presence::Answering | Presence::Stray, _) => Some(NodeState::Running { since }),
+        (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
+        (Presence::Gone, _) => {
+            let since = (!observation.rebooted).then_some(since);
+            Some(NodeState::Stopped { since, cause: StopCause::Found })
+        }
+        (Presence::FolderMissing, _) => may_die.then_some(NodeState::Dead { since }),
+    }
+}
+
+/// Nodes that may vanish in one look by chance, whatever the size of the colony.
+const VANISHING_BY_CHANCE: u32 = 3;
+/// One node in this many may vanish in one look by chance.
+const VANISHING_SHARE: u32 = 5;
+
+/// Returns what is wrong with the colony as a whole, if anything.
+fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
+    if observation.rebooted {
+        return None;
+    }
+    let mut vanished = 0;
+    let mut total = 0;
+    let mut missing = false;
+    for (id, sample) in &observation.nodes {
+        total += 1;
+        let recorded = || state.nodes.get(id);
+        match sample.presence {
+            Presence::FolderMissing if !state.acting.contains(id) => {
+                let known_dead = matches!(recorded(), Some(NodeState::Dead { .. } | NodeState::Removing { .. }));
+                vanished += u32::from(!known_dead);
+                missing |= !known_dead;
+            }
+            Presence::Gone if !state.acting.contains(id) => {
+                let ran = matches!(recorded(), Some(NodeState::Running { .. } | NodeState::Unknown { .. }));
+                vanished += u32::from(ran);
+            }
+            Presence::FolderMissing
+            | Presence::Gone
+            | Presence::Unobserved
+            | Presence::Answering
+            | Presence::Silent
+            | Presence::Stray
+            | Presence::Unreachable => {}
+        }
+    }
+    let is_moved = || {
+        let volumes = &observation.host.volumes;
+        volumes.iter().any(|v| state.devices.get(&v.root).is_some_and(|device| *device != v.device))
+    };
+    if missing && is_moved() {
+        Some(Anomaly::StorageChanged)
+    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) {
+        Some(Anomaly::MassDisappearance { vanished, total })
+    } else {
+        None
+    }
+}
+
+fn features(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>], census: &Census) -> Features {
+    let mut features = Features::of_signals(policy, &observation.host);
+    let in_operation = census.operations() + census.migrating;
+    features.allow_node_cap = census.running < policy.node_cap;
+    features.remove = features.signals_demand() || census.total > policy.node_cap;
+    features.add_new_node =
+        in_operation == 0 && features.signals_allow() && features.allow_node_cap && census.total < policy.node_cap;
+    let first = nodes.first().and_then(|seen| seen.sample.version.as_ref());
+    let is_older = observation.target.as_ref().zip(first).is_some_and(|(target, first)| target < first);
+    features.upgrade = policy.upgrades == Upgrades::ByManager && census.outdated > 0 && !is_older && !features.remove;
+    features
+}

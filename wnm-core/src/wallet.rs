@@ -1,0 +1,274 @@
+//! Who is paid: addresses, and weighted lists of them from which each new node draws.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha3::{Digest, Keccak256};
+
+/// The community faucet of the network: what `faucet` means, and what `donate` means unless set otherwise.
+pub const FAUCET: Address = Address([
+    0x00, 0x45, 0x5d, 0x78, 0xf8, 0x50, 0xb0, 0x35, 0x8e, 0x8c, 0xea, 0x5b, 0xe2, 0x4d, 0x41, 0x5e, 0x01, 0xe1, 0x07,
+    0xcf,
+]);
+
+/// An account that rewards are paid to.
+///
+/// Written with the mixed-case checksum of EIP-55; read with it, or in one case only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address([u8; 20]);
+
+/// A text is no rewards address, or no list of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WalletError {
+    /// Not `0x` and 40 hexadecimal digits.
+    #[error("expected a rewards address of 0x and 40 hexadecimal digits, found {found:?}")]
+    NotAnAddress {
+        /// What was given.
+        found: String,
+    },
+    /// Upper and lower case do not spell the checksum: a digit is probably wrong.
+    #[error("the checksum of rewards address {found} is wrong (EIP-55 would be {expected}): compare it digit by digit")]
+    WrongChecksum {
+        /// What was given.
+        found: String,
+        /// The same digits, with the case that they would have.
+        expected: String,
+    },
+    /// A list needs a weight for each entry.
+    #[error("expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found {found:?}")]
+    NotAWeight {
+        /// The entry.
+        found: String,
+    },
+    /// The same account stands twice in a list.
+    #[error("expected each rewards address once, found {found} twice")]
+    Twice {
+        /// The entry.
+        found: String,
+    },
+}
+
+impl Address {
+    /// Returns the digits with the case that EIP-55 asks for, without `0x`.
+    fn checksummed(self) -> String {
+        let plain: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Keccak256::digest(plain.as_bytes());
+        plain
+            .char_indices()
+            .map(|(i, digit)| {
+                let nibble = digest[i / 2] >> (4 * (1 - i % 2)) & 0xf;
+                if nibble >= 8 { digit.to_ascii_uppercase() } else { digit }
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{}", self.checksummed())
+    }
+}
+
+impl FromStr for Address {
+    type Err = WalletError;
+    fn from_str(text: &str) -> Result<Self, WalletError> {
+        let wrong = || WalletError::NotAnAddress { found: text.chars().take(60).collect() };
+        let digits = text.strip_prefix("0x").filter(|d| d.len() == 40).ok_or_else(wrong)?;
+        let mut bytes = [0; 20];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let nibble = |digit: u8| char::from(digit).to_digit(16).ok_or_else(wrong);
+            *byte = (nibble(pair[0])? * 16 + nibble(pair[1])?) as u8;
+        }
+        let address = Self(bytes);
+        let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+        let checksummed = address.checksummed();
+        if mixed && digits != checksummed {
+            return Err(WalletError::WrongChecksum { found: text.to_owned(), expected: format!("0x{checksummed}") });
+        }
+        Ok(address)
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = WalletError;
+    fn try_from(text: String) -> Result<Self, WalletError> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.to_string()
+    }
+}
+
+/// One who may be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payee {
+    /// This account.
+    Account(Address),
+    /// The community faucet.
+    Faucet,
+    /// The account set as `donate_address`.
+    Donate,
+}
+
+impl fmt::Display for Payee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(address) => address.fmt(f),
+            Self::Faucet => f.write_str("faucet"),
+            Self::Donate => f.write_str("donate"),
+        }
+    }
+}
+
+/// The setting `rewards_address`: one payee, or several with weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rewards(Vec<(Payee, u32)>);
+
+impl Rewards {
+    /// Draws the account that a new node pays, by weight.
+    ///
+    /// `roll` is a uniformly random number; the same roll always draws the same account.
+    #[must_use]
+    pub fn draw(&self, roll: u64, donate: Address) -> Address {
+        let total: u64 = self.0.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let mut left = roll % total.max(1);
+        for (payee, weight) in &self.0 {
+            match left.checked_sub(u64::from(*weight)) {
+                Some(rest) => left = rest,
+                None => return payee.account(donate),
+            }
+        }
+        donate
+    }
+}
+
+impl Payee {
+    fn account(self, donate: Address) -> Address {
+        match self {
+            Self::Account(address) => address,
+            Self::Faucet => FAUCET,
+            Self::Donate => donate,
+        }
+    }
+}
+
+impl FromStr for Rewards {
+    type Err = WalletError;
+    fn from_str(text: &str) -> Result<Self, WalletError> {
+        let payee = |name: &str| match name {
+            "faucet" => Ok(Payee::Faucet),
+            "donate" => Ok(Payee::Donate),
+            address => address.parse().map(Payee::Account),
+        };
+        if !text.contains([',', ':']) {
+            return Ok(Self(vec![(payee(text.trim())?, 1)]));
+        }
+        let mut list: Vec<(Payee, u32)> = Vec::new();
+        for entry in text.split(',').map(str::trim) {
+            let (name, weight) = entry.split_once(':').unwrap_or((entry, ""));
+            let payee = payee(name.trim())?;
+            let weight = weight.trim().parse().ok().filter(|w| (1..=1_000_000).contains(w));
+            let weight = weight.ok_or_else(|| WalletError::NotAWeight { found: entry.to_owned() })?;
+            if list.iter().any(|(other, _)| *other == payee) {
+                return Err(WalletError::Twice { found: payee.to_string() });
+            }
+            list.push((payee, weight));
+        }
+        Ok(Self(list))
+    }
+}
+
+impl fmt::Display for Rewards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(payee, 1)] = self.0.as_slice() {
+            return payee.fmt(f);
+        }
+        for (i, (payee, weight)) in self.0.iter().enumerate() {
+            write!(f, "{}{payee}:{weight}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Rewards {
+    type Error = WalletError;
+    fn try_from(text: String) -> Result<Self, WalletError> {
+        text.parse()
+    }
+}
+
+impl From<Rewards> for String {
+    fn from(rewards: Rewards) -> String {
+        rewards.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of EIP-55 itself.
+    const CHECKSUMMED: [&str; 4] = [
+        "0x52908400098527886E0F7030069857D2E4169EE7",
+        "0xde709f2102306220921060314715629080e2fb77",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+    ];
+
+    #[test]
+    fn checksums_follow_eip_55() {
+        for text in CHECKSUMMED {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+            let lower = text.to_lowercase();
+            assert_eq!(lower.parse::<Address>().unwrap().to_string(), text);
+        }
+        assert_eq!(FAUCET.to_string(), "0x00455d78f850b0358E8cea5be24d415E01E107CF");
+    }
+
+    #[test]
+    fn wrong_addresses_say_what_is_wrong() {
+        let error = |text: &str| text.parse::<Rewards>().unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error(""),
+                error("0x123"),
+                error("52908400098527886E0F7030069857D2E4169EE7"),
+                error("0xzz908400098527886E0F7030069857D2E4169EE7"),
+                error("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"),
+                error("faucet:0"),
+                error("faucet:1,donate"),
+                error("faucet:1,donate:1,faucet:2"),
+                error("faucet:99999999999"),
+            ]
+            .join("\n"),
+            @r#"
+        expected a rewards address of 0x and 40 hexadecimal digits, found ""
+        expected a rewards address of 0x and 40 hexadecimal digits, found "0x123"
+        expected a rewards address of 0x and 40 hexadecimal digits, found "52908400098527886E0F7030069857D2E4169EE7"
+        expected a rewards address of 0x and 40 hexadecimal digits, found "0xzz908400098527886E0F7030069857D2E4169EE7"
+        the checksum of rewards address 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD is wrong (EIP-55 would be 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed): compare it digit by digit
+        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "faucet:0"
+        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "donate"
+        expected each rewards address once, found faucet twice
+        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "faucet:99999999999"
+        "#
+        );
+    }
+
+    #[test]
+    fn draws_follow_the_weights_exactly() {
+        let account = CHECKSUMMED[0].parse::<Address>().unwrap();
+        let other = CHECKSUMMED[2].parse::<Address>().unwrap();
+        let rewards: Rewards = format!("{account}:100,faucet:1,donate:10").parse().unwrap();
+        assert_eq!(rewards.to_string(), format!("{account}:100,faucet:1,donate:10"));
+        let draws: Vec<Address> = (0..1110).map(|roll| rewards.draw(roll, other)).collect();
+        let count = |who: Address| draws.iter().filter(|drawn| **drawn == who).count();
+        assert_eq!((count(account), count(FAUCET), count(other)), (1000, 10, 100));
+    }
+}

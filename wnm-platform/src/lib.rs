@@ -1,0 +1,2 @@
+//! What touches the host.
+pub mod standin;
