@@ -32,6 +32,7 @@
 //! ```
 
 mod allocation;
+pub mod case;
 mod clock;
 mod colony;
 mod decision;

@@ -86,7 +86,7 @@ pub enum Preset {
 pub struct Policy {
     /// Which rules are in force.
     pub preset: Preset,
-    /// Nodes the colony may have, at least 1.
+    /// Nodes the colony may have.
     pub node_cap: u32,
     /// Marks on the use of all processors.
     pub cpu: Threshold<Percent>,
@@ -145,7 +145,7 @@ impl Policy {
         };
         let policy = Self {
             preset: raw.preset.unwrap_or(Preset::Classic),
-            node_cap: limit("node_cap", raw.node_cap, 20),
+            node_cap: raw.node_cap.unwrap_or(20),
             limits: Limits {
                 upgrades: limit("max_concurrent_upgrades", raw.max_concurrent_upgrades, 1),
                 starts: limit("max_concurrent_starts", raw.max_concurrent_starts, 1),

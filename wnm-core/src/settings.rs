@@ -1,9 +1,12 @@
 //! The operator's settings: one typed list of them, read from any layer, folded, and checked together.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as DeError, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::allocation::PortRanges;
 use crate::firewall::FirewallKind;
@@ -71,6 +74,10 @@ trait Value: Sized {
     const EXPECTED: &'static str;
     fn read(text: &str) -> Option<Self>;
     fn write(&self) -> String;
+    /// Reads a number of a JSON or TOML file; by way of its text unless a type knows better.
+    fn read_number(number: f64) -> Option<Self> {
+        Self::read(&number.to_string())
+    }
 }
 
 macro_rules! plain_values {
@@ -87,10 +94,31 @@ macro_rules! plain_values {
     )*};
 }
 
-plain_values! {
-    u16: "a whole number from 0 to 65535";
+macro_rules! whole_values {
+    ($($type:ty: $expected:literal;)*) => {$(
+        impl Value for $type {
+            const EXPECTED: &'static str = $expected;
+            fn read(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+            fn write(&self) -> String {
+                self.to_string()
+            }
+            fn read_number(number: f64) -> Option<Self> {
+                // 2^53: beyond it a float no longer names one whole number.
+                let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+                is_whole.then_some(number as u64).and_then(|n| n.try_into().ok())
+            }
+        }
+    )*};
+}
+
+whole_values! {
     u32: "a whole number from 0 to 4294967295";
     u64: "a whole number, 0 or more";
+}
+
+plain_values! {
     Rewards: "an address, faucet, donate, or a weighted list of them";
     Address: "a rewards address of 0x and 40 hexadecimal digits";
     ManagerKind: "a process manager such as setsid+user";
@@ -123,11 +151,14 @@ impl Value for bool {
 }
 
 macro_rules! float_values {
-    ($($type:ident: $expected:literal;)*) => {$(
+    ($($type:ident to $high:literal: $expected:literal;)*) => {$(
         impl Value for $type {
             const EXPECTED: &'static str = $expected;
             fn read(text: &str) -> Option<Self> {
                 text.parse().ok().and_then(|v| $type::new(v).ok())
+            }
+            fn read_number(number: f64) -> Option<Self> {
+                $type::new(number).ok().filter(|_| number <= $high)
             }
             fn write(&self) -> String {
                 self.get().to_string()
@@ -137,8 +168,8 @@ macro_rules! float_values {
 }
 
 float_values! {
-    Percent: "a percentage from 0 to 100";
-    Load: "a load average, 0 or more";
+    Percent to 100.0: "a percentage from 0 to 100";
+    Load to 1e6: "a load average from 0 to 1000000";
 }
 
 impl Value for Preset {
@@ -195,7 +226,7 @@ impl Value for Thousands {
     const EXPECTED: &'static str = "thousands from 1 to 64, such as 55 or 55000";
     fn read(text: &str) -> Option<Self> {
         let number: u16 = text.parse().ok()?;
-        let thousands = if number >= 1000 && number % 1000 == 0 { number / 1000 } else { number };
+        let thousands = if number >= 1000 && number.is_multiple_of(1000) { number / 1000 } else { number };
         (1..=64).contains(&thousands).then_some(Self(thousands))
     }
     fn write(&self) -> String {
@@ -226,6 +257,17 @@ macro_rules! settings {
                 Ok(())
             }
 
+            /// Sets one setting from the value that follows its name in a map.
+            pub(crate) fn set_from<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+                match key {
+                    $(stringify!($key) => {
+                        self.$key = Some(map.next_value_seed(Entry { key, value: PhantomData::<$type> })?);
+                    })*
+                    _ => return Err(A::Error::custom(unknown_setting(key))),
+                }
+                Ok(())
+            }
+
             /// Returns the text of one setting; None when it is not set, or when there is no such setting.
             #[must_use]
             pub fn get(&self, key: &str) -> Option<String> {
@@ -245,7 +287,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Nodes the colony may have, 1 or more.
+    /// Nodes the colony may have.
     node_cap: u32,
     /// Nodes are added while CPU use is below this (%).
     cpu_less_than: Percent,
@@ -335,6 +377,73 @@ settings! {
     preset: Preset,
     /// Where the metrics servers answer.
     host: String,
+}
+
+/// Reads a setting from a string, a number or a truth value.
+struct Entry<'a, T> {
+    key: &'a str,
+    value: PhantomData<T>,
+}
+
+impl<'de, T: Value> DeserializeSeed<'de> for Entry<'_, T> {
+    type Value = T;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<T: Value> Entry<'_, T> {
+    fn checked<E: DeError>(&self, value: Option<T>, found: &dyn fmt::Display) -> Result<T, E> {
+        value.ok_or_else(|| E::custom(Problem::new(self.key, T::EXPECTED.to_owned(), found)))
+    }
+}
+
+impl<T: Value> Visitor<'_> for Entry<'_, T> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, T::EXPECTED)
+    }
+    fn visit_str<E: DeError>(self, text: &str) -> Result<T, E> {
+        read(self.key, text).map_err(E::custom)
+    }
+    fn visit_bool<E: DeError>(self, value: bool) -> Result<T, E> {
+        self.checked(T::read(if value { "true" } else { "false" }), &value)
+    }
+    fn visit_u64<E: DeError>(self, value: u64) -> Result<T, E> {
+        self.visit_f64(value as f64)
+    }
+    fn visit_i64<E: DeError>(self, value: i64) -> Result<T, E> {
+        self.visit_f64(value as f64)
+    }
+    fn visit_f64<E: DeError>(self, value: f64) -> Result<T, E> {
+        self.checked(T::read_number(value), &value)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Settings;
+        impl<'de> Visitor<'de> for Settings {
+            type Value = RawSettings;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of settings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawSettings, A::Error> {
+                let mut raw = RawSettings::default();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    raw.set_from(&key, &mut map)?;
+                }
+                Ok(raw)
+            }
+        }
+        deserializer.deserialize_map(Settings)
+    }
+}
+
+impl Serialize for RawSettings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Self::KEYS.iter().filter_map(|key| self.get(key).map(|text| (key, text))))
+    }
 }
 
 /// Settings that cannot change once there are nodes, because the nodes were made by them.

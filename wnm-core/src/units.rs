@@ -79,8 +79,8 @@ macro_rules! bounded_float {
 }
 
 bounded_float!(
-    /// A share of a whole, 0–100.
-    Percent, 0.0, 100.0, "a percentage from 0 to 100"
+    /// A share of a whole. Whole is 100; a measured share may pass it a little, where its counters are not in step.
+    Percent, 0.0, 1000.0, "a percentage from 0 to 1000"
 );
 bounded_float!(
     /// A load average: runnable and disk-waiting tasks, averaged by the kernel; 0 or more.
@@ -295,10 +295,10 @@ mod tests {
 
     #[test]
     fn floats_out_of_range_are_refused_and_clamped() {
-        for bad in [f64::NAN, f64::INFINITY, -0.1, 100.1] {
+        for bad in [f64::NAN, f64::INFINITY, -0.1, 1000.1] {
             assert!(Percent::new(bad).is_err(), "{bad}");
         }
-        assert_eq!(Percent::clamped(101.0), Percent::new(100.0).ok());
+        assert_eq!(Percent::clamped(1001.0), Percent::new(1000.0).ok());
         assert_eq!(Percent::clamped(f64::NAN), None);
         assert_eq!(Percent::new(-0.0).unwrap().to_string(), "0.0 %");
     }

@@ -1,0 +1,93 @@
+//! The exposition parser reads what real nodes served, and survives what no node should.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use proptest::prelude::*;
+use wnm_core::{parse_identity, parse_metrics};
+
+#[expect(clippy::unwrap_used, reason = "the data is part of the test")]
+fn unzip(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut text).unwrap();
+    text
+}
+
+macro_rules! recorded {
+    ($($name:literal),* $(,)?) => {
+        [$(($name,
+            unzip(include_bytes!(concat!("data/", $name, "-metrics.gz"))),
+            unzip(include_bytes!(concat!("data/", $name, "-metadata.gz"))),
+        )),*]
+    };
+}
+
+#[test]
+fn every_recorded_node_is_read() {
+    let recorded = recorded!(
+        "antnode-0.4.17-1",
+        "antnode-0.4.17-2",
+        "antnode-0.4.17-3",
+        "antnode-0.4.17-4",
+        "antnode-0.4.17-5",
+        "antnode-0.4.17-6",
+        "antnode-0.4.17-7",
+        "antnode-0.4.17-8",
+        "antnode-0.4.7-mainnet",
+    );
+    let lines: Vec<String> = recorded
+        .iter()
+        .map(|(name, metrics, metadata)| {
+            format!("{name}\n  {:?}\n  {:?}", parse_identity(metadata), parse_metrics(metrics))
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn nonsense_is_unknown_and_never_zero() {
+    for (text, want) in [
+        ("ant_node_uptime NaN", None),
+        ("ant_node_uptime 1e309", None),
+        ("ant_node_uptime -5", None),
+        ("ant_node_uptime 1.5", None),
+        ("ant_node_uptime", None),
+        ("ant_node_uptime ", None),
+        ("ant_node_uptime 1e3", Some(1000)),
+        ("ant_node_uptime 12.0", Some(12)),
+        ("ant_node_uptime 12 1795210506.1", Some(12)),
+        ("ant_node_uptime{a=\"} 7 {\"} 12", Some(12)),
+        ("ant_node_uptime{a=\"\\\"} 7", None),
+        ("ant_node_uptime 12\r\nant_node_uptimes 13", Some(12)),
+        ("# ant_node_uptime 12", None),
+    ] {
+        assert_eq!(parse_metrics(text.as_bytes()).uptime, want, "{text:?}");
+    }
+    let balance = format!("ant_node_current_reward_wallet_balance {}", u128::MAX);
+    assert_eq!(parse_metrics(balance.as_bytes()).reward_balance, Some(u128::MAX));
+    let labelled =
+        "ant_node_put_record_ok_total{record_type=\"a\"} 3\nant_node_put_record_ok_total{record_type=\"b\"} 4";
+    assert_eq!(parse_metrics(labelled.as_bytes()).puts_ok, Some(7));
+}
+
+#[test]
+fn a_peer_id_is_letters_and_digits_only() {
+    let peer =
+        |id: &str| parse_identity(format!("ant_networking_peer_id_info{{peer_id=\"{id}\"}} 1").as_bytes()).peer_id;
+    assert_eq!(peer("12D3KooW").as_deref(), Some("12D3KooW"));
+    for bad in ["", "\u{1b}[31m", "a b", "a\\nb", &"a".repeat(129)] {
+        assert_eq!(peer(bad), None, "{bad:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = (parse_metrics(&bytes), parse_identity(&bytes));
+    }
+
+    #[test]
+    fn anything_that_looks_like_text_is_survived(text in "(ant_node_uptime|ant_networking_peer_id_info|#)[ {}=\",\\\\a-z0-9.\n]{0,60}") {
+        let _ = (parse_metrics(text.as_bytes()), parse_identity(text.as_bytes()));
+    }
+}

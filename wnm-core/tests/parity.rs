@@ -1,0 +1,31 @@
+//! The classic preset decides as the earlier tool did, in 2,000 recorded cases.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use wnm_core::case::{Case, spoken};
+use wnm_core::{EngineState, decide};
+
+#[test]
+fn classic_agrees_with_every_recorded_case() {
+    let mut text = String::new();
+    GzDecoder::new(&include_bytes!("data/decisions.jsonl.gz")[..]).read_to_string(&mut text).unwrap();
+    let mut cases = 0;
+    for (i, line) in text.lines().enumerate() {
+        let case: Case = serde_json::from_str(line).unwrap_or_else(|error| panic!("case {i}: {error}"));
+        let expected: Value = serde_json::from_str::<Value>(line).unwrap()["expected"].take();
+        let config = case.config.clone().unwrap();
+        let mut state = EngineState::default();
+        let observation = case.observe(&config, &mut state).unwrap();
+        let decision = decide(&case.policy(&config).unwrap(), &state, &observation);
+        assert_eq!(serde_json::to_value(decision.features).unwrap(), expected["features"], "features of case {i}");
+        assert_eq!(
+            serde_json::to_value(spoken(&decision)).unwrap(),
+            expected["actions"],
+            "actions of case {i}: {line}"
+        );
+        cases += 1;
+    }
+    assert_eq!(cases, 2000);
+}
