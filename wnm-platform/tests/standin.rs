@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,9 +114,12 @@ impl Stage {
     }
 
     fn start_antnode(&self) -> Node {
-        let node = Node(spawn(self.command(Program::Antnode).arg(NETWORK)));
-        let pid = node.0.id().to_string();
-        wait_for("the pid file", || fs::read_to_string(self.root().join("antnode.pid")).is_ok_and(|text| text == pid));
+        let mut node = Node(spawn(self.command(Program::Antnode).arg(NETWORK)));
+        let (pid, file) = (node.0.id().to_string(), self.root().join("antnode.pid"));
+        wait_for("the pid file", || {
+            assert_eq!(node.0.try_wait().unwrap(), None, "the node ended early");
+            fs::read_to_string(&file).is_ok_and(|text| text == pid)
+        });
         node
     }
 
@@ -125,8 +129,11 @@ impl Stage {
     }
 
     fn start_ant_node(&self, command: &mut Command) -> Node {
-        let node = Node(spawn(command));
-        wait_for("the log", || self.log_text().contains("Node is running"));
+        let mut node = Node(spawn(command));
+        wait_for("the log", || {
+            assert_eq!(node.0.try_wait().unwrap(), None, "the node ended early");
+            self.log_text().contains("Node is running")
+        });
         node
     }
 
@@ -149,21 +156,20 @@ impl Stage {
     }
 }
 
-fn make(to: &Path, script: &Script) {
-    standin::make(&std::env::current_exe().unwrap(), to, script).unwrap();
+/// Does what must not happen while another thread starts a process: that process has every open file of this one
+/// until its exec, so that a port stays taken and an executable cannot be started.
+fn alone<T>(act: impl FnOnce() -> T) -> T {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    act()
 }
 
-/// Starts a command; tries again while a sibling's start holds the executable open.
+fn make(to: &Path, script: &Script) {
+    alone(|| standin::make(&std::env::current_exe().unwrap(), to, script)).unwrap();
+}
+
 fn spawn(command: &mut Command) -> Child {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            result => return result.unwrap(),
-        }
-    }
+    alone(|| command.spawn()).unwrap()
 }
 
 fn run(command: &mut Command) -> Output {
@@ -194,11 +200,11 @@ fn signal(node: &Node, signal: Signal) {
 }
 
 fn free_udp() -> u16 {
-    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port()
+    alone(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap().local_addr().unwrap().port())
 }
 
 fn free_tcp() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    alone(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port())
 }
 
 /// Reads one response: its head, and as much body as the head announces.
@@ -243,7 +249,7 @@ fn a_copy_without_a_script_plays_what_it_is_called() {
     let folder = tempfile::tempdir().unwrap();
     for (name, version) in [("antnode", "Autonomi Node v0.4.17"), ("ant-node", "ant-node 0.23.1")] {
         let copy = folder.path().join(name);
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        alone(|| fs::copy(std::env::current_exe().unwrap(), &copy)).unwrap();
         assert!(text_of(&run(Command::new(copy).arg("--version"))).starts_with(version));
     }
     let other = folder.path().join("node-0001");
@@ -257,7 +263,7 @@ fn two_versions_differ_in_bytes() {
     make(&one, &Script::default());
     make(&other, &Script { version: "0.4.18".into(), ..Script::default() });
     assert_ne!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
-    standin::make(&other, &again, &Script::default()).unwrap();
+    alone(|| standin::make(&other, &again, &Script::default())).unwrap();
     assert_eq!(fs::read(&one).unwrap(), fs::read(&again).unwrap(), "the other script is left out");
     assert_eq!(mode(&one), 0o755);
     assert!(standin::make(&folder.path().join("none"), &other, &Script::default()).is_err());
@@ -490,7 +496,7 @@ fn ant_node_needs_its_ports() {
     let stage = Stage::new(Program::AntNode, Behaviour::Normal);
     let held = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, stage.port)).unwrap();
     assert_eq!(run(&mut stage.command(Program::AntNode)).status.code(), Some(1));
-    drop(held);
+    alone(|| drop(held));
 
     let webrtc = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = webrtc.local_addr().unwrap().port().to_string();
