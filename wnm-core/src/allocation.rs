@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{Node, NodeId, Ports};
+use crate::policy::Policy;
 use crate::settings::{Problem, RawSettings, Settings};
 use crate::units::Timestamp;
 
@@ -28,7 +29,7 @@ impl PortRanges {
             metrics: start(raw.metrics_port_start, 13),
             rpc: start(raw.rpc_port_start, 30),
         };
-        let cap = raw.node_cap.unwrap_or(20);
+        let cap = raw.node_cap.unwrap_or(Policy::DEFAULT_NODE_CAP);
         let named =
             [("port_start", ranges.node), ("metrics_port_start", ranges.metrics), ("rpc_port_start", ranges.rpc)];
         for (i, (key, start)) in named.into_iter().enumerate() {

@@ -2,7 +2,7 @@
 //!
 //! `{"config": {…}, "metrics": {…}, "nodes": [{"id", "status", "version", "age"}], "enable_upgrade": false}`
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
@@ -148,9 +148,9 @@ pub struct CaseNode {
     pub id: NodeId,
     /// Its state.
     pub status: CaseStatus,
-    /// Its version; empty when unknown.
-    #[serde(default)]
-    pub version: String,
+    /// Its version; None when the text is empty or none.
+    #[serde(default, deserialize_with = "version_or_nothing", skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
     /// When it was born, in Unix seconds: the youngest node has the largest.
     #[serde(default)]
     pub age: i64,
@@ -175,22 +175,7 @@ impl CaseNode {
         let said = self.since.map(timestamp);
         let same = remembered.filter(|state| state.word() == self.status.word());
         let since = said.or_else(|| same.and_then(NodeState::since));
-        let begun = since.unwrap_or(now);
-        match self.status {
-            CaseStatus::Running => NodeState::Running { since: begun },
-            CaseStatus::Unknown => NodeState::Unknown { since: begun },
-            CaseStatus::Stopped => NodeState::Stopped { since, cause: StopCause::Found },
-            CaseStatus::Restarting => NodeState::Restarting { since: begun },
-            CaseStatus::Upgrading => NodeState::Upgrading {
-                since: begun,
-                from: self.version.parse().ok(),
-                to: target.cloned().unwrap_or(Version::new(0, 0, 0)),
-            },
-            CaseStatus::Migrating => NodeState::Migrating { since: begun },
-            CaseStatus::Removing => NodeState::Removing { since: begun },
-            CaseStatus::Dead => NodeState::Dead { since: begun },
-            CaseStatus::Disabled => NodeState::Disabled { since: begun },
-        }
+        self.status.state(since, now, || self.version.clone(), target)
     }
 
     /// Returns what was seen of this node.
@@ -198,7 +183,7 @@ impl CaseNode {
     pub fn sample(&self) -> NodeSample {
         NodeSample {
             born: Timestamp::from_secs(self.age),
-            version: self.version.parse().ok(),
+            version: self.version.clone(),
             volume: Some(0),
             cpu: self.cpu.and_then(|cpu| Cores::new(cpu).ok()),
             memory: self.memory_bytes.map(Bytes),
@@ -209,6 +194,50 @@ impl CaseNode {
 }
 
 impl CaseStatus {
+    /// Returns the word of a state.
+    #[must_use]
+    pub const fn of(state: &NodeState) -> Self {
+        match state {
+            NodeState::Running { .. } => Self::Running,
+            NodeState::Unknown { .. } => Self::Unknown,
+            NodeState::Stopped { .. } => Self::Stopped,
+            NodeState::Restarting { .. } => Self::Restarting,
+            NodeState::Upgrading { .. } => Self::Upgrading,
+            NodeState::Migrating { .. } => Self::Migrating,
+            NodeState::Removing { .. } => Self::Removing,
+            NodeState::Dead { .. } => Self::Dead,
+            NodeState::Disabled { .. } => Self::Disabled,
+        }
+    }
+
+    /// Returns the state of this name. Where it is not known since when, it began now; a stopped node then need not
+    /// wait.
+    #[must_use]
+    pub fn state(
+        self,
+        since: Option<Timestamp>,
+        now: Timestamp,
+        version: impl FnOnce() -> Option<Version>,
+        target: Option<&Version>,
+    ) -> NodeState {
+        let begun = since.unwrap_or(now);
+        match self {
+            Self::Running => NodeState::Running { since: begun },
+            Self::Unknown => NodeState::Unknown { since: begun },
+            Self::Stopped => NodeState::Stopped { since, cause: StopCause::Found },
+            Self::Restarting => NodeState::Restarting { since: begun },
+            Self::Upgrading => NodeState::Upgrading {
+                since: begun,
+                from: version(),
+                to: target.cloned().unwrap_or(Version::new(0, 0, 0)),
+            },
+            Self::Migrating => NodeState::Migrating { since: begun },
+            Self::Removing => NodeState::Removing { since: begun },
+            Self::Dead => NodeState::Dead { since: begun },
+            Self::Disabled => NodeState::Disabled { since: begun },
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Running => "RUNNING",
@@ -224,7 +253,25 @@ impl CaseStatus {
     }
 }
 
-fn timestamp(seconds: f64) -> Timestamp {
+/// Reads a version without keeping its text; an absent one, an empty text and any other that is no version are None.
+fn version_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
+    struct Text;
+    impl Visitor<'_> for Text {
+        type Value = Option<Version>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a version, or an empty text")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<Version>, E> {
+            Ok(text.parse().ok())
+        }
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Option<Version>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(Text)
+}
+
+pub(crate) fn timestamp(seconds: f64) -> Timestamp {
     // A cast saturates, and turns NaN into 0.
     Timestamp::from_millis((seconds * 1000.0).round() as i64)
 }
@@ -271,19 +318,53 @@ impl Case {
     /// # Errors
     /// A node stands in it twice.
     pub fn observe(&self, config: &CaseConfig, state: &mut EngineState) -> Result<Observation, TwiceInACase> {
-        let now = self.now.map(timestamp).unwrap_or_default();
+        let mut observation = Observation::default();
+        self.observe_into(config, &mut observation, state)?;
+        Ok(observation)
+    }
+
+    /// Does what [`observe`](Self::observe) does, with an observation whose room can be used again.
+    ///
+    /// # Errors
+    /// A node stands in the case twice; then nothing is changed.
+    pub fn observe_into(
+        &self,
+        config: &CaseConfig,
+        observation: &mut Observation,
+        state: &mut EngineState,
+    ) -> Result<(), TwiceInACase> {
+        self.check_ids()?;
         let target = self.metrics.antnode_version.as_deref().and_then(|text| text.parse().ok());
-        let mut nodes = BTreeMap::new();
-        let mut states = BTreeMap::new();
-        for node in &self.nodes {
-            states.insert(node.id, node.state(state.nodes.get(&node.id), now, target.as_ref()));
-            if nodes.insert(node.id, node.sample()).is_some() {
-                return Err(TwiceInACase { id: node.id });
-            }
-        }
-        state.nodes = states;
+        let now = self.now.map(timestamp).unwrap_or_default();
         let rebooted = self.metrics.system_start.zip(config.last_stopped_at).is_some_and(|(start, stop)| start > stop);
-        Ok(Observation { now, rebooted, host: self.metrics.host(), nodes, target })
+        for node in &self.nodes {
+            let next = node.state(state.nodes.get(&node.id), now, target.as_ref());
+            state.nodes.insert(node.id, next);
+            observation.nodes.insert(node.id, node.sample());
+        }
+        // What is not in this case is no more.
+        if state.nodes.len() > self.nodes.len() || observation.nodes.len() > self.nodes.len() {
+            let ids: BTreeSet<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+            state.nodes.retain(|id, _| ids.contains(id));
+            observation.nodes.retain(|id, _| ids.contains(id));
+        }
+        *observation = Observation {
+            now,
+            rebooted,
+            host: self.metrics.host(),
+            nodes: std::mem::take(&mut observation.nodes),
+            target,
+        };
+        Ok(())
+    }
+
+    fn check_ids(&self) -> Result<(), TwiceInACase> {
+        if self.nodes.is_sorted_by(|one, next| one.id < next.id) {
+            return Ok(());
+        }
+        let mut ids = BTreeSet::new();
+        let twice = self.nodes.iter().find(|node| !ids.insert(node.id));
+        twice.map_or(Ok(()), |node| Err(TwiceInACase { id: node.id }))
     }
 }
 

@@ -262,6 +262,8 @@ pub struct RuleVerdict {
 /// What one cycle decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
+    /// Every signal that has thresholds, beside them.
+    pub measures: Vec<Measure>,
     /// What signals and census allow and demand.
     pub features: Features,
     /// What to do, in order. A node stands in it at most once.

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::node::{NodeId, NodeState, StopCause};
-use crate::observation::{Observation, Presence};
+use crate::observation::{NodeSample, Observation, Presence};
 use crate::policy::Policy;
 use crate::rules::{Plan, RULES};
 use crate::situation::Situation;
-use crate::steps::Outcome;
+use crate::steps::{ActionRecord, Outcome};
 use crate::units::{Timestamp, Version};
 
 /// What the engine remembers from cycle to cycle: plain data, saved with each.
@@ -42,6 +42,20 @@ impl EngineState {
     pub fn is_refused(&self, version: &Version) -> bool {
         self.failed_upgrades.get(version).is_some_and(|failures| *failures >= REFUSED_AFTER)
     }
+
+    /// Takes up the actions that began and have not ended, as the journal has them.
+    ///
+    /// After a crash the state is that of the cycle before, which knew nothing of what was begun since: without this
+    /// the same nodes would be chosen again.
+    pub fn take_up(&mut self, unfinished: &[ActionRecord]) {
+        self.acting = unfinished.iter().map(ActionRecord::node).collect();
+        for record in unfinished {
+            let id = record.node();
+            if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
+                self.nodes.insert(id, state);
+            }
+        }
+    }
 }
 
 /// Decides what to do.
@@ -60,7 +74,7 @@ pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -
             break;
         }
     }
-    Decision { features: situation.features, actions: plan.into_actions(), verdicts }
+    Decision { measures: situation.measures(), features: situation.features, actions: plan.into_actions(), verdicts }
 }
 
 /// Returns the state after a cycle: what was seen, changed by what was done.
@@ -84,21 +98,29 @@ pub fn settle(
 }
 
 fn remember_folders(state: &mut EngineState, observation: &Observation) {
-    let is_missing = |presence: Presence| presence == Presence::FolderMissing;
-    let looked = |presence: Presence| presence != Presence::Unobserved;
-    if observation.nodes.values().any(|sample| looked(sample.presence)) || !state.missing.is_empty() {
-        state.missing =
-            observation.nodes.iter().filter(|(_, sample)| is_missing(sample.presence)).map(|(id, _)| *id).collect();
-    }
-    // While folders are missing, the device they were on stays the one that is looked for.
-    if state.missing.is_empty() {
-        let volumes = observation.host.volumes.iter();
-        for volume in volumes {
-            if state.devices.get(&volume.root) != Some(&volume.device) {
-                state.devices.insert(volume.root.clone(), volume.device);
-            }
+    let before = std::mem::take(&mut state.missing);
+    let is_missing = |(id, sample): &(&NodeId, &NodeSample)| match sample.presence {
+        Presence::FolderMissing => true,
+        // Nobody looked, so it is as it was.
+        Presence::Unobserved => before.contains(id),
+        Presence::Answering | Presence::Silent | Presence::Stray | Presence::Gone | Presence::Unreachable => false,
+    };
+    state.missing = observation.nodes.iter().filter(is_missing).map(|(id, _)| *id).collect();
+    for (i, volume) in observation.host.volumes.iter().enumerate() {
+        if state.devices.get(&volume.root) != Some(&volume.device) && is_ours(state, observation, i) {
+            state.devices.insert(volume.root.clone(), volume.device);
         }
     }
+}
+
+/// Tells whether a volume whose device is new is the one that our nodes are on: one of them is seen there, or none
+/// should be. While folders are missing, the device they were on stays the one that is looked for.
+fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
+    let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
+    let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
+    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.devices.contains_key(&v.root));
+    let lacks_some = || is_known && on_it().any(|(id, _)| state.missing.contains(id));
+    on_it().next().is_none() || (on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some())
 }
 
 /// Changes the state of one node by what came of one action.

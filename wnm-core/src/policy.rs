@@ -113,6 +113,9 @@ const DESIRED_LOAD_PER_CPU: f64 = 0.6;
 const MAX_LOAD_PER_CPU: f64 = 1.0;
 
 impl Policy {
+    /// Nodes a colony may have where the operator does not say.
+    pub const DEFAULT_NODE_CAP: u32 = 20;
+
     /// Returns the policy that the settings describe, defaults filled in.
     ///
     /// # Errors
@@ -145,7 +148,7 @@ impl Policy {
         };
         let policy = Self {
             preset: raw.preset.unwrap_or(Preset::Classic),
-            node_cap: raw.node_cap.unwrap_or(20),
+            node_cap: raw.node_cap.unwrap_or(Self::DEFAULT_NODE_CAP),
             limits: Limits {
                 upgrades: limit("max_concurrent_upgrades", raw.max_concurrent_upgrades, 1),
                 starts: limit("max_concurrent_starts", raw.max_concurrent_starts, 1),

@@ -40,7 +40,11 @@ impl Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn none_or(problems: Vec<Problem>) -> Result<(), Self> {
+    /// Returns all problems as one error, if there are any.
+    ///
+    /// # Errors
+    /// There are some.
+    pub fn none_or(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
@@ -72,6 +76,7 @@ impl std::error::Error for Problems {}
 trait Value: Sized {
     /// What is accepted, as it follows "expected".
     const EXPECTED: &'static str;
+    const IS_SWITCH: bool = false;
     fn read(text: &str) -> Option<Self>;
     fn write(&self) -> String;
     /// Reads a number of a JSON or TOML file; by way of its text unless a type knows better.
@@ -138,6 +143,7 @@ impl Value for String {
 
 impl Value for bool {
     const EXPECTED: &'static str = "true or false";
+    const IS_SWITCH: bool = true;
     fn read(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Some(true),
@@ -155,7 +161,7 @@ macro_rules! float_values {
         impl Value for $type {
             const EXPECTED: &'static str = $expected;
             fn read(text: &str) -> Option<Self> {
-                text.parse().ok().and_then(|v| $type::new(v).ok())
+                text.parse().ok().and_then(Self::read_number)
             }
             fn read_number(number: f64) -> Option<Self> {
                 $type::new(number).ok().filter(|_| number <= $high)
@@ -236,14 +242,26 @@ impl Value for Thousands {
 
 /// Declares the settings: a field each, and access by name for the layers that hold texts.
 macro_rules! settings {
-    ($($(#[$doc:meta])* $key:ident: $type:ty,)*) => {
+    ($(#[doc = $help:literal] $key:ident: $type:ty,)*) => {
         /// One layer of settings, or several folded: what is None was not said.
         #[derive(Debug, Clone, PartialEq, Default)]
-        pub struct RawSettings {$($(#[$doc])* pub $key: Option<$type>,)*}
+        pub struct RawSettings {$(#[doc = $help] pub $key: Option<$type>,)*}
 
         impl RawSettings {
             /// The name of every setting.
             pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            /// What each setting means, in one sentence, in the order of `KEYS`.
+            pub const HELP: &'static [&'static str] = &[$($help.trim_ascii()),*];
+
+            /// Tells whether a setting is a switch, which a flag without a value turns on.
+            #[must_use]
+            pub fn is_switch(key: &str) -> bool {
+                match key {
+                    $(stringify!($key) => <$type as Value>::IS_SWITCH,)*
+                    _ => false,
+                }
+            }
 
             /// Sets one setting from its text.
             ///
@@ -587,5 +605,70 @@ impl Settings {
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read_back_as_it_was_written() {
+        let texts = [
+            ("node_cap", "30"),
+            ("cpu_less_than", "49.5"),
+            ("hdio_read_remove", "9007199254740993"),
+            ("desired_load_average", "1.2"),
+            ("enable_upgrade", "true"),
+            ("rewards_address", "faucet:1,donate:2"),
+            ("node_storage", "/a b,/c"),
+            ("port_start", "55"),
+            ("process_manager", "setsid+sudo"),
+            ("flavor", "ant-node"),
+            ("start_args", "--peer '/ip4/1 2'"),
+            ("preset", "classic"),
+            ("host", "127.0.0.1"),
+        ];
+        let mut raw = RawSettings::default();
+        for (key, text) in texts {
+            raw.set(key, text).unwrap();
+            assert_eq!(raw.get(key).as_deref(), Some(text));
+        }
+        let json = serde_json::to_string(&raw).unwrap();
+        assert_eq!(serde_json::from_str::<RawSettings>(&json).unwrap(), raw);
+        assert_eq!(RawSettings::KEYS.len(), RawSettings::HELP.len());
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused_from_text_and_from_json_alike() {
+        for (key, text, json) in [
+            ("node_cap", "-1", "-1"),
+            ("node_cap", "1.5", "1.5"),
+            ("mem_remove", "101", "101"),
+            ("cpu_remove", "NaN", "\"NaN\""),
+            ("enable_upgrade", "maybe", "\"maybe\""),
+            ("port_start", "65", "65"),
+            ("node_storage", "/a/../b", "\"/a/../b\""),
+            ("host", "a\nb", "\"a\\nb\""),
+            ("delay_start", "", "\"\""),
+        ] {
+            let mut raw = RawSettings::default();
+            assert!(raw.set(key, text).is_err(), "{key}={text}");
+            assert_eq!(raw, RawSettings::default());
+            let json = format!("{{\"{key}\": {json}}}");
+            assert!(serde_json::from_str::<RawSettings>(&json).is_err(), "{json}");
+        }
+        assert_eq!(Thousands::read("55000"), Some(Thousands(55)));
+    }
+
+    #[test]
+    fn a_mistyped_setting_is_met_with_the_nearest_one() {
+        let error = RawSettings::default().set("cpu_les_than", "3").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cpu_les_than: expected the name of a setting; did you mean cpu_less_than?, found \"cpu_les_than\""
+        );
+        let error = RawSettings::default().set("zzz", "3").unwrap_err();
+        assert_eq!(error.to_string(), "zzz: expected the name of a setting, found \"zzz\"");
     }
 }

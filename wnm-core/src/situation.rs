@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use crate::decision::Anomaly;
 use crate::engine::EngineState;
 use crate::node::{NodeId, NodeState, StopCause};
-use crate::observation::{NodeSample, Observation, Presence};
+use crate::observation::{NodeSample, Observation, Presence, Volume};
 use crate::policy::{Policy, Upgrades};
-use crate::pressure::Features;
+use crate::pressure::{Features, Measure, measures};
 use crate::units::Version;
 
 /// A node as it is believed to be now.
@@ -20,9 +20,11 @@ pub(crate) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Tells whether an action may choose the node: it is in no operation, and what runs is known to be ours.
+    /// Tells whether an action may choose the node: it is in no operation, what runs is known to be ours, and its
+    /// folder is in sight.
     pub(crate) fn is_free(&self) -> bool {
-        !self.acting && !self.state.is_in_operation() && self.sample.presence != Presence::Stray
+        let is_at_hand = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
+        !self.acting && !self.state.is_in_operation() && is_at_hand
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -93,6 +95,11 @@ impl<'a> Situation<'a> {
         Self { policy, state, observation, nodes, census, features, anomaly }
     }
 
+    /// Returns every signal that has thresholds, beside them.
+    pub(crate) fn measures(&self) -> Vec<Measure> {
+        measures(self.policy, &self.observation.host).collect()
+    }
+
     /// Returns the states that differ from those remembered.
     pub(crate) fn changes(self) -> Vec<(NodeId, NodeState)> {
         let remembered = &self.state.nodes;
@@ -156,7 +163,11 @@ fn current_state<'a>(
     if !is_open || presence == Presence::Unobserved {
         return Cow::Borrowed(recorded);
     }
-    let may_die = anomaly.is_none() && state.missing.contains(&id);
+    // A restart explains away what is an anomaly before and after it.
+    let may_die = anomaly.is_none()
+        && !observation.rebooted
+        && state.missing.contains(&id)
+        && is_in_place(state, observation, observation.nodes.get(&id).and_then(|sample| sample.volume));
     observed(recorded, presence, observation, may_die).map_or(Cow::Borrowed(recorded), Cow::Owned)
 }
 
@@ -179,7 +190,22 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
             let since = (!observation.rebooted).then_some(since);
             Some(NodeState::Stopped { since, cause: StopCause::Found })
         }
-        (Presence::FolderMissing, _) => may_die.then_some(NodeState::Dead { since }),
+        (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
+        // What it was told to do is over, and what became of it cannot be seen.
+        (Presence::FolderMissing, NodeState::Restarting { .. } | NodeState::Upgrading { .. }) => {
+            Some(NodeState::Unknown { since })
+        }
+        (Presence::FolderMissing, _) => None,
+    }
+}
+
+/// Tells whether a volume (or every one, where it is not known which) is on the device it is known to be on.
+fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<usize>) -> bool {
+    let is_known = |volume: &Volume| state.devices.get(&volume.root) == Some(&volume.device);
+    let volumes = &observation.host.volumes;
+    match volume {
+        Some(volume) => volumes.get(volume).is_some_and(is_known),
+        None => !volumes.is_empty() && volumes.iter().all(is_known),
     }
 }
 

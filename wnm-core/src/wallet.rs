@@ -53,7 +53,9 @@ pub enum WalletError {
 impl Address {
     /// Returns the digits with the case that EIP-55 asks for, without `0x`.
     fn checksummed(self) -> String {
-        let plain: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+        let plain: String = self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect();
         let digest = Keccak256::digest(plain.as_bytes());
         plain
             .char_indices()

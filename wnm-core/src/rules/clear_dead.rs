@@ -11,7 +11,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Passes(Pass::NoneDead);
     }
     let mut left = false;
-    for seen in situation.nodes.iter().filter(|seen| seen.is_dead() && seen.is_free()) {
+    for seen in situation.nodes.iter().filter(|seen| seen.is_dead() && !seen.acting) {
         plan.push(Action::Remove { node: seen.id, linger: Duration::ZERO }, Reason::Dead);
         left = true;
     }

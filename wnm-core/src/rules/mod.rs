@@ -75,7 +75,17 @@ pub(crate) fn choose<'s, 'a>(
     count: usize,
     wanted: impl Fn(&Seen<'a>) -> bool,
 ) -> Vec<&'s Seen<'a>> {
-    let mut chosen: Vec<_> = situation.nodes.iter().filter(|seen| seen.is_free() && wanted(seen)).collect();
+    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
+}
+
+/// Returns up to `count` nodes that satisfy `wanted`, by age, whether or not a rule might choose them.
+pub(crate) fn choose_any<'s, 'a>(
+    situation: &'s Situation<'a>,
+    first: First,
+    count: usize,
+    wanted: impl Fn(&Seen<'a>) -> bool,
+) -> Vec<&'s Seen<'a>> {
+    let mut chosen: Vec<_> = situation.nodes.iter().filter(|seen| wanted(seen)).collect();
     let age = |seen: &&Seen<'a>| (seen.sample.born, seen.id);
     let order = |a: &&Seen<'a>, b: &&Seen<'a>| match first {
         First::Oldest => age(a).cmp(&age(b)),

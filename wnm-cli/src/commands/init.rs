@@ -1,0 +1,62 @@
+//! `wnm init`: begins a colony.
+
+use std::path::Path;
+
+use serde::Serialize;
+use wnm_core::{RawSettings, Settings};
+use wnm_platform::{Platform, places};
+use wnm_store::Store;
+
+use crate::args::Init;
+use crate::config;
+use crate::context;
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+
+#[derive(Serialize)]
+struct Begun {
+    database: std::path::PathBuf,
+    storage: Vec<std::path::PathBuf>,
+    process_manager: String,
+    node_cap: u32,
+    node_binary: std::path::PathBuf,
+    version: String,
+}
+
+/// Checks everything a colony needs, then writes its database; on any error nothing is left behind.
+pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, CliError> {
+    let flags = config::from_flags(&args.settings)?;
+    if Store::exists(db) {
+        return Err(CliError::AlreadyInitialised { path: db.to_owned() });
+    }
+    let host = context::host_defaults(&RawSettings::default(), &flags);
+    let settings = config::fold([flags.clone(), config::from_environment()?, RawSettings::default()], &host)?;
+    let version = Platform::new(&settings)?.program_version(&settings)?;
+    places::check_storage(&settings.storage)?;
+    let mut store = Store::create(db)?;
+    store.save_settings(&flags)?;
+    let begun = begun(db, &settings, version.to_string());
+    output.result(&begun, |begun| {
+        let storage: Vec<String> = begun.storage.iter().map(|folder| folder.display().to_string()).collect();
+        format!(
+            "a colony of up to {} nodes, {} under {}\n  nodes go to  {}\n  database     {}\n\nnext: wnm run, or wnm daemon\n",
+            begun.node_cap,
+            format_args!("{} {}", settings.flavor, begun.version),
+            begun.process_manager,
+            storage.join(", "),
+            begun.database.display(),
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn begun(db: &Path, settings: &Settings, version: String) -> Begun {
+    Begun {
+        database: db.to_owned(),
+        storage: settings.storage.clone(),
+        process_manager: settings.manager.to_string(),
+        node_cap: settings.policy.node_cap,
+        node_binary: settings.binary.clone(),
+        version,
+    }
+}

@@ -1,0 +1,36 @@
+//! The commands, one a file.
+
+mod demo;
+mod doctor;
+mod explain;
+mod history;
+mod init;
+mod node;
+mod record;
+mod run;
+mod status;
+mod teardown;
+
+use crate::args::{Cli, Command, Run};
+use crate::context;
+use crate::daemon;
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+
+/// Carries out the command line.
+pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
+    let db = context::database(&cli.global);
+    match cli.command.unwrap_or_else(|| Command::Run(Run::default())) {
+        Command::Init(args) => init::run(&db, &args, output),
+        Command::Run(args) => run::run(&db, &args, output),
+        Command::Daemon(args) => daemon::run(&db, &args, output),
+        Command::Status => status::run(&db, output),
+        Command::Explain { cycle } => explain::run(&db, cycle, output),
+        Command::History(args) => history::run(&db, &args, output),
+        Command::Node(args) => node::run(&db, args, output),
+        Command::Doctor => doctor::run(&db, output),
+        Command::Record(args) => record::run(&db, &args, output),
+        Command::Teardown { confirm } => teardown::run(&db, confirm, output),
+        Command::Demo(args) => demo::run(&args, output),
+    }
+}

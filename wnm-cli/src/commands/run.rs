@@ -1,0 +1,20 @@
+//! `wnm run`: one cycle.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::args::Run;
+use crate::context::{self, Context};
+use crate::cycle::{self, Mode, Wish};
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+
+/// Runs one cycle. Does not wait for the lock: where another wnm is at work, it does what this one would.
+pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
+    let _lock = context::lock(db, Duration::ZERO)?;
+    let mut context = Context::open(db, &args.settings)?;
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
+    let report = cycle::run(&mut context, &Wish::Decide, mode)?;
+    output.cycle(&report)?;
+    Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
+}

@@ -1,0 +1,73 @@
+//! `wnm status`: the last recorded cycle at a glance.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use wnm_core::{Clock, NodeState, Timestamp};
+use wnm_store::{Snapshot, Store};
+
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+use crate::render::status::{Status, UnderWay, text};
+
+/// Shows the machine and the colony, without a lock and without looking anew.
+pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
+    let store = Store::open_read_only(db)?;
+    let node_cap = store.settings()?.node_cap;
+    let snapshot = store.snapshot()?;
+    warn_of_unreadable(&snapshot);
+    output.result(&status(node_cap, snapshot), text)?;
+    Ok(Exit::Done)
+}
+
+/// Says which rows could not be read, and are missing from what is shown.
+pub(crate) fn warn_of_unreadable(snapshot: &Snapshot) {
+    for error in &snapshot.unreadable {
+        tracing::warn!(%error, "part of the colony is left out");
+    }
+}
+
+/// Returns the time now on the colony's clock; the time of its last look where clocks cannot be read.
+pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
+    let reading = wnm_platform::host::read_clock().ok();
+    match (clock, reading) {
+        (Some(clock), Some(reading)) => clock.advance(reading).now(),
+        (Some(clock), None) => clock.now(),
+        (None, Some(reading)) => reading.wall,
+        (None, None) => Timestamp::default(),
+    }
+}
+
+fn status(node_cap: Option<u32>, snapshot: Snapshot) -> Status {
+    let mut by_state: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut by_version: BTreeMap<String, usize> = BTreeMap::new();
+    let mut states: BTreeMap<&'static str, NodeState> = BTreeMap::new();
+    for (id, state) in snapshot.state.nodes.iter().filter(|(id, _)| snapshot.nodes.contains_key(id)) {
+        *by_state.entry(state.word()).or_default() += 1;
+        states.entry(state.word()).or_insert_with(|| state.clone());
+        let version = snapshot.samples.get(id).and_then(|sample| sample.version.as_ref());
+        *by_version.entry(version.map(ToString::to_string).unwrap_or_default()).or_default() += 1;
+    }
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let last = snapshot.last.as_ref();
+    Status {
+        cycle: last.map(|cycle| cycle.id.0),
+        at: last.map(|cycle| cycle.at),
+        age_seconds: last.map_or(0, |cycle| now.since(cycle.at).as_secs()),
+        cpus: last.and_then(|cycle| cycle.host.cpus),
+        memory_total: last.and_then(|cycle| cycle.host.memory_total),
+        signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
+        node_cap: node_cap.unwrap_or(wnm_core::Policy::DEFAULT_NODE_CAP),
+        nodes: snapshot.nodes.len(),
+        by_state,
+        by_version,
+        rest: last.and_then(|cycle| cycle.decision.rest()),
+        decided: last.map(|cycle| cycle.decision.actions.clone()).unwrap_or_default(),
+        under_way: snapshot
+            .unfinished
+            .into_iter()
+            .map(|action| UnderWay { record: action.record, outcome: action.outcome })
+            .collect(),
+        states,
+    }
+}

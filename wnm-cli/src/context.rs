@@ -1,0 +1,88 @@
+//! What every command works with: the store, the host, and the checked settings.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wnm_core::{HostDefaults, HostSample, RawSettings, Settings};
+use wnm_platform::Platform;
+use wnm_platform::places;
+use wnm_store::{Lock, Store};
+
+use crate::args::{Global, SettingFlags};
+use crate::config;
+use crate::error::CliError;
+
+/// How long commands that act wait for the lock.
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the host's signals come from.
+pub(crate) enum Signals {
+    /// From the host.
+    Measured,
+    /// From a script, for those who show what the rules do.
+    Scripted(Box<HostSample>),
+}
+
+/// An opened colony.
+pub(crate) struct Context {
+    pub(crate) store: Store,
+    pub(crate) platform: Platform,
+    pub(crate) settings: Settings,
+    pub(crate) signals: Signals,
+    /// Where new nodes log.
+    pub(crate) logs: PathBuf,
+    flags: RawSettings,
+    host: HostDefaults,
+}
+
+impl Context {
+    /// Opens the colony for a command that acts; settings given as flags are checked together and kept.
+    ///
+    /// The caller holds the lock.
+    pub(crate) fn open(db: &Path, flags: &SettingFlags) -> Result<Self, CliError> {
+        let flags = config::from_flags(flags)?;
+        let mut store = Store::open(db)?;
+        let stored = store.settings()?;
+        let host = host_defaults(&stored, &flags);
+        config::keep_fixed(&stored, &flags, &host)?;
+        let folded = flags.clone().over(stored.clone());
+        let environment = config::from_environment()?;
+        let settings = config::fold([flags.clone(), environment, stored.clone()], &host)?;
+        if folded != stored {
+            store.save_settings(&folded)?;
+        }
+        let platform = Platform::new(&settings)?;
+        platform.remember(store.learnt()?);
+        let logs = places::logs(settings.manager.scope);
+        Ok(Self { store, platform, settings, signals: Signals::Measured, logs, flags, host })
+    }
+
+    /// Takes up what other commands changed of the settings meanwhile.
+    pub(crate) fn refresh(&mut self) -> Result<(), CliError> {
+        let stored = self.store.settings()?;
+        let settings = config::fold([self.flags.clone(), config::from_environment()?, stored], &self.host)?;
+        if settings != self.settings {
+            let platform = Platform::new(&settings)?;
+            platform.remember(self.platform.learnt());
+            self.platform = platform;
+            self.settings = settings;
+        }
+        Ok(())
+    }
+}
+
+/// Returns where the database is: where it was said, else where this user's is.
+pub(crate) fn database(global: &Global) -> PathBuf {
+    global.db.clone().unwrap_or_else(places::database)
+}
+
+/// Returns what the host suggests where these settings, the first higher, say nothing.
+pub(crate) fn host_defaults(stored: &RawSettings, flags: &RawSettings) -> HostDefaults {
+    let scope = flags.process_manager.or(stored.process_manager).map_or_else(places::own_scope, |kind| kind.scope);
+    places::host_defaults(scope)
+}
+
+/// Takes the lock of the colony.
+pub(crate) fn lock(db: &Path, patience: Duration) -> Result<Lock, CliError> {
+    Ok(Lock::acquire(db, patience)?)
+}

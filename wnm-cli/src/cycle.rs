@@ -1,0 +1,158 @@
+//! The one cycle: load, observe, decide, begin, carry out, settle, finish.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wnm_core::steps::carry_out;
+use wnm_core::{
+    ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Refusal,
+    Selection, Verb, decide, grant, new_node, settle,
+};
+use wnm_platform::node_dir::sweep_trash;
+use wnm_store::CycleId;
+
+use crate::context::{Context, Signals};
+use crate::error::CliError;
+
+/// What a cycle is to do beyond looking.
+#[derive(Debug, Clone)]
+pub(crate) enum Wish {
+    /// What the rules decide.
+    Decide,
+    /// What the operator asks for.
+    Asked(Verb, Selection),
+    /// Nothing new: only go on with what has begun.
+    GoOn,
+}
+
+/// Whether the decision is acted upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is.
+    Act,
+    /// It is only shown.
+    DryRun,
+}
+
+/// What a cycle saw, decided and did.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Its number; None for a dry run.
+    pub(crate) cycle: Option<CycleId>,
+    pub(crate) observation: Observation,
+    pub(crate) decision: Decision,
+    /// What was asked and not granted.
+    pub(crate) refused: Vec<(Option<NodeId>, Refusal)>,
+    /// Every action worked on, those begun earlier included, with where it stands.
+    pub(crate) worked: Vec<(ActionRecord, Outcome)>,
+    /// The colony after the cycle.
+    pub(crate) colony: Colony,
+}
+
+impl Report {
+    /// Tells whether an action worked on in this cycle failed.
+    pub(crate) fn has_failures(&self) -> bool {
+        self.worked.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// Tells whether an action is still under way.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.worked.iter().any(|(_, outcome)| matches!(outcome, Outcome::Pending { .. }))
+    }
+}
+
+/// How long a cycle may spend on deleting what is in the trash.
+const SWEEP_BUDGET: Duration = Duration::from_millis(200);
+
+/// Deletes a little of what is in the trash.
+fn sweep(storage: &[PathBuf]) {
+    for (path, found) in sweep_trash(storage, SWEEP_BUDGET, Duration::ZERO).refused {
+        tracing::warn!(path = %path.display(), found, "part of the trash stays");
+    }
+}
+
+/// Runs one cycle.
+pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Report, CliError> {
+    let mut colony = context.store.load(context.settings.clone())?;
+    let (clock, rebooted) = read_clock(colony.state.clock.as_ref())?;
+    let (mut observation, counters) = context.platform.observe(&colony, &clock, rebooted);
+    if let Signals::Scripted(host) = &context.signals {
+        observation.host.clone_from(host);
+    }
+    let Grant { decision, refused } = decided(&colony, &observation, wish);
+    if mode == Mode::DryRun {
+        return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
+    }
+
+    let newcomers = newcomers(context, &colony, &observation, &decision)?;
+    let (cycle, begun) = context.store.begin(&observation, &decision, &newcomers)?;
+    colony.nodes.extend(newcomers.into_iter().map(|node| (node.id, node)));
+    let mut records = std::mem::take(&mut colony.unfinished);
+    records.extend(begun);
+    let mut hands = context.platform.hands(&colony.settings, &colony.nodes);
+    let outcomes = carry_out(&mut records, &mut hands, &mut context.store, observation.now);
+    drop(hands);
+
+    let planned: Vec<(Planned, Outcome)> =
+        records.iter().map(|record| record.planned.clone()).zip(outcomes.iter().cloned()).collect();
+    colony.state = settle(colony.state, &colony.settings.policy, &observation, &planned);
+    colony.state.clock = Some(clock);
+    let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes.iter().cloned()).collect();
+    context.store.finish(cycle, &ended, &colony.state, &observation, &counters)?;
+    context.store.keep_learnt(&context.platform.learnt())?;
+    sweep(&colony.settings.storage);
+
+    colony.nodes.retain(|id, _| colony.state.nodes.contains_key(id));
+    colony.samples.clone_from(&observation.nodes);
+    let worked = records.into_iter().zip(outcomes).collect();
+    Ok(Report { cycle: Some(cycle), observation, decision, refused, worked, colony })
+}
+
+/// Returns the colony's clock as it stands now, and whether the host was restarted since it last stood.
+fn read_clock(last: Option<&Clock>) -> Result<(Clock, bool), CliError> {
+    let reading = wnm_platform::read_clock()?;
+    Ok(match last {
+        Some(last) => (last.advance(reading.clone()), last.boot() != reading.boot),
+        None => (Clock::start(reading), false),
+    })
+}
+
+fn decided(colony: &Colony, observation: &Observation, wish: &Wish) -> Grant {
+    let (policy, state) = (&colony.settings.policy, &colony.state);
+    match wish {
+        Wish::Decide => Grant { decision: decide(policy, state, observation), refused: Vec::new() },
+        Wish::Asked(verb, selection) => grant(policy, state, observation, *verb, selection),
+        Wish::GoOn => grant(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
+    }
+}
+
+/// Returns the nodes that the decision adds, with their ports, folders and wallets.
+fn newcomers(
+    context: &Context,
+    colony: &Colony,
+    observation: &Observation,
+    decision: &Decision,
+) -> Result<Vec<Node>, CliError> {
+    let mut made: BTreeMap<NodeId, Node> = BTreeMap::new();
+    for planned in &decision.actions {
+        let wnm_core::Action::Add { node: id } = planned.action else { continue };
+        let birth = Birth {
+            uuid: uuid::Uuid::new_v4().to_string(),
+            roll: getrandom::u64()?,
+            storage: roomiest(observation, &colony.settings.storage),
+            logs: context.logs.clone(),
+            now: observation.now,
+        };
+        let node = new_node(id, &colony.settings, birth, colony.nodes.values().chain(made.values()))?;
+        made.insert(id, node);
+    }
+    Ok(made.into_values().collect())
+}
+
+/// Returns the storage folder on the volume with the most room.
+fn roomiest(observation: &Observation, storage: &[PathBuf]) -> PathBuf {
+    let volumes = observation.host.volumes.iter().filter(|volume| storage.contains(&volume.root));
+    let roomiest = volumes.max_by_key(|volume| volume.available).map(|volume| volume.root.clone());
+    roomiest.or_else(|| storage.first().cloned()).unwrap_or_default()
+}

@@ -1,0 +1,131 @@
+//! What can go wrong, with the mend beside it, and the exit code it ends in.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use wnm_core::{AllocationError, Problems};
+use wnm_platform::PlatformError;
+use wnm_store::{LockError, StoreError};
+
+/// How the command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done,
+    /// The configuration or what was asked cannot work.
+    Unusable,
+    /// Some action failed, or something is wrong.
+    ActionFailed,
+    /// Another wnm holds the lock.
+    Locked,
+    /// There is no colony yet.
+    NotInitialised,
+    /// A fault of wnm itself, or of what it stands on.
+    Internal,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Unusable => 1,
+            // 2 is clap's, for a command line that is not understood.
+            Exit::ActionFailed => 3,
+            Exit::Locked => 4,
+            Exit::NotInitialised => 5,
+            Exit::Internal => 70,
+        })
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("{0}")]
+    Settings(#[from] Problems),
+    #[error("{key} is fixed: it is {is}, and {asked} was asked")]
+    FixedSetting { key: String, is: String, asked: String },
+    #[error("expected no colony yet, found one in {}", path.display())]
+    AlreadyInitialised { path: PathBuf },
+    #[error("teardown removes every node with its identity, and needs --confirm")]
+    Unconfirmed,
+    #[error("expected a cycle that was kept, found none{}", .0.map(|id| format!(" of number {id}")).unwrap_or_default())]
+    NoSuchCycle(Option<i64>),
+    #[error("{what}")]
+    Usage { what: String, mend: String },
+    #[error(transparent)]
+    Allocation(#[from] AllocationError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error("expected to write the output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error("expected random numbers from the system: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("expected to write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Settings(_)
+            | Self::FixedSetting { .. }
+            | Self::AlreadyInitialised { .. }
+            | Self::Unconfirmed
+            | Self::NoSuchCycle(_)
+            | Self::Usage { .. }
+            | Self::Allocation(_) => Exit::Unusable,
+            Self::Lock(LockError::Held { .. }) => Exit::Locked,
+            Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
+            Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
+            Self::Output(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
+        }
+    }
+
+    /// Returns what the operator can do about it.
+    pub(crate) fn mend(&self) -> Option<String> {
+        match self {
+            Self::Settings(problems) => {
+                let needs_wallet = problems.all().iter().any(|p| p.key == "rewards_address" && p.found == "nothing");
+                let wallet = "give --rewards-address 0x…, the account that your nodes' earnings go to";
+                let set = "set them with flags such as --cpu-remove 80, or with WNM_CPU_REMOVE=80";
+                Some(if needs_wallet { wallet } else { set }.to_owned())
+            }
+            Self::FixedSetting { .. } => {
+                Some("nodes were made by it; `wnm teardown --confirm` and a new `wnm init` change it".to_owned())
+            }
+            Self::AlreadyInitialised { .. } => Some(
+                "change settings with `wnm run --SETTING VALUE`; `wnm teardown --confirm` removes the nodes".to_owned(),
+            ),
+            Self::Unconfirmed => Some("wnm teardown --confirm".to_owned()),
+            Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
+            Self::Usage { mend, .. } => Some(mend.clone()),
+            Self::Lock(LockError::Held { .. }) => {
+                Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
+            }
+            Self::Store(StoreError::NotInitialised { .. }) => Some("wnm init --rewards-address 0x…".to_owned()),
+            Self::Platform(error) => platform_mend(error),
+            Self::Allocation(_) | Self::Lock(_) | Self::Store(_) => None,
+            Self::Output(_) | Self::Random(_) | Self::Json(_) => None,
+        }
+    }
+}
+
+/// Returns what the operator can do about something the host did not do.
+fn platform_mend(error: &PlatformError) -> Option<String> {
+    let mend = match error {
+        PlatformError::BinaryMissing { .. } => "put the node program there, or name it with --antnode-path PATH",
+        PlatformError::BinaryNotExecutable { .. } => "chmod +x it, or name another with --antnode-path PATH",
+        PlatformError::BinaryForeign { .. } | PlatformError::BinaryHangs { .. } => {
+            "name the node program with --antnode-path PATH; for ant-node also --flavor ant-node"
+        }
+        PlatformError::BinaryOtherMachine { .. } => "get the node program for this kind of machine",
+        PlatformError::StorageUnusable { .. } => "make it writable, or name another with --node-storage FOLDER",
+        _ => return None,
+    };
+    Some(mend.to_owned())
+}

@@ -1,0 +1,104 @@
+//! The one door for output: data to standard output, talk to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Color, Global, LogFormat};
+use crate::cycle::Report;
+use crate::error::{CliError, Exit};
+use crate::render;
+
+/// Where a command writes.
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// Sets up colour and logging as the global flags say.
+    pub(crate) fn new(global: &Global) -> Self {
+        anstream::ColorChoice::write_global(match global.color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        });
+        let level = match (global.quiet, global.verbose) {
+            (true, _) => "error",
+            (false, 0) => "info",
+            (false, 1) => "debug",
+            (false, _) => "trace",
+        };
+        let filter = EnvFilter::new(format!("warn,wnm={level},wnm_platform={level},wnm_store={level}"));
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+        let ansi = match global.color {
+            Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+            Color::Always => true,
+            Color::Never => false,
+        };
+        match global.log_format {
+            LogFormat::Text => log.with_ansi(ansi).init(),
+            LogFormat::Json => log.json().init(),
+        }
+        Self { json: global.json, quiet: global.quiet }
+    }
+
+    /// Tells whether JSON was asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes a result: as JSON where that was asked for, else as text.
+    pub(crate) fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+        if self.json { self.json(value) } else { self.text(&text(value)) }
+    }
+
+    /// Writes text to standard output, with a line end after it if it has none.
+    pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Writes a value as one line of JSON to standard output.
+    pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        Ok(out.flush()?)
+    }
+
+    /// Says something to the person at the terminal.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            // Nobody may be listening, and that is no reason to stop.
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Writes what a cycle saw, decided and did.
+    pub(crate) fn cycle(&self, report: &Report) -> Result<(), CliError> {
+        self.result(&render::cycle::summary(report), |_| render::cycle::text(report))
+    }
+
+    /// Writes an error and its mend to standard error, and returns how the command ends.
+    pub(crate) fn fail(&self, error: &CliError) -> Exit {
+        if matches!(error, CliError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Done;
+        }
+        let exit = error.exit();
+        let mut err = anstream::stderr().lock();
+        // There is nowhere else to say that saying failed.
+        let _ = if self.json {
+            let value = serde_json::json!({"error": error.to_string(), "mend": error.mend()});
+            writeln!(err, "{value}")
+        } else {
+            render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
+        };
+        exit
+    }
+}

@@ -1,0 +1,126 @@
+//! One cycle, as it is shown by those who run it.
+
+use serde::Serialize;
+use wnm_core::{ActionRecord, NodeId, Observation, Outcome, Planned, Refusal, Rest};
+
+use super::{BOLD, GREEN, RED, YELLOW, moment, reason, styled};
+use crate::cycle::Report;
+
+/// A cycle as JSON.
+#[derive(Serialize)]
+pub(crate) struct Summary<'a> {
+    cycle: Option<i64>,
+    at: wnm_core::Timestamp,
+    rebooted: bool,
+    running: usize,
+    nodes: usize,
+    decided: &'a [Planned],
+    rest: Option<Rest>,
+    worked: Vec<Work<'a>>,
+    refused: Vec<Refused<'a>>,
+}
+
+#[derive(Serialize)]
+struct Work<'a> {
+    #[serde(flatten)]
+    planned: &'a Planned,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    node: Option<NodeId>,
+    #[serde(flatten)]
+    refusal: &'a Refusal,
+}
+
+pub(crate) fn summary(report: &Report) -> Summary<'_> {
+    Summary {
+        cycle: report.cycle.map(|cycle| cycle.0),
+        at: report.observation.now,
+        rebooted: report.observation.rebooted,
+        running: running(report),
+        nodes: report.colony.nodes.len(),
+        decided: &report.decision.actions,
+        rest: report.decision.rest(),
+        worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
+        refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
+    }
+}
+
+fn running(report: &Report) -> usize {
+    report.colony.state.nodes.values().filter(|state| state.is_active()).count()
+}
+
+/// Returns a cycle in a line of its own and one for each action.
+pub(crate) fn text(report: &Report) -> String {
+    let now = report.observation.now;
+    let number = report.cycle.map_or_else(|| "dry run".to_owned(), |cycle| format!("cycle {cycle}"));
+    let mut lines = vec![format!(
+        "{}  {}  {}  {} of {} nodes up",
+        moment(now),
+        styled(BOLD, number),
+        signals(&report.observation),
+        running(report),
+        report.colony.nodes.len(),
+    )];
+    if report.cycle.is_none() {
+        let planned = report.decision.actions.iter();
+        lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
+    }
+    lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
+    lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
+    if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
+        lines.push(format!("  {}", reason::rest(&rest, now)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns one action with its reason and where it stands.
+fn work(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> String {
+    let style = match outcome {
+        Outcome::Done => GREEN,
+        Outcome::Pending { .. } => YELLOW,
+        Outcome::Failed(_) => RED,
+    };
+    format!(
+        "  {}: {} ({})",
+        reason::action(&record.planned.action),
+        styled(style, reason::outcome(outcome, now)),
+        reason::reason(&record.planned.reason)
+    )
+}
+
+pub(crate) fn refused(node: Option<NodeId>, refusal: &Refusal) -> String {
+    let who = node.map_or_else(String::new, |id| format!("{}: ", id.name()));
+    format!("  {who}{} {refusal}", styled(YELLOW, "not done:"))
+}
+
+/// Returns the most telling signals in a few words.
+fn signals(observation: &Observation) -> String {
+    let host = &observation.host;
+    let percent =
+        |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0}%", p.get()));
+    let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
+    let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
+    format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))
+}
+
+/// Returns what came of a request, a line for each node, and what was refused.
+pub(crate) fn works<'a>(
+    works: impl Iterator<Item = (&'a Planned, &'a Outcome)>,
+    refusals: &[(Option<NodeId>, Refusal)],
+) -> String {
+    let line = |(planned, outcome): (&Planned, &Outcome)| {
+        let (style, stands) = match outcome {
+            Outcome::Done => (GREEN, "done".to_owned()),
+            Outcome::Pending { step, why, .. } => (YELLOW, format!("still to {step}: {why}; the next cycles go on")),
+            Outcome::Failed(_) => (RED, reason::outcome(outcome, wnm_core::Timestamp::default())),
+        };
+        format!("{}: {}\n", reason::action(&planned.action), styled(style, stands))
+    };
+    let mut text: String = works.map(line).collect();
+    text.extend(refusals.iter().map(|(node, refusal)| format!("{}\n", refused(*node, refusal).trim_start())));
+    if text.is_empty() { "nothing to do\n".to_owned() } else { text }
+}

@@ -1,0 +1,84 @@
+//! What was done, newest first, and cycles as JSON.
+
+use serde::Serialize;
+use wnm_core::{Decision, HostSample, NodeId, Outcome, StepRecord, Timestamp};
+use wnm_store::{CycleAction, CycleRecord};
+
+use super::{DIM, GREEN, RED, YELLOW, moment, reason, styled};
+
+/// A cycle as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct CycleView {
+    cycle: i64,
+    at: Timestamp,
+    ended: Option<Timestamp>,
+    host: HostSample,
+    #[serde(flatten)]
+    decision: Decision,
+    work: Vec<ActionView>,
+}
+
+/// An action on record as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct ActionView {
+    id: i64,
+    #[serde(flatten)]
+    planned: wnm_core::Planned,
+    begun: Timestamp,
+    ended: Option<Timestamp>,
+    stands: Option<Outcome>,
+    steps: Vec<StepRecord>,
+}
+
+impl From<CycleRecord> for CycleView {
+    fn from(cycle: CycleRecord) -> Self {
+        Self {
+            cycle: cycle.id.0,
+            at: cycle.at,
+            ended: cycle.ended,
+            host: cycle.host,
+            decision: cycle.decision,
+            work: cycle.actions.into_iter().map(ActionView::from).collect(),
+        }
+    }
+}
+
+impl From<CycleAction> for ActionView {
+    fn from(action: CycleAction) -> Self {
+        Self {
+            id: action.record.id.0,
+            planned: action.record.planned,
+            begun: action.record.begun,
+            ended: action.ended,
+            stands: action.outcome,
+            steps: action.record.done.into_iter().chain(action.record.undone).collect(),
+        }
+    }
+}
+
+/// Returns the cycles that acted, a line for each action.
+pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>) -> String {
+    let concerns = |action: &&CycleAction| node.is_none_or(|node| action.record.node() == node);
+    let lines: Vec<String> = cycles
+        .iter()
+        .flat_map(|cycle| cycle.actions.iter().filter(concerns).map(move |action| line(cycle, action)))
+        .collect();
+    if lines.is_empty() { "nothing was done\n".to_owned() } else { lines.join("\n") + "\n" }
+}
+
+fn line(cycle: &CycleRecord, action: &CycleAction) -> String {
+    let (style, stands) = match &action.outcome {
+        Some(outcome @ Outcome::Done) => (GREEN, reason::outcome(outcome, cycle.at)),
+        Some(outcome @ Outcome::Failed(_)) => (RED, reason::outcome(outcome, cycle.at)),
+        Some(Outcome::Pending { step, why, .. }) => (YELLOW, format!("{step}: {why}")),
+        None => (YELLOW, "begun".to_owned()),
+    };
+    format!(
+        "{}  {}  {}: {} ({})",
+        moment(cycle.at),
+        styled(DIM, format!("#{}", cycle.id)),
+        reason::action(&action.record.planned.action),
+        styled(style, stands),
+        reason::reason(&action.record.planned.reason),
+    )
+}

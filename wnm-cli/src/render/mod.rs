@@ -1,0 +1,86 @@
+//! Words and pictures for people, from values.
+
+pub(crate) mod cycle;
+pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod nodes;
+pub(crate) mod reason;
+pub(crate) mod status;
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use wnm_core::{NodeState, Timestamp};
+
+use crate::error::CliError;
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const RED: Style = AnsiColor::Red.on_default();
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// Returns a text in a style that goes away where there is no colour.
+pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Returns an error with its mend on lines of their own.
+pub(crate) fn error(error: &CliError) -> String {
+    let mut text = format!("{} {error}", styled(RED.bold(), "error:"));
+    if let Some(mend) = error.mend() {
+        text.push_str(&format!("\n{} {mend}", styled(GREEN.bold(), " mend:")));
+    }
+    text
+}
+
+/// Returns a time span of at most two units, such as `3m 20s`; below a second, `0s`.
+pub(crate) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    // Whole units only: nobody needs the seconds of a day.
+    let rounded = match seconds {
+        0..3600 => seconds,
+        3600..86_400 => seconds / 60 * 60,
+        _ => seconds / 3600 * 3600,
+    };
+    humantime::format_duration(Duration::from_secs(rounded)).to_string()
+}
+
+/// Returns a moment in UTC, to the second.
+pub(crate) fn moment(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.as_secs())
+        .map_or_else(|_| at.as_secs().to_string(), |moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// Returns the colour a state is shown in.
+pub(crate) fn state_style(state: &NodeState) -> Style {
+    match state {
+        NodeState::Running { .. } => GREEN,
+        NodeState::Unknown { .. }
+        | NodeState::Restarting { .. }
+        | NodeState::Upgrading { .. }
+        | NodeState::Migrating { .. }
+        | NodeState::Removing { .. } => YELLOW,
+        NodeState::Dead { .. } => RED,
+        NodeState::Stopped { .. } | NodeState::Disabled { .. } => DIM,
+    }
+}
+
+/// Returns a table without frames, whose columns named in `right` hold numbers.
+pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|title| Cell::new(styled(BOLD, title))));
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
+}

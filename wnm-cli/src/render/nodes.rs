@@ -1,0 +1,134 @@
+//! Nodes as a table, as pages, and as JSON.
+
+use serde::Serialize;
+use wnm_core::{Node, NodeId, NodeSample, NodeState, Timestamp};
+
+use super::{BOLD, span, state_style, styled, table};
+
+/// One node with everything that is known of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct NodeView {
+    #[serde(flatten)]
+    pub(crate) node: Node,
+    /// The name of its folder and service.
+    pub(crate) name: String,
+    /// Its state word.
+    pub(crate) status: &'static str,
+    /// Its state with all facts.
+    pub(crate) state: Option<NodeState>,
+    /// What was last seen of it.
+    pub(crate) sample: Option<NodeSample>,
+    /// The time that ages are counted to.
+    #[serde(skip)]
+    pub(crate) now: Timestamp,
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+impl NodeView {
+    fn styled_status(&self) -> String {
+        self.state.as_ref().map_or_else(|| self.status.to_owned(), |state| styled(state_style(state), self.status))
+    }
+
+    fn peers(&self) -> Option<u64> {
+        self.sample.as_ref()?.metrics.as_ref()?.connected_peers
+    }
+
+    fn records(&self) -> Option<u64> {
+        self.sample.as_ref()?.metrics.as_ref()?.records
+    }
+
+    fn version(&self) -> Option<&wnm_core::Version> {
+        self.sample.as_ref()?.version.as_ref()
+    }
+
+    fn peer_id(&self) -> Option<&str> {
+        self.sample.as_ref()?.peer_id.as_deref()
+    }
+
+    fn since(&self) -> Option<String> {
+        self.state.as_ref()?.since().map(|since| span(self.now.since(since)))
+    }
+}
+
+/// Returns nodes as a table, a line each.
+pub(crate) fn list(nodes: &[NodeView]) -> String {
+    if nodes.is_empty() {
+        return "no nodes\n".to_owned();
+    }
+    let row = |view: &NodeView| {
+        vec![
+            view.name.clone(),
+            view.styled_status(),
+            or_dash(view.since()),
+            or_dash(view.version()),
+            or_dash(view.peers()),
+            or_dash(view.records()),
+            or_dash(view.sample.as_ref().and_then(|sample| sample.memory)),
+            view.node.ports.node.to_string(),
+            span(view.now.since(view.node.born)),
+            or_dash(view.peer_id()),
+        ]
+    };
+    let header = ["NODE", "STATE", "SINCE", "VERSION", "PEERS", "RECORDS", "MEMORY", "PORT", "AGE", "PEER ID"];
+    table(&header, &[4, 5, 6, 7], nodes.iter().map(row).collect())
+}
+
+/// Returns nodes as a page each.
+pub(crate) fn show(nodes: &[NodeView]) -> String {
+    nodes.iter().map(page).collect::<Vec<_>>().join("\n")
+}
+
+fn page(view: &NodeView) -> String {
+    let node = &view.node;
+    let sample = view.sample.as_ref();
+    let metrics = sample.and_then(|sample| sample.metrics.as_ref());
+    let lines = [
+        ("state", format!("{} for {}", view.styled_status(), or_dash(view.since()))),
+        ("version", or_dash(view.version())),
+        ("peer id", or_dash(view.peer_id())),
+        ("process", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
+        ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| span(std::time::Duration::from_secs(s))))),
+        ("peers", or_dash(view.peers())),
+        ("records", or_dash(view.records())),
+        ("cpu", or_dash(sample.and_then(|s| s.cpu))),
+        ("memory", or_dash(sample.and_then(|s| s.memory))),
+        ("age", span(view.now.since(node.born))),
+        ("wallet", node.wallet.to_string()),
+        ("network", node.network.join(" ")),
+        ("ports", format!("{} (node), {} (metrics), {} (third)", node.ports.node, node.ports.metrics, node.ports.rpc)),
+        ("folder", node.root_dir.display().to_string()),
+        ("logs", node.log_dir.display().to_string()),
+        ("program", node.binary.display().to_string()),
+        ("manager", node.manager.to_string()),
+        ("uuid", node.uuid.clone()),
+    ];
+    let mut text = format!("{}\n", styled(BOLD, &view.name));
+    for (key, value) in lines {
+        text.push_str(&format!("  {key:<8} {value}\n"));
+    }
+    text
+}
+
+/// Returns the views of the nodes of these ids, or of all.
+pub(crate) fn views(snapshot: wnm_store::Snapshot, only: &[NodeId], now: Timestamp) -> Vec<NodeView> {
+    let wnm_store::Snapshot { nodes, mut state, mut samples, .. } = snapshot;
+    let wanted = |id: &NodeId| only.is_empty() || only.contains(id);
+    nodes
+        .into_iter()
+        .filter(|(id, _)| wanted(id))
+        .map(|(id, node)| {
+            let state = state.nodes.remove(&id);
+            NodeView {
+                name: id.name(),
+                status: state.as_ref().map_or("UNKNOWN", NodeState::word),
+                state,
+                sample: samples.remove(&id),
+                node,
+                now,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! Reasons, rests and verdicts in words: the only place where they are put so.
+
+use wnm_core::{Action, Anomaly, Outcome, Pass, Reason, Rest, Timestamp, Verdict};
+
+use super::span;
+
+/// Returns an action as an order, such as `start antnode0003`.
+pub(crate) fn action(action: &Action) -> String {
+    let base = format!("{} {}", action.verb(), action.node().name());
+    match action {
+        Action::Start { upgrade_to: Some(to), .. } => format!("{base}, with {to}"),
+        Action::Upgrade { from: Some(from), to, .. } => format!("{base} from {from} to {to}"),
+        Action::Upgrade { from: None, to, .. } => format!("{base} to {to}"),
+        Action::Add { .. }
+        | Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::Disable { .. }
+        | Action::Enable { .. }
+        | Action::Restart { .. }
+        | Action::Remove { .. } => base,
+    }
+}
+
+/// Returns why an action was chosen.
+pub(crate) fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Dead => "its folder is gone".to_owned(),
+        Reason::Pressure { measure } => match measure.seen {
+            Some(seen) => format!("{} is {seen}, above {}", measure.signal, measure.remove),
+            None => format!("{} is too high", measure.signal),
+        },
+        Reason::OverCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
+        Reason::Outdated { from, to } => format!("it has {from}, and the node binary is {to}"),
+        Reason::RoomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
+        Reason::RoomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
+        Reason::Asked => "asked for".to_owned(),
+    }
+}
+
+/// Returns what is wrong with the colony as a whole.
+pub(crate) fn anomaly(anomaly: &Anomaly) -> String {
+    match anomaly {
+        Anomaly::MassDisappearance { vanished, total } => {
+            format!("{vanished} of {total} nodes vanished at once: nothing is touched, look at the host")
+        }
+        Anomaly::StorageChanged => {
+            "folders are missing and their storage is on another device: is a volume not mounted?".to_owned()
+        }
+    }
+}
+
+/// Returns why nothing is done.
+pub(crate) fn rest(rest: &Rest, now: Timestamp) -> String {
+    match rest {
+        Rest::Rebooted => "the host was restarted: only looking".to_owned(),
+        Rest::Anomaly { anomaly: found } => anomaly(found),
+        Rest::OperationsUnderWay { under_way, limit } => format!("{under_way} of {limit} operations under way"),
+        Rest::ReliefUnderWay { removing } => format!("too much pressure, and {removing} nodes are on their way out"),
+        Rest::NothingToRelieve => "too much pressure, and no node left that may be stopped".to_owned(),
+        Rest::WaitingToRestart { node, until } => {
+            format!("there is room, and {} may start again in {}", node.name(), span(until.since(now)))
+        }
+        Rest::Content => "nothing to do".to_owned(),
+    }
+}
+
+/// Returns what one rule said.
+pub(crate) fn verdict(verdict: &Verdict, now: Timestamp) -> String {
+    match verdict {
+        Verdict::Acts => "acts".to_owned(),
+        Verdict::Rests(why) => format!("rests: {}", rest(why, now)),
+        Verdict::Passes(why) => pass(why),
+    }
+}
+
+fn pass(pass: &Pass) -> String {
+    match pass {
+        Pass::NotRebooted => "the host was not restarted".to_owned(),
+        Pass::NoAnomaly => "no more nodes vanished than chance explains".to_owned(),
+        Pass::NoneDead => "no node has lost its folder".to_owned(),
+        Pass::OperationsLeft { under_way, limit } => format!("{under_way} of {limit} operations under way"),
+        Pass::NoPressure => "no signal is above its upper mark".to_owned(),
+        Pass::UpgradesOff => "nodes upgrade themselves (enable_upgrade is false)".to_owned(),
+        Pass::TargetUnknown => "the version of the node binary is not known".to_owned(),
+        Pass::TargetRefused { version } => format!("upgrades to {version} failed too often"),
+        Pass::NothingOutdated => "no running node is known to be older than the node binary".to_owned(),
+        Pass::TargetIsOlder => "the node binary is older than what the first node runs".to_owned(),
+        Pass::Busy => "an operation is under way, and nodes are added only in calm".to_owned(),
+        Pass::CapReached { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
+        Pass::NoRoom => "some signal is not below its lower mark".to_owned(),
+    }
+}
+
+/// Returns where an action stands.
+pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
+    match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Pending { step, since, why } => format!("{step} for {}: {why}", span(now.since(*since))),
+        Outcome::Failed(failure) => {
+            let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
+            format!("failed to {}: {}{undone}", failure.failed.step, failure.failed.error)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The machine and the colony at a glance.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anstyle::Style;
+use serde::Serialize;
+use wnm_core::{ActionRecord, Bytes, Measure, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
+
+use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
+
+/// Everything that `wnm status` shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    /// The last recorded cycle; None before the first.
+    pub(crate) cycle: Option<i64>,
+    /// When it looked.
+    pub(crate) at: Option<Timestamp>,
+    /// How old that is, in seconds.
+    pub(crate) age_seconds: u64,
+    /// Processors of the host.
+    pub(crate) cpus: Option<u32>,
+    /// Memory of the host.
+    pub(crate) memory_total: Option<Bytes>,
+    /// Signals beside their marks.
+    pub(crate) signals: Vec<Measure>,
+    /// Nodes there may be.
+    pub(crate) node_cap: u32,
+    /// Nodes there are.
+    pub(crate) nodes: usize,
+    /// Nodes by state.
+    pub(crate) by_state: BTreeMap<&'static str, usize>,
+    /// Nodes by version; those of unknown version under an empty text.
+    pub(crate) by_version: BTreeMap<String, usize>,
+    /// Actions under way, with where each stands.
+    pub(crate) under_way: Vec<UnderWay>,
+    /// What the last cycle decided.
+    pub(crate) decided: Vec<Planned>,
+    /// Why it decided nothing, if so.
+    pub(crate) rest: Option<Rest>,
+    /// States, for their colours.
+    #[serde(skip)]
+    pub(crate) states: BTreeMap<&'static str, NodeState>,
+}
+
+/// An action that has begun and not ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnderWay {
+    #[serde(flatten)]
+    pub(crate) record: ActionRecord,
+    /// Where it stands; None when its cycle did not come to an end.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// Width of a signal's bar, in characters.
+const BAR: usize = 30;
+
+/// Returns the glance: at most 80 columns wide.
+pub(crate) fn text(status: &Status) -> String {
+    let Some(at) = status.at else {
+        return "no cycle yet: `wnm run` looks once, `wnm daemon` keeps looking\n".to_owned();
+    };
+    let age = Duration::from_secs(status.age_seconds);
+    let heading = format!("{}  {:<42}", styled(BOLD, "machine"), format!("seen {} ago", span(age)));
+    let mut text = format!("{heading}{}\n\n", styled(DIM, format!("{:>6} {:>9} {:>9}", "now", "adds <", "acts >")));
+    for measure in &status.signals {
+        text.push_str(&signal(measure));
+    }
+    let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
+    text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
+    for (word, count) in &status.by_state {
+        let style = status.states.get(word).map_or(Style::new(), super::state_style);
+        text.push_str(&format!("  {}{count:>5}\n", styled(style, format!("{word:<12}"))));
+    }
+    let versions = status.by_version.iter().map(|(version, count)| {
+        let version = if version.is_empty() { "unknown" } else { version };
+        format!("{version} × {count}")
+    });
+    let versions = versions.collect::<Vec<_>>().join(", ");
+    if !versions.is_empty() {
+        text.push_str(&format!("  {:<12}{versions}\n", "versions"));
+    }
+    if !status.under_way.is_empty() {
+        text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
+        text.extend(status.under_way.iter().map(|work| under_way(work, at)));
+    }
+    text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
+    text
+}
+
+/// Returns a signal as a bar with its two marks: `cpu  ▕████│   │  ▏ 42.0 % of 50.0 % and 70.0 %`.
+fn signal(measure: &Measure) -> String {
+    let full = match measure.remove {
+        Reading::Percent(_) => 100.0,
+        Reading::Load(_) | Reading::Rate(_) => measure.remove.number() * 1.5,
+    };
+    let place = |value: f64| if full > 0.0 { ((value / full * BAR as f64).round() as usize).min(BAR) } else { 0 };
+    let style = if measure.is_exceeded() {
+        RED
+    } else if measure.allows() {
+        GREEN
+    } else {
+        YELLOW
+    };
+    let (seen, low, high) = (
+        measure.seen.map(|seen| place(seen.number())),
+        place(measure.less_than.number()),
+        place(measure.remove.number()),
+    );
+    let bar: String = (0..BAR)
+        .map(|at| match seen {
+            _ if at + 1 == low || at + 1 == high => '│',
+            Some(seen) if at < seen => '█',
+            _ => '·',
+        })
+        .collect();
+    let seen = measure.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
+    format!(
+        "  {:<12}{} {seen:>11} {:>9} {:>9}\n",
+        measure.signal.to_string(),
+        styled(style, bar),
+        measure.less_than.to_string(),
+        measure.remove.to_string()
+    )
+}
+
+fn under_way(work: &UnderWay, now: Timestamp) -> String {
+    let stands = work.outcome.as_ref().map_or_else(|| "begun".to_owned(), |outcome| reason::outcome(outcome, now));
+    format!("  {}: {stands}\n", reason::action(&work.record.planned.action))
+}
+
+fn decision(status: &Status, at: Timestamp) -> String {
+    if let Some(rest) = &status.rest {
+        let next = (*rest == Rest::Content).then(|| next(status)).flatten();
+        let next = next.map_or_else(String::new, |next| format!("  {next}\n"));
+        return format!("  {}\n{next}", reason::rest(rest, at));
+    }
+    let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
+    status.decided.iter().map(line).collect()
+}
+
+/// Returns what must come true before a node is added, as far as signals and the cap tell.
+fn next(status: &Status) -> Option<String> {
+    if status.nodes >= status.node_cap as usize {
+        return Some(format!("adds nothing: node_cap is {}", status.node_cap));
+    }
+    let blocking = status.signals.iter().find(|measure| !measure.allows())?;
+    let seen = blocking.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
+    Some(format!("adds when {} < {}, now {seen}", blocking.signal, blocking.less_than))
+}

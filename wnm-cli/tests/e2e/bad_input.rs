@@ -1,0 +1,173 @@
+//! What cannot work is refused with the mend, the right exit code, and nothing changed.
+
+use std::os::unix::fs::PermissionsExt;
+
+use wnm_platform::standin::Behaviour;
+
+use crate::host::Host;
+
+/// Runs `init` with a flag changed or added, and returns what it says with the host's paths taken out.
+fn refused(change: &[(&str, &str)]) -> String {
+    let host = Host::new();
+    refused_on(&host, change)
+}
+
+fn refused_on(host: &Host, change: &[(&str, &str)]) -> String {
+    let mut args = host.init_args();
+    for (flag, value) in change {
+        let flag = format!("--{flag}");
+        if let Some(at) = args.iter().position(|arg| *arg == flag) {
+            args.drain(at..at + 2);
+        }
+        args.extend([flag, (*value).to_owned()]);
+    }
+    said(host, &args)
+}
+
+fn said(host: &Host, args: &[String]) -> String {
+    let ran = host.wnm(args);
+    assert_eq!(ran.code(), 1, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.out, "");
+    assert!(!host.path("wnm.db").exists(), "nothing may be left behind");
+    assert!(ran.err.contains("error:") && ran.err.contains("mend:"), "{}", ran.err);
+    let home = host.path("").display().to_string();
+    ran.err.replace(home.trim_end_matches('/'), "HOME")
+}
+
+#[test]
+fn settings_that_cannot_work() {
+    let without_wallet = {
+        let host = Host::new();
+        let mut args = host.init_args();
+        let at = args.iter().position(|arg| arg == "--rewards-address").unwrap();
+        args.drain(at..at + 2);
+        said(&host, &args)
+    };
+    let all = [
+        without_wallet,
+        refused(&[("rewards-address", "0x123")]),
+        refused(&[("rewards-address", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD")]),
+        refused(&[("cpu-less-than", "80"), ("cpu-remove", "80")]),
+        refused(&[("cpu-less-than", "NaN")]),
+        refused(&[("mem-remove", "101")]),
+        refused(&[("port-start", "64"), ("node-cap", "2000")]),
+        refused(&[("port-start", "13"), ("metrics-port-start", "13")]),
+        refused(&[("max-concurrent-starts", "0")]),
+        refused(&[("desired-load-average", "3"), ("max-load-average-allowed", "2")]),
+        refused(&[("netio-read-less-than", "1000")]),
+        refused(&[("process-manager", "sysv")]),
+        refused(&[("node-storage", "relative/folder")]),
+        refused(&[("start-args", "--log 'unclosed")]),
+        refused(&[("environment", "NOVALUE")]),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn node_binaries_that_are_none() {
+    let missing = {
+        let host = Host::new();
+        std::fs::remove_file(host.path(".local/bin/antnode")).unwrap();
+        refused_on(&host, &[])
+    };
+    let not_executable = {
+        let host = Host::new();
+        let path = host.path(".local/bin/antnode");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        refused_on(&host, &[])
+    };
+    let foreign = refused(&[("antnode-path", "/bin/echo")]);
+    let garbage = {
+        let host = Host::new();
+        std::fs::write(host.path(".local/bin/antnode"), [0x7f, b'E', b'L', b'F', 9, 9, 9]).unwrap();
+        refused_on(&host, &[])
+    };
+    insta::assert_snapshot!([missing, not_executable, foreign, garbage].join("\n"));
+}
+
+#[test]
+fn a_storage_folder_that_cannot_be_written() {
+    let host = Host::new();
+    std::fs::write(host.path("occupied"), "").unwrap();
+    let below_a_file = host.path("occupied/node").display().to_string();
+    let on_proc = refused(&[("node-storage", "/proc/node")]);
+    insta::assert_snapshot!([refused_on(&host, &[("node-storage", &below_a_file)]), on_proc].join("\n"));
+}
+
+#[test]
+fn commands_before_init() {
+    let host = Host::new();
+    for line in ["run", "status", "node list", "node add", "history", "explain", "teardown --confirm", "daemon"] {
+        let ran = host.expect(5, line);
+        assert!(ran.err.contains("wnm init --rewards-address"), "{line}: {}", ran.err);
+    }
+    assert!(!host.path("wnm.db").exists());
+    host.expect(3, "doctor");
+}
+
+#[test]
+fn what_is_asked_of_a_colony_and_cannot_be() {
+    let host = Host::with_colony();
+    let mut said = Vec::new();
+    for (code, line) in [
+        (1, "node stop 7"),
+        (1, "node show antnode0007"),
+        (1, "teardown"),
+        (1, "explain 99"),
+        (1, "run --port-start 40"),
+        (1, "run --cpu-less-than 70 --cpu-remove 60"),
+        (2, "node stop nonsense"),
+        (2, "node stop --all --count 2"),
+        (2, "node add --count 0"),
+        (2, "daemon --interval 1ms"),
+        (2, "frobnicate"),
+        (2, "run --no-such-setting 3"),
+    ] {
+        let ran = host.expect(code, line);
+        assert_eq!(ran.out, "", "{line}");
+        said.push(format!("$ wnm {line}\n{}", ran.err));
+    }
+    let again = host.wnm(&host.init_args());
+    assert_eq!(again.code(), 1);
+    said.push(format!("$ wnm init\n{}", again.err));
+    let home = host.path("").display().to_string();
+    let ranges = [r"(port_start is fixed: it is )\d+"].map(|pattern| (pattern, "${1}N"));
+    insta::with_settings!({filters => ranges.to_vec()}, {
+        insta::assert_snapshot!(said.join("\n").replace(home.trim_end_matches('/'), "HOME"));
+    });
+}
+
+#[test]
+fn a_second_wnm_at_once() {
+    let host = Host::with_colony();
+    let lock = wnm_store::Lock::acquire(&host.path("wnm.db"), std::time::Duration::ZERO).unwrap();
+    let ran = host.expect(4, "run");
+    assert!(ran.err.contains(&format!("process {}", std::process::id())), "{}", ran.err);
+    // Looking needs no lock.
+    host.expect(0, "status");
+    drop(lock);
+    host.expect(0, "run");
+}
+
+#[test]
+fn ports_that_others_hold_are_left_to_them() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let port = host.nodes()[0]["ports"]["node"].as_u64().unwrap();
+    host.expect(0, "node stop");
+    let holder = std::net::UdpSocket::bind(("0.0.0.0", u16::try_from(port).unwrap())).unwrap();
+    let failed = host.expect(3, "node start 1");
+    assert!(failed.out.contains(&port.to_string()), "{}", failed.out);
+    drop(holder);
+    host.expect(0, "node start 1");
+}
+
+#[test]
+fn a_node_that_ignores_sigterm_is_killed_in_the_end() {
+    let host = Host::new();
+    host.put_binary("0.4.17", Behaviour::IgnoreTerm);
+    assert_eq!(host.wnm(&host.init_args()).code(), 0);
+    host.expect(0, "node add");
+    host.expect(0, "node remove --all");
+    assert!(host.processes().is_empty());
+}

@@ -1,0 +1,186 @@
+//! A host of its own for each test: a home folder, a node binary, free ports; and whatever runs on it ends with it.
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use wnm_platform::standin::{self, Behaviour, Script};
+
+/// Thousands given to tests that run: each gets ports of its own.
+static TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+
+pub(crate) struct Host {
+    home: TempDir,
+    ports: [u16; 3],
+}
+
+/// What a command printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// Asserts that the command did what it should, and returns its output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.code(), 0, "{}{}", self.out, self.err);
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+impl Host {
+    /// A host with a stand-in of `antnode` 0.4.17.
+    pub(crate) fn new() -> Self {
+        let host = Self { home: tempfile::tempdir().unwrap(), ports: free_ranges() };
+        host.put_binary("0.4.17", Behaviour::Normal);
+        host
+    }
+
+    /// A host with a colony whose thresholds the machine that tests run on never passes.
+    pub(crate) fn with_colony() -> Self {
+        let host = Self::new();
+        let ran = host.wnm(&host.init_args());
+        assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
+        host
+    }
+
+    pub(crate) fn init_args(&self) -> Vec<String> {
+        let [node, metrics, rpc] = self.ports;
+        let flags = [
+            ("rewards-address", "faucet".to_owned()),
+            ("process-manager", "setsid+user".to_owned()),
+            ("port-start", node.to_string()),
+            ("metrics-port-start", metrics.to_string()),
+            ("rpc-port-start", rpc.to_string()),
+            ("start-args", "--local --first --ip 127.0.0.1".to_owned()),
+            ("node-cap", "6".to_owned()),
+            ("mem-remove", "100".to_owned()),
+            ("hd-remove", "100".to_owned()),
+            ("cpu-remove", "100".to_owned()),
+            ("max-load-average-allowed", "10000".to_owned()),
+        ];
+        let delays = ["start", "restart", "upgrade", "remove"].map(|delay| (format!("delay-{delay}"), "0".to_owned()));
+        let all = flags.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(delays);
+        std::iter::once("init".to_owned()).chain(all.flat_map(|(key, value)| [format!("--{key}"), value])).collect()
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.home.path().join(below)
+    }
+
+    /// Puts another node binary where new nodes get theirs.
+    pub(crate) fn put_binary(&self, version: &str, behaviour: Behaviour) {
+        let script = Script { version: version.to_owned(), behaviour, ..Script::default() };
+        let to = self.path(".local/bin/antnode");
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        standin::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
+    }
+
+    /// The command, with this host's home and a database in it, and nothing of the environment of the tests.
+    pub(crate) fn command(&self, args: &[impl AsRef<str>]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wnm"));
+        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin");
+        command.arg("--db").arg(self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn wnm(&self, args: &[impl AsRef<str>]) -> Ran {
+        let output = self.command(args).output().unwrap();
+        Ran {
+            status: output.status,
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command given as words, and asserts its exit code.
+    #[track_caller]
+    pub(crate) fn expect(&self, code: i32, line: &str) -> Ran {
+        let ran = self.wnm(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(ran.code(), code, "wnm {line}\n{}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// Looks at every node, and returns them as `wnm node list` does.
+    #[track_caller]
+    pub(crate) fn nodes(&self) -> Vec<Value> {
+        self.expect(0, "node survey");
+        let list = self.expect(0, "--json node list").json();
+        list.as_array().unwrap().clone()
+    }
+
+    /// Waits until what the nodes look like satisfies `wanted`.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let nodes = self.nodes();
+            if wanted(&nodes) {
+                return nodes;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "expected {what}, found {nodes:#?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The processes that run from a folder of this host.
+    pub(crate) fn processes(&self) -> Vec<Pid> {
+        let ours = |pid: &Pid| {
+            let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
+            exe.is_some_and(|exe| exe.starts_with(self.home.path()))
+        };
+        let numbers =
+            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        numbers.filter_map(Pid::from_raw).filter(ours).collect()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        taken().retain(|thousands| !self.ports.contains(thousands));
+    }
+}
+
+/// The status words of nodes.
+pub(crate) fn states(nodes: &[Value]) -> Vec<&str> {
+    nodes.iter().map(|node| node["status"].as_str().unwrap()).collect()
+}
+
+/// The process number of a node.
+pub(crate) fn pid(node: &Value) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(node["sample"]["process"]["pid"].as_i64()?).ok()?)
+}
+
+fn taken() -> MutexGuard<'static, Vec<u16>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn free_ranges() -> [u16; 3] {
+    let mut taken = taken();
+    let is_free = |thousands: &u16| {
+        (1..=8).all(|id| {
+            let address = ("0.0.0.0", thousands * 1000 + id);
+            UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+        })
+    };
+    let offset = (std::process::id() % 7) as u16;
+    let free = (0..40).map(|i| 12 + (i + offset * 3) % 40);
+    let free: Vec<u16> = free.filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();
+    taken.extend(&free);
+    free.try_into().expect("three free ranges of ports")
+}

@@ -1,0 +1,152 @@
+//! The life of a colony, from its first node to its last.
+
+use rustix::process::{Signal, kill_process};
+use serde_json::json;
+use wnm_platform::standin::Behaviour;
+
+use crate::host::{Host, pid, states};
+
+#[test]
+fn nodes_are_added_stopped_started_and_removed() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    let nodes = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_eq!(host.processes().len(), 3);
+    for node in &nodes {
+        assert_eq!(node["sample"]["version"], json!("0.4.17"));
+        assert!(node["sample"]["peer_id"].as_str().unwrap().starts_with("12D3KooW"));
+        assert_eq!(node["wallet"], json!("0x00455d78f850b0358E8cea5be24d415E01E107CF"));
+    }
+
+    // The youngest goes first, and comes back as the same node.
+    let before = nodes[2]["sample"]["peer_id"].clone();
+    host.expect(0, "node stop");
+    assert_eq!(states(&host.nodes()), ["RUNNING", "RUNNING", "STOPPED"]);
+    assert_eq!(host.processes().len(), 2);
+    host.expect(0, "node start antnode0003");
+    let nodes = host.wait_for("the same node again", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_eq!(nodes[2]["sample"]["peer_id"], before);
+
+    let old = pid(&nodes[0]);
+    host.expect(0, "node restart 0001.service,1");
+    let nodes = host.wait_for("another process", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_ne!(pid(&nodes[0]), old);
+
+    host.expect(0, "node remove 2");
+    assert_eq!(host.nodes().len(), 2);
+    assert!(!host.path(".local/share/autonomi/node/antnode0002").exists());
+    // The hole is filled first.
+    host.expect(0, "node add");
+    assert_eq!(host.nodes()[1]["name"], json!("antnode0002"));
+
+    host.expect(1, "teardown");
+    assert_eq!(host.processes().len(), 3);
+    host.expect(0, "teardown --confirm");
+    assert_eq!(host.nodes().len(), 0);
+    assert!(host.processes().is_empty());
+    let left: Vec<_> = std::fs::read_dir(host.path(".local/share/autonomi/node")).unwrap().flatten().collect();
+    assert!(left.iter().all(|entry| entry.file_name() == ".trash"), "{left:?}");
+    assert_eq!(host.expect(0, "--json run --dry-run --cpu-remove 99").json()["nodes"], json!(0));
+}
+
+#[test]
+fn a_disabled_node_stays_down_until_it_is_asked_for() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node disable 1");
+    for _ in 0..3 {
+        host.expect(0, "run");
+    }
+    assert_eq!(states(&host.nodes())[0], "DISABLED");
+    host.expect(3, "node stop 1");
+    host.expect(0, "node enable 1");
+    assert_eq!(states(&host.nodes())[0], "STOPPED");
+    host.expect(0, "node disable 1");
+    host.expect(0, "node start 1");
+    host.wait_for("the node up again", |nodes| states(nodes)[0] == "RUNNING");
+}
+
+#[test]
+fn a_killed_node_is_found_stopped_and_keeps_its_identity() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let nodes = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    host.wait_for("a stopped node", |nodes| states(nodes) == ["STOPPED"]);
+    host.expect(0, "node start 1");
+    let again = host.wait_for("the node again", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
+}
+
+#[test]
+fn an_upgrade_changes_the_program_and_a_failing_one_is_rolled_back() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(3, "node upgrade 1");
+    host.put_binary("0.4.18", Behaviour::Normal);
+    host.expect(0, "node upgrade 1");
+    let nodes = host.wait_for("the new version", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(nodes[0]["sample"]["version"], json!("0.4.18"));
+
+    host.put_binary("0.4.19", Behaviour::ExitAtStart { code: 1 });
+    let failed = host.expect(3, "node upgrade 1");
+    assert!(failed.out.contains("failed to"), "{}", failed.out);
+    let nodes = host.wait_for("the old version", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(nodes[0]["sample"]["version"], json!("0.4.18"));
+
+    // Never backwards.
+    host.put_binary("0.4.17", Behaviour::Normal);
+    let refused = host.expect(3, "node upgrade 1");
+    assert!(refused.out.contains("it has version 0.4.18"), "{}", refused.out);
+}
+
+#[test]
+fn a_stopped_outdated_node_is_upgraded_as_it_starts() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(0, "node stop");
+    host.put_binary("0.4.18", Behaviour::Normal);
+    host.expect(0, "node start 1");
+    let nodes = host.wait_for("the new version", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(nodes[0]["sample"]["version"], json!("0.4.18"));
+}
+
+#[test]
+fn a_node_that_cannot_start_leaves_nothing_behind() {
+    let host = Host::new();
+    host.put_binary("0.4.17", Behaviour::ExitAtStart { code: 1 });
+    assert_eq!(host.wnm(&host.init_args()).code(), 0);
+    let failed = host.expect(3, "node add");
+    assert!(failed.out.contains("add antnode0001: failed to"), "{}", failed.out);
+    assert_eq!(host.nodes().len(), 0);
+    assert!(host.processes().is_empty());
+    assert!(!host.path(".local/share/autonomi/node/antnode0001").exists());
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let host = Host::with_colony();
+    let shown = host.expect(0, "node add --count 2 --dry-run");
+    assert!(shown.out.contains("would add antnode0002"), "{}", shown.out);
+    host.expect(0, "run --dry-run");
+    assert!(host.processes().is_empty());
+    let status = host.expect(0, "--json status").json();
+    assert_eq!(status["cycle"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_was_done_can_be_looked_up() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(0, "run");
+    let history = host.expect(0, "--json history --node 1 --since 1h").json();
+    assert_eq!(history.as_array().unwrap().last().unwrap()["actions"][0]["action"]["action"], json!("add"));
+    let explained = host.expect(0, "explain").out;
+    for rule in ["look_after_reboot", "relieve_pressure", "grow"] {
+        assert!(explained.contains(rule), "{explained}");
+    }
+    let status = host.expect(0, "--json status").json();
+    assert_eq!(status["nodes"], json!(1));
+    assert_eq!(status["by_version"]["0.4.17"], json!(1));
+    assert_eq!(host.expect(0, "doctor").code(), 0);
+}

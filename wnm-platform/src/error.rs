@@ -1,0 +1,163 @@
+//! Everything that can go wrong between wnm and the host.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wnm_core::{Bytes, Flavor, ManagerKind, NodeId};
+
+/// Something the host did not do, or did otherwise than expected.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// Another program could not be started at all.
+    #[error("expected to start `{command}`: {source}")]
+    NotStarted {
+        /// The program and its arguments.
+        command: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another program did not end in time, and was killed with its whole process group.
+    #[error("expected `{command}` to end within {} s, found it still running{}", .deadline.as_secs_f64(), printed_as_said(.printed))]
+    Hung {
+        /// The program and its arguments.
+        command: String,
+        /// How long it was given.
+        deadline: Duration,
+        /// What it had printed, both streams, cut to a readable length.
+        printed: String,
+    },
+    /// Another program ended and said that it failed.
+    #[error("expected `{command}` to succeed, found {ended}{}", printed_as_said(.printed))]
+    ProgramFailed {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended, such as "exit code 1" or "signal 9".
+        ended: String,
+        /// What it printed, both streams, cut to a readable length.
+        printed: String,
+    },
+    /// A storage folder cannot be used.
+    #[error("expected to write to the storage folder {}: {source}", .path.display())]
+    StorageUnusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The binary of a node is not there.
+    #[error("expected a node program at {}, found nothing", .path.display())]
+    BinaryMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The binary of a node may not be executed.
+    #[error("expected {} to be an executable file, found one that may not be executed", .path.display())]
+    BinaryNotExecutable {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// The binary is no node program: its version text is not one.
+    #[error("expected {} to be {flavor}, found a program whose --version prints {printed:?}", .path.display())]
+    BinaryForeign {
+        /// Where it is.
+        path: PathBuf,
+        /// The program that was expected.
+        flavor: Flavor,
+        /// What it printed, cut to a readable length.
+        printed: String,
+    },
+    /// The binary is made for another kind of machine.
+    #[error("expected {} to be a program for this machine, found one the kernel cannot execute", .path.display())]
+    BinaryOtherMachine {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// The binary of a node did not tell its version in time, several times.
+    #[error("expected {} to print its version, found that it hangs", .path.display())]
+    BinaryHangs {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// The host's clocks or the name of its run could not be read.
+    #[error("expected to read the host's clock: {source}")]
+    Clock {
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file or folder could not be read or changed.
+    #[error("expected to {verb} {}: {source}", .path.display())]
+    File {
+        /// What was to be done, such as "write".
+        verb: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A folder is not one that this node may use, or that may be deleted.
+    #[error("expected {} to be the folder of this node, found {found}", .path.display())]
+    Refused {
+        /// The folder.
+        path: PathBuf,
+        /// What speaks against it.
+        found: String,
+    },
+    /// The volume is too full.
+    #[error("expected {needed} free at {}, found {available}", .path.display())]
+    NoRoom {
+        /// A folder on the volume.
+        path: PathBuf,
+        /// What is needed.
+        needed: Bytes,
+        /// What there is.
+        available: Bytes,
+    },
+    /// A program is not the one that was put there.
+    #[error("expected {} to be the program with SHA-256 {expected}, found {found}", .path.display())]
+    ProgramChanged {
+        /// The program.
+        path: PathBuf,
+        /// What was put there.
+        expected: String,
+        /// What is there: a digest, or "nothing".
+        found: String,
+    },
+    /// The process of a node could not be started.
+    #[error("expected to start {} for node {node}: {source}", .binary.display())]
+    StartFailed {
+        /// The node.
+        node: NodeId,
+        /// Its program.
+        binary: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A process holds a node's lock, and so the node cannot be started.
+    #[error("expected the lock of node {node} to be free, found it held by a process")]
+    StillRuns {
+        /// The node.
+        node: NodeId,
+    },
+    /// The process of a node could not be signalled.
+    #[error("expected to signal process {pid} of node {node}: {source}")]
+    SignalFailed {
+        /// The node.
+        node: NodeId,
+        /// Its process.
+        pid: u32,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The process manager needs the rights of root.
+    #[error("expected to run as root, which {manager} needs, found another user")]
+    NeedsRoot {
+        /// The process manager.
+        manager: ManagerKind,
+    },
+}
+
+/// Returns the end of a message about a program: what it printed, when it printed anything.
+fn printed_as_said(printed: &str) -> String {
+    if printed.is_empty() { String::new() } else { format!("; it printed: {printed}") }
+}

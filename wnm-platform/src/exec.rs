@@ -1,0 +1,244 @@
+//! The one door to other programs: argument vectors, a deadline, a process group of their own, bounded output.
+
+mod run;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::PlatformError;
+
+/// How long a program may take when nobody says otherwise.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// How much of each stream is kept when nobody says otherwise, in bytes.
+const OUTPUT_LIMIT: usize = 1024 * 1024;
+/// How much of what a program printed goes into an error, in characters.
+const QUOTE: usize = 400;
+
+/// One call of another program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The program: a path, or a name that is looked for in `PATH`.
+    pub program: OsString,
+    /// Its arguments, each passed as it is.
+    pub arguments: Vec<OsString>,
+    /// What it finds in its environment.
+    pub environment: Environment,
+    /// How long it may take before it is killed with its process group.
+    pub deadline: Duration,
+    /// How many bytes of each stream are kept; what follows is read and dropped.
+    pub output_limit: usize,
+}
+
+/// What a program finds in its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Environment {
+    /// What wnm found in its own, with these changes.
+    Inherited(Vec<(String, String)>),
+    /// These variables and no others.
+    Only(Vec<(String, String)>),
+}
+
+impl Call {
+    /// Returns a call without arguments, with the inherited environment and the usual limits.
+    #[must_use]
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: Environment::Inherited(Vec::new()),
+            deadline: DEADLINE,
+            output_limit: OUTPUT_LIMIT,
+        }
+    }
+
+    /// Returns the call with one more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Returns the call with more arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Returns the call with another deadline.
+    #[must_use]
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Returns the call with these variables as its whole environment.
+    #[must_use]
+    pub fn only_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment = Environment::Only(variables.into_iter().collect());
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let variables = match &self.environment {
+            Environment::Inherited(variables) => variables,
+            Environment::Only(variables) => {
+                command.env_clear();
+                variables
+            }
+        };
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+impl fmt::Display for Call {
+    /// Writes the words with spaces between; those that hold anything unusual in quotes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+        for (i, word) in std::iter::once(&self.program).chain(&self.arguments).enumerate() {
+            let space = if i == 0 { "" } else { " " };
+            match word.to_str().filter(|text| is_plain(text)) {
+                Some(text) => write!(f, "{space}{text}")?,
+                None => write!(f, "{space}{word:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a program ended, and what it printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// Its exit code; None when a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// What it wrote to standard output, at most the call's limit.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error, at most the call's limit.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Returns what a program leaves that succeeds and prints this.
+    #[must_use]
+    pub fn success(stdout: impl Into<Vec<u8>>) -> Self {
+        Self { code: Some(0), stdout: stdout.into(), ..Self::default() }
+    }
+
+    /// Returns what a program leaves that fails with this code and message.
+    #[must_use]
+    pub fn failure(code: i32, stderr: impl Into<Vec<u8>>) -> Self {
+        Self { code: Some(code), stderr: stderr.into(), ..Self::default() }
+    }
+
+    /// Tells whether it exited with code 0.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Returns standard output as text, with a replacement character for each byte that is none.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Returns how it ended, in words such as "exit code 1".
+    #[must_use]
+    pub fn ended(&self) -> String {
+        match (self.code, self.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "an unknown end".to_owned(),
+        }
+    }
+
+    /// Returns both streams for people: standard error first, on one line, control characters out, cut.
+    #[must_use]
+    pub fn quote(&self) -> String {
+        let both = format!("{}\n{}", String::from_utf8_lossy(&self.stderr), String::from_utf8_lossy(&self.stdout));
+        let words = both.split_whitespace().collect::<Vec<_>>().join(" ");
+        words.chars().filter(|c| !c.is_control()).take(QUOTE).collect()
+    }
+}
+
+/// Answers calls in the place of the host's programs.
+type Answer = dyn Fn(&Call) -> Result<Output, PlatformError> + Send + Sync;
+
+/// Who runs other programs: the host, or a script.
+#[derive(Clone)]
+pub struct Exec(Door);
+
+#[derive(Clone)]
+enum Door {
+    Real,
+    Scripted(Arc<Answer>),
+}
+
+impl Exec {
+    /// Returns the door to the host's programs.
+    #[must_use]
+    pub fn real() -> Self {
+        Self(Door::Real)
+    }
+
+    /// Returns a door behind which `answer` stands for every program; nothing is ever started.
+    #[must_use]
+    pub fn scripted(answer: impl Fn(&Call) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
+        Self(Door::Scripted(Arc::new(answer)))
+    }
+
+    /// Runs a program and returns how it ended, success or not.
+    ///
+    /// # Errors
+    /// It could not be started, or did not end by its deadline and was killed with its process group.
+    pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
+        match &self.0 {
+            Door::Real => run::run(call),
+            Door::Scripted(answer) => answer(call),
+        }
+    }
+
+    /// Runs a program that is expected to exit with code 0.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); and when it failed, with what it printed.
+    pub fn succeed(&self, call: &Call) -> Result<Output, PlatformError> {
+        let output = self.run(call)?;
+        if output.is_success() {
+            return Ok(output);
+        }
+        Err(PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() })
+    }
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Door::Real => "Exec::Real",
+            Door::Scripted(_) => "Exec::Scripted",
+        })
+    }
+}
+
+/// Tells whether a program of this name can be found in `PATH`.
+#[must_use]
+pub fn is_in_path(program: impl AsRef<OsStr>) -> bool {
+    let program = program.as_ref();
+    let is_executable =
+        |path: std::path::PathBuf| path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| is_executable(folder.join(program))))
+}
+
+#[cfg(test)]
+mod tests;

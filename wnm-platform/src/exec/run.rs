@@ -1,0 +1,138 @@
+//! Running one program: what becomes of it is followed without a thread, and without waiting for its children.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{Call, Output};
+use crate::error::PlatformError;
+
+/// How long output is awaited after the program ended while a child of it keeps the streams open.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Runs a program and returns how it ended.
+pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
+    let begun = Instant::now();
+    let not_started = |source| PlatformError::NotStarted { command: call.to_string(), source };
+    let mut child = spawn(call, begun).map_err(not_started)?;
+    let mut group = Group(Some(Pid::from_child(&child)));
+    let mut out = Stream::new(child.stdout.take(), call.output_limit).map_err(not_started)?;
+    let mut err = Stream::new(child.stderr.take(), call.output_limit).map_err(not_started)?;
+    let status = follow(&mut child, &mut out, &mut err, begun + call.deadline);
+    if let Some(status) = status.map_err(not_started)? {
+        group.0 = None;
+        return Ok(Output { code: status.code(), signal: status.signal(), stdout: out.kept, stderr: err.kept });
+    }
+    drop(group);
+    // The group was killed: this returns as soon as the kernel has put the process away.
+    let _ = child.wait();
+    let printed = Output { stdout: out.kept, stderr: err.kept, ..Output::default() }.quote();
+    Err(PlatformError::Hung { command: call.to_string(), deadline: call.deadline, printed })
+}
+
+/// A process group that is killed when this is dropped.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Starts the program. One that is busy is tried again: while another thread forks, a file that was just written
+/// counts as open for writing for a moment.
+fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
+    loop {
+        match call.command().spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && begun.elapsed() < GRACE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Collects output until the program ends; None when the deadline came first.
+fn follow(
+    child: &mut Child,
+    out: &mut Stream<impl Read + AsFd>,
+    err: &mut Stream<impl Read + AsFd>,
+    deadline: Instant,
+) -> io::Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
+    let mut ended: Option<(ExitStatus, Instant)> = None;
+    loop {
+        let progress = out.drain() | err.drain();
+        if ended.is_none() {
+            ended = child.try_wait()?.map(|status| (status, Instant::now()));
+        }
+        let is_complete = out.source.is_none() && err.source.is_none();
+        match ended {
+            Some((status, at)) if is_complete || at.elapsed() >= GRACE => return Ok(Some(status)),
+            Some(_) => {}
+            None if Instant::now() >= deadline => return Ok(None),
+            None => {}
+        }
+        // Closed streams wake nobody, so that the end of a quiet program is looked for more and more rarely.
+        pause = if progress { Duration::from_millis(1) } else { (pause * 2).min(Duration::from_millis(20)) };
+        await_output(out, err, pause);
+    }
+}
+
+fn await_output(out: &Stream<impl AsFd>, err: &Stream<impl AsFd>, pause: Duration) {
+    let fds = [out.source.as_ref().map(AsFd::as_fd), err.source.as_ref().map(AsFd::as_fd)];
+    let mut fds: Vec<PollFd<'_>> =
+        fds.into_iter().flatten().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    if fds.is_empty() {
+        thread::sleep(pause);
+    } else {
+        let _ = poll(&mut fds, Timespec::try_from(pause).ok().as_ref());
+    }
+}
+
+/// One stream of output, read without waiting.
+struct Stream<S> {
+    /// None once it ended.
+    source: Option<S>,
+    kept: Vec<u8>,
+    limit: usize,
+}
+
+impl<S: Read + AsFd> Stream<S> {
+    fn new(source: Option<S>, limit: usize) -> io::Result<Self> {
+        if let Some(source) = &source {
+            rustix::io::ioctl_fionbio(source, true)?;
+        }
+        Ok(Self { source, kept: Vec::new(), limit })
+    }
+
+    /// Reads what is there, at most one limit's worth at a time; tells whether anything was.
+    fn drain(&mut self) -> bool {
+        let mut buffer = [0; 8192];
+        let mut read = 0;
+        while read <= self.limit {
+            let Some(source) = &mut self.source else { break };
+            match source.read(&mut buffer) {
+                Ok(0) => self.source = None,
+                Ok(n) => {
+                    let room = self.limit.saturating_sub(self.kept.len()).min(n);
+                    self.kept.extend_from_slice(&buffer[..room]);
+                    read += n;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Nothing more can be read: the end of the program is what counts.
+                Err(_) => self.source = None,
+            }
+        }
+        read > 0
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs that behave, and some that do not.
+
+use std::thread;
+use std::time::Instant;
+
+use super::*;
+
+fn shell(script: &str) -> Call {
+    Call::new("/bin/sh").args(["-c", script])
+}
+
+#[test]
+fn both_streams_and_the_exit_code_are_captured() {
+    let output = Exec::real().run(&shell("echo out; echo err >&2; exit 3")).unwrap();
+    assert_eq!((output.code, output.text().as_str(), output.stderr.as_slice()), (Some(3), "out\n", &b"err\n"[..]));
+    assert!(!output.is_success());
+    let error = Exec::real().succeed(&shell("echo out; echo err >&2; exit 3")).unwrap_err();
+    insta::assert_snapshot!(error, @r#"expected `/bin/sh -c "echo out; echo err >&2; exit 3"` to succeed, found exit code 3; it printed: err out"#);
+    let killed = Exec::real().run(&shell("kill -9 $$")).unwrap();
+    assert_eq!((killed.code, killed.signal, killed.ended()), (None, Some(9), "signal 9".to_owned()));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let error = Exec::real().run(&Call::new("/no/such/program").arg("a b")).unwrap_err();
+    insta::assert_snapshot!(error, @r#"expected to start `/no/such/program "a b"`: No such file or directory (os error 2)"#);
+}
+
+#[test]
+fn arguments_reach_the_program_as_they_are() {
+    let words = ["a b", "$HOME", "'", "", "*", "\n", "--x=\"y\""];
+    let output = Exec::real().run(&shell(r#"for word in "$@"; do printf '%s|' "$word"; done"#).arg("sh").args(words));
+    assert_eq!(output.unwrap().text(), words.map(|word| format!("{word}|")).concat());
+}
+
+#[test]
+fn a_clean_environment_holds_nothing_else() {
+    let call = Call::new("/usr/bin/env").only_environment([("ONE".to_owned(), "1 2".to_owned())]);
+    assert_eq!(Exec::real().run(&call).unwrap().text(), "ONE=1 2\n");
+}
+
+#[test]
+fn output_beyond_the_limit_is_dropped_and_holds_up_nothing() {
+    let mut call = shell("head -c 3000000 /dev/zero; head -c 200000 /dev/zero >&2; echo end >&2");
+    call.output_limit = 1000;
+    let output = Exec::real().run(&call).unwrap();
+    assert_eq!((output.stdout.len(), output.stderr.len(), output.is_success()), (1000, 1000, true));
+}
+
+#[test]
+fn a_program_that_hangs_is_killed_with_its_children() {
+    let begun = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pids");
+    let script = format!("trap '' TERM; sleep 61 & echo $! $$ > {}; echo waiting; wait", file.display());
+    let error = Exec::real().run(&shell(&script).within(Duration::from_millis(500))).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(matches!(&error, PlatformError::Hung { printed, .. } if printed == "waiting"), "{error}");
+    let pids = std::fs::read_to_string(file).unwrap();
+    for pid in pids.split_whitespace() {
+        let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => stat.contains(") Z "),
+            Err(_) => true,
+        };
+        assert!(
+            (0..100).any(|_| gone() || {
+                thread::sleep(Duration::from_millis(10));
+                false
+            }),
+            "{pid} lives on"
+        );
+    }
+}
+
+#[test]
+fn a_child_that_keeps_the_streams_open_is_not_waited_for() {
+    let begun = Instant::now();
+    let output = Exec::real().run(&shell("echo started; sleep 3 & exit 0")).unwrap();
+    assert_eq!(output.text(), "started\n");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_program_that_prints_without_end_meets_its_deadline() {
+    let begun = Instant::now();
+    assert!(Exec::real().run(&shell("yes").within(Duration::from_millis(300))).is_err());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_script_answers_in_the_place_of_programs() {
+    let exec = Exec::scripted(|call| match call.to_string().as_str() {
+        "systemctl --version" => Ok(Output::success("systemd 257\n")),
+        _ => Ok(Output::failure(1, "unknown operation")),
+    });
+    assert!(exec.succeed(&Call::new("systemctl").arg("--version")).is_ok());
+    assert!(exec.clone().succeed(&Call::new("systemctl").arg("stop")).is_err());
+}

@@ -1,0 +1,203 @@
+//! The figures of recorded machines, and what rates may never be.
+
+#![cfg(not(target_os = "macos"))]
+
+use std::fs;
+
+use proptest::prelude::*;
+use wnm_core::{Clock, Load};
+
+use super::*;
+
+const STAT: &str = "cpu  19477 134194 13552 168452 1512 10 222 4549 300 40\ncpu0 1 2 3 4\nintr 5\nbtime 1760000000\n";
+const MEMINFO: &str =
+    "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:   12000000 kB\nCached: 9 kB\n";
+const DISKSTATS: &str = "\
+   7       0 loop0 9 0 9 0 9 0 9 0 0 0 0
+   8       0 sda 95462 9965 1000 234379 10754 64900 2000 116536 0 25388 363882 18453 2 9736328 12960 264 7
+   8       1 sda1 95462 9965 900 234379 10754 64900 1900 116536 0 25388 363882
+   8      16 sdaa 1 1 5 1 1 1 7 1 0 1 1
+ 259       0 nvme0n1 1 1 10 1 1 1 20 1 0 1 1
+ 259       1 nvme0n1p1 1 1 10 1 1 1 20 1 0 1 1
+ 259       2 nvme0n12 1 1 3 1 1 1 4 1 0 1 1
+ 253       0 dm-0 1 1 777 1 1 1 777 1 0 1 1
+   9     127 md127 1 1 777 1 1 1 777 1 0 1 1
+ 252       0 zram0 1 1 777 1 1 1 777 1 0 1 1
+ 254       1 xvda1 1 1 1 1 1 1 1 1 0 1 1
+ garbage
+";
+const NET: &str = "\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 228597712  102880    0    0    0     0          0         0 228597712  102880    0    0    0     0       0          0
+  eth0: 1000   18698    0    0    0     0          0         0  200    9126    0    0    0     0       0          0
+eth0.7: 900   18698    0    0    0     0          0         0  100    9126    0    0    0     0       0          0
+docker0: 900   18698    0    0    0     0          0         0  100    9126    0    0    0     0       0          0
+wlan0:5 1 0 0 0 0 0 0 7 1 0 0 0 0 0 0
+";
+const PRESSURE: &str =
+    "some avg10=1.50 avg60=0.40 avg300=0.10 total=123\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+
+/// A machine in a temporary folder.
+struct Recorded(tempfile::TempDir);
+
+impl Recorded {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let recorded = Self(tempfile::tempdir().unwrap());
+        for (path, text) in files {
+            let path = recorded.0.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        recorded
+    }
+
+    fn host(&self) -> Host {
+        Host::below(self.0.path())
+    }
+}
+
+fn clock() -> Clock {
+    Clock::start(ClockReading { wall: Timestamp::from_secs(1_760_000_000), uptime: 1000, boot: "run".to_owned() })
+}
+
+#[test]
+fn a_recorded_machine_is_read() {
+    let files = [
+        ("proc/stat", STAT),
+        ("proc/meminfo", MEMINFO),
+        ("proc/loadavg", "0.52 0.58 12.59 3/602 31905\n"),
+        ("proc/diskstats", DISKSTATS),
+        ("proc/net/dev", NET),
+        ("proc/pressure/cpu", PRESSURE),
+        ("proc/pressure/memory", PRESSURE),
+        ("proc/pressure/io", PRESSURE),
+    ];
+    let recorded = Recorded::new(&files);
+    let reading = recorded.host().read(&clock());
+    assert_eq!(reading.cpu, Some(CpuTicks { busy: 172_004, io_wait: 1512, total: 341_968 }));
+    assert_eq!(reading.disk, Some(Traffic { read: 1019 * 512, written: 2032 * 512 }));
+    assert_eq!(reading.net, Some(Traffic { read: 1005, written: 207 }));
+
+    let sample = recorded.host().sample(&[], &Counters::default(), &reading);
+    assert_eq!(sample.memory, Percent::new(25.0).ok());
+    assert_eq!(sample.memory_total, Some(Bytes(16_384_000_000)));
+    assert_eq!(sample.load.unwrap().fifteen, Load::new(12.59).unwrap());
+    assert_eq!(sample.stalls.unwrap().io, Percent::new(1.5).unwrap());
+    assert_eq!((sample.cpu, sample.disk_read, sample.net_write), (None, None, None), "counters of another run");
+}
+
+#[test]
+fn an_empty_machine_tells_nothing_and_fails_at_nothing() {
+    let recorded = Recorded::new(&[("proc/pressure/cpu", ""), ("proc/stat", "cpu  1 2"), ("proc/loadavg", "nan 1 1")]);
+    let host = recorded.host();
+    let reading = host.read(&clock());
+    assert_eq!((reading.cpu, reading.disk, reading.net), (None, None, None));
+    let sample = host.sample(&[], &reading.counters(), &reading);
+    assert_eq!((sample.cpu, sample.memory, sample.load, sample.stalls), (None, None, None, None));
+}
+
+#[test]
+fn the_tightest_control_group_is_the_memory_there_is() {
+    let version_1 = [
+        ("proc/meminfo", MEMINFO),
+        ("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n"),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ("sys/fs/cgroup/memory/memory.usage_in_bytes", "5000000000\n"),
+        ("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1000000000\n"),
+        ("sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "800000000\n"),
+        ("sys/fs/cgroup/memory/docker/abc/memory.stat", "inactive_file 1\ntotal_inactive_file 100000000\n"),
+    ];
+    assert_eq!(Recorded::new(&version_1).host().memory(), (Percent::new(70.0).ok(), Some(Bytes(1_000_000_000))));
+    let version_2 = [
+        ("proc/meminfo", MEMINFO),
+        ("proc/self/cgroup", "0::/user.slice/user-1000.slice/session.scope\n"),
+        ("sys/fs/cgroup/user.slice/user-1000.slice/session.scope/memory.max", "max\n"),
+        ("sys/fs/cgroup/user.slice/user-1000.slice/session.scope/memory.current", "5\n"),
+        ("sys/fs/cgroup/user.slice/user-1000.slice/memory.max", "2000000000\n"),
+        ("sys/fs/cgroup/user.slice/user-1000.slice/memory.current", "100000000\n"),
+    ];
+    let (used, total) = Recorded::new(&version_2).host().memory();
+    assert_eq!(total, Some(Bytes(2_000_000_000)));
+    assert_eq!(used, Percent::new(25.0).ok(), "the machine itself is fuller than the group");
+    let container = [
+        ("proc/meminfo", MEMINFO),
+        ("proc/self/cgroup", "0::/../../elsewhere\n"),
+        ("sys/fs/cgroup/memory.max", "500000000\n"),
+        ("sys/fs/cgroup/memory.current", "450000000\n"),
+    ];
+    assert_eq!(Recorded::new(&container).host().memory(), (Percent::new(90.0).ok(), Some(Bytes(500_000_000))));
+}
+
+#[test]
+fn rates_are_over_the_whole_interval() {
+    let now = Reading {
+        boot: "run".to_owned(),
+        uptime: 11_000,
+        cpu: Some(CpuTicks { busy: 1500, io_wait: 300, total: 4000 }),
+        disk: Some(Traffic { read: 10_000, written: 5 }),
+        net: Some(Traffic { read: 0, written: 1_000_000 }),
+        ..Reading::default()
+    };
+    let before = Counters {
+        boot: "run".to_owned(),
+        uptime: 1000,
+        cpu_busy: 1000,
+        cpu_io_wait: 400,
+        cpu_total: 2000,
+        disk_write: 5,
+        ..Counters::default()
+    };
+    let rates = Rates::between(&before, &now);
+    assert_eq!((rates.cpu, rates.io_wait), (Percent::new(25.0).ok(), Percent::new(0.0).ok()));
+    assert_eq!(rates.disk, Some((BytesPerSecond(1000), BytesPerSecond(0))));
+    assert_eq!(rates.net, None, "all that was ever counted is no rate");
+    assert_eq!(Rates::between(&Counters { boot: "other".to_owned(), ..before.clone() }, &now), Rates::default());
+    assert_eq!(Rates::between(&Counters { uptime: 10_900, ..before }, &now), Rates::default());
+}
+
+#[test]
+fn a_volume_is_found_for_a_folder_that_is_yet_to_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (there, later) = (volume(folder.path()), volume(&folder.path().join("a/b/c")));
+    assert_eq!((there.device, there.total), (later.device, later.total));
+    assert!(there.used.is_some() && there.available <= there.total);
+    assert_eq!(later.root, folder.path().join("a/b/c"));
+}
+
+#[test]
+fn the_clock_of_this_host_can_be_read() {
+    let (one, other) = (read_clock().unwrap(), read_clock().unwrap());
+    assert_eq!(one.boot, other.boot);
+    assert!(!one.boot.is_empty() && one.uptime <= other.uptime);
+}
+
+proptest! {
+    #[test]
+    fn rates_are_never_negative_nor_above_their_range(
+        before in any::<[u64; 8]>(), now in any::<[u64; 8]>(), uptimes in any::<(u32, u32)>(),
+    ) {
+        let reading = |c: [u64; 8], uptime: u32| Reading {
+            boot: "run".to_owned(),
+            uptime: u64::from(uptime),
+            cpu: Some(CpuTicks { busy: c[0], io_wait: c[1], total: c[2] }),
+            disk: Some(Traffic { read: c[3], written: c[4] }),
+            net: Some(Traffic { read: c[5], written: c[6] }),
+            ..Reading::default()
+        };
+        let counters = reading(before, uptimes.0).counters();
+        let rates = Rates::between(&counters, &reading(now, uptimes.1));
+        for backwards in [(before[3], now[3]), (before[4], now[4])] {
+            prop_assert!(backwards.0 <= backwards.1 || rates.disk.is_none());
+        }
+        for share in [rates.cpu, rates.io_wait].into_iter().flatten() {
+            prop_assert!((0.0..=100.0).contains(&share.get()));
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_readers_fail(text in ".{0,300}") {
+        let _ = (kernel::cpu_ticks(&text), kernel::memory(&text), kernel::load_averages(&text), kernel::stall(&text));
+        let _ = (kernel::disk_traffic(&text), kernel::net_traffic(&text));
+    }
+}

@@ -1,0 +1,116 @@
+//! What starts and stops the processes of nodes: one trait, one file for each process manager.
+
+mod setsid;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope};
+
+use crate::error::PlatformError;
+use crate::node_dir::Folder;
+
+/// A process manager.
+///
+/// Its verbs are small and idempotent, and none waits: whether a process is up or gone is for
+/// [`survey`](Self::survey) to tell. A manager that must be told of changed definitions before it starts anything
+/// (such as by a reload) remembers that they changed, and tells it once at the next [`start`](Self::start): the steps
+/// of many nodes run side by side, so all definitions of a cycle come before its first start.
+pub trait ProcessManager: Send + Sync {
+    /// Returns which one this is.
+    fn kind(&self) -> ManagerKind;
+
+    /// Makes the manager know a node as it is described now.
+    ///
+    /// # Errors
+    /// The definition could not be written, or was not accepted.
+    fn define(&self, node: &Node) -> Result<(), PlatformError>;
+
+    /// Starts the process of a node that is defined; one that runs is left as it is.
+    ///
+    /// # Errors
+    /// The process could not be started. That it started and ended at once is no error.
+    fn start(&self, node: &Node) -> Result<(), PlatformError>;
+
+    /// Tells every process that runs the node to end, and keeps the manager from starting it again; none running
+    /// counts as done.
+    ///
+    /// # Errors
+    /// The process could not be told.
+    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError>;
+
+    /// Makes the manager forget a node; one it does not know counts as forgotten.
+    ///
+    /// # Errors
+    /// The definition could not be removed.
+    fn undefine(&self, node: &Node) -> Result<(), PlatformError>;
+
+    /// Tells of each node whether it runs, all at once.
+    fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service>;
+
+    /// Returns the nodes that are found on the host without knowing any: how a colony is rebuilt after its database
+    /// was lost.
+    ///
+    /// # Errors
+    /// The storage folders or the definitions cannot be read.
+    fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError>;
+}
+
+/// How a process is told to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It is asked, and may save what it has.
+    Term,
+    /// It is ended.
+    Kill,
+}
+
+/// What a process manager says of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// It runs, as this process.
+    Running(ProcessIdentity),
+    /// It does not run.
+    Stopped,
+    /// It could not be told, for this reason. Unknown is not stopped.
+    Unknown(String),
+}
+
+/// A node found on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its folder, with what marks it.
+    pub folder: Folder,
+    /// The node as the process manager knows it; None when it does not.
+    pub node: Option<Node>,
+    /// What runs on the folder; None when nothing does.
+    pub process: Option<FoundProcess>,
+}
+
+/// A process found on a node's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundProcess {
+    /// Which one.
+    pub identity: ProcessIdentity,
+    /// Its executable, without the mark of one that was replaced; None when it may not be read.
+    pub executable: Option<PathBuf>,
+    /// Its arguments, the program's name first.
+    pub arguments: Vec<OsString>,
+}
+
+/// Returns the process manager of this kind.
+///
+/// # Errors
+/// It cannot work here, or not with wnm's rights.
+pub fn open(kind: ManagerKind) -> Result<Box<dyn ProcessManager>, PlatformError> {
+    match (kind.program, kind.scope) {
+        (Program::Setsid, Scope::User) => Ok(Box::new(setsid::Setsid::new(kind))),
+        (Program::Setsid, Scope::Sudo) => {
+            if !rustix::process::geteuid().is_root() {
+                return Err(PlatformError::NeedsRoot { manager: kind });
+            }
+            Ok(Box::new(setsid::Setsid::new(kind)))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Where a node's folder may lie: below a storage folder, reached without links.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::{TRASH, refused};
+use crate::error::PlatformError;
+
+/// A path that was seen to lie below a storage folder, without links on the way. Nothing need stand there.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The storage folder, resolved.
+    pub(super) root: PathBuf,
+    /// The path, resolved.
+    pub(super) path: PathBuf,
+}
+
+impl Place {
+    /// Returns the place of a path.
+    ///
+    /// # Errors
+    /// The path is relative, holds `..`, is a storage folder or holds one, lies outside them or in their trash, or
+    /// leads through a link or a file.
+    pub(super) fn of(path: &Path, roots: &[PathBuf]) -> Result<Self, PlatformError> {
+        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return Err(refused(path, "a path that is relative or holds `..`"));
+        }
+        let mut candidates: Vec<Self> = Vec::new();
+        let mut real_roots = Vec::new();
+        for root in roots.iter().filter(|root| root.is_absolute()) {
+            let Ok(real) = root.canonicalize() else { continue };
+            let rest = path.strip_prefix(root).or_else(|_| path.strip_prefix(&real));
+            if let Ok(rest) = rest {
+                candidates.push(Self { path: real.join(rest), root: real.clone() });
+            }
+            real_roots.push(real);
+        }
+        // Of nested storage folders, the innermost.
+        let place = candidates.into_iter().max_by_key(|place| place.root.components().count());
+        let Some(place) = place else { return Err(refused(path, "a path outside the storage folders")) };
+        if let Some(root) = real_roots.iter().find(|root| root.starts_with(&place.path)) {
+            return Err(refused(path, format!("a path that holds the storage folder {}", root.display())));
+        }
+        place.check_way(path)?;
+        Ok(place)
+    }
+
+    fn check_way(&self, path: &Path) -> Result<(), PlatformError> {
+        let rest = self.path.strip_prefix(&self.root).map_err(|_| refused(path, "a path outside its storage folder"))?;
+        if rest.starts_with(TRASH) {
+            return Err(refused(path, "a path in the trash"));
+        }
+        let mut step = self.root.clone();
+        for part in rest {
+            step.push(part);
+            match fs::symlink_metadata(&step) {
+                Ok(facts) if facts.is_dir() => {}
+                Ok(facts) if facts.is_symlink() => {
+                    return Err(refused(path, format!("a link at {}", step.display())));
+                }
+                Ok(_) => return Err(refused(path, format!("a file at {}", step.display()))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(source) => return Err(PlatformError::File { verb: "look at", path: step, source }),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! A node's own copy of its program: put in place, exchanged for a new one, and exchanged back.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use wnm_core::Bytes;
+
+use super::{create_file, remove_file, sync_folder, temporary};
+use crate::error::PlatformError;
+
+/// What must stay free beyond the program itself, in bytes.
+const RESERVE: u64 = 16 * 1024 * 1024;
+
+/// Returns the SHA-256 of a file in lower-case hexadecimal; None when there is no file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
+    match hash(path, &mut io::sink()) {
+        Ok(digest) => Ok(Some(digest)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(PlatformError::File { verb: "read", path: path.to_owned(), source }),
+    }
+}
+
+/// Puts a copy of a program in its place, complete or not at all, and returns its digest. One that is there already
+/// stays.
+///
+/// # Errors
+/// The program cannot be read, or the copy cannot be written.
+pub fn install(from: &Path, to: &Path) -> Result<String, PlatformError> {
+    let Some(present) = digest(to)? else { return copy(from, to) };
+    match digest(from)? {
+        Some(wanted) if wanted == present => Ok(wanted),
+        Some(_) => copy(from, to),
+        None => Err(PlatformError::BinaryMissing { path: from.to_owned() }),
+    }
+}
+
+/// Puts a copy of a program beside the one in place, and returns the digests of the one in place and the new one.
+///
+/// # Errors
+/// As [`install`].
+pub fn stage(from: &Path, binary: &Path) -> Result<(Option<String>, String), PlatformError> {
+    let before = digest(binary)?;
+    Ok((before, install(from, &beside(binary, ".new"))?))
+}
+
+/// Puts the staged program in place and keeps the old one; at every moment some program is in place.
+///
+/// # Errors
+/// What was staged is not the program with the digest `to`, and neither is what is in place; or the folder cannot be
+/// changed.
+pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
+    let new = beside(binary, ".new");
+    match digest(&new)? {
+        None if digest(binary)?.as_deref() == Some(to) => return Ok(()),
+        Some(found) if found == to => {}
+        found => {
+            let found = found.unwrap_or_else(|| "nothing".to_owned());
+            return Err(PlatformError::ProgramChanged { path: new, expected: to.to_owned(), found });
+        }
+    }
+    let keep = || {
+        let (old, half) = (beside(binary, ".old"), beside(binary, ".old.tmp"));
+        remove_file(&half)?;
+        // Not every file system has hard links.
+        match fs::hard_link(binary, &half).or_else(|_| fs::copy(binary, &half).map(|_| ())) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => fs::rename(&half, &old),
+        }
+    };
+    let swapped = keep().and_then(|()| fs::rename(&new, binary)).and_then(|()| sync_folder(binary));
+    swapped.map_err(|source| PlatformError::File { verb: "exchange", path: binary.to_owned(), source })
+}
+
+/// How far a change of program had come when it is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swapped {
+    /// The new program never took the place of the old one.
+    Never,
+    /// It did, or may have.
+    Perhaps,
+}
+
+/// Puts the old program in place again and drops what was staged. `from` and `to` are the digests of the old and the
+/// new one; `source` is where either may be had again.
+///
+/// # Errors
+/// The old program is nowhere to be found, or the folder cannot be changed.
+pub fn swap_back(
+    binary: &Path,
+    from: Option<&str>,
+    to: &str,
+    swapped: Swapped,
+    source: &Path,
+) -> Result<(), PlatformError> {
+    let (old, new) = (beside(binary, ".old"), beside(binary, ".new"));
+    let in_place = digest(binary)?;
+    let kept = digest(&old)?;
+    let is_back = in_place.is_some() && in_place.as_deref() == from;
+    let was_exchanged = swapped == Swapped::Perhaps || in_place.as_deref() == Some(to);
+    let changed = |found: Option<String>| PlatformError::ProgramChanged {
+        path: binary.to_owned(),
+        expected: from.unwrap_or("nothing").to_owned(),
+        found: found.unwrap_or_else(|| "nothing".to_owned()),
+    };
+    let back = |error| PlatformError::File { verb: "exchange", path: binary.to_owned(), source: error };
+    match in_place {
+        Some(_) if is_back || !was_exchanged => {}
+        _ if kept.is_some() => fs::rename(&old, binary).map_err(back)?,
+        // The old program exchanged itself for another before it was to be exchanged.
+        Some(found) if found != to => {}
+        _ if from.is_some() && digest(source)?.as_deref() == from => {
+            copy(source, binary)?;
+        }
+        // Any program is better than none, when there was none to go back to.
+        None if from.is_none() && digest(&new)?.is_some() => fs::rename(&new, binary).map_err(back)?,
+        found => return Err(changed(found)),
+    }
+    drop_old(binary)
+}
+
+/// Removes what an upgrade left beside the program in place.
+///
+/// # Errors
+/// The folder cannot be changed.
+pub fn drop_old(binary: &Path) -> Result<(), PlatformError> {
+    drop_staged(binary)?;
+    for suffix in [".old", ".old.tmp"] {
+        let path = beside(binary, suffix);
+        remove_file(&path).map_err(|source| PlatformError::File { verb: "remove", path, source })?;
+    }
+    sync_folder(binary).map_err(|source| PlatformError::File { verb: "sync", path: binary.to_owned(), source })
+}
+
+/// Removes a staged program, and nothing else.
+///
+/// # Errors
+/// The folder cannot be changed.
+pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
+    for suffix in [".new", ".new.tmp"] {
+        let path = beside(binary, suffix);
+        remove_file(&path).map_err(|source| PlatformError::File { verb: "remove", path, source })?;
+    }
+    Ok(())
+}
+
+/// Fails unless a program of this many bytes fits on the volume of a folder.
+///
+/// # Errors
+/// It does not fit.
+pub(crate) fn check_room(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
+    let Ok(volume) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    let available = volume.f_bavail.saturating_mul(volume.f_frsize);
+    let needed = bytes.saturating_add(RESERVE);
+    if available >= needed {
+        return Ok(());
+    }
+    Err(PlatformError::NoRoom { path: folder.to_owned(), needed: Bytes(needed), available: Bytes(available) })
+}
+
+fn beside(binary: &Path, suffix: &str) -> PathBuf {
+    let mut path = binary.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
+    let half = temporary(to);
+    let fail = |path: &Path, source| PlatformError::File { verb: "copy the program to", path: path.to_owned(), source };
+    // What an interrupted attempt left takes room.
+    remove_file(&half).map_err(|error| fail(&half, error))?;
+    let length = match fs::metadata(from) {
+        Ok(facts) => facts.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(PlatformError::BinaryMissing { path: from.to_owned() });
+        }
+        Err(error) => return Err(fail(to, error)),
+    };
+    check_room(to.parent().unwrap_or(to), length)?;
+    let copied = create_file(&half, 0o755).and_then(|mut file| {
+        let digest = hash(from, &mut file)?;
+        file.set_permissions(fs::Permissions::from_mode(0o755))?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&half, to)?;
+        sync_folder(to)?;
+        Ok(digest)
+    });
+    copied.map_err(|error| {
+        // A full disk is not made fuller.
+        let _ = remove_file(&half);
+        fail(to, error)
+    })
+}
+
+/// Reads a file to its end, writes it on, and returns its digest.
+fn hash(path: &Path, on: &mut dyn io::Write) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let read = match file.read(&mut buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
+        hasher.update(chunk);
+        on.write_all(chunk)?;
+    }
+    on.flush()?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

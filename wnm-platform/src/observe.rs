@@ -1,0 +1,281 @@
+//! One look at the host and its nodes. What could not be seen is data: nothing here fails.
+
+mod glance;
+mod sample;
+mod silent;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wnm_core::{
+    Action, Clock, Colony, Counters, MetricsSource, Node, NodeCounters, NodeId, NodeSample, NodeState, Observation,
+    Presence,
+};
+
+use crate::Platform;
+use crate::binary::BinaryCache;
+use crate::host::{Reading, SHORTEST_INTERVAL, Usage};
+use crate::manager::{self, Service};
+use crate::probe::{self, Answer, AskIdentity, Hope, Target};
+use sample::Seen;
+
+/// How long a cycle may go on starting node programs only to learn their versions.
+const VERSIONS_BUDGET: Duration = Duration::from_secs(2);
+/// How long a cycle may go on counting the files of nodes that do not count them themselves.
+const RECORDS_BUDGET: Duration = Duration::from_millis(20);
+
+impl Platform {
+    /// Looks at the host and at all nodes of the colony, disabled ones aside.
+    ///
+    /// Rates are over the time since the look that left `colony.counters`. Without such counters, or right after
+    /// that look, this waits up to a quarter of a second, so that there is a time to measure over.
+    #[must_use]
+    pub fn observe(&self, colony: &Colony, clock: &Clock, rebooted: bool) -> (Observation, Counters) {
+        let (before, reading) = self.counters(colony, clock);
+        let services = self.survey(colony);
+        self.observe_services(colony, rebooted, &before, &reading, &services)
+    }
+
+    /// Looks at everything but the process managers, which have told of `services`.
+    pub(crate) fn observe_services(
+        &self,
+        colony: &Colony,
+        rebooted: bool,
+        before: &Counters,
+        reading: &Reading,
+        services: &BTreeMap<NodeId, Service>,
+    ) -> (Observation, Counters) {
+        let answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let running = services.values().filter_map(|service| match service {
+            Service::Running(process) => Some(process),
+            Service::Stopped | Service::Unknown(_) => None,
+        });
+        let usage = self.host.usage(running);
+        let host = self.host.sample(&colony.settings.storage, before, reading);
+
+        let mut binaries = self.binaries();
+        let target = binaries.version(&self.exec, colony.settings.flavor, &colony.settings.binary);
+        let mut counters = reading.counters();
+        let mut look = Look {
+            platform: self,
+            colony,
+            volumes: &host.volumes,
+            unsettled: unsettled(colony),
+            before,
+            elapsed: reading.since(before),
+            binaries: &mut binaries,
+            versions_until: Instant::now() + VERSIONS_BUDGET,
+        };
+        let mut nodes = BTreeMap::new();
+        for node in colony.nodes.values() {
+            let service = services.get(&node.id);
+            let usage = match service {
+                Some(Service::Running(process)) => usage.get(&process.pid).map(|usage| (process, *usage)),
+                Some(Service::Stopped | Service::Unknown(_)) | None => None,
+            };
+            if let Some((process, usage)) = usage {
+                counters.nodes.insert(node.id, NodeCounters { pid: process.pid, cpu_millis: usage.cpu_millis });
+            }
+            let usage = usage.map(|(_, usage)| usage);
+            nodes.insert(node.id, look.at(node, service, answers.get(&node.id), usage));
+        }
+        binaries.forget_unused();
+        drop(binaries);
+        silent::count_records(colony, &mut nodes, reading.uptime, RECORDS_BUDGET);
+        (Observation { now: reading.at, rebooted, host, nodes, target: target.ok() }, counters)
+    }
+
+    /// Reads the counters; returns those that rates are counted from, and those of now.
+    fn counters(&self, colony: &Colony, clock: &Clock) -> (Counters, Reading) {
+        let reading = self.host.read(clock);
+        let is_of_this_run = |before: &&Counters| before.boot == reading.boot && before.uptime <= reading.uptime;
+        let before = colony.counters.as_ref().filter(is_of_this_run).cloned().unwrap_or_else(|| reading.counters());
+        if reading.since(&before).is_some() {
+            return (before, reading);
+        }
+        let waited = Duration::from_millis(reading.uptime - before.uptime);
+        thread::sleep(SHORTEST_INTERVAL.saturating_sub(waited) + Duration::from_millis(1));
+        (before, self.host.read(clock))
+    }
+
+    /// Asks each process manager once for all of its nodes.
+    fn survey(&self, colony: &Colony) -> BTreeMap<NodeId, Service> {
+        let mut by_manager: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
+        for node in colony.nodes.values().filter(|node| !is_disabled(colony, node.id)) {
+            by_manager.entry(node.manager).or_default().push(node);
+        }
+        by_manager
+            .into_iter()
+            .flat_map(|(kind, nodes)| {
+                if kind == self.manager.kind() {
+                    return self.manager.survey(&nodes);
+                }
+                match manager::open(kind) {
+                    Ok(manager) => manager.survey(&nodes),
+                    Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+                }
+            })
+            .collect()
+    }
+
+    fn probe_limits(&self, colony: &Colony) -> probe::Limits {
+        probe::Limits { pace: colony.settings.survey_delay, ..self.probe_limits }
+    }
+}
+
+/// Looks at one node after the other.
+struct Look<'a> {
+    platform: &'a Platform,
+    colony: &'a Colony,
+    volumes: &'a [wnm_core::Volume],
+    /// Nodes whose folder is yet to be made, or on its way out.
+    unsettled: BTreeSet<NodeId>,
+    before: &'a Counters,
+    /// The time since the counters before.
+    elapsed: Option<Duration>,
+    binaries: &'a mut BinaryCache,
+    versions_until: Instant,
+}
+
+impl Look<'_> {
+    /// Puts together what is known of one node.
+    fn at(
+        &mut self,
+        node: &Node,
+        service: Option<&Service>,
+        answer: Option<&Answer>,
+        usage: Option<Usage>,
+    ) -> NodeSample {
+        let folder = sample::folder(&node.root_dir);
+        let seen = Seen {
+            presence: self.presence(node, service, answer, &folder),
+            previous: previous(self.colony, node),
+            process: match service {
+                Some(Service::Running(process)) => Some(process),
+                Some(Service::Stopped | Service::Unknown(_)) | None => None,
+            },
+            answer,
+            usage,
+        };
+        let mut sample = seen.sample(node);
+        sample.volume = sample::volume(node, &folder, self.volumes);
+        sample.cpu = usage.and_then(|usage| {
+            let before = self.before.nodes.get(&node.id).filter(|_| seen.is_same_process())?;
+            sample::cores(*before, usage, seen.process?.pid, self.elapsed?)
+        });
+        if seen.wants_version_on_disk(node) {
+            sample.version = self.version_on_disk(node);
+        }
+        sample
+    }
+
+    fn presence(
+        &self,
+        node: &Node,
+        service: Option<&Service>,
+        answer: Option<&Answer>,
+        folder: &sample::Folder,
+    ) -> Presence {
+        let Some(service) = service else { return Presence::Unobserved };
+        if matches!(folder, sample::Folder::Missing) {
+            let is_unsettled = self.unsettled.contains(&node.id);
+            return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
+        }
+        match (node.flavor.metrics_source(), service, answer) {
+            (MetricsSource::Http, Service::Running(_), None) => Presence::Silent,
+            (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
+                Presence::Answering
+            }
+            (_, Service::Stopped, Some(_)) => Presence::Stray,
+            (_, Service::Stopped, None) => Presence::Gone,
+            (_, Service::Unknown(_), Some(_)) => Presence::Answering,
+            (_, Service::Unknown(_), None) => Presence::Unreachable,
+        }
+    }
+
+    /// Returns the version of the node's own binary, if it is known or there is time left to ask for it.
+    fn version_on_disk(&mut self, node: &Node) -> Option<wnm_core::Version> {
+        let known = self.binaries.known(node.flavor, &node.binary).ok()?;
+        known.or_else(|| {
+            let is_time_left = Instant::now() < self.versions_until;
+            is_time_left.then(|| self.binaries.version(&self.platform.exec, node.flavor, &node.binary).ok())?
+        })
+    }
+}
+
+/// Returns the last sample of this very node: another one may have had its number before.
+fn previous<'a>(colony: &'a Colony, node: &Node) -> Option<&'a NodeSample> {
+    colony.samples.get(&node.id).filter(|previous| previous.born == node.born)
+}
+
+fn is_disabled(colony: &Colony, node: NodeId) -> bool {
+    matches!(colony.state.nodes.get(&node), Some(NodeState::Disabled { .. }))
+}
+
+/// Returns the nodes that are being made or removed: a missing folder is no news of them.
+fn unsettled(colony: &Colony) -> BTreeSet<NodeId> {
+    let is_unsettling = |action: &Action| match action {
+        Action::Add { .. } | Action::Remove { .. } => true,
+        Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::Disable { .. }
+        | Action::Enable { .. }
+        | Action::Restart { .. }
+        | Action::Upgrade { .. } => false,
+    };
+    let records = colony.unfinished.iter().filter(|record| is_unsettling(&record.planned.action));
+    records.map(|record| record.node()).collect()
+}
+
+/// Returns whom to ask, and what.
+fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target> {
+    let Some(host) = probe::resolve(&colony.settings.host) else { return Vec::new() };
+    let asked = services.iter().filter_map(|(id, service)| Some((colony.nodes.get(id)?, service)));
+    asked
+        .filter(|(node, _)| node.flavor.metrics_source() == MetricsSource::Http)
+        .map(|(node, service)| {
+            let previous = previous(colony, node);
+            Target {
+                node: node.id,
+                address: SocketAddr::new(host, node.ports.metrics),
+                hope: hope(previous, service),
+                identity: ask_identity(previous, service),
+            }
+        })
+        .collect()
+}
+
+fn hope(previous: Option<&NodeSample>, service: &Service) -> Hope {
+    if matches!(service, Service::Stopped) {
+        return Hope::Poor;
+    }
+    match previous.map(|previous| previous.presence) {
+        Some(Presence::Silent | Presence::Unreachable) => Hope::Poor,
+        Some(
+            Presence::Unobserved | Presence::Answering | Presence::Stray | Presence::Gone | Presence::FolderMissing,
+        )
+        | None => Hope::Good,
+    }
+}
+
+/// Version and peer id are asked for once in the life of a process.
+fn ask_identity(previous: Option<&NodeSample>, service: &Service) -> AskIdentity {
+    let process = match service {
+        Service::Running(process) => Some(process),
+        Service::Stopped | Service::Unknown(_) => None,
+    };
+    match previous {
+        Some(previous)
+            if previous.version.is_some() && previous.peer_id.is_some() && previous.process.as_ref() == process =>
+        {
+            let uptime = previous.metrics.as_ref().and_then(|metrics| metrics.uptime);
+            AskIdentity::IfYounger(uptime.unwrap_or(u64::MAX))
+        }
+        Some(_) | None => AskIdentity::Always,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! What is known of one node, put together from what was seen now and what was seen before.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use wnm_core::{
+    Cores, MetricsSource, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Version, Volume,
+};
+
+use super::silent;
+use crate::host::Usage;
+use crate::probe::Answer;
+
+/// Everything that was seen of one node.
+pub(super) struct Seen<'a> {
+    pub(super) presence: Presence,
+    pub(super) previous: Option<&'a NodeSample>,
+    pub(super) process: Option<&'a ProcessIdentity>,
+    pub(super) answer: Option<&'a Answer>,
+    pub(super) usage: Option<Usage>,
+}
+
+impl Seen<'_> {
+    /// Tells whether the process is the one of the last look; true also when neither is known.
+    pub(super) fn is_same_process(&self) -> bool {
+        self.previous.is_some_and(|previous| previous.process.as_ref() == self.process)
+    }
+
+    /// Tells whether the version is that of the file on disk: nothing runs, or what runs does not tell and is new.
+    pub(super) fn wants_version_on_disk(&self, node: &Node) -> bool {
+        match self.presence {
+            Presence::Gone => true,
+            Presence::Answering if node.flavor.metrics_source() == MetricsSource::Process => {
+                let is_known = self.is_same_process() && self.previous.is_some_and(|seen| seen.version.is_some());
+                !is_known && !self.process.is_some_and(silent::runs_a_replaced_file)
+            }
+            Presence::Answering
+            | Presence::Unobserved
+            | Presence::Silent
+            | Presence::Stray
+            | Presence::Unreachable
+            | Presence::FolderMissing => false,
+        }
+    }
+
+    /// Returns the sample without what the host's other figures make of it.
+    pub(super) fn sample(&self, node: &Node) -> NodeSample {
+        NodeSample {
+            presence: self.presence,
+            born: node.born,
+            version: self.version(),
+            volume: None,
+            cpu: None,
+            memory: self.usage.map(|usage| usage.memory),
+            disk: self.previous.and_then(|previous| previous.disk),
+            process: self.process.cloned(),
+            peer_id: self.peer_id(node),
+            metrics: self.metrics(node),
+        }
+    }
+
+    /// Returns the version as far as it is known without the file on disk. A version that is not known is None, never
+    /// one that may be another process's.
+    fn version(&self) -> Option<Version> {
+        let previous = self.previous.and_then(|previous| previous.version.clone());
+        let of_same_process = || previous.clone().filter(|_| self.is_same_process());
+        match (self.presence, self.answer) {
+            (Presence::Answering | Presence::Stray, Some(answer)) => match &answer.identity {
+                Some(identity) => identity.version.clone(),
+                None if answer.asked_identity => None,
+                None => of_same_process(),
+            },
+            (Presence::Answering | Presence::Stray, None) | (Presence::Silent, _) => of_same_process(),
+            (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing, _) => previous,
+            (Presence::Gone, _) => None,
+        }
+    }
+
+    /// Returns the peer id that the node told last: it is the node's, whatever process runs it.
+    fn peer_id(&self, node: &Node) -> Option<String> {
+        let told =
+            self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
+        let logged = || match (node.flavor.metrics_source(), self.process) {
+            (MetricsSource::Process, Some(_)) => silent::peer_id(&node.log_dir),
+            (MetricsSource::Process, None) | (MetricsSource::Http, _) => None,
+        };
+        told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(logged)
+    }
+
+    fn metrics(&self, node: &Node) -> Option<NodeMetrics> {
+        match node.flavor.metrics_source() {
+            MetricsSource::Http => self.answer.map(|answer| answer.metrics.clone()),
+            MetricsSource::Process => self.usage.map(|usage| NodeMetrics {
+                uptime: Some(usage.age / 1000),
+                records: self.previous.and_then(|previous| previous.metrics.as_ref()?.records),
+                ..NodeMetrics::default()
+            }),
+        }
+    }
+}
+
+/// What is where a node's folder should be.
+pub(super) enum Folder {
+    /// A folder, on this device.
+    On(u64),
+    Missing,
+    /// It could not be looked at: that is not missing.
+    Hidden,
+}
+
+pub(super) fn folder(path: &Path) -> Folder {
+    match path.metadata() {
+        Ok(metadata) => Folder::On(metadata.dev()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Folder::Missing,
+        Err(_) => Folder::Hidden,
+    }
+}
+
+/// Returns which volume holds a node: the one whose storage folder it is in, unless it is on another device.
+pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option<usize> {
+    let is_around = |volume: &Volume| node.root_dir.starts_with(&volume.root);
+    let around = volumes.iter().enumerate().filter(|(_, volume)| is_around(volume));
+    let nearest = around.max_by_key(|(_, volume)| volume.root.as_os_str().len());
+    match (folder, nearest) {
+        (Folder::On(device), Some((at, volume))) if volume.device == *device => Some(at),
+        (Folder::On(device), _) => volumes.iter().position(|volume| volume.device == *device),
+        (Folder::Missing | Folder::Hidden, nearest) => nearest.map(|(at, _)| at),
+    }
+}
+
+/// Returns processor time over the time since the last look; None for another process, or counters run backwards.
+pub(super) fn cores(before: NodeCounters, usage: Usage, pid: u32, elapsed: Duration) -> Option<Cores> {
+    let spent = usage.cpu_millis.checked_sub(before.cpu_millis).filter(|_| before.pid == pid)?;
+    Cores::clamped(spent as f64 / elapsed.as_secs_f64() / 1000.0)
+}

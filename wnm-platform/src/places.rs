@@ -1,0 +1,138 @@
+//! Where things are: the database, the nodes, their logs, the operator's programs.
+
+use std::path::{Path, PathBuf};
+
+use wnm_core::{HostDefaults, ManagerKind, Program, Scope};
+
+use crate::error::PlatformError;
+
+/// A system whose customs decide where things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Os {
+    /// Linux, and whatever is like it.
+    Linux,
+    /// macOS.
+    MacOs,
+}
+
+impl Os {
+    /// The system this was built for.
+    pub const HERE: Self = if cfg!(target_os = "macos") { Self::MacOs } else { Self::Linux };
+}
+
+/// Where things are when no setting says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The database.
+    pub database: PathBuf,
+    /// The nodes' folders.
+    pub storage: PathBuf,
+    /// The nodes' logs.
+    pub logs: PathBuf,
+    /// The programs of the operator, node programs among them.
+    pub programs: PathBuf,
+}
+
+impl Places {
+    /// Returns the places of a scope. `home` is the home directory of the user who runs wnm.
+    #[must_use]
+    pub fn new(scope: Scope, home: &Path, os: Os) -> Self {
+        let (data, storage, logs) = match (scope, os) {
+            (Scope::User, Os::Linux) => (home.join(".local/share/autonomi"), "node", None),
+            (Scope::User, Os::MacOs) => {
+                (home.join("Library/Application Support/autonomi"), "node", Some(home.join("Library/Logs/autonomi")))
+            }
+            (Scope::Sudo, Os::Linux) => (PathBuf::from("/var/antctl"), "services", Some("/var/log/antnode".into())),
+            (Scope::Sudo, Os::MacOs) => {
+                (PathBuf::from("/Library/Application Support/autonomi"), "node", Some("/Library/Logs/autonomi".into()))
+            }
+        };
+        Self {
+            database: data.join("wnm.db"),
+            storage: data.join(storage),
+            logs: logs.unwrap_or_else(|| data.join("logs")),
+            programs: home.join(".local/bin"),
+        }
+    }
+
+    /// Returns the places of a scope for the user who runs this.
+    #[must_use]
+    pub fn of_user(scope: Scope) -> Self {
+        Self::new(scope, &home(), Os::HERE)
+    }
+}
+
+/// Returns the scope that befits the user who runs this: the system's for root.
+#[must_use]
+pub fn own_scope() -> Scope {
+    if rustix::process::geteuid().is_root() { Scope::Sudo } else { Scope::User }
+}
+
+/// Returns where the database is when nobody says: as root the system's, or the user's if only that is there.
+#[must_use]
+pub fn database() -> PathBuf {
+    let [own, user] = [own_scope(), Scope::User].map(|scope| Places::of_user(scope).database);
+    if !own.exists() && user.exists() { user } else { own }
+}
+
+/// Returns where nodes of a scope log.
+#[must_use]
+pub fn logs(scope: Scope) -> PathBuf {
+    Places::of_user(scope).logs
+}
+
+/// Returns what the host suggests for a colony of this scope where the operator said nothing.
+#[must_use]
+pub fn host_defaults(scope: Scope) -> HostDefaults {
+    let places = Places::of_user(scope);
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    HostDefaults {
+        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+        storage: places.storage,
+        programs: places.programs,
+        manager: ManagerKind::new(Program::Setsid, scope),
+    }
+}
+
+/// Makes sure that each storage folder exists and can be written to.
+///
+/// # Errors
+/// One cannot be made, or nothing can be written in it.
+pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
+    storage.iter().try_for_each(|folder| {
+        let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let trial = folder.join(format!(".wnm-trial-{}", std::process::id()));
+        std::fs::write(&trial, "trial").and_then(|()| std::fs::remove_file(&trial)).map_err(unusable)
+    })
+}
+
+/// Returns the home directory that the environment tells, else the one in the user database, else the root folder,
+/// where nothing can be written by mistake.
+fn home() -> PathBuf {
+    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_and_scope_has_its_places() {
+        let mut shown = String::new();
+        for (scope, os) in
+            [(Scope::User, Os::Linux), (Scope::Sudo, Os::Linux), (Scope::User, Os::MacOs), (Scope::Sudo, Os::MacOs)]
+        {
+            let home = if os == Os::Linux { "/home/u" } else { "/Users/u" };
+            let places = Places::new(scope, Path::new(home), os);
+            let paths = [places.database, places.storage, places.logs, places.programs];
+            shown += &format!("{scope:?} {os:?}: {}\n", paths.map(|path| path.display().to_string()).join(", "));
+        }
+        insta::assert_snapshot!(shown, @r"
+        User Linux: /home/u/.local/share/autonomi/wnm.db, /home/u/.local/share/autonomi/node, /home/u/.local/share/autonomi/logs, /home/u/.local/bin
+        Sudo Linux: /var/antctl/wnm.db, /var/antctl/services, /var/log/antnode, /home/u/.local/bin
+        User MacOs: /Users/u/Library/Application Support/autonomi/wnm.db, /Users/u/Library/Application Support/autonomi/node, /Users/u/Library/Logs/autonomi, /Users/u/.local/bin
+        Sudo MacOs: /Library/Application Support/autonomi/wnm.db, /Library/Application Support/autonomi/node, /Library/Logs/autonomi, /Users/u/.local/bin
+        ");
+    }
+}

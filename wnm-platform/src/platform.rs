@@ -1,0 +1,79 @@
+//! The host as one value: what looks at it and what acts on it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wnm_core::{Node, NodeId, Settings, Version, Volume};
+
+use crate::binary::BinaryCache;
+use crate::error::PlatformError;
+use crate::exec::Exec;
+use crate::firewall::{self, Firewall};
+use crate::hands::HostHands;
+use crate::host::{self, Host};
+use crate::manager::{self, ProcessManager};
+use crate::probe::Limits;
+
+/// The host that a colony lives on, with the process manager and the firewall that its settings name.
+pub struct Platform {
+    pub(crate) exec: Exec,
+    pub(crate) host: Host,
+    pub(crate) manager: Box<dyn ProcessManager>,
+    pub(crate) firewall: Box<dyn Firewall>,
+    pub(crate) probe_limits: Limits,
+    binaries: Mutex<BinaryCache>,
+}
+
+impl Platform {
+    /// Returns the host as the settings want it used.
+    ///
+    /// # Errors
+    /// The process manager cannot work here, or not with wnm's rights.
+    pub fn new(settings: &Settings) -> Result<Self, PlatformError> {
+        Ok(Self {
+            exec: Exec::real(),
+            host: Host::real(),
+            manager: manager::open(settings.manager)?,
+            firewall: firewall::open(settings.firewall),
+            probe_limits: Limits::default(),
+            binaries: Mutex::default(),
+        })
+    }
+
+    /// Takes up what an earlier run learnt of node programs; see [`learnt`](Self::learnt).
+    pub fn remember(&self, learnt: serde_json::Value) {
+        *self.binaries() = BinaryCache::load(learnt);
+    }
+
+    /// Returns what was learnt of node programs, to be kept for the next run: without it each run asks them anew.
+    #[must_use]
+    pub fn learnt(&self) -> serde_json::Value {
+        self.binaries().save()
+    }
+
+    /// Returns the version of the program that new nodes get.
+    ///
+    /// # Errors
+    /// It is missing, may not be executed, is for another machine, is another program, or hangs.
+    pub fn program_version(&self, settings: &Settings) -> Result<Version, PlatformError> {
+        self.binaries().version(&self.exec, settings.flavor, &settings.binary)
+    }
+
+    /// Returns the volumes that hold these folders, or will once they are made.
+    #[must_use]
+    pub fn volumes(&self, storage: &[PathBuf]) -> Vec<Volume> {
+        storage.iter().map(|folder| host::volume(folder)).collect()
+    }
+
+    /// Returns the hands that act on these nodes, which must include those about to be made.
+    #[must_use]
+    pub fn hands<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostHands<'a> {
+        HostHands::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
+    }
+
+    pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {
+        // What is in it is true even if a thread that had it panicked.
+        self.binaries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether ports are free, and who holds them.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+
+use wnm_core::BoundPort;
+
+/// Tells whether a port can be bound this very moment.
+pub(crate) fn is_free(port: BoundPort) -> bool {
+    let bound = match port {
+        BoundPort::LoopbackTcp(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop),
+        BoundPort::Udp(port) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
+            .map(drop)
+            .and_then(|()| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).map(drop)),
+    };
+    // Whatever else speaks against binding it, such as a host without IPv6, is for the node to find.
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// Tells whether some process has bound a port, without trying it; false where that cannot be told.
+pub(crate) fn is_bound(port: BoundPort) -> bool {
+    #[cfg(target_os = "linux")]
+    return !linux::sockets(port).is_empty();
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = port;
+        false
+    }
+}
+
+/// Returns words for a port, such as "UDP port 55001".
+pub(crate) fn words(port: BoundPort) -> String {
+    match port {
+        BoundPort::Udp(port) => format!("UDP port {port}"),
+        BoundPort::LoopbackTcp(port) => format!("TCP port {port}"),
+    }
+}
+
+/// Returns words for the process that holds a port, such as "process 4711 (/usr/bin/x)"; "another process" where it
+/// cannot be told.
+pub(crate) fn holder(port: BoundPort) -> String {
+    #[cfg(target_os = "linux")]
+    let found = linux::holder(port);
+    #[cfg(not(target_os = "linux"))]
+    let found: Option<String> = None;
+    found.unwrap_or_else(|| "another process".to_owned())
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeSet;
+
+    use procfs::process::{FDTarget, Process, all_processes};
+    use wnm_core::BoundPort;
+
+    pub(super) fn holder(port: BoundPort) -> Option<String> {
+        let sockets = sockets(port);
+        all_processes().ok()?.filter_map(Result::ok).find(|process| holds(process, &sockets)).map(|process| {
+            let program = process.exe().map(|path| path.display().to_string());
+            let name = program.or_else(|_| process.stat().map(|stat| stat.comm));
+            name.map_or_else(|_| format!("process {}", process.pid), |name| format!("process {} ({name})", process.pid))
+        })
+    }
+
+    fn holds(process: &Process, sockets: &BTreeSet<u64>) -> bool {
+        let Ok(open) = process.fd() else { return false };
+        open.flatten().any(|file| matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode)))
+    }
+
+    /// Returns the inodes of the sockets that are bound to a port.
+    pub(super) fn sockets(port: BoundPort) -> BTreeSet<u64> {
+        match port {
+            BoundPort::Udp(port) => {
+                let both = [procfs::net::udp(), procfs::net::udp6()].into_iter().flatten().flatten();
+                both.filter(|entry| entry.local_address.port() == port).map(|entry| entry.inode).collect()
+            }
+            BoundPort::LoopbackTcp(port) => {
+                let both = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
+                let listens = |entry: &procfs::net::TcpNetEntry| entry.state == procfs::net::TcpState::Listen;
+                both.filter(|entry| entry.local_address.port() == port && listens(entry))
+                    .map(|entry| entry.inode)
+                    .collect()
+            }
+        }
+    }
+}

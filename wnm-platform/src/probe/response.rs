@@ -1,0 +1,120 @@
+//! What a metrics server answers, as far as it matters here: status 200, and where the text begins and ends.
+
+use std::io;
+
+/// Headers an answer may have at most.
+const MOST_HEADERS: usize = 64;
+
+/// The head of an answer with status 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Its length in bytes: where the text begins.
+    pub(super) length: usize,
+    pub(super) framing: Framing,
+}
+
+/// How the end of the text is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// It has so many bytes.
+    Length(usize),
+    /// It comes in chunks that say so.
+    Chunks,
+    /// It ends with the connection.
+    UntilClosed,
+}
+
+impl Head {
+    /// Returns the head at the beginning of what was received; None while it is incomplete.
+    ///
+    /// # Errors
+    /// It is not HTTP, has another status than 200, too many headers, or a text that is packed.
+    pub(super) fn read(received: &[u8]) -> io::Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = response.parse(received).map_err(io::Error::other)? else {
+            return Ok(None);
+        };
+        if response.code != Some(200) {
+            return Err(io::Error::other("another status than 200"));
+        }
+        let mut framing = Framing::UntilClosed;
+        for header in response.headers.iter() {
+            let value = std::str::from_utf8(header.value).map_err(io::Error::other)?.trim();
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            if is("transfer-encoding") && value.eq_ignore_ascii_case("chunked") {
+                framing = Framing::Chunks;
+            } else if is("content-length") && framing != Framing::Chunks {
+                framing = Framing::Length(value.parse().map_err(io::Error::other)?);
+            } else if is("transfer-encoding") || (is("content-encoding") && !value.eq_ignore_ascii_case("identity")) {
+                return Err(io::Error::other("a text that is packed"));
+            }
+        }
+        Ok(Some(Self { length, framing }))
+    }
+}
+
+/// Returns the text that chunks make up; None while they are incomplete.
+///
+/// # Errors
+/// They are malformed.
+pub(super) fn unchunk(mut chunks: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::with_capacity(chunks.len());
+    loop {
+        let malformed = |_| io::Error::other("malformed chunks");
+        let httparse::Status::Complete((at, length)) = httparse::parse_chunk_size(chunks).map_err(malformed)? else {
+            return Ok(None);
+        };
+        if length == 0 {
+            return Ok(Some(text));
+        }
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        let Some((chunk, rest)) = chunks.get(at..).and_then(|rest| rest.split_at_checked(length)) else {
+            return Ok(None);
+        };
+        text.extend_from_slice(chunk);
+        match rest.strip_prefix(b"\r\n") {
+            Some(rest) => chunks = rest,
+            None if rest.len() < 2 => return Ok(None),
+            None => return Err(io::Error::other("malformed chunks")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_tells_how_the_text_ends() {
+        let framing = |headers: &str| {
+            Head::read(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes()).map(|head| head.map(|head| head.framing))
+        };
+        assert_eq!(framing("").unwrap(), Some(Framing::UntilClosed));
+        assert_eq!(framing("Content-Length: 12\r\n").unwrap(), Some(Framing::Length(12)));
+        assert_eq!(framing("Transfer-Encoding: chunked\r\ncontent-length: 3\r\n").unwrap(), Some(Framing::Chunks));
+        assert_eq!(framing("content-encoding: identity\r\n").unwrap(), Some(Framing::UntilClosed));
+        for bad in [
+            "content-length: -1\r\n",
+            "content-encoding: gzip\r\n",
+            "transfer-encoding: gzip, chunked\r\n",
+            "\x01: x\r\n",
+        ] {
+            assert!(framing(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Head::read(b"HTTP/1.1 200 O").unwrap(), None);
+        assert!(Head::read(b"HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n").is_err());
+        assert!(Head::read(b"SSH-2.0-OpenSSH_9.2\r\n").is_err());
+    }
+
+    #[test]
+    fn chunks_make_up_a_text() {
+        assert_eq!(unchunk(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n").unwrap().as_deref(), Some(&b"abcde"[..]));
+        for incomplete in [&b""[..], b"3", b"3\r\nab", b"3\r\nabc", b"3\r\nabc\r", b"3\r\nabc\r\n"] {
+            assert_eq!(unchunk(incomplete).unwrap(), None, "{incomplete:?}");
+        }
+        for bad in [&b"x\r\n"[..], b"3\r\nabcd\r\n", b"ffffffffffffffffff\r\n"] {
+            assert!(unchunk(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What every node goes through.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use wnm_core::steps::carry_out;
+use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
+use wnm_platform::hands::HostHands;
+use wnm_platform::manager::Service;
+use wnm_platform::node_dir::{self, Marker};
+use wnm_platform::standin::Behaviour;
+use wnm_platform::firewall;
+
+use crate::stand::{PATIENCE, Paper, Stand, wait_for};
+
+pub fn remove_of(node: NodeId) -> Action {
+    Action::Remove { node, linger: Duration::ZERO }
+}
+
+pub fn upgrade_of(node: NodeId) -> Action {
+    Action::Upgrade { node, from: None, to: "2.0.0".parse().unwrap() }
+}
+
+pub fn create(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let node = stand.node(id);
+    assert_eq!(Marker::read(&node.root_dir).unwrap(), Some(Marker::of(node)));
+    assert!(node.root_dir.join("secret-key").exists());
+    assert_eq!(stand.digest(&node.binary), stand.digest(&stand.settings.binary));
+    stand.assert_running_once(id);
+    match kind.program {
+        Program::Setsid => has_a_session_and_environment_of_its_own(stand.process(id).pid),
+    }
+}
+
+/// Checks what only a process that wnm starts itself is given.
+fn has_a_session_and_environment_of_its_own(pid: u32) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let proc = Path::new("/proc").join(pid.to_string());
+    let environment = fs::read_to_string(proc.join("environ")).unwrap();
+    let mut names: Vec<&str> = environment.split_terminator('\0').map(|pair| pair.split_once('=').unwrap().0).collect();
+    names.retain(|name| !["PATH", "HOME", "LANG"].contains(name));
+    assert_eq!(names, ["WNM_TEST"]);
+    let stat = fs::read_to_string(proc.join("stat")).unwrap();
+    assert_eq!(stat.split_whitespace().nth(5), Some(pid.to_string().as_str()), "its session is its own");
+    let null = |number: u32| fs::read_link(proc.join(format!("fd/{number}"))).unwrap() == Path::new("/dev/null");
+    assert!(null(0) && null(1) && !null(2));
+}
+
+pub fn create_ant_node(kind: ManagerKind) {
+    let mut stand = Stand::with(kind, Flavor::AntNode, "storage");
+    fs::write(stand.settings.binary.with_file_name("bootstrap_peers.toml"), "peers = []").unwrap();
+    let id = stand.added(1);
+    assert!(stand.node(id).root_dir.join("node_identity.key").exists());
+    assert!(stand.node(id).root_dir.join("bootstrap_peers.toml").exists());
+    stand.assert_running_once(id);
+    stand.done(Action::Stop { node: id });
+    stand.assert_stopped(id);
+    stand.done(remove_of(id));
+    assert!(!stand.node(id).root_dir.exists());
+}
+
+pub fn start_twice(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    stand.done(Action::Stop { node: id });
+    stand.done(Action::Start { node: id, upgrade_to: None });
+    let process = stand.process(id);
+    stand.done(Action::Start { node: id, upgrade_to: None });
+    stand.manager().start(stand.node(id)).unwrap();
+    assert_eq!(stand.process(id), process);
+    stand.assert_running_once(id);
+}
+
+pub fn stop_twice(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let (id, other) = (stand.added(1), stand.added(2));
+    let never = stand.plan(3);
+    for _ in 0..2 {
+        stand.done(Action::Stop { node: id });
+        stand.assert_stopped(id);
+    }
+    stand.assert_running_once(other);
+    let nodes: Vec<_> = stand.nodes.values().collect();
+    let seen = stand.manager().survey(&nodes);
+    assert_eq!((&seen[&id], &seen[&never]), (&Service::Stopped, &Service::Stopped));
+    assert_eq!(seen[&other], Service::Running(stand.process(other)));
+    assert!(stand.node(id).root_dir.join("secret-key").exists());
+}
+
+pub fn restart(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let before = stand.process(id);
+    stand.done(Action::Restart { node: id });
+    assert_ne!(stand.process(id), before);
+    stand.assert_running_once(id);
+}
+
+pub fn upgrade(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let (before, old) = (stand.process(id), stand.digest(&stand.node(id).binary));
+    stand.provide("2.0.0", Behaviour::Normal);
+    stand.done(upgrade_of(id));
+    let new = stand.digest(&stand.node(id).binary);
+    assert_eq!(new, stand.digest(&stand.settings.binary));
+    assert_ne!(new, old);
+    assert_ne!(stand.process(id), before);
+    stand.assert_running_once(id);
+    assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
+}
+
+pub fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let old = stand.digest(&stand.node(id).binary);
+    stand.provide("2.0.0", Behaviour::ExitAtStart { code: 1 });
+    for _ in 0..2 {
+        let (error, rolled_back) = stand.failed(upgrade_of(id));
+        assert!(error.contains("expected node 0001 to stay up"), "{error}");
+        assert!(rolled_back);
+        assert_eq!(stand.digest(&stand.node(id).binary), old);
+        stand.assert_running_once(id);
+        assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
+    }
+    // A program that is not there: the node is not even stopped.
+    let before = stand.process(id);
+    fs::remove_file(&stand.settings.binary).unwrap();
+    assert!(stand.failed(upgrade_of(id)).1);
+    assert_eq!(stand.process(id), before);
+}
+
+pub fn remove(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let (id, other) = (stand.added(1), stand.added(2));
+    stand.done(remove_of(id));
+    stand.assert_stopped(id);
+    let node = stand.node(id);
+    assert!(!node.root_dir.exists());
+    let trash = stand.settings.storage[0].join(node_dir::TRASH).join(&node.uuid);
+    assert!(trash.join("secret-key").exists());
+    stand.done(remove_of(id));
+    let swept = node_dir::sweep_trash(&stand.settings.storage, PATIENCE, Duration::ZERO);
+    assert_eq!((swept.deleted, swept.left), (1, 0), "{swept:?}");
+    assert!(!trash.exists());
+    stand.assert_running_once(other);
+    // Its number is free again.
+    stand.done(Action::Add { node: id });
+    stand.assert_running_once(id);
+}
+
+pub fn remove_what_is_half_removed(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    // Never made at all; forgotten by the manager; folder gone; program gone while it runs.
+    let planned = stand.plan(1);
+    let (forgotten, gone, torn) = (stand.added(2), stand.added(3), stand.added(4));
+    stand.manager().undefine(stand.node(forgotten)).unwrap();
+    stand.done(Action::Stop { node: gone });
+    fs::remove_dir_all(&stand.node(gone).root_dir).unwrap();
+    fs::remove_file(&stand.node(torn).binary).unwrap();
+    for id in [planned, forgotten, gone, torn] {
+        stand.done(remove_of(id));
+        stand.assert_stopped(id);
+        assert!(!stand.node(id).root_dir.exists());
+    }
+}
+
+pub fn discover_after_the_database_is_lost(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let (running, stopped, removed) = (stand.added(1), stand.added(2), stand.added(3));
+    stand.done(Action::Stop { node: stopped });
+    stand.done(remove_of(removed));
+    let foreign = stand.settings.storage[0].join("someone");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("secret-key"), "").unwrap();
+    let found = stand.manager().discover(&stand.settings.storage).unwrap();
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (found, id) in found.iter().zip([running, stopped]) {
+        assert_eq!(found.folder.marker, Some(Marker::of(stand.node(id))));
+        assert_eq!(found.folder.flavor, Some(Flavor::Antnode));
+        assert_eq!(found.node.as_ref(), Some(stand.node(id)));
+    }
+    let process = found[0].process.as_ref().unwrap();
+    assert_eq!(process.identity, stand.process(running));
+    let words = stand.node(running).flavor.arguments(stand.node(running));
+    assert!(process.arguments[1..].iter().eq(words.iter().map(std::ffi::OsStr::new)));
+    assert_eq!(found[1].process, None);
+    assert_eq!((&found[2].folder.marker, &found[2].node), (&None, &None));
+}
+
+pub fn paths_with_spaces_and_dashes(kind: ManagerKind) {
+    let mut stand = Stand::with(kind, Flavor::Antnode, "my nodes/--root-dir x (deleted)/-a 'b' \"c\"");
+    let id = stand.added(1);
+    stand.assert_running_once(id);
+    stand.done(Action::Restart { node: id });
+    stand.assert_running_once(id);
+    assert_eq!(stand.manager().discover(&stand.settings.storage).unwrap().len(), 1);
+    stand.done(remove_of(id));
+    stand.assert_stopped(id);
+    assert!(!stand.node(id).root_dir.exists());
+}
+
+pub fn twenty_nodes_at_once(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let ids: Vec<NodeId> = (1..=20).map(|number| stand.plan(number)).collect();
+    all_done(&stand, ids.iter().map(|node| Action::Add { node: *node }));
+    let nodes: Vec<_> = stand.nodes.values().collect();
+    let seen = stand.manager().survey(&nodes);
+    let mut pids: Vec<u32> = seen
+        .values()
+        .map(|service| match service {
+            Service::Running(process) => process.pid,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), 20);
+    all_done(&stand, ids.iter().map(|node| remove_of(*node)));
+    for id in ids {
+        stand.assert_stopped(id);
+        assert!(!stand.node(id).root_dir.exists());
+    }
+}
+
+fn all_done(stand: &Stand, actions: impl Iterator<Item = Action>) {
+    let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
+    let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
+    let mut hands = HostHands::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+    wait_for("twenty nodes", || {
+        let outcomes = carry_out(&mut records, &mut hands, &mut Paper, stand.now());
+        assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
+        outcomes.iter().all(|outcome| *outcome == Outcome::Done)
+    });
+}

@@ -1,0 +1,332 @@
+//! A colony in a temporary folder, and a cycle that drives it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use tempfile::TempDir;
+use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
+use wnm_core::{
+    Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
+    Planned, Ports, ProcessIdentity, RawSettings, Reason, Settings, Timestamp, Upnp,
+};
+use wnm_platform::hands::HostHands;
+use wnm_platform::manager::{self, ProcessManager, Service};
+use wnm_platform::process::{Facts, Life, Processes};
+use wnm_platform::standin::{self, Behaviour, Program, Script};
+use wnm_platform::{firewall, node_dir};
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A storage folder, the node program, and the nodes of one process manager.
+pub struct Stand {
+    pub folder: TempDir,
+    pub kind: ManagerKind,
+    pub settings: Settings,
+    pub nodes: BTreeMap<NodeId, Node>,
+    began: Instant,
+    /// What a check adds to the time that passed.
+    pub skipped: Duration,
+}
+
+impl Stand {
+    pub fn new(kind: ManagerKind) -> Self {
+        Self::with(kind, Flavor::Antnode, "storage")
+    }
+
+    pub fn with(kind: ManagerKind, flavor: Flavor, storage: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut raw = RawSettings::default();
+        raw.set("rewards_address", "faucet").unwrap();
+        raw.set("process_manager", &kind.to_string()).unwrap();
+        raw.set("flavor", flavor.program()).unwrap();
+        let storage = folder.path().join(storage);
+        let programs = folder.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
+        let settings = Settings::new(&raw, &host).unwrap();
+        let stand = Self {
+            folder,
+            kind,
+            settings,
+            nodes: BTreeMap::new(),
+            began: Instant::now(),
+            skipped: Duration::ZERO,
+        };
+        stand.provide("1.0.0", Behaviour::Normal);
+        stand
+    }
+
+    /// Makes the program that new nodes and upgrades get one of this version.
+    pub fn provide(&self, version: &str, behaviour: Behaviour) {
+        let program = match self.settings.flavor {
+            Flavor::Antnode => Program::Antnode,
+            Flavor::AntNode => Program::AntNode,
+        };
+        let script = Script { program, version: version.to_owned(), behaviour };
+        standin::make(player(), &self.settings.binary, &script).unwrap();
+    }
+
+    /// Puts a node on record, and makes nothing.
+    pub fn plan(&mut self, number: u32) -> NodeId {
+        let id = NodeId::new(number).unwrap();
+        let root_dir = self.settings.storage[0].join(id.name());
+        let node = Node {
+            id,
+            uuid: format!("0b2ad0d5-5d4e-4c7e-9f55-{number:012}"),
+            flavor: self.settings.flavor,
+            manager: self.kind,
+            binary: root_dir.join(self.settings.flavor.program()),
+            log_dir: root_dir.join("logs"),
+            root_dir,
+            ports: Ports { node: free_port(), metrics: free_port(), rpc: free_port() },
+            wallet: FAUCET,
+            network: vec!["evm-arbitrum-one".to_owned()],
+            arguments: Vec::new(),
+            environment: vec![("WNM_TEST".to_owned(), "a b".to_owned())],
+            upnp: Upnp::Off,
+            born: Timestamp::default(),
+        };
+        self.nodes.insert(id, node);
+        id
+    }
+
+    /// Returns a node that was added and runs.
+    pub fn added(&mut self, number: u32) -> NodeId {
+        let id = self.plan(number);
+        self.done(Action::Add { node: id });
+        id
+    }
+
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[&id]
+    }
+
+    pub fn manager(&self) -> Box<dyn ProcessManager> {
+        manager::open(self.kind).unwrap()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000).after(self.began.elapsed() + self.skipped)
+    }
+
+    pub fn record(&self, action: Action) -> ActionRecord {
+        ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Asked }, self.now())
+    }
+
+    /// Takes one step with everything opened anew.
+    pub fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
+        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
+        let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        take_step(record, &mut hands, journal, self.now())
+    }
+
+    /// Carries an action on, cycle by cycle, to its end.
+    pub fn finish(&self, record: &mut ActionRecord) -> Outcome {
+        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
+        let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match take_step(record, &mut hands, &mut Paper, self.now()) {
+                None => {}
+                Some(Outcome::Pending { step, why, .. }) => {
+                    assert!(Instant::now() < deadline, "waited in vain to {step}: {why}");
+                    thread::sleep(PAUSE);
+                }
+                Some(ended) => return ended,
+            }
+        }
+    }
+
+    pub fn run(&self, action: Action) -> Outcome {
+        self.finish(&mut self.record(action))
+    }
+
+    #[track_caller]
+    pub fn done(&self, action: Action) {
+        assert_eq!(self.run(action), Outcome::Done);
+    }
+
+    /// Carries out an action that must fail, and returns what was said and whether all is as before.
+    #[track_caller]
+    pub fn failed(&self, action: Action) -> (String, bool) {
+        match self.run(action) {
+            Outcome::Failed(failure) => (failure.failed.error, failure.rolled_back),
+            other => panic!("expected a failure, found {other:?}"),
+        }
+    }
+
+    pub fn service(&self, id: NodeId) -> Service {
+        self.manager().survey(&[self.node(id)]).remove(&id).unwrap()
+    }
+
+    #[track_caller]
+    pub fn process(&self, id: NodeId) -> ProcessIdentity {
+        match self.service(id) {
+            Service::Running(process) => process,
+            other => panic!("expected node {id} to run, found {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub fn assert_running_once(&self, id: NodeId) {
+        let process = self.process(id);
+        let on_folder: Vec<u32> = self.on_folder(id).iter().map(|facts| facts.pid).collect();
+        assert_eq!(on_folder, [process.pid]);
+    }
+
+    #[track_caller]
+    pub fn assert_stopped(&self, id: NodeId) {
+        assert_eq!(self.service(id), Service::Stopped);
+        assert_eq!(self.on_folder(id), []);
+    }
+
+    /// Returns the living processes on a node's folder.
+    pub fn on_folder(&self, id: NodeId) -> Vec<Facts> {
+        living(|facts| facts.is_on_folder_of(self.node(id)))
+    }
+
+    pub fn digest(&self, path: &Path) -> Option<String> {
+        node_dir::digest(path).unwrap()
+    }
+
+    /// Returns what of an upgrade lies beside a node's program.
+    pub fn leftovers(&self, id: NodeId) -> Vec<PathBuf> {
+        let binary = self.node(id).binary.clone();
+        let entries = fs::read_dir(&self.node(id).root_dir).unwrap().flatten().map(|entry| entry.path());
+        let name = binary.file_name().unwrap().to_string_lossy().into_owned();
+        let beside = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{name}."));
+        // The node itself leaves antnode.pid.
+        entries.filter(|path| beside(path) && path.extension().unwrap() != "pid").collect()
+    }
+
+    /// Starts a stand-in that no manager knows, on this folder.
+    pub fn foreign(&self, root: &Path, port: u16) -> Foreign {
+        let program = self.folder.path().join("programs/foreign");
+        let script = Script::of(Program::Antnode);
+        standin::make(player(), &program, &script).unwrap();
+        let mut command = Command::new(&program);
+        command.arg("--root-dir").arg(root).args(["--port", &port.to_string(), "--rewards-address"]);
+        command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("foreign-logs"));
+        command.arg("evm-arbitrum-one").stdout(std::process::Stdio::null());
+        let child = spawn(&mut command);
+        wait_for("a foreign process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
+        Foreign(child)
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        let ours = |facts: &Facts| {
+            facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()))
+        };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = living(ours);
+            if left.is_empty() || Instant::now() > deadline {
+                break;
+            }
+            for pid in left.iter().filter_map(|facts| Pid::from_raw(facts.pid.cast_signed())) {
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// A process that no manager started.
+pub struct Foreign(pub std::process::Child);
+
+impl Foreign {
+    #[track_caller]
+    pub fn assert_alive(&mut self) {
+        assert_eq!(self.0.try_wait().unwrap(), None);
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn living(which: impl Fn(&Facts) -> bool) -> Vec<Facts> {
+    let mut all = Processes::of_host().all();
+    all.retain(|facts| facts.life == Life::Alive && which(facts));
+    all
+}
+
+/// Returns this executable without what only a debugger wants: it is copied and digested hundreds of times.
+fn player() -> &'static Path {
+    static PLAYER: OnceLock<PathBuf> = OnceLock::new();
+    PLAYER.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let bare = folder.join(format!("conformance-player.{}", std::process::id()));
+        let stripped = Command::new("strip").arg("-o").arg(&bare).arg(&this).status();
+        if !stripped.is_ok_and(|status| status.success()) {
+            return this;
+        }
+        let player = folder.join("conformance-player");
+        fs::rename(&bare, &player).unwrap();
+        player
+    })
+}
+
+/// Starts a process whose executable may be open for writing in a fork of another thread for a moment.
+fn spawn(command: &mut Command) -> std::process::Child {
+    let mut child = None;
+    wait_for("an executable to be free", || {
+        child = command.spawn().ok();
+        child.is_some()
+    });
+    child.unwrap()
+}
+
+#[track_caller]
+pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Returns a port that is free for UDP and TCP, and that no other check of this run gets. They lie below those that
+/// the system gives out by itself.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Runs beside this one begin elsewhere.
+    let start = 12_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port));
+        if udp.is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A journal that never fails; the record itself is what is remembered.
+pub struct Paper;
+
+impl Journal for Paper {
+    fn step_done(&mut self, _: ActionId, _: &StepRecord) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn turned_back(&mut self, _: ActionId, _: &StepFailure) -> Result<(), JournalError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Nodes that do not behave, and hosts that are not ours alone.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use wnm_core::{Action, ManagerKind, Outcome};
+use wnm_platform::node_dir;
+use wnm_platform::standin::Behaviour;
+
+use crate::lifecycle::remove_of;
+use crate::stand::{Paper, Stand, wait_for};
+
+pub fn ignores_sigterm(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    stand.provide("1.0.0", Behaviour::IgnoreTerm);
+    let id = stand.added(1);
+    // Its handler stands before its ports are open, so from here on it ignores the signal.
+    let process = stand.process(id);
+    let mut record = stand.record(Action::Stop { node: id });
+    assert_eq!(stand.step(&mut record, &mut Paper), None);
+    for skip in [0, 10, 9] {
+        stand.skipped += Duration::from_secs(skip);
+        thread::sleep(Duration::from_millis(30));
+        let outcome = stand.step(&mut record, &mut Paper);
+        assert!(matches!(outcome, Some(Outcome::Pending { .. })), "{outcome:?}");
+        assert_eq!(stand.process(id), process);
+    }
+    stand.skipped += Duration::from_secs(2);
+    assert_eq!(stand.finish(&mut record), Outcome::Done);
+    stand.assert_stopped(id);
+}
+
+pub fn upgrades_itself(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    stand.provide("1.0.0", Behaviour::SelfUpgrade { after_ms: 300, restart_after_ms: 300, to: "2.0.0".to_owned() });
+    let id = stand.added(1);
+    let (before, old) = (stand.process(id), stand.digest(&stand.settings.binary));
+    wait_for("a new program on disk", || stand.digest(&stand.node(id).binary) != old);
+    // Replaced on disk, not yet restarted, or just so: in any case it is seen as running.
+    let mut after = stand.process(id);
+    wait_for("a new process", || {
+        after = stand.process(id);
+        after != before
+    });
+    wait_for("the old process to end", || stand.on_folder(id).len() == 1);
+    stand.assert_running_once(id);
+    stand.done(Action::Start { node: id, upgrade_to: None });
+    assert_eq!(stand.process(id), after);
+    stand.done(remove_of(id));
+    stand.assert_stopped(id);
+    assert!(!stand.node(id).root_dir.exists());
+}
+
+pub fn ends_at_once(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    stand.provide("1.0.0", Behaviour::ExitAtStart { code: 1 });
+    let id = stand.plan(1);
+    let (error, rolled_back) = stand.failed(Action::Add { node: id });
+    assert!(error.contains("expected node 0001 to stay up"), "{error}");
+    assert!(rolled_back);
+    stand.assert_stopped(id);
+    assert!(!stand.node(id).root_dir.exists());
+    // One that says why.
+    stand.provide("1.0.0", Behaviour::Normal);
+    stand.nodes.get_mut(&id).unwrap().arguments.push("--no-such-flag".to_owned());
+    let (error, _) = stand.failed(Action::Add { node: id });
+    assert!(error.contains("--no-such-flag"), "{error}");
+    assert!(!stand.node(id).root_dir.exists());
+}
+
+pub fn port_taken(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    stand.done(Action::Stop { node: id });
+    let port = stand.node(id).ports.node;
+    let mut foreign = stand.foreign(&stand.folder.path().join("elsewhere"), port);
+    let (error, rolled_back) = stand.failed(Action::Start { node: id, upgrade_to: None });
+    let holder = if cfg!(target_os = "linux") { format!("process {} (", foreign.0.id()) } else { String::new() };
+    assert!(error.contains(&format!("expected UDP port {port} to be free, found it held by {holder}")), "{error}");
+    assert!(rolled_back);
+    stand.assert_stopped(id);
+    foreign.assert_alive();
+    drop(foreign);
+    stand.done(Action::Start { node: id, upgrade_to: None });
+}
+
+pub fn folder_taken(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    stand.done(Action::Stop { node: id });
+    let port = stand.plan(2);
+    let mut foreign = stand.foreign(&stand.node(id).root_dir, stand.node(port).ports.node);
+    let (error, _) = stand.failed(Action::Start { node: id, upgrade_to: None });
+    assert!(error.contains(&format!("found process {}", foreign.0.id())), "{error}");
+    stand.done(Action::Stop { node: id });
+    foreign.assert_alive();
+}
+
+pub fn folder_of_another(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let process = stand.process(id);
+    // The database was lost, and the number is given out again.
+    stand.nodes.get_mut(&id).unwrap().uuid = "7c9e6679-7425-40de-944b-e07fc1f90ae7".to_owned();
+    let before = fs::read_dir(&stand.node(id).root_dir).unwrap().count();
+    let actions = [
+        Action::Add { node: id },
+        Action::Start { node: id, upgrade_to: None },
+        Action::Stop { node: id },
+        Action::Restart { node: id },
+        remove_of(id),
+    ];
+    for action in actions {
+        let (error, _) = stand.failed(action);
+        assert!(error.contains("the marker of node 0001"), "{error}");
+        assert_eq!(stand.process(id), process);
+    }
+    assert_eq!(fs::read_dir(&stand.node(id).root_dir).unwrap().count(), before);
+    assert!(!stand.settings.storage[0].join(node_dir::TRASH).exists());
+}
+
+pub fn lingers(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let mut record = stand.record(Action::Remove { node: id, linger: Duration::from_secs(300) });
+    wait_for("the node to linger", || {
+        let outcome = stand.step(&mut record, &mut Paper);
+        matches!(outcome, Some(Outcome::Pending { step: wnm_core::steps::Step::Linger, .. }))
+    });
+    stand.skipped += Duration::from_secs(290);
+    assert!(matches!(stand.step(&mut record, &mut Paper), Some(Outcome::Pending { .. })));
+    assert!(stand.node(id).root_dir.exists());
+    stand.assert_stopped(id);
+    stand.skipped += Duration::from_secs(11);
+    assert_eq!(stand.finish(&mut record), Outcome::Done);
+    assert!(!stand.node(id).root_dir.exists());
+}
+
+pub fn folder_lost(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let id = stand.added(1);
+    let process = stand.process(id);
+    fs::remove_dir_all(&stand.node(id).root_dir).unwrap();
+    assert_eq!(stand.process(id), process);
+    stand.done(remove_of(id));
+    stand.assert_stopped(id);
+}

@@ -1,0 +1,61 @@
+//! Numbers that look random, and are the same for the same seed on every machine.
+
+use std::ops::RangeInclusive;
+
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::Rng;
+
+/// A stream of numbers that only its seed and its name decide.
+pub(crate) struct Chance(Pcg32);
+
+impl Chance {
+    /// Returns the stream of this name under a seed; neighbouring seeds have nothing in common.
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+        Self(Pcg32::new(mixed(seed), mixed(stream)))
+    }
+
+    /// Returns a number from 0 to just below `bound`; 0 when `bound` is 0.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
+    }
+
+    /// Returns a number of the range, its ends included.
+    pub(crate) fn within(&mut self, range: RangeInclusive<u32>) -> u32 {
+        range.start() + self.below(range.end() - range.start() + 1)
+    }
+
+    /// Tells whether something happens that happens once in so many times.
+    pub(crate) fn once_in(&mut self, times: u32) -> bool {
+        self.below(times) == 0
+    }
+
+    /// Returns one of some choices.
+    pub(crate) fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+        choices[self.below(N as u32) as usize]
+    }
+
+    /// Returns 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+}
+
+/// Spreads a number over all 64 bits (the finalizer of splitmix64).
+pub(crate) const fn mixed(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_names_its_numbers_for_ever() {
+        let mut chance = Chance::new(1, 2);
+        let drawn: Vec<u32> = (0..6).map(|_| chance.within(1..=1000)).collect();
+        assert_eq!(drawn, [0; 6]);
+    }
+}

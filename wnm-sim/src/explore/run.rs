@@ -1,0 +1,326 @@
+//! One run: a scenario from its first cycle to its end, checked after every cycle.
+
+use wnm_core::steps::{ActionRecord, Effect, Hands, Step, carry_out};
+use wnm_core::{
+    Action, Clock, Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, PortRanges,
+    Selection, Timestamp, Verb, decide, grant, settle,
+};
+
+use super::tally::Tally;
+use crate::chance::Chance;
+use crate::faults::{Event, Faults, happenings};
+use crate::fuse::Fuse;
+use crate::invariants::{Property, Trial, Violation, check_clock, check_cycle, check_granted, check_thoroughly};
+use crate::invariants::{host, limits_of_time};
+use crate::ledger::{Ledger, Pages, Row};
+use crate::scenario::{Scenario, Scripted};
+use crate::world::World;
+
+/// Where the events of a run come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Happenings<'a> {
+    /// They are drawn as the run goes on, so that a long run needs no more memory than a short one.
+    Drawn(&'a Faults),
+    /// They are written down, in the order of their cycles.
+    Written(&'a [Scripted]),
+}
+
+impl Happenings<'_> {
+    /// Writes down everything that happens up to a cycle.
+    pub(super) fn written(&self, scenario: &Scenario, last: u64) -> Vec<Scripted> {
+        let mut all = Vec::new();
+        let mut events = Vec::new();
+        for cycle in 0..=last {
+            self.of(scenario, cycle, &mut events);
+            all.extend(events.drain(..).map(|event| Scripted { cycle, event }));
+        }
+        all
+    }
+
+    fn of(&self, scenario: &Scenario, cycle: u64, events: &mut Vec<Event>) {
+        events.clear();
+        match self {
+            Self::Drawn(faults) if cycle < scenario.cycles => {
+                happenings(scenario.seed, cycle, faults, scenario.nodes, events);
+            }
+            Self::Drawn(_) => {}
+            Self::Written(all) => {
+                let first = all.partition_point(|scripted| scripted.cycle < cycle);
+                let of_cycle = all[first..].iter().take_while(|scripted| scripted.cycle == cycle);
+                events.extend(of_cycle.map(|scripted| scripted.event));
+            }
+        }
+    }
+}
+
+/// A violation, and the cycle after which it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) cycle: u64,
+    pub(super) violation: Violation,
+}
+
+/// Cycles between two thorough checks.
+const THOROUGH_EVERY: u64 = 100;
+
+/// A scenario on its way.
+pub(super) struct Run<'a> {
+    scenario: &'a Scenario,
+    happenings: Happenings<'a>,
+    policy: Policy,
+    ranges: PortRanges,
+    world: World,
+    ledger: Ledger,
+    seen: Observation,
+    cycle: u64,
+    interval: i64,
+    /// Writes to the journal that will fail.
+    failing: u32,
+    tally: Tally,
+}
+
+/// What the manager is to do in a cycle beyond looking.
+enum Wish {
+    Decide,
+    Asked(Verb, Selection),
+}
+
+impl<'a> Run<'a> {
+    /// Returns a run before its first cycle, or what is wrong with its settings.
+    pub(super) fn new(scenario: &'a Scenario, happenings: Happenings<'a>) -> Result<Self, String> {
+        let (policy, ranges) = scenario.policy()?;
+        let mut world = World::new(scenario);
+        let mut ledger = Ledger::default();
+        let mut chance = Chance::new(scenario.seed, 3);
+        for id in (1..=scenario.nodes).filter_map(NodeId::new) {
+            let volume = chance.below(world.volumes() as u32) as usize;
+            let age = i64::from(chance.below(1_000_000)) * 1000;
+            let born = world.on_wall(-age);
+            let Some(row) = ledger.enter(id, &ranges, volume, born) else { continue };
+            world.settle_in(id, &row.clone(), &mut chance);
+            ledger.state.nodes.insert(id, NodeState::Running { since: born });
+        }
+        Ok(Self {
+            scenario,
+            happenings,
+            policy,
+            ranges,
+            world,
+            ledger,
+            seen: Observation::default(),
+            cycle: 0,
+            interval: i64::from(scenario.interval) * 1000,
+            failing: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Returns what was counted so far.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Runs to the end, and then in calm until everything rests; returns the first violation.
+    pub(super) fn to_its_end(&mut self) -> Option<Found> {
+        let mut events = Vec::new();
+        while self.cycle < self.scenario.cycles {
+            self.happenings.of(self.scenario, self.cycle, &mut events);
+            if let Err(violation) = self.go_through(&events) {
+                return Some(Found { cycle: self.cycle, violation });
+            }
+            self.cycle += 1;
+        }
+        self.tally.end_run();
+        self.come_to_rest().err().map(|violation| Found { cycle: self.cycle, violation })
+    }
+
+    /// Runs one cycle, with what happens at its beginning.
+    fn go_through(&mut self, events: &[Event]) -> Result<(), Violation> {
+        self.world.pass(self.cycle, self.interval);
+        let mut wish = Wish::Decide;
+        let mut points = None;
+        for event in events {
+            self.world.meet(event);
+            match event {
+                Event::Crash { points: after } => points = Some(*after),
+                Event::JournalFails { writes } => self.failing = *writes,
+                Event::Cap { cap } => self.policy.node_cap = *cap,
+                Event::Ask { verb, node } => wish = Wish::Asked(*verb, Selection::Named(vec![*node])),
+                Event::AskSome { verb, count } => wish = Wish::Asked(*verb, Selection::Count(*count)),
+                _ => {}
+            }
+        }
+        let fuse = Fuse::new(points);
+        let before = fuse.is_lit().then(|| self.ledger.state.clone());
+        self.manage(&wish, &fuse)?;
+        self.tally.count_cycle(self.ledger.rows.len(), points.filter(|_| fuse.is_out()));
+        if let Some(before) = before.filter(|_| fuse.is_out()) {
+            // What was not finished was never written.
+            self.ledger.state = before;
+        }
+        host::check(&mut self.world, &self.ledger)
+    }
+
+    /// Does what the manager does in one cycle, up to the point where it dies.
+    fn manage(&mut self, wish: &Wish, fuse: &Fuse) -> Result<(), Violation> {
+        if fuse.is_out() {
+            return Ok(());
+        }
+        let mut state = std::mem::take(&mut self.ledger.state);
+        let records = self.ledger.open.iter().map(|open| open.record.clone()).collect::<Vec<_>>();
+        state.take_up(&records);
+        let clock = self.read_clock(&state)?;
+        let rebooted = state.clock.as_ref().is_some_and(|last| last.boot() != clock.boot());
+        self.world.look(&self.ledger.rows, &self.policy, clock.now(), rebooted, &mut self.seen);
+        let decision = match wish {
+            Wish::Decide => {
+                let decision = decide(&self.policy, &state, &self.seen);
+                self.check(&state, &decision)?;
+                decision
+            }
+            Wish::Asked(verb, selection) => {
+                let decision = grant(&self.policy, &state, &self.seen, *verb, selection).decision;
+                let (policy, observation) = (&self.policy, &self.seen);
+                check_granted(&Trial { policy, state: &state, observation, decision: &decision })?;
+                decision
+            }
+        };
+        self.tally.count(&self.seen, &decision);
+        if !fuse.holds() {
+            return Ok(());
+        }
+        let now = self.seen.now;
+        self.ledger.begin(&decision, self.cycle, &self.ranges, self.world.roomiest(), now);
+        let ended = self.carry_out(records, fuse);
+        if !fuse.holds() {
+            return Ok(());
+        }
+        let planned: Vec<(Planned, Outcome)> =
+            ended.iter().map(|(record, outcome)| (record.planned.clone(), outcome.clone())).collect();
+        let mut state = settle(state, &self.policy, &self.seen, &planned);
+        state.clock = Some(clock);
+        let outcomes: Vec<_> = ended
+            .into_iter()
+            .map(|(record, outcome)| (record.id, record.planned.action, outcome))
+            .inspect(|(_, _, outcome)| self.tally.count_outcome(outcome))
+            .collect();
+        self.ledger.finish(&outcomes, state, now);
+        if rebooted {
+            self.ledger.rows.values_mut().for_each(|row| row.stopped_at = None);
+        }
+        limits_of_time(&self.ledger.open, now, self.cycle)
+    }
+
+    fn read_clock(&self, state: &EngineState) -> Result<Clock, Violation> {
+        let reading = self.world.clocks();
+        match &state.clock {
+            None => Ok(Clock::start(reading)),
+            Some(last) => {
+                check_clock(last, &reading)?;
+                Ok(last.advance(reading))
+            }
+        }
+    }
+
+    fn check(&self, state: &EngineState, decision: &Decision) -> Result<(), Violation> {
+        let trial = Trial { policy: &self.policy, state, observation: &self.seen, decision };
+        check_cycle(&trial)?;
+        if self.cycle.is_multiple_of(THOROUGH_EVERY) {
+            check_thoroughly(&trial)?;
+        }
+        let now = self.seen.now;
+        let is_start = |planned: &&Planned| matches!(planned.action, Action::Start { .. });
+        for planned in decision.actions.iter().filter(is_start) {
+            let id = planned.action.node();
+            let stopped = self.ledger.rows.get(&id).and_then(|row| row.stopped_at);
+            if let Some(stopped) = stopped.filter(|stopped| now.since(*stopped) < self.policy.delays.restart) {
+                let what = format!("{id} starts {:?} after it was stopped", now.since(stopped));
+                return Err(Violation::new(Property::Waiting, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what was under way and what was begun now.
+    fn carry_out(&mut self, mut records: Vec<ActionRecord>, fuse: &Fuse) -> Vec<(ActionRecord, Outcome)> {
+        records.extend(self.ledger.open.iter().skip(records.len()).map(|open| open.record.clone()));
+        if records.is_empty() {
+            return Vec::new();
+        }
+        let Ledger { rows, open, .. } = &mut self.ledger;
+        let known = rows.clone();
+        let mut hands = Doing { world: &mut self.world, rows: &known, fuse };
+        let mut pages = Pages { open, rows, fuse, failing: &mut self.failing };
+        let outcomes = carry_out(&mut records, &mut hands, &mut pages, self.seen.now);
+        records.into_iter().zip(outcomes).collect()
+    }
+
+    /// Ends all trouble, lifts all limits, and requires that after some cycles nothing is done any more.
+    fn come_to_rest(&mut self) -> Result<(), Violation> {
+        const PATIENCE: u64 = 60;
+        self.world.calm_down();
+        self.failing = 0;
+        self.interval = 400_000;
+        let most = u32::MAX;
+        self.policy.limits = wnm_core::Limits { upgrades: most, starts: most, removals: most, operations: most };
+        self.policy.upgrades = wnm_core::Upgrades::ByNodes;
+        let end = self.cycle + PATIENCE;
+        while self.cycle < end {
+            self.go_through(&[])?;
+            self.cycle += 1;
+            if self.restless().is_none() {
+                return self.run_once_more();
+            }
+        }
+        let restless = self.restless().unwrap_or_default();
+        Err(Violation::new(Property::Calm, format!("no rest after {PATIENCE} calm cycles: {restless}")))
+    }
+
+    /// Returns what has not come to rest: an action, or a node with a delay that runs or with a folder it should have.
+    ///
+    /// When more has vanished than chance explains nothing is done until the operator says what is to become of it.
+    fn restless(&self) -> Option<String> {
+        if let Some(open) = self.ledger.open.first() {
+            return Some(format!("{:?}", open.record));
+        }
+        let state = &self.ledger.state;
+        let is_anomalous = state.missing.len() > 3;
+        let is_restless = |(id, at): &(&NodeId, &NodeState)| {
+            let is_dead = matches!(at, NodeState::Dead { .. }) || state.missing.contains(id);
+            at.is_in_operation() || (is_dead && !is_anomalous)
+        };
+        state.nodes.iter().find(is_restless).map(|(id, at)| format!("{id} is {at:?}"))
+    }
+
+    fn run_once_more(&mut self) -> Result<(), Violation> {
+        let sites: Vec<_> = self.world.sites().iter().map(crate::world::Site::lasting).collect();
+        let before = self.ledger.timeless();
+        self.go_through(&[])?;
+        let after = self.ledger.timeless();
+        let now: Vec<_> = self.world.sites().iter().map(crate::world::Site::lasting).collect();
+        if before == after && sites == now {
+            return Ok(());
+        }
+        let changed = if before == after { "the host" } else { "the store" };
+        Err(Violation::new(Property::Calm, format!("a further run changed {changed}")))
+    }
+}
+
+/// The manager's hands in the model, until it dies.
+struct Doing<'a> {
+    world: &'a mut World,
+    rows: &'a std::collections::BTreeMap<NodeId, Row>,
+    fuse: &'a Fuse,
+}
+
+impl Hands for Doing<'_> {
+    fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
+        if !self.fuse.holds() {
+            return Effect::NotYet("the manager is dead".to_owned());
+        }
+        match self.rows.get(&record.node()) {
+            Some(row) => self.world.perform(row, record, step, now),
+            None => Effect::Failed("there is no such node".to_owned()),
+        }
+    }
+}

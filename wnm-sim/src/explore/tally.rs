@@ -1,0 +1,111 @@
+//! What a run was made of, in figures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use wnm_core::{Decision, Observation, Outcome};
+
+/// Counts of runs, and a digest that tells two of them apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    runs: u64,
+    cycles: u64,
+    node_cycles: u64,
+    reboots: u64,
+    /// Deaths of the manager, by the number of points it passed before.
+    crashes: BTreeMap<u32, u64>,
+    actions: BTreeMap<&'static str, u64>,
+    done: u64,
+    failed: u64,
+    digest: Digest,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.cycles += other.cycles;
+        self.node_cycles += other.node_cycles;
+        self.reboots += other.reboots;
+        self.done += other.done;
+        self.failed += other.failed;
+        for (points, count) in &other.crashes {
+            *self.crashes.entry(*points).or_default() += count;
+        }
+        for (verb, count) in &other.actions {
+            *self.actions.entry(verb).or_default() += count;
+        }
+        self.digest.take(other.digest.0);
+    }
+
+    pub(super) fn end_run(&mut self) {
+        self.runs += 1;
+    }
+
+    /// Counts a cycle, and the death of the manager in it.
+    pub(super) fn count_cycle(&mut self, nodes: usize, crash: Option<u32>) {
+        self.cycles += 1;
+        self.node_cycles += nodes as u64;
+        if let Some(points) = crash {
+            *self.crashes.entry(points).or_default() += 1;
+        }
+        self.digest.take(nodes as u64);
+    }
+
+    /// Counts what was seen and decided.
+    pub(super) fn count(&mut self, seen: &Observation, decision: &Decision) {
+        self.reboots += u64::from(seen.rebooted);
+        self.digest.take(seen.now.as_millis() as u64);
+        self.digest.take(seen.host.cpu.map_or(u64::MAX, |cpu| (cpu.get() * 10.0) as u64));
+        for planned in &decision.actions {
+            let verb = planned.action.verb();
+            *self.actions.entry(verb).or_default() += 1;
+            self.digest.take(u64::from(planned.action.node().get()));
+            verb.bytes().for_each(|byte| self.digest.take(u64::from(byte)));
+        }
+    }
+
+    pub(super) fn count_outcome(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done => self.done += 1,
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::Pending { .. } => {}
+        }
+    }
+
+    /// Returns how many nodes there were in a cycle on average.
+    pub(super) fn mean_nodes(&self) -> u64 {
+        self.node_cycles / self.cycles.max(1)
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let crashes: u64 = self.crashes.values().sum();
+        let points = self.crashes.len();
+        writeln!(f, "runs     {}", self.runs)?;
+        writeln!(f, "cycles   {}, with {} nodes on average", self.cycles, self.mean_nodes())?;
+        write!(f, "actions ")?;
+        for (verb, count) in &self.actions {
+            write!(f, " {verb} {count}")?;
+        }
+        writeln!(f, "; {} done, {} failed", self.done, self.failed)?;
+        writeln!(f, "crashes  {crashes} at {points} points; {} reboots", self.reboots)?;
+        write!(f, "digest   {:016x}", self.digest.0)
+    }
+}
+
+/// A digest of numbers (FNV-1a over 64-bit words).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    fn take(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3);
+    }
+}

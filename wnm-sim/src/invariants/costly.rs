@@ -1,0 +1,153 @@
+//! What costs several decisions to check.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wnm_core::{
+    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence, decide,
+    settle,
+};
+
+use super::facts::Facts;
+use super::{Finding, Trial};
+
+/// Property 1: the same policy, state and observation give the same bytes, twice over.
+pub(super) fn same_input(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Trial { policy, state, observation, .. } = *trial;
+    let decided = || json(&decide(policy, state, observation));
+    let settled = || json(&settle(state.clone(), policy, observation, &[]));
+    if decided()? != decided()? || settled()? != settled()? {
+        return Err("the same input gave another decision or state".to_owned());
+    }
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| format!("cannot be written: {error}"))
+}
+
+/// Property 2: a state that was saved and loaded is the same state, and so is everything that follows from it.
+pub(super) fn saved_state(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Trial { policy, state, observation, .. } = *trial;
+    let loaded: EngineState =
+        serde_json::from_str(&json(state)?).map_err(|error| format!("cannot be read back: {error}"))?;
+    if loaded != *state {
+        return Err("a loaded state differs from the one saved".to_owned());
+    }
+    let settled = settle(state.clone(), policy, observation, &[]);
+    if decide(policy, &loaded, observation) != decide(policy, state, observation)
+        || settle(loaded, policy, observation, &[]) != settled
+    {
+        return Err("a loaded state decides otherwise than the one saved".to_owned());
+    }
+    Ok(())
+}
+
+/// Property 3: numbers are names. Nodes that exchange them (all but the first node, whose version holds back
+/// upgrades to an older one, and twins, whose numbers tell who is younger) are treated as before, under their
+/// new names, in the same order.
+pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Trial { policy, state, observation, .. } = *trial;
+    let mut births: BTreeMap<_, u32> = BTreeMap::new();
+    for sample in observation.nodes.values() {
+        *births.entry(sample.born).or_default() += 1;
+    }
+    let is_single = |id: &NodeId| observation.nodes.get(id).is_some_and(|sample| births.get(&sample.born) == Some(&1));
+    let movable: Vec<NodeId> = observation.nodes.keys().skip(1).filter(|id| is_single(id)).copied().collect();
+    let names: BTreeMap<NodeId, NodeId> = movable.iter().copied().zip(movable.iter().rev().copied()).collect();
+    let renamed = |id: &NodeId| names.get(id).copied().unwrap_or(*id);
+    let state = EngineState {
+        nodes: state.nodes.iter().map(|(id, state)| (renamed(id), state.clone())).collect(),
+        acting: state.acting.iter().map(renamed).collect(),
+        missing: state.missing.iter().map(renamed).collect(),
+        ..state.clone()
+    };
+    let observation = Observation {
+        nodes: observation.nodes.iter().map(|(id, sample)| (renamed(id), sample.clone())).collect(),
+        ..observation.clone()
+    };
+    let after = decide(policy, &state, &observation).actions;
+    let before = decide(trial.policy, trial.state, trial.observation).actions;
+    // Dead nodes go all at once, in the order of their numbers.
+    let dead = |actions: &[Planned]| -> BTreeSet<NodeId> {
+        let dead = actions.iter().filter(|planned| planned.reason == wnm_core::Reason::Dead);
+        dead.map(|planned| planned.action.node()).collect()
+    };
+    let others = |actions: Vec<Planned>| actions.into_iter().filter(|planned| planned.reason != wnm_core::Reason::Dead);
+    let same_dead = dead(&before).iter().map(renamed).collect::<BTreeSet<_>>() == dead(&after);
+    let named = |planned: &Planned| (planned.action.verb(), renamed(&planned.action.node()));
+    let was: Vec<_> = others(before).map(|planned| named(&planned)).collect();
+    let is: Vec<_> = others(after).map(|planned| (planned.action.verb(), planned.action.node())).collect();
+    if was != is || !same_dead {
+        return Err(format!("under other numbers {was:?} became {is:?}"));
+    }
+    Ok(())
+}
+
+/// Property 11: with any one signal raised, by however much, no more nodes are added or started.
+pub(super) fn raised(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Trial { policy, state, observation, .. } = *trial;
+    let before = growth(&decide(policy, state, observation).actions);
+    let mut higher = observation.clone();
+    for (signal, raise) in RAISES {
+        for by in [0.1, 10.0, 1e9] {
+            higher.host.clone_from(&observation.host);
+            raise(&mut higher.host, by);
+            let after = growth(&decide(policy, state, &higher).actions);
+            if after > before {
+                return Err(format!("{signal} raised by {by} led to {after} adds and starts in place of {before}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn growth(actions: &[Planned]) -> usize {
+    let grows = |planned: &&Planned| matches!(planned.action.verb(), "add" | "start");
+    actions.iter().filter(grows).count()
+}
+
+type Raise = fn(&mut HostSample, f64);
+
+const RAISES: [(&str, Raise); 8] = [
+    ("cpu", |host, by| percent(&mut host.cpu, by)),
+    ("memory", |host, by| percent(&mut host.memory, by)),
+    ("disk", |host, by| host.volumes.iter_mut().for_each(|volume| percent(&mut volume.used, by))),
+    ("load", |host, by| {
+        if let Some(load) = &mut host.load {
+            for average in [&mut load.one, &mut load.five, &mut load.fifteen] {
+                *average = Load::clamped(average.get() + by).unwrap_or(*average);
+            }
+        }
+    }),
+    ("disk reading", |host, by| rate(&mut host.disk_read, by)),
+    ("disk writing", |host, by| rate(&mut host.disk_write, by)),
+    ("receiving", |host, by| rate(&mut host.net_read, by)),
+    ("sending", |host, by| rate(&mut host.net_write, by)),
+];
+
+fn percent(value: &mut Option<Percent>, by: f64) {
+    *value = value.and_then(|value| Percent::clamped(value.get() + by));
+}
+
+fn rate(value: &mut Option<BytesPerSecond>, by: f64) {
+    *value = value.map(|value| BytesPerSecond(value.0.saturating_add((by * 10.0) as u64)));
+}
+
+/// A node whose look shows what is remembered keeps its state as it is, its beginning above all; one nobody looked
+/// at keeps it whatever it is; and a state that is new begins now, or nobody knows when.
+pub(super) fn since(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Trial { policy, state, observation, .. } = *trial;
+    let after = settle(state.clone(), policy, observation, &[]);
+    for (id, sample) in &observation.nodes {
+        let (Some(was), Some(is)) = (state.nodes.get(id), after.nodes.get(id)) else { continue };
+        let is_forgotten = observation.rebooted && matches!(is, NodeState::Stopped { since: None, .. });
+        let is_same = was.word() == is.word() && !is_forgotten;
+        if (is_same || sample.presence == Presence::Unobserved) && was != is {
+            return Err(format!("{id} was {was:?} and became {is:?} by a look"));
+        }
+        if !is_same && was != is && is.since().is_some_and(|since| since != observation.now) {
+            return Err(format!("{id} is {is:?}, which did not begin now"));
+        }
+    }
+    Ok(())
+}

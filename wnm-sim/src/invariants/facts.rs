@@ -1,0 +1,300 @@
+//! What a cycle could know, read a second time and independently of the engine.
+
+use std::time::Duration;
+
+use wnm_core::{HostSample, NodeId, NodeSample, NodeState, Policy, Presence, Threshold, Timestamp};
+
+use super::Trial;
+
+/// What a node must be taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Belief {
+    Running,
+    Unknown,
+    /// With the moment from which it may start again; None when it need not wait.
+    Stopped(Option<Timestamp>),
+    Restarting,
+    Upgrading,
+    Migrating,
+    Removing,
+    Dead,
+    Disabled,
+}
+
+/// A node, with what it must be taken for.
+pub(super) struct Believed<'a> {
+    pub(super) id: NodeId,
+    pub(super) sample: &'a NodeSample,
+    pub(super) belief: Belief,
+    pub(super) acting: bool,
+}
+
+impl Believed<'_> {
+    /// Tells whether the rules may choose the node at all.
+    pub(super) fn is_free(&self) -> bool {
+        let is_ours = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
+        let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
+        !self.acting && is_ours && may_be_chosen
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.belief == Belief::Running
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.belief, Belief::Stopped(_))
+    }
+
+    /// Tells whether a stopped node may start now.
+    pub(super) fn is_ready(&self, now: Timestamp) -> bool {
+        matches!(self.belief, Belief::Stopped(ready) if ready.is_none_or(|at| at <= now))
+    }
+
+    /// Tells whether the node is known to be dead and nothing is done about it yet.
+    pub(super) fn is_dead(&self) -> bool {
+        self.belief == Belief::Dead && !self.acting
+    }
+
+    pub(super) fn age(&self) -> (Timestamp, NodeId) {
+        (self.sample.born, self.id)
+    }
+}
+
+/// What the signals say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// All that have thresholds are known and below the lower one.
+    Free,
+    /// Some are missing or between their thresholds.
+    Neither,
+    /// At least one is over the upper one.
+    Pressure,
+}
+
+/// Everything the properties ask for.
+pub(super) struct Facts<'a> {
+    /// All nodes, by id.
+    pub(super) nodes: Vec<Believed<'a>>,
+    pub(super) restarting: u32,
+    pub(super) upgrading: u32,
+    pub(super) removing: u32,
+    /// Nodes with anything under way, whatever it is.
+    pub(super) under_way: u32,
+    /// Running, or about to.
+    pub(super) active: u32,
+    /// Known versions that are not the binary's, disabled nodes aside.
+    pub(super) outdated: u32,
+    pub(super) has_dead: bool,
+    /// Nodes that vanished in this look.
+    pub(super) vanished: u32,
+    /// More vanished than chance explains.
+    pub(super) is_anomalous: bool,
+    pub(super) room: Room,
+    pub(super) disk_is_full: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(trial: &Trial<'a>) -> Self {
+        let Trial { policy, state, observation, .. } = *trial;
+        let mut facts = Self {
+            nodes: Vec::with_capacity(observation.nodes.len()),
+            restarting: 0,
+            upgrading: 0,
+            removing: 0,
+            under_way: 0,
+            active: 0,
+            outdated: 0,
+            has_dead: false,
+            vanished: 0,
+            is_anomalous: false,
+            room: room(policy, &observation.host),
+            disk_is_full: observation.host.volumes.iter().any(|volume| is_over(policy.disk, volume.used)),
+        };
+        let mut recorded = state.nodes.iter().peekable();
+        let mut remembered = Vec::with_capacity(observation.nodes.len());
+        let mut missing = false;
+        for (id, sample) in &observation.nodes {
+            while recorded.next_if(|(other, _)| *other < id).is_some() {}
+            let recorded = recorded.next_if(|(other, _)| *other == id).map(|(_, state)| state);
+            remembered.push(recorded);
+            if !state.acting.contains(id) {
+                let lost = has_lost_its_folder(sample.presence, recorded);
+                missing |= lost;
+                facts.vanished += u32::from(lost || has_stopped_by_itself(sample.presence, recorded));
+            }
+        }
+        let total = observation.nodes.len() as u32;
+        let is_moved = observation.host.volumes.iter().any(|volume| {
+            let known = state.devices.get(&volume.root);
+            known.is_some_and(|device| *device != volume.device)
+        });
+        let is_mass = facts.vanished > 3.max(total / 5);
+        facts.is_anomalous = !observation.rebooted && (is_mass || missing && is_moved);
+        let may_die = !observation.rebooted && !facts.is_anomalous;
+        for ((id, sample), recorded) in observation.nodes.iter().zip(remembered) {
+            let acting = state.acting.contains(id);
+            let may_die = may_die && state.missing.contains(id) && is_in_place(trial, sample);
+            let belief = believe(trial, sample.presence, recorded, acting, may_die);
+            facts.count(Believed { id: *id, sample, belief, acting }, trial);
+        }
+        facts
+    }
+
+    fn count(&mut self, node: Believed<'a>, trial: &Trial<'_>) {
+        let of_kind = match node.belief {
+            Belief::Restarting => Some(&mut self.restarting),
+            Belief::Upgrading => Some(&mut self.upgrading),
+            Belief::Removing => Some(&mut self.removing),
+            Belief::Migrating
+            | Belief::Running
+            | Belief::Unknown
+            | Belief::Stopped(_)
+            | Belief::Dead
+            | Belief::Disabled => None,
+        };
+        let is_operation = of_kind.is_some();
+        if let Some(of_kind) = of_kind {
+            *of_kind += 1;
+        }
+        let is_disabled = node.belief == Belief::Disabled;
+        let is_elsewhere = is_disabled || node.belief == Belief::Migrating;
+        self.under_way += u32::from(is_operation || (node.acting && !is_elsewhere));
+        let is_at_rest = matches!(node.belief, Belief::Stopped(_) | Belief::Removing | Belief::Dead) || is_disabled;
+        self.active += u32::from(!is_at_rest);
+        self.has_dead |= node.is_dead();
+        let version = node.sample.version.as_ref().zip(trial.observation.target.as_ref());
+        self.outdated += u32::from(!is_disabled && version.is_some_and(|(has, target)| has != target));
+        self.nodes.push(node);
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> Option<&Believed<'a>> {
+        let place = self.nodes.binary_search_by_key(&id, |node| node.id).ok()?;
+        self.nodes.get(place)
+    }
+
+    /// Tells whether the rules that plan get their turn at all.
+    pub(super) fn may_plan(&self, trial: &Trial<'_>) -> bool {
+        let is_moving = self.nodes.iter().any(|node| node.belief == Belief::Migrating);
+        !trial.observation.rebooted && !self.is_anomalous && !self.has_dead && !is_moving
+    }
+
+    /// Tells whether a node lies on a volume that is too full, or on an unknown one.
+    pub(super) fn is_on_full_volume(trial: &Trial<'_>, sample: &NodeSample) -> bool {
+        let volumes = &trial.observation.host.volumes;
+        sample.volume.is_none_or(|v| volumes.get(v).is_some_and(|volume| is_over(trial.policy.disk, volume.used)))
+    }
+}
+
+/// Tells whether the storage of a node is the one it is known to be on.
+fn is_in_place(trial: &Trial<'_>, sample: &NodeSample) -> bool {
+    let volumes = trial.observation.host.volumes.iter().enumerate();
+    let mut of_node = volumes.filter(|(i, _)| sample.volume.is_none_or(|volume| volume == *i)).peekable();
+    let devices = &trial.state.devices;
+    of_node.peek().is_some() && of_node.all(|(_, volume)| devices.get(&volume.root) == Some(&volume.device))
+}
+
+fn has_lost_its_folder(presence: Presence, recorded: Option<&NodeState>) -> bool {
+    let is_expected = matches!(recorded, Some(NodeState::Dead { .. } | NodeState::Removing { .. }));
+    presence == Presence::FolderMissing && !is_expected
+}
+
+fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bool {
+    presence == Presence::Gone && matches!(recorded, Some(NodeState::Running { .. } | NodeState::Unknown { .. }))
+}
+
+/// Returns what a node must be taken for: an operation lasts for its delay, and after that what is seen holds.
+fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, acting: bool, may_die: bool) -> Belief {
+    let delays = &trial.policy.delays;
+    let now = trial.observation.now;
+    let lasts = |since: Timestamp, delay: Duration| acting || now.since(since) < delay;
+    let remembered = match recorded {
+        None | Some(NodeState::Unknown { .. }) => Belief::Unknown,
+        Some(NodeState::Running { .. }) => Belief::Running,
+        Some(NodeState::Stopped { since, .. }) => Belief::Stopped(since.map(|since| since.after(delays.restart))),
+        Some(NodeState::Restarting { .. }) => Belief::Restarting,
+        Some(NodeState::Upgrading { .. }) => Belief::Upgrading,
+        Some(NodeState::Migrating { .. }) => Belief::Migrating,
+        Some(NodeState::Removing { .. }) => Belief::Removing,
+        Some(NodeState::Dead { .. }) => Belief::Dead,
+        Some(NodeState::Disabled { .. }) => Belief::Disabled,
+    };
+    let is_fixed = match recorded {
+        Some(NodeState::Removing { .. } | NodeState::Migrating { .. } | NodeState::Disabled { .. }) => true,
+        Some(NodeState::Restarting { since }) => lasts(*since, delays.start),
+        Some(NodeState::Upgrading { since, .. }) => lasts(*since, delays.upgrade),
+        Some(
+            NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. },
+        )
+        | None => false,
+    };
+    match presence {
+        _ if is_fixed => remembered,
+        Presence::Unobserved => remembered,
+        Presence::Answering | Presence::Stray => Belief::Running,
+        Presence::Silent | Presence::Unreachable => Belief::Unknown,
+        Presence::Gone if trial.observation.rebooted => Belief::Stopped(None),
+        Presence::Gone => match remembered {
+            Belief::Stopped(ready) => Belief::Stopped(ready),
+            Belief::Running
+            | Belief::Unknown
+            | Belief::Restarting
+            | Belief::Upgrading
+            | Belief::Migrating
+            | Belief::Removing
+            | Belief::Dead
+            | Belief::Disabled => Belief::Stopped(Some(now.after(delays.restart))),
+        },
+        Presence::FolderMissing if may_die => Belief::Dead,
+        Presence::FolderMissing if matches!(remembered, Belief::Restarting | Belief::Upgrading) => Belief::Unknown,
+        Presence::FolderMissing => remembered,
+    }
+}
+
+fn is_over<T: Copy + PartialOrd>(threshold: Threshold<T>, seen: Option<T>) -> bool {
+    seen.is_some_and(|seen| seen > threshold.remove)
+}
+
+fn is_under<T: Copy + PartialOrd>(threshold: Threshold<T>, seen: Option<T>) -> bool {
+    seen.is_some_and(|seen| seen < threshold.less_than)
+}
+
+/// Returns what the signals say; a volume with room is enough to add, a full one is enough for pressure.
+fn room(policy: &Policy, host: &HostSample) -> Room {
+    let loads = policy.load.into_iter().flat_map(|threshold| {
+        let seen = |pick: fn(wnm_core::LoadAverages) -> wnm_core::Load| (threshold, host.load.map(pick));
+        [seen(|load| load.one), seen(|load| load.five), seen(|load| load.fifteen)]
+    });
+    let rates = [
+        (policy.disk_io.map(|io| io.read), host.disk_read),
+        (policy.disk_io.map(|io| io.write), host.disk_write),
+        (policy.net_io.map(|io| io.read), host.net_read),
+        (policy.net_io.map(|io| io.write), host.net_write),
+    ];
+    let mut rates_over = false;
+    let mut rates_under = true;
+    for (threshold, seen) in rates {
+        let Some(threshold) = threshold else { continue };
+        rates_over |= is_over(threshold, seen);
+        rates_under &= is_under(threshold, seen);
+    }
+    let mut disks = host.volumes.iter().map(|volume| volume.used);
+    let over = is_over(policy.cpu, host.cpu)
+        || is_over(policy.memory, host.memory)
+        || disks.clone().any(|used| is_over(policy.disk, used))
+        || loads.clone().any(|(threshold, seen)| is_over(threshold, seen))
+        || rates_over;
+    let under = is_under(policy.cpu, host.cpu)
+        && is_under(policy.memory, host.memory)
+        && disks.any(|used| is_under(policy.disk, used))
+        && loads.clone().all(|(threshold, seen)| is_under(threshold, seen))
+        && rates_under;
+    match (over, under) {
+        (true, _) => Room::Pressure,
+        (false, true) => Room::Free,
+        (false, false) => Room::Neither,
+    }
+}

@@ -1,0 +1,73 @@
+//! How much at once: limits, the cap, and one direction at a time.
+
+use wnm_core::{Action, Planned, Reason};
+
+use super::facts::Facts;
+use super::{Finding, Trial};
+
+/// What a decision plans, by kind; dead nodes aside.
+#[derive(Default)]
+struct Tally {
+    starts: u32,
+    reliefs: u32,
+    upgrades: u32,
+}
+
+fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
+    let mut tally = Tally::default();
+    for planned in planned.filter(|planned| planned.reason != Reason::Dead) {
+        match planned.action {
+            Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } => tally.starts += 1,
+            Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } => tally.reliefs += 1,
+            Action::Upgrade { .. } => tally.upgrades += 1,
+            Action::Enable { .. } => {}
+        }
+    }
+    tally
+}
+
+/// Property 4: what is planned fits beside what is under way, each kind in its limit and all in theirs.
+///
+/// Stops share the limit of removals, as in the earlier tool. Dead nodes are removed outside all limits, and what the
+/// operator asks for is not bound by them. A limit that what is under way passes already allows nothing more.
+pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    let limits = &trial.policy.limits;
+    let Tally { starts, reliefs, upgrades } = tally(trial.decided());
+    for (kind, planned, under_way, limit) in [
+        ("starts", starts, facts.restarting, limits.starts),
+        ("stops and removals", reliefs, facts.removing, limits.removals),
+        ("upgrades", upgrades, facts.upgrading, limits.upgrades),
+        ("operations", starts + reliefs + upgrades, facts.under_way, limits.operations),
+    ] {
+        if planned > 0 && planned.saturating_add(under_way) > limit {
+            return Err(format!("{planned} {kind} planned beside {under_way} under way, and {limit} allowed"));
+        }
+    }
+    Ok(())
+}
+
+/// Property 5: a decision either relieves the host or uses its room.
+pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Tally { starts, reliefs, .. } = tally(trial.decided());
+    if starts > 0 && reliefs > 0 {
+        return Err(format!("{starts} starts beside {reliefs} stops and removals"));
+    }
+    Ok(())
+}
+
+/// Property 7: starts and adds lead to no more active nodes than the cap allows.
+///
+/// The operator may lower the cap below what runs, or start nodes by name: that is not decided here, and only what
+/// is decided has to fit.
+pub(super) fn cap(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    let Tally { starts, .. } = tally(trial.decided());
+    let (active, cap) = (facts.active, trial.policy.node_cap);
+    if starts > 0 && active.saturating_add(starts) > cap {
+        return Err(format!("{starts} starts beside {active} active nodes, and a cap of {cap}"));
+    }
+    let adds = trial.decided().filter(|planned| matches!(planned.action, Action::Add { .. })).count() as u32;
+    if adds > 0 && facts.total().saturating_add(adds) > cap {
+        return Err(format!("{adds} adds beside {} nodes, and a cap of {cap}", facts.total()));
+    }
+    Ok(())
+}

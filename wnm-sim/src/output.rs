@@ -1,0 +1,96 @@
+//! Where data goes: standard output or a file, compressed where its name ends in `.gz`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::SimError;
+
+/// One place for data.
+pub(crate) struct Output {
+    sink: Sink,
+    path: Option<PathBuf>,
+}
+
+enum Sink {
+    Plain(BufWriter<Box<dyn Write>>),
+    Gzip(Box<GzEncoder<BufWriter<Box<dyn Write>>>>),
+}
+
+/// Bytes that are written at once.
+const CHUNK: usize = 64 * 1024;
+
+impl Output {
+    /// Returns standard output, the one door for data.
+    pub(crate) fn standard() -> Self {
+        let sink = Sink::Plain(BufWriter::with_capacity(CHUNK, Box::new(io::stdout().lock())));
+        Self { sink, path: None }
+    }
+
+    /// Makes a file, or takes standard output for `-`.
+    pub(crate) fn create(path: &Path) -> Result<Self, SimError> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::standard());
+        }
+        let file = File::create(path).map_err(|source| SimError::Write { path: path.to_owned(), source })?;
+        let file: BufWriter<Box<dyn Write>> = BufWriter::with_capacity(CHUNK, Box::new(file));
+        let sink = if is_gzip(path) {
+            Sink::Gzip(Box::new(GzEncoder::new(file, Compression::default())))
+        } else {
+            Sink::Plain(file)
+        };
+        Ok(Self { sink, path: Some(path.to_owned()) })
+    }
+
+    /// Writes a text and a line feed.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), SimError> {
+        self.text(text)?;
+        self.text("\n")
+    }
+
+    /// Writes a text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), SimError> {
+        let done = match &mut self.sink {
+            Sink::Plain(sink) => sink.write_all(text.as_bytes()),
+            Sink::Gzip(sink) => sink.write_all(text.as_bytes()),
+        };
+        done.map_err(|source| self.error(source))
+    }
+
+    /// Brings everything to its place.
+    pub(crate) fn finish(self) -> Result<(), SimError> {
+        let path = self.path;
+        let done = match self.sink {
+            Sink::Plain(mut sink) => sink.flush(),
+            Sink::Gzip(sink) => sink.finish().and_then(|mut sink| sink.flush()),
+        };
+        done.map_err(|source| error(path.as_deref(), source))
+    }
+
+    /// Returns the bare sink, for those who write bytes.
+    pub(crate) fn into_writer(self) -> Box<dyn Write> {
+        match self.sink {
+            Sink::Plain(sink) => Box::new(sink),
+            Sink::Gzip(sink) => Box::new(sink),
+        }
+    }
+
+    fn error(&self, source: io::Error) -> SimError {
+        error(self.path.as_deref(), source)
+    }
+}
+
+fn error(path: Option<&Path>, source: io::Error) -> SimError {
+    match path {
+        Some(path) => SimError::Write { path: path.to_owned(), source },
+        None => SimError::Output(source),
+    }
+}
+
+/// Tells whether a file of this name is compressed.
+pub(crate) fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}

@@ -1,0 +1,116 @@
+//! One policy on a recorded course: decides at each sample, and nothing comes of it.
+
+use std::time::Duration;
+
+use wnm_core::trace::{NodeChanges, TraceError, TraceSample};
+use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, decide, settle};
+
+/// Where the nodes come from when the trace does not list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unlisted {
+    /// As many run as the trace says.
+    AsCounted,
+    /// So many run.
+    Fixed(u32),
+}
+
+/// One policy, and what it sees and remembers on its way along a trace.
+#[derive(Debug)]
+pub struct Course {
+    /// What is judged.
+    pub policy: Policy,
+    observation: Observation,
+    state: EngineState,
+    unlisted: Unlisted,
+    is_listed: bool,
+}
+
+impl Course {
+    /// Returns the policy at the start of a trace.
+    #[must_use]
+    pub fn new(policy: Policy, cpus: Option<u32>, unlisted: Unlisted) -> Self {
+        let mut observation = Observation::default();
+        observation.host.cpus = cpus;
+        Self { policy, observation, state: EngineState::default(), unlisted, is_listed: false }
+    }
+
+    /// Goes on to a sample and returns what is decided there.
+    ///
+    /// # Errors
+    /// The nodes of the sample do not fit those of the samples before; then nothing is decided.
+    pub fn step(&mut self, sample: &TraceSample) -> Result<Decision, TraceError> {
+        sample.apply(&mut self.observation, &mut self.state)?;
+        self.is_listed |= sample.nodes != NodeChanges::Same;
+        if !self.is_listed {
+            let count = match self.unlisted {
+                Unlisted::AsCounted => sample.running_nodes,
+                Unlisted::Fixed(count) => Some(count),
+            };
+            self.populate(count);
+        }
+        let decision = decide(&self.policy, &self.state, &self.observation);
+        // What the engine learns from looking alone goes on, though nothing it decides is done.
+        self.state = settle(std::mem::take(&mut self.state), &self.policy, &self.observation, &[]);
+        Ok(decision)
+    }
+
+    /// Returns what was seen last.
+    #[must_use]
+    pub const fn observation(&self) -> &Observation {
+        &self.observation
+    }
+
+    /// Returns what is believed of the nodes.
+    #[must_use]
+    pub const fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Tells whether the trace has listed nodes so far.
+    #[must_use]
+    pub const fn is_listed(&self) -> bool {
+        self.is_listed
+    }
+
+    /// Makes running nodes, or takes away the last ones, until there are as many as counted.
+    fn populate(&mut self, count: Option<u32>) {
+        let now = self.observation.now;
+        let Some(count) = count.map(|count| count as usize) else { return };
+        while self.observation.nodes.len() > count {
+            if let Some((id, _)) = self.observation.nodes.pop_last() {
+                self.state.nodes.remove(&id);
+            }
+        }
+        while self.observation.nodes.len() < count {
+            let id = self.observation.nodes.last_key_value().map_or(NodeId::FIRST, |(last, _)| last.next());
+            let sample = NodeSample { born: now, volume: Some(0), ..NodeSample::default() };
+            self.observation.nodes.insert(id, sample);
+            self.state.nodes.insert(id, NodeState::Running { since: now });
+        }
+    }
+}
+
+/// Tells whether the time between two samples is a gap, about which nothing is known.
+///
+/// It is when it is longer than a minute and ten times the mean of those before it; the first one when it is longer
+/// than an hour.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Intervals {
+    sum: Duration,
+    count: u32,
+}
+
+impl Intervals {
+    pub(crate) fn is_gap(&mut self, interval: Duration) -> bool {
+        let longest = match self.sum.checked_div(self.count) {
+            Some(mean) => (mean * 10).max(Duration::from_secs(60)),
+            None => Duration::from_secs(3600),
+        };
+        let is_gap = interval > longest;
+        if !is_gap {
+            self.sum += interval;
+            self.count += 1;
+        }
+        is_gap
+    }
+}

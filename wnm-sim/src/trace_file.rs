@@ -1,0 +1,186 @@
+//! Trace files: plain or compressed, line by line, each line checked against those before it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use wnm_core::Timestamp;
+use wnm_core::trace::{TraceError, TraceHeader, TraceLine};
+
+use crate::SimError;
+use crate::error::talk;
+use crate::lines::{LONGEST_LINE, Line, Lines};
+use crate::output::is_gzip;
+
+/// What becomes of a bad line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadLines {
+    /// It ends the reading.
+    Refused,
+    /// It is passed over and counted.
+    Skipped,
+}
+
+/// Skipped lines that are told one by one.
+const TOLD: u64 = 5;
+
+/// A trace that is being read.
+pub(crate) struct TraceFile {
+    name: String,
+    lines: Lines<Box<dyn Read>>,
+    bad: BadLines,
+    skipped: u64,
+    samples: u64,
+    last: Option<Timestamp>,
+    /// The first line, read to learn whether it is a header.
+    first: Option<TraceLine>,
+}
+
+/// Opens a file, or standard input for `-`, and decompresses it where its name says so.
+pub(crate) fn open_input(path: &Path) -> Result<Box<dyn Read>, SimError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let unreadable = |source| SimError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(unreadable(io::Error::other("expected a file, found a folder")));
+    }
+    Ok(if is_gzip(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+impl TraceFile {
+    /// Opens a trace and reads its first line.
+    pub(crate) fn open(path: &Path, bad: BadLines) -> Result<Self, SimError> {
+        let mut file = Self {
+            name: path.display().to_string(),
+            lines: Lines::new(open_input(path)?),
+            bad,
+            skipped: 0,
+            samples: 0,
+            last: None,
+            first: None,
+        };
+        file.first = file.next()?;
+        Ok(file)
+    }
+
+    /// Returns the header; None where the trace begins without one.
+    pub(crate) fn header(&self) -> Option<&TraceHeader> {
+        match &self.first {
+            Some(TraceLine::Header(header)) => Some(header),
+            _ => None,
+        }
+    }
+
+    /// Returns the next line; None at the end of a trace that held a sample.
+    pub(crate) fn next(&mut self) -> Result<Option<TraceLine>, SimError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        loop {
+            let error = match self.parse() {
+                Ok(Some(line)) => return Ok(Some(line)),
+                Ok(None) => return self.end(),
+                Err(error) => error,
+            };
+            self.skip(error)?;
+        }
+    }
+
+    /// Refuses the line returned last, because what uses it can make nothing of it.
+    pub(crate) fn refuse(&mut self, error: &TraceError) -> Result<(), SimError> {
+        self.skip(SimError::line(&self.name, self.lines.number, error))
+    }
+
+    /// Returns the number of the line returned last, from 1.
+    pub(crate) const fn line(&self) -> u64 {
+        self.lines.number
+    }
+
+    /// Returns the name of the file.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns how many bad lines were passed over.
+    pub(crate) const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn skip(&mut self, error: SimError) -> Result<(), SimError> {
+        let is_line = matches!(error, SimError::Line { .. });
+        if self.bad == BadLines::Refused || !is_line {
+            return Err(error);
+        }
+        self.skipped += 1;
+        if self.skipped <= TOLD {
+            talk(&format!("skipped: {error}"));
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self) -> Result<Option<TraceLine>, SimError> {
+        let (name, last) = (&self.name, self.last);
+        let read = self.lines.next();
+        let parsed = match read {
+            Ok(None) => return Ok(None),
+            Ok(Some(Line::TooLong)) => Err((1, format!("expected a line of at most {LONGEST_LINE} bytes, found more"))),
+            Ok(Some(Line::Whole(bytes))) => match std::str::from_utf8(bytes) {
+                Err(error) => Err((error.valid_up_to() + 1, "expected UTF-8".to_owned())),
+                Ok(text) => TraceLine::parse(text).map_err(|error| (error.column(), error.to_string())),
+            },
+            Err(source) => return self.broken(source),
+        };
+        let parsed = parsed.and_then(|line| in_order(line, last).map_err(|what| (1, what)));
+        match parsed {
+            Ok(line) => {
+                if let TraceLine::Sample(sample) = &line {
+                    self.last = Some(sample.at);
+                    self.samples += 1;
+                }
+                Ok(Some(line))
+            }
+            Err((column, what)) => Err(SimError::Line { name: name.clone(), line: self.lines.number, column, what }),
+        }
+    }
+
+    /// A file that ends in the middle of a compressed block is what is left after a crash.
+    fn broken(&mut self, source: io::Error) -> Result<Option<TraceLine>, SimError> {
+        let (name, line) = (self.name.clone(), self.lines.number + 1);
+        if self.bad == BadLines::Refused {
+            let what = format!("expected more of the file: {source} (--lenient takes what there is)");
+            return Err(SimError::Line { name, line, column: 1, what });
+        }
+        self.skipped += 1;
+        talk(&format!("{name}:{line}: ends here: {source}"));
+        Ok(None)
+    }
+
+    fn end(&self) -> Result<Option<TraceLine>, SimError> {
+        if self.skipped > 0 {
+            talk(&format!("{}: {} bad lines skipped", self.name, self.skipped));
+        }
+        if self.samples > 0 {
+            return Ok(None);
+        }
+        let what = match self.lines.number {
+            0 => "expected a header or a sample, found an empty file",
+            _ => "expected at least one sample, found the end of the file",
+        };
+        let (name, line) = (self.name.clone(), self.lines.number + 1);
+        Err(SimError::Line { name, line, column: 1, what: what.to_owned() })
+    }
+}
+
+fn in_order(line: TraceLine, last: Option<Timestamp>) -> Result<TraceLine, String> {
+    let seconds = |at: Timestamp| at.as_millis() as f64 / 1000.0;
+    match (&line, last) {
+        (TraceLine::Sample(sample), Some(last)) if sample.at <= last => {
+            let how = if sample.at == last { "the same again" } else { "an earlier one" };
+            Err(format!("expected a ts after {}, found {how}: {}", seconds(last), seconds(sample.at)))
+        }
+        _ => Ok(line),
+    }
+}
