@@ -1,1 +1,27 @@
-//! Placeholder.
+//! How fast everything is: data that the benches share.
+
+use std::io::{self, Read};
+
+use flate2::read::GzDecoder;
+
+/// Returns the text that a real node served on `/metrics`, about 43 kB.
+///
+/// # Errors
+/// The data is damaged.
+pub fn metrics() -> io::Result<Vec<u8>> {
+    unzip(include_bytes!("../data/metrics.gz"))
+}
+
+/// Returns the text that a real node served on `/metadata`, about 1 kB.
+///
+/// # Errors
+/// The data is damaged.
+pub fn metadata() -> io::Result<Vec<u8>> {
+    unzip(include_bytes!("../data/metadata.gz"))
+}
+
+fn unzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut text)?;
+    Ok(text)
+}

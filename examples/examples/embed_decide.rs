@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use wnm_core::{
-    Action, EngineState, HostSample, LoadAverages, Load, NodeId, NodeSample, Observation, Percent, Planned, Policy,
+    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Planned, Policy,
     Presence, RawSettings, Timestamp, Volume, decide, settle, steps::Outcome,
 };
 
@@ -69,7 +69,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let decision = decide(&policy, &state, &observation);
         let mut outcomes = Vec::new();
         for planned in &decision.actions {
-            println!("minute {minute}: {} {}, because {:?}", planned.action.verb(), planned.action.node(), planned.reason);
+            println!(
+                "minute {minute}: {} {}, because {:?}",
+                planned.action.verb(),
+                planned.action.node(),
+                planned.reason
+            );
             outcomes.push((planned.clone(), carry_out(planned, &mut servers, now)));
         }
         if let Some(rest) = decision.rest() {

@@ -44,7 +44,9 @@ impl Context {
         let mut store = Store::open(db)?;
         let stored = store.settings()?;
         let host = host_defaults(&stored, &flags);
-        config::keep_fixed(&stored, &flags, &host)?;
+        if !store.nodes()?.is_empty() {
+            config::keep_fixed(&stored, &flags, &host)?;
+        }
         let folded = flags.clone().over(stored.clone());
         let environment = config::from_environment()?;
         let settings = config::fold([flags.clone(), environment, stored.clone()], &host)?;

@@ -91,13 +91,16 @@ impl CliError {
         match self {
             Self::Settings(problems) => {
                 let needs_wallet = problems.all().iter().any(|p| p.key == "rewards_address" && p.found == "nothing");
-                let wallet = "give --rewards-address 0x…, the account that your nodes' earnings go to";
-                let set = "set them with flags such as --cpu-remove 80, or with WNM_CPU_REMOVE=80";
-                Some(if needs_wallet { wallet } else { set }.to_owned())
+                let first = problems.all().first().map_or("node_cap", |problem| problem.key.as_str());
+                Some(if needs_wallet {
+                    "give --rewards-address 0x…, the account that your nodes' earnings go to".to_owned()
+                } else {
+                    format!("set --{} VALUE, or WNM_{}=VALUE", first.replace('_', "-"), first.to_uppercase())
+                })
             }
-            Self::FixedSetting { .. } => {
-                Some("nodes were made by it; `wnm teardown --confirm` and a new `wnm init` change it".to_owned())
-            }
+            Self::FixedSetting { .. } => Some(
+                "nodes were made by it: once `wnm teardown --confirm` has removed them, it can be changed".to_owned(),
+            ),
             Self::AlreadyInitialised { .. } => Some(
                 "change settings with `wnm run --SETTING VALUE`; `wnm teardown --confirm` removes the nodes".to_owned(),
             ),

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::node::{NodeId, NodeState, StopCause};
-use crate::observation::{NodeSample, Observation, Presence};
+use crate::observation::{Observation, Presence};
 use crate::policy::Policy;
 use crate::rules::{Plan, RULES};
-use crate::situation::Situation;
+use crate::situation::{Look, Situation};
 use crate::steps::{ActionRecord, Outcome};
 use crate::units::{Timestamp, Version};
 
@@ -88,24 +88,17 @@ pub fn settle(
     observation: &Observation,
     outcomes: &[(Planned, Outcome)],
 ) -> EngineState {
-    let changes = Situation::new(policy, &state, observation).changes();
+    let Look { changes, missing } = Look::new(policy, &state, observation);
     state.nodes.extend(changes);
-    remember_folders(&mut state, observation);
+    state.missing = missing;
+    remember_devices(&mut state, observation);
     for (planned, outcome) in outcomes {
         apply(&mut state, planned, outcome, observation.now);
     }
     state
 }
 
-fn remember_folders(state: &mut EngineState, observation: &Observation) {
-    let before = std::mem::take(&mut state.missing);
-    let is_missing = |(id, sample): &(&NodeId, &NodeSample)| match sample.presence {
-        Presence::FolderMissing => true,
-        // Nobody looked, so it is as it was.
-        Presence::Unobserved => before.contains(id),
-        Presence::Answering | Presence::Silent | Presence::Stray | Presence::Gone | Presence::Unreachable => false,
-    };
-    state.missing = observation.nodes.iter().filter(is_missing).map(|(id, _)| *id).collect();
+fn remember_devices(state: &mut EngineState, observation: &Observation) {
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         if state.devices.get(&volume.root) != Some(&volume.device) && is_ours(state, observation, i) {
             state.devices.insert(volume.root.clone(), volume.device);
@@ -138,7 +131,7 @@ fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcome, now: Tim
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
             }
-            after_failure(&planned.action, failure.rolled_back, now)
+            after_failure(planned, failure.rolled_back, now)
         }
     };
     match next {
@@ -198,17 +191,20 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
     }
 }
 
-fn after_failure(action: &Action, rolled_back: bool, now: Timestamp) -> Next {
+fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {
     let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
-    match action {
+    match &planned.action {
         // Nothing is left of a node that could not be made.
         Action::Add { .. } if rolled_back => Next::NoMore,
-        Action::Start { upgrade_to: None, .. } | Action::Add { .. } => Next::Is(start_failed),
+        // It never lived: what is left of it goes, unless a look shows a whole node.
+        Action::Add { .. } => Next::Is(NodeState::Dead { since: now }),
+        Action::Start { upgrade_to: None, .. } => Next::Is(start_failed),
         // The old program runs again.
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } if rolled_back => {
             Next::Is(NodeState::Running { since: now })
         }
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
+        Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
         // Whether it still runs is for the next look to tell.
         Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
         Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,

@@ -137,7 +137,7 @@ pub struct NodeSample {
     /// Its name in the network.
     pub peer_id: Option<String>,
     /// What it says of itself.
-    pub metrics: Option<NodeMetrics>,
+    pub metrics: Option<Box<NodeMetrics>>,
 }
 
 /// One process, and not another one that got its number later.

@@ -1,6 +1,8 @@
 //! The situation: everything the rules look at, worked out once a cycle in one pass over the nodes.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
 
 use crate::decision::Anomaly;
 use crate::engine::EngineState;
@@ -78,19 +80,17 @@ pub(crate) struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     pub(crate) fn new(policy: &'a Policy, state: &'a EngineState, observation: &'a Observation) -> Self {
-        let anomaly = anomaly(state, observation);
+        let anomaly = LazyCell::new(|| anomaly(state, observation));
         let mut nodes = Vec::with_capacity(observation.nodes.len());
         let mut census = Census::default();
-        let mut recorded = state.nodes.iter().peekable();
-        for (id, sample) in &observation.nodes {
-            while recorded.next_if(|(other, _)| *other < id).is_some() {}
-            let recorded = recorded.next_if(|(other, _)| *other == id).map(|(_, state)| state);
-            let acting = !state.acting.is_empty() && state.acting.contains(id);
-            let now = current_state(policy, state, observation, anomaly, *id, recorded, acting);
-            let seen = Seen { id: *id, sample, state: now, acting };
+        let mut vanished = false;
+        for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
+            vanished |= matches!(seen.sample.presence, Presence::Gone | Presence::FolderMissing);
             nodes.push(seen);
         }
+        // Where no node vanished there is nothing to count.
+        let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
         Self { policy, state, observation, nodes, census, features, anomaly }
     }
@@ -99,19 +99,63 @@ impl<'a> Situation<'a> {
     pub(crate) fn measures(&self) -> Vec<Measure> {
         measures(self.policy, &self.observation.host).collect()
     }
+}
 
-    /// Returns the states that differ from those remembered.
-    pub(crate) fn changes(self) -> Vec<(NodeId, NodeState)> {
-        let remembered = &self.state.nodes;
-        self.nodes
-            .into_iter()
-            .filter_map(|seen| match seen.state {
-                Cow::Owned(state) => Some((seen.id, state)),
-                Cow::Borrowed(_) => None,
-            })
-            .filter(|(id, state)| remembered.get(id) != Some(state))
-            .collect()
+/// What one look at the nodes changes of what is remembered of them.
+pub(crate) struct Look {
+    /// The states that differ from those remembered.
+    pub(crate) changes: Vec<(NodeId, NodeState)>,
+    /// The nodes whose folder is missing, or was when somebody last looked.
+    pub(crate) missing: BTreeSet<NodeId>,
+}
+
+impl Look {
+    pub(crate) fn new(policy: &Policy, state: &EngineState, observation: &Observation) -> Self {
+        let anomaly = LazyCell::new(|| anomaly(state, observation));
+        let mut look = Self { changes: Vec::new(), missing: BTreeSet::new() };
+        for Seen { id, sample, state: now, .. } in believed(policy, state, observation, &anomaly) {
+            let is_missing = match sample.presence {
+                Presence::FolderMissing => true,
+                // Nobody looked, so it is as it was.
+                Presence::Unobserved => state.missing.contains(&id),
+                Presence::Answering | Presence::Silent | Presence::Stray | Presence::Gone | Presence::Unreachable => {
+                    false
+                }
+            };
+            if is_missing {
+                look.missing.insert(id);
+            }
+            match now {
+                Cow::Owned(now) if state.nodes.get(&id) != Some(&now) => look.changes.push((id, now)),
+                Cow::Owned(_) | Cow::Borrowed(_) => {}
+            }
+        }
+        look
     }
+}
+
+/// What is wrong with the colony, worked out when somebody asks.
+type Lazily<'a, F> = &'a LazyCell<Option<Anomaly>, F>;
+
+/// Returns every node as it is believed to be now, by id.
+fn believed<'a>(
+    policy: &'a Policy,
+    state: &'a EngineState,
+    observation: &'a Observation,
+    anomaly: Lazily<'_, impl FnOnce() -> Option<Anomaly>>,
+) -> impl Iterator<Item = Seen<'a>> {
+    let mut remembered = state.nodes.iter();
+    let mut next = remembered.next();
+    observation.nodes.iter().map(move |(id, sample)| {
+        // Both are in order of the ids, and seldom differ.
+        while next.is_some_and(|(other, _)| other < id) {
+            next = remembered.next();
+        }
+        let recorded = next.filter(|(other, _)| *other == id).map(|(_, state)| state);
+        let acting = !state.acting.is_empty() && state.acting.contains(id);
+        let now = current_state(policy, state, observation, anomaly, (*id, sample), recorded, acting);
+        Seen { id: *id, sample, state: now, acting }
+    })
 }
 
 impl Census {
@@ -139,13 +183,12 @@ fn current_state<'a>(
     policy: &Policy,
     state: &EngineState,
     observation: &Observation,
-    anomaly: Option<Anomaly>,
-    id: NodeId,
+    anomaly: Lazily<'_, impl FnOnce() -> Option<Anomaly>>,
+    (id, sample): (NodeId, &NodeSample),
     recorded: Option<&'a NodeState>,
     acting: bool,
 ) -> Cow<'a, NodeState> {
-    let now = observation.now;
-    let presence = observation.nodes.get(&id).map_or(Presence::Unobserved, |sample| sample.presence);
+    let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
         let newcomer = NodeState::Unknown { since: now };
         return Cow::Owned(observed(&newcomer, presence, observation, false).unwrap_or(newcomer));
@@ -164,10 +207,11 @@ fn current_state<'a>(
         return Cow::Borrowed(recorded);
     }
     // A restart explains away what is an anomaly before and after it.
-    let may_die = anomaly.is_none()
+    let may_die = presence == Presence::FolderMissing
         && !observation.rebooted
         && state.missing.contains(&id)
-        && is_in_place(state, observation, observation.nodes.get(&id).and_then(|sample| sample.volume));
+        && is_in_place(state, observation, sample.volume)
+        && anomaly.is_none();
     observed(recorded, presence, observation, may_die).map_or(Cow::Borrowed(recorded), Cow::Owned)
 }
 

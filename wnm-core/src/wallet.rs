@@ -29,7 +29,7 @@ pub enum WalletError {
         found: String,
     },
     /// Upper and lower case do not spell the checksum: a digit is probably wrong.
-    #[error("the checksum of rewards address {found} is wrong (EIP-55 would be {expected}): compare it digit by digit")]
+    #[error("expected {expected} by its EIP-55 checksum, or else other digits, found {found:?}")]
     WrongChecksum {
         /// What was given.
         found: String,
@@ -254,7 +254,7 @@ mod tests {
         expected a rewards address of 0x and 40 hexadecimal digits, found "0x123"
         expected a rewards address of 0x and 40 hexadecimal digits, found "52908400098527886E0F7030069857D2E4169EE7"
         expected a rewards address of 0x and 40 hexadecimal digits, found "0xzz908400098527886E0F7030069857D2E4169EE7"
-        the checksum of rewards address 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD is wrong (EIP-55 would be 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed): compare it digit by digit
+        expected 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed by its EIP-55 checksum, or else other digits, found "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"
         expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "faucet:0"
         expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "donate"
         expected each rewards address once, found faucet twice

@@ -1,20 +1,20 @@
 //! What touches the host.
 pub mod standin;
 
+pub mod binary;
 mod error;
+pub mod exec;
 pub mod firewall;
 pub mod hands;
+pub mod host;
 pub mod manager;
 pub mod node_dir;
-mod ports;
-pub mod process;
-pub mod exec;
 mod observe;
-mod platform;
 pub mod places;
-pub mod host;
-pub mod binary;
+mod platform;
+mod ports;
 pub mod probe;
+pub mod process;
 
 pub use error::PlatformError;
 pub use exec::Exec;

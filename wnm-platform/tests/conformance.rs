@@ -1,6 +1,6 @@
 //! One suite that every process manager passes, on real processes: stand-ins of the node programs, which this very
 //! executable plays when it is copied.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 #[path = "conformance/crashes.rs"]
 mod crashes;

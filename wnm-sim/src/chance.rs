@@ -33,11 +33,6 @@ impl Chance {
     pub(crate) fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         choices[self.below(N as u32) as usize]
     }
-
-    /// Returns 64 bits.
-    pub(crate) fn bits(&mut self) -> u64 {
-        self.0.next_u64()
-    }
 }
 
 /// Spreads a number over all 64 bits (the finalizer of splitmix64).

@@ -52,8 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let policy = policy(&args.policy.settings(file.header())?, cpus)?;
     let unlisted = args.nodes.map_or(Unlisted::AsCounted, Unlisted::Fixed);
     let course = Course::new(policy.clone(), cpus, unlisted);
-    let columns = collect(&mut file, course)?;
-    let drawing = Drawing { title: file.name(), policy: &policy, columns: &columns };
+    let (columns, decisions) = collect(&mut file, course)?;
+    let title = args.trace.file_name().map_or_else(|| "trace".into(), |name| name.to_string_lossy());
+    let drawing = Drawing { title: &title, policy: &policy, columns: &columns, decisions };
     if let Some(path) = &args.output {
         let mut output = Output::create(path)?;
         output.text(&picture::draw(&drawing)?)?;
@@ -72,6 +73,7 @@ struct Drawing<'a> {
     title: &'a str,
     policy: &'a Policy,
     columns: &'a Columns,
+    decisions: Decisions,
 }
 
 /// Where the decisions come from.
@@ -85,7 +87,7 @@ enum Decisions {
     Made,
 }
 
-fn collect(file: &mut TraceFile, mut course: Course) -> Result<Columns, SimError> {
+fn collect(file: &mut TraceFile, mut course: Course) -> Result<(Columns, Decisions), SimError> {
     let mut columns = Columns::default();
     let mut decisions = Decisions::Unknown;
     // A decision is added to the column of its sample, so that of the first waits for the line after it.
@@ -116,7 +118,7 @@ fn collect(file: &mut TraceFile, mut course: Course) -> Result<Columns, SimError
     if let Some(decision) = waiting {
         columns.mark(&decision.actions);
     }
-    Ok(columns)
+    Ok((columns, decisions))
 }
 
 fn see(course: &mut Course, sample: &TraceSample, columns: &mut Columns) -> Result<Decision, TraceError> {

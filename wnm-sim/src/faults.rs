@@ -76,7 +76,7 @@ impl Faults {
 /// A text names no kind of fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected all, none, or a comma-separated list of {expected}; found {found:?}")]
-pub struct NotAFault {
+pub(crate) struct NotAFault {
     expected: String,
     found: String,
 }

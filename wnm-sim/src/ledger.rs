@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::time::Duration;
+
 use wnm_core::steps::{ActionRecord, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{Action, ActionId, Decision, EngineState, NodeId, NodeState, Outcome, PortRanges, Ports, Timestamp};
 
@@ -22,11 +24,11 @@ pub(crate) struct Row {
     pub(crate) is_disabled: bool,
 }
 
-/// An action that began, and the cycle in which it did.
+/// An action that began, and how long the manager had worked until then.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Open {
     pub(crate) record: ActionRecord,
-    pub(crate) cycle: u64,
+    pub(crate) awake: Duration,
 }
 
 /// Everything that is durable.
@@ -69,7 +71,7 @@ impl Ledger {
     pub(crate) fn begin(
         &mut self,
         decision: &Decision,
-        cycle: u64,
+        awake: Duration,
         ranges: &PortRanges,
         volume: usize,
         now: Timestamp,
@@ -82,7 +84,7 @@ impl Ledger {
             }
             self.next_action += 1;
             let record = ActionRecord::new(ActionId(self.next_action), planned.clone(), now);
-            self.open.push(Open { record, cycle });
+            self.open.push(Open { record, awake });
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reasons, rests and verdicts in words: the only place where they are put so.
 
-use wnm_core::{Action, Anomaly, Outcome, Pass, Reason, Rest, Timestamp, Verdict};
+use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Reason, Rest, Timestamp, Verdict};
 
 use super::span;
 
@@ -62,6 +62,19 @@ pub(crate) fn rest(rest: &Rest, now: Timestamp) -> String {
         }
         Rest::Content => "nothing to do".to_owned(),
     }
+}
+
+/// Returns what must come true before a node is added, as far as signals and the cap tell.
+pub(crate) fn next(rest: &Rest, signals: &[Measure], nodes: usize, cap: u32) -> Option<String> {
+    if *rest != Rest::Content {
+        return None;
+    }
+    if nodes >= cap as usize {
+        return Some(format!("adds nothing: node_cap is {cap}"));
+    }
+    let blocking = signals.iter().find(|measure| !measure.allows())?;
+    let seen = blocking.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
+    Some(format!("adds when {} < {}, now {seen}", blocking.signal, blocking.less_than))
 }
 
 /// Returns what one rule said.

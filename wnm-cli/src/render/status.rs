@@ -131,20 +131,10 @@ fn under_way(work: &UnderWay, now: Timestamp) -> String {
 
 fn decision(status: &Status, at: Timestamp) -> String {
     if let Some(rest) = &status.rest {
-        let next = (*rest == Rest::Content).then(|| next(status)).flatten();
+        let next = reason::next(rest, &status.signals, status.nodes, status.node_cap);
         let next = next.map_or_else(String::new, |next| format!("  {next}\n"));
         return format!("  {}\n{next}", reason::rest(rest, at));
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()
-}
-
-/// Returns what must come true before a node is added, as far as signals and the cap tell.
-fn next(status: &Status) -> Option<String> {
-    if status.nodes >= status.node_cap as usize {
-        return Some(format!("adds nothing: node_cap is {}", status.node_cap));
-    }
-    let blocking = status.signals.iter().find(|measure| !measure.allows())?;
-    let seen = blocking.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
-    Some(format!("adds when {} < {}, now {seen}", blocking.signal, blocking.less_than))
 }

@@ -108,6 +108,7 @@ fn commands_before_init() {
 #[test]
 fn what_is_asked_of_a_colony_and_cannot_be() {
     let host = Host::with_colony();
+    host.expect(0, "node add");
     let mut said = Vec::new();
     for (code, line) in [
         (1, "node stop 7"),

@@ -75,6 +75,11 @@ impl Host {
         std::iter::once("init".to_owned()).chain(all.flat_map(|(key, value)| [format!("--{key}"), value])).collect()
     }
 
+    /// A port of this host that no node gets.
+    pub(crate) fn spare_port(&self, number: u16) -> u16 {
+        self.ports[0] * 1000 + 7 + number
+    }
+
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.home.path().join(below)
     }

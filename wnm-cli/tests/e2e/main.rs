@@ -4,4 +4,5 @@ mod bad_input;
 mod daemon;
 mod host;
 mod life;
+mod real;
 mod words;

@@ -44,7 +44,7 @@ impl<'a> HostHands<'a> {
     }
 
     fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
-        if step.touches_folder() && !was_never_made(record) {
+        if touches_folder(step) && !was_never_made(record) {
             check_owner(node)?;
         }
         match step {
@@ -70,11 +70,7 @@ impl<'a> HostHands<'a> {
         }
     }
 
-    fn each_port(
-        &self,
-        node: &Node,
-        act: impl Fn(&dyn Firewall, u16, &str) -> Result<(), PlatformError>,
-    ) -> Performed {
+    fn each_port(&self, node: &Node, act: impl Fn(&dyn Firewall, u16, &str) -> Result<(), PlatformError>) -> Performed {
         for port in node.flavor.bound_ports(node) {
             match port {
                 BoundPort::Udp(port) => act(self.firewall, port, &node.id.name())?,
@@ -99,34 +95,27 @@ type Performed = Result<Effect, PlatformError>;
 
 const DONE: Performed = Ok(Effect::Done(Evidence::Nothing));
 
-/// What the steps do to folders.
-trait Touches {
-    /// Tells whether the step changes what is in a node's folder, or what runs on it.
-    fn touches_folder(self) -> bool;
-}
-
-impl Touches for Step {
-    fn touches_folder(self) -> bool {
-        match self {
-            Self::Binary
-            | Self::Define
-            | Self::Start
-            | Self::Stop
-            | Self::Undefine
-            | Self::Trash
-            | Self::Stage
-            | Self::Swap
-            | Self::SwapBack
-            | Self::DropOld => true,
-            // Making it looks for itself; the others only look, or touch the firewall.
-            Self::Folder
-            | Self::OpenPort
-            | Self::Confirm
-            | Self::SeeGone
-            | Self::ClosePort
-            | Self::Tombstone
-            | Self::Linger => false,
-        }
+/// Tells whether a step changes what is in a node's folder, or what runs on it.
+const fn touches_folder(step: Step) -> bool {
+    match step {
+        Step::Binary
+        | Step::Define
+        | Step::Start
+        | Step::Stop
+        | Step::Undefine
+        | Step::Trash
+        | Step::Stage
+        | Step::Swap
+        | Step::SwapBack
+        | Step::DropOld => true,
+        // Making it looks for itself; the others only look, or touch the firewall.
+        Step::Folder
+        | Step::OpenPort
+        | Step::Confirm
+        | Step::SeeGone
+        | Step::ClosePort
+        | Step::Tombstone
+        | Step::Linger => false,
     }
 }
 

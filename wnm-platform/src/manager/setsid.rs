@@ -117,8 +117,14 @@ impl ProcessManager for Setsid {
         let path = node.root_dir.join(LOCK);
         open_lock(&path).map_err(|source| PlatformError::File { verb: "make", path, source })?;
         let path = node.root_dir.join(DEFINITION);
-        let text = serde_json::to_vec_pretty(node)
-            .map_err(|error| PlatformError::File { verb: "write", path: path.clone(), source: error.into() })?;
+        let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
+            verb: "write",
+            path: path.clone(),
+            source: error.into(),
+        })?;
+        if node_dir::read_bounded(&path, LIMIT).is_ok_and(|present| present == text) {
+            return Ok(());
+        }
         // Its environment may hold secrets.
         node_dir::write(&path, &text, 0o600)
     }

@@ -77,9 +77,7 @@ fn list(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
             continue;
         }
         let kind = match entry.file_type() {
-            FileType::Unknown => {
-                FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode)
-            }
+            FileType::Unknown => FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode),
             known => known,
         };
         found.push((name.to_owned(), kind));

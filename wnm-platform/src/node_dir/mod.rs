@@ -124,6 +124,8 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
         Owner::Unmarked => return Err(refused(&node.root_dir, "a folder with files and no marker")),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, &marker)),
     }
+    // Made now, because removing must need no room. One that is something else is found out when it is needed.
+    let _ = fs::create_dir(place.root.join(TRASH));
     if node.log_dir.starts_with(&node.root_dir) {
         return make_folder(&node.log_dir);
     }

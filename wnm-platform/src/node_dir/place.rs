@@ -47,7 +47,8 @@ impl Place {
     }
 
     fn check_way(&self, path: &Path) -> Result<(), PlatformError> {
-        let rest = self.path.strip_prefix(&self.root).map_err(|_| refused(path, "a path outside its storage folder"))?;
+        let rest =
+            self.path.strip_prefix(&self.root).map_err(|_| refused(path, "a path outside its storage folder"))?;
         if rest.starts_with(TRASH) {
             return Err(refused(path, "a path in the trash"));
         }

@@ -214,6 +214,7 @@ fn a_trash_that_is_a_link_is_neither_used_nor_swept() {
     let elsewhere = ground.path("precious").join(UUID);
     fs::create_dir(&elsewhere).unwrap();
     mark(&elsewhere, &node).unwrap();
+    fs::remove_dir(ground.path("storage/.trash")).unwrap();
     symlink(ground.path("precious"), ground.path("storage/.trash")).unwrap();
     ground.assert_refused(&node, "a link or a file");
     assert_eq!(sweep_trash(&ground.roots, LONG, ALWAYS), Swept::default());

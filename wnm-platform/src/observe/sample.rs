@@ -57,7 +57,7 @@ impl Seen<'_> {
             disk: self.previous.and_then(|previous| previous.disk),
             process: self.process.cloned(),
             peer_id: self.peer_id(node),
-            metrics: self.metrics(node),
+            metrics: self.metrics(node).map(Box::new),
         }
     }
 

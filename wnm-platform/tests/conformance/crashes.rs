@@ -86,47 +86,67 @@ fn running(stand: &Stand, id: NodeId) {
     stand.done(Action::Start { node: id, upgrade_to: None });
 }
 
-pub fn add(kind: ManagerKind) {
+pub(crate) fn add(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.plan(1);
-    let died = at_each_step(&stand, &Action::Add { node: id }, |_| (), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-        assert!(stand.node(id).root_dir.join("secret-key").exists());
-        stand.done(remove_of(id));
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Add { node: id },
+        |_| (),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+            assert!(stand.node(id).root_dir.join("secret-key").exists());
+            stand.done(remove_of(id));
+        },
+    );
     assert_eq!(died, 6);
 }
 
-pub fn start(kind: ManagerKind) {
+pub(crate) fn start(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let action = Action::Start { node: id, upgrade_to: None };
-    let died = at_each_step(&stand, &action, |stand| stopped(stand, id), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-    });
+    let died = at_each_step(
+        &stand,
+        &action,
+        |stand| stopped(stand, id),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+        },
+    );
     assert_eq!(died, 4);
 }
 
-pub fn stop(kind: ManagerKind) {
+pub(crate) fn stop(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
-    let died = at_each_step(&stand, &Action::Stop { node: id }, |stand| running(stand, id), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_stopped(id);
-        assert!(stand.node(id).root_dir.join("secret-key").exists());
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Stop { node: id },
+        |stand| running(stand, id),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_stopped(id);
+            assert!(stand.node(id).root_dir.join("secret-key").exists());
+        },
+    );
     assert_eq!(died, 3);
 }
 
-pub fn restart(kind: ManagerKind) {
+pub(crate) fn restart(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
-    let died = at_each_step(&stand, &Action::Restart { node: id }, |_| (), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Restart { node: id },
+        |_| (),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+        },
+    );
     assert_eq!(died, 6);
 }
 
@@ -142,7 +162,7 @@ fn assert_upgraded(stand: &Stand, id: NodeId) {
     assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
 }
 
-pub fn upgrade(kind: ManagerKind) {
+pub(crate) fn upgrade(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let mut version = 1;
@@ -154,7 +174,7 @@ pub fn upgrade(kind: ManagerKind) {
     assert_eq!(died, 8);
 }
 
-pub fn start_with_upgrade(kind: ManagerKind) {
+pub(crate) fn start_with_upgrade(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let mut version = 1;
@@ -170,7 +190,7 @@ pub fn start_with_upgrade(kind: ManagerKind) {
     assert_eq!(died, 9);
 }
 
-pub fn upgrade_that_fails(kind: ManagerKind) {
+pub(crate) fn upgrade_that_fails(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let old = stand.digest(&stand.node(id).binary);
@@ -186,7 +206,7 @@ pub fn upgrade_that_fails(kind: ManagerKind) {
     assert_eq!(died, 12);
 }
 
-pub fn remove(kind: ManagerKind) {
+pub(crate) fn remove(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.plan(1);
     let prepare = |stand: &Stand| stand.done(Action::Add { node: id });

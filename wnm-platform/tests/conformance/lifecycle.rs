@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
+use wnm_platform::firewall;
 use wnm_platform::hands::HostHands;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
 use wnm_platform::standin::Behaviour;
-use wnm_platform::firewall;
 
 use crate::stand::{PATIENCE, Paper, Stand, wait_for};
 
-pub fn remove_of(node: NodeId) -> Action {
+pub(crate) fn remove_of(node: NodeId) -> Action {
     Action::Remove { node, linger: Duration::ZERO }
 }
 
-pub fn upgrade_of(node: NodeId) -> Action {
+pub(crate) fn upgrade_of(node: NodeId) -> Action {
     Action::Upgrade { node, from: None, to: "2.0.0".parse().unwrap() }
 }
 
-pub fn create(kind: ManagerKind) {
+pub(crate) fn create(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let node = stand.node(id);
@@ -51,7 +51,7 @@ fn has_a_session_and_environment_of_its_own(pid: u32) {
     assert!(null(0) && null(1) && !null(2));
 }
 
-pub fn create_ant_node(kind: ManagerKind) {
+pub(crate) fn create_ant_node(kind: ManagerKind) {
     let mut stand = Stand::with(kind, Flavor::AntNode, "storage");
     fs::write(stand.settings.binary.with_file_name("bootstrap_peers.toml"), "peers = []").unwrap();
     let id = stand.added(1);
@@ -64,7 +64,7 @@ pub fn create_ant_node(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
-pub fn start_twice(kind: ManagerKind) {
+pub(crate) fn start_twice(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     stand.done(Action::Stop { node: id });
@@ -76,7 +76,7 @@ pub fn start_twice(kind: ManagerKind) {
     stand.assert_running_once(id);
 }
 
-pub fn stop_twice(kind: ManagerKind) {
+pub(crate) fn stop_twice(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let (id, other) = (stand.added(1), stand.added(2));
     let never = stand.plan(3);
@@ -92,7 +92,7 @@ pub fn stop_twice(kind: ManagerKind) {
     assert!(stand.node(id).root_dir.join("secret-key").exists());
 }
 
-pub fn restart(kind: ManagerKind) {
+pub(crate) fn restart(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let before = stand.process(id);
@@ -101,7 +101,7 @@ pub fn restart(kind: ManagerKind) {
     stand.assert_running_once(id);
 }
 
-pub fn upgrade(kind: ManagerKind) {
+pub(crate) fn upgrade(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let (before, old) = (stand.process(id), stand.digest(&stand.node(id).binary));
@@ -115,7 +115,7 @@ pub fn upgrade(kind: ManagerKind) {
     assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
 }
 
-pub fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
+pub(crate) fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let old = stand.digest(&stand.node(id).binary);
@@ -135,7 +135,7 @@ pub fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
     assert_eq!(stand.process(id), before);
 }
 
-pub fn remove(kind: ManagerKind) {
+pub(crate) fn remove(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let (id, other) = (stand.added(1), stand.added(2));
     stand.done(remove_of(id));
@@ -154,7 +154,7 @@ pub fn remove(kind: ManagerKind) {
     stand.assert_running_once(id);
 }
 
-pub fn remove_what_is_half_removed(kind: ManagerKind) {
+pub(crate) fn remove_what_is_half_removed(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     // Never made at all; forgotten by the manager; folder gone; program gone while it runs.
     let planned = stand.plan(1);
@@ -170,7 +170,7 @@ pub fn remove_what_is_half_removed(kind: ManagerKind) {
     }
 }
 
-pub fn discover_after_the_database_is_lost(kind: ManagerKind) {
+pub(crate) fn discover_after_the_database_is_lost(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let (running, stopped, removed) = (stand.added(1), stand.added(2), stand.added(3));
     stand.done(Action::Stop { node: stopped });
@@ -193,7 +193,7 @@ pub fn discover_after_the_database_is_lost(kind: ManagerKind) {
     assert_eq!((&found[2].folder.marker, &found[2].node), (&None, &None));
 }
 
-pub fn paths_with_spaces_and_dashes(kind: ManagerKind) {
+pub(crate) fn paths_with_spaces_and_dashes(kind: ManagerKind) {
     let mut stand = Stand::with(kind, Flavor::Antnode, "my nodes/--root-dir x (deleted)/-a 'b' \"c\"");
     let id = stand.added(1);
     stand.assert_running_once(id);
@@ -205,7 +205,7 @@ pub fn paths_with_spaces_and_dashes(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
-pub fn twenty_nodes_at_once(kind: ManagerKind) {
+pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let ids: Vec<NodeId> = (1..=20).map(|number| stand.plan(number)).collect();
     all_done(&stand, ids.iter().map(|node| Action::Add { node: *node }));

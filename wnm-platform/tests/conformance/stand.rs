@@ -24,26 +24,26 @@ use wnm_platform::standin::{self, Behaviour, Program, Script};
 use wnm_platform::{firewall, node_dir};
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A storage folder, the node program, and the nodes of one process manager.
-pub struct Stand {
-    pub folder: TempDir,
-    pub kind: ManagerKind,
-    pub settings: Settings,
-    pub nodes: BTreeMap<NodeId, Node>,
+pub(crate) struct Stand {
+    pub(crate) folder: TempDir,
+    pub(crate) kind: ManagerKind,
+    pub(crate) settings: Settings,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
     began: Instant,
     /// What a check adds to the time that passed.
-    pub skipped: Duration,
+    pub(crate) skipped: Duration,
 }
 
 impl Stand {
-    pub fn new(kind: ManagerKind) -> Self {
+    pub(crate) fn new(kind: ManagerKind) -> Self {
         Self::with(kind, Flavor::Antnode, "storage")
     }
 
-    pub fn with(kind: ManagerKind, flavor: Flavor, storage: &str) -> Self {
+    pub(crate) fn with(kind: ManagerKind, flavor: Flavor, storage: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
@@ -54,20 +54,14 @@ impl Stand {
         fs::create_dir(&programs).unwrap();
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
-        let stand = Self {
-            folder,
-            kind,
-            settings,
-            nodes: BTreeMap::new(),
-            began: Instant::now(),
-            skipped: Duration::ZERO,
-        };
+        let stand =
+            Self { folder, kind, settings, nodes: BTreeMap::new(), began: Instant::now(), skipped: Duration::ZERO };
         stand.provide("1.0.0", Behaviour::Normal);
         stand
     }
 
     /// Makes the program that new nodes and upgrades get one of this version.
-    pub fn provide(&self, version: &str, behaviour: Behaviour) {
+    pub(crate) fn provide(&self, version: &str, behaviour: Behaviour) {
         let program = match self.settings.flavor {
             Flavor::Antnode => Program::Antnode,
             Flavor::AntNode => Program::AntNode,
@@ -77,7 +71,7 @@ impl Stand {
     }
 
     /// Puts a node on record, and makes nothing.
-    pub fn plan(&mut self, number: u32) -> NodeId {
+    pub(crate) fn plan(&mut self, number: u32) -> NodeId {
         let id = NodeId::new(number).unwrap();
         let root_dir = self.settings.storage[0].join(id.name());
         let node = Node {
@@ -101,37 +95,37 @@ impl Stand {
     }
 
     /// Returns a node that was added and runs.
-    pub fn added(&mut self, number: u32) -> NodeId {
+    pub(crate) fn added(&mut self, number: u32) -> NodeId {
         let id = self.plan(number);
         self.done(Action::Add { node: id });
         id
     }
 
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[&id]
     }
 
-    pub fn manager(&self) -> Box<dyn ProcessManager> {
+    pub(crate) fn manager(&self) -> Box<dyn ProcessManager> {
         manager::open(self.kind).unwrap()
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_secs(1_800_000_000).after(self.began.elapsed() + self.skipped)
     }
 
-    pub fn record(&self, action: Action) -> ActionRecord {
+    pub(crate) fn record(&self, action: Action) -> ActionRecord {
         ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Asked }, self.now())
     }
 
     /// Takes one step with everything opened anew.
-    pub fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
+    pub(crate) fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
         let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
         let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
         take_step(record, &mut hands, journal, self.now())
     }
 
     /// Carries an action on, cycle by cycle, to its end.
-    pub fn finish(&self, record: &mut ActionRecord) -> Outcome {
+    pub(crate) fn finish(&self, record: &mut ActionRecord) -> Outcome {
         let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
         let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
         let deadline = Instant::now() + PATIENCE;
@@ -147,30 +141,30 @@ impl Stand {
         }
     }
 
-    pub fn run(&self, action: Action) -> Outcome {
+    pub(crate) fn run(&self, action: Action) -> Outcome {
         self.finish(&mut self.record(action))
     }
 
     #[track_caller]
-    pub fn done(&self, action: Action) {
+    pub(crate) fn done(&self, action: Action) {
         assert_eq!(self.run(action), Outcome::Done);
     }
 
     /// Carries out an action that must fail, and returns what was said and whether all is as before.
     #[track_caller]
-    pub fn failed(&self, action: Action) -> (String, bool) {
+    pub(crate) fn failed(&self, action: Action) -> (String, bool) {
         match self.run(action) {
             Outcome::Failed(failure) => (failure.failed.error, failure.rolled_back),
             other => panic!("expected a failure, found {other:?}"),
         }
     }
 
-    pub fn service(&self, id: NodeId) -> Service {
+    pub(crate) fn service(&self, id: NodeId) -> Service {
         self.manager().survey(&[self.node(id)]).remove(&id).unwrap()
     }
 
     #[track_caller]
-    pub fn process(&self, id: NodeId) -> ProcessIdentity {
+    pub(crate) fn process(&self, id: NodeId) -> ProcessIdentity {
         match self.service(id) {
             Service::Running(process) => process,
             other => panic!("expected node {id} to run, found {other:?}"),
@@ -178,29 +172,29 @@ impl Stand {
     }
 
     #[track_caller]
-    pub fn assert_running_once(&self, id: NodeId) {
+    pub(crate) fn assert_running_once(&self, id: NodeId) {
         let process = self.process(id);
         let on_folder: Vec<u32> = self.on_folder(id).iter().map(|facts| facts.pid).collect();
         assert_eq!(on_folder, [process.pid]);
     }
 
     #[track_caller]
-    pub fn assert_stopped(&self, id: NodeId) {
+    pub(crate) fn assert_stopped(&self, id: NodeId) {
         assert_eq!(self.service(id), Service::Stopped);
         assert_eq!(self.on_folder(id), []);
     }
 
     /// Returns the living processes on a node's folder.
-    pub fn on_folder(&self, id: NodeId) -> Vec<Facts> {
+    pub(crate) fn on_folder(&self, id: NodeId) -> Vec<Facts> {
         living(|facts| facts.is_on_folder_of(self.node(id)))
     }
 
-    pub fn digest(&self, path: &Path) -> Option<String> {
+    pub(crate) fn digest(&self, path: &Path) -> Option<String> {
         node_dir::digest(path).unwrap()
     }
 
     /// Returns what of an upgrade lies beside a node's program.
-    pub fn leftovers(&self, id: NodeId) -> Vec<PathBuf> {
+    pub(crate) fn leftovers(&self, id: NodeId) -> Vec<PathBuf> {
         let binary = self.node(id).binary.clone();
         let entries = fs::read_dir(&self.node(id).root_dir).unwrap().flatten().map(|entry| entry.path());
         let name = binary.file_name().unwrap().to_string_lossy().into_owned();
@@ -210,7 +204,7 @@ impl Stand {
     }
 
     /// Starts a stand-in that no manager knows, on this folder.
-    pub fn foreign(&self, root: &Path, port: u16) -> Foreign {
+    pub(crate) fn foreign(&self, root: &Path, port: u16) -> Foreign {
         let program = self.folder.path().join("programs/foreign");
         let script = Script::of(Program::Antnode);
         standin::make(player(), &program, &script).unwrap();
@@ -226,9 +220,8 @@ impl Stand {
 
 impl Drop for Stand {
     fn drop(&mut self) {
-        let ours = |facts: &Facts| {
-            facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()))
-        };
+        let ours =
+            |facts: &Facts| facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()));
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = living(ours);
@@ -245,11 +238,11 @@ impl Drop for Stand {
 }
 
 /// A process that no manager started.
-pub struct Foreign(pub std::process::Child);
+pub(crate) struct Foreign(pub(crate) std::process::Child);
 
 impl Foreign {
     #[track_caller]
-    pub fn assert_alive(&mut self) {
+    pub(crate) fn assert_alive(&mut self) {
         assert_eq!(self.0.try_wait().unwrap(), None);
     }
 }
@@ -295,7 +288,7 @@ fn spawn(command: &mut Command) -> std::process::Child {
 }
 
 #[track_caller]
-pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
@@ -319,7 +312,7 @@ fn free_port() -> u16 {
 }
 
 /// A journal that never fails; the record itself is what is remembered.
-pub struct Paper;
+pub(crate) struct Paper;
 
 impl Journal for Paper {
     fn step_done(&mut self, _: ActionId, _: &StepRecord) -> Result<(), JournalError> {

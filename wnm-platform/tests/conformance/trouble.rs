@@ -4,14 +4,14 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use wnm_core::{Action, ManagerKind, Outcome};
+use wnm_core::{Action, ManagerKind, Outcome, Program};
 use wnm_platform::node_dir;
 use wnm_platform::standin::Behaviour;
 
 use crate::lifecycle::remove_of;
 use crate::stand::{Paper, Stand, wait_for};
 
-pub fn ignores_sigterm(kind: ManagerKind) {
+pub(crate) fn ignores_sigterm(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     stand.provide("1.0.0", Behaviour::IgnoreTerm);
     let id = stand.added(1);
@@ -31,7 +31,7 @@ pub fn ignores_sigterm(kind: ManagerKind) {
     stand.assert_stopped(id);
 }
 
-pub fn upgrades_itself(kind: ManagerKind) {
+pub(crate) fn upgrades_itself(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     stand.provide("1.0.0", Behaviour::SelfUpgrade { after_ms: 300, restart_after_ms: 300, to: "2.0.0".to_owned() });
     let id = stand.added(1);
@@ -45,6 +45,9 @@ pub fn upgrades_itself(kind: ManagerKind) {
     });
     wait_for("the old process to end", || stand.on_folder(id).len() == 1);
     stand.assert_running_once(id);
+    match kind.program {
+        Program::Setsid => holds_its_lock(after.pid),
+    }
     stand.done(Action::Start { node: id, upgrade_to: None });
     assert_eq!(stand.process(id), after);
     stand.done(remove_of(id));
@@ -52,7 +55,16 @@ pub fn upgrades_itself(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
-pub fn ends_at_once(kind: ManagerKind) {
+/// Checks that the lock that says "running" was handed on.
+fn holds_its_lock(pid: u32) {
+    if cfg!(target_os = "linux") {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        assert!(open.any(|path| path.ends_with(".wnm-lock")));
+    }
+}
+
+pub(crate) fn ends_at_once(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     stand.provide("1.0.0", Behaviour::ExitAtStart { code: 1 });
     let id = stand.plan(1);
@@ -69,7 +81,7 @@ pub fn ends_at_once(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
-pub fn port_taken(kind: ManagerKind) {
+pub(crate) fn port_taken(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     stand.done(Action::Stop { node: id });
@@ -85,7 +97,7 @@ pub fn port_taken(kind: ManagerKind) {
     stand.done(Action::Start { node: id, upgrade_to: None });
 }
 
-pub fn folder_taken(kind: ManagerKind) {
+pub(crate) fn folder_taken(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     stand.done(Action::Stop { node: id });
@@ -97,7 +109,7 @@ pub fn folder_taken(kind: ManagerKind) {
     foreign.assert_alive();
 }
 
-pub fn folder_of_another(kind: ManagerKind) {
+pub(crate) fn folder_of_another(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let process = stand.process(id);
@@ -117,10 +129,10 @@ pub fn folder_of_another(kind: ManagerKind) {
         assert_eq!(stand.process(id), process);
     }
     assert_eq!(fs::read_dir(&stand.node(id).root_dir).unwrap().count(), before);
-    assert!(!stand.settings.storage[0].join(node_dir::TRASH).exists());
+    assert_eq!(fs::read_dir(stand.settings.storage[0].join(node_dir::TRASH)).unwrap().count(), 0);
 }
 
-pub fn lingers(kind: ManagerKind) {
+pub(crate) fn lingers(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let mut record = stand.record(Action::Remove { node: id, linger: Duration::from_secs(300) });
@@ -137,7 +149,7 @@ pub fn lingers(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
-pub fn folder_lost(kind: ManagerKind) {
+pub(crate) fn folder_lost(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let process = stand.process(id);

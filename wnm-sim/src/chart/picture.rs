@@ -7,8 +7,8 @@ use plotters::prelude::*;
 use wnm_core::{Signal, Threshold};
 
 use crate::SimError;
-use crate::chart::Drawing;
 use crate::chart::columns::{Column, SIGNALS, STATES};
+use crate::chart::{Decisions, Drawing};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -17,6 +17,8 @@ const TITLE: u32 = 40;
 const NODES: u32 = 210;
 const LANE: u32 = 18;
 const PANEL: u32 = 140;
+/// The room below the last panel, for the time.
+const AXIS: u32 = 34;
 /// The room at the left, for the names of lanes and the figures of axes.
 const LEFT: u32 = 190;
 
@@ -115,7 +117,7 @@ fn draw_into(drawing: &Drawing<'_>, svg: &mut String) -> Drawn {
     let panels = panels(drawing);
     let lanes = u32::try_from(drawing.columns.headings().len())?;
     let lanes_height = if lanes == 0 { 0 } else { lanes * LANE + 8 };
-    let height = TITLE + NODES + lanes_height + PANEL * u32::try_from(panels.len())? + 26;
+    let height = TITLE + NODES + lanes_height + PANEL * u32::try_from(panels.len())? + AXIS;
     let root = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
     root.fill(&WHITE)?;
     let time = Time::of(&drawing.columns.all);
@@ -141,7 +143,11 @@ fn heading(drawing: &Drawing<'_>) -> String {
     let columns = &drawing.columns.all;
     let start = columns.first().map_or(0, |column| column.from.as_millis());
     let from = jiff::Timestamp::from_millisecond(start).map_or_else(|_| String::new(), |at| format!(", from {at}"));
-    format!("{}{from}, cap {}", drawing.title, drawing.policy.node_cap)
+    let decided = match drawing.decisions {
+        Decisions::Recorded => "what was decided",
+        Decisions::Made | Decisions::Unknown => "what would have been decided at each sample",
+    };
+    format!("{}{from}: {decided}", drawing.title)
 }
 
 /// Returns the columns in runs without a gap.
@@ -157,7 +163,9 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
         .margin_right(16)
         .margin_bottom(6)
         .build_cartesian_2d(0.0..time.end, 0.0..f64::from(most) * 1.05)?;
-    chart.configure_mesh().disable_x_mesh().y_desc("nodes").y_labels(5).light_line_style(TRANSPARENT).draw()?;
+    let mut mesh = chart.configure_mesh();
+    mesh.disable_x_mesh().y_labels(5).y_label_formatter(&|y| format!("{y:.0}")).light_line_style(TRANSPARENT).draw()?;
+    let mut entries = Vec::new();
     let last = columns.last().map_or(0.0, |column| time.at(column.to));
     for (i, state) in STATES.iter().enumerate().filter(|(i, _)| columns.iter().any(|column| column.nodes[*i] > 0)) {
         let color = STATE_COLORS[i];
@@ -171,14 +179,15 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
             top.append(&mut bottom);
             areas.push(Polygon::new(top, color.filled()));
         }
-        chart
-            .draw_series(areas)?
-            .label(format!("{state:?}").to_lowercase())
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 10, y + 5)], color.filled()));
+        chart.draw_series(areas)?;
+        entries.push((format!("{state:?}").to_lowercase(), color));
     }
+    // As they are stacked: the topmost first.
+    entries.reverse();
     let cap = f64::from(drawing.policy.node_cap);
     if cap <= f64::from(most) * 1.05 {
         chart.draw_series(LineSeries::new([(0.0, cap), (last, cap)], REMOVE))?;
+        entries.push((format!("cap {cap}"), REMOVE));
     }
     for (at, text) in &drawing.columns.notes {
         let x = time.at(*at).clamp(0.0, time.end);
@@ -186,22 +195,17 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
         let short: String = text.chars().take(40).collect();
         chart.draw_series([Text::new(short, (x, f64::from(most)), ("sans-serif", 11))])?;
     }
-    legend(&mut chart)
+    legend(area, "nodes", &entries)
 }
 
-type Plane<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
-
-fn legend<'a, 'b: 'a>(chart: &mut Plane<'a, 'b>) -> Drawn {
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 11))
-        .draw()?;
+/// Writes what a panel shows into the room at its left, a line each, in its color.
+fn legend(area: &Area<'_>, name: &str, entries: &[(String, RGBColor)]) -> Drawn {
+    let (bold, plain) = (("sans-serif", 13).into_text_style(area), ("sans-serif", 11).into_text_style(area));
+    area.draw_text(name, &bold, (12, 8))?;
+    for (y, (entry, color)) in (28..).step_by(16).zip(entries) {
+        area.draw(&Rectangle::new([(12, y), (22, y + 10)], color.filled()))?;
+        area.draw_text(entry, &plain, (28, y))?;
+    }
     Ok(())
 }
 
@@ -262,34 +266,44 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, drawing: &Drawing<'_>, time: &Time
     let top = seen.chain(marks).fold(panel.least, f64::max) * 1.05;
     let mut chart = ChartBuilder::on(area)
         .set_label_area_size(LabelAreaPosition::Left, LEFT)
-        .set_label_area_size(LabelAreaPosition::Bottom, if below.is_empty() { 0 } else { 34 })
+        .set_label_area_size(LabelAreaPosition::Bottom, if below.is_empty() { 0 } else { AXIS })
         .margin_right(16)
         .margin_bottom(6)
         .build_cartesian_2d(0.0..time.end, 0.0..top)?;
     let mut mesh = chart.configure_mesh();
-    mesh.disable_x_mesh().y_desc(panel.name).y_labels(5).light_line_style(TRANSPARENT);
+    mesh.disable_x_mesh().y_labels(5).y_label_formatter(&|y| figure(*y)).light_line_style(TRANSPARENT);
     if !below.is_empty() {
         mesh.x_desc(below);
     }
     mesh.draw()?;
+    let mut entries = Vec::new();
     for (less_than, remove) in &panel.marks {
         chart.draw_series(LineSeries::new([(0.0, *less_than), (time.end, *less_than)], LESS_THAN))?;
         chart.draw_series(LineSeries::new([(0.0, *remove), (time.end, *remove)], REMOVE))?;
+        entries.push((format!("too much above {}", figure(*remove)), REMOVE));
+        entries.push((format!("room below {}", figure(*less_than)), LESS_THAN));
     }
     for (i, signal) in panel.signals.iter().enumerate() {
         let color = LINE_COLORS[i % LINE_COLORS.len()];
-        let mut name = Some(SIGNALS[*signal].to_string());
         for run in runs(&columns.all) {
-            let series = chart.draw_series(LineSeries::new(line(run, *signal, time), color))?;
-            if let Some(name) = name.take().filter(|_| panel.signals.len() > 1) {
-                series.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 10, y)], color));
-            }
+            chart.draw_series(LineSeries::new(line(run, *signal, time), color))?;
         }
+        entries.push((SIGNALS[*signal].to_string(), color));
     }
-    if panel.signals.len() > 1 {
-        legend(&mut chart)?;
+    // The signals before their thresholds.
+    entries.rotate_right(panel.signals.len());
+    legend(area, panel.name, &entries)
+}
+
+/// Returns a figure of an axis, large ones with a prefix.
+fn figure(value: f64) -> String {
+    match value {
+        1e9.. => format!("{:.1} G", value / 1e9),
+        1e6.. => format!("{:.1} M", value / 1e6),
+        1e3.. => format!("{:.1} k", value / 1e3),
+        10.0.. => format!("{value:.0}"),
+        _ => format!("{value:.1}"),
     }
-    Ok(())
 }
 
 /// Returns the line of a signal, through the least and the greatest value of each column.

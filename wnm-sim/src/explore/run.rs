@@ -1,5 +1,7 @@
 //! One run: a scenario from its first cycle to its end, checked after every cycle.
 
+use std::time::Duration;
+
 use wnm_core::steps::{ActionRecord, Effect, Hands, Step, carry_out};
 use wnm_core::{
     Action, Clock, Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, PortRanges,
@@ -14,7 +16,7 @@ use crate::invariants::{Property, Trial, Violation, check_clock, check_cycle, ch
 use crate::invariants::{host, limits_of_time};
 use crate::ledger::{Ledger, Pages, Row};
 use crate::scenario::{Scenario, Scripted};
-use crate::world::World;
+use crate::world::{Site, World};
 
 /// Where the events of a run come from.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +76,8 @@ pub(super) struct Run<'a> {
     seen: Observation,
     cycle: u64,
     interval: i64,
+    /// How long the manager could have worked: a host that sleeps leaves it no time.
+    awake: Duration,
     /// Writes to the journal that will fail.
     failing: u32,
     tally: Tally,
@@ -83,6 +87,13 @@ pub(super) struct Run<'a> {
 enum Wish {
     Decide,
     Asked(Verb, Selection),
+}
+
+/// How the manager's cycle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Finish,
+    Death,
 }
 
 impl<'a> Run<'a> {
@@ -110,6 +121,7 @@ impl<'a> Run<'a> {
             seen: Observation::default(),
             cycle: 0,
             interval: i64::from(scenario.interval) * 1000,
+            awake: Duration::ZERO,
             failing: 0,
             tally: Tally::default(),
         })
@@ -137,6 +149,7 @@ impl<'a> Run<'a> {
     /// Runs one cycle, with what happens at its beginning.
     fn go_through(&mut self, events: &[Event]) -> Result<(), Violation> {
         self.world.pass(self.cycle, self.interval);
+        self.awake += Duration::from_millis(self.interval.unsigned_abs());
         let mut wish = Wish::Decide;
         let mut points = None;
         for event in events {
@@ -152,19 +165,21 @@ impl<'a> Run<'a> {
         }
         let fuse = Fuse::new(points);
         let before = fuse.is_lit().then(|| self.ledger.state.clone());
-        self.manage(&wish, &fuse)?;
-        self.tally.count_cycle(self.ledger.rows.len(), points.filter(|_| fuse.is_out()));
-        if let Some(before) = before.filter(|_| fuse.is_out()) {
+        let end = self.manage(&wish, &fuse)?;
+        let died = points.filter(|_| end == End::Death);
+        self.tally.count_cycle(self.ledger.rows.len(), died);
+        if let (Some(before), End::Death) = (before, end) {
             // What was not finished was never written.
             self.ledger.state = before;
         }
-        host::check(&mut self.world, &self.ledger)
+        host::check(&mut self.world, &self.ledger)?;
+        limits_of_time(&self.ledger.open, self.awake)
     }
 
     /// Does what the manager does in one cycle, up to the point where it dies.
-    fn manage(&mut self, wish: &Wish, fuse: &Fuse) -> Result<(), Violation> {
+    fn manage(&mut self, wish: &Wish, fuse: &Fuse) -> Result<End, Violation> {
         if fuse.is_out() {
-            return Ok(());
+            return Ok(End::Death);
         }
         let mut state = std::mem::take(&mut self.ledger.state);
         let records = self.ledger.open.iter().map(|open| open.record.clone()).collect::<Vec<_>>();
@@ -187,13 +202,13 @@ impl<'a> Run<'a> {
         };
         self.tally.count(&self.seen, &decision);
         if !fuse.holds() {
-            return Ok(());
+            return Ok(End::Death);
         }
         let now = self.seen.now;
-        self.ledger.begin(&decision, self.cycle, &self.ranges, self.world.roomiest(), now);
+        self.ledger.begin(&decision, self.awake, &self.ranges, self.world.roomiest(), now);
         let ended = self.carry_out(records, fuse);
         if !fuse.holds() {
-            return Ok(());
+            return Ok(End::Death);
         }
         let planned: Vec<(Planned, Outcome)> =
             ended.iter().map(|(record, outcome)| (record.planned.clone(), outcome.clone())).collect();
@@ -208,7 +223,7 @@ impl<'a> Run<'a> {
         if rebooted {
             self.ledger.rows.values_mut().for_each(|row| row.stopped_at = None);
         }
-        limits_of_time(&self.ledger.open, now, self.cycle)
+        Ok(End::Finish)
     }
 
     fn read_clock(&self, state: &EngineState) -> Result<Clock, Violation> {
@@ -264,15 +279,18 @@ impl<'a> Run<'a> {
         let most = u32::MAX;
         self.policy.limits = wnm_core::Limits { upgrades: most, starts: most, removals: most, operations: most };
         self.policy.upgrades = wnm_core::Upgrades::ByNodes;
+        let lasting =
+            |run: &Self| (run.ledger.timeless(), run.world.sites().iter().map(Site::lasting).collect::<Vec<_>>());
         let end = self.cycle + PATIENCE;
         while self.cycle < end {
+            let before = lasting(self);
             self.go_through(&[])?;
             self.cycle += 1;
-            if self.restless().is_none() {
-                return self.run_once_more();
+            if self.restless().is_none() && before == lasting(self) {
+                return Ok(());
             }
         }
-        let restless = self.restless().unwrap_or_default();
+        let restless = self.restless().unwrap_or_else(|| "every further run changes something".to_owned());
         Err(Violation::new(Property::Calm, format!("no rest after {PATIENCE} calm cycles: {restless}")))
     }
 
@@ -286,23 +304,11 @@ impl<'a> Run<'a> {
         let state = &self.ledger.state;
         let is_anomalous = state.missing.len() > 3;
         let is_restless = |(id, at): &(&NodeId, &NodeState)| {
-            let is_dead = matches!(at, NodeState::Dead { .. }) || state.missing.contains(id);
+            let is_lost = state.missing.contains(id) && !matches!(at, NodeState::Disabled { .. });
+            let is_dead = matches!(at, NodeState::Dead { .. }) || is_lost;
             at.is_in_operation() || (is_dead && !is_anomalous)
         };
         state.nodes.iter().find(is_restless).map(|(id, at)| format!("{id} is {at:?}"))
-    }
-
-    fn run_once_more(&mut self) -> Result<(), Violation> {
-        let sites: Vec<_> = self.world.sites().iter().map(crate::world::Site::lasting).collect();
-        let before = self.ledger.timeless();
-        self.go_through(&[])?;
-        let after = self.ledger.timeless();
-        let now: Vec<_> = self.world.sites().iter().map(crate::world::Site::lasting).collect();
-        if before == after && sites == now {
-            return Ok(());
-        }
-        let changed = if before == after { "the host" } else { "the store" };
-        Err(Violation::new(Property::Calm, format!("a further run changed {changed}")))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use wnm_core::{Action, NodeId, Planned, Reason, free_ids};
+use wnm_core::{Action, NodeId, Planned, Reason};
 
 use super::facts::{Believed, Facts, Room};
 use super::{Finding, Trial};
@@ -10,10 +10,12 @@ use super::{Finding, Trial};
 /// Property 6: a node that is disabled, in an operation, dead or not known to be ours is chosen for nothing, but for
 /// the removal of what a dead one left; a new node takes the lowest free number.
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    let adds: Vec<NodeId> = trial.decided().filter_map(added).collect();
-    let free = free_ids(facts.nodes.iter().map(|node| node.id));
-    if let Some((added, free)) = adds.iter().zip(free).find(|(added, free)| *added != free) {
-        return Err(format!("node {added} is added, and {free} is the lowest free number"));
+    let mut free = (1..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none());
+    for added in trial.decided().filter_map(added) {
+        match free.next() {
+            Some(free) if free == added => {}
+            free => return Err(format!("node {added} is added, and {free:?} is the lowest free number")),
+        }
     }
     for Planned { action, reason } in trial.decided().filter(|planned| added(planned).is_none()) {
         let id = action.node();

@@ -1,6 +1,8 @@
 //! What must hold of the host and the store after every cycle, however it ended.
 
-use wnm_core::{Action, Timestamp};
+use std::time::Duration;
+
+use wnm_core::Action;
 
 use super::{Property, Violation};
 use crate::ledger::{Ledger, Open};
@@ -39,18 +41,17 @@ pub(crate) fn check(world: &mut World, ledger: &Ledger) -> Result<(), Violation>
     Ok(())
 }
 
-/// Requires that every action ends: after its time, and as many cycles as it has steps on every way, twice.
-pub(crate) fn limits_of_time(open: &[Open], now: Timestamp, cycle: u64) -> Result<(), Violation> {
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2 * 3600);
-    const CYCLES: u64 = 100;
-    for Open { record, cycle: begun } in open {
+/// Requires that every action ends: within what all its steps may wait, there and back, twice over.
+pub(crate) fn limits_of_time(open: &[Open], awake: Duration) -> Result<(), Violation> {
+    const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+    for Open { record, awake: begun } in open {
         let linger = match record.planned.action {
             Action::Remove { linger, .. } => linger,
-            _ => std::time::Duration::ZERO,
+            _ => Duration::ZERO,
         };
-        let age = now.since(record.begun);
-        if age > PATIENCE + linger && cycle - begun > CYCLES {
-            let what = format!("{} of {} began {age:?} ago", record.planned.action.verb(), record.node());
+        let worked = awake.saturating_sub(*begun);
+        if worked > PATIENCE + linger {
+            let what = format!("{} of {} takes {worked:?}", record.planned.action.verb(), record.node());
             return Err(Violation::new(Property::Ends, what));
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wnm_core::trace::{NodeChanges, TraceError, TraceSample};
-use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, decide, settle};
+use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, Volume, decide, settle};
 
 /// Where the nodes come from when the trace does not list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,10 @@ impl Course {
     pub fn new(policy: Policy, cpus: Option<u32>, unlisted: Unlisted) -> Self {
         let mut observation = Observation::default();
         observation.host.cpus = cpus;
-        Self { policy, observation, state: EngineState::default(), unlisted, is_listed: false }
+        // A trace does not tell devices: the one it does not tell is the one that is known.
+        let Volume { root, device, .. } = Volume::default();
+        let state = EngineState { devices: [(root, device)].into(), ..EngineState::default() };
+        Self { policy, observation, state, unlisted, is_listed: false }
     }
 
     /// Goes on to a sample and returns what is decided there.

@@ -128,13 +128,15 @@ fn span(replay: &Replay) -> Duration {
     first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first))
 }
 
-/// Returns a length of time for people: `27m 5s`.
+/// Returns a length of time for people, in its two greatest units: `27m 5s`.
 pub(crate) fn length(time: Duration) -> String {
-    let rounded = match time.as_secs() {
-        0..60 => Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / 100 * 100),
-        seconds => Duration::from_secs(seconds),
-    };
-    humantime::format_duration(rounded).to_string()
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{:.1}s", time.as_secs_f64()),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
 }
 
 /// Returns a moment as the calendar has it, in UTC; as Unix seconds where it has none.

@@ -147,7 +147,7 @@ impl World {
             && folder.marker == row.uuid
         {
             folder.is_doomed = true;
-            if record.planned.reason == Reason::Dead {
+            if record.planned.reason == Reason::Dead && !row.is_leaving {
                 self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its folder is there")));
             }
         }

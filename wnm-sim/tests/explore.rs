@@ -1,0 +1,93 @@
+//! The explorer itself: it repeats itself, finds what is wrong, shrinks it, and runs it again.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn explore(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wnm-sim")).arg("explore").args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_on_every_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = explore(folder.path(), &["--seed", "7", "--seeds", "20", "--cycles", "200"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_jump_of_the_wall_clock_changes_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("written.json");
+    let run = |events: &str| {
+        let scenario = format!(
+            r#"{{"wnm_scenario": 1, "seed": 3, "cycles": 300, "interval": 60, "nodes": 10,
+                "host": {{"cpus": 2, "memory_mb": 4000, "volumes_mb": [300000]}},
+                "settings": {{"node_cap": "15", "cpu_less_than": "45", "cpu_remove": "60"}}, "events": [{events}]}}"#
+        );
+        std::fs::write(&path, scenario).unwrap();
+        let output = explore(folder.path(), &["--scenario", "written.json"]);
+        assert!(output.status.success(), "{}", text(&output.stdout));
+        text(&output.stdout)
+    };
+    let jumps = [(3, 60), (50, -31_536_000), (51, 86_400), (200, 1_500_000_000), (250, -1_500_000_000)];
+    let jumps = jumps.map(|(cycle, by)| format!(r#"{{"cycle": {cycle}, "event": "jump", "seconds": {by}}}"#));
+    let calm = run("");
+    assert!(calm.contains("stop") || calm.contains("add"), "nothing happens: {calm}");
+    assert_eq!(calm, run(&jumps.join(", ")));
+}
+
+#[test]
+fn a_violation_is_reported_shrunk_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let found =
+        explore(folder.path(), &["--nodes", "40", "--cycles", "300", "--faults", "sabotage,nodes,crashes,lies"]);
+    let said = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(3), "{said}");
+    assert!(said.starts_with("violation of property Tombstone, no folder is gone without a tombstone"), "{said}");
+    assert!(said.contains("seed 1, cycle "), "{said}");
+
+    let scenario: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("scenario-1.json")).unwrap()).unwrap();
+    // One deed is enough, and it needs few nodes and no time.
+    assert_eq!(scenario["events"].as_array().unwrap().len(), 1);
+    assert_eq!(scenario["events"][0]["event"], "sabotage");
+    assert_eq!(scenario["nodes"], scenario["events"][0]["node"]);
+
+    let again = explore(folder.path(), &["--scenario", "scenario-1.json", "--output", "again.json"]);
+    assert_eq!(again.status.code(), Some(3));
+    assert_eq!(text(&again.stdout).lines().next(), said.lines().next());
+}
+
+#[test]
+fn bad_scenarios_are_refused_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |content: &str| {
+        std::fs::write(folder.path().join("bad.json"), content).unwrap();
+        let output = explore(folder.path(), &["--scenario", "bad.json"]);
+        assert_eq!(output.status.code(), Some(1), "{content}");
+        text(&output.stderr).trim_end().to_owned()
+    };
+    let whole = r#"{"wnm_scenario": 1, "seed": 1, "cycles": 1, "interval": 1, "nodes": 1,
+"host": {"cpus": 1, "memory_mb": 1000, "volumes_mb": [1000]},
+"settings": {}, "events": []}"#;
+    let said = [
+        refused(""),
+        refused("{\"wnm_scenario\": 1,\n  \"seed\": \"one\"}"),
+        refused(&whole.replace("[]}", "[{\"cycle\": 0, \"event\": \"rain\"}]}")),
+        refused(&whole.replace("\"wnm_scenario\": 1", "\"wnm_scenario\": 9")),
+        refused(&whole.replace("[1000]", "[]")),
+        refused(&whole.replace("{},", "{\"cpu_remove\": \"10\"},")),
+        refused(&whole[..40]),
+    ];
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(explore(folder.path(), &["--scenario", "none.json"]).status.code(), Some(1));
+    assert_eq!(explore(folder.path(), &["--faults", "rain"]).status.code(), Some(2));
+}

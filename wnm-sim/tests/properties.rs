@@ -1,0 +1,272 @@
+//! What must always hold, over arbitrary policies, states and observations: one test a property, numbered as in the
+//! specification. The same functions check every cycle of `wnm-sim explore`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+use wnm_core::{
+    BytesPerSecond, Clock, ClockReading, Delays, EngineState, HostSample, IoThresholds, Limits, Load, LoadAverages,
+    NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause, Threshold, Timestamp,
+    Upgrades, Version, Volume, decide,
+};
+use wnm_sim::invariants::{Property, Trial, check, check_clock};
+
+/// A moment near which everything happens, so that delays matter.
+const NOW: i64 = 1_780_000_000_000;
+
+fn moment() -> impl Strategy<Value = Timestamp> {
+    let near = (-2_000..=0_i64).prop_map(|seconds| NOW + seconds * 1000);
+    let absurd = prop_oneof![Just(i64::MIN), Just(0), Just(NOW + 1), Just(i64::MAX)];
+    prop_oneof![20 => near, 1 => absurd].prop_map(Timestamp::from_millis)
+}
+
+fn percent() -> impl Strategy<Value = Percent> {
+    let value = prop_oneof![10 => (0..=100_u32).prop_map(f64::from), 1 => prop_oneof![Just(0.0), Just(1000.0)]];
+    value.prop_map(|value| Percent::new(value).unwrap())
+}
+
+fn load() -> impl Strategy<Value = Load> {
+    prop_oneof![10 => (0..=40_u32).prop_map(f64::from), 1 => Just(1e6)].prop_map(|value| Load::new(value).unwrap())
+}
+
+fn rate() -> impl Strategy<Value = BytesPerSecond> {
+    prop_oneof![10 => 0..100_u64, 1 => Just(u64::MAX)].prop_map(BytesPerSecond)
+}
+
+fn threshold<T: Copy + Ord + std::fmt::Debug>(
+    mark: impl Strategy<Value = T> + Clone,
+) -> impl Strategy<Value = Threshold<T>> {
+    (mark.clone(), mark).prop_map(|(a, b)| Threshold { less_than: a.min(b), remove: a.max(b) })
+}
+
+fn io() -> impl Strategy<Value = Option<IoThresholds>> {
+    let rate = || prop_oneof![0..100_u64].prop_map(BytesPerSecond);
+    prop::option::weighted(0.2, (threshold(rate().boxed()), threshold(rate().boxed())))
+        .prop_map(|marks| marks.map(|(read, write)| IoThresholds { read, write }))
+}
+
+fn limit() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 1..5_u32, 1 => Just(u32::MAX)]
+}
+
+fn delay() -> impl Strategy<Value = Duration> {
+    prop_oneof![4 => (0..1000_u64).prop_map(Duration::from_secs), 1 => Just(Duration::MAX)]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let marks = (
+        threshold(percent().boxed()),
+        threshold(percent().boxed()),
+        threshold(percent().boxed()),
+        prop::option::of(threshold(load().boxed())),
+        io(),
+        io(),
+    );
+    let cap = prop_oneof![10 => 0..40_u32, 2 => Just(u32::MAX), 1 => Just(1000)];
+    let limits = (limit(), limit(), limit(), limit());
+    let delays = (delay(), delay(), delay(), delay());
+    (marks, cap, limits, delays, any::<bool>()).prop_map(|(marks, node_cap, limits, delays, upgrades)| {
+        let (cpu, memory, disk, load, disk_io, net_io) = marks;
+        Policy {
+            preset: Preset::Classic,
+            node_cap,
+            cpu,
+            memory,
+            disk,
+            load,
+            disk_io,
+            net_io,
+            limits: Limits { upgrades: limits.0, starts: limits.1, removals: limits.2, operations: limits.3 },
+            delays: Delays { start: delays.0, restart: delays.1, upgrade: delays.2, remove: delays.3 },
+            upgrades: if upgrades { Upgrades::ByManager } else { Upgrades::ByNodes },
+        }
+    })
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop_oneof![(1..5_u64).prop_map(|patch| Version::new(0, 4, patch)), Just("0.4.3-rc.1".parse().unwrap())]
+}
+
+fn id() -> impl Strategy<Value = NodeId> {
+    (1..40_u32).prop_map(|number| NodeId::new(number).unwrap())
+}
+
+fn state() -> impl Strategy<Value = NodeState> {
+    let cause = prop_oneof![Just(StopCause::Pressure), Just(StopCause::Found), Just(StopCause::StartFailed)];
+    prop_oneof![
+        6 => moment().prop_map(|since| NodeState::Running { since }),
+        1 => moment().prop_map(|since| NodeState::Unknown { since }),
+        4 => (prop::option::of(moment()), cause).prop_map(|(since, cause)| NodeState::Stopped { since, cause }),
+        1 => moment().prop_map(|since| NodeState::Restarting { since }),
+        1 => (moment(), version()).prop_map(|(since, to)| NodeState::Upgrading { since, from: None, to }),
+        1 => moment().prop_map(|since| NodeState::Removing { since }),
+        1 => moment().prop_map(|since| NodeState::Disabled { since }),
+    ]
+}
+
+/// States that are rarer than others: a colony with one of them is held up by it.
+fn rare_state() -> impl Strategy<Value = NodeState> {
+    prop_oneof![
+        30 => state(),
+        1 => moment().prop_map(|since| NodeState::Migrating { since }),
+        1 => moment().prop_map(|since| NodeState::Dead { since }),
+    ]
+}
+
+fn presence() -> impl Strategy<Value = Presence> {
+    prop_oneof![
+        8 => Just(Presence::Unobserved),
+        6 => Just(Presence::Answering),
+        1 => Just(Presence::Silent),
+        1 => Just(Presence::Stray),
+        2 => Just(Presence::Gone),
+        1 => Just(Presence::Unreachable),
+        1 => Just(Presence::FolderMissing),
+    ]
+}
+
+fn sample(presence: impl Strategy<Value = Presence>) -> impl Strategy<Value = NodeSample> {
+    (presence, moment(), prop::option::weighted(0.9, version()), prop::option::of(0..3_usize)).prop_map(
+        |(presence, born, version, volume)| NodeSample { presence, born, version, volume, ..NodeSample::default() },
+    )
+}
+
+/// Nodes in a look: none, some, or a thousand.
+fn nodes() -> impl Strategy<Value = BTreeMap<NodeId, NodeSample>> {
+    let unseen = || sample(Just(Presence::Unobserved));
+    let thousand = vec(sample(presence()), 1000)
+        .prop_map(|samples| (1..).filter_map(NodeId::new).zip(samples).collect::<BTreeMap<_, _>>());
+    prop_oneof![40 => btree_map(id(), sample(presence()), 0..30), 30 => btree_map(id(), unseen(), 0..30), 1 => thousand]
+}
+
+fn volumes() -> impl Strategy<Value = Vec<Volume>> {
+    let volume = (prop::option::weighted(0.9, percent()), 1..3_u64);
+    vec(volume, 0..3).prop_map(|volumes| {
+        let volume = |(i, (used, device))| Volume {
+            root: PathBuf::from(format!("/storage/{i}")),
+            used,
+            device,
+            ..Volume::default()
+        };
+        volumes.into_iter().enumerate().map(volume).collect()
+    })
+}
+
+fn host() -> impl Strategy<Value = HostSample> {
+    let often = |strategy| prop::option::weighted(0.95, strategy);
+    let loads = (load(), load(), load()).prop_map(|(one, five, fifteen)| LoadAverages { one, five, fifteen });
+    let rates = vec(prop::option::weighted(0.95, rate()), 4);
+    (often(percent().boxed()), often(percent().boxed()), volumes(), prop::option::weighted(0.95, loads), rates)
+        .prop_map(|(cpu, memory, volumes, load, rates)| HostSample {
+            cpu,
+            memory,
+            volumes,
+            load,
+            disk_read: rates[0],
+            disk_write: rates[1],
+            net_read: rates[2],
+            net_write: rates[3],
+            ..HostSample::default()
+        })
+}
+
+#[derive(Debug, Clone)]
+struct Given {
+    policy: Policy,
+    state: EngineState,
+    observation: Observation,
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let remembered = (
+        btree_map(id(), rare_state(), 0..40),
+        vec(rare_state(), 40..41),
+        btree_set(id(), 0..3),
+        btree_set(id(), 0..12),
+        vec(prop::option::of(1..3_u64), 3),
+        prop::option::weighted(0.1, version()),
+    );
+    let seen = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
+    (policy(), remembered, seen, prop::bool::weighted(0.3)).prop_map(|(policy, remembered, seen, is_calm)| {
+        let (states, spare, acting, missing, devices, refused) = remembered;
+        let (host, nodes, target, rebooted) = seen;
+        // A thousand nodes are in some state too, and not just those whose numbers are drawn.
+        let mut states: BTreeMap<NodeId, NodeState> = states;
+        for (i, id) in nodes.keys().enumerate().skip(40) {
+            states.insert(*id, spare[i % spare.len()].clone());
+        }
+        if is_calm {
+            states.retain(|_, state| matches!(state, NodeState::Running { .. } | NodeState::Stopped { .. }));
+        }
+        let known = devices.into_iter().enumerate();
+        let state = EngineState {
+            nodes: states,
+            acting: if is_calm { BTreeSet::new() } else { acting },
+            missing,
+            devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
+            failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
+            clock: None,
+        };
+        let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target };
+        Given { policy, state, observation }
+    })
+}
+
+fn holds(property: Property, Given { policy, state, observation }: &Given) -> Result<(), TestCaseError> {
+    let decision = &decide(policy, state, observation);
+    check(property, &Trial { policy, state, observation, decision })
+        .map_err(|violation| TestCaseError::fail(format!("{violation}\n{decision:#?}")))
+}
+
+macro_rules! properties {
+    ($($(#[$doc:meta])* $name:ident: $property:ident;)*) => {
+        proptest! {
+            $($(#[$doc])* #[test] fn $name(given in given()) { holds(Property::$property, &given)?; })*
+        }
+    };
+}
+
+properties! {
+    property_01_the_same_input_decides_the_same: SameInput;
+    property_02_a_saved_state_decides_the_same: SavedState;
+    property_03_permuting_the_nodes_changes_nothing: Permuted;
+    property_04_every_limit_holds: Limits;
+    property_05_relief_and_growth_never_meet: OneWay;
+    property_06_disabled_and_busy_nodes_are_left_alone: LeftAlone;
+    property_07_active_nodes_never_exceed_the_cap: Cap;
+    property_08_a_node_appears_at_most_once: Once;
+    property_09_nothing_is_deleted_without_need: Deleted;
+    property_10_a_full_disk_has_a_removal: FullDisk;
+    property_11_raising_a_signal_adds_nothing: Raised;
+    property_12_missing_metrics_add_nothing: Missing;
+    property_13_nothing_is_downgraded: Downgrade;
+    property_15_mass_disappearance_destroys_nothing: Vanished;
+    classic_takes_nodes_in_its_order: Order;
+    classic_relieves_pressure_and_nothing_else: Relief;
+    classic_uses_room_and_nothing_else: Growth;
+    classic_waits_before_a_restart: Waiting;
+    classic_rolls_out_when_it_may: Rollout;
+    a_look_that_shows_nothing_new_changes_nothing: Since;
+}
+
+proptest! {
+    /// The rules see no clock but this one, so what does not move it changes no decision.
+    #[test]
+    fn property_14_a_jump_of_the_wall_clock_is_no_event(
+        walls in (any::<i64>(), any::<i64>()),
+        uptimes in (any::<u64>(), any::<u64>()),
+        boots in (0..2_u8, 0..2_u8),
+    ) {
+        let reading = |wall, uptime, boot: u8| ClockReading {
+            wall: Timestamp::from_millis(wall),
+            uptime,
+            boot: boot.to_string(),
+        };
+        let last = Clock::start(reading(walls.0, uptimes.0, boots.0));
+        check_clock(&last, &reading(walls.1, uptimes.1, boots.1))
+            .map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+    }
+}
