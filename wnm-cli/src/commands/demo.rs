@@ -86,21 +86,16 @@ impl Stage {
     }
 
     fn play(&mut self, output: &mut Output) -> Result<Exit, CliError> {
-        self.scene(output, "A calm host: nodes are added, one at a time", 20.0, |report| up(report) == NODES)?;
+        let up_again = |report: &Report| active(report) == NODES;
+        self.scene(output, "A calm host: nodes are added, one at a time", 20.0, up_again)?;
         self.scene(output, "A busier host, between its marks: nothing is added", 60.0, |_| true)?;
         let victim = NodeId::FIRST.next();
         self.kill(victim)?;
-        self.tell(output, "\nOne node is killed: it is found stopped, and waits for room");
-        self.scene(output, "", 60.0, |report| is(report, victim, "STOPPED"))?;
-        self.scene(output, "The host is calm again: the node is brought back", 20.0, |report| {
-            is(report, victim, "RUNNING")
-        })?;
-        self.scene(output, "A storm: the youngest nodes are stopped, one at a time", 90.0, |report| {
-            up(report) == NODES - 2
-        })?;
-        self.scene(output, "The storm is over: they are started again, before any new one", 20.0, |report| {
-            up(report) == NODES && report.colony.state.nodes.values().all(NodeState::is_active)
-        })?;
+        self.scene(output, "One node is killed: it is found stopped", 60.0, |report| !is_active(report, victim))?;
+        self.scene(output, "The host is calm again: the node is brought back", 20.0, up_again)?;
+        let relieved = |report: &Report| active(report) == NODES - 2;
+        self.scene(output, "A storm: the youngest nodes are stopped, one at a time", 90.0, relieved)?;
+        self.scene(output, "The storm is over: they are started again, before any new one", 20.0, up_again)?;
         Ok(Exit::Done)
     }
 
@@ -112,9 +107,7 @@ impl Stage {
         cpu: f64,
         is_over: impl Fn(&Report) -> bool,
     ) -> Result<(), CliError> {
-        if !title.is_empty() {
-            self.tell(output, &format!("\n{title}"));
-        }
+        self.tell(output, &format!("\n{title}"));
         self.context.signals = Signals::Scripted(Box::new(host(cpu, &self.context.settings.storage)));
         for _ in 0..PATIENCE {
             if self.ended.load(Ordering::Relaxed) {
@@ -168,13 +161,12 @@ fn path_text(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn up(report: &Report) -> usize {
-    let running = |state: &&NodeState| matches!(state, NodeState::Running { .. });
-    report.colony.state.nodes.values().filter(running).count()
+fn active(report: &Report) -> usize {
+    report.colony.state.nodes.values().filter(|state| state.is_active()).count()
 }
 
-fn is(report: &Report, id: NodeId, word: &str) -> bool {
-    report.colony.state.nodes.get(&id).is_some_and(|state| state.word() == word)
+fn is_active(report: &Report, id: NodeId) -> bool {
+    report.colony.state.nodes.get(&id).is_some_and(NodeState::is_active)
 }
 
 /// Returns a host this busy, calm otherwise.

@@ -5,26 +5,38 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::host::{Host, states};
+use crate::host::{Host, states, turn};
 
-fn spawn(host: &Host) -> Child {
-    host.command(&["daemon", "--interval", "200ms"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+/// A daemon that ends with its test.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-fn send(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
+fn spawn(host: &Host) -> Daemon {
+    let _turn = turn();
+    let mut command = host.command(&["daemon", "--interval", "200ms"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Daemon(command.spawn().unwrap())
+}
+
+fn send(daemon: &Daemon, signal: Signal) {
+    kill_process(Pid::from_child(&daemon.0), signal).unwrap();
 }
 
 #[track_caller]
-fn ends(child: &mut Child) -> Option<i32> {
+fn ends(daemon: &mut Daemon) -> Option<i32> {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(40) {
-        if let Some(status) = child.try_wait().unwrap() {
+        if let Some(status) = daemon.0.try_wait().unwrap() {
             return status.code();
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    child.kill().unwrap();
     panic!("the daemon did not end");
 }
 
@@ -48,7 +60,7 @@ fn a_killed_daemon_leaves_no_lock_and_no_half_made_node() {
         let mut daemon = spawn(&host);
         std::thread::sleep(Duration::from_millis(150 + 130 * round));
         send(&daemon, Signal::KILL);
-        daemon.wait().unwrap();
+        daemon.0.wait().unwrap();
     }
     // The first command after it takes up what had begun.
     let nodes = host.wait_for("every action ended", |nodes| {

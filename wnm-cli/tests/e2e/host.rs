@@ -89,6 +89,7 @@ impl Host {
         let script = Script { version: version.to_owned(), behaviour, ..Script::default() };
         let to = self.path(".local/bin/antnode");
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let _turn = turn();
         standin::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
     }
 
@@ -102,7 +103,12 @@ impl Host {
     }
 
     pub(crate) fn wnm(&self, args: &[impl AsRef<str>]) -> Ran {
-        let output = self.command(args).output().unwrap();
+        let mut command = self.command(args);
+        let child = {
+            let _turn = turn();
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let output = child.wait_with_output().unwrap();
         Ran {
             status: output.status,
             out: String::from_utf8(output.stdout).unwrap(),
@@ -171,6 +177,13 @@ pub(crate) fn pid(node: &Value) -> Option<Pid> {
     Pid::from_raw(i32::try_from(node["sample"]["process"]["pid"].as_i64()?).ok()?)
 }
 
+/// Programs are written and processes are started in turn: a process that begins on another thread shares, until it
+/// executes its own program, the file that is being written, and a file being written cannot be executed.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn taken() -> MutexGuard<'static, Vec<u16>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -183,9 +196,9 @@ fn free_ranges() -> [u16; 3] {
             UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
         })
     };
-    let offset = (std::process::id() % 7) as u16;
-    let free = (0..40).map(|i| 12 + (i + offset * 3) % 40);
-    let free: Vec<u16> = free.filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();
+    // Those between are left to the demo, which a test runs too.
+    let free: Vec<u16> =
+        (12..20).chain(33..52).filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();
     taken.extend(&free);
     free.try_into().expect("three free ranges of ports")
 }

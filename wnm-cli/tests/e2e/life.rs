@@ -150,3 +150,15 @@ fn what_was_done_can_be_looked_up() {
     assert_eq!(status["by_version"]["0.4.17"], json!(1));
     assert_eq!(host.expect(0, "doctor").code(), 0);
 }
+
+#[test]
+fn the_demo_plays_to_its_end_and_leaves_nothing() {
+    let host = Host::new();
+    let played = host.expect(0, "demo");
+    for scene in ["killed", "brought back", "A storm", "Everything is removed"] {
+        assert!(played.err.contains(scene), "{}", played.err);
+    }
+    let folder = played.err.split("in ").nth(1).unwrap().lines().next().unwrap();
+    assert!(folder.contains("wnm-demo-") && !std::path::Path::new(folder).exists(), "{folder}");
+    assert_eq!(played.out.matches("remove antnode").count(), 5, "{}", played.out);
+}

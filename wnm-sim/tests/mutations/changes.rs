@@ -237,8 +237,8 @@ pub(crate) const CHANGES: &[Change] = &[
     change(
         "death on an unknown device",
         "situation.rs",
-        "        && is_in_place(state, observation, observation.nodes.get(&id).and_then(|sample| sample.volume));",
-        ";",
+        "        && is_in_place(state, observation, sample.volume)\n",
+        "",
     ),
     change(
         "the wall clock counts",
@@ -260,8 +260,8 @@ pub(crate) const CHANGES: &[Change] = &[
     ),
     change(
         "an overlooked node is found again",
-        "engine.rs",
-        "Presence::Unobserved => before.contains(id),",
+        "situation.rs",
+        "Presence::Unobserved => state.missing.contains(&id),",
         "Presence::Unobserved => false,",
     ),
     change(

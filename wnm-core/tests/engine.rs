@@ -1,0 +1,343 @@
+//! The rules beyond what is recorded of the earlier tool, and what settling makes of outcomes.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test may")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wnm_core::steps::{Failure, Outcome, Step, StepFailure};
+use wnm_core::{
+    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned,
+    Policy, Presence, RawSettings, Reason, Refusal, Rest, Selection, StopCause, Timestamp, Verb, Version, Volume,
+    decide, grant, settle,
+};
+
+const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+const TARGET: Version = Version::new(0, 4, 17);
+
+fn id(number: u32) -> NodeId {
+    NodeId::new(number).expect("numbers in tests are not zero")
+}
+
+fn percent(value: f64) -> Option<Percent> {
+    Percent::clamped(value)
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    NOW.before(Duration::from_secs(seconds))
+}
+
+/// A colony on a calm host; nodes are born in the order of their numbers.
+struct Colony {
+    policy: Policy,
+    state: EngineState,
+    look: Observation,
+}
+
+impl Colony {
+    fn new(settings: &[(&str, &str)]) -> Self {
+        let mut raw = RawSettings::default();
+        for (key, text) in settings {
+            raw.set(key, text).expect("settings in tests are sound");
+        }
+        let load = Load::clamped(0.5).unwrap_or_default();
+        let host = HostSample {
+            cpu: percent(20.0),
+            memory: percent(20.0),
+            volumes: vec![Volume { used: percent(20.0), ..Volume::default() }],
+            load: Some(LoadAverages { one: load, five: load, fifteen: load }),
+            ..HostSample::default()
+        };
+        let policy = Policy::new(&raw, Some(4)).expect("policies in tests are sound");
+        let look = Observation { now: NOW, host, target: Some(TARGET), ..Observation::default() };
+        Self { policy, state: EngineState::default(), look }
+    }
+
+    fn node(mut self, number: u32, state: NodeState, presence: Presence) -> Self {
+        let born = Timestamp::from_secs(i64::from(number));
+        let sample = NodeSample { presence, born, version: Some(TARGET), volume: Some(0), ..NodeSample::default() };
+        self.look.nodes.insert(id(number), sample);
+        self.state.nodes.insert(id(number), state);
+        self
+    }
+
+    fn running(self, number: u32) -> Self {
+        self.node(number, NodeState::Running { since: ago(9000) }, Presence::Answering)
+    }
+
+    fn stopped(self, number: u32, seconds: Option<u64>) -> Self {
+        let since = seconds.map(ago);
+        self.node(number, NodeState::Stopped { since, cause: StopCause::Pressure }, Presence::Gone)
+    }
+
+    fn version(mut self, number: u32, version: Option<Version>) -> Self {
+        if let Some(sample) = self.look.nodes.get_mut(&id(number)) {
+            sample.version = version;
+        }
+        self
+    }
+
+    fn seen(mut self, number: u32, presence: Presence) -> Self {
+        if let Some(sample) = self.look.nodes.get_mut(&id(number)) {
+            sample.presence = presence;
+        }
+        self
+    }
+
+    fn cpu(mut self, value: f64) -> Self {
+        self.look.host.cpu = percent(value);
+        self
+    }
+
+    fn decided(&self) -> Vec<(&'static str, u32)> {
+        let decision = decide(&self.policy, &self.state, &self.look);
+        decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect()
+    }
+
+    fn rest(&self) -> Option<Rest> {
+        decide(&self.policy, &self.state, &self.look).rest()
+    }
+
+    fn settled(&self, outcomes: &[(Action, Outcome)]) -> BTreeMap<NodeId, NodeState> {
+        self.settled_state(outcomes).nodes
+    }
+
+    fn settled_state(&self, outcomes: &[(Action, Outcome)]) -> EngineState {
+        let planned = |action: &Action| Planned { action: action.clone(), reason: Reason::Asked };
+        let outcomes: Vec<_> = outcomes.iter().map(|(action, outcome)| (planned(action), outcome.clone())).collect();
+        settle(self.state.clone(), &self.policy, &self.look, &outcomes)
+    }
+}
+
+fn failed(step: Step, rolled_back: bool) -> Outcome {
+    Outcome::Failed(Failure { failed: StepFailure { step, at: NOW, error: "no".to_owned() }, rolled_back })
+}
+
+fn pending() -> Outcome {
+    Outcome::Pending { step: Step::Confirm, since: NOW, why: "not yet".to_owned() }
+}
+
+#[test]
+fn a_stopped_node_waits_before_it_starts_and_no_new_one_is_made_meanwhile() {
+    let colony = || Colony::new(&[("max_concurrent_starts", "3"), ("max_concurrent_operations", "3")]).running(1);
+    let waiting = colony().stopped(2, Some(599));
+    assert_eq!(waiting.decided(), []);
+    assert_eq!(waiting.rest(), Some(Rest::WaitingToRestart { node: id(2), until: NOW.after(Duration::from_secs(1)) }));
+    assert_eq!(colony().stopped(2, Some(600)).decided(), [("start", 2), ("add", 3), ("add", 4)]);
+    // Nobody saw it stop: it need not wait. One that waits keeps no other from starting.
+    assert_eq!(colony().stopped(2, Some(10)).stopped(3, None).decided(), [("start", 3)]);
+}
+
+#[test]
+fn only_free_nodes_are_chosen() {
+    let settings = [("max_concurrent_removals", "9"), ("max_concurrent_operations", "9")];
+    let colony = Colony::new(&settings)
+        .running(1)
+        .running(2)
+        .running(3)
+        .running(4)
+        .node(5, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
+        .seen(2, Presence::Stray)
+        .seen(3, Presence::Silent)
+        .cpu(90.0);
+    assert_eq!(colony.decided(), [("stop", 4), ("stop", 1)]);
+    let mut colony = colony;
+    colony.state.acting.insert(id(4));
+    assert_eq!(colony.decided(), [("stop", 1)]);
+}
+
+#[test]
+fn what_is_under_way_counts_against_the_limit_even_where_no_state_shows_it() {
+    let mut colony = Colony::new(&[]).running(1).running(2).cpu(90.0);
+    colony.state.acting.insert(id(2));
+    assert_eq!(colony.rest(), Some(Rest::OperationsUnderWay { under_way: 1, limit: 1 }));
+}
+
+#[test]
+fn a_full_volume_loses_its_own_nodes_only() {
+    let mut colony = Colony::new(&[]).running(1).running(2).running(3);
+    let full = |used| Volume { used: percent(used), ..Volume::default() };
+    colony.look.host.volumes = vec![full(95.0), full(20.0)];
+    for (number, volume) in [(1, 0), (2, 1), (3, 1)] {
+        colony.look.nodes.get_mut(&id(number)).expect("it is there").volume = Some(volume);
+    }
+    assert_eq!(colony.decided(), [("remove", 1)]);
+}
+
+#[test]
+fn a_removed_running_node_lingers_and_a_stopped_one_does_not() {
+    let linger = |colony: Colony| match decide(&colony.policy, &colony.state, &colony.look).actions.remove(0).action {
+        Action::Remove { linger, .. } => linger,
+        other => panic!("{other:?}"),
+    };
+    let full = |mut colony: Colony| {
+        colony.look.host.volumes[0].used = percent(95.0);
+        colony
+    };
+    assert_eq!(linger(full(Colony::new(&[]).running(1))), Duration::from_secs(300));
+    assert_eq!(linger(full(Colony::new(&[]).stopped(1, None))), Duration::ZERO);
+}
+
+#[test]
+fn upgrades_go_forward_only_and_never_in_doubt() {
+    let old = Version::new(0, 4, 15);
+    let colony = || {
+        Colony::new(&[("enable_upgrade", "true"), ("max_concurrent_upgrades", "5"), ("max_concurrent_operations", "5")])
+            .running(1)
+            .running(2)
+            .running(3)
+            .cpu(60.0)
+    };
+    assert_eq!(colony().decided(), []);
+    assert_eq!(colony().version(2, Some(old.clone())).decided(), [("upgrade", 2)]);
+    assert_eq!(colony().version(2, None).decided(), []);
+    assert_eq!(colony().version(3, Some(Version::new(0, 5, 0))).decided(), []);
+    // The oldest node runs something newer: this binary is behind.
+    let behind = colony().version(1, Some(Version::new(0, 5, 0))).version(2, Some(old.clone()));
+    assert_eq!(behind.decided(), []);
+    let mut refused = colony().version(2, Some(old.clone()));
+    refused.state.failed_upgrades.insert(TARGET, 2);
+    assert_eq!(refused.decided(), []);
+    assert_eq!(colony().version(2, Some(old)).cpu(90.0).decided(), [("remove", 3)], "never under pressure");
+}
+
+#[test]
+fn a_stopped_outdated_node_is_upgraded_as_it_starts_and_blocks_nothing() {
+    let colony =
+        Colony::new(&[("enable_upgrade", "true")]).running(1).stopped(2, None).version(2, Some(Version::new(0, 4, 15)));
+    let decision = decide(&colony.policy, &colony.state, &colony.look);
+    let action = Action::Start { node: id(2), upgrade_to: Some(TARGET) };
+    assert_eq!(decision.actions, [Planned { action, reason: Reason::RoomToStart }]);
+}
+
+#[test]
+fn a_node_is_dead_after_two_looks_and_never_together_with_many() {
+    let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
+    assert_eq!(colony.decided(), []);
+    colony.state = colony.settled_state(&[]);
+    assert_eq!(colony.state.nodes[&id(2)].word(), "RUNNING");
+    assert_eq!(colony.decided(), [("remove", 2)]);
+
+    let many = (1..=10).fold(Colony::new(&[]), |colony, n| colony.running(n).seen(n, Presence::FolderMissing));
+    let mut many = many;
+    for _ in 0..3 {
+        assert!(matches!(many.rest(), Some(Rest::Anomaly { .. })), "{:?}", many.rest());
+        many.state = many.settled_state(&[]);
+    }
+    assert!(many.state.nodes.values().all(|state| state.word() == "RUNNING"));
+}
+
+#[test]
+fn after_a_reboot_everything_is_looked_at_first() {
+    let mut colony = Colony::new(&[]).running(1).stopped(2, Some(10)).seen(1, Presence::Gone);
+    colony.look.rebooted = true;
+    assert_eq!(colony.rest(), Some(Rest::Rebooted));
+    let settled = colony.settled(&[]);
+    assert_eq!(settled[&id(1)], NodeState::Stopped { since: None, cause: StopCause::Found });
+    // Nothing of it is left elsewhere: it need not wait any more.
+    assert_eq!(settled[&id(2)], NodeState::Stopped { since: None, cause: StopCause::Pressure });
+}
+
+#[test]
+fn what_was_seen_becomes_the_state_once_an_operation_has_settled() {
+    let restarting = |seconds, presence| {
+        let state = NodeState::Restarting { since: ago(seconds) };
+        Colony::new(&[]).node(1, state, presence).settled(&[])[&id(1)].clone()
+    };
+    assert_eq!(restarting(299, Presence::Gone), NodeState::Restarting { since: ago(299) });
+    assert_eq!(restarting(300, Presence::Answering), NodeState::Running { since: NOW });
+    assert_eq!(restarting(300, Presence::Silent), NodeState::Unknown { since: NOW });
+    let gone = NodeState::Stopped { since: Some(NOW), cause: StopCause::Found };
+    assert_eq!(restarting(300, Presence::Gone), gone);
+    // Nobody looked: it is believed to be as it was.
+    assert_eq!(restarting(300, Presence::Unobserved), NodeState::Restarting { since: ago(300) });
+}
+
+#[test]
+fn a_state_keeps_its_beginning_from_look_to_look() {
+    let colony = Colony::new(&[]).running(1).stopped(2, Some(50));
+    assert_eq!(colony.settled(&[]), colony.state.nodes);
+    let start = Action::Start { node: id(2), upgrade_to: None };
+    let first = colony.settled_state(&[(start.clone(), pending())]);
+    assert_eq!(first.nodes[&id(2)], NodeState::Restarting { since: NOW });
+    assert!(first.acting.contains(&id(2)));
+    let mut later = colony;
+    later.state = first;
+    later.look.now = NOW.after(Duration::from_secs(20));
+    let done = later.settled_state(&[(start, Outcome::Done)]);
+    assert_eq!(done.nodes[&id(2)], NodeState::Restarting { since: NOW });
+    assert!(done.acting.is_empty());
+}
+
+#[test]
+fn outcomes_become_states() {
+    let start = Action::Start { node: id(1), upgrade_to: None };
+    let upgrade = Action::Upgrade { node: id(1), from: None, to: TARGET };
+    let remove = Action::Remove { node: id(1), linger: Duration::ZERO };
+    let cases = [
+        (Action::Stop { node: id(1) }, Outcome::Done, Some("STOPPED")),
+        (Action::Stop { node: id(1) }, pending(), Some("RUNNING")),
+        (Action::Stop { node: id(1) }, failed(Step::SeeGone, true), Some("RUNNING")),
+        (Action::Disable { node: id(1) }, Outcome::Done, Some("DISABLED")),
+        (start.clone(), failed(Step::Confirm, true), Some("STOPPED")),
+        (Action::Add { node: id(1) }, failed(Step::Binary, true), None),
+        (upgrade.clone(), pending(), Some("UPGRADING")),
+        (upgrade.clone(), failed(Step::Confirm, true), Some("RUNNING")),
+        (upgrade, failed(Step::Confirm, false), Some("STOPPED")),
+        (remove.clone(), pending(), Some("REMOVING")),
+        (remove.clone(), Outcome::Done, None),
+        (remove, failed(Step::Trash, true), Some("UNKNOWN")),
+    ];
+    for (action, outcome, want) in cases {
+        let settled = Colony::new(&[]).running(1).settled(&[(action.clone(), outcome.clone())]);
+        assert_eq!(settled.get(&id(1)).map(NodeState::word), want, "{action:?} {outcome:?}");
+    }
+}
+
+#[test]
+fn failing_upgrades_are_counted_and_then_refused() {
+    let mut colony = Colony::new(&[]).running(1);
+    let upgrade = Action::Upgrade { node: id(1), from: None, to: TARGET };
+    for want in [false, true] {
+        colony.state = colony.settled_state(&[(upgrade.clone(), failed(Step::Confirm, true))]);
+        assert_eq!(colony.state.is_refused(&TARGET), want);
+    }
+}
+
+#[test]
+fn what_is_asked_is_granted_within_reason() {
+    let old = Version::new(0, 4, 15);
+    let colony = Colony::new(&[("node_cap", "6")])
+        .running(1)
+        .version(1, Some(old))
+        .running(2)
+        .stopped(3, Some(1))
+        .node(4, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
+        .running(5)
+        .seen(5, Presence::Stray);
+    let asked = |verb, selection: Selection| {
+        let granted = grant(&colony.policy, &colony.state, &colony.look, verb, &selection);
+        let actions: Vec<_> =
+            granted.decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect();
+        (actions, granted.refused.into_iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>())
+    };
+    let none = Vec::<String>::new;
+    assert_eq!(asked(Verb::Stop, Selection::Count(1)), (vec![("stop", 2)], none()));
+    assert_eq!(asked(Verb::Start, Selection::All), (vec![("start", 3), ("start", 4)], none()));
+    assert_eq!(asked(Verb::Upgrade, Selection::All), (vec![("upgrade", 1)], none()));
+    assert_eq!(asked(Verb::Remove, Selection::Count(3)), (vec![("remove", 4), ("remove", 3), ("remove", 2)], none()));
+    let (actions, refused) = asked(Verb::Add, Selection::Count(3));
+    assert_eq!(actions, [("add", 6)]);
+    assert_eq!(refused, ["there are 5 nodes, and node_cap is 6"]);
+    let named = |numbers: &[u32]| Selection::Named(numbers.iter().map(|n| id(*n)).collect());
+    let (actions, refused) = asked(Verb::Stop, named(&[2, 3, 4, 5, 9, 2]));
+    assert_eq!(actions, [("stop", 2)]);
+    assert_eq!(
+        refused,
+        [
+            "it is STOPPED",
+            "it is DISABLED",
+            "what answers on its ports is not a process of this manager",
+            &Refusal::NoSuchNode.to_string()
+        ]
+    );
+}

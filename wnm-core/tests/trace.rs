@@ -1,0 +1,231 @@
+//! What is written as a trace is read again as it was.
+
+use std::collections::BTreeMap;
+
+use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
+use wnm_core::{
+    Bytes, BytesPerSecond, Cores, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState,
+    Observation, Percent, Policy, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
+};
+
+fn id(number: u32) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn volume(used: f64) -> Volume {
+    let (total, available) = (Some(Bytes(1 << 40)), Some(Bytes(1 << 38)));
+    Volume { used: Percent::new(used).ok(), total, available, ..Volume::default() }
+}
+
+fn node(born: i64) -> NodeSample {
+    NodeSample {
+        born: Timestamp::from_secs(born),
+        version: Some(Version::new(0, 4, 17)),
+        volume: Some(0),
+        cpu: Cores::new(0.05).ok(),
+        memory: Some(Bytes(80_000_000)),
+        disk: Some(Bytes(7_000_000_000)),
+        ..NodeSample::default()
+    }
+}
+
+fn observation(second: i64) -> Observation {
+    let load = |value: f64| Load::new(value).unwrap();
+    let percent = |value: f64| Percent::new(value).unwrap();
+    Observation {
+        now: Timestamp::from_millis(1_795_210_506_155 + 1000 * second),
+        rebooted: false,
+        host: HostSample {
+            cpus: Some(16),
+            started: Some(Timestamp::from_secs(1_790_000_000)),
+            cpu: Some(percent(100.0 / 3.0)),
+            io_wait: Some(percent(0.1)),
+            memory: Some(percent(20.2)),
+            memory_total: Some(Bytes(25_276_502_016)),
+            volumes: vec![volume(18.0)],
+            load: Some(LoadAverages { one: load(2.2353515625), five: load(1.99609375), fifteen: load(0.0) }),
+            disk_read: Some(BytesPerSecond(7_056_406)),
+            disk_write: None,
+            net_read: Some(BytesPerSecond(0)),
+            net_write: Some(BytesPerSecond(1)),
+            stalls: Some(Stalls { cpu: percent(6.0), memory: percent(0.0), io: percent(0.94) }),
+        },
+        nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
+        target: Some("0.4.18-rc.1".parse().unwrap()),
+    }
+}
+
+fn states() -> BTreeMap<NodeId, NodeState> {
+    let since = Timestamp::from_millis(1_795_000_000_001);
+    let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Found };
+    [(id(1), NodeState::Running { since }), (id(2), stopped), (id(3), NodeState::Removing { since })].into()
+}
+
+/// Reads what was written, line after line.
+#[derive(Default)]
+struct Reader {
+    observation: Observation,
+    state: EngineState,
+}
+
+impl Reader {
+    fn read(&mut self, line: &str) -> Result<TraceSample, TraceError> {
+        match TraceLine::parse(line)? {
+            TraceLine::Sample(sample) => {
+                sample.apply(&mut self.observation, &mut self.state)?;
+                Ok(sample)
+            }
+            other => panic!("expected a sample, found {other:?}"),
+        }
+    }
+}
+
+fn reader() -> Reader {
+    let mut reader = Reader::default();
+    reader.observation.host.cpus = Some(16);
+    reader
+}
+
+#[test]
+fn nothing_that_is_written_is_lost() {
+    let mut writer = TraceWriter::new(TraceHeader::default());
+    let mut reader = reader();
+    let mut seen = observation(0);
+    let mut state = EngineState { nodes: states(), acting: [id(1)].into(), ..EngineState::default() };
+    let mut check = |seen: &Observation, state: &EngineState, longest: usize| {
+        let line = writer.sample(seen, state);
+        assert!(line.len() <= longest, "{} bytes: {line}", line.len());
+        reader.read(&line).unwrap();
+        assert_eq!((&reader.observation, &reader.state), (seen, state), "{line}");
+    };
+    check(&seen, &state, 1500);
+    // Nothing changes but the time: nothing is written of the nodes.
+    seen.now = observation(1).now;
+    check(&seen, &state, 700);
+    // A node becomes unknown in part, another is done with, one goes, one comes, all on two volumes.
+    seen.now = observation(2).now;
+    seen.rebooted = true;
+    seen.host.volumes.push(volume(55.5));
+    let first = seen.nodes.get_mut(&id(1)).unwrap();
+    (first.version, first.memory, first.volume) = (None, None, Some(1));
+    seen.nodes.remove(&id(3));
+    seen.nodes.insert(id(9), node(1_795_000_000));
+    state.acting.clear();
+    state.nodes.remove(&id(3));
+    state.nodes.insert(id(2), NodeState::Stopped { since: None, cause: StopCause::Found });
+    state.nodes.insert(id(9), NodeState::Restarting { since: seen.now });
+    check(&seen, &state, 1300);
+    // Everything that can be unknown is.
+    seen = Observation { now: observation(3).now, nodes: BTreeMap::new(), ..Observation::default() };
+    seen.host = HostSample { cpus: Some(16), memory_total: seen.host.memory_total, ..HostSample::default() };
+    seen.host.memory_total = Some(Bytes(25_276_502_016));
+    check(&seen, &EngineState::default(), 300);
+}
+
+#[test]
+fn noise_below_a_thousandth_of_a_core_is_no_change() {
+    let mut writer = TraceWriter::new(TraceHeader::default());
+    let (mut seen, state) = (observation(0), EngineState { nodes: states(), ..EngineState::default() });
+    writer.sample(&seen, &state);
+    let mut changes = |cores: f64| {
+        seen.nodes.get_mut(&id(2)).unwrap().cpu = Cores::new(cores).ok();
+        match TraceLine::parse(&writer.sample(&seen, &state)).unwrap() {
+            TraceLine::Sample(sample) => sample.nodes,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(changes(0.0504), NodeChanges::Same);
+    match changes(0.0506) {
+        NodeChanges::Some { changed, gone } => {
+            assert_eq!((changed.len(), changed[0].id, gone), (1, id(2), vec![]));
+            assert_eq!(changed[0].state, None);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn all_nodes_are_listed_every_thousand_samples_and_at_each_header() {
+    let mut writer = TraceWriter::new(TraceHeader::default());
+    let state = EngineState { nodes: states(), ..EngineState::default() };
+    let mut is_full = |second: i64| writer.sample(&observation(second), &state).contains("\"nodes\":[");
+    let full: Vec<i64> = (0..2500).filter(|second| is_full(*second)).collect();
+    assert_eq!(full, [0, 1000, 2000]);
+    writer.header();
+    assert!(writer.sample(&observation(2500), &state).contains("\"nodes\":["));
+}
+
+#[test]
+fn a_header_tells_the_policy_and_nothing_private() {
+    let mut policy = RawSettings::default();
+    for (key, text) in [("node_cap", "7"), ("cpu_remove", "80.5"), ("rewards_address", "faucet"), ("host", "::1")] {
+        policy.set(key, text).unwrap();
+    }
+    let header = TraceHeader { program: Some("wnm 1".into()), cpus: Some(2), memory: Some(Bytes(3)), policy };
+    let line = TraceWriter::new(header.clone()).header();
+    assert!(!line.contains("faucet") && !line.contains("::1"), "{line}");
+    let TraceLine::Header(read) = TraceLine::parse(&line).unwrap() else { panic!("{line}") };
+    assert_eq!((&read.program, read.cpus, read.memory), (&header.program, header.cpus, header.memory));
+    assert_eq!(Policy::new(&read.policy, read.cpus).unwrap(), Policy::new(&header.policy, Some(2)).unwrap());
+}
+
+/// A setting that is not written must not be one that a decision depends on.
+#[test]
+fn the_settings_of_a_header_are_those_of_the_policy() {
+    let default = Policy::new(&RawSettings::default(), Some(2)).unwrap();
+    for key in RawSettings::KEYS {
+        let mut differs = false;
+        for text in ["1", "2", "95", "true", "/x", "faucet", "setsid+user", "none", "ant-node", "classic"] {
+            let mut raw = RawSettings::default();
+            if raw.set(key, text).is_ok() {
+                differs |= Policy::new(&raw, Some(2)).map_or(true, |policy| policy != default);
+            }
+        }
+        // There is one preset so far, and it is the default.
+        let is_known = TraceHeader::POLICY_KEYS.contains(key);
+        assert!(is_known || !differs, "{key} changes the policy and is not written");
+        assert!(differs || !is_known || *key == "preset", "{key} is written and changes nothing");
+    }
+}
+
+#[test]
+fn bad_lines_say_what_is_wrong_and_where() {
+    let error = |line: &str| TraceLine::parse(line).unwrap_err();
+    let TraceError::Malformed { column, message } = error(r#"{"ts": 1, "used_cpu_percent": "high"}"#) else { panic!() };
+    assert_eq!(column, 36);
+    assert!(message.contains("invalid type: string \"high\", expected f64"), "{message}");
+    assert_eq!(error(r#"{"ts": 1, "#).column(), 10);
+    assert_eq!(error(r#"{"used_cpu_percent": 3}"#), TraceError::NotALine);
+    assert_eq!(error("[]").column(), 0.max(1));
+    let found = u64::from(TRACE_VERSION) + 1;
+    for later in [r#"{"wnm_trace": 2}"#, r#"{"wnm_trace": 2, "host": 5, "policy": {"dark_mode": 1}, "ts": []}"#] {
+        assert_eq!(error(later), TraceError::UnknownVersion { found }, "{later}");
+    }
+    let unknown = error(r#"{"wnm_trace": 1, "policy": {"node_cup": 3}}"#);
+    assert!(unknown.to_string().contains("did you mean node_cap?"), "{unknown}");
+}
+
+#[test]
+fn changes_must_fit_the_nodes_there_are() {
+    let mut reader = reader();
+    let unlisted = r#"{"ts": 1, "changed": [{"id": 4, "cpu": 0.1}]}"#;
+    assert_eq!(reader.read(unlisted).unwrap_err(), TraceError::UnlistedNode { id: id(4) });
+    let twice = r#"{"ts": 1, "nodes": [{"id": 4, "state": "DEAD"}, {"id": 4, "state": "DEAD"}]}"#;
+    assert_eq!(reader.read(twice).unwrap_err(), TraceError::NodeTwice { id: id(4) });
+    reader.read(r#"{"ts": 1, "nodes": [{"id": 4, "state": "STOPPED", "version": ""}]}"#).unwrap();
+    assert_eq!(reader.state.nodes[&id(4)], NodeState::Stopped { since: None, cause: StopCause::Found });
+    reader.read(r#"{"ts": 2.5, "changed": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
+    let running = NodeState::Running { since: Timestamp::from_millis(2500) };
+    assert_eq!(reader.state.nodes[&id(4)], running);
+    // Listed again in full without a beginning, it is still the same state.
+    reader.read(r#"{"ts": 3, "nodes": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
+    assert_eq!(reader.state.nodes[&id(4)], running);
+}
+
+#[test]
+fn foreign_figures_that_cannot_be_are_missing() {
+    let line = r#"{"ts": 5, "used_cpu_percent": -3, "hdio_read_bytes": -1, "load_average_1": 1.0, "colour": "red"}"#;
+    let TraceLine::Sample(sample) = TraceLine::parse(line).unwrap() else { panic!() };
+    assert_eq!(sample.at, Timestamp::from_secs(5));
+    assert_eq!(sample.host, HostSample { volumes: vec![Volume::default()], ..HostSample::default() });
+}
