@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use wnm_core::{
     EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence,
     RawSettings, Timestamp, Version, Volume, decide, settle,
@@ -49,10 +49,10 @@ fn calm(nodes: u32) -> (Policy, EngineState, Observation) {
 fn engine(c: &mut Criterion) {
     for nodes in [10, 100, 1000] {
         let (policy, state, observation) = calm(nodes);
-        c.bench_function(&BenchmarkId::new("decide", nodes).to_string(), |b| {
+        c.bench_function(&format!("decide/{nodes}"), |b| {
             b.iter(|| decide(black_box(&policy), black_box(&state), black_box(&observation)));
         });
-        c.bench_function(&BenchmarkId::new("settle", nodes).to_string(), |b| {
+        c.bench_function(&format!("settle/{nodes}"), |b| {
             b.iter_batched(
                 || state.clone(),
                 |state| settle(state, black_box(&policy), black_box(&observation), &[]),
@@ -61,7 +61,7 @@ fn engine(c: &mut Criterion) {
         });
         let mut pressed = observation.clone();
         pressed.host.cpu = Percent::clamped(99.0);
-        c.bench_function(&BenchmarkId::new("decide under pressure", nodes).to_string(), |b| {
+        c.bench_function(&format!("decide under pressure/{nodes}"), |b| {
             b.iter(|| decide(black_box(&policy), black_box(&state), black_box(&pressed)));
         });
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Refusal,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Refusal,
     Selection, Verb, decide, grant, new_node, settle,
 };
 use wnm_platform::node_dir::sweep_trash;
@@ -75,17 +75,18 @@ fn sweep(storage: &[PathBuf]) {
 /// Runs one cycle.
 pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Report, CliError> {
     let mut colony = context.store.load(context.settings.clone())?;
+    colony.state.take_up(&colony.unfinished);
     let (clock, rebooted) = read_clock(colony.state.clock.as_ref())?;
     let (mut observation, counters) = context.platform.observe(&colony, &clock, rebooted);
     if let Signals::Scripted(host) = &context.signals {
         observation.host.clone_from(host);
     }
-    let Grant { decision, refused } = decided(&colony, &observation, wish);
+    let Grant { mut decision, refused } = decided(&colony, &observation, wish);
     if mode == Mode::DryRun {
         return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
     }
 
-    let newcomers = newcomers(context, &colony, &observation, &decision)?;
+    let newcomers = newcomers(context, &colony, &observation, &mut decision)?;
     let (cycle, begun) = context.store.begin(&observation, &decision, &newcomers)?;
     colony.nodes.extend(newcomers.into_iter().map(|node| (node.id, node)));
     let mut records = std::mem::take(&mut colony.unfinished);
@@ -127,16 +128,18 @@ fn decided(colony: &Colony, observation: &Observation, wish: &Wish) -> Grant {
     }
 }
 
-/// Returns the nodes that the decision adds, with their ports, folders and wallets.
+/// Returns the nodes that the decision adds, with their ports, folders and wallets. An addition whose ports belong to
+/// another node is taken out of the decision, and holds up nothing else.
 fn newcomers(
     context: &Context,
     colony: &Colony,
     observation: &Observation,
-    decision: &Decision,
+    decision: &mut Decision,
 ) -> Result<Vec<Node>, CliError> {
     let mut made: BTreeMap<NodeId, Node> = BTreeMap::new();
+    let mut impossible = Vec::new();
     for planned in &decision.actions {
-        let wnm_core::Action::Add { node: id } = planned.action else { continue };
+        let Action::Add { node: id } = planned.action else { continue };
         let birth = Birth {
             uuid: uuid::Uuid::new_v4().to_string(),
             roll: getrandom::u64()?,
@@ -144,9 +147,16 @@ fn newcomers(
             logs: context.logs.clone(),
             now: observation.now,
         };
-        let node = new_node(id, &colony.settings, birth, colony.nodes.values().chain(made.values()))?;
-        made.insert(id, node);
+        match new_node(id, &colony.settings, birth, colony.nodes.values().chain(made.values())) {
+            Ok(node) => _ = made.insert(id, node),
+            Err(error) if planned.reason == Reason::Asked => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "a node is not added");
+                impossible.push(id);
+            }
+        }
     }
+    decision.actions.retain(|planned| !impossible.contains(&planned.action.node()));
     Ok(made.into_values().collect())
 }
 

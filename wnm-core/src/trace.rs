@@ -159,6 +159,10 @@ impl TraceLine {
     /// # Errors
     /// It is none of a trace, or of a version yet unknown.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
+        // Serde would take a list for an object.
+        if !text.trim_start().starts_with('{') {
+            return Err(TraceError::NotALine);
+        }
         let kind = match sample::parse(text) {
             Ok(sample::Parsed::Sample(sample)) => return Ok(Self::Sample(sample)),
             Ok(sample::Parsed::Note { at, text }) => return Ok(Self::Note { at, text }),

@@ -196,7 +196,9 @@ fn bad_lines_say_what_is_wrong_and_where() {
     assert!(message.contains("invalid type: string \"high\", expected f64"), "{message}");
     assert_eq!(error(r#"{"ts": 1, "#).column(), 10);
     assert_eq!(error(r#"{"used_cpu_percent": 3}"#), TraceError::NotALine);
-    assert_eq!(error("[]").column(), 0.max(1));
+    for other in ["[]", "[1795210506.155]", "7", "null", "ts=1"] {
+        assert_eq!((error(other), error(other).column()), (TraceError::NotALine, 1), "{other}");
+    }
     let found = u64::from(TRACE_VERSION) + 1;
     for later in [r#"{"wnm_trace": 2}"#, r#"{"wnm_trace": 2, "host": 5, "policy": {"dark_mode": 1}, "ts": []}"#] {
         assert_eq!(error(later), TraceError::UnknownVersion { found }, "{later}");

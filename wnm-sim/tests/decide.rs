@@ -1,0 +1,292 @@
+//! `wnm-sim decide`: single situations, and conversations.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+
+use common::{Ran, run, run_with};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+fn recorded() -> String {
+    let mut text = String::new();
+    let bytes = std::fs::read(common::parity()).unwrap();
+    GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    text
+}
+
+fn answers(ran: &Ran) -> Vec<Value> {
+    ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Talks to one process, a line at a time, each answered before the next.
+fn converse(lines: &[Value]) -> Vec<Value> {
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let ran = run_with(&["decide", "--stateful"], (text.join("\n") + "\n").as_bytes());
+    let answers = answers(&ran);
+    assert_eq!(answers.len(), lines.len(), "{ran:?}");
+    answers
+}
+
+#[test]
+fn every_recorded_case_is_answered_as_expected() {
+    for arguments in [&["decide"][..], &["decide", "--stateful"]] {
+        let path = common::parity();
+        let ran = run(&[arguments, &[path.to_str().unwrap()]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let (text, answers) = (recorded(), answers(&ran));
+        assert_eq!(answers.len(), 2000);
+        for (i, (line, answer)) in text.lines().zip(answers).enumerate() {
+            let expected: Value = serde_json::from_str::<Value>(line).unwrap()["expected"].take();
+            assert_eq!(answer["features"], expected["features"], "features of case {i}");
+            // A recorded case has no time, and what the one before began is not over: only single ones agree.
+            if arguments.len() == 1 {
+                assert_eq!(answer["actions"], expected["actions"], "actions of case {i}");
+            }
+            let count = |key: &str| answer[key].as_array().map(Vec::len);
+            assert_eq!(count("reasons"), count("actions"), "reasons of case {i}");
+        }
+    }
+}
+
+#[test]
+fn reasons_belong_to_actions() {
+    let case = json!({
+        "config": {"node_cap": 3}, "metrics": {}, "enable_upgrade": false,
+        "nodes": [
+            {"id": 1, "status": "DEAD", "version": "", "age": 1},
+            {"id": 2, "status": "RUNNING", "version": "0.4.17", "age": 2},
+        ],
+    });
+    let ran = run_with(&["decide"], case.to_string().as_bytes());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let answer = &answers(&ran)[0];
+    assert_eq!((&answer["actions"], &answer["reasons"]), (&json!([["remove", 1]]), &json!([{"reason": "dead"}])));
+
+    let calm = json!({"config": {}, "metrics": {}, "nodes": []});
+    let answer = &answers(&run_with(&["decide"], calm.to_string().as_bytes()))[0];
+    let expected = (&json!([["survey", null]]), &json!([{"rest": "content"}]));
+    assert_eq!((&answer["actions"], &answer["reasons"]), expected);
+}
+
+#[test]
+fn a_bad_line_is_answered_in_its_place() {
+    let good = r#"{"config": {}, "metrics": {}, "nodes": []}"#;
+    let bad = [
+        ("{", "column 1"),
+        (r#"{"config": {}, "nodes": []}"#, "missing field `metrics`"),
+        (r#"{"metrics": {}, "nodes": []}"#, "expected config, found none"),
+        (r#"{"config": {"node_cup": 3}, "metrics": {}, "nodes": []}"#, "did you mean node_cap?"),
+        (
+            r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#,
+            "cpu_less_than: expected less than cpu_remove",
+        ),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "expected a node"),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "ASLEEP"}]}"#, "unknown variant `ASLEEP`"),
+        (r#"{"config": {}, "metrics": {"used_cpu_percent": "much"}, "nodes": []}"#, "column 53"),
+        (r#"{"config": {}, "metrics": {}, "nodes": [], "mode": "quick"}"#, "unknown field `mode`"),
+        (
+            r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "DEAD"}, {"id": 1, "status": "DEAD"}]}"#,
+            "found node 0001 twice",
+        ),
+        (r#"{"outcomes": []}"#, "unknown field `outcomes`"),
+        ("{\"config\": {}, \"metrics\": {\"antnode_version\": \"\\ud800\"}, \"nodes\": []}", "column"),
+    ];
+    let mut input = Vec::new();
+    for (line, _) in bad {
+        input.extend_from_slice(format!("{line}\n{good}\n\n").as_bytes());
+    }
+    input.extend_from_slice(b"\xff\n");
+    let ran = run_with(&["decide"], &input);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    let answers = answers(&ran);
+    assert_eq!(answers.len(), 2 * bad.len() + 1);
+    for (i, (line, said)) in bad.iter().enumerate() {
+        let error = &answers[2 * i];
+        assert_eq!(error["line"], json!(3 * i + 1), "{error}");
+        assert!(error["error"].as_str().unwrap().contains(said), "{line}: {error}");
+        assert_eq!(answers[2 * i + 1]["actions"], json!([["survey", null]]));
+    }
+    assert_eq!(answers.last().unwrap()["error"], "expected UTF-8 (column 1)");
+}
+
+#[test]
+fn a_line_of_any_length_is_answered_in_bounded_memory() {
+    let mut input = vec![b'x'; 40 << 20];
+    input.extend_from_slice(b"\n{\"config\": {}, \"metrics\": {}, \"nodes\": []}\n");
+    let answers = answers(&run_with(&["decide"], &input));
+    assert_eq!(answers[0]["error"], "expected a line of at most 16777216 bytes, found more");
+    assert_eq!(answers[1]["actions"], json!([["survey", null]]));
+}
+
+/// Whoever waits for an answer before the next line gets it, also without --stateful.
+#[test]
+fn every_line_is_answered_before_the_next_comes() {
+    for arguments in [&["decide"][..], &["decide", "--stateful"]] {
+        let mut child =
+            Command::new(common::BINARY).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        for _ in 0..3 {
+            input.write_all(b"{\"config\": {}, \"metrics\": {}, \"nodes\": []}\n").unwrap();
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            assert!(line.contains("survey"), "{line}");
+        }
+        drop(input);
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// A colony of four with room for two more, in which starting takes 300 s and a stopped node waits 600 s.
+fn case(now: f64, cpu: f64, nodes: &[(u32, &str)]) -> Value {
+    let nodes: Vec<_> = nodes
+        .iter()
+        .map(|(id, status)| json!({"id": id, "status": status, "version": "0.4.17", "age": 1_000 + id}))
+        .collect();
+    let metrics = json!({
+        "used_cpu_percent": cpu, "used_mem_percent": 10, "used_hd_percent": 10,
+        "load_average_1": 0, "load_average_5": 0, "load_average_15": 0,
+    });
+    json!({"now": now, "metrics": metrics, "nodes": nodes})
+}
+
+fn first(mut case: Value) -> Value {
+    case["config"] = json!({"node_cap": 4, "max_concurrent_operations": 9, "max_concurrent_starts": 9});
+    case
+}
+
+#[test]
+fn what_was_done_is_remembered() {
+    let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
+    let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
+    let answers = converse(&[
+        first(case(1000.0, 99.0, &three)),
+        // Stopped at 1000, so it waits until 1600, although no line says since when.
+        case(1300.0, 10.0, &stopped),
+        case(1599.9, 10.0, &stopped),
+        case(1600.0, 10.0, &stopped),
+        json!({"reset": true}),
+        // Nothing is known of the stop any more; the configuration still is.
+        case(1000.0, 10.0, &stopped),
+    ]);
+    assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
+    let waiting = json!([{"rest": "waiting_to_restart", "node": 3, "until": 1_600_000}]);
+    assert_eq!((&answers[1]["actions"], &answers[1]["reasons"]), (&json!([["survey", null]]), &waiting));
+    assert_eq!(answers[2]["reasons"], waiting);
+    assert_eq!(answers[3]["actions"], json!([["start", 3], ["add", 4]]));
+    assert_eq!(answers[4], json!({}));
+    assert_eq!(answers[5]["actions"], json!([["start", 3], ["add", 4]]));
+}
+
+#[test]
+fn what_failed_did_not_happen() {
+    let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
+    let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
+    let answers = converse(&[
+        first(case(1000.0, 99.0, &three)),
+        json!({"outcomes": ["failed"]}),
+        // It stopped by itself: seen now for the first time, nobody knows since when.
+        case(1300.0, 10.0, &stopped),
+        json!({"outcomes": ["failed", "done"]}),
+        // Its start failed at 1300: it waits.
+        case(1360.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED"), (4, "RUNNING")]),
+    ]);
+    assert_eq!(answers[1], json!({}));
+    assert_eq!(answers[2]["actions"], json!([["start", 3], ["add", 4]]));
+    assert_eq!(answers[4]["actions"], json!([["survey", null]]));
+}
+
+#[test]
+fn a_version_that_failed_twice_is_not_tried_again() {
+    let outdated = |now: f64| {
+        let mut case = first(case(now, 10.0, &[(1, "RUNNING")]));
+        case["metrics"]["antnode_version"] = json!("0.4.18");
+        case["enable_upgrade"] = json!(true);
+        case["config"]["node_cap"] = json!(1);
+        case
+    };
+    let failed = json!({"outcomes": ["failed"]});
+    let answers = converse(&[outdated(0.0), failed.clone(), outdated(60.0), failed.clone(), outdated(120.0)]);
+    assert_eq!(answers[0]["actions"], json!([["upgrade", 1]]));
+    assert_eq!(answers[2]["actions"], json!([["upgrade", 1]]));
+    assert_eq!(answers[4]["actions"], json!([["survey", null]]));
+}
+
+#[test]
+fn what_is_pending_counts_as_under_way_until_the_lines_show_its_end() {
+    let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
+    let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
+    let mut start = first(case(1000.0, 99.0, &three));
+    start["config"]["max_concurrent_operations"] = json!(1);
+    let pending = json!({"outcomes": ["pending"]});
+    let answers = converse(&[
+        start,
+        pending.clone(),
+        case(1010.0, 99.0, &three),
+        case(1020.0, 10.0, &stopped),
+        case(2000.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")]),
+        pending,
+        // The new node is not shown yet, and is not made twice.
+        case(2010.0, 10.0, &three),
+        // Nothing came of it in `delay_start`: it may be tried again.
+        case(2300.0, 10.0, &three),
+    ]);
+    assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
+    let under_way = json!([{"rest": "operations_under_way", "under_way": 1, "limit": 1}]);
+    assert_eq!(answers[2]["reasons"], under_way);
+    assert_ne!(answers[3]["reasons"], under_way);
+    assert_eq!(answers[4]["actions"], json!([["add", 4]]));
+    assert_eq!(answers[6]["reasons"], under_way);
+    assert_eq!(answers[7]["actions"], json!([["add", 4]]));
+}
+
+#[test]
+fn outcomes_must_fit_the_answer_and_bad_lines_change_nothing() {
+    let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
+    let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
+    let answers = converse(&[
+        json!({"outcomes": ["done"]}),
+        case(0.0, 10.0, &three),
+        first(case(1000.0, 99.0, &three)),
+        json!({"outcomes": []}),
+        json!({"outcomes": ["undone"]}),
+        json!({"nodes": 7}),
+        case(500.0, 99.0, &[(1, "RUNNING"), (1, "RUNNING")]),
+        case(1300.0, 10.0, &stopped),
+        // Of a survey nothing comes, and one may say so.
+        json!({"outcomes": ["done"]}),
+        json!({"outcomes": []}),
+        // Time does not run backwards: it is still 1300, and 1600 is not yet.
+        case(1.0, 10.0, &stopped),
+    ]);
+    let error = |i: usize| answers[i]["error"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(error(0), "expected a situation before its outcomes, found none");
+    assert_eq!(error(1), "expected config in the first line, found none");
+    assert_eq!(error(3), "expected 1 outcomes, as many as actions, found 0");
+    assert!(error(4).contains("unknown variant `undone`"), "{}", error(4));
+    assert!(error(5).contains("column"), "{}", error(5));
+    assert_eq!(error(6), "expected each node once, found node 0001 twice");
+    assert_eq!(answers[7]["reasons"][0]["until"], json!(1_600_000));
+    assert_eq!((&answers[8], &answers[9]), (&json!({}), &json!({})));
+    assert_eq!(answers[10]["reasons"][0]["until"], json!(1_600_000));
+}
+
+/// The example in the documentation runs as it stands there.
+#[test]
+fn the_documented_example_drives_the_engine() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/decide-protocol.md")).unwrap();
+    let code = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let output = Command::new("python3").args(["-c", code, common::BINARY]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 120);
+    assert_eq!(lines[0], "0 0 [['add', 1]]");
+    let running = |minute: usize| lines[minute].split(' ').nth(1).unwrap().parse::<u32>().unwrap();
+    // It grows while there is room, gives way to the foreign job, and takes the room again.
+    assert!(running(59) > 15, "{out}");
+    assert!(running(89) < running(59), "{out}");
+    assert!(running(119) > running(89), "{out}");
+}
