@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Refusal,
-    Selection, Verb, decide, grant, new_node, settle,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Reason,
+    Refusal, Selection, Verb, decide, grant, new_node, settle,
 };
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::CycleId;
