@@ -26,7 +26,7 @@ fn bad_traces_are_refused_with_line_and_column() {
         (second("{\"ts\": 1000.5}"), "-:2:1: expected a ts after 1000.5, found the same again: 1000.5"),
         (second("{\"ts\": 999.25}"), "-:2:1: expected a ts after 1000.5, found an earlier one: 999.25"),
         (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: expected a node of the last full list"),
-        (second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"), "-:2:33: expected a node such as 3"),
+        (second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"), "-:2:34: expected a node such as 3"),
     ] {
         for command in [&["replay", "-"][..], &["chart", "-", "--terminal"]] {
             let ran = run_with(command, text.as_bytes());

@@ -92,6 +92,12 @@ pub(crate) enum Command {
     Doctor,
     /// Records the machine and the colony as a trace, for wnm-sim
     Record(Record),
+    /// Checks, copies and restores the database
+    #[command(subcommand)]
+    Db(Db),
+    /// Completions for shells, and man pages
+    #[command(subcommand)]
+    Util(Util),
     /// Removes every node, with its identity, and leaves the settings
     Teardown {
         /// Yes, really
@@ -206,6 +212,43 @@ pub(crate) enum Node {
     Disable(Selected),
     /// Looks at every node and records what is seen
     Survey,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Prints where the database is
+    Path,
+    /// Looks for damage
+    Check,
+    /// Writes a copy, also while wnm is at work
+    Backup {
+        /// The file to write, which must not exist yet
+        file: PathBuf,
+    },
+    /// Puts a copy in the place of the database, and sets aside what stood there
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Brings a database of an earlier version up to date, with a copy before each step
+    Migrate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Util {
+    /// Prints the completions of a shell
+    #[command(after_help = "Example:\n  wnm util completions bash > ~/.local/share/bash-completion/completions/wnm")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Prints the man page, or writes those of all commands to a folder
+    Man {
+        /// The folder
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod db;
 mod demo;
 mod doctor;
 mod explain;
@@ -10,6 +11,7 @@ mod record;
 mod run;
 mod status;
 mod teardown;
+mod util;
 
 use crate::args::{Cli, Command, Run};
 use crate::context;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Node(args) => node::run(&db, args, output),
         Command::Doctor => doctor::run(&db, output),
         Command::Record(args) => record::run(&db, &args, output),
+        Command::Db(command) => db::run(&db, command, output),
+        Command::Util(command) => util::run(command, output),
         Command::Teardown { confirm } => teardown::run(&db, confirm, output),
         Command::Demo(args) => demo::run(&args, output),
     }

@@ -158,7 +158,24 @@ fn the_demo_plays_to_its_end_and_leaves_nothing() {
     for scene in ["killed", "brought back", "A storm", "Everything is removed"] {
         assert!(played.err.contains(scene), "{}", played.err);
     }
-    let folder = played.err.split("in ").nth(1).unwrap().lines().next().unwrap();
+    let folder = played.err.split("under setsid, in ").nth(1).unwrap().lines().next().unwrap();
     assert!(folder.contains("wnm-demo-") && !std::path::Path::new(folder).exists(), "{folder}");
     assert_eq!(played.out.matches("remove antnode").count(), 5, "{}", played.out);
+}
+
+#[test]
+fn the_database_can_be_copied_and_put_back() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let copy = host.path("copy.db").display().to_string();
+    host.expect(0, "db check");
+    host.expect(0, &format!("db backup {copy}"));
+    host.expect(1, &format!("db backup {copy}"));
+    host.expect(0, "node remove 1");
+    let restored = host.expect(0, &format!("--json db restore {copy}")).json();
+    assert!(std::path::Path::new(restored["set_aside"].as_str().unwrap()).exists());
+    // The node that was removed meanwhile is known again, and is found to have lost its folder.
+    assert_eq!(host.expect(0, "--json node list").json().as_array().unwrap().len(), 1);
+    host.expect(0, "db migrate");
+    assert_eq!(host.expect(0, "db path").out.trim(), host.path("wnm.db").display().to_string());
 }

@@ -37,3 +37,18 @@ fn a_closed_pipe_ends_quietly() {
     let output = std::process::Command::new("/bin/sh").arg("-c").arg(script).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let host = Host::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = host.expect(0, &format!("util completions {shell}")).out;
+        assert!(script.contains("teardown") && script.contains("cpu-remove"), "{shell}");
+    }
+    assert!(host.expect(0, "util man").out.contains(".TH wnm 1"));
+    let pages = host.path("man");
+    host.expect(0, &format!("util man --out {}", pages.display()));
+    for page in ["wnm.1", "wnm-run.1", "wnm-node-stop.1"] {
+        assert!(pages.join(page).exists(), "{page}");
+    }
+}

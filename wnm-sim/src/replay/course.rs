@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wnm_core::trace::{NodeChanges, TraceError, TraceSample};
-use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, Volume, decide, settle};
+use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, Preset, decide};
 
 /// Where the nodes come from when the trace does not list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,7 @@ impl Course {
     pub fn new(policy: Policy, cpus: Option<u32>, unlisted: Unlisted) -> Self {
         let mut observation = Observation::default();
         observation.host.cpus = cpus;
-        // A trace does not tell devices: the one it does not tell is the one that is known.
-        let Volume { root, device, .. } = Volume::default();
-        let state = EngineState { devices: [(root, device)].into(), ..EngineState::default() };
-        Self { policy, observation, state, unlisted, is_listed: false }
+        Self { policy, observation, state: EngineState::default(), unlisted, is_listed: false }
     }
 
     /// Goes on to a sample and returns what is decided there.
@@ -52,8 +49,10 @@ impl Course {
             self.populate(count);
         }
         let decision = decide(&self.policy, &self.state, &self.observation);
-        // What the engine learns from looking alone goes on, though nothing it decides is done.
-        self.state = settle(std::mem::take(&mut self.state), &self.policy, &self.observation, &[]);
+        match self.policy.preset {
+            // It remembers nothing but what the nodes are doing, and that stands in the trace: nothing is to settle.
+            Preset::Classic => {}
+        }
         Ok(decision)
     }
 
