@@ -358,7 +358,11 @@ impl Case {
         Ok(())
     }
 
-    fn check_ids(&self) -> Result<(), TwiceInACase> {
+    /// Tells that no node stands in this case twice.
+    ///
+    /// # Errors
+    /// One does.
+    pub fn check_ids(&self) -> Result<(), TwiceInACase> {
         if self.nodes.is_sorted_by(|one, next| one.id < next.id) {
             return Ok(());
         }

@@ -1,8 +1,8 @@
 //! The situation: everything the rules look at, worked out once a cycle in one pass over the nodes.
 
-use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use crate::decision::Anomaly;
 use crate::engine::EngineState;
@@ -12,11 +12,29 @@ use crate::policy::{Policy, Upgrades};
 use crate::pressure::{Features, Measure, measures};
 use crate::units::Version;
 
+/// A state, small as long as it is the one remembered: every node of every look has one.
+pub(crate) enum Believed<'a> {
+    /// It is as it was.
+    Remembered(&'a NodeState),
+    /// It is another one now.
+    Now(Box<NodeState>),
+}
+
+impl Deref for Believed<'_> {
+    type Target = NodeState;
+    fn deref(&self) -> &NodeState {
+        match self {
+            Self::Remembered(state) => state,
+            Self::Now(state) => state,
+        }
+    }
+}
+
 /// A node as it is believed to be now.
 pub(crate) struct Seen<'a> {
     pub(crate) id: NodeId,
     pub(crate) sample: &'a NodeSample,
-    pub(crate) state: Cow<'a, NodeState>,
+    pub(crate) state: Believed<'a>,
     /// Whether an action on it has begun and not ended.
     pub(crate) acting: bool,
 }
@@ -126,8 +144,8 @@ impl Look {
                 look.missing.insert(id);
             }
             match now {
-                Cow::Owned(now) if state.nodes.get(&id) != Some(&now) => look.changes.push((id, now)),
-                Cow::Owned(_) | Cow::Borrowed(_) => {}
+                Believed::Now(now) if state.nodes.get(&id) != Some(&now) => look.changes.push((id, *now)),
+                Believed::Now(_) | Believed::Remembered(_) => {}
             }
         }
         look
@@ -187,11 +205,12 @@ fn current_state<'a>(
     (id, sample): (NodeId, &NodeSample),
     recorded: Option<&'a NodeState>,
     acting: bool,
-) -> Cow<'a, NodeState> {
+) -> Believed<'a> {
     let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
         let newcomer = NodeState::Unknown { since: now };
-        return Cow::Owned(observed(&newcomer, presence, observation, false).unwrap_or(newcomer));
+        let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
+        return Believed::Now(Box::new(now));
     };
     let settled = |since, delay| !acting && now.since(since) >= delay;
     let is_open = match recorded {
@@ -204,15 +223,16 @@ fn current_state<'a>(
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
     if !is_open || presence == Presence::Unobserved {
-        return Cow::Borrowed(recorded);
+        return Believed::Remembered(recorded);
     }
     // A restart explains away what is an anomaly before and after it.
     let may_die = presence == Presence::FolderMissing
         && !observation.rebooted
         && state.missing.contains(&id)
-        && is_in_place(state, observation, sample.volume)
-        && anomaly.is_none();
-    observed(recorded, presence, observation, may_die).map_or(Cow::Borrowed(recorded), Cow::Owned)
+        && anomaly.is_none()
+        && is_in_place(state, observation, sample.volume);
+    observed(recorded, presence, observation, may_die)
+        .map_or(Believed::Remembered(recorded), |now| Believed::Now(Box::new(now)))
 }
 
 /// Returns the state that a look shows; None where it shows the one remembered.

@@ -21,6 +21,9 @@ pub use writer::TraceWriter;
 /// The version of the format that is written, and the newest that is read.
 pub const TRACE_VERSION: u32 = 1;
 
+/// The most nodes of a trace: each needs a port of its own.
+pub const MOST_NODES: u32 = 65_535;
+
 /// What a trace begins with.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TraceHeader {
@@ -90,6 +93,9 @@ pub enum TraceError {
         /// The node.
         id: NodeId,
     },
+    /// There are more nodes than a host can have.
+    #[error("expected at most {MOST_NODES} nodes, found more")]
+    TooManyNodes,
     /// It names a node twice.
     #[error("expected each node once, found node {id} twice")]
     NodeTwice {
@@ -104,7 +110,11 @@ impl TraceError {
     pub const fn column(&self) -> usize {
         match self {
             Self::Malformed { column, .. } => *column,
-            Self::UnknownVersion { .. } | Self::NotALine | Self::UnlistedNode { .. } | Self::NodeTwice { .. } => 1,
+            Self::UnknownVersion { .. }
+            | Self::NotALine
+            | Self::UnlistedNode { .. }
+            | Self::TooManyNodes
+            | Self::NodeTwice { .. } => 1,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What is written as a trace is read again as it was.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 use std::collections::BTreeMap;
 
@@ -219,6 +220,9 @@ fn changes_must_fit_the_nodes_there_are() {
     reader.read(r#"{"ts": 2.5, "changed": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
     let running = NodeState::Running { since: Timestamp::from_millis(2500) };
     assert_eq!(reader.state.nodes[&id(4)], running);
+    let many: Vec<String> = (10..70_000).map(|n| format!("{{\"id\": {n}, \"state\": \"DEAD\"}}")).collect();
+    let many = format!("{{\"ts\": 2.6, \"changed\": [{}]}}", many.join(","));
+    assert_eq!(Reader::default().read(&many).unwrap_err(), TraceError::TooManyNodes);
     // Listed again in full without a beginning, it is still the same state.
     reader.read(r#"{"ts": 3, "nodes": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
     assert_eq!(reader.state.nodes[&id(4)], running);
@@ -226,8 +230,8 @@ fn changes_must_fit_the_nodes_there_are() {
 
 #[test]
 fn foreign_figures_that_cannot_be_are_missing() {
-    let line = r#"{"ts": 5, "used_cpu_percent": -3, "hdio_read_bytes": -1, "load_average_1": 1.0, "colour": "red"}"#;
+    let line = r#"{"ts": 5, "used_cpu_percent": -3, "hdio_read_bytes": -1, "running_nodes": 65536, "colour": "red"}"#;
     let TraceLine::Sample(sample) = TraceLine::parse(line).unwrap() else { panic!() };
-    assert_eq!(sample.at, Timestamp::from_secs(5));
+    assert_eq!((sample.at, sample.running_nodes), (Timestamp::from_secs(5), None));
     assert_eq!(sample.host, HostSample { volumes: vec![Volume::default()], ..HostSample::default() });
 }

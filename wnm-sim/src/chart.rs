@@ -6,7 +6,7 @@ mod terminal;
 
 use std::path::PathBuf;
 
-use wnm_core::trace::{Decided, TraceError, TraceLine, TraceSample};
+use wnm_core::trace::{Decided, MOST_NODES, TraceError, TraceLine, TraceSample};
 use wnm_core::{Decision, Policy};
 
 use crate::output::Output;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Running nodes, where the trace neither lists nor counts them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
     nodes: Option<u32>,
     /// Skip and count bad lines
     #[arg(long)]

@@ -159,8 +159,8 @@ pub(crate) enum Event {
     LoseFolder { node: NodeId },
     /// Every so-manyth node dies, from a certain one on.
     MassDeath { first: u32, every: u32 },
-    /// Every so-manyth node loses its folder, from a certain one on.
-    MassLoss { first: u32, every: u32 },
+    /// The folder of every so-manyth node is out of sight, from a certain one on.
+    MassLoss { first: u32, every: u32, seconds: u32 },
     /// A volume is not mounted.
     Unmount { volume: u32, seconds: u32 },
     /// The operator asks for something by number.
@@ -239,7 +239,11 @@ fn happening(fault: Fault, nodes: u32, chance: &mut Chance) -> Event {
         Fault::Folders => Event::LoseFolder { node },
         Fault::Mass if chance.once_in(4) => {
             let (first, every) = (chance.below(5), chance.within(1..=5));
-            if chance.once_in(3) { Event::MassLoss { first, every } } else { Event::MassDeath { first, every } }
+            if chance.once_in(3) {
+                Event::MassLoss { first, every, seconds }
+            } else {
+                Event::MassDeath { first, every }
+            }
         }
         Fault::Mass => Event::Die { node },
         Fault::Device => Event::Unmount { volume: chance.below(3), seconds },

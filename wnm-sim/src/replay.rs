@@ -7,7 +7,7 @@ mod tally;
 
 use std::path::PathBuf;
 
-use wnm_core::trace::{TraceLine, TraceSample, TraceWriter};
+use wnm_core::trace::{MOST_NODES, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{Decision, RawSettings, Timestamp};
 
 use crate::error::talk;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     against: Vec<String>,
     /// Running nodes, where the trace neither lists nor counts them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
     nodes: Option<u32>,
     /// Print the summary as one JSON object
     #[arg(long, conflicts_with = "csv")]
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Print a row for each sample, instead of the summary
     #[arg(long)]
     csv: bool,
-    /// Write the trace with its decisions to a file; .gz is compressed
+    /// Write the trace with its decisions to a file; .gz is compressed, - is standard output in place of the summary
     #[arg(long, value_name = "FILE")]
     run: Option<PathBuf>,
     /// Skip and count bad lines
@@ -121,7 +121,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     if let Some(writer) = writer {
         writer.output.finish()?;
     }
-    if args.json {
+    let is_taken = args.run.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    if is_taken {
+        // The run itself is what standard output gets.
+    } else if args.json {
         output.line(&report::json(&replay, &file))?;
     } else if !args.csv {
         output.text(&report::text(&replay, &file))?;

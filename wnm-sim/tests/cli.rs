@@ -36,7 +36,7 @@ fn bad_traces_are_refused_with_line_and_column() {
         }
     }
     let ran = run_with(&["replay", "-"], &[SAMPLE.as_bytes(), b"{\"ts\": 1001, \"note\": \"\xff\"}\n"].concat());
-    assert!(ran.err.contains("-:2:22: expected UTF-8"), "{}", ran.err);
+    assert!(ran.err.contains("-:2:23: expected UTF-8"), "{}", ran.err);
 }
 
 #[test]
@@ -133,6 +133,7 @@ fn a_command_line_that_cannot_be_read_is_exit_2() {
         &["chart", "ramp-1s.jsonl.gz"],
         &["replay", "x", "--json", "--csv"],
         &["replay", "x", "--cpus", "0"],
+        &["replay", "x", "--nodes", "65536"],
         &["paint"],
     ] {
         assert_eq!(run(arguments).code, 2, "{arguments:?}");

@@ -1,4 +1,5 @@
 //! `wnm-sim decide`: single situations, and conversations.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `wnm-sim replay` and `wnm-sim chart` on recorded machines.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 
@@ -147,6 +148,7 @@ fn a_run_is_a_trace_that_replays_as_the_one_it_was_made_of() {
     let made = decided(&[&listed, "--run", &again]);
     assert_eq!(decided(&[&again]), made);
     let text = std::fs::read_to_string(&again).unwrap();
+    assert_eq!(run(&["replay", &listed, "--run", "-"]).out, text);
     assert!(text.contains("a job begins"), "{text}");
     assert_eq!(text.matches("\"decided\"").count(), 5);
 }
@@ -192,6 +194,22 @@ fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
     let trace: String = run_file.lines().filter(|line| !line.contains("decided")).map(|l| format!("{l}\n")).collect();
     let ran = run_with(&["chart", "-", "-o", "-"], trace.as_bytes());
     assert!(ran.out.contains("stop: pressure, cpu (2)") && !ran.out.contains("asked"), "{}", ran.out);
+}
+
+#[test]
+fn what_is_hardly_there_is_drawn_too() {
+    for text in [
+        "{\"ts\": 1}\n",
+        "{\"ts\": -1e300}\n{\"ts\": 1e300, \"used_cpu_percent\": 5}\n",
+        // All lines are refused as they are used.
+        "{\"ts\": 1, \"gone\": [7], \"changed\": [{\"id\": 7}]}\n",
+    ] {
+        for how in [&["-o", "-"][..], &["--terminal"]] {
+            let ran = run_with(&[&["chart", "-", "--lenient"], how].concat(), text.as_bytes());
+            assert_eq!(ran.code, 0, "{text}{}", ran.err);
+            assert!(ran.out.contains("nodes"), "{text}{}", ran.out);
+        }
+    }
 }
 
 #[test]

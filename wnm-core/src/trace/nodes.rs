@@ -6,7 +6,7 @@ use crate::case::{CaseStatus, timestamp};
 use crate::engine::EngineState;
 use crate::node::{NodeId, NodeState};
 use crate::observation::{NodeSample, Observation};
-use crate::trace::{TraceError, seconds};
+use crate::trace::{MOST_NODES, TraceError, seconds};
 use crate::units::{Bytes, Cores, Timestamp, Version};
 
 /// What a line says of one fact of a node.
@@ -155,6 +155,9 @@ impl NodeChange {
     ) -> Result<(), TraceError> {
         let word = self.state.or_else(|| remembered.map(CaseStatus::of));
         let status = word.ok_or(TraceError::UnlistedNode { id: self.id })?;
+        if observation.nodes.len() >= MOST_NODES as usize && !observation.nodes.contains_key(&self.id) {
+            return Err(TraceError::TooManyNodes);
+        }
         let sample = observation.nodes.entry(self.id).or_default();
         sample.version = self.version.over(sample.version.take(), |text| text.parse().ok());
         sample.born = self.born.over(Some(sample.born), |born| Some(timestamp(*born))).unwrap_or_default();

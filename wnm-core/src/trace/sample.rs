@@ -9,7 +9,7 @@ use crate::engine::EngineState;
 use crate::node::NodeId;
 use crate::observation::{HostSample, LoadAverages, Observation, Stalls, Volume};
 use crate::trace::nodes::{NodeChange, NodeChanges};
-use crate::trace::{TraceError, seconds};
+use crate::trace::{MOST_NODES, TraceError, seconds};
 use crate::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
 
 /// The machine and its nodes at one moment. A figure that is no possible value counts as missing.
@@ -221,7 +221,8 @@ impl SampleLine<'_> {
             },
         };
         let target = self.antnode_version.and_then(|text| text.parse().ok());
-        TraceSample { at, rebooted: self.rebooted, host, target, running_nodes: self.running_nodes, nodes }
+        let running_nodes = self.running_nodes.filter(|count| *count <= MOST_NODES);
+        TraceSample { at, rebooted: self.rebooted, host, target, running_nodes, nodes }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Closed loop: the engine against a modelled host on which things go wrong, and what must hold whatever happens.
 
 mod run;
+mod scramble;
 mod shrink;
 mod tally;
 

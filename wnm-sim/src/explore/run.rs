@@ -8,8 +8,9 @@ use wnm_core::{
     Selection, Timestamp, Verb, decide, grant, settle,
 };
 
+use super::scramble::scrambled;
 use super::tally::Tally;
-use crate::chance::Chance;
+use crate::chance::{Chance, mixed};
 use crate::faults::{Event, Faults, happenings};
 use crate::fuse::Fuse;
 use crate::invariants::{Property, Trial, Violation, check_clock, check_cycle, check_granted, check_thoroughly};
@@ -64,6 +65,8 @@ pub(super) struct Found {
 
 /// Cycles between two thorough checks.
 const THOROUGH_EVERY: u64 = 100;
+/// States and looks beside the real ones that each of them tries.
+const SCRAMBLES: u32 = 2;
 
 /// A scenario on its way.
 pub(super) struct Run<'a> {
@@ -213,6 +216,7 @@ impl<'a> Run<'a> {
         let planned: Vec<(Planned, Outcome)> =
             ended.iter().map(|(record, outcome)| (record.planned.clone(), outcome.clone())).collect();
         let mut state = settle(state, &self.policy, &self.seen, &planned);
+        check_outcomes(&state, &planned)?;
         state.clock = Some(clock);
         let outcomes: Vec<_> = ended
             .into_iter()
@@ -240,8 +244,9 @@ impl<'a> Run<'a> {
     fn check(&self, state: &EngineState, decision: &Decision) -> Result<(), Violation> {
         let trial = Trial { policy: &self.policy, state, observation: &self.seen, decision };
         check_cycle(&trial)?;
-        if self.cycle.is_multiple_of(THOROUGH_EVERY) {
+        if self.cycle.is_multiple_of(THOROUGH_EVERY) || self.seen.rebooted {
             check_thoroughly(&trial)?;
+            self.check_scrambled(state)?;
         }
         let now = self.seen.now;
         let is_start = |planned: &&Planned| matches!(planned.action, Action::Start { .. });
@@ -252,6 +257,19 @@ impl<'a> Run<'a> {
                 let what = format!("{id} starts {:?} after it was stopped", now.since(stopped));
                 return Err(Violation::new(Property::Waiting, what));
             }
+        }
+        Ok(())
+    }
+
+    /// Checks what would be decided in states and looks that this run does not come by.
+    fn check_scrambled(&self, state: &EngineState) -> Result<(), Violation> {
+        let mut chance = Chance::new(self.scenario.seed ^ mixed(self.cycle), 4);
+        for _ in 0..SCRAMBLES {
+            let (state, observation) = scrambled(state, &self.seen, &mut chance);
+            let decision = decide(&self.policy, &state, &observation);
+            let trial = Trial { policy: &self.policy, state: &state, observation: &observation, decision: &decision };
+            check_cycle(&trial)?;
+            check_thoroughly(&trial)?;
         }
         Ok(())
     }
@@ -310,6 +328,18 @@ impl<'a> Run<'a> {
         };
         state.nodes.iter().find(is_restless).map(|(id, at)| format!("{id} is {at:?}"))
     }
+}
+
+/// Requires that exactly those nodes count as being acted on whose action goes on.
+fn check_outcomes(state: &EngineState, worked: &[(Planned, Outcome)]) -> Result<(), Violation> {
+    for (planned, outcome) in worked {
+        let (id, is_pending) = (planned.action.node(), matches!(outcome, Outcome::Pending { .. }));
+        if state.acting.contains(&id) != is_pending {
+            let what = format!("{} of {id} has come to {outcome:?}, and counts otherwise", planned.action.verb());
+            return Err(Violation::new(Property::Ends, what));
+        }
+    }
+    Ok(())
 }
 
 /// The manager's hands in the model, until it dies.

@@ -134,11 +134,24 @@ fn rate(value: &mut Option<BytesPerSecond>, by: f64) {
 }
 
 /// A node whose look shows what is remembered keeps its state as it is, its beginning above all; one nobody looked
-/// at keeps it whatever it is; and a state that is new begins now, or nobody knows when.
-pub(super) fn since(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+/// at keeps it whatever it is; a state that is new is what the look shows, and begins now or nobody knows when. A
+/// folder is missing that was not there, or that nobody looked for since.
+pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
     let after = settle(state.clone(), policy, observation, &[]);
-    for (id, sample) in &observation.nodes {
+    for node in &facts.nodes {
+        let (id, sample) = (&node.id, node.sample);
+        let is_missing = match sample.presence {
+            Presence::FolderMissing => true,
+            Presence::Unobserved => state.missing.contains(id),
+            Presence::Answering | Presence::Silent | Presence::Stray | Presence::Gone | Presence::Unreachable => false,
+        };
+        if after.missing.contains(id) != is_missing {
+            return Err(format!("the folder of {id} is taken for {}", if is_missing { "there" } else { "missing" }));
+        }
+        if after.nodes.get(id).is_none_or(|is| !node.belief.is(is)) {
+            return Err(format!("{id} is {:?}, and is taken for {:?}", node.belief, after.nodes.get(id)));
+        }
         let (Some(was), Some(is)) = (state.nodes.get(id), after.nodes.get(id)) else { continue };
         let is_forgotten = observation.rebooted && matches!(is, NodeState::Stopped { since: None, .. });
         let is_same = was.word() == is.word() && !is_forgotten;

@@ -21,6 +21,23 @@ pub(super) enum Belief {
     Disabled,
 }
 
+impl Belief {
+    /// Tells whether a state is the one believed in.
+    pub(super) const fn is(self, state: &NodeState) -> bool {
+        match state {
+            NodeState::Running { .. } => matches!(self, Self::Running),
+            NodeState::Unknown { .. } => matches!(self, Self::Unknown),
+            NodeState::Stopped { .. } => matches!(self, Self::Stopped(_)),
+            NodeState::Restarting { .. } => matches!(self, Self::Restarting),
+            NodeState::Upgrading { .. } => matches!(self, Self::Upgrading),
+            NodeState::Migrating { .. } => matches!(self, Self::Migrating),
+            NodeState::Removing { .. } => matches!(self, Self::Removing),
+            NodeState::Dead { .. } => matches!(self, Self::Dead),
+            NodeState::Disabled { .. } => matches!(self, Self::Disabled),
+        }
+    }
+}
+
 /// A node, with what it must be taken for.
 pub(super) struct Believed<'a> {
     pub(super) id: NodeId,

@@ -71,7 +71,7 @@ impl World {
     }
 
     fn make_folder(&mut self, id: NodeId, row: &Row) -> Effect {
-        if !self.is_mounted(row.volume) {
+        if !self.is_in_sight(id, row) {
             return failed("the storage is not mounted");
         }
         let born = self.now;
@@ -90,9 +90,9 @@ impl World {
     /// Does something to the node's own folder; fails when it cannot be seen.
     fn with_folder(&mut self, id: NodeId, row: &Row, change: impl FnOnce(&mut Folder, u64)) -> Effect {
         let binary = self.binary;
-        let is_mounted = self.is_mounted(row.volume);
+        let is_in_sight = self.is_in_sight(id, row);
         match &mut self.site(id).folder {
-            Some(folder) if is_mounted && folder.marker == row.uuid => {
+            Some(folder) if is_in_sight && folder.marker == row.uuid => {
                 change(folder, binary);
                 done()
             }
@@ -101,13 +101,13 @@ impl World {
     }
 
     fn start(&mut self, id: NodeId, row: &Row) -> Effect {
-        let is_mounted = self.is_mounted(row.volume);
+        let is_in_sight = self.is_in_sight(id, row);
         let (moment, pid) = (self.now, self.new_pid());
         let site = self.site(id);
         match (&site.folder, &site.process) {
             (_, Some(process)) if process.ends.is_some() => not_yet("the process before still ends"),
             (_, Some(_)) => done(),
-            (Some(folder), None) if is_mounted && folder.marker == row.uuid => {
+            (Some(folder), None) if is_in_sight && folder.marker == row.uuid => {
                 if site.stray > moment {
                     return failed("somebody else has the port");
                 }
@@ -141,13 +141,19 @@ impl World {
         site.hung <= self.now && warm <= self.now && !self.broken.contains(&process.program)
     }
 
+    /// Tells whether a node's folder can be seen, if there is one.
+    fn is_in_sight(&self, id: NodeId, row: &Row) -> bool {
+        let is_hidden = self.sites.get(id.get() as usize - 1).is_some_and(|site| site.hidden > self.now);
+        self.is_mounted(row.volume) && !is_hidden
+    }
+
     /// Puts on record that a node goes. One that goes as dead must have lost its folder, not its volume.
     fn doom(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        if let Some(folder) = &mut self.site(id).folder
-            && folder.marker == row.uuid
-        {
+        let moment = self.now;
+        let site = self.site(id);
+        if let Some(folder) = site.folder.as_mut().filter(|folder| folder.marker == row.uuid) {
             folder.is_doomed = true;
-            if record.planned.reason == Reason::Dead && !row.is_leaving {
+            if record.planned.reason == Reason::Dead && !row.is_leaving && site.hidden <= moment {
                 self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its folder is there")));
             }
         }
@@ -155,7 +161,7 @@ impl World {
     }
 
     fn trash(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        if !self.is_mounted(row.volume) {
+        if !self.is_in_sight(id, row) {
             return done();
         }
         let is_on_record = record.evidence(Step::Tombstone).is_some() || record.failure.is_some();

@@ -89,7 +89,7 @@ impl World {
             return Presence::Unobserved;
         }
         let has_folder = site.folder.as_ref().is_some_and(|folder| folder.marker == row.uuid);
-        if !has_folder || !self.is_mounted(row.volume) {
+        if !has_folder || site.hidden > self.now || !self.is_mounted(row.volume) {
             return Presence::FolderMissing;
         }
         let answers = self.answers(id);

@@ -14,6 +14,7 @@ use crate::faults::{Event, Figure};
 use crate::ledger::Row;
 use crate::scenario::Scenario;
 
+pub(crate) use look::version;
 pub(crate) use site::Site;
 use site::{Folder, Process};
 
@@ -278,7 +279,10 @@ impl World {
             Event::Reboot { seconds, off } => self.reboot(i64::from(seconds) * 1000, off.saturating_mul(1000)),
             Event::LoseFolder { node } => self.site(node).lose_folder(),
             Event::MassDeath { first, every } => self.every(first, every, |site| site.process = None),
-            Event::MassLoss { first, every } => self.every(first, every, Site::lose_folder),
+            Event::MassLoss { first, every, seconds } => {
+                let until = until(seconds);
+                self.every(first, every, |site| site.hidden = until);
+            }
             Event::Unmount { volume, seconds } => {
                 let until = until(seconds);
                 let count = self.disks.len();

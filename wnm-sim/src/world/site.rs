@@ -79,6 +79,8 @@ pub(crate) struct Site {
     pub(crate) overlooked: Millis,
     pub(crate) denied: Millis,
     pub(crate) stray: Millis,
+    /// Until when the folder is out of sight.
+    pub(crate) hidden: Millis,
 }
 
 impl Site {
@@ -128,7 +130,9 @@ impl Site {
 
     pub(super) fn end_trouble(&mut self) {
         self.failing = 0;
-        for trouble in [&mut self.slow, &mut self.hung, &mut self.overlooked, &mut self.denied, &mut self.stray] {
+        for trouble in
+            [&mut self.slow, &mut self.hung, &mut self.overlooked, &mut self.denied, &mut self.stray, &mut self.hidden]
+        {
             *trouble = 0;
         }
         self.stubborn = 0;

@@ -1,5 +1,6 @@
 //! Running the built binary.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
