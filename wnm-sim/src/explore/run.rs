@@ -13,7 +13,7 @@ use super::tally::Tally;
 use crate::chance::{Chance, mixed};
 use crate::faults::{Event, Faults, happenings};
 use crate::fuse::Fuse;
-use crate::invariants::{Property, Trial, Violation, check_clock, check_cycle, check_granted, check_thoroughly};
+use crate::invariants::{Property, Trial, Violation, check, check_clock, check_cycle, check_granted, check_thoroughly};
 use crate::invariants::{host, limits_of_time};
 use crate::ledger::{Ledger, Pages, Row};
 use crate::scenario::{Scenario, Scripted};
@@ -269,7 +269,7 @@ impl<'a> Run<'a> {
             let decision = decide(&self.policy, &state, &observation);
             let trial = Trial { policy: &self.policy, state: &state, observation: &observation, decision: &decision };
             check_cycle(&trial)?;
-            check_thoroughly(&trial)?;
+            check(Property::Since, &trial)?;
         }
         Ok(())
     }

@@ -147,15 +147,19 @@ impl World {
         self.is_mounted(row.volume) && !is_hidden
     }
 
-    /// Puts on record that a node goes. One that goes as dead must have lost its folder, not its volume.
+    /// Puts on record that a node goes. One that goes as dead must have lost its folder, and not its volume.
     fn doom(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        let moment = self.now;
+        let (moment, is_in_sight) = (self.now, self.is_in_sight(id, row));
+        let goes_as_dead = record.planned.reason == Reason::Dead && !row.is_leaving;
         let site = self.site(id);
-        if let Some(folder) = site.folder.as_mut().filter(|folder| folder.marker == row.uuid) {
-            folder.is_doomed = true;
-            if record.planned.reason == Reason::Dead && !row.is_leaving && site.hidden <= moment {
-                self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its folder is there")));
-            }
+        let Some(folder) = site.folder.as_mut().filter(|folder| folder.marker == row.uuid) else { return done() };
+        if goes_as_dead && is_in_sight {
+            return failed("its folder is there again");
+        }
+        folder.is_doomed = true;
+        // What is hidden looks like what is lost; what is on another volume does not.
+        if goes_as_dead && site.hidden <= moment {
+            self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its volume is not mounted")));
         }
         done()
     }
