@@ -1,0 +1,478 @@
+//! Each node as a unit of systemd: of the system, under a user of its own, or of the user who runs wnm.
+//!
+//! A node that is to run is enabled, one that is told to stop is not, so that a reboot brings back what was wanted.
+//! systemd starts a node again that ended by itself: so a node may end to upgrade itself.
+
+mod render;
+mod rights;
+mod show;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use wnm_core::{ManagerKind, Node, NodeId, Scope};
+
+use super::definition::{self, is_missing};
+use super::{Found, How, ProcessManager, Service, adopt, signal};
+use crate::error::PlatformError;
+use crate::exec::Exec;
+use crate::node_dir::{self, Folder};
+use crate::process::{Life, Processes};
+use render::{Group, USER};
+use rights::{Bus, Deed, Rights};
+use show::Shown;
+use unit::Unit;
+
+/// What exists exactly where systemd is the service manager.
+const BOOTED: &str = "/run/systemd/system";
+/// Where units of the system stand that wnm did not put there.
+const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+/// The exit code of systemctl for a unit that is not loaded.
+const NOT_LOADED: i32 = 5;
+
+#[derive(Debug)]
+pub(super) struct Systemd {
+    kind: ManagerKind,
+    bus: Bus,
+    /// Where the units stand.
+    folder: PathBuf,
+    processes: Processes,
+    /// Whether systemd has not yet read what changed.
+    dirty: AtomicBool,
+    /// The number of the user that runs nodes of the system, once it is known to exist.
+    owner: OnceLock<u32>,
+    lingers: OnceLock<()>,
+}
+
+impl Systemd {
+    /// Returns the systemd of this host.
+    ///
+    /// # Errors
+    /// The host runs without it, or the user has no session of it.
+    pub(super) fn open(kind: ManagerKind) -> Result<Self, PlatformError> {
+        if !Path::new(BOOTED).is_dir() {
+            return Err(PlatformError::NoSystemd { manager: kind });
+        }
+        let (folder, runtime) = match kind.scope {
+            Scope::Sudo => (PathBuf::from("/etc/systemd/system"), None),
+            Scope::User => {
+                let runtime = rights::runtime_folder();
+                let runtime = runtime.ok_or_else(|| PlatformError::NoUserSession { user: rights::uid() })?;
+                (user_units(), Some(runtime))
+            }
+        };
+        Ok(Self::with(kind, Exec::real(), folder, runtime, Rights::here(kind.scope)))
+    }
+
+    fn with(kind: ManagerKind, exec: Exec, folder: PathBuf, runtime: Option<PathBuf>, rights: Rights) -> Self {
+        Self {
+            kind,
+            bus: Bus { exec, scope: kind.scope, rights, runtime, hung: Mutex::default() },
+            folder,
+            processes: Processes::of_host(),
+            dirty: AtomicBool::new(false),
+            owner: OnceLock::new(),
+            lingers: OnceLock::new(),
+        }
+    }
+
+    fn path(&self, node: &Node) -> PathBuf {
+        self.folder.join(unit_name(node))
+    }
+
+    /// Returns the link that has the node started when the host is.
+    fn wanted(&self, node: &Node) -> PathBuf {
+        let target = match self.kind.scope {
+            Scope::User => "default.target.wants",
+            Scope::Sudo => "multi-user.target.wants",
+        };
+        self.folder.join(target).join(unit_name(node))
+    }
+
+    fn group(&self) -> Group {
+        match self.bus.rights {
+            Rights::Own => Group::Own,
+            Rights::Sudo => Group::Operator(rustix::process::getegid().as_raw()),
+        }
+    }
+
+    /// Has systemd read what changed.
+    fn reload(&self) -> Result<(), PlatformError> {
+        if self.dirty.swap(false, Ordering::Relaxed) {
+            let reloaded = self.bus.change(["daemon-reload"]);
+            return reloaded.inspect_err(|_| self.dirty.store(true, Ordering::Relaxed));
+        }
+        Ok(())
+    }
+
+    fn show<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Result<BTreeMap<String, Shown>, PlatformError> {
+        let names: Vec<String> = nodes.into_iter().map(unit_name).collect();
+        let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.bus.systemctl(Deed::Look, arguments)?;
+        let shown = show::parse(&output.text());
+        if shown.is_empty() && !names.is_empty() {
+            return Err(self.bus.failed("show", &output));
+        }
+        Ok(shown)
+    }
+
+    fn show_one(&self, node: &Node) -> Result<Shown, PlatformError> {
+        Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Tells what a unit says of its node.
+    fn judge(&self, node: &Node, shown: &Shown) -> Service {
+        if let Some(pid) = shown.pid {
+            match self.processes.facts(pid).filter(|facts| facts.life == Life::Alive) {
+                Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
+                Some(_) if shown.active == "activating" => {}
+                // A unit of this name that runs something else is not this node's.
+                Some(_) => return Service::Stopped,
+                None => return Service::Unknown(format!("systemd names process {pid}, which is not found")),
+            }
+        }
+        match shown.active.as_str() {
+            "inactive" | "failed" => Service::Stopped,
+            _ if !self.is_ours(node) => Service::Stopped,
+            "activating" if shown.is_coming_back() && !shown.ended_well() => Service::Stopped,
+            "activating" if shown.is_coming_back() => {
+                Service::Unknown("it ended with exit code 0, and systemd is about to start it again".to_owned())
+            }
+            active => Service::Unknown(format!("systemd says that it is {active}, {}", shown.sub)),
+        }
+    }
+
+    /// Tells whether the unit of this name is the node's: by its marker, or by the folder it runs on. One that is not
+    /// there is nobody else's.
+    fn is_ours(&self, node: &Node) -> bool {
+        match Unit::read(&self.path(node)) {
+            Ok(None) => true,
+            Ok(Some(unit)) => {
+                unit.value("Unit", render::UUID) == Some(&node.uuid) || root_of(&unit).as_deref() == Some(&node.root_dir)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Fails when the unit of this name is not wnm's to write.
+    fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.path(node);
+        let taken = |path: PathBuf, by: String| {
+            Err(PlatformError::Taken { node: node.id, what: format!("the unit {}", path.display()), by })
+        };
+        if let Ok(target) = fs::read_link(&path) {
+            let found = if target == Path::new("/dev/null") {
+                format!("a mask, which `systemctl unmask {}` takes away", unit_name(node))
+            } else {
+                format!("a link to {}", target.display())
+            };
+            return taken(path, found);
+        }
+        if let Some(unit) = Unit::read(&path)? {
+            match unit.value("Unit", render::UUID) {
+                Some(uuid) if uuid == node.uuid => {}
+                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
+                    return taken(path, format!("the unit of another node, with uuid {uuid}"));
+                }
+                Some(_) => {}
+                None => return taken(path, format!("a unit that wnm did not write, with no {} in it", render::UUID)),
+            }
+        }
+        let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
+        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
+            Some(path) => taken(path, "a unit that wnm did not write".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the folders of a node of the system to the user that runs it.
+    fn hand_over(&self, node: &Node) -> Result<(), PlatformError> {
+        let owner = match self.owner.get() {
+            Some(owner) => *owner,
+            None => {
+                let made = self.make_user()?;
+                *self.owner.get_or_init(|| made)
+            }
+        };
+        let group = match self.group() {
+            Group::Own => String::new(),
+            Group::Operator(group) => group.to_string(),
+        };
+        for folder in [&node.root_dir, &node.log_dir] {
+            let facts = fs::metadata(folder);
+            let facts = facts.map_err(|source| PlatformError::File { verb: "look at", path: folder.clone(), source })?;
+            let path = folder.display().to_string();
+            if facts.uid() != owner {
+                self.bus.succeed(Deed::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
+                if !group.is_empty() {
+                    self.bus.succeed(Deed::Change, "chmod", &["2775", "--", &path])?;
+                }
+            }
+            check_reach(folder, owner)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the user that runs nodes of the system, made if it was not there.
+    fn make_user(&self) -> Result<u32, PlatformError> {
+        let id = || self.bus.succeed(Deed::Look, "id", &["-u", USER]);
+        let output = id().or_else(|_| {
+            let made = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER];
+            self.bus.succeed(Deed::Change, "useradd", &made).and_then(|_| id())
+        })?;
+        let text = output.text();
+        text.trim().parse().map_err(|_| PlatformError::ProgramFailed {
+            command: format!("id -u {USER}"),
+            ended: output.ended(),
+            printed: output.quote(),
+        })
+    }
+
+    /// Returns the units that may be nodes', by name.
+    fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
+        let fail = |source| PlatformError::File { verb: "list", path: self.folder.clone(), source };
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if is_missing(&error) => return Ok(BTreeMap::new()),
+            Err(error) => return Err(fail(error)),
+        };
+        let mut units = BTreeMap::new();
+        for entry in entries {
+            let path = entry.map_err(fail)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".service"));
+            // What cannot be read is left alone.
+            if let Some(name) = name.filter(|name| name.starts_with("antnode"))
+                && let Ok(Some(unit)) = Unit::read(&path)
+            {
+                units.insert(name.to_owned(), unit);
+            }
+        }
+        Ok(units)
+    }
+
+    /// Returns the node that a unit by another hand runs on a folder; None when there is none, or it says too little.
+    fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Option<Node> {
+        let on_it = |unit: &&Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
+        let (name, unit) = units.iter().find(|(_, unit)| on_it(unit))?;
+        let command = unit.command()?;
+        let service = adopt::Service {
+            name,
+            manager: self.kind,
+            program: Path::new(command.first()?),
+            arguments: command.get(1..)?,
+            environment: unit.environment()?,
+            folder,
+        };
+        let node = adopt::node(&service);
+        node.inspect_err(|error| tracing::warn!(unit = name, %error, "a unit is left alone")).ok()
+    }
+
+    /// Has the services of the user run while the user is not logged in, where that may be changed.
+    fn keep_lingering(&self) {
+        if lingers(&self.bus) == Some(false)
+            && let Err(error) = self.bus.succeed(Deed::Change, "loginctl", &["enable-linger"])
+        {
+            tracing::warn!(%error, "nodes end when the user logs out");
+        }
+    }
+}
+
+impl ProcessManager for Systemd {
+    fn kind(&self) -> ManagerKind {
+        self.kind
+    }
+
+    fn define(&self, node: &Node) -> Result<(), PlatformError> {
+        self.check_free(node)?;
+        let text = render::render(node, self.kind.scope, self.group())?;
+        definition::write(node)?;
+        match self.kind.scope {
+            Scope::Sudo => self.hand_over(node)?,
+            Scope::User => *self.lingers.get_or_init(|| self.keep_lingering()),
+        }
+        let path = self.path(node);
+        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+            return Ok(());
+        }
+        self.dirty.store(true, Ordering::Relaxed);
+        self.bus.write(&path, &text)
+    }
+
+    fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        let shown = self.show_one(node)?;
+        // An earlier run may have ended before it could have it read.
+        if shown.needs_reload || shown.load == "not-found" {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+        self.reload()?;
+        self.bus.link(&self.path(node), &self.wanted(node))?;
+        if shown.active == "active" {
+            return Ok(());
+        }
+        let name = unit_name(node);
+        // Starts that wnm asked for are not to be counted against the node; that there is nothing to reset is no error.
+        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &name])?;
+        self.bus.change(["start", "--", &name]).map_err(|error| match (error, self.last_words(node)) {
+            (PlatformError::ProgramFailed { command, ended, printed }, Some(why)) => {
+                PlatformError::ProgramFailed { command, ended, printed: format!("{why}; {printed}") }
+            }
+            (error, _) => error,
+        })
+    }
+
+    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+        if self.is_ours(node) {
+            let name = unit_name(node);
+            self.bus.remove(&self.wanted(node))?;
+            if how == How::Kill {
+                // What has ended meanwhile cannot be killed.
+                self.bus.systemctl(Deed::Change, ["kill", "--signal=SIGKILL", "--", &name])?;
+            }
+            let arguments = ["stop", "--no-block", "--", &name];
+            let output = self.bus.systemctl(Deed::Change, arguments)?;
+            if !output.is_success() && output.code != Some(NOT_LOADED) {
+                return Err(self.bus.failed(&arguments.join(" "), &output));
+            }
+        }
+        // Those that somebody started beside systemd.
+        for facts in self.processes.running(node).iter().filter(|facts| !is_in_unit(facts.pid, node)) {
+            signal::one(&self.processes, facts, node, how)
+                .map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
+        }
+        Ok(())
+    }
+
+    fn last_words(&self, node: &Node) -> Option<String> {
+        let shown = self.show_one(node).ok()?;
+        let is_telling = !shown.result.is_empty() && shown.result != "success";
+        is_telling.then(|| format!("systemd says {}, exit status {}", shown.result, shown.status))
+    }
+
+    fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::remove(node)?;
+        if !self.is_ours(node) {
+            return Ok(());
+        }
+        let path = self.path(node);
+        self.bus.remove(&self.wanted(node))?;
+        let drop_ins = unit::drop_ins(&path);
+        for drop_in in drop_ins.map_err(|source| PlatformError::File { verb: "list", path: path.clone(), source })? {
+            self.bus.remove(&drop_in)?;
+        }
+        if unit::drop_in_folder(&path).exists() {
+            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        }
+        if self.bus.remove(&path)? {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+        // That it did not fail, or is not known, is no error.
+        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &unit_name(node)])?;
+        Ok(())
+    }
+
+    fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
+        let shown = self.reload().and_then(|()| self.show(nodes.iter().copied()));
+        let judge = |node: &Node| match &shown {
+            Err(error) => unknown(error),
+            Ok(shown) => match shown.get(&unit_name(node)) {
+                Some(shown) => self.judge(node, shown),
+                None => Service::Unknown("systemd said nothing of it".to_owned()),
+            },
+        };
+        nodes.iter().map(|node| (node.id, judge(node))).collect()
+    }
+
+    fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        let all = self.processes.all();
+        let units = self.units()?;
+        let folders = node_dir::find(roots)?.into_iter();
+        Ok(folders
+            .map(|folder| Found {
+                node: definition::read(&folder).or_else(|| self.adoptable(&folder, &units)),
+                process: definition::process_on(&folder, &all, &self.processes),
+                folder,
+            })
+            .collect())
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        if let Err(error) = self.reload() {
+            tracing::warn!(%error, "systemd has not read what changed");
+        }
+    }
+}
+
+/// Something about a process manager that an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What was found.
+    pub found: String,
+    /// What mends it.
+    pub mend: String,
+}
+
+/// Returns what speaks against keeping nodes under a systemd of the user: they end with the session.
+pub(super) fn doubt() -> Option<Doubt> {
+    let kind = ManagerKind::new(wnm_core::Program::Systemd, Scope::User);
+    let systemd = Systemd::open(kind).ok()?;
+    (lingers(&systemd.bus) == Some(false)).then(|| Doubt {
+        found: "lingering is off: nodes end when the user logs out, and do not come back after a reboot".to_owned(),
+        mend: "loginctl enable-linger".to_owned(),
+    })
+}
+
+/// Tells whether the services of the user run while the user is not logged in; None where that cannot be told.
+fn lingers(bus: &Bus) -> Option<bool> {
+    let user = rights::uid().to_string();
+    let output = bus.succeed(Deed::Look, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
+    match output.text().trim() {
+        "Linger=yes" => Some(true),
+        "Linger=no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns where the units of the user stand.
+pub(super) fn user_units() -> PathBuf {
+    let told = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    told.unwrap_or_else(|| crate::places::home().join(".config")).join("systemd/user")
+}
+
+fn unit_name(node: &Node) -> String {
+    format!("{}.service", node.id.name())
+}
+
+/// Returns the folder that a unit runs its node on.
+fn root_of(unit: &Unit) -> Option<PathBuf> {
+    adopt::root_dir(unit.command()?.get(1..)?).map(PathBuf::from)
+}
+
+/// Tells whether a process belongs to the unit of a node.
+fn is_in_unit(pid: u32, node: &Node) -> bool {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let end = format!("/{}", unit_name(node));
+    groups.lines().any(|line| line.ends_with(&end))
+}
+
+/// Fails when a folder lies in one that others than its owner may not pass through.
+fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
+    let is_closed = |path: &&Path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
+    match folder.ancestors().skip(1).find(is_closed) {
+        None => Ok(()),
+        Some(closed) => Err(PlatformError::Refused {
+            path: folder.to_owned(),
+            found: format!("{} closed to the user {USER} who is to run it", closed.display()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
