@@ -10,15 +10,24 @@ use serde::{Deserialize, Serialize};
 pub enum Program {
     /// Each node in a session of its own, started by wnm itself.
     Setsid,
+    /// Each node as a unit of systemd.
+    Systemd,
+    /// Each node as a service of macOS.
+    Launchd,
+    /// Each node in a container of Docker, or of what answers to its command.
+    Docker,
 }
 
 impl Program {
     /// Every program, in the order they are listed to people.
-    pub const ALL: [Self; 1] = [Self::Setsid];
+    pub const ALL: [Self; 4] = [Self::Setsid, Self::Systemd, Self::Launchd, Self::Docker];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Setsid => "setsid",
+            Self::Systemd => "systemd",
+            Self::Launchd => "launchd",
+            Self::Docker => "docker",
         }
     }
 }
@@ -32,7 +41,8 @@ pub enum Scope {
     Sudo,
 }
 
-/// A process manager, written `setsid+user`.
+/// A process manager, written `setsid+user`; `docker`, whose containers have the rights of the user who runs wnm, has
+/// no scope to name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagerKind {
@@ -44,7 +54,15 @@ pub struct ManagerKind {
 
 impl ManagerKind {
     /// Every process manager there is.
-    pub const ALL: [Self; 2] = [Self::new(Program::Setsid, Scope::User), Self::new(Program::Setsid, Scope::Sudo)];
+    pub const ALL: [Self; 7] = [
+        Self::new(Program::Setsid, Scope::User),
+        Self::new(Program::Setsid, Scope::Sudo),
+        Self::new(Program::Systemd, Scope::User),
+        Self::new(Program::Systemd, Scope::Sudo),
+        Self::new(Program::Launchd, Scope::User),
+        Self::new(Program::Launchd, Scope::Sudo),
+        Self::new(Program::Docker, Scope::User),
+    ];
 
     /// Returns the manager of this program and scope.
     #[must_use]
@@ -55,11 +73,12 @@ impl ManagerKind {
 
 impl fmt::Display for ManagerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scope = match self.scope {
-            Scope::User => "user",
-            Scope::Sudo => "sudo",
-        };
-        write!(f, "{}+{scope}", self.program.word())
+        let word = self.program.word();
+        match (self.program, self.scope) {
+            (Program::Docker, _) => f.write_str(word),
+            (_, Scope::User) => write!(f, "{word}+user"),
+            (_, Scope::Sudo) => write!(f, "{word}+sudo"),
+        }
     }
 }
 
@@ -106,6 +125,8 @@ mod tests {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         let error = "sysv+user".parse::<ManagerKind>().unwrap_err();
-        assert_eq!(error.to_string(), "expected one of setsid+user, setsid+sudo, found \"sysv+user\"");
+        assert!(error.to_string().starts_with("expected one of setsid+user, setsid+sudo, "), "{error}");
+        assert!(error.to_string().ends_with(", docker, found \"sysv+user\""), "{error}");
+        assert!("docker+user".parse::<ManagerKind>().is_err());
     }
 }

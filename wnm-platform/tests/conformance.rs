@@ -1,9 +1,11 @@
 //! One suite that every process manager passes, on real processes: stand-ins of the node programs, which this very
 //! executable plays when it is copied.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may")]
 
 #[path = "conformance/crashes.rs"]
 mod crashes;
+#[path = "conformance/launchctl.rs"]
+mod launchctl;
 #[path = "conformance/lifecycle.rs"]
 mod lifecycle;
 #[path = "conformance/stand.rs"]
@@ -12,10 +14,11 @@ mod stand;
 mod trouble;
 
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use wnm_core::ManagerKind;
-use wnm_platform::{manager, standin};
+use wnm_core::{ManagerKind, Program, Scope};
+use wnm_platform::standin;
 
 /// What a process manager must stand.
 type Check = fn(ManagerKind);
@@ -55,12 +58,15 @@ fn main() -> ExitCode {
     if standin::is_called().is_some() {
         return standin::main();
     }
+    if launchctl::is_called() {
+        return launchctl::main();
+    }
     let mut trials = Vec::new();
     for kind in ManagerKind::ALL {
-        // One that cannot work here, such as for want of rights, is shown as ignored.
-        let is_here = manager::open(kind).is_ok();
+        let is_here = can_work_here(kind);
         trials.extend(CHECKS.iter().map(|(name, check)| {
             let run = move || {
+                let _alone = alone(kind);
                 check(kind);
                 Ok::<(), Failed>(())
             };
@@ -68,4 +74,26 @@ fn main() -> ExitCode {
         }));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Tells whether a process manager can be tried on this host; one that cannot is shown as ignored.
+fn can_work_here(kind: ManagerKind) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    match kind.program {
+        // Against a launchctl that is played where there is no real one.
+        Program::Setsid | Program::Launchd => kind.scope == Scope::User || is_root,
+        Program::Systemd => (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists(),
+        // Said to be there by who provides it.
+        Program::Docker => std::env::var_os(stand::DOCKER_IMAGE).is_some(),
+    }
+}
+
+/// Keeps checks apart whose nodes would have the same names in one process manager of the host.
+fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
+    static ONE: Mutex<()> = Mutex::new(());
+    match kind.program {
+        // Names are by folder.
+        Program::Setsid | Program::Launchd => None,
+        Program::Systemd | Program::Docker => Some(ONE.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
 }

@@ -79,7 +79,8 @@ impl HostHands<'_> {
             Service::Running(process) => process,
             Service::Unknown(why) => return Effect::NotYet(format!("whether it runs is not known: {why}")),
             Service::Stopped => {
-                let said = last_words(node).map_or_else(|| "and said nothing".to_owned(), |said| format!("saying: {said}"));
+                let said = last_words(node).or_else(|| self.manager.last_words(node));
+                let said = said.map_or_else(|| "and said nothing".to_owned(), |said| format!("saying: {said}"));
                 return Effect::Failed(format!("expected node {} to stay up, found that it ended {said}", node.id));
             }
         };

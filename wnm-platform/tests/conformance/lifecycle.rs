@@ -32,6 +32,15 @@ pub fn create(kind: ManagerKind) {
     stand.assert_running_once(id);
     match kind.program {
         Program::Setsid => has_a_session_and_environment_of_its_own(stand.process(id).pid),
+        Program::Systemd | Program::Launchd | Program::Docker => has_its_environment(stand.process(id).pid),
+    }
+}
+
+/// Checks that a process was given what its node was described with.
+fn has_its_environment(pid: u32) {
+    if cfg!(target_os = "linux") {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+        assert!(environment.split(|byte| *byte == 0).any(|pair| pair == b"WNM_TEST=a b"));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -18,20 +19,38 @@ use wnm_core::{
     Planned, Ports, ProcessIdentity, RawSettings, Reason, Settings, Timestamp, Upnp,
 };
 use wnm_platform::hands::HostHands;
-use wnm_platform::manager::{self, ProcessManager, Service};
+use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
 use wnm_platform::process::{Facts, Life, Processes};
 use wnm_platform::standin::{self, Behaviour, Program, Script};
 use wnm_platform::{firewall, node_dir};
 
+use crate::launchctl;
+
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The variable that names an image for containers, where there is a docker to make them.
+pub const DOCKER_IMAGE: &str = "WNM_TEST_DOCKER_IMAGE";
+
+/// Returns what process managers find in a folder of this check's own.
+fn options(folder: &Path) -> Options {
+    let services = folder.join("services");
+    Options {
+        docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
+        launchctl: launchctl::make(&folder.join("launchd"), player()),
+        launch_agents: services.clone(),
+        launch_daemons: services,
+        ..Options::default()
+    }
+}
 
 /// A storage folder, the node program, and the nodes of one process manager.
 pub struct Stand {
     pub folder: TempDir,
     pub kind: ManagerKind,
     pub settings: Settings,
+    pub options: Options,
     pub nodes: BTreeMap<NodeId, Node>,
     began: Instant,
     /// What a check adds to the time that passed.
@@ -45,6 +64,8 @@ impl Stand {
 
     pub fn with(kind: ManagerKind, flavor: Flavor, storage: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Nodes of the system run under a user of their own.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
         raw.set("process_manager", &kind.to_string()).unwrap();
@@ -54,7 +75,9 @@ impl Stand {
         fs::create_dir(&programs).unwrap();
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
+        let options = options(folder.path());
         let stand = Self {
+            options,
             folder,
             kind,
             settings,
@@ -112,7 +135,7 @@ impl Stand {
     }
 
     pub fn manager(&self) -> Box<dyn ProcessManager> {
-        manager::open(self.kind).unwrap()
+        manager::open(self.kind, &self.options).unwrap()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -226,6 +249,13 @@ impl Stand {
 
 impl Drop for Stand {
     fn drop(&mut self) {
+        // What would start its processes again goes first; after a failure nothing is certain.
+        if let Ok(manager) = manager::open(self.kind, &self.options) {
+            for node in self.nodes.values() {
+                let _ = manager.stop(node, How::Kill);
+                let _ = manager.undefine(node);
+            }
+        }
         let ours = |facts: &Facts| {
             facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()))
         };
@@ -273,6 +303,10 @@ fn player() -> &'static Path {
     PLAYER.get_or_init(|| {
         let this = std::env::current_exe().unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Carried to another machine, it is as small as it was made.
+        if !folder.is_dir() {
+            return this;
+        }
         let bare = folder.join(format!("conformance-player.{}", std::process::id()));
         let stripped = Command::new("strip").arg("-o").arg(&bare).arg(&this).status();
         if !stripped.is_ok_and(|status| status.success()) {
