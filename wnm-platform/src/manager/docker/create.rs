@@ -22,7 +22,6 @@ const ALWAYS: &[&str] = &[
     "--no-healthcheck",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
-    "--ulimit=nofile=65536:65536",
     "--log-driver=json-file",
     "--log-opt=max-size=10m",
     "--log-opt=max-file=3",
