@@ -12,6 +12,7 @@ mod status;
 mod teardown;
 
 use crate::args::{Cli, Command, Run};
+use doctor::Fix;
 use crate::context;
 use crate::daemon;
 use crate::error::{CliError, Exit};
@@ -28,7 +29,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
-        Command::Doctor => doctor::run(&db, output),
+        Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),
         Command::Teardown { confirm } => teardown::run(&db, confirm, output),
         Command::Demo(args) => demo::run(&args, output),

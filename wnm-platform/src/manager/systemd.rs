@@ -30,6 +30,8 @@ use unit::Unit;
 
 /// What exists exactly where systemd is the service manager.
 const BOOTED: &str = "/run/systemd/system";
+/// Where the system's administrator puts units, and so does wnm.
+const SYSTEM_UNITS: &str = "/etc/systemd/system";
 /// Where units of the system stand that wnm did not put there.
 const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
 /// The exit code of systemctl for a unit that is not loaded.
@@ -44,6 +46,8 @@ pub(super) struct Systemd {
     processes: Processes,
     /// Whether systemd has not yet read what changed.
     dirty: AtomicBool,
+    /// Whether systemd was told to read all units since this was opened.
+    is_read: AtomicBool,
     /// The number of the user that runs nodes of the system, once it is known to exist.
     owner: OnceLock<u32>,
     lingers: OnceLock<()>,
@@ -59,7 +63,7 @@ impl Systemd {
             return Err(PlatformError::NoSystemd { manager: kind });
         }
         let (folder, runtime) = match kind.scope {
-            Scope::Sudo => (PathBuf::from("/etc/systemd/system"), None),
+            Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
             Scope::User => {
                 let runtime = rights::runtime_folder();
                 let runtime = runtime.ok_or_else(|| PlatformError::NoUserSession { user: rights::uid() })?;
@@ -76,6 +80,7 @@ impl Systemd {
             folder,
             processes: Processes::of_host(),
             dirty: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
             owner: OnceLock::new(),
             lingers: OnceLock::new(),
         }
@@ -123,6 +128,25 @@ impl Systemd {
 
     fn show_one(&self, node: &Node) -> Result<Shown, PlatformError> {
         Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Makes systemd forget how the unit failed, and how often it was started. That there is nothing to forget, or that
+    /// it is not known, is no error.
+    fn reset(&self, node: &Node) -> Result<(), PlatformError> {
+        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &unit_name(node)]).map(|_| ())
+    }
+
+    fn start_once(&self, node: &Node) -> Result<(), PlatformError> {
+        let Err(error) = self.bus.change(["start", "--", &unit_name(node)]) else { return Ok(()) };
+        match (error, self.show_one(node)) {
+            // It started and ended at once.
+            (PlatformError::ProgramFailed { .. }, Ok(shown)) if shown.had_started() => Ok(()),
+            (PlatformError::ProgramFailed { command, ended, printed }, Ok(shown)) => {
+                let printed = format!("{printed}; {}", shown.words());
+                Err(PlatformError::ProgramFailed { command, ended, printed })
+            }
+            (error, _) => Err(error),
+        }
     }
 
     /// Tells what a unit says of its node.
@@ -304,25 +328,21 @@ impl ProcessManager for Systemd {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
-        let shown = self.show_one(node)?;
-        // An earlier run may have ended before it could have it read.
-        if shown.needs_reload || shown.load == "not-found" {
+        // An earlier run may have ended before it could have read what it changed.
+        if !self.is_read.swap(true, Ordering::Relaxed) {
             self.dirty.store(true, Ordering::Relaxed);
         }
         self.reload()?;
         self.bus.link(&self.path(node), &self.wanted(node))?;
-        if shown.active == "active" {
-            return Ok(());
-        }
-        let name = unit_name(node);
-        // Starts that wnm asked for are not to be counted against the node; that there is nothing to reset is no error.
-        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &name])?;
-        self.bus.change(["start", "--", &name]).map_err(|error| match (error, self.last_words(node)) {
-            (PlatformError::ProgramFailed { command, ended, printed }, Some(why)) => {
-                PlatformError::ProgramFailed { command, ended, printed: format!("{why}; {printed}") }
+        match self.start_once(node) {
+            // Starts that wnm asked for are not to be counted against the node.
+            Err(error) if self.show_one(node).is_ok_and(|shown| shown.was_started_too_often()) => {
+                tracing::debug!(node = %node.id, %error, "the count of starts is reset");
+                self.reset(node)?;
+                self.start_once(node)
             }
-            (error, _) => error,
-        })
+            result => result,
+        }
     }
 
     fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
@@ -349,8 +369,7 @@ impl ProcessManager for Systemd {
 
     fn last_words(&self, node: &Node) -> Option<String> {
         let shown = self.show_one(node).ok()?;
-        let is_telling = !shown.result.is_empty() && shown.result != "success";
-        is_telling.then(|| format!("systemd says {}, exit status {}", shown.result, shown.status))
+        shown.has_failed().then(|| shown.words())
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -370,9 +389,7 @@ impl ProcessManager for Systemd {
         if self.bus.remove(&path)? {
             self.dirty.store(true, Ordering::Relaxed);
         }
-        // That it did not fail, or is not known, is no error.
-        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &unit_name(node)])?;
-        Ok(())
+        self.reset(node)
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
@@ -408,6 +425,52 @@ impl Drop for Systemd {
             tracing::warn!(%error, "systemd has not read what changed");
         }
     }
+}
+
+/// Returns the unit of this host, other than the node's own, that runs on the folder of a node and is active or would
+/// be after a reboot.
+pub(super) fn other_holder(node: &Node) -> Option<String> {
+    let system = PathBuf::from(SYSTEM_UNITS);
+    [(Scope::Sudo, system), (Scope::User, user_units())].into_iter().find_map(|(scope, folder)| {
+        let is_own = node.manager == ManagerKind::new(wnm_core::Program::Systemd, scope);
+        let own = is_own.then(|| unit_name(node));
+        holder_in(&folder, own.as_deref(), node, |unit| is_active(scope, unit))
+    })
+}
+
+fn holder_in(folder: &Path, own: Option<&str>, node: &Node, is_active: impl Fn(&str) -> bool) -> Option<String> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.ends_with(".service") && Some(name.as_str()) != own).find_map(|name| {
+        let path = folder.join(&name);
+        // Most units say nothing of it, and need not be read with care.
+        let text = node_dir::read_bounded(&path, unit::LIMIT).ok()?;
+        let last = node.root_dir.file_name()?.as_encoded_bytes();
+        let is_plain = last.iter().all(u8::is_ascii_alphanumeric);
+        if is_plain && !text.windows(last.len()).any(|window| window == last) {
+            return None;
+        }
+        let unit = Unit::read(&path).ok()??;
+        let holds = root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir));
+        let is_up = || is_enabled(folder, &name) || is_active(&name);
+        (holds && is_up()).then(|| format!("the unit {}", folder.join(&name).display()))
+    })
+}
+
+/// Tells whether a unit is started with the host or the session: some target wants it.
+fn is_enabled(folder: &Path, name: &str) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut targets = entries.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
+    targets.any(|target| fs::symlink_metadata(target.join(name)).is_ok())
+}
+
+/// Tells whether a unit runs, or is about to be started again.
+fn is_active(scope: Scope, name: &str) -> bool {
+    let systemd = Systemd::open(ManagerKind::new(wnm_core::Program::Systemd, scope));
+    let Ok(systemd) = systemd else { return false };
+    let output = systemd.bus.systemctl(Deed::Look, ["show", show::PROPERTIES, "--", name]);
+    let shown = output.map(|output| show::parse(&output.text())).unwrap_or_default();
+    shown.values().any(|shown| !matches!(shown.active.as_str(), "inactive" | "failed"))
 }
 
 /// Something about a process manager that an operator should know.

@@ -4,28 +4,53 @@ use std::collections::BTreeMap;
 
 /// The properties that are asked for.
 pub(super) const PROPERTIES: &str =
-    "--property=Id,LoadState,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus,NeedDaemonReload";
+    "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus";
 /// What `ExecMainCode` is when the process ended by itself.
 const EXITED: &str = "1";
 
 /// What is told of one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Shown {
-    pub(super) load: String,
     pub(super) active: String,
     pub(super) sub: String,
     /// None when there is no process.
     pub(super) pid: Option<u32>,
-    pub(super) result: String,
+    result: String,
     code: String,
-    pub(super) status: String,
-    pub(super) needs_reload: bool,
+    status: String,
 }
 
 impl Shown {
+    /// Tells whether systemd counts the last run as failed.
+    pub(super) fn has_failed(&self) -> bool {
+        !matches!(self.result.as_str(), "" | "success")
+    }
+
+    /// Tells whether systemd refused to start it because it had done so too often.
+    pub(super) fn was_started_too_often(&self) -> bool {
+        self.result == "start-limit-hit"
+    }
+
+    /// Returns words for how the process ended.
+    pub(super) fn words(&self) -> String {
+        format!("systemd says {}, exit status {}", self.result, self.status)
+    }
+
     /// Tells whether systemd is about to start the unit again after its process ended.
     pub(super) fn is_coming_back(&self) -> bool {
         self.sub.starts_with("auto-restart")
+    }
+
+    /// Tells whether the process was the node's own program when it ended, and not systemd on its way to start it.
+    pub(super) fn had_started(&self) -> bool {
+        // systemd keeps these for what it could not do itself.
+        let is_own = |status: u32| !(200..=245).contains(&status);
+        match self.result.as_str() {
+            "exit-code" => self.status.parse().is_ok_and(is_own),
+            "success" => self.ended_well(),
+            "signal" | "core-dump" => true,
+            _ => false,
+        }
     }
 
     /// Tells whether the process ended by itself, with exit code 0, as one does that upgraded itself.
@@ -45,14 +70,12 @@ pub(super) fn parse(text: &str) -> BTreeMap<String, Shown> {
             let value = value.trim();
             match key {
                 "Id" => id = Some(value.to_owned()),
-                "LoadState" => value.clone_into(&mut shown.load),
                 "ActiveState" => value.clone_into(&mut shown.active),
                 "SubState" => value.clone_into(&mut shown.sub),
                 "MainPID" => shown.pid = value.parse().ok().filter(|pid| *pid != 0),
                 "Result" => value.clone_into(&mut shown.result),
                 "ExecMainCode" => value.clone_into(&mut shown.code),
                 "ExecMainStatus" => value.clone_into(&mut shown.status),
-                "NeedDaemonReload" => shown.needs_reload = value == "yes",
                 _ => {}
             }
         }
@@ -78,7 +101,7 @@ mod tests {
         assert_eq!(units.len(), 2, "{units:?}");
         assert_eq!(units["antnode0001.service"].pid, Some(4711));
         let second = &units["antnode0002.service"];
-        assert_eq!((second.pid, second.needs_reload), (None, true));
+        assert_eq!(second.pid, None);
         assert!(second.is_coming_back() && second.ended_well());
     }
 }

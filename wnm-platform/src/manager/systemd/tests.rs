@@ -257,3 +257,23 @@ fn units_read_well() {
     node.root_dir = "/home/u/a\nb".into();
     assert!(render::render(&node, Scope::User, Group::Own).is_err());
 }
+
+#[test]
+fn a_unit_that_would_start_the_node_too_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let unit = |name: &str, root: &Path| {
+        let text = format!("[Service]\nExecStart=/opt/antnode --root-dir={} --port 1\n", root.display());
+        fs::write(folder.path().join(name), text).unwrap();
+    };
+    unit("antnode0002.service", Path::new("/elsewhere/antnode0001"));
+    unit("forgotten.service", &node.root_dir);
+    let holder = |own: Option<&str>, is_active: bool| holder_in(folder.path(), own, &node, |_| is_active);
+    assert_eq!(holder(None, false), None);
+    let found = format!("the unit {}", folder.path().join("forgotten.service").display());
+    assert_eq!(holder(None, true), Some(found.clone()));
+    assert_eq!(holder(Some("forgotten.service"), true), None);
+    fs::create_dir(folder.path().join("multi-user.target.wants")).unwrap();
+    std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
+    assert_eq!(holder(None, false), Some(found));
+}

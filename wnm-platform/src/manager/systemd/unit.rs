@@ -9,7 +9,10 @@ use crate::error::PlatformError;
 use crate::node_dir;
 
 /// The longest file that is read, in bytes.
-const LIMIT: u64 = 256 * 1024;
+pub(super) const LIMIT: u64 = 256 * 1024;
+
+/// What a shell does that puts a program in its own place.
+const EXEC: &str = r#"exec "$0" "$@""#;
 
 /// Where a word stands, which decides what is special in it beside quotes, backslashes and `%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +47,13 @@ pub(super) fn quote(word: &str, place: Place) -> String {
     quoted
 }
 
-/// Writes a command line.
+/// Writes a command line. systemd takes no program with quotes or backslashes in its path: a shell, given the words as
+/// they are, puts itself in the place of such a one.
 pub(super) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
-    let mut line = quote(program, Place::Word);
-    for argument in arguments {
+    let is_taken = !program.chars().any(|c| "\"'\\".contains(c) || c.is_control());
+    let mut line = if is_taken { quote(program, Place::Word) } else { "/bin/sh".to_owned() };
+    let shell = if is_taken { Vec::new() } else { vec!["-c", EXEC, program] };
+    for argument in shell.into_iter().chain(arguments) {
         line.push(' ');
         line.push_str(&quote(argument, Place::Argument));
     }
@@ -218,6 +224,9 @@ impl Unit {
         let mut words = split(line, Place::Argument)?;
         let program = words.first_mut()?;
         *program = program.trim_start_matches(['@', '-', ':', '+', '!']).to_owned();
+        if words.get(1..3).is_some_and(|words| words == ["-c", EXEC]) {
+            words.drain(..3);
+        }
         Some(words)
     }
 
@@ -362,7 +371,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_quoted_is_read_back(
-            program in "/[^\0]{0,20}",
+            program in "/[^\0]{0,20}|/a ['b]{1,2}",
             words in proptest::collection::vec("[^\0]{0,20}", 0..6),
         ) {
             let line = command_line(&program, words.iter().map(String::as_str));
