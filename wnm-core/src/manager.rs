@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::node::NodeId;
+
 /// The program that starts and stops nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
@@ -16,11 +18,13 @@ pub enum Program {
     Launchd,
     /// Each node in a container of Docker, or of what answers to its command.
     Docker,
+    /// Each node as a service that the official manager of `antnode` made.
+    Antctl,
 }
 
 impl Program {
     /// Every program, in the order they are listed to people.
-    pub const ALL: [Self; 4] = [Self::Setsid, Self::Systemd, Self::Launchd, Self::Docker];
+    pub const ALL: [Self; 5] = [Self::Setsid, Self::Systemd, Self::Launchd, Self::Docker, Self::Antctl];
 
     const fn word(self) -> &'static str {
         match self {
@@ -28,6 +32,7 @@ impl Program {
             Self::Systemd => "systemd",
             Self::Launchd => "launchd",
             Self::Docker => "docker",
+            Self::Antctl => "antctl",
         }
     }
 }
@@ -54,7 +59,7 @@ pub struct ManagerKind {
 
 impl ManagerKind {
     /// Every process manager there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::new(Program::Setsid, Scope::User),
         Self::new(Program::Setsid, Scope::Sudo),
         Self::new(Program::Systemd, Scope::User),
@@ -62,12 +67,23 @@ impl ManagerKind {
         Self::new(Program::Launchd, Scope::User),
         Self::new(Program::Launchd, Scope::Sudo),
         Self::new(Program::Docker, Scope::User),
+        Self::new(Program::Antctl, Scope::User),
+        Self::new(Program::Antctl, Scope::Sudo),
     ];
 
     /// Returns the manager of this program and scope.
     #[must_use]
     pub const fn new(program: Program, scope: Scope) -> Self {
         Self { program, scope }
+    }
+
+    /// Returns what the folder of a node is called: the official manager of `antnode` has names of its own.
+    #[must_use]
+    pub fn folder_name(self, id: NodeId) -> String {
+        match self.program {
+            Program::Antctl => format!("antnode{}", id.get()),
+            Program::Setsid | Program::Systemd | Program::Launchd | Program::Docker => id.name(),
+        }
     }
 }
 
@@ -126,7 +142,7 @@ mod tests {
         }
         let error = "sysv+user".parse::<ManagerKind>().unwrap_err();
         assert!(error.to_string().starts_with("expected one of setsid+user, setsid+sudo, "), "{error}");
-        assert!(error.to_string().ends_with(", docker, found \"sysv+user\""), "{error}");
+        assert!(error.to_string().ends_with(", docker, antctl+user, antctl+sudo, found \"sysv+user\""), "{error}");
         assert!("docker+user".parse::<ManagerKind>().is_err());
     }
 }

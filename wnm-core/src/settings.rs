@@ -397,6 +397,14 @@ settings! {
     host: String,
     /// The image that containers are made from; any with glibc will do.
     docker_image: String,
+    /// The program of the official manager.
+    antctl_path: String,
+    /// The version of the node program that the official manager fetches; without it, it gets wnm's.
+    antctl_version: String,
+    /// Whether the official manager is asked to tell all it does.
+    antctl_debug: bool,
+    /// The highest number a node ever had; under the official manager, none is used twice. Kept by wnm.
+    highest_node_id_used: u32,
 }
 
 /// Reads a setting from a string, a number or a truth value.
@@ -552,6 +560,12 @@ pub struct Settings {
     pub host: String,
     /// The image that containers are made from.
     pub docker_image: String,
+    /// The program of the official manager; None where it is looked for in `PATH`.
+    pub antctl: Option<PathBuf>,
+    /// The version of the node program that the official manager fetches; None where it gets wnm's.
+    pub antctl_version: Option<String>,
+    /// Whether the official manager is asked to tell all it does.
+    pub antctl_debug: bool,
 }
 
 /// The image that containers are made from when no setting says otherwise: the node programs want glibc, and nothing
@@ -612,6 +626,9 @@ impl Settings {
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
+            antctl: raw.antctl_path.as_ref().map(PathBuf::from),
+            antctl_version: raw.antctl_version.clone(),
+            antctl_debug: raw.antctl_debug.unwrap_or(false),
             docker_image: raw.docker_image.clone().unwrap_or_else(|| DOCKER_IMAGE.to_owned()),
         })
     }

@@ -200,6 +200,16 @@ pub enum PlatformError {
         /// What was said then.
         before: String,
     },
+    /// What the official manager of `antnode` remembers is not what it was asked for.
+    #[error("expected node {node} in {}, found {found}", .path.display())]
+    Registry {
+        /// The node.
+        node: NodeId,
+        /// The registry.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
     /// The process manager needs the rights of root.
     #[error("expected to run as root, which {manager} needs, found another user")]
     NeedsRoot {

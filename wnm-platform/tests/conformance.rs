@@ -1,9 +1,14 @@
 //! One suite that every process manager passes, on real processes: stand-ins of the node programs, which this very
 //! executable plays when it is copied.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(unreachable_pub, reason = "modules of a test are seen by it alone")]
 
+#[path = "conformance/antctl.rs"]
+mod antctl;
 #[path = "conformance/crashes.rs"]
 mod crashes;
+#[path = "conformance/figures.rs"]
+mod figures;
 #[path = "conformance/launchctl.rs"]
 mod launchctl;
 #[path = "conformance/lifecycle.rs"]
@@ -58,13 +63,18 @@ fn main() -> ExitCode {
     if standin::is_called().is_some() {
         return standin::main();
     }
+    if antctl::is_called() {
+        return antctl::main();
+    }
     if launchctl::is_called() {
         return launchctl::main();
     }
     let mut trials = Vec::new();
     for kind in ManagerKind::ALL {
         let is_here = can_work_here(kind);
-        trials.extend(CHECKS.iter().map(|(name, check)| {
+        // The official manager knows one program only.
+        let fits = |name: &str| kind.program != Program::Antctl || name != "create_ant_node";
+        trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {
                 let _alone = alone(kind);
                 check(kind);
@@ -73,6 +83,14 @@ fn main() -> ExitCode {
             Trial::test(*name, run).with_kind(kind.to_string()).with_ignored_flag(!is_here)
         }));
     }
+    let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
+    let figures = move || {
+        let _alone = alone(system);
+        figures::two_hundred_nodes(system);
+        Ok::<(), Failed>(())
+    };
+    let trial = Trial::test("two_hundred_nodes", figures).with_kind(system.to_string());
+    trials.push(trial.with_ignored_flag(!can_work_here(system)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -80,8 +98,8 @@ fn main() -> ExitCode {
 fn can_work_here(kind: ManagerKind) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     match kind.program {
-        // Against a launchctl that is played where there is no real one.
-        Program::Setsid | Program::Launchd => kind.scope == Scope::User || is_root,
+        // Against a launchctl and an antctl that are played.
+        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope == Scope::User || is_root,
         Program::Systemd => (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists(),
         // Said to be there by who provides it.
         Program::Docker => std::env::var_os(stand::DOCKER_IMAGE).is_some(),
@@ -93,7 +111,7 @@ fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
     static ONE: Mutex<()> = Mutex::new(());
     match kind.program {
         // Names are by folder.
-        Program::Setsid | Program::Launchd => None,
+        Program::Setsid | Program::Launchd | Program::Antctl => None,
         Program::Systemd | Program::Docker => Some(ONE.lock().unwrap_or_else(PoisonError::into_inner)),
     }
 }

@@ -77,7 +77,7 @@ fn id_of(name: &str) -> Option<NodeId> {
 }
 
 /// Returns when the identity in a folder was made: a node's age is worth money.
-fn born(folder: &Path, flavor: Flavor) -> Timestamp {
+pub(super) fn born(folder: &Path, flavor: Flavor) -> Timestamp {
     let facts = fs::symlink_metadata(folder.join(flavor.identity_file()));
     let since = facts.ok().filter(|facts| facts.size() > 0).and_then(|facts| facts.modified().ok());
     let since = since.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What starts and stops the processes of nodes: one trait, one file for each process manager.
 
 mod adopt;
+mod antctl;
 mod definition;
 mod docker;
 mod launchd;
@@ -18,7 +19,7 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope};
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
 
-pub use options::Options;
+pub use options::{Options, Talk};
 pub use systemd::Doubt;
 
 /// A process manager.
@@ -121,6 +122,7 @@ pub struct FoundProcess {
 /// It cannot work here, or not with wnm's rights.
 pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManager>, PlatformError> {
     match (kind.program, kind.scope) {
+        (Program::Antctl, _) => Ok(Box::new(antctl::Antctl::new(kind, options)?)),
         (Program::Docker, _) => Ok(Box::new(docker::Docker::new(kind, options))),
         (Program::Systemd, _) => Ok(Box::new(systemd::Systemd::open(kind)?)),
         (Program::Launchd, _) => Ok(Box::new(launchd::Launchd::new(kind, options)?)),
@@ -140,5 +142,15 @@ pub fn doubt(kind: ManagerKind) -> Option<Doubt> {
     match (kind.program, kind.scope) {
         (Program::Systemd, Scope::User) => systemd::doubt(),
         _ => None,
+    }
+}
+
+/// Returns what else, beside its own process manager, would start a node: words such as "the unit /etc/…"; None when
+/// nothing does.
+pub(crate) fn other_holder(node: &Node) -> Option<String> {
+    match node.manager.program {
+        // Its services are units too, of names that it chooses.
+        Program::Antctl => None,
+        Program::Setsid | Program::Systemd | Program::Launchd | Program::Docker => systemd::other_holder(node),
     }
 }

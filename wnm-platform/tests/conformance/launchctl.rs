@@ -1,5 +1,6 @@
 //! Plays `launchctl`: what launchd remembers lies in the folder of the command, and each service has a keeper, a
 //! process that starts it again when it ends. Words and codes are those of the real one.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks")]
 
 use std::env;
 use std::fs;
@@ -32,7 +33,7 @@ pub fn is_called() -> bool {
 
 pub fn main() -> ExitCode {
     let words: Vec<String> = env::args().collect();
-    let launchd = Launchd { folder: Path::new(&words[0]).parent().unwrap().to_owned(), command: words[0].clone() };
+    let launchd = Launchd::at(Path::new(&words[0]));
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     if let ["keep", label, list] = words[..] {
         launchd.keep(label, Path::new(list));
@@ -53,22 +54,31 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn end(code: u8, said: &str) -> ExitCode {
+pub fn say(text: &str) {
+    println!("{text}");
+}
+
+pub fn end(code: u8, said: &str) -> ExitCode {
     eprintln!("{said}");
     ExitCode::from(code)
 }
 
-struct Launchd {
+pub struct Launchd {
     folder: PathBuf,
-    command: String,
+    command: PathBuf,
 }
 
 impl Launchd {
+    /// Returns what this command remembers.
+    pub fn at(command: &Path) -> Self {
+        Self { folder: command.parent().unwrap().to_owned(), command: command.to_owned() }
+    }
+
     fn file(&self, label: &str, what: &str) -> PathBuf {
         self.folder.join(format!("{label}.{what}"))
     }
 
-    fn number(&self, label: &str, what: &str) -> Option<i32> {
+    pub fn number(&self, label: &str, what: &str) -> Option<i32> {
         fs::read_to_string(self.file(label, what)).ok()?.parse().ok()
     }
 
@@ -83,7 +93,7 @@ impl Launchd {
         ExitCode::SUCCESS
     }
 
-    fn is_loaded(&self, label: &str) -> bool {
+    pub fn is_loaded(&self, label: &str) -> bool {
         self.file(label, "job").exists()
     }
 
@@ -114,7 +124,7 @@ impl Launchd {
         ExitCode::SUCCESS
     }
 
-    fn bootstrap(&self, list: &Path) -> ExitCode {
+    pub fn bootstrap(&self, list: &Path) -> ExitCode {
         let Some(label) = plist::Value::from_file(list).ok().and_then(|list| {
             Some(list.as_dictionary()?.get("Label")?.as_string()?.to_owned())
         }) else {
@@ -136,7 +146,7 @@ impl Launchd {
         keeper.spawn().map_or(ExitCode::FAILURE, |_| ExitCode::SUCCESS)
     }
 
-    fn boot_out(&self, label: &str) -> ExitCode {
+    pub fn boot_out(&self, label: &str) -> ExitCode {
         if !self.is_loaded(label) {
             return end(3, "Boot-out failed: 3: No such process");
         }
@@ -172,6 +182,8 @@ impl Launchd {
         let variables = list.get("EnvironmentVariables").and_then(plist::Value::as_dictionary).unwrap();
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name, value.as_string().unwrap())).collect();
         let errors = text("StandardErrorPath");
+        // As `Restart=on-success` of systemd has it.
+        let ends_on_failure = list.get("KeepAlive").is_some_and(|keep| keep.as_dictionary().is_some());
         loop {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).env_clear().envs(variables.clone()).current_dir(text("WorkingDirectory"));
@@ -191,6 +203,10 @@ impl Launchd {
             };
             self.note(label, "exit", &code.to_string());
             self.forget(label, "pid");
+            if ends_on_failure && code != 0 {
+                self.forget(label, "job");
+                return;
+            }
             thread::sleep(if self.file(label, "leaving").exists() { Duration::ZERO } else { THROTTLE });
             if self.file(label, "leaving").exists() || !self.is_loaded(label) {
                 self.forget(label, "job");

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
 use wnm_core::{
     Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
-    Planned, Ports, ProcessIdentity, RawSettings, Reason, Settings, Timestamp, Upnp,
+    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Settings, Timestamp, Upnp,
 };
 use wnm_platform::hands::HostHands;
 use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
@@ -24,7 +24,7 @@ use wnm_platform::process::{Facts, Life, Processes};
 use wnm_platform::standin::{self, Behaviour, Program, Script};
 use wnm_platform::{firewall, node_dir};
 
-use crate::launchctl;
+use crate::{antctl, launchctl};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,6 +39,9 @@ fn options(folder: &Path) -> Options {
     Options {
         docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
         launchctl: launchctl::make(&folder.join("launchd"), player()),
+        antctl: antctl::make(&folder.join("antctl"), player()),
+        antctl_registry: Some(antctl::registry(&folder.join("antctl"))),
+        binary: folder.join("programs").join(Flavor::Antnode.program()),
         launch_agents: services.clone(),
         launch_daemons: services,
         ..Options::default()
@@ -102,14 +105,19 @@ impl Stand {
     /// Puts a node on record, and makes nothing.
     pub fn plan(&mut self, number: u32) -> NodeId {
         let id = NodeId::new(number).unwrap();
-        let root_dir = self.settings.storage[0].join(id.name());
+        let name = self.kind.folder_name(id);
+        let root_dir = self.settings.storage[0].join(&name);
+        let log_dir = match self.kind.program {
+            Manager::Antctl => self.folder.path().join("logs").join(name),
+            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker => root_dir.join("logs"),
+        };
         let node = Node {
             id,
             uuid: format!("0b2ad0d5-5d4e-4c7e-9f55-{number:012}"),
             flavor: self.settings.flavor,
             manager: self.kind,
             binary: root_dir.join(self.settings.flavor.program()),
-            log_dir: root_dir.join("logs"),
+            log_dir,
             root_dir,
             ports: Ports { node: free_port(), metrics: free_port(), rpc: free_port() },
             wallet: FAUCET,
@@ -121,6 +129,11 @@ impl Stand {
         };
         self.nodes.insert(id, node);
         id
+    }
+
+    /// Makes the numbers of removed nodes free again, as the `reset` of a manager does that gives none out twice.
+    pub fn free_numbers(&self) {
+        let _ = fs::remove_file(antctl::registry(&self.folder.path().join("antctl")));
     }
 
     /// Returns a node that was added and runs.

@@ -68,6 +68,7 @@ pub fn ends_at_once(kind: ManagerKind) {
     stand.assert_stopped(id);
     assert!(!stand.node(id).root_dir.exists());
     // One that says why.
+    stand.free_numbers();
     stand.provide("1.0.0", Behaviour::Normal);
     stand.nodes.get_mut(&id).unwrap().arguments.push("--no-such-flag".to_owned());
     let (error, _) = stand.failed(Action::Add { node: id });

@@ -11,7 +11,7 @@ use super::{Finding, Trial};
 /// the removal of what a dead one left; a new node takes the lowest free number.
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let adds: Vec<NodeId> = trial.decided().filter_map(added).collect();
-    let free = free_ids(facts.nodes.iter().map(|node| node.id));
+    let free = free_ids(facts.nodes.iter().map(|node| node.id), None);
     if let Some((added, free)) = adds.iter().zip(free).find(|(added, free)| *added != free) {
         return Err(format!("node {added} is added, and {free} is the lowest free number"));
     }
