@@ -70,8 +70,9 @@ pub fn free_ids(
     taken: impl IntoIterator<Item = NodeId>,
     used: Option<u32>,
 ) -> impl Iterator<Item = NodeId> {
-    let mut taken = taken.into_iter().peekable();
     let mut candidate = used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
+    let first = candidate;
+    let mut taken = taken.into_iter().filter(move |id| *id >= first).peekable();
     std::iter::from_fn(move || {
         while taken.next_if(|id| *id <= candidate).is_some_and(|id| id == candidate) {
             candidate = candidate.next();

@@ -395,15 +395,15 @@ settings! {
     preset: Preset,
     /// Where the metrics servers answer.
     host: String,
-    /// The image that containers are made from; any with glibc will do.
+    /// The image that containers are made from, already on the host; debian:bookworm-slim unless set.
     docker_image: String,
-    /// The program of the official manager.
+    /// The antctl program; looked for in PATH unless set.
     antctl_path: String,
-    /// The version of the node program that the official manager fetches; without it, it gets wnm's.
+    /// The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path.
     antctl_version: String,
-    /// Whether the official manager is asked to tell all it does.
+    /// Whether antctl is run with --debug.
     antctl_debug: bool,
-    /// The highest number a node ever had; under the official manager, none is used twice. Kept by wnm.
+    /// The highest number a node ever had: new ones come after it. Kept by wnm under antctl.
     highest_node_id_used: u32,
 }
 
