@@ -17,7 +17,7 @@ use crate::node_dir;
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long nothing is asked any more after something hung: each node would wait as long again.
 const REST: Duration = Duration::from_secs(60);
-/// The longest link that is followed is one step; what is written beside a file has this ending until it is whole.
+/// What is written beside a file has this ending until it is whole.
 const HALF: &str = ".wnm-new";
 
 /// What a call does, which decides whether it needs the rights of root.

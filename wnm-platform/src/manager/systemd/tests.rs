@@ -191,7 +191,7 @@ fn no_permission_and_a_sudo_that_asks_are_told() {
         Ok(if line.contains(" show ") { Output::success(INACTIVE) } else { Output::failure(1, "Access denied") })
     });
     let error = played.systemd.start(&played.node()).unwrap_err().to_string();
-    assert!(error.contains("systemctl start -- antnode0001.service") && error.contains("Access denied"), "{error}");
+    assert!(error.contains("systemctl daemon-reload") && error.contains("Access denied"), "{error}");
 }
 
 #[test]
