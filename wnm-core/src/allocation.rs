@@ -66,10 +66,7 @@ impl PortRanges {
 
 /// Returns the lowest ids that none of `taken` has, from 1, or from beyond the highest one that was ever used where
 /// none may be used twice. `taken` ascends.
-pub fn free_ids(
-    taken: impl IntoIterator<Item = NodeId>,
-    used: Option<u32>,
-) -> impl Iterator<Item = NodeId> {
+pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> impl Iterator<Item = NodeId> {
     let mut candidate = used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
     let first = candidate;
     let mut taken = taken.into_iter().filter(move |id| *id >= first).peekable();

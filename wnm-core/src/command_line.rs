@@ -157,9 +157,9 @@ impl CommandLine {
                 (Takes::Nothing | Takes::OwnNothing, None) => None,
                 (Takes::Nothing | Takes::OwnNothing, Some(_)) => return Err(unknown()),
                 (Takes::Value | Takes::OwnValue, Some(value)) => Some(value),
-                (Takes::Value | Takes::OwnValue, None) => Some(
-                    words.next().cloned().ok_or_else(|| NotANodeCommand::NoValue { flag: flag.to_owned() })?,
-                ),
+                (Takes::Value | Takes::OwnValue, None) => {
+                    Some(words.next().cloned().ok_or_else(|| NotANodeCommand::NoValue { flag: flag.to_owned() })?)
+                }
             };
             match (takes, value) {
                 (Takes::Nothing | Takes::Value, value) => {

@@ -85,7 +85,9 @@ impl Antctl {
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Turn { _file: file }),
-                Err(error) if error == rustix::io::Errno::WOULDBLOCK && Instant::now() < deadline => thread::sleep(PAUSE),
+                Err(error) if error == rustix::io::Errno::WOULDBLOCK && Instant::now() < deadline => {
+                    thread::sleep(PAUSE)
+                }
                 Err(error) => return Err(fail("lock", error.into())),
             }
         }
@@ -106,7 +108,9 @@ impl Antctl {
                 path: self.registry.clone(),
                 found: match new {
                     [] => "nothing new".to_owned(),
-                    new => new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", "),
+                    new => {
+                        new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", ")
+                    }
                 },
             }),
         }

@@ -19,8 +19,11 @@ const LIMIT: u64 = 256 * 1024;
 /// Writes the definition of a node into its folder.
 pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(DEFINITION);
-    let text = serde_json::to_vec_pretty(node)
-        .map_err(|error| PlatformError::File { verb: "write", path: path.clone(), source: error.into() })?;
+    let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
+        verb: "write",
+        path: path.clone(),
+        source: error.into(),
+    })?;
     // Its environment may hold secrets.
     node_dir::write(&path, &text, 0o600)
 }

@@ -122,9 +122,7 @@ impl Launchd {
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is ending")),
             },
             // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
-            Some(Loaded { pid: None, failed: false }) => {
-                Service::Unknown("launchd is about to start it".to_owned())
-            }
+            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd is about to start it".to_owned()),
             Some(Loaded { pid: None, failed: true }) => Service::Stopped,
         }
     }
@@ -163,8 +161,11 @@ impl ProcessManager for Launchd {
             return Ok(());
         }
         for folder in [&self.folder, &node.log_dir] {
-            fs::create_dir_all(folder)
-                .map_err(|source| PlatformError::File { verb: "make", path: folder.clone(), source })?;
+            fs::create_dir_all(folder).map_err(|source| PlatformError::File {
+                verb: "make",
+                path: folder.clone(),
+                source,
+            })?;
         }
         // Its environment may hold secrets.
         node_dir::write(&path, &text, 0o600)

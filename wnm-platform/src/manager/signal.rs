@@ -11,12 +11,7 @@ use crate::error::PlatformError;
 use crate::process::{Facts, Processes};
 
 /// Signals every process that runs a node, but for one that was told in another way.
-pub(super) fn all_but(
-    told: Option<u32>,
-    processes: &Processes,
-    node: &Node,
-    how: How,
-) -> Result<(), PlatformError> {
+pub(super) fn all_but(told: Option<u32>, processes: &Processes, node: &Node, how: How) -> Result<(), PlatformError> {
     for facts in processes.running(node).into_iter().filter(|facts| Some(facts.pid) != told) {
         let sent = one(processes, &facts, node, how);
         sent.map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
@@ -55,4 +50,3 @@ fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Resul
 fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
     if is_it() { rustix::process::kill_process(pid, signal) } else { Ok(()) }
 }
-

@@ -37,10 +37,8 @@ pub fn main() -> ExitCode {
     let mut antctl = Antctl {
         launchd: Launchd::at(&folder.join("launchctl")),
         folder: folder.to_owned(),
-        registry: fs::read(registry(folder)).map_or_else(
-            |_| json!({"daemon": null, "nodes": []}),
-            |text| serde_json::from_slice(&text).unwrap(),
-        ),
+        registry: fs::read(registry(folder))
+            .map_or_else(|_| json!({"daemon": null, "nodes": []}), |text| serde_json::from_slice(&text).unwrap()),
     };
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     match words[..] {
@@ -135,11 +133,25 @@ impl Antctl {
 
     fn define(&self, entry: &Value, environment: &[String]) {
         let number = |key: &str| entry[key].as_u64().unwrap().to_string();
-        let (binary, root, logs) = (text(entry, "antnode_path"), text(entry, "data_dir_path"), text(entry, "log_dir_path"));
+        let (binary, root, logs) =
+            (text(entry, "antnode_path"), text(entry, "data_dir_path"), text(entry, "log_dir_path"));
         let (port, metrics, wallet) = (number("node_port"), number("metrics_port"), text(entry, "rewards_address"));
         let words = [
-            binary, "--rpc", text(entry, "rpc_socket_addr"), "--root-dir", root, "--log-output-dest", logs, "--port", &port,
-            "--metrics-server-port", &metrics, "--rewards-address", wallet, "--no-upnp", "--stop-on-upgrade",
+            binary,
+            "--rpc",
+            text(entry, "rpc_socket_addr"),
+            "--root-dir",
+            root,
+            "--log-output-dest",
+            logs,
+            "--port",
+            &port,
+            "--metrics-server-port",
+            &metrics,
+            "--rewards-address",
+            wallet,
+            "--no-upnp",
+            "--stop-on-upgrade",
             "evm-arbitrum-one",
         ];
         let pairs = environment.iter().map(|pair| pair.split_once('=').unwrap());

@@ -89,13 +89,18 @@ fn running(stand: &Stand, id: NodeId) {
 pub fn add(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.plan(1);
-    let died = at_each_step(&stand, &Action::Add { node: id }, |_| (), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-        assert!(stand.node(id).root_dir.join("secret-key").exists());
-        stand.done(remove_of(id));
-        stand.free_numbers();
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Add { node: id },
+        |_| (),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+            assert!(stand.node(id).root_dir.join("secret-key").exists());
+            stand.done(remove_of(id));
+            stand.free_numbers();
+        },
+    );
     assert_eq!(died, 6);
 }
 
@@ -103,31 +108,46 @@ pub fn start(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let action = Action::Start { node: id, upgrade_to: None };
-    let died = at_each_step(&stand, &action, |stand| stopped(stand, id), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-    });
+    let died = at_each_step(
+        &stand,
+        &action,
+        |stand| stopped(stand, id),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+        },
+    );
     assert_eq!(died, 4);
 }
 
 pub fn stop(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
-    let died = at_each_step(&stand, &Action::Stop { node: id }, |stand| running(stand, id), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_stopped(id);
-        assert!(stand.node(id).root_dir.join("secret-key").exists());
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Stop { node: id },
+        |stand| running(stand, id),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_stopped(id);
+            assert!(stand.node(id).root_dir.join("secret-key").exists());
+        },
+    );
     assert_eq!(died, 3);
 }
 
 pub fn restart(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
-    let died = at_each_step(&stand, &Action::Restart { node: id }, |_| (), |stand, outcome| {
-        is_done(outcome);
-        stand.assert_running_once(id);
-    });
+    let died = at_each_step(
+        &stand,
+        &Action::Restart { node: id },
+        |_| (),
+        |stand, outcome| {
+            is_done(outcome);
+            stand.assert_running_once(id);
+        },
+    );
     assert_eq!(died, 6);
 }
 

@@ -106,7 +106,9 @@ impl Launchd {
             None => "\tstate = not running\n\n".to_owned(),
         };
         let last = self.number(label, "exit").map_or_else(|| "(never exited)".to_owned(), |code| code.to_string());
-        println!("gui/501/{label} = {{\n\tactive count = 1\n{state}\tlast exit code = {last}\n\n\tspawn type = daemon (3)\n}}");
+        println!(
+            "gui/501/{label} = {{\n\tactive count = 1\n{state}\tlast exit code = {last}\n\n\tspawn type = daemon (3)\n}}"
+        );
         ExitCode::SUCCESS
     }
 
@@ -125,16 +127,20 @@ impl Launchd {
     }
 
     pub fn bootstrap(&self, list: &Path) -> ExitCode {
-        let Some(label) = plist::Value::from_file(list).ok().and_then(|list| {
-            Some(list.as_dictionary()?.get("Label")?.as_string()?.to_owned())
-        }) else {
+        let Some(label) = plist::Value::from_file(list)
+            .ok()
+            .and_then(|list| Some(list.as_dictionary()?.get("Label")?.as_string()?.to_owned()))
+        else {
             return end(109, "Bootstrap failed: 109: Invalid property list");
         };
         if self.file(&label, "disabled").exists() {
             return end(119, "Bootstrap failed: 119: Service is disabled");
         }
         if self.is_loaded(&label) {
-            return end(5, "Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.");
+            return end(
+                5,
+                "Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors.",
+            );
         }
         for old in ["exit", "pid", "leaving"] {
             self.forget(&label, old);

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
+use wnm_platform::firewall;
 use wnm_platform::hands::HostHands;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
 use wnm_platform::standin::Behaviour;
-use wnm_platform::firewall;
 
 use crate::stand::{PATIENCE, Paper, Stand, wait_for};
 
@@ -32,7 +32,9 @@ pub fn create(kind: ManagerKind) {
     stand.assert_running_once(id);
     match kind.program {
         Program::Setsid => has_a_session_and_environment_of_its_own(stand.process(id).pid),
-        Program::Systemd | Program::Launchd | Program::Docker | Program::Antctl => has_its_environment(stand.process(id).pid),
+        Program::Systemd | Program::Launchd | Program::Docker | Program::Antctl => {
+            has_its_environment(stand.process(id).pid)
+        }
     }
 }
 

@@ -269,9 +269,8 @@ impl Drop for Stand {
                 let _ = manager.undefine(node);
             }
         }
-        let ours = |facts: &Facts| {
-            facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()))
-        };
+        let ours =
+            |facts: &Facts| facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()));
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = living(ours);

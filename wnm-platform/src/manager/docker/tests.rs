@@ -115,7 +115,8 @@ fn the_words_of_a_container() {
     let node = Node { environment: vec![("K".into(), "a b=c".into())], manager: KIND, ..node_at(&root) };
     let words = create::words(&node, "image:tag").unwrap();
     assert_eq!(words, create::words(&node, "image:tag").unwrap());
-    let changed = create::words(&Node { wallet: wnm_core::FAUCET, arguments: vec!["--relay".into()], ..node }, "image:tag");
+    let changed =
+        create::words(&Node { wallet: wnm_core::FAUCET, arguments: vec!["--relay".into()], ..node }, "image:tag");
     assert_ne!(words[1], changed.unwrap()[1]);
     let place = folder.path().to_str().unwrap();
     let is_shown = |word: &&String| {
@@ -143,7 +144,8 @@ fn a_container_by_other_hands_is_read_by_its_arguments() {
         )
         .replace('\n', "")
     };
-    let lines = [line("antnode0007", &one, r#","--local""#), line("antnode0008", &other, r#","--from-the-future","1""#)];
+    let lines =
+        [line("antnode0007", &one, r#","--local""#), line("antnode0008", &other, r#","--from-the-future","1""#)];
     let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
     let found = docker.discover(&[folder.path().to_owned()]).unwrap();
     let node = found[0].node.as_ref().unwrap();

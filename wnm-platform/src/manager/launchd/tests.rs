@@ -27,7 +27,10 @@ fn scripted(scope: Scope, folder: &Path, print: Output, verb: &'static str, answ
 }
 
 fn missing() -> Output {
-    Output::failure(113, "Bad request.\nCould not find service \"com.autonomi.antnode0001\" in domain for user gui: 501")
+    Output::failure(
+        113,
+        "Bad request.\nCould not find service \"com.autonomi.antnode0001\" in domain for user gui: 501",
+    )
 }
 
 fn running() -> Output {
@@ -143,7 +146,10 @@ fn the_list_of_a_node() {
     let list = Plist::of(&node, &label(&node)).unwrap();
     let text = list.to_text(Path::new("x.plist")).unwrap();
     let read = plist::from_bytes::<Plist>(&text).unwrap();
-    assert_eq!((read.program_arguments, read.environment_variables), (list.program_arguments, list.environment_variables));
+    assert_eq!(
+        (read.program_arguments, read.environment_variables),
+        (list.program_arguments, list.environment_variables)
+    );
     insta::assert_snapshot!(String::from_utf8(text).unwrap());
 }
 
@@ -158,8 +164,17 @@ fn a_list_by_other_hands_is_read_or_left_alone() {
     let write = |name: &str, flag: &str| {
         let root = storage.join(name);
         let words = [
-            "/n/antnode", flag, "--root-dir", root.to_str().unwrap(), "--port", "55003", "--metrics-server-port",
-            "13003", "--rewards-address", "0x00455d78f850b0358E8cea5be24d415E01E107CF", "evm-arbitrum-one",
+            "/n/antnode",
+            flag,
+            "--root-dir",
+            root.to_str().unwrap(),
+            "--port",
+            "55003",
+            "--metrics-server-port",
+            "13003",
+            "--rewards-address",
+            "0x00455d78f850b0358E8cea5be24d415E01E107CF",
+            "evm-arbitrum-one",
         ];
         let words: String = words.iter().map(|word| format!("<string>{word}</string>")).collect();
         let text = format!(
@@ -174,6 +189,7 @@ fn a_list_by_other_hands_is_read_or_left_alone() {
     std::fs::write(folder.path().join("com.autonomi.antnode0005.plist"), "<plist>").unwrap();
     let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
     let found = launchd.discover(&[storage]).unwrap();
-    let nodes: Vec<_> = found.iter().map(|found| found.node.as_ref().map(|node| (node.id.get(), node.ports.node))).collect();
+    let nodes: Vec<_> =
+        found.iter().map(|found| found.node.as_ref().map(|node| (node.id.get(), node.ports.node))).collect();
     assert_eq!(nodes, [Some((3, 55003)), None]);
 }
