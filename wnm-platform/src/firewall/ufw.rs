@@ -167,13 +167,19 @@ mod tests {
 
     fn changes(asked: &Mutex<Vec<String>>) -> Vec<String> {
         let asked = asked.lock().unwrap();
-        asked.iter().filter(|line| !line.ends_with("show added")).map(|line| line.rsplit_once("ufw ").unwrap().1.to_owned()).collect()
+        asked
+            .iter()
+            .filter(|line| !line.ends_with("show added"))
+            .map(|line| line.rsplit_once("ufw ").unwrap().1.to_owned())
+            .collect()
     }
 
     #[test]
     fn what_is_open_is_not_opened_again() {
         let (ufw, asked) = scripted(Ok(ADDED), true);
-        for (port, name) in [(55001, "antnode0001"), (55003, "antnode0003"), (55007, "antnode0007"), (55007, "antnode0007")] {
+        for (port, name) in
+            [(55001, "antnode0001"), (55003, "antnode0003"), (55007, "antnode0007"), (55007, "antnode0007")]
+        {
             ufw.open(port, name).unwrap();
         }
         assert_eq!(changes(&asked), ["allow 55007/udp comment antnode0007"]);
@@ -183,7 +189,13 @@ mod tests {
     #[test]
     fn only_what_carries_the_name_of_the_node_is_closed() {
         let (ufw, asked) = scripted(Ok(ADDED), false);
-        for (port, name) in [(55001, "antnode0001"), (55001, "antnode0001"), (55003, "antnode0003"), (55004, "antnode0004"), (60000, "antnode0009")] {
+        for (port, name) in [
+            (55001, "antnode0001"),
+            (55001, "antnode0001"),
+            (55003, "antnode0003"),
+            (55004, "antnode0004"),
+            (60000, "antnode0009"),
+        ] {
             ufw.close(port, name).unwrap();
         }
         assert_eq!(changes(&asked), ["delete allow 55001/udp"]);

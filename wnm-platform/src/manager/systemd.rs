@@ -3,6 +3,8 @@
 //! A node that is to run is enabled, one that is told to stop is not, so that a reboot brings back what was wanted.
 //! systemd starts a node again that ended by itself: so a node may end to upgrade itself.
 
+mod others;
+mod owner;
 mod render;
 mod rights;
 mod show;
@@ -10,7 +12,6 @@ mod unit;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -21,9 +22,10 @@ use super::definition::{self, is_missing};
 use super::{Found, How, ProcessManager, Service, adopt, signal};
 use crate::error::PlatformError;
 use crate::exec::Exec;
-use crate::node_dir::{self, Folder};
+use crate::node_dir;
 use crate::process::{Life, Processes};
-use render::{Group, USER};
+pub(super) use others::other_holder;
+use render::Group;
 use rights::{Bus, Deed, Rights};
 use show::Shown;
 use unit::Unit;
@@ -177,7 +179,8 @@ impl Systemd {
         match Unit::read(&self.path(node)) {
             Ok(None) => true,
             Ok(Some(unit)) => {
-                unit.value("Unit", render::UUID) == Some(&node.uuid) || root_of(&unit).as_deref() == Some(&node.root_dir)
+                unit.value("Unit", render::UUID) == Some(&node.uuid)
+                    || root_of(&unit).as_deref() == Some(&node.root_dir)
             }
             Err(_) => false,
         }
@@ -212,88 +215,6 @@ impl Systemd {
             Some(path) => taken(path, "a unit that wnm did not write".to_owned()),
             None => Ok(()),
         }
-    }
-
-    /// Gives the folders of a node of the system to the user that runs it.
-    fn hand_over(&self, node: &Node) -> Result<(), PlatformError> {
-        let owner = match self.owner.get() {
-            Some(owner) => *owner,
-            None => {
-                let made = self.make_user()?;
-                *self.owner.get_or_init(|| made)
-            }
-        };
-        let group = match self.group() {
-            Group::Own => String::new(),
-            Group::Operator(group) => group.to_string(),
-        };
-        for folder in [&node.root_dir, &node.log_dir] {
-            let facts = fs::metadata(folder);
-            let facts = facts.map_err(|source| PlatformError::File { verb: "look at", path: folder.clone(), source })?;
-            let path = folder.display().to_string();
-            if facts.uid() != owner {
-                self.bus.succeed(Deed::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
-                if !group.is_empty() {
-                    self.bus.succeed(Deed::Change, "chmod", &["2775", "--", &path])?;
-                }
-            }
-            check_reach(folder, owner)?;
-        }
-        Ok(())
-    }
-
-    /// Returns the number of the user that runs nodes of the system, made if it was not there.
-    fn make_user(&self) -> Result<u32, PlatformError> {
-        let id = || self.bus.succeed(Deed::Look, "id", &["-u", USER]);
-        let output = id().or_else(|_| {
-            let made = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER];
-            self.bus.succeed(Deed::Change, "useradd", &made).and_then(|_| id())
-        })?;
-        let text = output.text();
-        text.trim().parse().map_err(|_| PlatformError::ProgramFailed {
-            command: format!("id -u {USER}"),
-            ended: output.ended(),
-            printed: output.quote(),
-        })
-    }
-
-    /// Returns the units that may be nodes', by name.
-    fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
-        let fail = |source| PlatformError::File { verb: "list", path: self.folder.clone(), source };
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if is_missing(&error) => return Ok(BTreeMap::new()),
-            Err(error) => return Err(fail(error)),
-        };
-        let mut units = BTreeMap::new();
-        for entry in entries {
-            let path = entry.map_err(fail)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".service"));
-            // What cannot be read is left alone.
-            if let Some(name) = name.filter(|name| name.starts_with("antnode"))
-                && let Ok(Some(unit)) = Unit::read(&path)
-            {
-                units.insert(name.to_owned(), unit);
-            }
-        }
-        Ok(units)
-    }
-
-    /// Returns the node that a unit by another hand runs on a folder; None when there is none, or it says too little.
-    fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Option<Node> {
-        let on_it = |unit: &&Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
-        let (name, unit) = units.iter().find(|(_, unit)| on_it(unit))?;
-        let command = unit.command()?;
-        let service = adopt::Service {
-            name,
-            manager: self.kind,
-            program: Path::new(command.first()?),
-            arguments: command.get(1..)?,
-            environment: unit.environment()?,
-            folder,
-        };
-        let node = adopt::node(&service);
-        node.inspect_err(|error| tracing::warn!(unit = name, %error, "a unit is left alone")).ok()
     }
 
     /// Has the services of the user run while the user is not logged in, where that may be changed.
@@ -361,8 +282,11 @@ impl ProcessManager for Systemd {
         }
         // Those that somebody started beside systemd.
         for facts in self.processes.running(node).iter().filter(|facts| !is_in_unit(facts.pid, node)) {
-            signal::one(&self.processes, facts, node, how)
-                .map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
+            signal::one(&self.processes, facts, node, how).map_err(|source| PlatformError::SignalFailed {
+                node: node.id,
+                pid: facts.pid,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -427,52 +351,6 @@ impl Drop for Systemd {
     }
 }
 
-/// Returns the unit of this host, other than the node's own, that runs on the folder of a node and is active or would
-/// be after a reboot.
-pub(super) fn other_holder(node: &Node) -> Option<String> {
-    let system = PathBuf::from(SYSTEM_UNITS);
-    [(Scope::Sudo, system), (Scope::User, user_units())].into_iter().find_map(|(scope, folder)| {
-        let is_own = node.manager == ManagerKind::new(wnm_core::Program::Systemd, scope);
-        let own = is_own.then(|| unit_name(node));
-        holder_in(&folder, own.as_deref(), node, |unit| is_active(scope, unit))
-    })
-}
-
-fn holder_in(folder: &Path, own: Option<&str>, node: &Node, is_active: impl Fn(&str) -> bool) -> Option<String> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(".service") && Some(name.as_str()) != own).find_map(|name| {
-        let path = folder.join(&name);
-        // Most units say nothing of it, and need not be read with care.
-        let text = node_dir::read_bounded(&path, unit::LIMIT).ok()?;
-        let last = node.root_dir.file_name()?.as_encoded_bytes();
-        let is_plain = last.iter().all(u8::is_ascii_alphanumeric);
-        if is_plain && !text.windows(last.len()).any(|window| window == last) {
-            return None;
-        }
-        let unit = Unit::read(&path).ok()??;
-        let holds = root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir));
-        let is_up = || is_enabled(folder, &name) || is_active(&name);
-        (holds && is_up()).then(|| format!("the unit {}", folder.join(&name).display()))
-    })
-}
-
-/// Tells whether a unit is started with the host or the session: some target wants it.
-fn is_enabled(folder: &Path, name: &str) -> bool {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut targets = entries.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
-    targets.any(|target| fs::symlink_metadata(target.join(name)).is_ok())
-}
-
-/// Tells whether a unit runs, or is about to be started again.
-fn is_active(scope: Scope, name: &str) -> bool {
-    let systemd = Systemd::open(ManagerKind::new(wnm_core::Program::Systemd, scope));
-    let Ok(systemd) = systemd else { return false };
-    let output = systemd.bus.systemctl(Deed::Look, ["show", show::PROPERTIES, "--", name]);
-    let shown = output.map(|output| show::parse(&output.text())).unwrap_or_default();
-    shown.values().any(|shown| !matches!(shown.active.as_str(), "inactive" | "failed"))
-}
-
 /// Something about a process manager that an operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
@@ -523,18 +401,6 @@ fn is_in_unit(pid: u32, node: &Node) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let end = format!("/{}", unit_name(node));
     groups.lines().any(|line| line.ends_with(&end))
-}
-
-/// Fails when a folder lies in one that others than its owner may not pass through.
-fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
-    let is_closed = |path: &&Path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
-    match folder.ancestors().skip(1).find(is_closed) {
-        None => Ok(()),
-        Some(closed) => Err(PlatformError::Refused {
-            path: folder.to_owned(),
-            found: format!("{} closed to the user {USER} who is to run it", closed.display()),
-        }),
-    }
 }
 
 #[cfg(test)]

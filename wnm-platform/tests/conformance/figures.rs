@@ -1,4 +1,5 @@
 //! What many nodes cost under a service manager of the system.
+#![expect(clippy::print_stderr, reason = "figures are told")]
 
 use std::time::{Duration, Instant};
 

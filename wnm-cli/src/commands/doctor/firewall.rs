@@ -27,9 +27,11 @@ pub(super) fn check(db: &Path, settings: &Settings, fix: Fix) -> Option<Check> {
         (Err(error), _) => Check::wrong("firewall", error.to_string(), "run wnm as root, or set firewall to none"),
         (Ok(strays), _) if strays.is_empty() => Check::fine("firewall", format!("{kind}, each rule leads to a node")),
         (Ok(strays), Fix::Yes) => Check::fine("firewall", format!("{kind}, removed the rules of {}", words(&strays))),
-        (Ok(strays), Fix::No) => {
-            Check::doubtful("firewall", format!("{kind}, rules that lead nowhere: {}", words(&strays)), "wnm doctor --fix")
-        }
+        (Ok(strays), Fix::No) => Check::doubtful(
+            "firewall",
+            format!("{kind}, rules that lead nowhere: {}", words(&strays)),
+            "wnm doctor --fix",
+        ),
     })
 }
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The properties that are asked for.
-pub(super) const PROPERTIES: &str =
-    "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus";
+pub(super) const PROPERTIES: &str = "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus";
 /// What `ExecMainCode` is when the process ended by itself.
 const EXITED: &str = "1";
 

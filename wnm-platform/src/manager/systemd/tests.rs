@@ -1,8 +1,10 @@
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
 
+use super::others::holder_in;
 use super::*;
 use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
@@ -15,7 +17,11 @@ struct Played {
 }
 
 impl Played {
-    fn new(scope: Scope, rights: Rights, answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
+    fn new(
+        scope: Scope,
+        rights: Rights,
+        answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&asked);
@@ -95,9 +101,7 @@ fn a_unit_is_written_once_and_read_once() {
 #[test]
 fn a_survey_is_one_call_however_many_nodes_there_are() {
     let played = user(calm);
-    let nodes: Vec<Node> = (1..=200)
-        .map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() })
-        .collect();
+    let nodes: Vec<Node> = (1..=200).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
     let seen = played.systemd.survey(&nodes.iter().collect::<Vec<_>>());
     assert_eq!((seen.len(), played.asked().len()), (200, 1));
     assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
