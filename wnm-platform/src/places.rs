@@ -109,7 +109,7 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
 
 /// Returns the home directory that the environment tells, else the one in the user database, else the root folder,
 /// where nothing can be written by mistake.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
 }
 
