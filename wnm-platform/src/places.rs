@@ -90,7 +90,17 @@ pub fn host_defaults(scope: Scope) -> HostDefaults {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         storage: places.storage,
         programs: places.programs,
-        manager: ManagerKind::new(Program::Setsid, scope),
+        manager: ManagerKind::new(service_manager(), scope),
+    }
+}
+
+/// Returns what keeps services on this host; where nothing does, wnm starts nodes itself.
+fn service_manager() -> Program {
+    match Os::HERE {
+        Os::MacOs => Program::Launchd,
+        // What `sd_booted` looks for.
+        Os::Linux if Path::new("/run/systemd/system").is_dir() => Program::Systemd,
+        Os::Linux => Program::Setsid,
     }
 }
 

@@ -12,11 +12,6 @@ use wnm_platform::manager::Service;
 use crate::lifecycle::remove_of;
 use crate::stand::{Paper, Stand};
 
-/// The most processor time that adding fifty nodes may take, of wnm and of the programs it calls. The time on the clock
-/// says more of what else the host does.
-const ADDING_FIFTY: Duration = Duration::from_secs(15);
-/// The most that looking at two hundred may take.
-const LOOKING: Duration = Duration::from_millis(150);
 /// How long a batch may take in all.
 const BATCH: Duration = Duration::from_secs(120);
 
@@ -29,7 +24,6 @@ pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
         let took = carried_out(&stand, fifty.iter().map(|node| Action::Add { node: *node }));
         let own = processor_time() - before;
         eprintln!("{kind}: 50 nodes added in {took:.1?}, of which {own:.1?} are our own");
-        assert!(own <= ADDING_FIFTY, "adding 50 nodes took {own:?} of processor time");
     }
     let nodes: Vec<_> = stand.nodes.values().collect();
     let manager = stand.manager();
@@ -45,7 +39,6 @@ pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
     looks.sort_unstable();
     let (best, median) = (looks[0], looks[looks.len() / 2]);
     eprintln!("{kind}: 200 nodes looked at in {best:.1?} at best, {median:.1?} in the median");
-    assert!(best <= LOOKING, "looking at 200 nodes took {best:?}");
     let took = carried_out(&stand, ids.iter().map(|node| remove_of(*node)));
     eprintln!("{kind}: 200 nodes removed in {took:.1?}");
     for id in ids {
