@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Reason,
-    Refusal, Selection, Verb, decide, grant, new_node, settle,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Program,
+    Reason, Refusal, Selection, Verb, decide, grant, new_node, settle,
 };
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::CycleId;
@@ -87,6 +87,7 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
     }
 
     let newcomers = newcomers(context, &colony, &observation, &mut decision)?;
+    use_up(context, &newcomers)?;
     let (cycle, begun) = context.store.begin(&observation, &decision, &newcomers)?;
     colony.nodes.extend(newcomers.into_iter().map(|node| (node.id, node)));
     let mut records = std::mem::take(&mut colony.unfinished);
@@ -158,6 +159,18 @@ fn newcomers(
     }
     decision.actions.retain(|planned| !impossible.contains(&planned.action.node()));
     Ok(made.into_values().collect())
+}
+
+/// Remembers that these numbers were used, where none may be used twice. Before they are: one that is lost is no harm.
+fn use_up(context: &mut Context, newcomers: &[Node]) -> Result<(), CliError> {
+    let highest = newcomers.iter().map(|node| node.id.get()).max();
+    let (Program::Antctl, Some(highest)) = (context.settings.manager.program, highest) else { return Ok(()) };
+    let mut stored = context.store.settings()?;
+    let highest = highest.max(stored.highest_node_id_used.unwrap_or(0));
+    stored.highest_node_id_used = Some(highest);
+    context.store.save_settings(&stored)?;
+    context.settings.policy.highest_node_id_used = Some(highest);
+    Ok(())
 }
 
 /// Returns the storage folder on the volume with the most room.

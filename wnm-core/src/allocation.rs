@@ -64,10 +64,12 @@ impl PortRanges {
     }
 }
 
-/// Returns the lowest ids that none of `taken` has, from 1. `taken` ascends.
-pub fn free_ids(taken: impl IntoIterator<Item = NodeId>) -> impl Iterator<Item = NodeId> {
-    let mut taken = taken.into_iter().peekable();
-    let mut candidate = NodeId::FIRST;
+/// Returns the lowest ids that none of `taken` has, from 1, or from beyond the highest one that was ever used where
+/// none may be used twice. `taken` ascends.
+pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> impl Iterator<Item = NodeId> {
+    let mut candidate = used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
+    let first = candidate;
+    let mut taken = taken.into_iter().filter(move |id| *id >= first).peekable();
     std::iter::from_fn(move || {
         while taken.next_if(|id| *id <= candidate).is_some_and(|id| id == candidate) {
             candidate = candidate.next();
@@ -132,14 +134,15 @@ pub fn new_node<'a>(
             return Err(AllocationError::PortTaken { id, port, other: other.id });
         }
     }
-    let root_dir = birth.storage.join(id.name());
+    let name = settings.manager.folder_name(id);
+    let root_dir = birth.storage.join(&name);
     Ok(Node {
         id,
         uuid: birth.uuid,
         flavor: settings.flavor,
         manager: settings.manager,
         binary: root_dir.join(settings.flavor.program()),
-        log_dir: log_dir(&root_dir, &birth.logs, id),
+        log_dir: log_dir(&root_dir, &birth.logs, &name),
         root_dir,
         ports,
         wallet: settings.rewards.draw(birth.roll, settings.donate),
@@ -152,8 +155,8 @@ pub fn new_node<'a>(
 }
 
 /// Returns where a node logs: below the logs folder, or in its own when there is none.
-fn log_dir(root_dir: &Path, logs: &Path, id: NodeId) -> PathBuf {
-    if logs.as_os_str().is_empty() { root_dir.join("logs") } else { logs.join(id.name()) }
+fn log_dir(root_dir: &Path, logs: &Path, name: &str) -> PathBuf {
+    if logs.as_os_str().is_empty() { root_dir.join("logs") } else { logs.join(name) }
 }
 
 #[cfg(test)]
@@ -170,8 +173,12 @@ mod tests {
         for (taken, want) in
             [(&[][..], &[1, 2, 3][..]), (&[1, 2, 5], &[3, 4, 6]), (&[2, 3], &[1, 4, 5]), (&[7], &[1, 2, 3])]
         {
-            let free: Vec<NodeId> = free_ids(ids(taken)).take(3).collect();
+            let free: Vec<NodeId> = free_ids(ids(taken), None).take(3).collect();
             assert_eq!(free, ids(want), "{taken:?}");
+        }
+        for (taken, used, want) in [(&[][..], 0, &[1, 2][..]), (&[1], 3, &[4, 5]), (&[2, 5], 4, &[6, 7])] {
+            let free: Vec<NodeId> = free_ids(ids(taken), Some(used)).take(2).collect();
+            assert_eq!(free, ids(want), "{taken:?} after {used}");
         }
     }
 

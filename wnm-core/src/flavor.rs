@@ -140,6 +140,7 @@ impl Flavor {
 const fn restarts_on_exit(program: Program) -> bool {
     match program {
         Program::Setsid => false,
+        Program::Systemd | Program::Launchd | Program::Docker | Program::Antctl => true,
     }
 }
 

@@ -5,20 +5,34 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::node::NodeId;
+
 /// The program that starts and stops nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
     /// Each node in a session of its own, started by wnm itself.
     Setsid,
+    /// Each node as a unit of systemd.
+    Systemd,
+    /// Each node as a service of macOS.
+    Launchd,
+    /// Each node in a container of Docker, or of what answers to its command.
+    Docker,
+    /// Each node as a service that the official manager of `antnode` made.
+    Antctl,
 }
 
 impl Program {
     /// Every program, in the order they are listed to people.
-    pub const ALL: [Self; 1] = [Self::Setsid];
+    pub const ALL: [Self; 5] = [Self::Setsid, Self::Systemd, Self::Launchd, Self::Docker, Self::Antctl];
 
     const fn word(self) -> &'static str {
         match self {
             Self::Setsid => "setsid",
+            Self::Systemd => "systemd",
+            Self::Launchd => "launchd",
+            Self::Docker => "docker",
+            Self::Antctl => "antctl",
         }
     }
 }
@@ -32,7 +46,8 @@ pub enum Scope {
     Sudo,
 }
 
-/// A process manager, written `setsid+user`.
+/// A process manager, written `setsid+user`; `docker`, whose containers have the rights of the user who runs wnm, has
+/// no scope to name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagerKind {
@@ -44,22 +59,42 @@ pub struct ManagerKind {
 
 impl ManagerKind {
     /// Every process manager there is.
-    pub const ALL: [Self; 2] = [Self::new(Program::Setsid, Scope::User), Self::new(Program::Setsid, Scope::Sudo)];
+    pub const ALL: [Self; 9] = [
+        Self::new(Program::Setsid, Scope::User),
+        Self::new(Program::Setsid, Scope::Sudo),
+        Self::new(Program::Systemd, Scope::User),
+        Self::new(Program::Systemd, Scope::Sudo),
+        Self::new(Program::Launchd, Scope::User),
+        Self::new(Program::Launchd, Scope::Sudo),
+        Self::new(Program::Docker, Scope::User),
+        Self::new(Program::Antctl, Scope::User),
+        Self::new(Program::Antctl, Scope::Sudo),
+    ];
 
     /// Returns the manager of this program and scope.
     #[must_use]
     pub const fn new(program: Program, scope: Scope) -> Self {
         Self { program, scope }
     }
+
+    /// Returns what the folder of a node is called: the official manager of `antnode` has names of its own.
+    #[must_use]
+    pub fn folder_name(self, id: NodeId) -> String {
+        match self.program {
+            Program::Antctl => format!("antnode{}", id.get()),
+            Program::Setsid | Program::Systemd | Program::Launchd | Program::Docker => id.name(),
+        }
+    }
 }
 
 impl fmt::Display for ManagerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scope = match self.scope {
-            Scope::User => "user",
-            Scope::Sudo => "sudo",
-        };
-        write!(f, "{}+{scope}", self.program.word())
+        let word = self.program.word();
+        match (self.program, self.scope) {
+            (Program::Docker, _) => f.write_str(word),
+            (_, Scope::User) => write!(f, "{word}+user"),
+            (_, Scope::Sudo) => write!(f, "{word}+sudo"),
+        }
     }
 }
 
@@ -106,6 +141,8 @@ mod tests {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         let error = "sysv+user".parse::<ManagerKind>().unwrap_err();
-        assert_eq!(error.to_string(), "expected one of setsid+user, setsid+sudo, found \"sysv+user\"");
+        assert!(error.to_string().starts_with("expected one of setsid+user, setsid+sudo, "), "{error}");
+        assert!(error.to_string().ends_with(", docker, antctl+user, antctl+sudo, found \"sysv+user\""), "{error}");
+        assert!("docker+user".parse::<ManagerKind>().is_err());
     }
 }

@@ -88,6 +88,9 @@ pub struct Policy {
     pub preset: Preset,
     /// Nodes the colony may have.
     pub node_cap: u32,
+    /// The highest number a node ever had, where no number may be used twice; None where holes are refilled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest_node_id_used: Option<u32>,
     /// Marks on the use of all processors.
     pub cpu: Threshold<Percent>,
     /// Marks on the use of memory.
@@ -149,6 +152,7 @@ impl Policy {
         let policy = Self {
             preset: raw.preset.unwrap_or(Preset::Classic),
             node_cap: raw.node_cap.unwrap_or(Self::DEFAULT_NODE_CAP),
+            highest_node_id_used: raw.highest_node_id_used,
             limits: Limits {
                 upgrades: limit("max_concurrent_upgrades", raw.max_concurrent_upgrades, 1),
                 starts: limit("max_concurrent_starts", raw.max_concurrent_starts, 1),

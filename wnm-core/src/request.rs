@@ -133,7 +133,11 @@ pub fn grant(
             let (total, cap) = (situation.census.total, policy.node_cap);
             let room = cap.saturating_sub(total);
             let taken = situation.nodes.iter().map(|seen| seen.id);
-            actions.extend(free_ids(taken).take(room.min(wanted) as usize).map(|node| Action::Add { node }));
+            actions.extend(
+                free_ids(taken, policy.highest_node_id_used)
+                    .take(room.min(wanted) as usize)
+                    .map(|node| Action::Add { node }),
+            );
             if room < wanted && wanted != u32::MAX {
                 refused.push((None, Refusal::CapReached { total, cap }));
             }

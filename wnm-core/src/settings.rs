@@ -127,7 +127,7 @@ plain_values! {
     Rewards: "an address, faucet, donate, or a weighted list of them";
     Address: "a rewards address of 0x and 40 hexadecimal digits";
     ManagerKind: "a process manager such as setsid+user";
-    FirewallKind: "none";
+    FirewallKind: "ufw or none";
     Flavor: "antnode or ant-node";
 }
 
@@ -395,6 +395,16 @@ settings! {
     preset: Preset,
     /// Where the metrics servers answer.
     host: String,
+    /// The image that containers are made from, already on the host; debian:bookworm-slim unless set.
+    docker_image: String,
+    /// The antctl program; looked for in PATH unless set.
+    antctl_path: String,
+    /// The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path.
+    antctl_version: String,
+    /// Whether antctl is run with --debug.
+    antctl_debug: bool,
+    /// The highest number a node ever had: new ones come after it. Kept by wnm under antctl.
+    highest_node_id_used: u32,
 }
 
 /// Reads a setting from a string, a number or a truth value.
@@ -548,7 +558,19 @@ pub struct Settings {
     pub action_delay: std::time::Duration,
     /// Where the metrics servers answer.
     pub host: String,
+    /// The image that containers are made from.
+    pub docker_image: String,
+    /// The program of the official manager; None where it is looked for in `PATH`.
+    pub antctl: Option<PathBuf>,
+    /// The version of the node program that the official manager fetches; None where it gets wnm's.
+    pub antctl_version: Option<String>,
+    /// Whether the official manager is asked to tell all it does.
+    pub antctl_debug: bool,
 }
+
+/// The image that containers are made from when no setting says otherwise: the node programs want glibc, and nothing
+/// else of it.
+pub const DOCKER_IMAGE: &str = "debian:bookworm-slim";
 
 impl Settings {
     /// Returns the settings with defaults filled in.
@@ -593,7 +615,7 @@ impl Settings {
             storage: raw.node_storage.clone().map_or_else(|| vec![host.storage.clone()], |folders| folders.0),
             ports,
             manager,
-            firewall: raw.firewall.unwrap_or(FirewallKind::None),
+            firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),
             flavor,
             binary: raw.antnode_path.as_ref().map_or_else(|| host.programs.join(flavor.program()), PathBuf::from),
             network: raw.network.clone().map_or_else(|| vec!["evm-arbitrum-one".to_owned()], |words| words.0),
@@ -604,6 +626,10 @@ impl Settings {
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
+            antctl: raw.antctl_path.as_ref().map(PathBuf::from),
+            antctl_version: raw.antctl_version.clone(),
+            antctl_debug: raw.antctl_debug.unwrap_or(false),
+            docker_image: raw.docker_image.clone().unwrap_or_else(|| DOCKER_IMAGE.to_owned()),
         })
     }
 }

@@ -149,6 +149,67 @@ pub enum PlatformError {
         /// Why not.
         source: io::Error,
     },
+    /// The image that a node's container is made from is not on this host.
+    #[error("expected the image {image} for node {node}, found none: `{command}` fetches it")]
+    ImageMissing {
+        /// The node.
+        node: NodeId,
+        /// The image.
+        image: String,
+        /// What makes it.
+        command: String,
+    },
+    /// What a node would be called in its process manager is taken by something else.
+    #[error("expected {what} to be free for node {node}, found it taken by {by}")]
+    Taken {
+        /// The node.
+        node: NodeId,
+        /// Which name.
+        what: String,
+        /// Whose it is.
+        by: String,
+    },
+    /// The host's service manager is another one.
+    #[error("expected systemd to be the service manager of this host, which {manager} needs, found that it is not")]
+    NoSystemd {
+        /// The process manager.
+        manager: ManagerKind,
+    },
+    /// The user has no services of their own running.
+    #[error(
+        "expected a systemd of user {user}, found none: `loginctl enable-linger` starts one that stays, and \
+         XDG_RUNTIME_DIR=/run/user/{user} names it"
+    )]
+    NoUserSession {
+        /// The number of the user.
+        user: u32,
+    },
+    /// `sudo` would ask for a password, and nobody is there to answer.
+    #[error("expected sudo to allow `{command}` without a password, found that it asks for one")]
+    SudoAsks {
+        /// What was to be done as root.
+        command: String,
+    },
+    /// Another program was not even asked, because it hung just before.
+    #[error("expected to run `{command}`, found that it hung {ago} s ago: {before}")]
+    NotAsked {
+        /// The program and its arguments.
+        command: String,
+        /// Seconds since then.
+        ago: u64,
+        /// What was said then.
+        before: String,
+    },
+    /// What the official manager of `antnode` remembers is not what it was asked for.
+    #[error("expected node {node} in {}, found {found}", .path.display())]
+    Registry {
+        /// The node.
+        node: NodeId,
+        /// The registry.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
     /// The process manager needs the rights of root.
     #[error("expected to run as root, which {manager} needs, found another user")]
     NeedsRoot {

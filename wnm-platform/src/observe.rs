@@ -17,7 +17,7 @@ use wnm_core::{
 use crate::Platform;
 use crate::binary::BinaryCache;
 use crate::host::{Reading, SHORTEST_INTERVAL, Usage};
-use crate::manager::{self, Service};
+use crate::manager::{self, Options, Service};
 use crate::probe::{self, Answer, AskIdentity, Hope, Target};
 use sample::Seen;
 
@@ -112,7 +112,7 @@ impl Platform {
                 if kind == self.manager.kind() {
                     return self.manager.survey(&nodes);
                 }
-                match manager::open(kind) {
+                match manager::open(kind, &Options::of(&colony.settings)) {
                     Ok(manager) => manager.survey(&nodes),
                     Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
                 }

@@ -90,7 +90,17 @@ pub fn host_defaults(scope: Scope) -> HostDefaults {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         storage: places.storage,
         programs: places.programs,
-        manager: ManagerKind::new(Program::Setsid, scope),
+        manager: ManagerKind::new(service_manager(), scope),
+    }
+}
+
+/// Returns what keeps services on this host; where nothing does, wnm starts nodes itself.
+fn service_manager() -> Program {
+    match Os::HERE {
+        Os::MacOs => Program::Launchd,
+        // What `sd_booted` looks for.
+        Os::Linux if Path::new("/run/systemd/system").is_dir() => Program::Systemd,
+        Os::Linux => Program::Setsid,
     }
 }
 
@@ -109,7 +119,7 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
 
 /// Returns the home directory that the environment tells, else the one in the user database, else the root folder,
 /// where nothing can be written by mistake.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
 }
 

@@ -12,7 +12,7 @@ use crate::exec::Exec;
 use crate::firewall::{self, Firewall};
 use crate::hands::HostHands;
 use crate::host::{self, Host};
-use crate::manager::{self, ProcessManager};
+use crate::manager::{self, Options, ProcessManager};
 use crate::probe::Limits;
 
 /// The host that a colony lives on, with the process manager and the firewall that its settings name.
@@ -34,7 +34,7 @@ impl Platform {
         Ok(Self {
             exec: Exec::real(),
             host: Host::real(),
-            manager: manager::open(settings.manager)?,
+            manager: manager::open(settings.manager, &Options::of(settings))?,
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
             binaries: Mutex::default(),

@@ -50,17 +50,7 @@ impl Facts {
     /// Returns the word given as `--root-dir`; None when there is none.
     #[must_use]
     pub fn root_dir(&self) -> Option<OsString> {
-        const FLAG: &str = "--root-dir";
-        let mut words = self.arguments.iter().skip(1);
-        while let Some(word) = words.next() {
-            if word == FLAG {
-                return words.next().cloned();
-            }
-            if let Some(value) = word.as_bytes().strip_prefix(FLAG.as_bytes()).and_then(|r| r.strip_prefix(b"=")) {
-                return Some(OsString::from_vec(value.to_vec()));
-            }
-        }
-        None
+        root_dir_in(self.arguments.get(1..)?)
     }
 
     /// Returns the path of the executable without the mark of one that was replaced or removed.
@@ -80,6 +70,21 @@ impl Facts {
         };
         named(binary) || named(&resolved(binary))
     }
+}
+
+/// Returns the word given as `--root-dir` among those after a program's name; None when there is none.
+pub(crate) fn root_dir_in(words: &[OsString]) -> Option<OsString> {
+    const FLAG: &str = "--root-dir";
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == FLAG {
+            return words.next().cloned();
+        }
+        if let Some(value) = word.as_bytes().strip_prefix(FLAG.as_bytes()).and_then(|r| r.strip_prefix(b"=")) {
+            return Some(OsString::from_vec(value.to_vec()));
+        }
+    }
+    None
 }
 
 /// Returns the path with all links resolved in the part of it that exists.

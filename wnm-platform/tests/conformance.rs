@@ -2,8 +2,14 @@
 //! executable plays when it is copied.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+#[path = "conformance/antctl.rs"]
+mod antctl;
 #[path = "conformance/crashes.rs"]
 mod crashes;
+#[path = "conformance/figures.rs"]
+mod figures;
+#[path = "conformance/launchctl.rs"]
+mod launchctl;
 #[path = "conformance/lifecycle.rs"]
 mod lifecycle;
 #[path = "conformance/stand.rs"]
@@ -12,10 +18,11 @@ mod stand;
 mod trouble;
 
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use wnm_core::ManagerKind;
-use wnm_platform::{manager, standin};
+use wnm_core::{ManagerKind, Program, Scope};
+use wnm_platform::standin;
 
 /// What a process manager must stand.
 type Check = fn(ManagerKind);
@@ -55,17 +62,55 @@ fn main() -> ExitCode {
     if standin::is_called().is_some() {
         return standin::main();
     }
+    if antctl::is_called() {
+        return antctl::main();
+    }
+    if launchctl::is_called() {
+        return launchctl::main();
+    }
     let mut trials = Vec::new();
     for kind in ManagerKind::ALL {
-        // One that cannot work here, such as for want of rights, is shown as ignored.
-        let is_here = manager::open(kind).is_ok();
-        trials.extend(CHECKS.iter().map(|(name, check)| {
+        let is_here = can_work_here(kind);
+        // The official manager knows one program only.
+        let fits = |name: &str| kind.program != Program::Antctl || name != "create_ant_node";
+        trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {
+                let _alone = alone(kind);
                 check(kind);
                 Ok::<(), Failed>(())
             };
             Trial::test(*name, run).with_kind(kind.to_string()).with_ignored_flag(!is_here)
         }));
     }
+    let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
+    let figures = move || {
+        let _alone = alone(system);
+        figures::two_hundred_nodes(system);
+        Ok::<(), Failed>(())
+    };
+    let trial = Trial::test("two_hundred_nodes", figures).with_kind(system.to_string());
+    trials.push(trial.with_ignored_flag(!can_work_here(system)));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Tells whether a process manager can be tried on this host; one that cannot is shown as ignored.
+fn can_work_here(kind: ManagerKind) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    match kind.program {
+        // Against a launchctl and an antctl that are played.
+        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope == Scope::User || is_root,
+        Program::Systemd => (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists(),
+        // Said to be there by who provides it.
+        Program::Docker => std::env::var_os(stand::DOCKER_IMAGE).is_some(),
+    }
+}
+
+/// Keeps checks apart whose nodes would have the same names in one process manager of the host.
+fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
+    static ONE: Mutex<()> = Mutex::new(());
+    match kind.program {
+        // Names are by folder.
+        Program::Setsid | Program::Launchd | Program::Antctl => None,
+        Program::Systemd | Program::Docker => Some(ONE.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
 }

@@ -71,6 +71,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     (marks, cap, limits, delays, any::<bool>()).prop_map(|(marks, node_cap, limits, delays, upgrades)| {
         let (cpu, memory, disk, load, disk_io, net_io) = marks;
         Policy {
+            highest_node_id_used: None,
             preset: Preset::Classic,
             node_cap,
             cpu,

@@ -89,7 +89,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Node(Node),
     /// Tells what would keep a colony from running here, each with its mend
-    Doctor,
+    Doctor {
+        /// Removes firewall rules of ours that lead nowhere
+        #[arg(long)]
+        fix: bool,
+    },
     /// Records the machine and the colony as a trace, for wnm-sim
     Record(Record),
     /// Checks, copies and restores the database

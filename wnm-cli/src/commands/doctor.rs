@@ -1,5 +1,7 @@
 //! `wnm doctor`: what would keep a colony from running here, each with its mend.
 
+mod firewall;
+
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
@@ -54,8 +56,15 @@ impl Check {
     }
 }
 
-/// Looks at everything, changes nothing; exit 3 when something is wrong.
-pub(crate) fn run(db: &Path, output: &mut Output) -> Result<Exit, CliError> {
+/// Whether what can be mended without harm is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fix {
+    Yes,
+    No,
+}
+
+/// Looks at everything, and changes nothing but what `fix` allows; exit 3 when something is wrong.
+pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliError> {
     let mut checks = Vec::new();
     let (stored, snapshot) = database(db, &mut checks);
     checks.push(lock(db));
@@ -67,7 +76,13 @@ pub(crate) fn run(db: &Path, output: &mut Output) -> Result<Exit, CliError> {
     }
     match Settings::new(&raw, &host) {
         Err(problems) => checks.push(Check::wrong("settings", problems.to_string(), "wnm run --SETTING VALUE")),
-        Ok(settings) => look(&settings, snapshot.as_ref(), &mut checks),
+        Ok(settings) => {
+            look(&settings, snapshot.as_ref(), &mut checks);
+            // Without a database every rule would seem to lead nowhere.
+            if snapshot.is_some() {
+                checks.extend(firewall::check(db, &settings, fix));
+            }
+        }
     }
     let is_wrong = checks.iter().any(|check| check.health == Health::Wrong);
     output.result(&checks, |checks| checks.iter().map(line).collect())?;
@@ -121,7 +136,10 @@ fn lock(db: &Path) -> Check {
 fn look(settings: &Settings, snapshot: Option<&Snapshot>, checks: &mut Vec<Check>) {
     let platform = match Platform::new(settings) {
         Ok(platform) => {
-            checks.push(Check::fine("manager", settings.manager.to_string()));
+            checks.push(match wnm_platform::manager::doubt(settings.manager) {
+                None => Check::fine("manager", settings.manager.to_string()),
+                Some(doubt) => Check::doubtful("manager", format!("{}: {}", settings.manager, doubt.found), doubt.mend),
+            });
             Some(platform)
         }
         Err(error) => {

@@ -14,6 +14,7 @@ mod teardown;
 mod util;
 
 use crate::args::{Cli, Command, Run};
+use doctor::Fix;
 use crate::context;
 use crate::daemon;
 use crate::error::{CliError, Exit};
@@ -30,7 +31,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
-        Command::Doctor => doctor::run(&db, output),
+        Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),
         Command::Db(command) => db::run(&db, command, output),
         Command::Util(command) => util::run(command, output),

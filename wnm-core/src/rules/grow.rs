@@ -36,7 +36,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         left = 0;
     }
     let taken = situation.nodes.iter().map(|seen| seen.id);
-    for node in free_ids(taken).take(left.min((cap - total) as usize)) {
+    for node in free_ids(taken, policy.highest_node_id_used).take(left.min((cap - total) as usize)) {
         plan.push(Action::Add { node }, Reason::RoomToAdd { total, cap });
     }
     match next_ready {

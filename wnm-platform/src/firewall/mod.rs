@@ -1,12 +1,15 @@
 //! What opens and closes the ports of nodes on the host.
 
 mod none;
+mod ufw;
 
-use wnm_core::FirewallKind;
+use std::collections::BTreeSet;
+
+use wnm_core::{FirewallKind, NodeId};
 
 use crate::error::PlatformError;
 
-/// A firewall. Both verbs are idempotent: what is already so counts as done.
+/// A firewall. Opening and closing are idempotent: what is already so counts as done.
 pub trait Firewall: Send + Sync {
     /// Lets UDP packets from everywhere reach a port, under a rule that carries the node's name.
     ///
@@ -19,6 +22,21 @@ pub trait Firewall: Send + Sync {
     /// # Errors
     /// The firewall refused, or could not be asked.
     fn close(&self, port: u16, name: &str) -> Result<(), PlatformError>;
+
+    /// Returns the rules that carry the name of a node.
+    ///
+    /// # Errors
+    /// The firewall refused, or could not be asked.
+    fn rules(&self) -> Result<Vec<Rule>, PlatformError>;
+}
+
+/// A rule that lets UDP packets reach a port of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// The port.
+    pub port: u16,
+    /// The node whose name it carries.
+    pub node: NodeId,
 }
 
 /// Returns the firewall of this kind.
@@ -26,5 +44,24 @@ pub trait Firewall: Send + Sync {
 pub fn open(kind: FirewallKind) -> Box<dyn Firewall> {
     match kind {
         FirewallKind::None => Box::new(none::None),
+        FirewallKind::Ufw => Box::new(ufw::Ufw::of_host()),
     }
+}
+
+/// Returns the rules that carry the name of a node and lead to none of these ports.
+///
+/// # Errors
+/// As [`Firewall::rules`].
+pub fn stray_rules(firewall: &dyn Firewall, known: &BTreeSet<u16>) -> Result<Vec<Rule>, PlatformError> {
+    let mut rules = firewall.rules()?;
+    rules.retain(|rule| !known.contains(&rule.port));
+    Ok(rules)
+}
+
+/// Removes rules that were found to lead nowhere.
+///
+/// # Errors
+/// As [`Firewall::close`].
+pub fn close_strays(firewall: &dyn Firewall, strays: &[Rule]) -> Result<(), PlatformError> {
+    strays.iter().try_for_each(|rule| firewall.close(rule.port, &rule.node.name()))
 }

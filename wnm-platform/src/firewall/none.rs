@@ -1,6 +1,6 @@
 //! No firewall: ports are open, or opened by the operator.
 
-use super::Firewall;
+use super::{Firewall, Rule};
 use crate::error::PlatformError;
 
 /// Does nothing.
@@ -13,5 +13,9 @@ impl Firewall for None {
 
     fn close(&self, _port: u16, _name: &str) -> Result<(), PlatformError> {
         Ok(())
+    }
+
+    fn rules(&self) -> Result<Vec<Rule>, PlatformError> {
+        Ok(Vec::new())
     }
 }

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence};
-use wnm_core::{BoundPort, MetricsSource, Node, ProcessIdentity, Timestamp};
+use wnm_core::{Action, BoundPort, MetricsSource, Node, ProcessIdentity, Timestamp};
 
 use super::{HostHands, Performed};
-use crate::manager::Service;
+use crate::manager::{self, Service};
 use crate::node_dir::{STDERR_LOG, check_room};
 use crate::ports;
 use crate::process::Life;
@@ -28,7 +28,7 @@ const FAILURE_LOG: &str = "critical_failure.log";
 const TAIL: u64 = 500;
 
 impl HostHands<'_> {
-    pub(super) fn start(&mut self, node: &Node) -> Performed {
+    pub(super) fn start(&mut self, record: &ActionRecord, node: &Node) -> Performed {
         match self.service(node) {
             Service::Running(process) => return Ok(Effect::Done(Evidence::Process { process })),
             Service::Unknown(why) => return Ok(Effect::NotYet(format!("whether it runs is not known: {why}"))),
@@ -37,7 +37,7 @@ impl HostHands<'_> {
         if let Some(hindrance) = self.hindrance(node) {
             return Ok(hindrance);
         }
-        check_room(&node.root_dir, 0)?;
+        check_room(&node.root_dir, self.room_wanted(record))?;
         self.pause();
         // Left by the run before; the node itself removes it only once it is well under way.
         let _ = fs::remove_file(node.log_dir.join(FAILURE_LOG));
@@ -48,7 +48,8 @@ impl HostHands<'_> {
         }))
     }
 
-    /// Returns what keeps a stopped node from being started: processes on its folder or ports. They are left alone.
+    /// Returns what keeps a stopped node from being started: processes on its folder or ports, or a service that would
+    /// start it beside this one. They are left alone.
     fn hindrance(&self, node: &Node) -> Option<Effect> {
         let mut on_folder = self.processes.all();
         on_folder.retain(|facts| facts.life == Life::Alive && facts.is_on_folder_of(node));
@@ -60,9 +61,20 @@ impl HostHands<'_> {
                 facts.pid
             )));
         }
-        let taken = node.flavor.bound_ports(node).into_iter().find(|port| !ports::is_free(*port))?;
-        let (port, holder) = (ports::words(taken), ports::holder(taken));
-        Some(Effect::Failed(format!("expected {port} to be free, found it held by {holder}")))
+        if let Some(taken) = node.flavor.bound_ports(node).into_iter().find(|port| !ports::is_free(*port)) {
+            let (port, holder) = (ports::words(taken), ports::holder(taken));
+            return Some(Effect::Failed(format!("expected {port} to be free, found it held by {holder}")));
+        }
+        let holder = manager::other_holder(node)?;
+        Some(Effect::Failed(format!("expected no other service to keep node {}, found {holder}", node.id)))
+    }
+
+    /// Returns the bytes that must be free for a start. A node that ran until this action is not kept down for them.
+    fn room_wanted(&self, record: &ActionRecord) -> u64 {
+        match &record.planned.action {
+            Action::Add { .. } | Action::Start { .. } if record.failure.is_none() => self.settings.crisis.0,
+            _ => 0,
+        }
     }
 
     /// Waits until the pause that is wanted between two starts is over.
@@ -79,8 +91,8 @@ impl HostHands<'_> {
             Service::Running(process) => process,
             Service::Unknown(why) => return Effect::NotYet(format!("whether it runs is not known: {why}")),
             Service::Stopped => {
-                let said =
-                    last_words(node).map_or_else(|| "and said nothing".to_owned(), |said| format!("saying: {said}"));
+                let said = last_words(node).or_else(|| self.manager.last_words(node));
+                let said = said.map_or_else(|| "and said nothing".to_owned(), |said| format!("saying: {said}"));
                 return Effect::Failed(format!("expected node {} to stay up, found that it ended {said}", node.id));
             }
         };

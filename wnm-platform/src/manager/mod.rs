@@ -1,6 +1,14 @@
 //! What starts and stops the processes of nodes: one trait, one file for each process manager.
 
+mod adopt;
+mod antctl;
+mod definition;
+mod docker;
+mod launchd;
+mod options;
 mod setsid;
+mod signal;
+mod systemd;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,6 +18,9 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope};
 
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
+
+pub use options::{Options, Talk};
+pub use systemd::Doubt;
 
 /// A process manager.
 ///
@@ -39,6 +50,12 @@ pub trait ProcessManager: Send + Sync {
     /// # Errors
     /// The process could not be told.
     fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError>;
+
+    /// Returns what the process of a node said last where it does not go into the node's logs; None when it said
+    /// nothing, or all is there.
+    fn last_words(&self, _node: &Node) -> Option<String> {
+        None
+    }
 
     /// Makes the manager forget a node; one it does not know counts as forgotten.
     ///
@@ -99,12 +116,16 @@ pub struct FoundProcess {
     pub arguments: Vec<OsString>,
 }
 
-/// Returns the process manager of this kind.
+/// Returns the process manager of this kind; what it finds and makes beside nodes is as `options` say.
 ///
 /// # Errors
 /// It cannot work here, or not with wnm's rights.
-pub fn open(kind: ManagerKind) -> Result<Box<dyn ProcessManager>, PlatformError> {
+pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManager>, PlatformError> {
     match (kind.program, kind.scope) {
+        (Program::Antctl, _) => Ok(Box::new(antctl::Antctl::new(kind, options)?)),
+        (Program::Docker, _) => Ok(Box::new(docker::Docker::new(kind, options))),
+        (Program::Systemd, _) => Ok(Box::new(systemd::Systemd::open(kind)?)),
+        (Program::Launchd, _) => Ok(Box::new(launchd::Launchd::new(kind, options)?)),
         (Program::Setsid, Scope::User) => Ok(Box::new(setsid::Setsid::new(kind))),
         (Program::Setsid, Scope::Sudo) => {
             if !rustix::process::geteuid().is_root() {
@@ -112,5 +133,24 @@ pub fn open(kind: ManagerKind) -> Result<Box<dyn ProcessManager>, PlatformError>
             }
             Ok(Box::new(setsid::Setsid::new(kind)))
         }
+    }
+}
+
+/// Returns what an operator should know of how this process manager keeps nodes on this host.
+#[must_use]
+pub fn doubt(kind: ManagerKind) -> Option<Doubt> {
+    match (kind.program, kind.scope) {
+        (Program::Systemd, Scope::User) => systemd::doubt(),
+        _ => None,
+    }
+}
+
+/// Returns what else, beside its own process manager, would start a node: words such as "the unit /etc/…"; None when
+/// nothing does.
+pub(crate) fn other_holder(node: &Node) -> Option<String> {
+    match node.manager.program {
+        // Its services are units too, of names that it chooses.
+        Program::Antctl => None,
+        Program::Setsid | Program::Systemd | Program::Launchd | Program::Docker => systemd::other_holder(node),
     }
 }

@@ -20,10 +20,12 @@ use command_fds::CommandFdExt as _;
 use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
-use super::{Found, FoundProcess, How, ProcessManager, Service};
+use super::definition::{self, is_missing};
+use super::signal;
+use super::{Found, How, ProcessManager, Service};
 use crate::error::PlatformError;
 use crate::node_dir::{self, STDERR_LOG};
 use crate::process::{Facts, Life, Processes};
@@ -32,8 +34,6 @@ use crate::process::{Facts, Life, Processes};
 const LOCK: &str = ".wnm-lock";
 /// The file that names the node's process, for speed only.
 const PID_FILE: &str = "wnm.pid";
-/// The node as it was last defined, so that a lost database can be rebuilt.
-const DEFINITION: &str = ".wnm-definition";
 /// The longest of these files that is read, in bytes.
 const LIMIT: u64 = 256 * 1024;
 /// Tries, and the pause between them, for what another process of this host can spoil for a moment: one being forked
@@ -116,17 +116,7 @@ impl ProcessManager for Setsid {
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let path = node.root_dir.join(LOCK);
         open_lock(&path).map_err(|source| PlatformError::File { verb: "make", path, source })?;
-        let path = node.root_dir.join(DEFINITION);
-        let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
-            verb: "write",
-            path: path.clone(),
-            source: error.into(),
-        })?;
-        if node_dir::read_bounded(&path, LIMIT).is_ok_and(|present| present == text) {
-            return Ok(());
-        }
-        // Its environment may hold secrets.
-        node_dir::write(&path, &text, 0o600)
+        definition::write(node)
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -137,24 +127,12 @@ impl ProcessManager for Setsid {
     }
 
     fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
-        for facts in self.processes.running(node) {
-            let sent = signal(&self.processes, &facts, node, how);
-            sent.map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
-        }
-        Ok(())
+        signal::all_but(None, &self.processes, node, how)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
-        for name in [DEFINITION, PID_FILE] {
-            let path = node.root_dir.join(name);
-            match fs::remove_file(&path) {
-                Err(error) if !is_missing(&error) => {
-                    return Err(PlatformError::File { verb: "remove", path, source: error });
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+        definition::remove(node)?;
+        definition::remove_file(&node.root_dir.join(PID_FILE))
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
@@ -166,34 +144,13 @@ impl ProcessManager for Setsid {
         let all = self.processes.all();
         let folders = node_dir::find(roots)?.into_iter();
         Ok(folders
-            .map(|folder| {
-                let on_it = |facts: &&Facts| {
-                    facts.life == Life::Alive
-                        && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
-                };
-                let newest = all.iter().filter(on_it).max_by_key(|facts| (facts.start, facts.pid));
-                let process = newest.map(|facts| FoundProcess {
-                    identity: self.processes.identity(facts),
-                    executable: facts.program().map(Path::to_owned),
-                    arguments: facts.arguments.clone(),
-                });
-                let text = node_dir::read_bounded(&folder.path.join(DEFINITION), LIMIT).ok();
-                let node: Option<Node> = text.and_then(|text| serde_json::from_slice(&text).ok());
-                // A definition that was copied here with a folder is not this node's.
-                let is_its = |node: &Node| folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid);
-                let node = node.filter(is_its).filter(|node| is_same(&node.root_dir, &folder.path));
-                Found { folder, node, process }
+            .map(|folder| Found {
+                node: definition::read(&folder),
+                process: definition::process_on(&folder, &all, &self.processes),
+                folder,
             })
             .collect())
     }
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Asks for what an ended child of ours left behind, so that it goes away altogether.
@@ -204,39 +161,6 @@ fn reap(facts: &Facts) {
             let _ = waitpid(Some(pid), WaitOptions::NOHANG);
         }
     }
-}
-
-/// Signals a process after a look that its number still means the same one.
-fn signal(processes: &Processes, facts: &Facts, node: &Node, how: How) -> io::Result<()> {
-    let signal = match how {
-        How::Term => Signal::TERM,
-        How::Kill => Signal::KILL,
-    };
-    let identity = processes.identity(facts);
-    let Some(pid) = i32::try_from(facts.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
-    let sent = send(pid, signal, || processes.matches(&identity, node));
-    match sent {
-        Err(Errno::SRCH) => Ok(()),
-        other => Ok(other?),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
-    use rustix::process::{PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        // Opened first and looked at then, it cannot come to mean another process any more.
-        Ok(process) if is_it() => pidfd_send_signal(process, signal),
-        // A kernel before 5.3, or a container that forbids the call.
-        Err(Errno::NOSYS | Errno::PERM) if is_it() => kill_process(pid, signal),
-        Ok(_) | Err(Errno::SRCH | Errno::NOSYS | Errno::PERM) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
-    if is_it() { rustix::process::kill_process(pid, signal) } else { Ok(()) }
 }
 
 /// Whether a process holds a lock.

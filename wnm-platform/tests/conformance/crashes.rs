@@ -98,6 +98,7 @@ pub(crate) fn add(kind: ManagerKind) {
             stand.assert_running_once(id);
             assert!(stand.node(id).root_dir.join("secret-key").exists());
             stand.done(remove_of(id));
+            stand.free_numbers();
         },
     );
     assert_eq!(died, 6);
@@ -209,7 +210,10 @@ pub(crate) fn upgrade_that_fails(kind: ManagerKind) {
 pub(crate) fn remove(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.plan(1);
-    let prepare = |stand: &Stand| stand.done(Action::Add { node: id });
+    let prepare = |stand: &Stand| {
+        stand.free_numbers();
+        stand.done(Action::Add { node: id });
+    };
     let died = at_each_step(&stand, &remove_of(id), prepare, |stand, outcome| {
         is_done(outcome);
         stand.assert_stopped(id);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -15,23 +16,44 @@ use tempfile::TempDir;
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
 use wnm_core::{
     Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
-    Planned, Ports, ProcessIdentity, RawSettings, Reason, Settings, Timestamp, Upnp,
+    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Settings, Timestamp, Upnp,
 };
 use wnm_platform::hands::HostHands;
-use wnm_platform::manager::{self, ProcessManager, Service};
+use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
 use wnm_platform::process::{Facts, Life, Processes};
 use wnm_platform::standin::{self, Behaviour, Program, Script};
 use wnm_platform::{firewall, node_dir};
 
+use crate::{antctl, launchctl};
+
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// The variable that names an image for containers, where there is a docker to make them.
+pub(crate) const DOCKER_IMAGE: &str = "WNM_TEST_DOCKER_IMAGE";
+
+/// Returns what process managers find in a folder of this check's own.
+fn options(folder: &Path) -> Options {
+    let services = folder.join("services");
+    Options {
+        docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
+        launchctl: launchctl::make(&folder.join("launchd"), player()),
+        antctl: antctl::make(&folder.join("antctl"), player()),
+        antctl_registry: Some(antctl::registry(&folder.join("antctl"))),
+        binary: folder.join("programs").join(Flavor::Antnode.program()),
+        launch_agents: services.clone(),
+        launch_daemons: services,
+        ..Options::default()
+    }
+}
 
 /// A storage folder, the node program, and the nodes of one process manager.
 pub(crate) struct Stand {
     pub(crate) folder: TempDir,
     pub(crate) kind: ManagerKind,
     pub(crate) settings: Settings,
+    pub(crate) options: Options,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     began: Instant,
     /// What a check adds to the time that passed.
@@ -45,6 +67,8 @@ impl Stand {
 
     pub(crate) fn with(kind: ManagerKind, flavor: Flavor, storage: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Nodes of the system run under a user of their own.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
         raw.set("process_manager", &kind.to_string()).unwrap();
@@ -54,8 +78,16 @@ impl Stand {
         fs::create_dir(&programs).unwrap();
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
-        let stand =
-            Self { folder, kind, settings, nodes: BTreeMap::new(), began: Instant::now(), skipped: Duration::ZERO };
+        let options = options(folder.path());
+        let stand = Self {
+            options,
+            folder,
+            kind,
+            settings,
+            nodes: BTreeMap::new(),
+            began: Instant::now(),
+            skipped: Duration::ZERO,
+        };
         stand.provide("1.0.0", Behaviour::Normal);
         stand
     }
@@ -73,14 +105,19 @@ impl Stand {
     /// Puts a node on record, and makes nothing.
     pub(crate) fn plan(&mut self, number: u32) -> NodeId {
         let id = NodeId::new(number).unwrap();
-        let root_dir = self.settings.storage[0].join(id.name());
+        let name = self.kind.folder_name(id);
+        let root_dir = self.settings.storage[0].join(&name);
+        let log_dir = match self.kind.program {
+            Manager::Antctl => self.folder.path().join("logs").join(name),
+            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker => root_dir.join("logs"),
+        };
         let node = Node {
             id,
             uuid: format!("0b2ad0d5-5d4e-4c7e-9f55-{number:012}"),
             flavor: self.settings.flavor,
             manager: self.kind,
             binary: root_dir.join(self.settings.flavor.program()),
-            log_dir: root_dir.join("logs"),
+            log_dir,
             root_dir,
             ports: Ports { node: free_port(), metrics: free_port(), rpc: free_port() },
             wallet: FAUCET,
@@ -92,6 +129,11 @@ impl Stand {
         };
         self.nodes.insert(id, node);
         id
+    }
+
+    /// Makes the numbers of removed nodes free again, as the `reset` of a manager does that gives none out twice.
+    pub(crate) fn free_numbers(&self) {
+        let _ = fs::remove_file(antctl::registry(&self.folder.path().join("antctl")));
     }
 
     /// Returns a node that was added and runs.
@@ -106,7 +148,7 @@ impl Stand {
     }
 
     pub(crate) fn manager(&self) -> Box<dyn ProcessManager> {
-        manager::open(self.kind).unwrap()
+        manager::open(self.kind, &self.options).unwrap()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -220,6 +262,13 @@ impl Stand {
 
 impl Drop for Stand {
     fn drop(&mut self) {
+        // What would start its processes again goes first; after a failure nothing is certain.
+        if let Ok(manager) = manager::open(self.kind, &self.options) {
+            for node in self.nodes.values() {
+                let _ = manager.stop(node, How::Kill);
+                let _ = manager.undefine(node);
+            }
+        }
         let ours =
             |facts: &Facts| facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()));
         let deadline = Instant::now() + PATIENCE;
@@ -266,6 +315,10 @@ fn player() -> &'static Path {
     PLAYER.get_or_init(|| {
         let this = std::env::current_exe().unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Carried to another machine, it is as small as it was made.
+        if !folder.is_dir() {
+            return this;
+        }
         let bare = folder.join(format!("conformance-player.{}", std::process::id()));
         let stripped = Command::new("strip").arg("-o").arg(&bare).arg(&this).status();
         if !stripped.is_ok_and(|status| status.success()) {

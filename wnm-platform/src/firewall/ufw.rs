@@ -1,0 +1,234 @@
+//! Rules of ufw: each lets packets reach one port, and carries the node's name as its comment.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use wnm_core::NodeId;
+
+use super::{Firewall, Rule};
+use crate::error::PlatformError;
+use crate::exec::{Call, Environment, Exec, Output, is_in_path};
+
+/// Where ufw is when it is not in the `PATH` of a user.
+const SYSTEM: &str = "/usr/sbin/ufw";
+
+/// A rule that lets packets reach a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Allowed {
+    port: u16,
+    comment: String,
+}
+
+/// The uncomplicated firewall. Its rules are read once, and those made and deleted here are kept count of: each call
+/// of it takes a fifth of a second.
+pub(super) struct Ufw {
+    exec: Exec,
+    is_root: bool,
+    /// Whether there is such a program; without it there is nothing that could be opened or closed.
+    is_there: bool,
+    allowed: Mutex<Option<Vec<Allowed>>>,
+}
+
+impl Ufw {
+    pub(super) fn of_host() -> Self {
+        let is_there = is_in_path("ufw") || Path::new(SYSTEM).exists();
+        Self::with(Exec::real(), rustix::process::geteuid().is_root(), is_there)
+    }
+
+    fn with(exec: Exec, is_root: bool, is_there: bool) -> Self {
+        Self { exec, is_root, is_there, allowed: Mutex::default() }
+    }
+
+    fn ufw(&self, arguments: &[&str]) -> Result<Output, PlatformError> {
+        let program = if is_in_path("ufw") { "ufw" } else { SYSTEM };
+        let mut call = if self.is_root { Call::new(program) } else { Call::new("sudo").args(["-n", "--", program]) };
+        call.environment = Environment::Inherited(vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())]);
+        let call = call.args(arguments);
+        let output = self.exec.run(&call)?;
+        if output.is_success() {
+            return Ok(output);
+        }
+        let (command, printed) = (format!("ufw {}", arguments.join(" ")), output.quote());
+        if printed.contains("sudo: ") && printed.contains("password is required") {
+            return Err(PlatformError::SudoAsks { command });
+        }
+        Err(PlatformError::ProgramFailed { command, ended: output.ended(), printed })
+    }
+
+    /// Does something with the rules that are there, which are read when they are not known.
+    fn with_rules<T>(
+        &self,
+        act: impl FnOnce(&mut Vec<Allowed>) -> Result<T, PlatformError>,
+    ) -> Result<T, PlatformError> {
+        let mut known = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = match known.take() {
+            Some(rules) => rules,
+            // Tells the rules also while the firewall is inactive.
+            None => parse(&self.ufw(&["show", "added"])?.text()),
+        };
+        let done = act(&mut rules)?;
+        *known = Some(rules);
+        Ok(done)
+    }
+}
+
+impl Firewall for Ufw {
+    fn open(&self, port: u16, name: &str) -> Result<(), PlatformError> {
+        if !self.is_there {
+            return Ok(());
+        }
+        self.with_rules(|rules| {
+            // One that the operator made serves as well, and keeps its comment.
+            if rules.iter().any(|rule| rule.port == port) {
+                return Ok(());
+            }
+            self.ufw(&["allow", &format!("{port}/udp"), "comment", name])?;
+            rules.push(Allowed { port, comment: name.to_owned() });
+            Ok(())
+        })
+    }
+
+    fn close(&self, port: u16, name: &str) -> Result<(), PlatformError> {
+        if !self.is_there {
+            return Ok(());
+        }
+        self.with_rules(|rules| {
+            let is_it = |rule: &Allowed| rule.port == port && rule.comment == name;
+            if rules.iter().any(is_it) {
+                self.ufw(&["delete", "allow", &format!("{port}/udp")])?;
+                rules.retain(|rule| !is_it(rule));
+            }
+            Ok(())
+        })
+    }
+
+    fn rules(&self) -> Result<Vec<Rule>, PlatformError> {
+        if !self.is_there {
+            return Ok(Vec::new());
+        }
+        self.with_rules(|rules| {
+            let ours = |rule: &Allowed| Some(Rule { port: rule.port, node: node_named(&rule.comment)? });
+            Ok(rules.iter().filter_map(ours).collect())
+        })
+    }
+}
+
+/// Returns the node whose very name this is.
+fn node_named(comment: &str) -> Option<NodeId> {
+    comment.parse().ok().filter(|id: &NodeId| id.name() == comment)
+}
+
+/// Reads what `ufw show added` prints: a line of words for each rule, as a shell would take them.
+fn parse(text: &str) -> Vec<Allowed> {
+    let rule = |line: &str| {
+        let words = line.strip_prefix("ufw allow ")?;
+        let (target, rest) = words.split_once(' ').unwrap_or((words, ""));
+        let port = target.strip_suffix("/udp")?.parse().ok()?;
+        let comment = match rest.trim().strip_prefix("comment ") {
+            Some(quoted) => quoted.trim().trim_matches('\'').to_owned(),
+            None if rest.trim().is_empty() => String::new(),
+            None => return None,
+        };
+        Some(Allowed { port, comment })
+    };
+    text.lines().filter_map(|line| rule(line.trim())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::firewall::{close_strays, stray_rules};
+
+    const ADDED: &str = "Added user rules (see 'ufw status' for running firewall):\n\
+        ufw allow 22/tcp\n\
+        ufw allow 55001/udp comment 'antnode0001'\n\
+        ufw allow 55002/udp comment 'antnode0002'\n\
+        ufw allow 55003/udp\n\
+        ufw allow 55004/udp comment 'my antnode0004'\n\
+        ufw deny 55005/udp comment 'antnode0005'\n\
+        ufw allow from 10.0.0.1 to any port 55006 proto udp comment 'antnode0006'\n";
+
+    /// A ufw that has these rules, and what it was asked for.
+    fn scripted(answer: Result<&'static str, (i32, &'static str)>, is_root: bool) -> (Ufw, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&asked);
+        let exec = Exec::scripted(move |call| {
+            notes.lock().unwrap().push(call.to_string());
+            Ok(match answer {
+                Ok(rules) if call.to_string().ends_with("show added") => Output::success(rules),
+                Ok(_) => Output::success("Rule added\nRule added (v6)\n"),
+                Err((code, printed)) => Output::failure(code, printed),
+            })
+        });
+        (Ufw::with(exec, is_root, true), asked)
+    }
+
+    fn changes(asked: &Mutex<Vec<String>>) -> Vec<String> {
+        let asked = asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|line| !line.ends_with("show added"))
+            .map(|line| line.rsplit_once("ufw ").unwrap().1.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_open_is_not_opened_again() {
+        let (ufw, asked) = scripted(Ok(ADDED), true);
+        for (port, name) in
+            [(55001, "antnode0001"), (55003, "antnode0003"), (55007, "antnode0007"), (55007, "antnode0007")]
+        {
+            ufw.open(port, name).unwrap();
+        }
+        assert_eq!(changes(&asked), ["allow 55007/udp comment antnode0007"]);
+        assert_eq!(asked.lock().unwrap().len(), 2, "the rules are read once");
+    }
+
+    #[test]
+    fn only_what_carries_the_name_of_the_node_is_closed() {
+        let (ufw, asked) = scripted(Ok(ADDED), false);
+        for (port, name) in [
+            (55001, "antnode0001"),
+            (55001, "antnode0001"),
+            (55003, "antnode0003"),
+            (55004, "antnode0004"),
+            (60000, "antnode0009"),
+        ] {
+            ufw.close(port, name).unwrap();
+        }
+        assert_eq!(changes(&asked), ["delete allow 55001/udp"]);
+        assert!(asked.lock().unwrap().iter().all(|line| line.starts_with("sudo -n -- ")));
+    }
+
+    #[test]
+    fn rules_that_lead_nowhere_are_found_and_removed() {
+        let (ufw, asked) = scripted(Ok(ADDED), true);
+        let strays = stray_rules(&ufw, &[55002].into()).unwrap();
+        assert_eq!(strays, [Rule { port: 55001, node: NodeId::FIRST }]);
+        close_strays(&ufw, &strays).unwrap();
+        assert_eq!(changes(&asked), ["delete allow 55001/udp"]);
+        assert_eq!(stray_rules(&ufw, &[55002].into()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_ufw_that_is_inactive_or_not_there_is_no_error() {
+        let (ufw, _) = scripted(Ok("Added user rules (see 'ufw status' for running firewall):\n(None)\n"), true);
+        ufw.open(55001, "antnode0001").unwrap();
+        let exec = Exec::scripted(|call| panic!("{call} was run"));
+        let absent = Ufw::with(exec, true, false);
+        absent.open(1, "antnode0001").and_then(|()| absent.close(1, "antnode0001")).unwrap();
+        assert_eq!(absent.rules().unwrap(), []);
+    }
+
+    #[test]
+    fn what_ufw_and_sudo_refuse_is_told() {
+        let (ufw, _) = scripted(Err((1, "ERROR: You need to be root to run this script")), true);
+        let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
+        assert!(error.contains("ufw show added") && error.contains("You need to be root"), "{error}");
+        let (ufw, _) = scripted(Err((1, "sudo: a password is required")), false);
+        let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
+        assert_eq!(error, "expected sudo to allow `ufw show added` without a password, found that it asks for one");
+    }
+}

@@ -1,0 +1,322 @@
+//! Each node as a service of the official manager of `antnode`, which makes the services, folders and names itself.
+//!
+//! Its registry is read and compared before and after each call; what it prints is for people. It has no lock of its
+//! own, so wnm calls it one at a time, under a lock file beside the registry. It never gives a number out twice, and
+//! decides by itself which one comes next: a node whose number is another is not made at all.
+
+mod registry;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
+
+use super::{Found, How, Options, ProcessManager, Service, Talk, adopt, definition, signal};
+use crate::error::PlatformError;
+use crate::exec::{Call, Exec};
+use crate::node_dir::{self, Folder};
+use crate::places::home;
+use crate::process::{Facts, Processes};
+use registry::{Entry, Registry, Status};
+
+/// How long a call may take: a stop waits for the process, a start for a first sign of life.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How long another of our calls is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
+/// The file whose lock keeps our calls apart, beside the registry.
+const LOCK: &str = ".wnm-antctl-lock";
+
+pub(super) struct Antctl {
+    kind: ManagerKind,
+    exec: Exec,
+    processes: Processes,
+    options: Options,
+    registry: PathBuf,
+}
+
+impl Antctl {
+    pub(super) fn new(kind: ManagerKind, options: &Options) -> Result<Self, PlatformError> {
+        if kind.scope == Scope::Sudo && !rustix::process::geteuid().is_root() {
+            return Err(PlatformError::NeedsRoot { manager: kind });
+        }
+        Ok(Self::with(kind, options, Exec::real()))
+    }
+
+    fn with(kind: ManagerKind, options: &Options, exec: Exec) -> Self {
+        let usual = || match kind.scope {
+            Scope::Sudo => PathBuf::from("/var/antctl/node_registry.json"),
+            Scope::User => home().join(".local/share/autonomi/node/node_registry.json"),
+        };
+        let registry = options.antctl_registry.clone().unwrap_or_else(usual);
+        Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
+    }
+
+    fn call(&self, verb: &str) -> Call {
+        let call = Call::new(&self.options.antctl).within(DEADLINE);
+        let call = match self.options.antctl_talk {
+            Talk::All => call.arg("--debug"),
+            Talk::Usual => call,
+        };
+        call.arg(verb)
+    }
+
+    fn named(&self, verb: &str, entry: &Entry) -> Call {
+        self.call(verb).args(["--service-name", &entry.service_name])
+    }
+
+    fn read(&self) -> Result<Registry, PlatformError> {
+        Registry::read(&self.registry)
+    }
+
+    /// Waits for its turn among our calls, of this process and of others.
+    fn turn(&self) -> Result<Turn, PlatformError> {
+        let path = self.registry.with_file_name(LOCK);
+        let fail = |verb, source| PlatformError::File { verb, path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| fail("make the folder of", source))?;
+        }
+        let file = File::create(&path).map_err(|source| fail("make", source))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Turn { _file: file }),
+                Err(error) if error == rustix::io::Errno::WOULDBLOCK && Instant::now() < deadline => {
+                    thread::sleep(PAUSE)
+                }
+                Err(error) => return Err(fail("lock", error.into())),
+            }
+        }
+    }
+
+    fn add(&self, node: &Node, before: &Registry) -> Result<(), PlatformError> {
+        let name = self.kind.folder_name(node.id);
+        if before.next() != node.id.get() as usize {
+            return Err(self.not_next(node, before.next()));
+        }
+        self.exec.succeed(&self.addition(node, &name)?)?;
+        let after = self.read()?;
+        let new = after.nodes.get(before.nodes.len()..).unwrap_or_default();
+        match new {
+            [entry] if entry.data_dir_path == node.root_dir && entry.antnode_path == node.binary => Ok(()),
+            _ => Err(PlatformError::Registry {
+                node: node.id,
+                path: self.registry.clone(),
+                found: match new {
+                    [] => "nothing new".to_owned(),
+                    new => {
+                        new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", ")
+                    }
+                },
+            }),
+        }
+    }
+
+    fn not_next(&self, node: &Node, next: usize) -> PlatformError {
+        PlatformError::Taken {
+            node: node.id,
+            what: format!("number {}", node.id.get()),
+            by: format!(
+                "its registry, which goes on with {next} (set highest_node_id_used to {})",
+                next.saturating_sub(1)
+            ),
+        }
+    }
+
+    /// Returns the call that adds a node. The payment network comes last: it is a subcommand.
+    fn addition(&self, node: &Node, name: &str) -> Result<Call, PlatformError> {
+        let refused = |found: &str| PlatformError::Refused { path: node.root_dir.clone(), found: found.to_owned() };
+        if node.flavor != Flavor::Antnode {
+            return Err(refused("a node program that the official manager does not know"));
+        }
+        let prefix = |path: &Path| match (path.parent(), path.file_name()) {
+            (Some(prefix), Some(last)) if last == name => Ok(prefix.to_owned()),
+            _ => Err(refused("a folder that is not called as the official manager calls it")),
+        };
+        let mut call = self.call("add").args(["--count", "1", "--data-dir-path"]).arg(prefix(&node.root_dir)?);
+        call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
+        for (flag, port) in
+            [("--node-port", node.ports.node), ("--metrics-port", node.ports.metrics), ("--rpc-port", node.ports.rpc)]
+        {
+            call = call.arg(flag).arg(port.to_string());
+        }
+        call = match &self.options.antctl_version {
+            Some(version) => call.arg("--version").arg(version),
+            None => call.arg("--path").arg(&self.options.binary),
+        };
+        call = call.args(["--max-log-files", "1", "--max-archived-log-files", "1"]);
+        call = call.arg("--rewards-address").arg(node.wallet.to_string());
+        if node.upnp == Upnp::Off {
+            call = call.arg("--no-upnp");
+        }
+        if !node.environment.is_empty() {
+            if node.environment.iter().any(|(_, value)| value.contains(',')) {
+                return Err(refused("an environment with a comma, which the official manager cannot be told"));
+            }
+            let pairs: Vec<String> = node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            call = call.arg("--env").arg(pairs.join(","));
+        }
+        Ok(call.args(&node.arguments).args(&node.network))
+    }
+
+    /// Tells the official manager that the program of a node was exchanged; it never goes back to an older one.
+    fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
+        let Some(known) = entry.version() else { return Ok(()) };
+        let asked = Call::new(&node.binary).arg("--version").only_environment([]);
+        let Some(here) = node.flavor.version_in(&self.exec.succeed(&asked)?.text()) else { return Ok(()) };
+        let is_source = node_dir::digest(&self.options.binary)? == node_dir::digest(&node.binary)?;
+        if here <= known || !is_source || entry.status == Status::Running {
+            return Ok(());
+        }
+        let call = self.named("upgrade", entry).args(["--do-not-start", "--interval", "1", "--path"]);
+        self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
+    }
+
+    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[Facts]) -> Service {
+        let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
+        if let Some(facts) = newest {
+            return Service::Running(self.processes.identity(facts));
+        }
+        let status = |registry: &Registry| registry.of(node).map(|entry| entry.status);
+        match (status(registry), now) {
+            (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
+            (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
+            (Some(Status::Running), _) => {
+                Service::Unknown("the official manager says that it runs, and no process is found".to_owned())
+            }
+        }
+    }
+
+    /// Returns the node of an entry on this folder; None when it says too little.
+    fn described(&self, entry: &Entry, folder: &Folder) -> Option<Node> {
+        let id = NodeId::new(entry.number)?;
+        let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
+        let network = match entry.evm_network.as_str() {
+            Some("ArbitrumOne") => "evm-arbitrum-one",
+            Some("ArbitrumSepoliaTest") => "evm-arbitrum-sepolia-test",
+            // A network of one's own has addresses that wnm would have to repeat: left alone.
+            Some(_) | None => return None,
+        };
+        Some(Node {
+            id,
+            uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
+            flavor: Flavor::Antnode,
+            manager: self.kind,
+            root_dir: entry.data_dir_path.clone(),
+            log_dir: entry.log_dir_path.clone(),
+            binary: entry.antnode_path.clone(),
+            ports: Ports { node: entry.node_port?, metrics: entry.metrics_port?, rpc: rpc.unwrap_or(0) },
+            wallet: entry.rewards_address.as_deref()?.to_lowercase().parse().ok()?,
+            network: vec![network.to_owned()],
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            upnp: if entry.no_upnp { Upnp::Off } else { Upnp::On },
+            born: adopt::born(&entry.data_dir_path, Flavor::Antnode),
+        })
+    }
+}
+
+/// The right to call the official manager, until it is dropped.
+struct Turn {
+    _file: File,
+}
+
+impl ProcessManager for Antctl {
+    fn kind(&self) -> ManagerKind {
+        self.kind
+    }
+
+    fn define(&self, node: &Node) -> Result<(), PlatformError> {
+        let _turn = self.turn()?;
+        let registry = self.read()?;
+        match registry.of(node) {
+            Some(entry) => self.upgrade(node, entry)?,
+            None => self.add(node, &registry)?,
+        }
+        definition::write(node)
+    }
+
+    fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        if !self.processes.running(node).is_empty() {
+            return Ok(());
+        }
+        let _turn = self.turn()?;
+        let registry = self.read()?;
+        let entry = registry.of(node).ok_or_else(|| PlatformError::Registry {
+            node: node.id,
+            path: self.registry.clone(),
+            found: "no such node".to_owned(),
+        })?;
+        // An interval of its own: without one it waits minutes for the network.
+        self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
+    }
+
+    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+        let _turn = self.turn()?;
+        let told = match self.read()?.of(node) {
+            Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
+                // Told it was; that the process takes its time is for others to see.
+                Ok(_) | Err(PlatformError::Hung { .. }) => true,
+                Err(error) => return Err(error),
+            },
+            Some(_) | None => false,
+        };
+        // What its manager thinks has ended, or never knew of.
+        if told && how == How::Term { Ok(()) } else { signal::all_but(None, &self.processes, node, how) }
+    }
+
+    fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
+        let _turn = self.turn()?;
+        if let Some(entry) = self.read()?.of(node) {
+            if entry.status == Status::Running {
+                self.exec.succeed(&self.named("stop", entry))?;
+            }
+            // The folders are for wnm to move, by the marker and not by a path in a file.
+            self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
+        }
+        definition::remove(node)
+    }
+
+    fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let registry = match self.read() {
+            Ok(registry) => registry,
+            Err(error) => return nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+        };
+        let all = self.processes.all();
+        let first: BTreeMap<_, _> =
+            nodes.iter().map(|node| (node.id, self.look(node, &registry, None, &all))).collect();
+        let is_doubtful = |service: &Service| matches!(service, Service::Unknown(_));
+        if !first.values().any(is_doubtful) {
+            return first;
+        }
+        // It does not look by itself: asked once, for all, and only where processes and registry disagree.
+        let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call("status").arg("--json")));
+        let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
+        let all = self.processes.all();
+        nodes.iter().map(|node| (node.id, self.look(node, &registry, now.as_ref(), &all))).collect()
+    }
+
+    fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        let registry = self.read()?;
+        let all = self.processes.all();
+        let known = |folder: &Folder| {
+            let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path))?;
+            definition::read(folder).or_else(|| self.described(entry, folder))
+        };
+        Ok(node_dir::find(roots)?
+            .into_iter()
+            .map(|folder| Found {
+                node: known(&folder),
+                process: definition::process_on(&folder, &all, &self.processes),
+                folder,
+            })
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

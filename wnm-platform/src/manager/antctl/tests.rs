@@ -1,0 +1,141 @@
+//! What the official manager is told, and what is made of its registry, on what the real one of 0.14.2 left; on real
+//! processes the conformance suite tries it with one that is played.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use wnm_core::Program;
+
+use super::*;
+use crate::exec::Output;
+use crate::node_dir::tests::node_at;
+
+const KIND: ManagerKind = ManagerKind::new(Program::Antctl, Scope::User);
+const RECORDED: &str = include_str!("../../../tests/data/antctl-0.14.2/node_registry.json");
+const STATUS: &str = include_str!("../../../tests/data/antctl-0.14.2/status.json");
+
+type Calls = Arc<Mutex<Vec<String>>>;
+
+/// An antctl that succeeds at everything, after `effect`, with its registry in a folder.
+fn scripted(folder: &Path, effect: impl Fn(&Path) + Send + Sync + 'static) -> (Antctl, Calls) {
+    let calls = Calls::default();
+    let registry = folder.join("node_registry.json");
+    let (log, path) = (Arc::clone(&calls), registry.clone());
+    let exec = Exec::scripted(move |call| {
+        let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        log.lock().unwrap().push(words.join(" "));
+        effect(&path);
+        Ok(Output::success(""))
+    });
+    let options = Options { antctl_registry: Some(registry), binary: "/p/antnode".into(), ..Options::default() };
+    (Antctl::with(KIND, &options, exec), calls)
+}
+
+/// The first node of the recorded registry, as wnm would have it.
+fn first(root: &Path) -> Node {
+    Node {
+        log_dir: "/var/log/antnode/antnode1".into(),
+        network: vec!["evm-arbitrum-one".into()],
+        manager: KIND,
+        ..node_at(root)
+    }
+}
+
+#[test]
+fn the_recorded_registry_and_status_are_read() {
+    for text in [RECORDED, STATUS] {
+        let registry = Registry::parse(text.as_bytes()).unwrap();
+        assert_eq!((registry.nodes.len(), registry.next()), (3, 4));
+        let entry = registry.of(&first(Path::new("/var/antctl/services/antnode1"))).unwrap();
+        assert_eq!((entry.status, entry.number, entry.node_port), (Status::Added, 1, Some(55001)));
+        assert_eq!(entry.version().unwrap().to_string(), "0.4.17");
+    }
+    // Nothing at all is what `status --json` prints when there are no nodes.
+    assert_eq!(Registry::parse(b"\n").unwrap(), Registry::default());
+    assert!(Registry::parse(b"{\"nodes\": [{}]}").is_err());
+    assert!(Registry::parse(RECORDED.replace("Added", "Exploded").as_bytes()).is_err());
+}
+
+#[test]
+fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("antnode1");
+    fs::create_dir(&root).unwrap();
+    let node = Node { environment: vec![("A".into(), "b c".into()), ("D".into(), "e".into())], ..first(&root) };
+    let entry = |root: &str| {
+        RECORDED.split("},{\"alpha\"").next().unwrap().replace("/var/antctl/services/antnode1", root) + "}]}"
+    };
+    let made = entry(root.to_str().unwrap());
+    let (antctl, calls) = scripted(folder.path(), move |registry| fs::write(registry, &made).unwrap());
+    antctl.define(&node).unwrap();
+    antctl.define(&node).unwrap();
+    let place = folder.path().to_str().unwrap();
+    let shown = calls.lock().unwrap().join("\n").replace(place, "/s");
+    insta::assert_snapshot!(shown, @r"
+    add --count 1 --data-dir-path /s --log-dir-path /var/log/antnode --node-port 1 --metrics-port 2 --rpc-port 3 --path /p/antnode --max-log-files 1 --max-archived-log-files 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --no-upnp --env A=b c,D=e evm-arbitrum-one
+    --version
+    ");
+
+    // It succeeds, and makes something else.
+    let folder = tempfile::tempdir().unwrap();
+    let (antctl, _) = scripted(folder.path(), move |registry| fs::write(registry, entry("/else")).unwrap());
+    let error = antctl.define(&node).unwrap_err().to_string();
+    assert!(error.ends_with("node_registry.json, found /else"), "{error}");
+}
+
+#[test]
+fn a_number_that_would_be_another_is_not_used_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("node_registry.json"), RECORDED.replace("\"Added\"", "\"Removed\"")).unwrap();
+    let (antctl, calls) = scripted(folder.path(), |_| ());
+    let error = antctl.define(&first(&folder.path().join("antnode1"))).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "expected number 1 to be free for node 0001, found it taken by its registry, which goes on with 4 (set \
+         highest_node_id_used to 3)"
+    );
+    assert!(calls.lock().unwrap().is_empty());
+}
+
+#[test]
+fn states_are_mapped_and_doubt_is_asked_about_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let nodes: Vec<Node> = (1..=3)
+        .map(|number| Node {
+            id: NodeId::new(number).unwrap(),
+            ..first(Path::new(&format!("/var/antctl/services/antnode{number}")))
+        })
+        .collect();
+    let nodes: Vec<&Node> = nodes.iter().collect();
+    let path = folder.path().join("node_registry.json");
+    fs::write(&path, RECORDED).unwrap();
+    let (antctl, calls) = scripted(folder.path(), |_| ());
+    assert!(antctl.survey(&nodes).values().all(|service| *service == Service::Stopped));
+    assert!(calls.lock().unwrap().is_empty());
+    // It says that two run, and there is no process; asked, it knows of no node at all.
+    fs::write(&path, RECORDED.replacen("\"Added\"", "\"Running\"", 2)).unwrap();
+    assert!(antctl.survey(&nodes).values().all(|service| *service == Service::Stopped));
+    assert_eq!(*calls.lock().unwrap(), ["status --json"]);
+    fs::write(&path, "{ half").unwrap();
+    assert!(antctl.survey(&nodes).values().all(|service| matches!(service, Service::Unknown(_))));
+}
+
+#[test]
+fn recorded_nodes_are_found_without_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = folder.path().to_str().unwrap();
+    for name in ["antnode1", "antnode2", "antnode9"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("secret-key"), [1; 32]).unwrap();
+    }
+    let text = RECORDED.replace("/var/antctl/services", storage).replacen("\"ArbitrumOne\"", "{\"Custom\":{}}", 2);
+    let text = text.replacen("{\"Custom\":{}}", "\"ArbitrumOne\"", 1);
+    fs::write(folder.path().join("node_registry.json"), text).unwrap();
+    let (antctl, calls) = scripted(folder.path(), |_| ());
+    let found = antctl.discover(&[folder.path().to_owned()]).unwrap();
+    let ports: Vec<_> = found.iter().map(|found| found.node.as_ref().map(|node| node.ports)).collect();
+    // The second has a network of its own, the third is nobody's: both are seen and left alone.
+    assert_eq!(ports, [Some(Ports { node: 55001, metrics: 13001, rpc: 30001 }), None, None]);
+    assert_eq!(found[0].node.as_ref().unwrap().wallet, wnm_core::FAUCET);
+    assert!(calls.lock().unwrap().is_empty());
+}

@@ -1,0 +1,78 @@
+//! What a lost database is rebuilt from: the node as it was last defined, kept in its folder, and what runs there.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use wnm_core::Node;
+
+use super::FoundProcess;
+use crate::error::PlatformError;
+use crate::node_dir::{self, Folder};
+use crate::process::{Facts, Life, Processes};
+
+/// The file in a node's folder that holds its definition.
+const DEFINITION: &str = ".wnm-definition";
+/// The longest definition that is read, in bytes.
+const LIMIT: u64 = 256 * 1024;
+
+/// Writes the definition of a node into its folder.
+pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
+    let path = node.root_dir.join(DEFINITION);
+    let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
+        verb: "write",
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    // Its environment may hold secrets.
+    node_dir::write(&path, &text, 0o600)
+}
+
+/// Removes the definition of a node; one that is not there counts as removed.
+pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
+    remove_file(&node.root_dir.join(DEFINITION))
+}
+
+/// Removes a file; one that is not there counts as removed.
+pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
+    match fs::remove_file(path) {
+        Err(error) if !is_missing(&error) => {
+            Err(PlatformError::File { verb: "remove", path: path.to_owned(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Returns the node that a folder's definition describes; None when there is none, or it is another's.
+pub(super) fn read(folder: &Folder) -> Option<Node> {
+    let text = node_dir::read_bounded(&folder.path.join(DEFINITION), LIMIT).ok()?;
+    serde_json::from_slice(&text).ok().filter(|node| is_of(node, folder))
+}
+
+/// Tells whether a node is the one of a folder: a definition that was copied with a folder is not.
+pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
+    folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid) && is_same(&node.root_dir, &folder.path)
+}
+
+/// Returns the process that runs on a folder, the newest of several.
+pub(super) fn process_on(folder: &Folder, all: &[Facts], processes: &Processes) -> Option<FoundProcess> {
+    let on_it = |facts: &&Facts| {
+        facts.life == Life::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
+    };
+    let newest = all.iter().filter(on_it).max_by_key(|facts| (facts.start, facts.pid))?;
+    Some(FoundProcess {
+        identity: processes.identity(newest),
+        executable: newest.program().map(Path::to_owned),
+        arguments: newest.arguments.clone(),
+    })
+}
+
+/// Tells whether two paths lead to the same place.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Tells whether something was not there.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

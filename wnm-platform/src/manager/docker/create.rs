@@ -1,0 +1,105 @@
+//! The words that make a node's container.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use wnm_core::Node;
+
+use super::super::adopt;
+use crate::error::PlatformError;
+
+/// What a container is, whatever node is in it: restarted when its node ends (an `antnode` and an `ant-node` end to
+/// upgrade themselves) unless it was stopped, without rights beyond those of its user, with a log of 30 MB at most.
+const ALWAYS: &[&str] = &[
+    "--pull=never",
+    "--network=host",
+    "--pid=host",
+    "--restart=unless-stopped",
+    "--stop-signal=SIGTERM",
+    "--stop-timeout=20",
+    "--no-healthcheck",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--log-driver=json-file",
+    "--log-opt=max-size=10m",
+    "--log-opt=max-file=3",
+];
+
+/// The label that holds the node's number.
+pub(super) const ID: &str = "wnm.id";
+/// The label that holds the node's name for ever.
+pub(super) const UUID: &str = "wnm.uuid";
+/// The label that holds the node's folder.
+pub(super) const ROOT: &str = "wnm.root";
+/// The label that holds the whole node, so that a lost database can be rebuilt.
+pub(super) const DEFINITION: &str = "wnm.definition";
+/// The label that holds the digest of all words, so that a change is noticed.
+pub(super) const DIGEST: &str = "wnm.digest";
+
+/// Returns the words after `docker container create`.
+pub(super) fn words(node: &Node, image: &str) -> Result<Vec<String>, PlatformError> {
+    let root = adopt::text(&node.root_dir)?;
+    // It runs as who owns its folder, whoever made that.
+    let owner = fs::metadata(&node.root_dir).map_err(|source| PlatformError::File {
+        verb: "look at",
+        path: node.root_dir.clone(),
+        source,
+    })?;
+    let definition = serde_json::to_string(node).map_err(|error| PlatformError::File {
+        verb: "describe the node at",
+        path: node.root_dir.clone(),
+        source: error.into(),
+    })?;
+    let mut words = vec![format!("--name={}", node.id.name())];
+    words.extend(ALWAYS.iter().map(|word| (*word).to_owned()));
+    words.push(format!("--user={}:{}", owner.uid(), owner.gid()));
+    words.push(format!("--workdir={root}"));
+    words.push(format!("--env=HOME={root}"));
+    words.extend(node.environment.iter().map(|(name, value)| format!("--env={name}={value}")));
+    words.push(format!("--label={ID}={}", node.id.get()));
+    words.push(format!("--label={UUID}={}", node.uuid));
+    words.push(format!("--label={ROOT}={root}"));
+    words.push(format!("--label={DEFINITION}={definition}"));
+    for folder in mounts(node) {
+        words.push(format!("--mount={}", mount(&adopt::text(folder)?)));
+    }
+    words.push(format!("--entrypoint={}", adopt::text(&node.binary)?));
+    words.push(image.to_owned());
+    words.extend(node.flavor.arguments(node));
+    let digest = digest(&words);
+    words.insert(1, digest_label(&digest));
+    Ok(words)
+}
+
+/// Returns the word that labels a container with a digest.
+pub(super) fn digest_label(digest: &str) -> String {
+    format!("--label={DIGEST}={digest}")
+}
+
+fn digest(words: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    for word in words {
+        hasher.update((word.len() as u64).to_le_bytes());
+        hasher.update(word);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the folders that a node needs in its container, none inside another.
+fn mounts(node: &Node) -> Vec<&Path> {
+    let mut folders = vec![node.root_dir.as_path()];
+    for folder in [Some(node.log_dir.as_path()), node.binary.parent()].into_iter().flatten() {
+        if !folders.iter().any(|known| folder.starts_with(known)) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Returns the description of a mount of a folder at its own path: fields of comma-separated values.
+fn mount(folder: &str) -> String {
+    let field = |key: &str| format!("\"{key}={}\"", folder.replace('"', "\"\""));
+    format!("type=bind,{},{}", field("source"), field("target"))
+}

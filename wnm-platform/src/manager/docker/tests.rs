@@ -1,0 +1,158 @@
+//! What docker is asked, and what is made of its answers; on real containers the conformance suite tries it.
+
+use std::sync::{Arc, Mutex};
+
+use wnm_core::{Program, Scope};
+
+use super::*;
+use crate::node_dir::tests::node_at;
+
+const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
+
+/// A docker that answers with these outputs, one call after the other, and what it was asked.
+fn scripted(answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (log, answers) = (Arc::clone(&asked), Mutex::new(answers.into_iter()));
+    let exec = Exec::scripted(move |call| {
+        let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        log.lock().unwrap().push(words.join(" "));
+        Ok(answers.lock().unwrap().next().unwrap_or_default())
+    });
+    (Docker::with(KIND, &Options::default(), exec, Processes::of_host()), asked)
+}
+
+fn line(name: &str, status: &str, pid: u32, code: i64, root: &str) -> String {
+    format!(r#"{{"name":"/{name}","status":"{status}","pid":{pid},"code":{code},"root":"{root}","digest":""}}"#)
+}
+
+#[test]
+fn a_survey_is_one_call_whatever_the_count() {
+    let nodes: Vec<Node> = (1..=6)
+        .map(|number| Node {
+            id: NodeId::new(number).unwrap(),
+            root_dir: format!("/s/antnode{number:04}").into(),
+            ..node_at(Path::new("/s/x"))
+        })
+        .collect();
+    let own = std::process::id();
+    let lines = [
+        line("antnode0001", "running", own, 0, "/s/antnode0001"),
+        line("antnode0002", "exited", 0, 137, "/s/antnode0002"),
+        line("antnode0003", "restarting", 0, 0, "/s/antnode0003"),
+        line("antnode0004", "restarting", 0, 1, "/s/antnode0004"),
+        line("antnode0005", "running", own, 0, "/another/colony/antnode0005"),
+    ];
+    let stderr = b"Error: No such container: antnode0006\n".to_vec();
+    let answer = Output { code: Some(1), stderr, ..Output::success(lines.join("\n")) };
+    let (docker, asked) = scripted(vec![answer]);
+    let seen = docker.survey(&nodes.iter().collect::<Vec<_>>());
+    let words: Vec<_> = seen
+        .values()
+        .map(|service| match service {
+            Service::Running(process) if process.pid == own => "running",
+            Service::Running(_) => "another",
+            Service::Stopped => "stopped",
+            Service::Unknown(_) => "unknown",
+        })
+        .collect();
+    assert_eq!(words, ["running", "stopped", "unknown", "stopped", "stopped", "stopped"]);
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
+    let node = node_at(Path::new("/s/antnode0001"));
+    let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+    let (docker, _) = scripted(vec![Output::failure(1, said)]);
+    let Some(Service::Unknown(why)) = docker.survey(&[&node]).remove(&node.id) else { panic!("not unknown") };
+    assert!(why.contains(said), "{why}");
+    let (docker, _) = scripted(vec![Output::failure(1, said), Output::failure(1, said)]);
+    let error = docker.stop(&node, How::Term).unwrap_err().to_string();
+    assert!(error.starts_with("expected `docker container inspect ") && error.contains(said), "{error}");
+    // A name that only begins like the one asked for is another's.
+    let other = Output::failure(1, format!("Error: No such container: {}2", node.id.name()));
+    let (docker, _) = scripted(vec![other]);
+    assert!(matches!(docker.survey(&[&node])[&node.id], Service::Unknown(_)));
+}
+
+#[test]
+fn a_missing_image_is_met_with_the_command_that_fetches_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(folder.path());
+    let missing = Output::failure(1, format!("Error: No such container: {}", node.id.name()));
+    let no_image = Output::failure(1, "Unable to find image 'debian:bookworm-slim' locally\nError: No such image");
+    let (docker, asked) = scripted(vec![missing, no_image]);
+    let error = docker.define(&node).unwrap_err().to_string();
+    let id = node.id;
+    assert_eq!(
+        error,
+        format!(
+            "expected the image debian:bookworm-slim for node {id}, found none: `docker pull debian:bookworm-slim` \
+             fetches it"
+        )
+    );
+    assert!(asked.lock().unwrap()[1].starts_with(&format!("container create --name=antnode{id} --label=wnm.digest=")));
+}
+
+#[test]
+fn a_container_of_another_colony_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(folder.path());
+    let other = || Output::success(line(&node.id.name(), "exited", 0, 0, "/another"));
+    let (docker, asked) = scripted(vec![other(), other(), other()]);
+    let error = docker.define(&node).unwrap_err().to_string();
+    assert!(error.ends_with("found it taken by the node at /another"), "{error}");
+    docker.stop(&node, How::Kill).unwrap();
+    docker.undefine(&node).unwrap();
+    assert!(asked.lock().unwrap().iter().all(|call| call.starts_with("container inspect ")));
+}
+
+#[test]
+fn the_words_of_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a, \"b\"");
+    std::fs::create_dir(&root).unwrap();
+    let node = Node { environment: vec![("K".into(), "a b=c".into())], manager: KIND, ..node_at(&root) };
+    let words = create::words(&node, "image:tag").unwrap();
+    assert_eq!(words, create::words(&node, "image:tag").unwrap());
+    let changed =
+        create::words(&Node { wallet: wnm_core::FAUCET, arguments: vec!["--relay".into()], ..node }, "image:tag");
+    assert_ne!(words[1], changed.unwrap()[1]);
+    let place = folder.path().to_str().unwrap();
+    let is_shown = |word: &&String| {
+        !["--label=wnm.digest", "--label=wnm.definition", "--user"].iter().any(|start| word.starts_with(start))
+    };
+    let shown: Vec<_> = words.iter().filter(is_shown).map(|word| word.replace(place, "/s")).collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn a_container_by_other_hands_is_read_by_its_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["antnode0007", "antnode0008"].map(|name| folder.path().join(name));
+    for root in [&one, &other] {
+        std::fs::create_dir(root).unwrap();
+        std::fs::write(root.join("secret-key"), [7; 32]).unwrap();
+    }
+    let line = |name: &str, root: &Path, more: &str| {
+        format!(
+            r#"{{"name":"/{name}","status":"exited","pid":0,"code":0,"root":"","digest":"","definition":"",
+            "program":"/app/antnode","arguments":["--root-dir","{}","--port","55007","--metrics-server-port","13007",
+            "--rewards-address","0x00455d78f850b0358E8cea5be24d415E01E107CF"{more},"evm-arbitrum-one"],
+            "environment":["PATH=/bin","A=b=c"]}}"#,
+            root.display()
+        )
+        .replace('\n', "")
+    };
+    let lines =
+        [line("antnode0007", &one, r#","--local""#), line("antnode0008", &other, r#","--from-the-future","1""#)];
+    let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
+    let found = docker.discover(&[folder.path().to_owned()]).unwrap();
+    let node = found[0].node.as_ref().unwrap();
+    assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, 13007));
+    assert_eq!((node.arguments.as_slice(), node.uuid.as_str()), (["--local".to_owned()].as_slice(), ""));
+    assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
+    assert!(node.born > wnm_core::Timestamp::default());
+    // It is seen, and what cannot be read of it is not guessed.
+    assert_eq!((found.len(), &found[1].node), (2, &None));
+}

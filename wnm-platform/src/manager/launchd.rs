@@ -1,0 +1,241 @@
+//! Each node as a service of macOS: a property list, and the `launchctl` command.
+//!
+//! A service that is stopped is out of launchd's domain and disabled, so that no login brings it back; one that is
+//! defined and not stopped comes back by itself after its end, a login or a start of the machine.
+
+mod service;
+mod talk;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use wnm_core::{ManagerKind, Node, NodeId, Scope};
+
+use super::{Found, How, Options, ProcessManager, Service, adopt, definition, signal};
+use crate::error::PlatformError;
+use crate::exec::{Call, Exec, Output};
+use crate::node_dir::{self, Folder, STDERR_LOG};
+use crate::process::{Life, Processes};
+use service::Plist;
+use talk::Loaded;
+
+/// What the names of services begin with.
+const PREFIX: &str = "com.autonomi.";
+/// What a `bootstrap` ends with when the service is there already or still on its way out, among other things.
+const IN_THE_WAY: [i32; 3] = [5, 36, 37];
+/// Tries, and the pause between them, for a service that is on its way out.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a `bootout` ends with while the process takes its time.
+const IN_PROGRESS: i32 = 36;
+
+pub(super) struct Launchd {
+    kind: ManagerKind,
+    exec: Exec,
+    processes: Processes,
+    command: PathBuf,
+    /// Where the property lists are.
+    folder: PathBuf,
+    /// Where the services are, in launchd's words.
+    domain: String,
+}
+
+impl Launchd {
+    pub(super) fn new(kind: ManagerKind, options: &Options) -> Result<Self, PlatformError> {
+        let user = rustix::process::geteuid();
+        if kind.scope == Scope::Sudo && !user.is_root() {
+            return Err(PlatformError::NeedsRoot { manager: kind });
+        }
+        Ok(Self::with(kind, options, user.as_raw(), Exec::real()))
+    }
+
+    fn with(kind: ManagerKind, options: &Options, user: u32, exec: Exec) -> Self {
+        let (folder, domain) = match kind.scope {
+            Scope::User => (&options.launch_agents, format!("gui/{user}")),
+            Scope::Sudo => (&options.launch_daemons, "system".to_owned()),
+        };
+        let processes = Processes::of_host();
+        Self { kind, exec, processes, command: options.launchctl.clone(), folder: folder.clone(), domain }
+    }
+
+    fn call(&self, verb: &str) -> Call {
+        Call::new(&self.command).arg(verb)
+    }
+
+    fn target(&self, node: &Node) -> String {
+        format!("{}/{}", self.domain, label(node))
+    }
+
+    fn file(&self, node: &Node) -> PathBuf {
+        self.folder.join(format!("{}.plist", label(node)))
+    }
+
+    /// Returns what launchd has of a node; None when it has nothing.
+    fn loaded(&self, node: &Node) -> Result<Option<Loaded>, PlatformError> {
+        let call = self.call("print").arg(self.target(node));
+        let output = self.exec.run(&call)?;
+        match output.code {
+            Some(0) => Ok(Some(talk::service(&output.text()))),
+            _ if talk::says_missing(&output) => Ok(None),
+            _ => Err(failed(&call, &output)),
+        }
+    }
+
+    /// Takes a service out of launchd's domain, which tells its process to end.
+    fn boot_out(&self, node: &Node) -> Result<(), PlatformError> {
+        let call = self.call("bootout").arg(self.target(node));
+        let output = self.exec.run(&call)?;
+        let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || talk::says_missing(&output);
+        if is_out { Ok(()) } else { Err(failed(&call, &output)) }
+    }
+
+    fn boot(&self, node: &Node) -> Result<(), PlatformError> {
+        self.exec.succeed(&self.call("enable").arg(self.target(node)))?;
+        let call = self.call("bootstrap").arg(&self.domain).arg(self.file(node));
+        let mut output = self.exec.run(&call)?;
+        for _ in 0..TRIES {
+            if !output.code.is_some_and(|code| IN_THE_WAY.contains(&code)) {
+                break;
+            }
+            thread::sleep(PAUSE);
+            output = self.exec.run(&call)?;
+        }
+        match output.code {
+            Some(0) => Ok(()),
+            // It came to be there meanwhile; or something else is wrong, and then this fails too.
+            Some(code) if IN_THE_WAY.contains(&code) => {
+                let kick = self.exec.run(&self.call("kickstart").arg(self.target(node)))?;
+                if kick.is_success() { Ok(()) } else { Err(failed(&call, &output)) }
+            }
+            _ => Err(failed(&call, &output)),
+        }
+    }
+
+    fn service(&self, loaded: Option<&Loaded>) -> Service {
+        match loaded {
+            None => Service::Stopped,
+            Some(Loaded { pid: Some(pid), .. }) => match self.processes.facts(*pid) {
+                Some(facts) if facts.life == Life::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(_) | None => Service::Unknown(format!("process {pid} of its service is ending")),
+            },
+            // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
+            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd is about to start it".to_owned()),
+            Some(Loaded { pid: None, failed: true }) => Service::Stopped,
+        }
+    }
+
+    /// Returns the node that a property list describes on a folder; None when there is none, or it cannot be read.
+    fn described(&self, folder: &Folder, lists: &[(String, Plist)]) -> Option<Node> {
+        let is_here = |list: &&(String, Plist)| {
+            let root = adopt::root_dir(list.1.program_arguments.get(1..).unwrap_or_default());
+            root.is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
+        };
+        let (label, list) = lists.iter().find(is_here)?;
+        let (program, arguments) = list.program_arguments.split_first()?;
+        let environment = list.environment_variables.clone().into_iter().collect();
+        let service = adopt::Service {
+            name: label.strip_prefix(PREFIX).unwrap_or(label),
+            manager: self.kind,
+            program: Path::new(program),
+            arguments,
+            environment,
+            folder,
+        };
+        adopt::node(&service).ok()
+    }
+}
+
+impl ProcessManager for Launchd {
+    fn kind(&self) -> ManagerKind {
+        self.kind
+    }
+
+    fn define(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::write(node)?;
+        let path = self.file(node);
+        let text = Plist::of(node, &label(node))?.to_text(&path)?;
+        if fs::read(&path).is_ok_and(|present| present == text) {
+            return Ok(());
+        }
+        for folder in [&self.folder, &node.log_dir] {
+            fs::create_dir_all(folder).map_err(|source| PlatformError::File {
+                verb: "make",
+                path: folder.clone(),
+                source,
+            })?;
+        }
+        // Its environment may hold secrets.
+        node_dir::write(&path, &text, 0o600)
+    }
+
+    fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        match self.loaded(node)? {
+            Some(loaded) if loaded.pid.is_some() => return Ok(()),
+            // As it was when it was loaded, which may be long ago.
+            Some(_) => self.boot_out(node)?,
+            None => {}
+        }
+        // Only what this run has to say is of interest; that it cannot be emptied is not.
+        let _ = fs::File::create(node.log_dir.join(STDERR_LOG));
+        self.boot(node)
+    }
+
+    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+        let told = self.loaded(node)?;
+        // Disabled first: from here on nothing brings it back.
+        self.exec.succeed(&self.call("disable").arg(self.target(node)))?;
+        if told.is_some() {
+            self.boot_out(node)?;
+        }
+        let told = told.and_then(|loaded| loaded.pid).filter(|_| how == How::Term);
+        signal::all_but(told, &self.processes, node, how)
+    }
+
+    fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
+        if self.loaded(node)?.is_some() {
+            self.boot_out(node)?;
+        }
+        definition::remove_file(&self.file(node))?;
+        definition::remove(node)
+    }
+
+    fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let printed = self.exec.succeed(&self.call("print").arg(&self.domain));
+        let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(services.get(&label(node)));
+        match printed.map(|output| talk::services(&output.text())) {
+            Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
+            Ok(None) => {
+                let why = "launchd does not list its services".to_owned();
+                nodes.iter().map(|node| (node.id, Service::Unknown(why.clone()))).collect()
+            }
+            Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+        }
+    }
+
+    fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        let lists = service::below(&self.folder)?;
+        let all = self.processes.all();
+        Ok(node_dir::find(roots)?
+            .into_iter()
+            .map(|folder| Found {
+                node: definition::read(&folder).or_else(|| self.described(&folder, &lists)),
+                process: definition::process_on(&folder, &all, &self.processes),
+                folder,
+            })
+            .collect())
+    }
+}
+
+fn label(node: &Node) -> String {
+    format!("{PREFIX}{}", node.id.name())
+}
+
+fn failed(call: &Call, output: &Output) -> PlatformError {
+    PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() }
+}
+
+#[cfg(test)]
+mod tests;

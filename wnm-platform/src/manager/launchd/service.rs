@@ -1,0 +1,110 @@
+//! The property list that is a node's service.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wnm_core::Node;
+
+use super::super::adopt;
+use super::PREFIX;
+use crate::error::PlatformError;
+use crate::node_dir::{self, STDERR_LOG};
+
+/// The longest property list that is read, in bytes.
+const LIMIT: u64 = 256 * 1024;
+
+/// What launchd is told of a node. Of lists by other hands, what is not known is passed over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Plist {
+    pub(super) label: String,
+    pub(super) program_arguments: Vec<String>,
+    #[serde(default)]
+    pub(super) environment_variables: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    working_directory: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standard_out_path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    standard_error_path: Option<String>,
+    #[serde(default)]
+    run_at_load: bool,
+    /// Kept running whatever it ends with: a node ends with 0 to upgrade itself.
+    #[serde(default, skip_deserializing)]
+    keep_alive: bool,
+    /// How long it may take to end before it is killed, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exit_time_out: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    soft_resource_limits: Option<Limits>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hard_resource_limits: Option<Limits>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Limits {
+    #[serde(default)]
+    number_of_files: u32,
+}
+
+impl Plist {
+    /// Returns the list of a node.
+    pub(super) fn of(node: &Node, label: &str) -> Result<Self, PlatformError> {
+        let files = Some(Limits { number_of_files: 65_536 });
+        let mut program_arguments = vec![adopt::text(&node.binary)?];
+        program_arguments.extend(node.flavor.arguments(node));
+        Ok(Self {
+            label: label.to_owned(),
+            program_arguments,
+            environment_variables: node.environment.iter().cloned().collect(),
+            working_directory: Some(adopt::text(&node.root_dir)?),
+            standard_out_path: Some("/dev/null".to_owned()),
+            standard_error_path: Some(adopt::text(&node.log_dir.join(STDERR_LOG))?),
+            run_at_load: true,
+            keep_alive: true,
+            exit_time_out: Some(30),
+            soft_resource_limits: files,
+            hard_resource_limits: files,
+        })
+    }
+
+    /// Returns the list as it stands in its file.
+    pub(super) fn to_text(&self, path: &Path) -> Result<Vec<u8>, PlatformError> {
+        let mut text = Vec::new();
+        plist::to_writer_xml(&mut text, self).map_err(|error| PlatformError::File {
+            verb: "write",
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, error),
+        })?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// Returns the lists of nodes in a folder with their labels; those that cannot be read are passed over.
+pub(super) fn below(folder: &Path) -> Result<Vec<(String, Plist)>, PlatformError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(PlatformError::File { verb: "list", path: folder.to_owned(), source }),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let label = path.file_name()?.to_str()?.strip_suffix(".plist")?.to_owned();
+        label.strip_prefix(PREFIX)?;
+        let text = node_dir::read_bounded(&path, LIMIT).ok()?;
+        match plist::from_bytes::<Plist>(&text) {
+            Ok(list) => Some((label, list)),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a service is left alone: its list cannot be read");
+                None
+            }
+        }
+    };
+    Ok(paths.into_iter().filter_map(read).collect())
+}

@@ -1,0 +1,195 @@
+//! What launchd is told; with a `launchctl` that is played, the conformance suite tries it on real processes.
+
+use std::sync::{Arc, Mutex};
+
+use wnm_core::Program;
+
+use super::*;
+use crate::node_dir::tests::node_at;
+
+type Calls = Arc<Mutex<Vec<String>>>;
+
+/// A launchd whose `print` of a service answers with this; other verbs succeed unless they are named.
+fn scripted(scope: Scope, folder: &Path, print: Output, verb: &'static str, answer: Output) -> (Launchd, Calls) {
+    let calls = Calls::default();
+    let log = Arc::clone(&calls);
+    let exec = Exec::scripted(move |call| {
+        let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        log.lock().unwrap().push(words.join(" "));
+        Ok(match words[0].as_str() {
+            "print" => print.clone(),
+            word if word == verb => answer.clone(),
+            _ => Output::success(""),
+        })
+    });
+    let options = Options { launch_agents: folder.to_owned(), launch_daemons: folder.to_owned(), ..Options::default() };
+    (Launchd::with(ManagerKind::new(Program::Launchd, scope), &options, 501, exec), calls)
+}
+
+fn missing() -> Output {
+    Output::failure(
+        113,
+        "Bad request.\nCould not find service \"com.autonomi.antnode0001\" in domain for user gui: 501",
+    )
+}
+
+fn running() -> Output {
+    Output::success(
+        "gui/501/com.autonomi.antnode0001 = {\n\tactive count = 1\n\tpath = /Users/u/x.plist\n\ttype = LaunchAgent\n\
+         \tstate = running\n\n\tprogram = /n/antnode\n\targuments = {\n\t\tpid = 3\n\t}\n\n\tpid = 4711\n\
+         \tlast exit code = (never exited)\n}\n",
+    )
+}
+
+#[test]
+fn a_stopped_service_is_started_in_its_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    std::fs::create_dir(&node.root_dir).unwrap();
+    let name = format!("com.autonomi.{}", node.id.name());
+    for (scope, domain) in [(Scope::User, "gui/501"), (Scope::Sudo, "system")] {
+        let (launchd, calls) = scripted(scope, folder.path(), missing(), "", Output::default());
+        launchd.define(&node).unwrap();
+        launchd.start(&node).unwrap();
+        let list = folder.path().join(format!("{name}.plist"));
+        let expected = [
+            format!("print {domain}/{name}"),
+            format!("enable {domain}/{name}"),
+            format!("bootstrap {domain} {}", list.display()),
+        ];
+        assert_eq!(*calls.lock().unwrap(), expected);
+    }
+}
+
+#[test]
+fn one_that_runs_is_left_and_one_that_is_not_there_counts_as_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let (launchd, calls) = scripted(Scope::User, folder.path(), running(), "", Output::default());
+    launchd.start(&node).unwrap();
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    let (launchd, calls) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
+    launchd.stop(&node, How::Term).unwrap();
+    launchd.undefine(&node).unwrap();
+    let calls = calls.lock().unwrap();
+    assert!(calls.iter().all(|call| call.starts_with("print ") || call.starts_with("disable ")), "{calls:?}");
+}
+
+#[test]
+fn a_bootout_that_takes_its_time_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    for answer in [
+        Output::failure(36, "Boot-out failed: 36: Operation now in progress"),
+        Output::failure(3, "Boot-out failed: 3: No such process"),
+    ] {
+        let (launchd, _) = scripted(Scope::User, folder.path(), running(), "bootout", answer);
+        launchd.stop(&node, How::Term).unwrap();
+    }
+    let denied = Output::failure(1, "Boot-out failed: 1: Operation not permitted");
+    let (launchd, _) = scripted(Scope::User, folder.path(), running(), "bootout", denied);
+    let error = launchd.stop(&node, How::Term).unwrap_err().to_string();
+    assert!(error.contains("Operation not permitted"), "{error}");
+}
+
+#[test]
+fn a_service_that_is_there_already_is_kicked() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let there = Output::failure(5, "Bootstrap failed: 5: Input/output error");
+    let (launchd, calls) = scripted(Scope::User, folder.path(), missing(), "bootstrap", there);
+    launchd.start(&node).unwrap();
+    assert!(calls.lock().unwrap().last().unwrap().starts_with("kickstart gui/501/com.autonomi."));
+    let broken = Output::failure(109, "Bootstrap failed: 109: Invalid property list");
+    let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "bootstrap", broken);
+    assert!(launchd.start(&node).unwrap_err().to_string().contains("Invalid property list"));
+}
+
+#[test]
+fn the_words_of_launchctl_are_read() {
+    assert_eq!(talk::service(&running().text()), Loaded { pid: Some(4711), failed: false });
+    let ended = "x = {\n\tstate = not running\n\n\tlast exit code = 78: EX_CONFIG\n}\n";
+    assert_eq!(talk::service(ended), Loaded { pid: None, failed: true });
+    let domain = "gui/501 = {\n\ttype = gui\n\tservices = {\n\t       0      - \tcom.apple.a\n\t     549      0 \tc.b\n\
+                  \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
+    let services = talk::services(domain).unwrap();
+    let expected = [("c.b", Some(549), false), ("c.c", None, false), ("c.d", None, true), ("com.apple.a", None, false)];
+    let expected: BTreeMap<_, _> =
+        expected.into_iter().map(|(label, pid, failed)| (label.to_owned(), Loaded { pid, failed })).collect();
+    assert_eq!(services, expected);
+    assert_eq!(talk::services("Could not print domain: 1: Operation not permitted"), None);
+}
+
+#[test]
+fn a_survey_is_one_call_and_a_silent_launchd_is_not_a_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let domain = format!(
+        "gui/501 = {{\n\tservices = {{\n\t{:8} - \tcom.autonomi.{}\n\t}}\n}}",
+        std::process::id(),
+        node.id.name()
+    );
+    let (launchd, calls) = scripted(Scope::User, folder.path(), Output::success(domain), "", Output::default());
+    assert!(matches!(launchd.survey(&[&node])[&node.id], Service::Running(_)));
+    assert_eq!(*calls.lock().unwrap(), ["print gui/501"]);
+    for silent in [Output::failure(1, "Could not print domain"), Output::success("nonsense")] {
+        let (launchd, _) = scripted(Scope::User, folder.path(), silent, "", Output::default());
+        assert!(matches!(launchd.survey(&[&node])[&node.id], Service::Unknown(_)));
+    }
+}
+
+#[test]
+fn the_list_of_a_node() {
+    let root = Path::new("/Users/u/Library/Application Support/autonomi/node/antnode0001");
+    let node = Node { environment: vec![("ANT_LOG".into(), "<all> & \"more\"".into())], ..node_at(root) };
+    let node = Node { manager: ManagerKind::new(Program::Launchd, Scope::User), ..node };
+    let list = Plist::of(&node, &label(&node)).unwrap();
+    let text = list.to_text(Path::new("x.plist")).unwrap();
+    let read = plist::from_bytes::<Plist>(&text).unwrap();
+    assert_eq!(
+        (read.program_arguments, read.environment_variables),
+        (list.program_arguments, list.environment_variables)
+    );
+    insta::assert_snapshot!(String::from_utf8(text).unwrap());
+}
+
+#[test]
+fn a_list_by_other_hands_is_read_or_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = folder.path().join("node");
+    for name in ["antnode0003", "antnode0004"] {
+        std::fs::create_dir_all(storage.join(name)).unwrap();
+        std::fs::write(storage.join(name).join("secret-key"), [1; 32]).unwrap();
+    }
+    let write = |name: &str, flag: &str| {
+        let root = storage.join(name);
+        let words = [
+            "/n/antnode",
+            flag,
+            "--root-dir",
+            root.to_str().unwrap(),
+            "--port",
+            "55003",
+            "--metrics-server-port",
+            "13003",
+            "--rewards-address",
+            "0x00455d78f850b0358E8cea5be24d415E01E107CF",
+            "evm-arbitrum-one",
+        ];
+        let words: String = words.iter().map(|word| format!("<string>{word}</string>")).collect();
+        let text = format!(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>Label</key><string>com.autonomi.{name}</string>\
+             <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict><key>Unheard</key><true/>\
+             <key>ProgramArguments</key><array>{words}</array></dict></plist>"
+        );
+        std::fs::write(folder.path().join(format!("com.autonomi.{name}.plist")), text).unwrap();
+    };
+    write("antnode0003", "--no-upnp");
+    write("antnode0004", "--what-is-this");
+    std::fs::write(folder.path().join("com.autonomi.antnode0005.plist"), "<plist>").unwrap();
+    let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
+    let found = launchd.discover(&[storage]).unwrap();
+    let nodes: Vec<_> =
+        found.iter().map(|found| found.node.as_ref().map(|node| (node.id.get(), node.ports.node))).collect();
+    assert_eq!(nodes, [Some((3, 55003)), None]);
+}

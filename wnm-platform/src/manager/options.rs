@@ -1,0 +1,75 @@
+//! What process managers find and make beside the nodes.
+
+use std::path::PathBuf;
+
+use wnm_core::Settings;
+
+use crate::places::home;
+
+/// Where process managers have their programs and files, and what else they are told once for all nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The docker command: a path, or a name that is looked for in `PATH`.
+    pub docker: PathBuf,
+    /// The image that containers are made from.
+    pub docker_image: String,
+    /// The launchctl command: a path, or a name that is looked for in `PATH`.
+    pub launchctl: PathBuf,
+    /// Where launchd looks for the services of the user.
+    pub launch_agents: PathBuf,
+    /// Where launchd looks for the services of the system.
+    pub launch_daemons: PathBuf,
+    /// The official manager: a path, or a name that is looked for in `PATH`.
+    pub antctl: PathBuf,
+    /// Where the official manager remembers its nodes; None where it does so of itself.
+    pub antctl_registry: Option<PathBuf>,
+    /// The version of the node program that the official manager fetches; None where it gets that of `binary`.
+    pub antctl_version: Option<String>,
+    /// Whether the official manager is asked to tell all it does.
+    pub antctl_talk: Talk,
+    /// The program that new nodes get.
+    pub binary: PathBuf,
+}
+
+/// How much another program is asked to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// As much as it says of itself.
+    Usual,
+    /// All it can.
+    All,
+}
+
+impl Options {
+    /// Returns the options that settings ask for.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let usual = Self::default();
+        Self {
+            docker_image: settings.docker_image.clone(),
+            antctl: settings.antctl.clone().unwrap_or(usual.antctl),
+            antctl_version: settings.antctl_version.clone(),
+            antctl_talk: if settings.antctl_debug { Talk::All } else { Talk::Usual },
+            binary: settings.binary.clone(),
+            ..usual
+        }
+    }
+}
+
+impl Default for Options {
+    /// Returns where everything is on a host that was left as it came.
+    fn default() -> Self {
+        Self {
+            docker: "docker".into(),
+            docker_image: wnm_core::DOCKER_IMAGE.to_owned(),
+            launchctl: "/bin/launchctl".into(),
+            launch_agents: home().join("Library/LaunchAgents"),
+            launch_daemons: "/Library/LaunchDaemons".into(),
+            antctl: "antctl".into(),
+            antctl_registry: None,
+            antctl_version: None,
+            antctl_talk: Talk::Usual,
+            binary: PathBuf::new(),
+        }
+    }
+}

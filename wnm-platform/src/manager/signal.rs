@@ -1,0 +1,52 @@
+//! Signals to the processes of a node, by their number and after a look that it still means the same one.
+
+use std::io;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+use wnm_core::Node;
+
+use super::How;
+use crate::error::PlatformError;
+use crate::process::{Facts, Processes};
+
+/// Signals every process that runs a node, but for one that was told in another way.
+pub(super) fn all_but(told: Option<u32>, processes: &Processes, node: &Node, how: How) -> Result<(), PlatformError> {
+    for facts in processes.running(node).into_iter().filter(|facts| Some(facts.pid) != told) {
+        let sent = one(processes, &facts, node, how);
+        sent.map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
+    }
+    Ok(())
+}
+
+pub(super) fn one(processes: &Processes, facts: &Facts, node: &Node, how: How) -> io::Result<()> {
+    let signal = match how {
+        How::Term => Signal::TERM,
+        How::Kill => Signal::KILL,
+    };
+    let identity = processes.identity(facts);
+    let Some(pid) = i32::try_from(facts.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    let sent = send(pid, signal, || processes.matches(&identity, node));
+    match sent {
+        Err(Errno::SRCH) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
+    use rustix::process::{PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        // Opened first and looked at then, it cannot come to mean another process any more.
+        Ok(process) if is_it() => pidfd_send_signal(process, signal),
+        // A kernel before 5.3, or a container that forbids the call.
+        Err(Errno::NOSYS | Errno::PERM) if is_it() => kill_process(pid, signal),
+        Ok(_) | Err(Errno::SRCH | Errno::NOSYS | Errno::PERM) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
+    if is_it() { rustix::process::kill_process(pid, signal) } else { Ok(()) }
+}

@@ -1,0 +1,407 @@
+//! Each node as a unit of systemd: of the system, under a user of its own, or of the user who runs wnm.
+//!
+//! A node that is to run is enabled, one that is told to stop is not, so that a reboot brings back what was wanted.
+//! systemd starts a node again that ended by itself: so a node may end to upgrade itself.
+
+mod others;
+mod owner;
+mod render;
+mod rights;
+mod show;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use wnm_core::{ManagerKind, Node, NodeId, Scope};
+
+use super::definition::{self, is_missing};
+use super::{Found, How, ProcessManager, Service, adopt, signal};
+use crate::error::PlatformError;
+use crate::exec::Exec;
+use crate::node_dir;
+use crate::process::{Life, Processes};
+pub(super) use others::other_holder;
+use render::Group;
+use rights::{Bus, Deed, Rights};
+use show::Shown;
+use unit::Unit;
+
+/// What exists exactly where systemd is the service manager.
+const BOOTED: &str = "/run/systemd/system";
+/// Where the system's administrator puts units, and so does wnm.
+const SYSTEM_UNITS: &str = "/etc/systemd/system";
+/// Where units of the system stand that wnm did not put there.
+const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+/// The exit code of systemctl for a unit that is not loaded.
+const NOT_LOADED: i32 = 5;
+
+#[derive(Debug)]
+pub(super) struct Systemd {
+    kind: ManagerKind,
+    bus: Bus,
+    /// Where the units stand.
+    folder: PathBuf,
+    processes: Processes,
+    /// Whether systemd has not yet read what changed.
+    dirty: AtomicBool,
+    /// Whether systemd was told to read all units since this was opened.
+    is_read: AtomicBool,
+    /// The number of the user that runs nodes of the system, once it is known to exist.
+    owner: OnceLock<u32>,
+    lingers: OnceLock<()>,
+}
+
+impl Systemd {
+    /// Returns the systemd of this host.
+    ///
+    /// # Errors
+    /// The host runs without it, or the user has no session of it.
+    pub(super) fn open(kind: ManagerKind) -> Result<Self, PlatformError> {
+        if !Path::new(BOOTED).is_dir() {
+            return Err(PlatformError::NoSystemd { manager: kind });
+        }
+        let (folder, runtime) = match kind.scope {
+            Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
+            Scope::User => {
+                let runtime = rights::runtime_folder();
+                let runtime = runtime.ok_or_else(|| PlatformError::NoUserSession { user: rights::uid() })?;
+                (user_units(), Some(runtime))
+            }
+        };
+        Ok(Self::with(kind, Exec::real(), folder, runtime, Rights::here(kind.scope)))
+    }
+
+    fn with(kind: ManagerKind, exec: Exec, folder: PathBuf, runtime: Option<PathBuf>, rights: Rights) -> Self {
+        Self {
+            kind,
+            bus: Bus { exec, scope: kind.scope, rights, runtime, hung: Mutex::default() },
+            folder,
+            processes: Processes::of_host(),
+            dirty: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
+            owner: OnceLock::new(),
+            lingers: OnceLock::new(),
+        }
+    }
+
+    fn path(&self, node: &Node) -> PathBuf {
+        self.folder.join(unit_name(node))
+    }
+
+    /// Returns the link that has the node started when the host is.
+    fn wanted(&self, node: &Node) -> PathBuf {
+        let target = match self.kind.scope {
+            Scope::User => "default.target.wants",
+            Scope::Sudo => "multi-user.target.wants",
+        };
+        self.folder.join(target).join(unit_name(node))
+    }
+
+    fn group(&self) -> Group {
+        match self.bus.rights {
+            Rights::Own => Group::Own,
+            Rights::Sudo => Group::Operator(rustix::process::getegid().as_raw()),
+        }
+    }
+
+    /// Has systemd read what changed.
+    fn reload(&self) -> Result<(), PlatformError> {
+        if self.dirty.swap(false, Ordering::Relaxed) {
+            let reloaded = self.bus.change(["daemon-reload"]);
+            return reloaded.inspect_err(|_| self.dirty.store(true, Ordering::Relaxed));
+        }
+        Ok(())
+    }
+
+    fn show<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Result<BTreeMap<String, Shown>, PlatformError> {
+        let names: Vec<String> = nodes.into_iter().map(unit_name).collect();
+        let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.bus.systemctl(Deed::Look, arguments)?;
+        let shown = show::parse(&output.text());
+        if shown.is_empty() && !names.is_empty() {
+            return Err(self.bus.failed("show", &output));
+        }
+        Ok(shown)
+    }
+
+    fn show_one(&self, node: &Node) -> Result<Shown, PlatformError> {
+        Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Makes systemd forget how the unit failed, and how often it was started. That there is nothing to forget, or that
+    /// it is not known, is no error.
+    fn reset(&self, node: &Node) -> Result<(), PlatformError> {
+        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &unit_name(node)]).map(|_| ())
+    }
+
+    fn start_once(&self, node: &Node) -> Result<(), PlatformError> {
+        let Err(error) = self.bus.change(["start", "--", &unit_name(node)]) else { return Ok(()) };
+        match (error, self.show_one(node)) {
+            // It started and ended at once.
+            (PlatformError::ProgramFailed { .. }, Ok(shown)) if shown.had_started() => Ok(()),
+            (PlatformError::ProgramFailed { command, ended, printed }, Ok(shown)) => {
+                let printed = format!("{printed}; {}", shown.words());
+                Err(PlatformError::ProgramFailed { command, ended, printed })
+            }
+            (error, _) => Err(error),
+        }
+    }
+
+    /// Tells what a unit says of its node.
+    fn judge(&self, node: &Node, shown: &Shown) -> Service {
+        if let Some(pid) = shown.pid {
+            match self.processes.facts(pid).filter(|facts| facts.life == Life::Alive) {
+                Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
+                Some(_) if shown.active == "activating" => {}
+                // A unit of this name that runs something else is not this node's.
+                Some(_) => return Service::Stopped,
+                None => return Service::Unknown(format!("systemd names process {pid}, which is not found")),
+            }
+        }
+        match shown.active.as_str() {
+            "inactive" | "failed" => Service::Stopped,
+            _ if !self.is_ours(node) => Service::Stopped,
+            "activating" if shown.is_coming_back() && !shown.ended_well() => Service::Stopped,
+            "activating" if shown.is_coming_back() => {
+                Service::Unknown("it ended with exit code 0, and systemd is about to start it again".to_owned())
+            }
+            active => Service::Unknown(format!("systemd says that it is {active}, {}", shown.sub)),
+        }
+    }
+
+    /// Tells whether the unit of this name is the node's: by its marker, or by the folder it runs on. One that is not
+    /// there is nobody else's.
+    fn is_ours(&self, node: &Node) -> bool {
+        match Unit::read(&self.path(node)) {
+            Ok(None) => true,
+            Ok(Some(unit)) => {
+                unit.value("Unit", render::UUID) == Some(&node.uuid)
+                    || root_of(&unit).as_deref() == Some(&node.root_dir)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Fails when the unit of this name is not wnm's to write.
+    fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.path(node);
+        let taken = |path: PathBuf, by: String| {
+            Err(PlatformError::Taken { node: node.id, what: format!("the unit {}", path.display()), by })
+        };
+        if let Ok(target) = fs::read_link(&path) {
+            let found = if target == Path::new("/dev/null") {
+                format!("a mask, which `systemctl unmask {}` takes away", unit_name(node))
+            } else {
+                format!("a link to {}", target.display())
+            };
+            return taken(path, found);
+        }
+        if let Some(unit) = Unit::read(&path)? {
+            match unit.value("Unit", render::UUID) {
+                Some(uuid) if uuid == node.uuid => {}
+                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
+                    return taken(path, format!("the unit of another node, with uuid {uuid}"));
+                }
+                Some(_) => {}
+                None => return taken(path, format!("a unit that wnm did not write, with no {} in it", render::UUID)),
+            }
+        }
+        let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
+        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
+            Some(path) => taken(path, "a unit that wnm did not write".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// Has the services of the user run while the user is not logged in, where that may be changed.
+    fn keep_lingering(&self) {
+        if lingers(&self.bus) == Some(false)
+            && let Err(error) = self.bus.succeed(Deed::Change, "loginctl", &["enable-linger"])
+        {
+            tracing::warn!(%error, "nodes end when the user logs out");
+        }
+    }
+}
+
+impl ProcessManager for Systemd {
+    fn kind(&self) -> ManagerKind {
+        self.kind
+    }
+
+    fn define(&self, node: &Node) -> Result<(), PlatformError> {
+        self.check_free(node)?;
+        let text = render::render(node, self.kind.scope, self.group())?;
+        definition::write(node)?;
+        match self.kind.scope {
+            Scope::Sudo => self.hand_over(node)?,
+            Scope::User => *self.lingers.get_or_init(|| self.keep_lingering()),
+        }
+        let path = self.path(node);
+        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+            return Ok(());
+        }
+        self.dirty.store(true, Ordering::Relaxed);
+        self.bus.write(&path, &text)
+    }
+
+    fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        // An earlier run may have ended before it could have read what it changed.
+        if !self.is_read.swap(true, Ordering::Relaxed) {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+        self.reload()?;
+        self.bus.link(&self.path(node), &self.wanted(node))?;
+        match self.start_once(node) {
+            // Starts that wnm asked for are not to be counted against the node.
+            Err(error) if self.show_one(node).is_ok_and(|shown| shown.was_started_too_often()) => {
+                tracing::debug!(node = %node.id, %error, "the count of starts is reset");
+                self.reset(node)?;
+                self.start_once(node)
+            }
+            result => result,
+        }
+    }
+
+    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+        if self.is_ours(node) {
+            let name = unit_name(node);
+            self.bus.remove(&self.wanted(node))?;
+            if how == How::Kill {
+                // What has ended meanwhile cannot be killed.
+                self.bus.systemctl(Deed::Change, ["kill", "--signal=SIGKILL", "--", &name])?;
+            }
+            let arguments = ["stop", "--no-block", "--", &name];
+            let output = self.bus.systemctl(Deed::Change, arguments)?;
+            if !output.is_success() && output.code != Some(NOT_LOADED) {
+                return Err(self.bus.failed(&arguments.join(" "), &output));
+            }
+        }
+        // Those that somebody started beside systemd.
+        for facts in self.processes.running(node).iter().filter(|facts| !is_in_unit(facts.pid, node)) {
+            signal::one(&self.processes, facts, node, how).map_err(|source| PlatformError::SignalFailed {
+                node: node.id,
+                pid: facts.pid,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn last_words(&self, node: &Node) -> Option<String> {
+        let shown = self.show_one(node).ok()?;
+        shown.has_failed().then(|| shown.words())
+    }
+
+    fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::remove(node)?;
+        if !self.is_ours(node) {
+            return Ok(());
+        }
+        let path = self.path(node);
+        self.bus.remove(&self.wanted(node))?;
+        let drop_ins = unit::drop_ins(&path);
+        for drop_in in drop_ins.map_err(|source| PlatformError::File { verb: "list", path: path.clone(), source })? {
+            self.bus.remove(&drop_in)?;
+        }
+        if unit::drop_in_folder(&path).exists() {
+            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        }
+        if self.bus.remove(&path)? {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+        self.reset(node)
+    }
+
+    fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
+        let shown = self.reload().and_then(|()| self.show(nodes.iter().copied()));
+        let judge = |node: &Node| match &shown {
+            Err(error) => unknown(error),
+            Ok(shown) => match shown.get(&unit_name(node)) {
+                Some(shown) => self.judge(node, shown),
+                None => Service::Unknown("systemd said nothing of it".to_owned()),
+            },
+        };
+        nodes.iter().map(|node| (node.id, judge(node))).collect()
+    }
+
+    fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        let all = self.processes.all();
+        let units = self.units()?;
+        let folders = node_dir::find(roots)?.into_iter();
+        Ok(folders
+            .map(|folder| Found {
+                node: definition::read(&folder).or_else(|| self.adoptable(&folder, &units)),
+                process: definition::process_on(&folder, &all, &self.processes),
+                folder,
+            })
+            .collect())
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        if let Err(error) = self.reload() {
+            tracing::warn!(%error, "systemd has not read what changed");
+        }
+    }
+}
+
+/// Something about a process manager that an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What was found.
+    pub found: String,
+    /// What mends it.
+    pub mend: String,
+}
+
+/// Returns what speaks against keeping nodes under a systemd of the user: they end with the session.
+pub(super) fn doubt() -> Option<Doubt> {
+    let kind = ManagerKind::new(wnm_core::Program::Systemd, Scope::User);
+    let systemd = Systemd::open(kind).ok()?;
+    (lingers(&systemd.bus) == Some(false)).then(|| Doubt {
+        found: "lingering is off: nodes end when the user logs out, and do not come back after a reboot".to_owned(),
+        mend: "loginctl enable-linger".to_owned(),
+    })
+}
+
+/// Tells whether the services of the user run while the user is not logged in; None where that cannot be told.
+fn lingers(bus: &Bus) -> Option<bool> {
+    let user = rights::uid().to_string();
+    let output = bus.succeed(Deed::Look, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
+    match output.text().trim() {
+        "Linger=yes" => Some(true),
+        "Linger=no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Returns where the units of the user stand.
+pub(super) fn user_units() -> PathBuf {
+    let told = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    told.unwrap_or_else(|| crate::places::home().join(".config")).join("systemd/user")
+}
+
+fn unit_name(node: &Node) -> String {
+    format!("{}.service", node.id.name())
+}
+
+/// Returns the folder that a unit runs its node on.
+fn root_of(unit: &Unit) -> Option<PathBuf> {
+    adopt::root_dir(unit.command()?.get(1..)?).map(PathBuf::from)
+}
+
+/// Tells whether a process belongs to the unit of a node.
+fn is_in_unit(pid: u32, node: &Node) -> bool {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let end = format!("/{}", unit_name(node));
+    groups.lines().any(|line| line.ends_with(&end))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The user that runs nodes of the system, and what of a node is given to it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use wnm_core::Node;
+
+use super::Systemd;
+use super::render::{Group, USER};
+use super::rights::Deed;
+use crate::error::PlatformError;
+
+impl Systemd {
+    /// Gives the folders of a node of the system to the user that runs it.
+    pub(super) fn hand_over(&self, node: &Node) -> Result<(), PlatformError> {
+        let owner = match self.owner.get() {
+            Some(owner) => *owner,
+            None => {
+                let made = self.make_user()?;
+                *self.owner.get_or_init(|| made)
+            }
+        };
+        let group = match self.group() {
+            Group::Own => String::new(),
+            Group::Operator(group) => group.to_string(),
+        };
+        for folder in [&node.root_dir, &node.log_dir] {
+            let facts = fs::metadata(folder);
+            let facts =
+                facts.map_err(|source| PlatformError::File { verb: "look at", path: folder.clone(), source })?;
+            let path = folder.display().to_string();
+            if facts.uid() != owner {
+                self.bus.succeed(Deed::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
+                if !group.is_empty() {
+                    self.bus.succeed(Deed::Change, "chmod", &["2775", "--", &path])?;
+                }
+            }
+            check_reach(folder, owner)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the user that runs nodes of the system, made if it was not there.
+    fn make_user(&self) -> Result<u32, PlatformError> {
+        let id = || self.bus.succeed(Deed::Look, "id", &["-u", USER]);
+        let output = id().or_else(|_| {
+            let made = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER];
+            self.bus.succeed(Deed::Change, "useradd", &made).and_then(|_| id())
+        })?;
+        let text = output.text();
+        text.trim().parse().map_err(|_| PlatformError::ProgramFailed {
+            command: format!("id -u {USER}"),
+            ended: output.ended(),
+            printed: output.quote(),
+        })
+    }
+}
+
+/// Fails when a folder lies in one that others than its owner may not pass through.
+fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
+    let is_closed =
+        |path: &&Path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
+    match folder.ancestors().skip(1).find(is_closed) {
+        None => Ok(()),
+        Some(closed) => Err(PlatformError::Refused {
+            path: folder.to_owned(),
+            found: format!("{} closed to the user {USER} who is to run it", closed.display()),
+        }),
+    }
+}

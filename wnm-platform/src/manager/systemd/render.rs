@@ -1,0 +1,114 @@
+//! The unit file of a node.
+
+use std::path::{Path, PathBuf};
+
+use wnm_core::{Node, Scope};
+
+use super::unit::{Place, bare, command_line, quote};
+use crate::error::PlatformError;
+use crate::node_dir::STDERR_LOG;
+
+/// The user that runs nodes of the system.
+pub(super) const USER: &str = "ant";
+/// The setting that says whose a unit is; systemd passes over what begins with `X-`.
+pub(super) const UUID: &str = "X-Wnm-Uuid";
+
+/// Whose group may change what nodes of the system leave behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    /// That of the node's own user: wnm is root.
+    Own,
+    /// This one, which is that of the user who runs wnm.
+    Operator(u32),
+}
+
+/// Returns the unit file of a node.
+///
+/// # Errors
+/// One of its paths cannot stand in a unit file.
+pub(super) fn render(node: &Node, scope: Scope, group: Group) -> Result<String, PlatformError> {
+    let path = |path: &Path| {
+        bare(path).ok_or_else(|| PlatformError::Refused {
+            path: path.to_owned(),
+            found: "a path that a unit file cannot hold".to_owned(),
+        })
+    };
+    let (root, errors) = (path(&node.root_dir)?, path(&node.log_dir.join(STDERR_LOG))?);
+    let arguments = node.flavor.arguments(node);
+    let program = node.binary.to_string_lossy();
+    let mut text = Text(String::new());
+    text.line("# Written by wnm, and again whenever the node is started: changes belong into a drop-in.");
+    text.line("[Unit]");
+    text.set("Description", format!("Autonomi node {}", node.id.name()));
+    text.set(UUID, &node.uuid);
+    if scope == Scope::Sudo {
+        text.set("Wants", "network-online.target");
+        text.set("After", "network-online.target");
+    }
+    text.set("StartLimitIntervalSec", 600);
+    text.set("StartLimitBurst", 5);
+    text.line("\n[Service]");
+    text.set("Type", "exec");
+    text.set("ExecStart", command_line(&program, arguments.iter().map(String::as_str)));
+    text.set("WorkingDirectory", root);
+    text.set("StandardOutput", "null");
+    text.set("StandardError", format!("truncate:{errors}"));
+    if scope == Scope::Sudo && !node.environment.iter().any(|(name, _)| name == "HOME") {
+        // Where a node looks for a home folder it finds one that it may write to.
+        text.set("Environment", quote(&format!("HOME={}", node.root_dir.display()), Place::Word));
+    }
+    for (name, value) in &node.environment {
+        text.set("Environment", quote(&format!("{name}={value}"), Place::Word));
+    }
+    text.set("Restart", "always");
+    text.set("RestartSec", 5);
+    text.set("KillSignal", "SIGTERM");
+    text.set("TimeoutStopSec", 30);
+    text.set("LimitNOFILE", 65536);
+    match scope {
+        Scope::User => text.install("default.target"),
+        Scope::Sudo => {
+            harden(&mut text, node, &arguments, group);
+            text.install("multi-user.target");
+        }
+    }
+    Ok(text.0)
+}
+
+/// Adds what keeps a node of the system from everything but its own folders.
+fn harden(text: &mut Text, node: &Node, arguments: &[String], group: Group) {
+    text.set("User", USER);
+    if let Group::Operator(group) = group {
+        text.set("Group", group);
+        text.set("UMask", "0002");
+    }
+    text.set("NoNewPrivileges", "yes");
+    text.set("ProtectSystem", "strict");
+    text.set("ProtectHome", "read-only");
+    for setting in ["ProtectKernelTunables", "ProtectKernelModules", "ProtectControlGroups", "RestrictSUIDSGID"] {
+        text.set(setting, "yes");
+    }
+    let cache = arguments.iter().skip_while(|word| *word != "--bootstrap-cache-dir").nth(1).map(PathBuf::from);
+    for folder in [Some(node.root_dir.clone()), Some(node.log_dir.clone()), cache].into_iter().flatten() {
+        // A minus sign before it: one that is missing keeps no other node from starting.
+        text.set("ReadWritePaths", quote(&format!("-{}", folder.display()), Place::Word));
+    }
+}
+
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn set(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.line(&format!("{key}={value}"));
+    }
+
+    fn install(&mut self, target: &str) {
+        self.line("\n[Install]");
+        self.set("WantedBy", target);
+    }
+}

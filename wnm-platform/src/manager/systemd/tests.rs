@@ -1,0 +1,283 @@
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wnm_core::{Flavor, Program, Timestamp};
+
+use super::others::holder_in;
+use super::*;
+use crate::exec::{Call, Output};
+use crate::node_dir::tests::node_at;
+
+/// A systemd that is played: a folder for its units, and what it was asked for.
+struct Played {
+    folder: tempfile::TempDir,
+    systemd: Systemd,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Played {
+    fn new(
+        scope: Scope,
+        rights: Rights,
+        answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&asked);
+        let exec = Exec::scripted(move |call: &Call| {
+            let line = call.to_string();
+            notes.lock().unwrap().push(line.clone());
+            answer(&line)
+        });
+        let kind = ManagerKind::new(Program::Systemd, scope);
+        let runtime = (scope == Scope::User).then(|| folder.path().to_owned());
+        let systemd = Systemd::with(kind, exec, folder.path().join("units"), runtime, rights);
+        Self { folder, systemd, asked }
+    }
+
+    fn node(&self) -> Node {
+        let root = self.folder.path().join("antnode0001");
+        fs::create_dir_all(root.join("logs")).unwrap();
+        let mut node = node_at(&root);
+        node.log_dir = root.join("logs");
+        node.manager = self.systemd.kind;
+        node
+    }
+
+    /// Returns the commands given to systemctl and others, without what every call has.
+    fn asked(&self) -> Vec<String> {
+        let plain = |line: &String| line.replace(" --no-ask-password --no-pager", "");
+        self.asked.lock().unwrap().iter().map(plain).collect()
+    }
+
+    fn survey(&self) -> Service {
+        let node = self.node();
+        self.systemd.survey(&[&node]).remove(&node.id).unwrap()
+    }
+}
+
+const INACTIVE: &str = "Id=antnode0001.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nMainPID=0\n";
+
+fn calm(line: &str) -> Result<Output, PlatformError> {
+    Ok(match line {
+        line if line.contains(" show ") => Output::success(INACTIVE),
+        line if line.contains("show-user") => Output::success("Linger=yes\n"),
+        _ => Output::success(""),
+    })
+}
+
+fn user(answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Played {
+    Played::new(Scope::User, Rights::Own, answer)
+}
+
+fn reason(service: Service) -> String {
+    match service {
+        Service::Unknown(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_unit_is_written_once_and_read_once() {
+    let played = user(calm);
+    let node = played.node();
+    for _ in 0..3 {
+        played.systemd.define(&node).unwrap();
+    }
+    let path = played.systemd.path(&node);
+    let written = fs::metadata(&path).unwrap().ino();
+    played.systemd.start(&node).unwrap();
+    played.systemd.start(&node).unwrap();
+    played.systemd.define(&node).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), written);
+    assert_eq!(fs::read_link(played.systemd.wanted(&node)).unwrap(), path);
+    let reloads = played.asked().iter().filter(|line| line.ends_with("daemon-reload")).count();
+    assert_eq!(reloads, 1);
+    assert_eq!(played.asked().last().map(String::as_str), Some("systemctl --user start -- antnode0001.service"));
+    assert_eq!(played.systemd.discover(&[played.folder.path().to_owned()]).unwrap().len(), 0);
+}
+
+#[test]
+fn a_survey_is_one_call_however_many_nodes_there_are() {
+    let played = user(calm);
+    let nodes: Vec<Node> = (1..=200).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
+    let seen = played.systemd.survey(&nodes.iter().collect::<Vec<_>>());
+    assert_eq!((seen.len(), played.asked().len()), (200, 1));
+    assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
+    assert!(matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemd said nothing of it"));
+}
+
+#[test]
+fn removal_leaves_nothing_of_the_unit() {
+    let played = user(calm);
+    let node = played.node();
+    played.systemd.define(&node).unwrap();
+    played.systemd.start(&node).unwrap();
+    let path = played.systemd.path(&node);
+    fs::create_dir(unit::drop_in_folder(&path)).unwrap();
+    fs::write(unit::drop_in_folder(&path).join("override.conf"), "[Service]\nNice=5\n").unwrap();
+    for _ in 0..2 {
+        played.systemd.stop(&node, How::Term).unwrap();
+        assert!(!played.systemd.wanted(&node).exists());
+        played.systemd.undefine(&node).unwrap();
+    }
+    let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["default.target.wants"]);
+    assert!(played.asked().iter().any(|line| line.ends_with("reset-failed -- antnode0001.service")));
+}
+
+#[test]
+fn what_hangs_is_unknown_and_is_not_asked_again_for_a_while() {
+    let played = user(|line| {
+        Err(PlatformError::Hung { command: line.to_owned(), deadline: Duration::from_secs(10), printed: String::new() })
+    });
+    assert!(reason(played.survey()).contains("to end within 10 s"));
+    let node = played.node();
+    assert!(reason(played.survey()).contains("found that it hung 0 s ago"));
+    assert!(played.systemd.start(&node).is_err());
+    assert_eq!(played.asked().len(), 1);
+}
+
+#[test]
+fn garbage_and_silence_are_unknown() {
+    for text in ["", "\u{fffd}\u{1}garbage\n\n=\n=x\n", "Id=antnode0001.service\n", "ActiveState=active\n"] {
+        let played = user(move |_| Ok(Output::success(text)));
+        let why = reason(played.survey());
+        assert!(why.contains("systemctl show") || why.contains("said nothing"), "{text:?}: {why}");
+    }
+    let lies = "Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID=4194304\n";
+    let played = user(move |_| Ok(Output::success(lies)));
+    assert!(reason(played.survey()).contains("names process 4194304, which is not found"));
+    // Somebody else's process under the name of the node.
+    let own = format!("Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID={}\n", std::process::id());
+    let played = user(move |_| Ok(Output::success(own.clone())));
+    assert_eq!(played.survey(), Service::Stopped);
+}
+
+#[test]
+fn a_node_that_upgraded_itself_is_not_stopped_while_it_comes_back() {
+    let between = |status: &str| {
+        let text = format!(
+            "Id=antnode0001.service\nActiveState=activating\nSubState=auto-restart\nMainPID=0\nExecMainCode=1\nExecMainStatus={status}\n"
+        );
+        user(move |_| Ok(Output::success(text.clone())))
+    };
+    assert!(reason(between("0").survey()).contains("is about to start it again"));
+    assert_eq!(between("1").survey(), Service::Stopped);
+}
+
+#[test]
+fn no_session_of_the_user_is_told_with_its_mend() {
+    let played = user(|_| Ok(Output::failure(1, "Failed to connect to bus: No medium found")));
+    let why = reason(played.survey());
+    assert!(why.contains("loginctl enable-linger") && why.contains("XDG_RUNTIME_DIR=/run/user/"), "{why}");
+}
+
+#[test]
+fn no_permission_and_a_sudo_that_asks_are_told() {
+    let played = Played::new(Scope::Sudo, Rights::Sudo, |line| {
+        Ok(match line {
+            line if line.contains(" show ") => Output::success(INACTIVE),
+            line if line.starts_with("sudo ") => Output::failure(1, "sudo: a password is required"),
+            _ => Output::success(""),
+        })
+    });
+    // To look, no rights are needed.
+    assert_eq!(played.survey(), Service::Stopped);
+    let error = played.systemd.stop(&played.node(), How::Term).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "expected sudo to allow `systemctl stop --no-block -- antnode0001.service` without a password, \
+         found that it asks for one"
+    );
+    let played = user(|line| {
+        Ok(if line.contains(" show ") { Output::success(INACTIVE) } else { Output::failure(1, "Access denied") })
+    });
+    let error = played.systemd.start(&played.node()).unwrap_err().to_string();
+    assert!(error.contains("systemctl daemon-reload") && error.contains("Access denied"), "{error}");
+}
+
+#[test]
+fn a_unit_that_is_masked_or_anothers_is_never_overwritten() {
+    let played = user(calm);
+    let node = played.node();
+    let path = played.systemd.path(&node);
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let error = played.systemd.define(&node).unwrap_err().to_string();
+    assert!(error.contains("systemctl unmask antnode0001.service"), "{error}");
+    fs::remove_file(&path).unwrap();
+    for (text, found) in [
+        ("[Service]\nExecStart=/bin/sleep 1\n", "a unit that wnm did not write"),
+        ("[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /tmp\n", "with uuid other"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = played.systemd.define(&node).unwrap_err().to_string();
+        assert!(error.contains(found) && error.contains("node 0001"), "{error}");
+        // It is not stopped or removed in the name of the node either.
+        played.systemd.stop(&node, How::Kill).unwrap();
+        played.systemd.undefine(&node).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    assert_eq!(played.asked(), Vec::<String>::new());
+    // What is left of a node that is gone may be written over.
+    fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
+    played.systemd.define(&node).unwrap();
+}
+
+#[test]
+fn a_unit_by_another_hand_is_found_with_its_node() {
+    let played = user(calm);
+    let node = played.node();
+    let root = node.root_dir.display();
+    fs::write(node.root_dir.join("secret-key"), [7; 32]).unwrap();
+    fs::create_dir(played.systemd.path(&node).parent().unwrap()).unwrap();
+    let wallet = node.wallet;
+    let text = format!(
+        "[Service]\nUser=ant\nExecStart={root}/antnode --root-dir {root} --port 55001 \\\n --metrics-server-port 13001 \
+         --log-output-dest {root}/logs \\\n --rewards-address {wallet} --no-upnp evm-arbitrum-one\nEnvironment=\"A=b c\"\n"
+    );
+    fs::write(played.systemd.path(&node), text).unwrap();
+    let found = played.systemd.discover(&[played.folder.path().to_owned()]).unwrap();
+    let adopted = found[0].node.as_ref().unwrap();
+    assert_eq!((adopted.id, adopted.ports.node, adopted.wallet), (node.id, 55001, wallet));
+    assert_eq!(adopted.environment, [("A".to_owned(), "b c".to_owned())]);
+    assert_ne!(adopted.born, Timestamp::default());
+}
+
+#[test]
+fn units_read_well() {
+    let mut node = node_at(Path::new("/var/antctl/services/antnode0001"));
+    node.log_dir = "/var/log/antnode/antnode0001".into();
+    node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
+    node.environment = vec![("A".to_owned(), "100% \"$x\"".to_owned())];
+    insta::assert_snapshot!("system", render::render(&node, Scope::Sudo, Group::Own).unwrap());
+    node.flavor = Flavor::AntNode;
+    node.root_dir = "/home/u/my nodes/antnode0001".into();
+    node.binary = node.root_dir.join("ant-node");
+    node.manager.scope = Scope::User;
+    insta::assert_snapshot!("user", render::render(&node, Scope::User, Group::Own).unwrap());
+    node.root_dir = "/home/u/a\nb".into();
+    assert!(render::render(&node, Scope::User, Group::Own).is_err());
+}
+
+#[test]
+fn a_unit_that_would_start_the_node_too_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let unit = |name: &str, root: &Path| {
+        let text = format!("[Service]\nExecStart=/opt/antnode --root-dir={} --port 1\n", root.display());
+        fs::write(folder.path().join(name), text).unwrap();
+    };
+    unit("antnode0002.service", Path::new("/elsewhere/antnode0001"));
+    unit("forgotten.service", &node.root_dir);
+    let holder = |own: Option<&str>, is_active: bool| holder_in(folder.path(), own, &node, |_| is_active);
+    assert_eq!(holder(None, false), None);
+    let found = format!("the unit {}", folder.path().join("forgotten.service").display());
+    assert_eq!(holder(None, true), Some(found.clone()));
+    assert_eq!(holder(Some("forgotten.service"), true), None);
+    fs::create_dir(folder.path().join("multi-user.target.wants")).unwrap();
+    std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
+    assert_eq!(holder(None, false), Some(found));
+}

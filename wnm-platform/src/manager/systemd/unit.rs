@@ -1,0 +1,392 @@
+//! Unit files as systemd reads them: words quoted and split, sections, continuation lines, drop-ins.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::error::PlatformError;
+use crate::node_dir;
+
+/// The longest file that is read, in bytes.
+pub(super) const LIMIT: u64 = 256 * 1024;
+
+/// What a shell does that puts a program in its own place.
+const EXEC: &str = r#"exec "$0" "$@""#;
+
+/// Where a word stands, which decides what is special in it beside quotes, backslashes and `%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// An argument of a command line, in which `$` begins a variable.
+    Argument,
+    /// The program of a command line, or a word of any other list.
+    Word,
+}
+
+/// Writes a word so that systemd reads it back as it is.
+pub(super) fn quote(word: &str, place: Place) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    let mut quoted = String::with_capacity(word.len() + 8);
+    quoted.push('"');
+    for c in word.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '%' => quoted.push_str("%%"),
+            '$' if place == Place::Argument => quoted.push_str("$$"),
+            c if c.is_ascii_control() => {
+                // A write to a string does not fail.
+                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Writes a command line. systemd takes no program with quotes or backslashes in its path: a shell, given the words as
+/// they are, puts itself in the place of such a one.
+pub(super) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let is_taken = !program.chars().any(|c| "\"'\\".contains(c) || c.is_control());
+    let mut line = if is_taken { quote(program, Place::Word) } else { "/bin/sh".to_owned() };
+    let shell = if is_taken { Vec::new() } else { vec!["-c", EXEC, program] };
+    for argument in shell.into_iter().chain(arguments) {
+        line.push(' ');
+        line.push_str(&quote(argument, Place::Argument));
+    }
+    line
+}
+
+/// Writes a path for a setting that takes all that follows as one: only `%` is special in it.
+pub(super) fn bare(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let is_sound = !text.chars().any(char::is_control) && text.trim() == text && !text.ends_with('\\');
+    is_sound.then(|| text.replace('%', "%%"))
+}
+
+/// Splits a value into words as systemd does: quotes of both kinds, escapes, `%%`. None when a quote stays open, or an
+/// escape or specifier is not one that can be told here.
+pub(super) fn split(value: &str, place: Place) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut chars = value.chars().peekable();
+    loop {
+        while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        if chars.peek().is_none() {
+            return Some(words);
+        }
+        let mut word = String::new();
+        let mut open: Option<char> = None;
+        // What lies beyond ASCII may be written byte by byte.
+        let mut bytes: Vec<u8> = Vec::new();
+        while let Some(c) = chars.next_if(|c| open.is_some() || !c.is_ascii_whitespace()) {
+            match c {
+                '\'' | '"' if open == Some(c) => open = None,
+                '\'' | '"' if open.is_none() => open = Some(c),
+                '\\' => match escaped(&mut chars)? {
+                    Escaped::Char(c) => push(&mut bytes, c),
+                    Escaped::Byte(byte) => bytes.push(byte),
+                },
+                c => push(&mut bytes, c),
+            }
+        }
+        if open.is_some() {
+            return None;
+        }
+        word.push_str(std::str::from_utf8(&bytes).ok()?);
+        let is_first = words.is_empty() && place == Place::Argument;
+        words.push(unspecial(&word, if is_first { Place::Word } else { place })?);
+    }
+}
+
+fn push(bytes: &mut Vec<u8>, c: char) {
+    bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+enum Escaped {
+    Char(char),
+    Byte(u8),
+}
+
+/// Reads what follows a backslash.
+fn escaped(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Escaped> {
+    let number = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>, digits: u32, radix: u32| {
+        (0..digits).try_fold(0, |sum: u32, _| Some(sum * radix + chars.next()?.to_digit(radix)?))
+    };
+    Some(match chars.next()? {
+        'a' => Escaped::Byte(7),
+        'b' => Escaped::Byte(8),
+        'f' => Escaped::Byte(12),
+        'n' => Escaped::Char('\n'),
+        'r' => Escaped::Char('\r'),
+        't' => Escaped::Char('\t'),
+        'v' => Escaped::Byte(11),
+        's' => Escaped::Char(' '),
+        c @ ('\\' | '"' | '\'' | ';') => Escaped::Char(c),
+        'x' => Escaped::Byte(u8::try_from(number(chars, 2, 16)?).ok().filter(|byte| *byte != 0)?),
+        'u' => Escaped::Char(char::from_u32(number(chars, 4, 16)?)?),
+        'U' => Escaped::Char(char::from_u32(number(chars, 8, 16)?)?),
+        c @ '0'..='3' => {
+            let high = c.to_digit(8)? * 64;
+            Escaped::Byte(u8::try_from(high + number(chars, 2, 8)?).ok().filter(|byte| *byte != 0)?)
+        }
+        _ => return None,
+    })
+}
+
+/// Undoes the doubling of `%` and, in arguments, of `$`; None for what stands for something else.
+fn unspecial(word: &str, place: Place) -> Option<String> {
+    let mut plain = String::with_capacity(word.len());
+    let mut chars = word.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' if chars.next() != Some('%') => return None,
+            '$' if place == Place::Argument && chars.next() != Some('$') => return None,
+            c => plain.push(c),
+        }
+    }
+    Some(plain)
+}
+
+/// A unit file with its drop-ins, as the settings that are in force.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Unit {
+    /// Section, key and value of each setting, in order; an empty value has undone those before it.
+    settings: Vec<(String, String, String)>,
+}
+
+impl Unit {
+    /// Reads a unit file and the drop-ins beside it; None when there is no such file.
+    ///
+    /// # Errors
+    /// One of the files cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, PlatformError> {
+        let fail = |path: &Path, source| PlatformError::File { verb: "read", path: path.to_owned(), source };
+        let text = match node_dir::read_bounded(path, LIMIT) {
+            Ok(text) => text,
+            Err(error) if super::is_missing(&error) => return Ok(None),
+            Err(error) => return Err(fail(path, error)),
+        };
+        let mut unit = Self::default();
+        unit.add(&String::from_utf8_lossy(&text));
+        for path in drop_ins(path).map_err(|error| fail(path, error))? {
+            let text = node_dir::read_bounded(&path, LIMIT).map_err(|error| fail(&path, error))?;
+            unit.add(&String::from_utf8_lossy(&text));
+        }
+        Ok(Some(unit))
+    }
+
+    /// Returns the settings of a text.
+    #[cfg(test)]
+    pub(super) fn parse(text: &str) -> Self {
+        let mut unit = Self::default();
+        unit.add(text);
+        unit
+    }
+
+    /// Adds the settings of a text to those that are there.
+    fn add(&mut self, text: &str) {
+        let mut section = String::new();
+        for line in lines(text) {
+            let line = line.trim();
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                name.clone_into(&mut section);
+            } else if let Some((key, value)) = line.split_once('=') {
+                let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
+                if value.is_empty() {
+                    self.settings.retain(|(of, name, _)| (of, name) != (&section, &key));
+                } else {
+                    self.settings.push((section.clone(), key, value));
+                }
+            }
+        }
+    }
+
+    /// Returns every value of a setting, in order.
+    pub(super) fn values<'a>(&'a self, section: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+        let settings = self.settings.iter();
+        settings.filter(move |(of, name, _)| of == section && name == key).map(|(_, _, value)| value.as_str())
+    }
+
+    /// Returns the value of a setting that counts, which is the last.
+    pub(super) fn value(&self, section: &str, key: &str) -> Option<&str> {
+        let is_it = |(of, name, _): &&(String, String, String)| of == section && name == key;
+        self.settings.iter().rev().find(is_it).map(|(_, _, value)| value.as_str())
+    }
+
+    /// Returns the command that the unit runs, as words; None when it runs none, several, or one that cannot be told
+    /// without systemd.
+    pub(super) fn command(&self) -> Option<Vec<String>> {
+        let mut lines = self.values("Service", "ExecStart");
+        let (line, None) = (lines.next()?, lines.next()) else { return None };
+        let mut words = split(line, Place::Argument)?;
+        let program = words.first_mut()?;
+        *program = program.trim_start_matches(['@', '-', ':', '+', '!']).to_owned();
+        if words.get(1..3).is_some_and(|words| words == ["-c", EXEC]) {
+            words.drain(..3);
+        }
+        Some(words)
+    }
+
+    /// Returns the environment that the unit gives, as names and values; None when it cannot be told.
+    pub(super) fn environment(&self) -> Option<Vec<(String, String)>> {
+        if self.value("Service", "EnvironmentFile").is_some() {
+            return None;
+        }
+        let mut pairs = Vec::new();
+        for value in self.values("Service", "Environment") {
+            for word in split(value, Place::Word)? {
+                let (name, value) = word.split_once('=')?;
+                pairs.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        Some(pairs)
+    }
+}
+
+/// Returns the lines of a text that say something, with those joined that a backslash continues.
+fn lines(text: &str) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::new();
+    let mut continues = false;
+    for line in text.lines() {
+        let is_comment = line.trim_start().starts_with(['#', ';']);
+        if is_comment {
+            // Also between the parts of a line.
+            continue;
+        }
+        let (part, goes_on) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
+        match joined.last_mut().filter(|_| continues) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(part);
+            }
+            None => joined.push(part.to_owned()),
+        }
+        continues = goes_on;
+    }
+    joined
+}
+
+/// Returns the drop-ins beside a unit file, in the order they count.
+pub(super) fn drop_ins(unit: &Path) -> io::Result<Vec<std::path::PathBuf>> {
+    let entries = match fs::read_dir(drop_in_folder(unit)) {
+        Ok(entries) => entries,
+        Err(error) if super::is_missing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Returns the folder that holds the drop-ins of a unit file.
+pub(super) fn drop_in_folder(unit: &Path) -> std::path::PathBuf {
+    let mut name = unit.as_os_str().to_owned();
+    name.push(".d");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn arguments(line: &str) -> Option<Vec<String>> {
+        split(line, Place::Argument)
+    }
+
+    #[test]
+    fn words_are_quoted_as_systemd_wants_them() {
+        for (word, quoted) in [
+            ("/a/b-c_d.e", "/a/b-c_d.e"),
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            ("100%", r#""100%%""#),
+            ("$HOME", r#""$$HOME""#),
+            (r#"a"b'c\d"#, r#""a\"b'c\\d""#),
+            (";", r#"";""#),
+            ("a\nb\t", r#""a\x0ab\x09""#),
+            ("é", "\"é\""),
+        ] {
+            assert_eq!(quote(word, Place::Argument), quoted);
+        }
+        assert_eq!(quote("$a", Place::Word), r#""$a""#);
+    }
+
+    #[test]
+    fn words_by_other_hands_are_split() {
+        let words = |line: &str| arguments(line).map(|words| words.join("|"));
+        assert_eq!(words(r#"/bin/x  'a b'  "c d" e\x20f g\sh"#).as_deref(), Some("/bin/x|a b|c d|e f|g h"));
+        assert_eq!(words(r#"x --root-dir="/a b/c""#).as_deref(), Some("x|--root-dir=/a b/c"));
+        assert_eq!(words(r"x \u00e9\xc3\xa9\303\251").as_deref(), Some("x|ééé"));
+        assert_eq!(words("x 50%% $$a").as_deref(), Some("x|50%|$a"));
+        assert_eq!(words("").as_deref(), Some(""));
+        for bad in ["x 'a", "x \"a", "x \\", "x \\q", "x %h", "x $HOME", "x ${A}", "x \\x00", "x \\xff"] {
+            assert_eq!(arguments(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_unit_by_another_hand_is_read() {
+        let unit = Unit::parse(concat!(
+            "# comment\n[Unit]\nDescription = a node\n\n[Service]\nUser=ant\n; another\n",
+            "ExecStart=/var/antctl/services/antnode0001/antnode \\\n   --root-dir /var/antctl/services/antnode0001 \\\n",
+            "# between\n   --port 55001 \\\n --rewards-address 0x00 evm-arbitrum-one\nEnvironment=A=1 \"B=2 3\"\n",
+            "Environment=\nEnvironment='C=%%'\nnonsense\n=\n[broken\n",
+        ));
+        let command = unit.command().unwrap();
+        assert_eq!(command.len(), 8, "{command:?}");
+        assert_eq!(command[2], "/var/antctl/services/antnode0001");
+        assert_eq!(unit.value("Service", "User"), Some("ant"));
+        assert_eq!(unit.environment(), Some(vec![("C".to_owned(), "%".to_owned())]));
+        assert_eq!(Unit::parse("[Service]\nExecStart=/a\nExecStart=/b").command(), None);
+        assert_eq!(Unit::parse("[Service]\n").command(), None);
+        assert_eq!(Unit::parse("").value("Unit", "Description"), None);
+        assert_eq!(Unit::parse("[Service]\nExecStart=-@/a").command(), Some(vec!["/a".to_owned()]));
+    }
+
+    #[test]
+    fn drop_ins_count_after_the_file_in_the_order_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("antnode0001.service");
+        assert_eq!(Unit::read(&path).unwrap(), None);
+        fs::write(&path, "[Service]\nExecStart=/a\nUser=x\n").unwrap();
+        fs::create_dir(drop_in_folder(&path)).unwrap();
+        for (name, text) in [
+            ("20-b.conf", "[Service]\nUser=z\n"),
+            ("10-a.conf", "[Service]\nExecStart=\nExecStart=/b c\nUser=y\n"),
+            ("other.txt", "[Service]\nUser=w\n"),
+        ] {
+            fs::write(drop_in_folder(&path).join(name), text).unwrap();
+        }
+        let unit = Unit::read(&path).unwrap().unwrap();
+        assert_eq!(unit.command().unwrap(), ["/b", "c"]);
+        assert_eq!(unit.value("Service", "User"), Some("z"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_quoted_is_read_back(
+            program in "/[^\0]{0,20}|/a ['b]{1,2}",
+            words in proptest::collection::vec("[^\0]{0,20}", 0..6),
+        ) {
+            let line = command_line(&program, words.iter().map(String::as_str));
+            prop_assert!(!line.contains('\n'));
+            let unit = Unit::parse(&format!("[Service]\nExecStart={line}\nUser=ant\n"));
+            let read = unit.command().unwrap();
+            prop_assert_eq!(&read[0], &program);
+            prop_assert_eq!(&read[1..], &words[..]);
+            prop_assert_eq!(unit.value("Service", "User"), Some("ant"));
+        }
+
+        #[test]
+        fn no_text_is_too_strange_to_be_read(text in "(?s).{0,200}") {
+            let unit = Unit::parse(&format!("[Service]\nExecStart={text}"));
+            let _ = (unit.command(), unit.environment());
+        }
+    }
+}

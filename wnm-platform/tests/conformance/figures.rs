@@ -1,0 +1,81 @@
+//! What many nodes cost under a service manager of the system.
+#![expect(clippy::print_stderr, reason = "figures are told")]
+
+use std::time::{Duration, Instant};
+
+use wnm_core::steps::{Hands, Journal};
+use wnm_core::{Action, ActionRecord, FirewallKind, ManagerKind, NodeId, Outcome, Timestamp};
+use wnm_platform::firewall;
+use wnm_platform::hands::HostHands;
+use wnm_platform::manager::Service;
+
+use crate::lifecycle::remove_of;
+use crate::stand::{Paper, Stand};
+
+/// How long a batch may take in all.
+const BATCH: Duration = Duration::from_secs(120);
+
+/// Adds two hundred nodes, fifty at a time, looks at all of them, and removes them.
+pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
+    let mut stand = Stand::new(kind);
+    let ids: Vec<NodeId> = (1..=200).map(|number| stand.plan(number)).collect();
+    for fifty in ids.chunks(50) {
+        let before = processor_time();
+        let took = carried_out(&stand, fifty.iter().map(|node| Action::Add { node: *node }));
+        let own = processor_time() - before;
+        eprintln!("{kind}: 50 nodes added in {took:.1?}, of which {own:.1?} are our own");
+    }
+    let nodes: Vec<_> = stand.nodes.values().collect();
+    let manager = stand.manager();
+    let mut looks: Vec<Duration> = (0..9)
+        .map(|_| {
+            let began = Instant::now();
+            let seen = manager.survey(&nodes);
+            let took = began.elapsed();
+            assert!(seen.values().all(|service| matches!(service, Service::Running(_))), "{seen:?}");
+            took
+        })
+        .collect();
+    looks.sort_unstable();
+    let (best, median) = (looks[0], looks[looks.len() / 2]);
+    eprintln!("{kind}: 200 nodes looked at in {best:.1?} at best, {median:.1?} in the median");
+    let took = carried_out(&stand, ids.iter().map(|node| remove_of(*node)));
+    eprintln!("{kind}: 200 nodes removed in {took:.1?}");
+    for id in ids {
+        assert!(!stand.node(id).root_dir.exists());
+    }
+}
+
+/// Returns the processor time that this process and its ended children had.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks: u64 = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+}
+
+/// Carries out actions and returns how long that took.
+fn carried_out(stand: &Stand, actions: impl Iterator<Item = Action>) -> Duration {
+    let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
+    let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
+    let mut hands = HostHands::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+    let began = Instant::now();
+    loop {
+        let outcomes = lockstep(&mut records, &mut hands, &mut Paper, stand.now());
+        assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
+        if outcomes.iter().all(|outcome| *outcome == Outcome::Done) {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < BATCH, "{outcomes:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn lockstep(
+    records: &mut [ActionRecord],
+    hands: &mut dyn Hands,
+    journal: &mut dyn Journal,
+    now: Timestamp,
+) -> Vec<Outcome> {
+    wnm_core::steps::carry_out(records, hands, journal, now)
+}
