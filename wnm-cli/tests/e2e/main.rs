@@ -4,6 +4,7 @@
 mod bad_input;
 mod daemon;
 mod host;
+mod legacy;
 mod life;
 mod real;
 mod words;
