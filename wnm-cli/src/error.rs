@@ -55,6 +55,8 @@ pub(crate) enum CliError {
     NoSuchCycle(Option<i64>),
     #[error("{what}")]
     Usage { what: String, mend: String },
+    #[error("expected InfluxDB at {url} to take the lines, found {found}")]
+    NotPushed { url: String, found: String },
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
@@ -84,6 +86,7 @@ impl CliError {
             | Self::Usage { .. }
             | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
+            Self::NotPushed { .. } => Exit::ActionFailed,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
             Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
@@ -113,6 +116,9 @@ impl CliError {
             Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
             Self::Usage { mend, .. } => Some(mend.clone()),
             Self::Legacy(error) => Some(error.mend()),
+            Self::NotPushed { .. } => {
+                Some("compare the address with INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN, then try again".to_owned())
+            }
             Self::Lock(LockError::Held { .. }) => {
                 Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
             }

@@ -9,6 +9,7 @@ mod daemon;
 mod error;
 mod legacy;
 mod output;
+mod push;
 mod render;
 
 use std::process::ExitCode;

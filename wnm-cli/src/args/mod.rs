@@ -100,6 +100,11 @@ pub(crate) enum Command {
     },
     /// Lists what was done, newest first
     History(History),
+    /// Prints the last recorded cycle for scripts and dashboards
+    #[command(
+        after_help = "Examples:\n  wnm report node-status --format json\n  wnm report influx-resources                    for Telegraf's exec input\n  wnm report influx-resources --push http://127.0.0.1:8086\n\n--push takes organisation, bucket and token from INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN."
+    )]
+    Report(Report),
     /// Shows and changes nodes by name
     #[command(subcommand)]
     Node(Node),
@@ -197,6 +202,48 @@ pub(crate) struct Demo {
     /// Keeps the folder, and says where it is
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Which report
+    #[arg(value_enum, value_name = "REPORT")]
+    pub(crate) kind: ReportKind,
+    /// Nodes such as 3, 0003 or antnode0003; several by comma or repetition; default: all
+    #[arg(value_name = "NODE", value_delimiter = ',')]
+    pub(crate) nodes: Vec<NodeId>,
+    /// How it is written; default: text
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
+    /// Writes the lines of influx-resources to InfluxDB there, instead of standard output
+    #[arg(long, value_name = "URL")]
+    pub(crate) push: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// A line for each node
+    NodeStatus,
+    /// All that is known of each node
+    NodeStatusDetails,
+    /// Figures of nodes as lines for InfluxDB
+    InfluxResources,
+    /// The settings in force
+    MachineConfig,
+    /// The machine and its nodes in numbers
+    MachineMetrics,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Lines for people
+    Text,
+    /// JSON
+    Json,
+    /// KEY=value, as a shell reads it
+    Env,
+    /// key=value, as a file of settings
+    Config,
 }
 
 #[derive(Debug, Subcommand)]

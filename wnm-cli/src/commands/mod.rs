@@ -7,6 +7,7 @@ mod history;
 mod init;
 mod node;
 mod record;
+mod report;
 mod run;
 mod status;
 mod teardown;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Status => status::run(&db, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
+        Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
         Command::Doctor => doctor::run(&db, output),
         Command::Record(args) => record::run(&db, &args, output),

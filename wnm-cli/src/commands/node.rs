@@ -58,7 +58,7 @@ fn show(
     Ok(Exit::Done)
 }
 
-fn no_such_node(id: NodeId) -> CliError {
+pub(super) fn no_such_node(id: NodeId) -> CliError {
     CliError::Usage {
         what: format!("expected a node of this colony, found {}", id.name()),
         mend: "`wnm node list` shows them".to_owned(),

@@ -184,6 +184,7 @@ fn what_is_passed_over_is_said() {
         "wnm --force_action upgrade --enable_upgrade",
         "wnm --init --enable_upgrade --rewards_address faucet",
         "wnm --report node-status --confirm",
+        "wnm --report influx-resources --report_format json",
     ]
     .iter()
     .map(|old| {

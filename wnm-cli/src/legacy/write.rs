@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::read::OldLine;
 use super::{LegacyError, Rewritten};
+use crate::render::shell_text;
 
 const LOCKS: &str = "--remove_lockfile does nothing: the lock goes with the process that holds it, so that none is ever \
                      left behind; nothing was done";
@@ -82,7 +83,7 @@ fn command_of(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsStrin
             mend: "leave them to anm, or begin anew with `wnm init --rewards-address 0x…`".to_owned(),
         }),
         (Some(one), Some(other)) => Err(LegacyError::TwoWishes { one, other }),
-        (Some("report"), None) => report(line),
+        (Some("report"), None) => report(line, notes),
         (Some("force_action"), None) => action(line, notes),
         (Some(_), None) => init(line),
         (None, _) => Ok(run(line)),
@@ -127,14 +128,18 @@ fn init(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     Ok(std::iter::once("init".into()).chain(std::mem::take(&mut line.settings)).collect())
 }
 
-fn report(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
+fn report(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, LegacyError> {
     refuse_settings(line, "a report")?;
     let kind = line.take("report").unwrap_or_default();
     let format = line.take("report_format");
     let format = if line.take_switch("json") { Some("json".into()) } else { format };
     line.take_switch("dry_run");
+    let has_formats = kind != "influx-resources";
+    if !has_formats && format.is_some() {
+        notes.push("--report_format is passed over: influx-resources has one format".to_owned());
+    }
     let mut command = vec!["report".into(), kind];
-    command.extend(format.map(|format| joined("--format", format)));
+    command.extend(format.filter(|_| has_formats).map(|format| joined("--format", format)));
     command.extend(line.take("service_name"));
     Ok(command)
 }
@@ -256,14 +261,9 @@ fn refuse_settings(line: &OldLine, place: &str) -> Result<(), LegacyError> {
     })
 }
 
-/// Returns words as a shell takes them.
 fn words(words: &[OsString]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    let quoted = words.iter().map(|word| match word.to_string_lossy() {
-        word if word.chars().all(is_plain) => word.into_owned(),
-        word => format!("'{}'", word.replace('\'', r"'\''")),
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    shell_text(&words)
 }
 
 fn joined(flag: &str, value: OsString) -> OsString {

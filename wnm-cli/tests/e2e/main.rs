@@ -7,4 +7,5 @@ mod host;
 mod legacy;
 mod life;
 mod real;
+mod reports;
 mod words;
