@@ -2,11 +2,16 @@
 
 use wnm_core::{FIXED, HostDefaults, Problem, Problems, RawSettings, Settings};
 
-use crate::args::SettingFlags;
+use crate::args::{OnceFlags, SettingFlags};
 use crate::error::CliError;
 
 /// Reads the layer that was given as flags.
 pub(crate) fn from_flags(flags: &SettingFlags) -> Result<RawSettings, Problems> {
+    collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
+}
+
+/// Reads the layer that holds for one run.
+pub(crate) fn from_once(flags: &OnceFlags) -> Result<RawSettings, Problems> {
     collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
 }
 

@@ -40,6 +40,11 @@ impl Context {
     ///
     /// The caller holds the lock.
     pub(crate) fn open(db: &Path, flags: &SettingFlags) -> Result<Self, CliError> {
+        Self::open_once(db, flags, RawSettings::default())
+    }
+
+    /// Opens the colony as [`open`](Self::open) does, with settings above all others that are not kept.
+    pub(crate) fn open_once(db: &Path, flags: &SettingFlags, once: RawSettings) -> Result<Self, CliError> {
         let flags = config::from_flags(flags)?;
         let mut store = Store::open(db)?;
         let stored = store.settings()?;
@@ -49,14 +54,15 @@ impl Context {
         }
         let folded = flags.clone().over(stored.clone());
         let environment = config::from_environment()?;
-        let settings = config::fold([flags.clone(), environment, stored.clone()], &host)?;
+        let above = once.over(flags);
+        let settings = config::fold([above.clone(), environment, stored.clone()], &host)?;
         if folded != stored {
             store.save_settings(&folded)?;
         }
         let platform = Platform::new(&settings)?;
         platform.remember(store.learnt()?);
         let logs = places::logs(settings.manager.scope);
-        Ok(Self { store, platform, settings, signals: Signals::Measured, logs, flags, host })
+        Ok(Self { store, platform, settings, signals: Signals::Measured, logs, flags: above, host })
     }
 
     /// Takes up what other commands changed of the settings meanwhile.

@@ -1,11 +1,13 @@
 //! What can go wrong, with the mend beside it, and the exit code it ends in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use wnm_core::{AllocationError, Problems};
 use wnm_platform::PlatformError;
 use wnm_store::{LockError, StoreError};
+
+use crate::legacy::LegacyError;
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,10 @@ pub(crate) enum CliError {
     NoSuchCycle(Option<i64>),
     #[error("{what}")]
     Usage { what: String, mend: String },
+    #[error("expected InfluxDB at {url} to take the lines, found {found}")]
+    NotPushed { url: String, found: String },
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
     #[error(transparent)]
     Allocation(#[from] AllocationError),
     #[error(transparent)]
@@ -78,7 +84,9 @@ impl CliError {
             | Self::Unconfirmed
             | Self::NoSuchCycle(_)
             | Self::Usage { .. }
+            | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
+            Self::NotPushed { .. } => Exit::ActionFailed,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
             Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
@@ -107,15 +115,28 @@ impl CliError {
             Self::Unconfirmed => Some("wnm teardown --confirm".to_owned()),
             Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
             Self::Usage { mend, .. } => Some(mend.clone()),
+            Self::Legacy(error) => Some(error.mend()),
+            Self::NotPushed { .. } => {
+                Some("compare the address with INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN, then try again".to_owned())
+            }
             Self::Lock(LockError::Held { .. }) => {
                 Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
             }
-            Self::Store(StoreError::NotInitialised { .. }) => Some("wnm init --rewards-address 0x…".to_owned()),
+            Self::Store(StoreError::NotInitialised { path }) => Some(begin(path)),
             Self::Platform(error) => platform_mend(error),
             Self::Allocation(_) | Self::Lock(_) | Self::Store(_) => None,
             Self::Output(_) | Self::Random(_) | Self::Json(_) => None,
         }
     }
+}
+
+/// Returns how a colony begins: with what the Python wnm left, where its database lies beside ours.
+fn begin(path: &Path) -> String {
+    let left = path.with_file_name("colony.db");
+    if left.is_file() {
+        return format!("wnm init --from-wnm {}", left.display());
+    }
+    "wnm init --rewards-address 0x…".to_owned()
 }
 
 /// Returns what the operator can do about something the host did not do.

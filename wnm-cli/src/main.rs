@@ -7,11 +7,15 @@ mod context;
 mod cycle;
 mod daemon;
 mod error;
+mod legacy;
 mod output;
+mod push;
 mod render;
 
 use std::process::ExitCode;
 
+use legacy::Rewritten;
+use output::Output;
 use wnm_platform::standin;
 
 fn main() -> ExitCode {
@@ -19,8 +23,13 @@ fn main() -> ExitCode {
     if standin::is_called().is_some() {
         return standin::main();
     }
-    let args = args::parse();
-    let mut output = output::Output::new(&args.global);
+    let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
+        Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),
+        Ok(Rewritten::Nothing { why }) => return Output::plain().done(why).into(),
+        Err(error) => return Output::plain().fail(&error.into()).into(),
+    };
+    let mut output = Output::new(&args.global);
+    notes.iter().for_each(|note| output.say(note));
     match commands::run(args, &mut output) {
         Ok(exit) => exit.into(),
         Err(error) => output.fail(&error).into(),

@@ -44,6 +44,17 @@ impl Output {
         Self { json: global.json, quiet: global.quiet }
     }
 
+    /// Returns the output of a command line that says nothing of it.
+    pub(crate) fn plain() -> Self {
+        Self { json: false, quiet: false }
+    }
+
+    /// Says why there was nothing to do.
+    pub(crate) fn done(&self, why: &str) -> Exit {
+        self.say(why);
+        Exit::Done
+    }
+
     /// Tells whether JSON was asked for.
     pub(crate) fn is_json(&self) -> bool {
         self.json

@@ -2,17 +2,32 @@
 
 mod settings;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wnm_core::NodeId;
 
-pub(crate) use settings::SettingFlags;
+pub(crate) use settings::{OnceFlags, SettingFlags};
 
-/// Parses the process's command line; prints help, version and usage errors itself and exits.
-pub(crate) fn parse() -> Cli {
-    Cli::parse()
+/// Parses a command line; prints help, version and usage errors itself and exits.
+pub(crate) fn parse(args: Vec<OsString>) -> Cli {
+    let mut command = in_both_spellings(Cli::command());
+    let matches = command.clone().get_matches_from(args);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// Lets every flag of several words be written with underscores too.
+fn in_both_spellings(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| match arg.get_long().filter(|long| long.contains('-')) {
+        Some(long) => {
+            let underscored = long.replace('-', "_");
+            arg.alias(underscored)
+        }
+        None => arg,
+    });
+    command.mut_subcommands(in_both_spellings)
 }
 
 /// Keeps as many Autonomi nodes running as this machine can carry.
@@ -85,6 +100,11 @@ pub(crate) enum Command {
     },
     /// Lists what was done, newest first
     History(History),
+    /// Prints the last recorded cycle for scripts and dashboards
+    #[command(
+        after_help = "Examples:\n  wnm report node-status --format json\n  wnm report influx-resources                    for Telegraf's exec input\n  wnm report influx-resources --push http://127.0.0.1:8086\n\n--push takes organisation, bucket and token from INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN."
+    )]
+    Report(Report),
     /// Shows and changes nodes by name
     #[command(subcommand)]
     Node(Node),
@@ -121,8 +141,10 @@ pub(crate) struct Init {
 #[derive(Debug, Default, Args)]
 pub(crate) struct Run {
     /// Stops after the decision, and shows it
-    #[arg(long, visible_alias = "dry_run")]
+    #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) once: OnceFlags,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
 }
@@ -192,6 +214,48 @@ pub(crate) struct Demo {
     pub(crate) keep: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Which report
+    #[arg(value_enum, value_name = "REPORT")]
+    pub(crate) kind: ReportKind,
+    /// Nodes such as 3, 0003 or antnode0003; several by comma or repetition; default: all
+    #[arg(value_name = "NODE", value_delimiter = ',')]
+    pub(crate) nodes: Vec<NodeId>,
+    /// How it is written; default: text
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
+    /// Writes the lines of influx-resources to InfluxDB there, instead of standard output
+    #[arg(long, value_name = "URL")]
+    pub(crate) push: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// A line for each node
+    NodeStatus,
+    /// All that is known of each node
+    NodeStatusDetails,
+    /// Figures of nodes as lines for InfluxDB
+    InfluxResources,
+    /// The settings in force
+    MachineConfig,
+    /// The machine and its nodes in numbers
+    MachineMetrics,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Lines for people
+    Text,
+    /// JSON
+    Json,
+    /// KEY=value, as a shell reads it
+    Env,
+    /// key=value, as a file of settings
+    Config,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Node {
     /// Lists nodes
@@ -215,7 +279,17 @@ pub(crate) enum Node {
     /// Stops nodes and keeps them down until they are started by name
     Disable(Selected),
     /// Looks at every node and records what is seen
-    Survey,
+    Survey(Survey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Survey {
+    /// Milliseconds between the probes of two nodes, this time only
+    #[arg(long, value_name = "MS")]
+    pub(crate) interval: Option<u64>,
+    /// Records nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -267,6 +341,9 @@ pub(crate) struct Count {
     /// How many
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
+    /// Milliseconds between the actions on two nodes, this time only
+    #[arg(long, value_name = "MS")]
+    pub(crate) interval: Option<u64>,
     /// Shows what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -284,6 +361,9 @@ pub(crate) struct Selected {
     /// All that it can be done to
     #[arg(long)]
     pub(crate) all: bool,
+    /// Milliseconds between the actions on two nodes, this time only
+    #[arg(long, value_name = "MS")]
+    pub(crate) interval: Option<u64>,
     /// Shows what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -8,6 +8,7 @@ mod history;
 mod init;
 mod node;
 mod record;
+mod report;
 mod run;
 mod status;
 mod teardown;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Status => status::run(&db, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
+        Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use wnm_core::{ActionId, NodeId, Outcome, Planned, Selection, Verb};
+use wnm_core::{ActionId, NodeId, Outcome, Planned, RawSettings, Selection, Verb};
 use wnm_store::Store;
 
 use super::status::colony_time;
-use crate::args::{Count, Node, Nodes, Selected, SettingFlags};
+use crate::args::{Count, Node, Nodes, Selected, SettingFlags, Survey};
 use crate::context::{self, Context, LOCK_PATIENCE};
 use crate::cycle::{self, Mode, Report, Wish};
 use crate::error::{CliError, Exit};
@@ -25,7 +25,9 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
     match command {
         Node::List(nodes) => show(db, &nodes, output, render::nodes::list),
         Node::Show(nodes) => show(db, &nodes, output, render::nodes::show),
-        Node::Add(Count { count, dry_run }) => act(db, Verb::Add, &Selection::Count(count), mode(dry_run), output),
+        Node::Add(Count { count, interval, dry_run }) => {
+            act(db, Verb::Add, &Selection::Count(count), Manner { mode: mode(dry_run), interval }, output)
+        }
         Node::Remove(which) => selected(db, Verb::Remove, which, output),
         Node::Start(which) => selected(db, Verb::Start, which, output),
         Node::Stop(which) => selected(db, Verb::Stop, which, output),
@@ -33,7 +35,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Upgrade(which) => selected(db, Verb::Upgrade, which, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
-        Node::Survey => survey(db, output),
+        Node::Survey(args) => survey(db, &args, output),
     }
 }
 
@@ -56,7 +58,7 @@ fn show(
     Ok(Exit::Done)
 }
 
-fn no_such_node(id: NodeId) -> CliError {
+pub(super) fn no_such_node(id: NodeId) -> CliError {
     CliError::Usage {
         what: format!("expected a node of this colony, found {}", id.name()),
         mend: "`wnm node list` shows them".to_owned(),
@@ -69,16 +71,25 @@ fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Resu
         (true, true) => Selection::All,
         (true, false) => Selection::Count(which.count.unwrap_or(1)),
     };
-    act(db, verb, &selection, mode(which.dry_run), output)
+    act(db, verb, &selection, Manner { mode: mode(which.dry_run), interval: which.interval }, output)
 }
 
 /// Looks at every node and records what is seen.
-fn survey(db: &Path, output: &mut Output) -> Result<Exit, CliError> {
+fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
-    let mut context = Context::open(db, &SettingFlags::default())?;
-    let report = cycle::run(&mut context, &Wish::GoOn, Mode::Act)?;
+    let once = RawSettings { survey_delay: args.interval, ..RawSettings::default() };
+    let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
+    let report = cycle::run(&mut context, &Wish::GoOn, mode(args.dry_run))?;
     output.cycle(&report)?;
     Ok(Exit::Done)
+}
+
+/// How a request is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) mode: Mode,
+    /// Milliseconds between the actions on two nodes; None as the settings have it.
+    pub(crate) interval: Option<u64>,
 }
 
 /// What came of a request.
@@ -95,11 +106,12 @@ pub(crate) fn act(
     db: &Path,
     verb: Verb,
     selection: &Selection,
-    mode: Mode,
+    Manner { mode, interval }: Manner,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
-    let mut context = Context::open(db, &SettingFlags::default())?;
+    let once = RawSettings { action_delay: interval, ..RawSettings::default() };
+    let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
     let report = cycle::run(&mut context, &Wish::Asked(verb, selection.clone()), mode)?;
     if let Some((Some(id), wnm_core::Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Run;
+use crate::config;
 use crate::context::{self, Context};
 use crate::cycle::{self, Mode, Wish};
 use crate::error::{CliError, Exit};
@@ -12,7 +13,8 @@ use crate::output::Output;
 /// Runs one cycle. Does not wait for the lock: where another wnm is at work, it does what this one would.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, Duration::ZERO)?;
-    let mut context = Context::open(db, &args.settings)?;
+    let once = config::from_once(&args.once)?;
+    let mut context = Context::open_once(db, &args.settings, once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
     let report = cycle::run(&mut context, &Wish::Decide, mode)?;
     output.cycle(&report)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wnm_core::{Selection, Verb};
 
-use super::node;
+use super::node::{self, Manner};
 use crate::cycle::Mode;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -14,5 +14,6 @@ pub(crate) fn run(db: &Path, confirm: bool, output: &mut Output) -> Result<Exit,
     if !confirm {
         return Err(CliError::Unconfirmed);
     }
-    node::act(db, Verb::Remove, &Selection::All, Mode::Act, output)
+    let manner = Manner { mode: Mode::Act, interval: None };
+    node::act(db, Verb::Remove, &Selection::All, manner, output)
 }

@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod nodes;
 pub(crate) mod reason;
+pub(crate) mod report;
 pub(crate) mod status;
 
 use std::time::Duration;
@@ -83,4 +84,15 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) ->
     }
     let text = table.to_string();
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// Returns words as a shell takes them: those with more than plain characters in quotes.
+pub(crate) fn shell_text<T: AsRef<str>>(words: &[T]) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_=./:,+@%~".contains(c);
+    let quoted = words.iter().map(AsRef::as_ref).map(|word| match word {
+        "" => "''".to_owned(),
+        word if word.chars().all(is_plain) => word.to_owned(),
+        word => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }

@@ -4,6 +4,8 @@
 mod bad_input;
 mod daemon;
 mod host;
+mod legacy;
 mod life;
 mod real;
+mod reports;
 mod words;

@@ -1,0 +1,68 @@
+//! Command lines of the Python wnm, as crontabs and scripts have them, on a colony of this one.
+
+use serde_json::json;
+
+use crate::host::{Host, states};
+
+#[test]
+fn a_crontab_of_the_python_wnm_goes_on_working() {
+    let host = Host::with_colony();
+    host.expect(0, "");
+    host.expect(0, "-q");
+    host.expect(0, "--force_action add --count 2 --interval 1");
+    host.expect(0, "--force_action survey");
+    host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    host.expect(0, "--force_action stop --service_name antnode0002");
+    host.expect(0, "--force_action disable --service_name antnode0001.service");
+    assert_eq!(states(&host.nodes()), ["DISABLED", "STOPPED"]);
+    host.expect(0, "--force_action teardown --confirm --dry_run");
+    assert_eq!(host.nodes().len(), 2);
+    host.expect(1, "--force_action teardown");
+    host.expect(0, "--force_action teardown --confirm");
+    assert_eq!(host.nodes().len(), 0);
+}
+
+#[test]
+fn what_holds_for_one_run_is_not_kept() {
+    let host = Host::with_colony();
+    let is_kept = |text: &str| {
+        let store = wnm_store::Store::open_read_only(&host.path("wnm.db")).unwrap();
+        serde_json::to_string(&store.settings().unwrap()).unwrap().contains(text)
+    };
+    host.expect(0, "--enable_upgrade --this_action_delay 7 --this_survey_delay 8 --dry_run");
+    host.expect(0, "run --this_action_delay 7 --this-enable-upgrade=false --dry_run");
+    host.expect(0, "node survey --interval 3 --dry_run");
+    assert!(!["enable_upgrade", "action_delay", "survey_delay"].into_iter().any(is_kept));
+    host.expect(0, "run --dry_run --action_delay 7");
+    assert!(is_kept("action_delay"));
+    let refused = host.expect(1, "run --this-action-delay soon");
+    assert!(refused.err.contains("action_delay: expected a whole number"), "{}", refused.err);
+}
+
+#[test]
+fn an_old_line_that_cannot_work_changes_nothing() {
+    let host = Host::with_colony();
+    let locks = host.expect(0, "--remove_lockfile");
+    assert!(locks.err.contains("the lock goes with the process"), "{}", locks.err);
+    let unknown = host.expect(2, "--node_capp 50");
+    assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
+    for line in ["--force_action update_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
+        let refused = host.expect(1, line);
+        assert!(refused.err.contains("error:") && refused.err.contains("mend:"), "{}", refused.err);
+    }
+    assert_eq!(host.expect(0, "--json status").json()["node_cap"], json!(6));
+}
+
+#[test]
+fn the_database_of_the_python_wnm_stands_for_ours_beside_it() {
+    let host = Host::new();
+    std::fs::write(host.path("colony.db"), "").unwrap();
+    let path = host.path("colony.db").display().to_string();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wnm"));
+    command.env_clear().env("HOME", host.path("")).arg("--dbpath").arg(format!("sqlite:///{path}"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains(&format!("wnm init --from-wnm {path}")), "{said}");
+    assert!(!host.path("wnm.db").exists());
+}
