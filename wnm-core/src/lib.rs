@@ -70,7 +70,9 @@ pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presenc
 pub use policy::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use pressure::{Features, Measure, Reading, Signal, measures};
 pub use request::{Grant, Refusal, Selection, Verb, grant};
-pub use settings::{DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words};
+pub use settings::{
+    DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,
+};
 pub use steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use wallet::{Address, FAUCET, Payee, Rewards, WalletError};

@@ -212,6 +212,9 @@ fn current_state<'a>(
         let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
         return Believed::Now(Box::new(now));
     };
+    if presence == Presence::Unobserved {
+        return Believed::Remembered(recorded);
+    }
     let settled = |since, delay| !acting && now.since(since) >= delay;
     let is_open = match recorded {
         NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. } => {
@@ -222,7 +225,7 @@ fn current_state<'a>(
         // These end with their action, or by name.
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
-    if !is_open || presence == Presence::Unobserved {
+    if !is_open {
         return Believed::Remembered(recorded);
     }
     // A restart explains away what is an anomaly before and after it.

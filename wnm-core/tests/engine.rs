@@ -1,5 +1,5 @@
 //! The rules beyond what is recorded of the earlier tool, and what settling makes of outcomes.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::expect_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -99,7 +99,9 @@ fn can_work_here(kind: ManagerKind) -> bool {
     match kind.program {
         // Against a launchctl and an antctl that are played.
         Program::Setsid | Program::Launchd | Program::Antctl => kind.scope == Scope::User || is_root,
-        Program::Systemd => (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists(),
+        Program::Systemd => {
+            (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists()
+        }
         // Said to be there by who provides it.
         Program::Docker => std::env::var_os(stand::DOCKER_IMAGE).is_some(),
     }

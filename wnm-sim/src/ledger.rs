@@ -102,9 +102,15 @@ impl Ledger {
                 _ => {}
             }
         }
-        if self.rows.len() > state.nodes.len() || outcomes.iter().any(|(_, _, o)| *o != Outcome::Done) {
-            self.rows.retain(|id, _| state.nodes.contains_key(id));
-            self.ports = self.rows.values().flat_map(|row| row.ports.all()).collect();
+        if outcomes.iter().any(|(_, action, _)| !state.nodes.contains_key(&action.node())) {
+            let ports = &mut self.ports;
+            self.rows.retain(|id, row| {
+                let stays = state.nodes.contains_key(id);
+                if !stays {
+                    row.ports.all().iter().for_each(|port| _ = ports.remove(port));
+                }
+                stays
+            });
         }
         self.state = state;
     }
@@ -113,7 +119,8 @@ impl Ledger {
 /// The journal of open actions: a step written here is durable, and one that is not may never have been.
 pub(crate) struct Pages<'a> {
     pub(crate) open: &'a mut [Open],
-    pub(crate) rows: &'a mut BTreeMap<NodeId, Row>,
+    /// Nodes of which it came on record that their folder goes.
+    pub(crate) leaving: Vec<NodeId>,
     pub(crate) fuse: &'a Fuse,
     /// Writes that fail from now on.
     pub(crate) failing: &'a mut u32,
@@ -131,12 +138,6 @@ impl Pages<'_> {
         let unknown = || JournalError("no such action".into());
         self.open.iter_mut().find(|open| open.record.id == action).ok_or_else(unknown)
     }
-
-    fn note_leaving(&mut self, node: NodeId) {
-        if let Some(row) = self.rows.get_mut(&node) {
-            row.is_leaving = true;
-        }
-    }
 }
 
 impl Journal for Pages<'_> {
@@ -146,7 +147,7 @@ impl Journal for Pages<'_> {
         let list = if open.record.failure.is_none() { &mut open.record.done } else { &mut open.record.undone };
         list.push(done.clone());
         if done.step == Step::Tombstone {
-            self.note_leaving(node);
+            self.leaving.push(node);
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl Journal for Pages<'_> {
         let open = self.page(action)?;
         open.record.failure = Some(failure.clone());
         if let Action::Add { node } = open.record.planned.action {
-            self.note_leaving(node);
+            self.leaving.push(node);
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
 //! The explorer itself: it repeats itself, finds what is wrong, shrinks it, and runs it again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -3,6 +3,7 @@
 //! Copies the core and the explorer below the target folder, makes one change at a time, and requires that exploring
 //! finds a violation. It compiles the core once a change, which takes minutes, so it runs when asked for:
 //! `cargo test -p wnm-sim --test mutations -- --ignored`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! What must always hold, over arbitrary policies, states and observations: one test a property, numbered as in the
 //! specification. The same functions check every cycle of `wnm-sim explore`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -15,11 +15,11 @@ mod teardown;
 mod util;
 
 use crate::args::{Cli, Command, Run};
-use doctor::Fix;
 use crate::context;
 use crate::daemon;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use doctor::Fix;
 
 /// Carries out the command line.
 pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {

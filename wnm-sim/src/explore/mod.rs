@@ -72,7 +72,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, SimError> {
 /// Runs one scenario to its end or its first violation.
 fn go(scenario: &Scenario, happenings: Happenings<'_>, tally: &mut Tally) -> Result<Option<Found>, SimError> {
     let mut run = Run::new(scenario, happenings).map_err(SimError::Input)?;
-    let found = run.to_its_end();
+    let found = run.run_to_end();
     tally.add(run.tally());
     Ok(found)
 }
@@ -108,7 +108,7 @@ pub fn cycles(nodes: u32, cycles: u64) -> Result<u64, String> {
     let scenario = Scenario::steady(nodes, cycles);
     let faults = Faults::all();
     let mut run = Run::new(&scenario, Happenings::Drawn(&faults))?;
-    match run.to_its_end() {
+    match run.run_to_end() {
         Some(found) => Err(found.violation.to_string()),
         None => Ok(run.tally().mean_nodes()),
     }

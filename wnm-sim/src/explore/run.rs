@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs to the end, and then in calm until everything rests; returns the first violation.
-    pub(super) fn to_its_end(&mut self) -> Option<Found> {
+    pub(super) fn run_to_end(&mut self) -> Option<Found> {
         let mut events = Vec::new();
         while self.cycle < self.scenario.cycles {
             self.happenings.of(self.scenario, self.cycle, &mut events);
@@ -281,10 +281,14 @@ impl<'a> Run<'a> {
             return Vec::new();
         }
         let Ledger { rows, open, .. } = &mut self.ledger;
-        let known = rows.clone();
-        let mut hands = Doing { world: &mut self.world, rows: &known, fuse };
-        let mut pages = Pages { open, rows, fuse, failing: &mut self.failing };
+        let mut hands = Doing { world: &mut self.world, rows, fuse };
+        let mut pages = Pages { open, leaving: Vec::new(), fuse, failing: &mut self.failing };
         let outcomes = carry_out(&mut records, &mut hands, &mut pages, self.seen.now);
+        for id in pages.leaving {
+            if let Some(row) = rows.get_mut(&id) {
+                row.is_leaving = true;
+            }
+        }
         records.into_iter().zip(outcomes).collect()
     }
 

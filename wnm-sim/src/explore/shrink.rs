@@ -41,7 +41,7 @@ impl Shrinking {
         self.runs_left -= 1;
         let happenings = Happenings::Written(&scenario.events);
         let Ok(mut run) = Run::new(&scenario, happenings) else { return false };
-        match run.to_its_end() {
+        match run.run_to_end() {
             Some(found) if found.violation.property == self.found.violation.property => {
                 drop(run);
                 self.found = found;
