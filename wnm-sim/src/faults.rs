@@ -282,7 +282,7 @@ fn operator(nodes: u32, node: NodeId, chance: &mut Chance) -> Event {
     ]);
     match chance.below(8) {
         0 => Event::Cap { cap: chance.below(nodes * 2 + 3) },
-        1 | 2 => Event::Release { patch: u64::from(chance.below(12)), works: !chance.once_in(3) },
+        1 | 2 => Event::Release { patch: u64::from(chance.below(12)), works: !chance.once_in(6) },
         3 => Event::SelfUpgrade { node },
         4 => Event::AskSome { verb, count: chance.within(1..=3) },
         _ => Event::Ask { verb, node },

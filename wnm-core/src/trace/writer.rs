@@ -27,7 +27,7 @@ pub struct TraceWriter {
 
 impl TraceHeader {
     /// The settings that a decision depends on: the others, such as who is paid, are nobody's business.
-    pub const POLICY_KEYS: [&'static str; 27] = [
+    pub const POLICY_KEYS: [&'static str; 28] = [
         "preset",
         "node_cap",
         "cpu_less_than",
@@ -55,6 +55,7 @@ impl TraceHeader {
         "max_concurrent_removals",
         "max_concurrent_operations",
         "enable_upgrade",
+        "highest_node_id_used",
     ];
 
     /// Returns the line of this header, with those settings only that a decision depends on.

@@ -89,7 +89,7 @@ pub(super) fn raised(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let before = growth(&decide(policy, state, observation).actions);
     let mut higher = observation.clone();
     for (signal, raise) in RAISES {
-        for by in [0.1, 10.0, 1e9] {
+        for by in [10.0, 1e9] {
             higher.host.clone_from(&observation.host);
             raise(&mut higher.host, by);
             let after = growth(&decide(policy, state, &higher).actions);

@@ -127,34 +127,39 @@ impl<'a> Facts<'a> {
             room: room(policy, &observation.host),
             disk_is_full: observation.host.volumes.iter().any(|volume| is_over(policy.disk, volume.used)),
         };
-        let mut recorded = state.nodes.iter().peekable();
-        let mut remembered = Vec::with_capacity(observation.nodes.len());
+        facts.look_for_anomaly(trial);
+        let may_die = !observation.rebooted && !facts.is_anomalous;
+        for (id, sample, recorded) in joined(trial) {
+            let acting = !state.acting.is_empty() && state.acting.contains(&id);
+            let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
+            let may_die = may_die && is_missing && is_in_place(trial, sample);
+            let belief = believe(trial, sample.presence, recorded, acting, may_die);
+            facts.count(Believed { id, sample, belief, acting }, trial);
+        }
+        facts
+    }
+
+    /// Counts what vanished in this look; mostly nothing did, and then there is nothing to count.
+    fn look_for_anomaly(&mut self, trial: &Trial<'_>) {
+        let Trial { state, observation, .. } = *trial;
+        let is_out = |presence| matches!(presence, Presence::Gone | Presence::FolderMissing);
+        if observation.rebooted || !observation.nodes.values().any(|sample| is_out(sample.presence)) {
+            return;
+        }
         let mut missing = false;
-        for (id, sample) in &observation.nodes {
-            while recorded.next_if(|(other, _)| *other < id).is_some() {}
-            let recorded = recorded.next_if(|(other, _)| *other == id).map(|(_, state)| state);
-            remembered.push(recorded);
-            if !state.acting.contains(id) {
+        for (id, sample, recorded) in joined(trial).filter(|(_, sample, _)| is_out(sample.presence)) {
+            if !state.acting.contains(&id) {
                 let lost = has_lost_its_folder(sample.presence, recorded);
                 missing |= lost;
-                facts.vanished += u32::from(lost || has_stopped_by_itself(sample.presence, recorded));
+                self.vanished += u32::from(lost || has_stopped_by_itself(sample.presence, recorded));
             }
         }
-        let total = observation.nodes.len() as u32;
         let is_moved = observation.host.volumes.iter().any(|volume| {
             let known = state.devices.get(&volume.root);
             known.is_some_and(|device| *device != volume.device)
         });
-        let is_mass = facts.vanished > 3.max(total / 5);
-        facts.is_anomalous = !observation.rebooted && (is_mass || missing && is_moved);
-        let may_die = !observation.rebooted && !facts.is_anomalous;
-        for ((id, sample), recorded) in observation.nodes.iter().zip(remembered) {
-            let acting = state.acting.contains(id);
-            let may_die = may_die && state.missing.contains(id) && is_in_place(trial, sample);
-            let belief = believe(trial, sample.presence, recorded, acting, may_die);
-            facts.count(Believed { id: *id, sample, belief, acting }, trial);
-        }
-        facts
+        let is_mass = self.vanished > 3.max(observation.nodes.len() as u32 / 5);
+        self.is_anomalous = is_mass || (missing && is_moved);
     }
 
     fn count(&mut self, node: Believed<'a>, trial: &Trial<'_>) {
@@ -204,6 +209,18 @@ impl<'a> Facts<'a> {
         let volumes = &trial.observation.host.volumes;
         sample.volume.is_none_or(|v| volumes.get(v).is_some_and(|volume| is_over(trial.policy.disk, volume.used)))
     }
+}
+
+/// Returns every node that was looked at, with what was remembered of it.
+fn joined<'a>(trial: &Trial<'a>) -> impl Iterator<Item = (NodeId, &'a NodeSample, Option<&'a NodeState>)> {
+    let mut remembered = trial.state.nodes.iter();
+    let mut next = remembered.next();
+    trial.observation.nodes.iter().map(move |(id, sample)| {
+        while next.is_some_and(|(other, _)| other < id) {
+            next = remembered.next();
+        }
+        (*id, sample, next.filter(|(other, _)| *other == id).map(|(_, state)| state))
+    })
 }
 
 /// Tells whether the storage of a node is the one it is known to be on.

@@ -30,7 +30,7 @@ enum Told {
 impl World {
     /// Looks at everything, in the place of what was seen before.
     pub(crate) fn look(
-        &self,
+        &mut self,
         rows: &BTreeMap<NodeId, Row>,
         policy: &Policy,
         now: Timestamp,
@@ -53,9 +53,11 @@ impl World {
             for id in rows.keys() {
                 seen.nodes.entry(*id).or_default();
             }
+            self.sites.iter_mut().for_each(|site| site.told = None);
         }
         for ((id, row), sample) in rows.iter().zip(seen.nodes.values_mut()) {
             self.look_at_node(*id, row, sample);
+            self.tell_version(*id, sample);
         }
     }
 
@@ -71,16 +73,24 @@ impl World {
         if sample.presence == Presence::Unobserved {
             return;
         }
-        let program = site.process.as_ref().map(|process| process.program);
-        let patch = program.or_else(|| site.folder.as_ref().and_then(|folder| folder.program));
-        let version = patch.map(version);
-        if sample.version != version {
-            sample.version = version;
-        }
         sample.disk = site.folder.as_ref().map(|_| Bytes(site.disk_mb.max(0) as u64 * MEGABYTE));
         sample.cpu = Cores::clamped(site.millicores as f64 / 1000.0);
         let memory = site.process.as_ref().map(|process| process.memory_mb(self.now));
         sample.memory = memory.map(|mb| Bytes(mb.max(0) as u64 * MEGABYTE));
+    }
+
+    /// Tells the version that runs, or of the program where none does, if it is another than was told before.
+    fn tell_version(&mut self, id: NodeId, sample: &mut NodeSample) {
+        let Some(site) = self.sites.get_mut(id.get() as usize - 1) else { return };
+        if sample.presence == Presence::Unobserved {
+            return;
+        }
+        let program = site.process.as_ref().map(|process| process.program);
+        let patch = program.or_else(|| site.folder.as_ref().and_then(|folder| folder.program));
+        if site.told != Some(patch) {
+            site.told = Some(patch);
+            sample.version = patch.map(version);
+        }
     }
 
     fn presence(&self, id: NodeId, row: &Row) -> Presence {

@@ -69,6 +69,8 @@ pub(crate) struct Site {
     pub(crate) millicores: i64,
     /// What the folder holds now.
     pub(crate) disk_mb: i64,
+    /// The version that the manager was told last; None when it was told nothing yet.
+    pub(super) told: Option<Option<u64>>,
     /// Steps that will fail.
     pub(crate) failing: u32,
     /// Until when steps are not done, the endpoint is silent, the process does not end, nobody looks, the process is
