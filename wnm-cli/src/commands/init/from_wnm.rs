@@ -47,6 +47,8 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
         output.say("nothing was changed: without --dry-run this comes over");
         return Ok(Exit::Done);
     }
+    // What cannot be kept here with these rights is better left where it is.
+    let platform = Platform::new(&settings)?;
     places::check_storage(&settings.storage)?;
     store(db, &takeover)?;
     for taken in &takeover.nodes {
@@ -54,7 +56,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
             tracing::warn!(node = %taken.node.id, %error, "its folder is not marked");
         }
     }
-    if let Err(error) = Platform::new(&settings).and_then(|platform| platform.program_version(&settings)) {
+    if let Err(error) = platform.program_version(&settings) {
         tracing::warn!(%error, "new nodes cannot be made");
     }
     output.result(&takeover, render::takeover::text)?;
