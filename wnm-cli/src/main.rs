@@ -11,6 +11,7 @@ mod legacy;
 mod output;
 mod push;
 mod render;
+mod takeover;
 
 use std::process::ExitCode;
 

@@ -33,6 +33,27 @@ pub enum StoreError {
         /// What it is.
         found: &'static str,
     },
+    /// What was to be taken over is no database of the Python wnm.
+    #[error(
+        "expected a database of the Python wnm at {path}, found {found}: name its colony.db, or a sound copy of it"
+    )]
+    NotAPythonColony {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// What was to be taken over is being written, or a write was cut short.
+    #[error(
+        "expected nothing to write {path}, found unfinished writes in {log}: \
+         end the Python wnm and its crontab line, and let it run once to its end if that stays"
+    )]
+    PythonColonyInUse {
+        /// The database.
+        path: PathBuf,
+        /// Where the writes are.
+        log: PathBuf,
+    },
     /// A later wnm wrote it.
     #[error(
         "expected a database of version {expected} or less at {path}, found version {found}: \

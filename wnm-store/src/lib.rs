@@ -22,6 +22,7 @@ mod json;
 mod lock;
 mod nodes;
 mod open;
+pub mod python_db;
 mod reserve;
 mod schema;
 mod settings;

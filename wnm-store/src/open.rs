@@ -152,7 +152,7 @@ fn connect_to_read(path: &Path) -> Result<(Connection, u32), Fault> {
 }
 
 /// Opens a database that nobody writes.
-fn connect_immutable(path: &Path) -> Result<Connection, Fault> {
+pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, Fault> {
     let escaped: String = path
         .as_os_str()
         .as_encoded_bytes()

@@ -85,7 +85,9 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Begins a colony on this host
-    #[command(after_help = "Example:\n  wnm init --rewards-address 0x… --node-cap 50")]
+    #[command(
+        after_help = "Examples:\n  wnm init --rewards-address 0x… --node-cap 50\n  wnm init --from-wnm ~/.local/share/autonomi/colony.db --dry-run"
+    )]
     Init(Init),
     /// Looks, decides, acts and records, once
     Run(Run),
@@ -134,6 +136,12 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
+    /// Takes over settings and nodes from this database of the Python wnm, which is only read
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from_wnm: Option<PathBuf>,
+    /// Shows what would come over, and changes nothing
+    #[arg(long, requires = "from_wnm")]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
 }

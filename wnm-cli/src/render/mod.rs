@@ -7,6 +7,7 @@ pub(crate) mod nodes;
 pub(crate) mod reason;
 pub(crate) mod report;
 pub(crate) mod status;
+pub(crate) mod takeover;
 
 use std::time::Duration;
 

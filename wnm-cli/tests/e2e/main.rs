@@ -8,4 +8,5 @@ mod legacy;
 mod life;
 mod real;
 mod reports;
+mod takeover;
 mod words;

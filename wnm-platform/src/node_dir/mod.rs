@@ -139,6 +139,19 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     }
 }
 
+/// Puts the marker of a node into its folder, which another tool made; nothing else of it is touched.
+///
+/// # Errors
+/// There is no such folder, it is another node's, or it cannot be written.
+pub fn adopt(node: &Node) -> Result<(), PlatformError> {
+    match owner(node)? {
+        Owner::This => Ok(()),
+        Owner::Unmarked => mark(&node.root_dir, node),
+        Owner::Absent => Err(refused(&node.root_dir, "nothing")),
+        Owner::Other(marker) => Err(not_of_this(&node.root_dir, &marker)),
+    }
+}
+
 /// A folder that may be a node's, found in a storage folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {

@@ -1,5 +1,7 @@
 //! `wnm init`: begins a colony.
 
+mod from_wnm;
+
 use std::path::Path;
 
 use serde::Serialize;
@@ -25,6 +27,9 @@ struct Begun {
 
 /// Checks everything a colony needs, then writes its database; on any error nothing is left behind.
 pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, CliError> {
+    if let Some(from) = &args.from_wnm {
+        return from_wnm::run(db, from, args, output);
+    }
     let flags = config::from_flags(&args.settings)?;
     if Store::exists(db) {
         return Err(CliError::AlreadyInitialised { path: db.to_owned() });

@@ -1,0 +1,103 @@
+//! `wnm init --from-wnm`: takes over a colony of the Python wnm.
+
+use std::path::{Path, PathBuf};
+
+use wnm_core::{ManagerKind, Node, NodeState, RawSettings};
+use wnm_platform::{Platform, node_dir, places};
+use wnm_store::python_db::{self, PythonColony};
+use wnm_store::{Store, StoreError};
+
+use crate::args::Init;
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+use crate::takeover::{self, Host, Takeover};
+use crate::{config, context, render};
+
+/// Takes over settings and nodes, or shows what would come over. On any error nothing is left behind.
+pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
+    if Store::exists(db) {
+        return Err(CliError::AlreadyInitialised { path: db.to_owned() });
+    }
+    let flags = config::from_flags(&args.settings)?;
+    let home = std::env::home_dir().unwrap_or_default();
+    let colony = python_db::read(from, &home)?;
+    refuse_other_managers(&colony, from)?;
+    let environment = config::from_environment()?;
+    let asked = |key: &str| flags.get(key).is_some() || environment.get(key).is_some();
+    // A flag or a variable says what stands in the place of a setting that cannot be read.
+    let problems = colony.problems.iter().filter(|problem| !asked(&problem.key)).cloned().collect();
+    wnm_core::Problems::none_or(problems)?;
+    let host = context::host_defaults(&colony.settings, &flags);
+    if !colony.nodes.is_empty() {
+        config::keep_fixed(&colony.settings, &flags, &host)?;
+    }
+    let mut kept = flags.over(colony.settings.clone());
+    // What keeps the nodes is known from now on, whoever runs wnm.
+    kept.process_manager.get_or_insert(host.manager);
+    let settings = config::fold([RawSettings::default(), environment, kept.clone()], &host)?;
+    let facts = Host {
+        now: wnm_platform::read_clock()?.wall,
+        logs: places::logs(settings.manager.scope),
+        folder: &takeover::look,
+        uuid: &|| uuid::Uuid::new_v4().to_string(),
+    };
+    let takeover = takeover::plan(&colony, kept, &settings, &facts);
+    if args.dry_run {
+        output.result(&takeover, render::takeover::text)?;
+        output.say("nothing was changed: without --dry-run this comes over");
+        return Ok(Exit::Done);
+    }
+    // What cannot be kept here with these rights is better left where it is.
+    let platform = Platform::new(&settings)?;
+    places::check_storage(&settings.storage)?;
+    store(db, &takeover)?;
+    for taken in &takeover.nodes {
+        if let Err(error) = node_dir::adopt(&taken.node) {
+            tracing::warn!(node = %taken.node.id, %error, "its folder is not marked");
+        }
+    }
+    if let Err(error) = platform.program_version(&settings) {
+        tracing::warn!(%error, "new nodes cannot be made");
+    }
+    output.result(&takeover, render::takeover::text)?;
+    output.say(&format!(
+        "{} nodes came over to {}; {} was only read\n\nnext: take the Python wnm out of your crontab, then wnm run --dry-run",
+        takeover.nodes.len(),
+        db.display(),
+        from.display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// Refuses a colony that another process manager keeps than those this wnm knows.
+fn refuse_other_managers(colony: &PythonColony, from: &Path) -> Result<(), CliError> {
+    let of_colony = colony.problems.iter().find(|problem| problem.key == "process_manager");
+    let of_colony = of_colony.map(|problem| problem.found.trim_matches('"').to_owned());
+    let of_nodes = colony.nodes.iter().filter_map(|node| node.manager.clone());
+    let unknown = of_colony.into_iter().chain(of_nodes).find(|manager| manager.parse::<ManagerKind>().is_err());
+    let Some(manager) = unknown else { return Ok(()) };
+    let known = ManagerKind::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(CliError::Usage {
+        what: format!("expected nodes kept by one of {known} in {}, found {manager}", from.display()),
+        mend: format!("nothing was changed, and the nodes run on: a wnm that knows {manager} can take them over"),
+    })
+}
+
+/// Writes the database: it appears with everything in it, or not at all.
+fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
+    let folder =
+        db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let make = |source| StoreError::File { doing: "make a folder in", path: folder.clone(), source };
+    std::fs::create_dir_all(&folder).map_err(make)?;
+    let draft = tempfile::Builder::new().prefix(".wnm-init-").tempdir_in(&folder).map_err(make)?;
+    let mut store = Store::create(&draft.path().join("wnm.db"))?;
+    store.save_settings(&takeover.settings)?;
+    let nodes: Vec<(Node, NodeState)> =
+        takeover.nodes.iter().map(|taken| (taken.node.clone(), taken.state.clone())).collect();
+    store.insert_nodes(&nodes)?;
+    store.backup(db)?;
+    drop(store);
+    // Opened once, so that it is known to be whole.
+    Store::open(db)?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! What comes over from the Python wnm, for people.
+
+use wnm_core::RawSettings;
+
+use super::{BOLD, state_style, styled, table};
+use crate::takeover::Takeover;
+
+/// Returns everything that comes over, and everything that does not.
+pub(crate) fn text(takeover: &Takeover) -> String {
+    let mut text = format!("{}\n\n", styled(BOLD, "settings"));
+    for key in RawSettings::KEYS {
+        if let Some(value) = takeover.settings.get(key) {
+            text.push_str(&format!("  {key:<26}{value}\n"));
+        }
+    }
+    text.push_str(&format!("\n{}   {}\n\n", styled(BOLD, "nodes"), takeover.nodes.len()));
+    if !takeover.nodes.is_empty() {
+        let rows = takeover.nodes.iter().map(|taken| {
+            let node = &taken.node;
+            let ports = node.ports.all().map(|port| port.to_string()).join(" ");
+            vec![
+                node.id.name(),
+                taken.was.clone().unwrap_or_else(|| "-".to_owned()),
+                styled(state_style(&taken.state), taken.state.word()),
+                taken.version.clone().unwrap_or_else(|| "-".to_owned()),
+                ports,
+                super::moment(node.born),
+                node.wallet.to_string(),
+                node.root_dir.display().to_string(),
+            ]
+        });
+        text.push_str(&table(
+            &["NODE", "WAS", "IS", "VERSION", "PORTS", "BORN", "WALLET", "FOLDER"],
+            &[],
+            rows.collect(),
+        ));
+    }
+    let notes: Vec<String> = takeover
+        .nodes
+        .iter()
+        .flat_map(|taken| taken.notes.iter().map(|note| format!("  {}: {note}\n", taken.node.id.name())))
+        .collect();
+    if !notes.is_empty() {
+        text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "not as it was"), notes.concat()));
+    }
+    if !takeover.left_out.is_empty() {
+        text.push_str(&format!("\n{}\n\n", styled(BOLD, "left out")));
+        for left_out in &takeover.left_out {
+            text.push_str(&format!("  {}: {}\n", left_out.what, left_out.why));
+        }
+    }
+    text
+}
