@@ -84,7 +84,6 @@ pub(crate) const CHANGES: &[Change] = &[
         "First::Youngest => age(b).cmp(&age(a)),",
         "First::Youngest => b.sample.born.cmp(&a.sample.born).then(a.id.cmp(&b.id)),",
     ),
-    change("one operation more than allowed", "rules/await_operations.rs", "under_way >= limit", "under_way > limit"),
     change(
         "the limit of all operations is ignored",
         "rules/mod.rs",
@@ -183,18 +182,11 @@ pub(crate) const CHANGES: &[Change] = &[
         "version.is_some_and(|version| version < target)",
         "version.is_some_and(|version| version > target)",
     ),
-    change("upgrades under pressure", "situation.rs", "!is_older && !features.remove;", "!is_older;"),
     change(
         "refused versions come again",
         "rules/upgrade.rs",
         "if situation.state.is_refused(target) {",
         "if situation.state.is_refused(target) && false {",
-    ),
-    change(
-        "upgrades nobody enabled",
-        "rules/upgrade.rs",
-        "if policy.upgrades == Upgrades::ByNodes {",
-        "if policy.upgrades == Upgrades::ByNodes && false {",
     ),
     change(
         "disks are relieved by stopping",
@@ -237,8 +229,8 @@ pub(crate) const CHANGES: &[Change] = &[
     change(
         "death on an unknown device",
         "situation.rs",
-        "        && is_in_place(state, observation, sample.volume)\n",
-        "",
+        "        && is_in_place(state, observation, sample.volume);",
+        ";",
     ),
     change(
         "the wall clock counts",
@@ -311,5 +303,23 @@ pub(crate) const CHANGES: &[Change] = &[
         "steps.rs",
         "Some(patience) if now.since(since) >= patience => why,",
         "Some(patience) if now.since(since) >= patience * 1_000_000 => why,",
+    ),
+    change(
+        "operations under way do not count",
+        "rules/mod.rs",
+        "situation.policy.limits.operations.saturating_sub(under_way)",
+        "situation.policy.limits.operations.max(under_way)",
+    ),
+    change(
+        "nothing is ever outdated",
+        "situation.rs",
+        "self.outdated += u32::from(version != target);",
+        "self.outdated += u32::from(version > target);",
+    ),
+    change(
+        "the colony's first node holds no upgrade back",
+        "situation.rs",
+        "census.outdated > 0 && !is_older",
+        "census.outdated > 0",
     ),
 ];
