@@ -106,14 +106,15 @@ fn remember_devices(state: &mut EngineState, observation: &Observation) {
     }
 }
 
-/// Tells whether a volume whose device is new is the one that our nodes are on: one of them is seen there, or none
-/// should be. While folders are missing, the device they were on stays the one that is looked for.
+/// Tells whether a volume whose device is new is the one that our nodes are on: one of them is seen there. While
+/// folders are missing, the device they were on stays the one that is looked for.
 fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
     let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
     let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
     let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.devices.contains_key(&v.root));
-    let lacks_some = || is_known && on_it().any(|(id, _)| state.missing.contains(id));
-    on_it().next().is_none() || (on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some())
+    let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
+    let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));
+    on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()
 }
 
 /// Changes the state of one node by what came of one action.

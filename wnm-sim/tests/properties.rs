@@ -69,12 +69,14 @@ fn policy() -> impl Strategy<Value = Policy> {
     let cap = prop_oneof![10 => 0..40_u32, 2 => Just(u32::MAX), 1 => Just(1000)];
     let limits = (limit(), limit(), limit(), limit());
     let delays = (delay(), delay(), delay(), delay());
-    (marks, cap, limits, delays, any::<bool>()).prop_map(|(marks, node_cap, limits, delays, upgrades)| {
+    let used = prop::option::weighted(0.2, 0..100_u32);
+    (marks, (cap, used), limits, delays, any::<bool>()).prop_map(|(marks, cap, limits, delays, upgrades)| {
+        let (node_cap, highest_node_id_used) = cap;
         let (cpu, memory, disk, load, disk_io, net_io) = marks;
         Policy {
-            highest_node_id_used: None,
             preset: Preset::Classic,
             node_cap,
+            highest_node_id_used,
             cpu,
             memory,
             disk,

@@ -316,6 +316,12 @@ impl<'a> Run<'a> {
         Err(Violation::new(Property::Calm, format!("no rest after {PATIENCE} calm cycles: {restless}")))
     }
 
+    /// Tells whether it is known on which device a node's folder was: otherwise nobody can say that it is lost.
+    fn is_proven(&self, id: &NodeId) -> bool {
+        let volume = self.ledger.rows.get(id).and_then(|row| self.seen.host.volumes.get(row.volume));
+        volume.is_some_and(|volume| self.ledger.state.devices.contains_key(&volume.root))
+    }
+
     /// Returns what has not come to rest: an action, or a node with a delay that runs or with a folder it should have.
     ///
     /// When more has vanished than chance explains nothing is done until the operator says what is to become of it.
@@ -326,7 +332,7 @@ impl<'a> Run<'a> {
         let state = &self.ledger.state;
         let is_anomalous = state.missing.len() > 3;
         let is_restless = |(id, at): &(&NodeId, &NodeState)| {
-            let is_lost = state.missing.contains(id) && !matches!(at, NodeState::Disabled { .. });
+            let is_lost = self.is_proven(id) && state.missing.contains(id) && !matches!(at, NodeState::Disabled { .. });
             let is_dead = matches!(at, NodeState::Dead { .. }) || is_lost;
             at.is_in_operation() || (is_dead && !is_anomalous)
         };

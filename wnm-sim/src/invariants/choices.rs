@@ -10,7 +10,9 @@ use super::{Finding, Trial};
 /// Property 6: a node that is disabled, in an operation, dead or not known to be ours is chosen for nothing, but for
 /// the removal of what a dead one left; a new node takes the lowest free number.
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    let mut free = (1..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none());
+    // Where numbers are not used twice, those up to the highest one ever used are taken.
+    let first = trial.policy.highest_node_id_used.map_or(1, |used| used.saturating_add(1));
+    let mut free = (first..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none());
     for added in trial.decided().filter_map(added) {
         match free.next() {
             Some(free) if free == added => {}

@@ -1,6 +1,6 @@
 //! What must always hold: one function a property, for the explorer, the property tests and the mutation check.
 //!
-//! The properties read thresholds, delays and states by themselves, in [`facts`], and share nothing with the rules
+//! The properties read thresholds, delays and states by themselves, in `facts`, and share nothing with the rules
 //! but their input: a rule that is wrong cannot hide behind a property that is wrong in the same way.
 
 mod choices;

@@ -167,8 +167,8 @@ pub(crate) const CHANGES: &[Change] = &[
     change(
         "holes are not refilled",
         "allocation.rs",
-        "let mut candidate = NodeId::FIRST;",
-        "let mut candidate = NodeId::FIRST.next();",
+        ".map_or(NodeId::FIRST, NodeId::next);",
+        ".map_or(NodeId::FIRST.next(), NodeId::next);",
     ),
     change(
         "any other version is an upgrade",
@@ -259,7 +259,7 @@ pub(crate) const CHANGES: &[Change] = &[
     change(
         "a device is learnt from nothing",
         "engine.rs",
-        "(on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some())",
+        "on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()",
         "true",
     ),
     change(
