@@ -20,7 +20,14 @@ fn the_same_seed_gives_the_same_run_on_every_machine() {
     let output = explore(folder.path(), &["--seed", "7", "--seeds", "20", "--cycles", "200"]);
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}");
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(said, @r#"
+    runs     20
+    cycles   4037, with 36 nodes on average
+    actions  add 120 disable 5 remove 363 restart 1 start 80 stop 12 upgrade 22; 563 done, 40 failed
+    crashes  21 at 6 points; 19 reboots
+    digest   77b2f7d91540311a
+    no violation
+    "#);
 }
 
 #[test]
@@ -60,7 +67,8 @@ fn a_violation_is_reported_shrunk_and_found_again() {
     // One deed is enough, and it needs few nodes and no time.
     assert_eq!(scenario["events"].as_array().unwrap().len(), 1);
     assert_eq!(scenario["events"][0]["event"], "sabotage");
-    assert_eq!(scenario["nodes"], scenario["events"][0]["node"]);
+    assert!(scenario["nodes"].as_u64() < Some(40), "{scenario:#}");
+    assert_eq!(scenario["cycles"].as_u64(), scenario["events"][0]["cycle"].as_u64().map(|cycle| cycle + 1));
 
     let again = explore(folder.path(), &["--scenario", "scenario-1.json", "--output", "again.json"]);
     assert_eq!(again.status.code(), Some(3));
@@ -88,7 +96,15 @@ fn bad_scenarios_are_refused_with_their_place() {
         refused(&whole.replace("{},", "{\"cpu_remove\": \"10\"},")),
         refused(&whole[..40]),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    wnm-sim: bad.json: EOF while parsing a value at line 1 column 0
+    wnm-sim: bad.json: invalid type: string "one", expected u64 at line 2 column 15
+    wnm-sim: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `sabotage` at line 3 column 56
+    wnm-sim: bad.json: expected wnm_scenario up to 1, found 9
+    wnm-sim: bad.json: expected at least one volume, one cpu and one second from cycle to cycle
+    wnm-sim: bad.json: settings: cpu_less_than: expected less than cpu_remove, which is 10.0 %, found 50.0 %
+    wnm-sim: bad.json: EOF while parsing a value at line 1 column 40
+    "#);
     assert_eq!(explore(folder.path(), &["--scenario", "none.json"]).status.code(), Some(1));
     assert_eq!(explore(folder.path(), &["--faults", "rain"]).status.code(), Some(2));
 }

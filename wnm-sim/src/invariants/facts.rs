@@ -132,7 +132,8 @@ impl<'a> Facts<'a> {
         for (id, sample, recorded) in joined(trial) {
             let acting = !state.acting.is_empty() && state.acting.contains(&id);
             let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
-            let may_die = may_die && is_missing && is_in_place(trial, sample);
+            // A node that nobody knew yet was not missed either.
+            let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
             let belief = believe(trial, sample.presence, recorded, acting, may_die);
             facts.count(Believed { id, sample, belief, acting }, trial);
         }

@@ -116,16 +116,17 @@ pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let target = trial.observation.target.as_ref();
     let is_pressed = facts.room == Room::Pressure || facts.total() > trial.policy.node_cap;
     let is_refused = target.is_some_and(|target| trial.state.is_refused(target));
-    let may = trial.policy.upgrades == Upgrades::ByManager && !is_pressed && !is_refused;
+    let is_newer = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has > to);
+    let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);
+    let first_is_newer = facts.nodes.first().is_some_and(is_newer);
+    let is_wanted = trial.policy.upgrades == Upgrades::ByManager && !first_is_newer;
+    let may = is_wanted && !is_pressed && !is_refused;
     let mut upgrades = trial.decided().filter(|planned| matches!(planned.action, Action::Upgrade { .. }));
     if let Some(planned) = upgrades.next() {
         let id = planned.action.node();
         return if may { Ok(()) } else { Err(format!("{id} is upgraded, and may not be")) };
     }
-    let is_newer = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has > to);
-    let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);
-    let first_is_newer = facts.nodes.first().is_some_and(is_newer);
-    if !may || first_is_newer || facts.under_way > 0 || !facts.may_plan(trial) {
+    if !may || facts.under_way > 0 || !facts.may_plan(trial) {
         return Ok(());
     }
     let is_due = |node: &&Believed<'_>| node.is_free() && node.is_running() && is_older(node);

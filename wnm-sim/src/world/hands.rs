@@ -149,7 +149,7 @@ impl World {
 
     /// Puts on record that a node goes. One that goes as dead must have lost its folder, and not its volume.
     fn doom(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        let (moment, is_in_sight) = (self.now, self.is_in_sight(id, row));
+        let is_in_sight = self.is_in_sight(id, row);
         let goes_as_dead = record.planned.reason == Reason::Dead && !row.is_leaving;
         let site = self.site(id);
         let Some(folder) = site.folder.as_mut().filter(|folder| folder.marker == row.uuid) else { return done() };
@@ -158,7 +158,7 @@ impl World {
         }
         folder.is_doomed = true;
         // What is hidden looks like what is lost; what is on another volume does not.
-        if goes_as_dead && site.hidden <= moment {
+        if goes_as_dead && site.hidden == 0 {
             self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its volume is not mounted")));
         }
         done()

@@ -81,7 +81,7 @@ pub(crate) struct Site {
     pub(crate) overlooked: Millis,
     pub(crate) denied: Millis,
     pub(crate) stray: Millis,
-    /// Until when the folder is out of sight.
+    /// Until when the folder is out of sight; 0 when it never was.
     pub(crate) hidden: Millis,
 }
 
