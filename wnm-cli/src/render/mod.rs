@@ -69,12 +69,13 @@ pub(crate) fn state_style(state: &NodeState) -> Style {
     }
 }
 
-/// Returns a table without frames, whose columns named in `right` hold numbers.
+/// Returns a table without frames, whose columns named in `right` hold numbers. A style within a cell would count for
+/// its width, so that only the last column may have one.
 pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(|title| Cell::new(styled(BOLD, title))));
+    table.set_header(header.iter().map(Cell::new));
     for row in rows {
         table.add_row(row);
     }
@@ -84,7 +85,9 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) ->
         }
     }
     let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
+    let mut lines = text.lines().map(str::trim_end);
+    let header = lines.next().map(|line| styled(BOLD, line)).unwrap_or_default();
+    std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Returns words as a shell takes them: those with more than plain characters in quotes.

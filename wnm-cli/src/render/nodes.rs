@@ -61,7 +61,7 @@ pub(crate) fn list(nodes: &[NodeView]) -> String {
     let row = |view: &NodeView| {
         vec![
             view.name.clone(),
-            view.styled_status(),
+            view.status.to_owned(),
             or_dash(view.since()),
             or_dash(view.version()),
             or_dash(view.peers()),
@@ -73,7 +73,11 @@ pub(crate) fn list(nodes: &[NodeView]) -> String {
         ]
     };
     let header = ["NODE", "STATE", "SINCE", "VERSION", "PEERS", "RECORDS", "MEMORY", "PORT", "AGE", "PEER ID"];
-    table(&header, &[4, 5, 6, 7], nodes.iter().map(row).collect())
+    let plain = table(&header, &[4, 5, 6, 7], nodes.iter().map(row).collect());
+    let mut lines = plain.lines();
+    let header = lines.next().map(str::to_owned);
+    let coloured = lines.zip(nodes).map(|(line, view)| line.replacen(view.status, &view.styled_status(), 1));
+    header.into_iter().chain(coloured).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Returns nodes as a page each.
