@@ -36,14 +36,15 @@ pub(crate) fn words(port: BoundPort) -> String {
     }
 }
 
-/// Returns words for the process that holds a port, such as "process 4711 (/usr/bin/x)"; "another process" where it
-/// cannot be told.
-pub(crate) fn holder(port: BoundPort) -> String {
+/// Returns words for the process that holds a port, such as "process 4711 (/usr/bin/x)"; None where it cannot be told.
+pub(crate) fn holder(port: BoundPort) -> Option<String> {
     #[cfg(target_os = "linux")]
-    let found = linux::holder(port);
+    return linux::holder(port);
     #[cfg(not(target_os = "linux"))]
-    let found: Option<String> = None;
-    found.unwrap_or_else(|| "another process".to_owned())
+    {
+        let _ = port;
+        None
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -55,7 +55,7 @@ impl<'a> HostHands<'a> {
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
             Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),
             Step::ClosePort => self.each_port(node, |firewall, port, name| firewall.close(port, name)),
-            Step::Start => self.start(record, node),
+            Step::Start => self.start(record, now, node),
             Step::Confirm => Ok(self.confirm(record, now, node)),
             Step::Stop => self.stop(node),
             Step::SeeGone => self.see_gone(record, now, node),

@@ -18,6 +18,8 @@ use crate::process::Life;
 
 /// How long a process without a sign of life must live to count as up.
 const LIVED: Duration = Duration::from_secs(10);
+/// How long a process may take to let go of its ports once it is out of sight.
+const ENDING: Duration = Duration::from_secs(5);
 /// The longest pause between two starts; nothing waits longer inside a cycle.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long a connection to the node's own metrics server may take.
@@ -28,13 +30,13 @@ const FAILURE_LOG: &str = "critical_failure.log";
 const TAIL: u64 = 500;
 
 impl HostHands<'_> {
-    pub(super) fn start(&mut self, record: &ActionRecord, node: &Node) -> Performed {
+    pub(super) fn start(&mut self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
         match self.service(node) {
             Service::Running(process) => return Ok(Effect::Done(Evidence::Process { process })),
             Service::Unknown(why) => return Ok(Effect::NotYet(format!("whether it runs is not known: {why}"))),
             Service::Stopped => {}
         }
-        if let Some(hindrance) = self.hindrance(node) {
+        if let Some(hindrance) = self.hindrance(node, now.since(record.waiting_since())) {
             return Ok(hindrance);
         }
         check_room(&node.root_dir, self.room_wanted(record))?;
@@ -49,8 +51,9 @@ impl HostHands<'_> {
     }
 
     /// Returns what keeps a stopped node from being started: processes on its folder or ports, or a service that would
-    /// start it beside this one. They are left alone.
-    fn hindrance(&self, node: &Node) -> Option<Effect> {
+    /// start it beside this one. They are left alone. A port that nobody is seen to hold may be that of a process which
+    /// is ending, and is waited for.
+    fn hindrance(&self, node: &Node, waited: Duration) -> Option<Effect> {
         let mut on_folder = self.processes.all();
         on_folder.retain(|facts| facts.life == Life::Alive && facts.is_on_folder_of(node));
         if let Some(facts) = on_folder.first() {
@@ -63,6 +66,10 @@ impl HostHands<'_> {
         }
         if let Some(taken) = node.flavor.bound_ports(node).into_iter().find(|port| !ports::is_free(*port)) {
             let (port, holder) = (ports::words(taken), ports::holder(taken));
+            if holder.is_none() && waited < ENDING {
+                return Some(Effect::NotYet(format!("{port} is not free yet")));
+            }
+            let holder = holder.unwrap_or_else(|| "another process".to_owned());
             return Some(Effect::Failed(format!("expected {port} to be free, found it held by {holder}")));
         }
         let holder = manager::other_holder(node)?;
