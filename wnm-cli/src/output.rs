@@ -67,20 +67,20 @@ impl Output {
 
     /// Writes text to standard output, with a line end after it if it has none.
     pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
-        let mut out = anstream::stdout().lock();
-        out.write_all(text.as_bytes())?;
+        let choice = anstream::AutoStream::choice(&io::stdout());
+        let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len() + 1), choice);
+        page.write_all(text.as_bytes())?;
         if !text.is_empty() && !text.ends_with('\n') {
-            out.write_all(b"\n")?;
+            page.write_all(b"\n")?;
         }
-        Ok(out.flush()?)
+        write(&page.into_inner())
     }
 
     /// Writes a value as one line of JSON to standard output.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
-        let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
-        out.write_all(b"\n")?;
-        Ok(out.flush()?)
+        let mut line = serde_json::to_vec(value).map_err(io::Error::from)?;
+        line.push(b'\n');
+        write(&line)
     }
 
     /// Says something to the person at the terminal.
@@ -112,4 +112,11 @@ impl Output {
         };
         exit
     }
+}
+
+/// Writes to standard output at once: it would go out line by line otherwise.
+fn write(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    Ok(out.flush()?)
 }

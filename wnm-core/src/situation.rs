@@ -104,7 +104,15 @@ impl<'a> Situation<'a> {
         let mut vanished = false;
         for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
-            vanished |= matches!(seen.sample.presence, Presence::Gone | Presence::FolderMissing);
+            vanished |= match seen.sample.presence {
+                Presence::FolderMissing => true,
+                Presence::Gone => !matches!(seen.state, Believed::Remembered(NodeState::Stopped { .. })),
+                Presence::Unobserved
+                | Presence::Answering
+                | Presence::Silent
+                | Presence::Stray
+                | Presence::Unreachable => false,
+            };
             nodes.push(seen);
         }
         // Where no node vanished there is nothing to count.

@@ -85,9 +85,8 @@ impl FromStr for Address {
         }
         let address = Self(bytes);
         let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
-        let checksummed = address.checksummed();
-        if mixed && digits != checksummed {
-            return Err(WalletError::WrongChecksum { found: text.to_owned(), expected: format!("0x{checksummed}") });
+        if mixed && digits != address.checksummed() {
+            return Err(WalletError::WrongChecksum { found: text.to_owned(), expected: address.to_string() });
         }
         Ok(address)
     }

@@ -94,23 +94,18 @@ impl Ledger {
             if !matches!(outcome, Outcome::Pending { .. }) {
                 self.open.retain(|open| open.record.id != *id);
             }
+            let Some(kept) = state.nodes.get(&action.node()) else {
+                let row = self.rows.remove(&action.node());
+                row.iter().flat_map(|row| row.ports.all()).for_each(|port| _ = self.ports.remove(&port));
+                continue;
+            };
             let Some(row) = self.rows.get_mut(&action.node()) else { continue };
-            row.is_disabled = matches!(state.nodes.get(&action.node()), Some(NodeState::Disabled { .. }));
+            row.is_disabled = matches!(kept, NodeState::Disabled { .. });
             match (action, outcome) {
                 (Action::Stop { .. }, Outcome::Done) => row.stopped_at = Some(now),
                 (Action::Start { .. } | Action::Enable { .. }, _) => row.stopped_at = None,
                 _ => {}
             }
-        }
-        if outcomes.iter().any(|(_, action, _)| !state.nodes.contains_key(&action.node())) {
-            let ports = &mut self.ports;
-            self.rows.retain(|id, row| {
-                let stays = state.nodes.contains_key(id);
-                if !stays {
-                    row.ports.all().iter().for_each(|port| _ = ports.remove(port));
-                }
-                stays
-            });
         }
         self.state = state;
     }

@@ -2,7 +2,7 @@
 
 use wnm_core::RawSettings;
 
-use super::{BOLD, state_style, styled, table};
+use super::{BOLD, styled, table};
 use crate::takeover::Takeover;
 
 /// Returns everything that comes over, and everything that does not.
@@ -21,7 +21,7 @@ pub(crate) fn text(takeover: &Takeover) -> String {
             vec![
                 node.id.name(),
                 taken.was.clone().unwrap_or_else(|| "-".to_owned()),
-                styled(state_style(&taken.state), taken.state.word()),
+                taken.state.word().to_owned(),
                 taken.version.clone().unwrap_or_else(|| "-".to_owned()),
                 ports,
                 super::moment(node.born),

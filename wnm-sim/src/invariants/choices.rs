@@ -1,6 +1,8 @@
 //! Which nodes: who may be chosen, in what order, and for what.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter;
 
 use wnm_core::{Action, NodeId, Planned, Reason};
 
@@ -102,30 +104,48 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let full_only = facts.disk_is_full && facts.total() <= trial.policy.node_cap;
     let helps = |node: &Believed<'_>| !full_only || Facts::is_on_full_volume(trial, node.sample);
     let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);
-    let youngest = |wanted: &dyn Fn(&Believed<'_>) -> bool| {
-        let mut nodes: Vec<_> = facts.nodes.iter().filter(|node| node.is_free() && wanted(node)).collect();
-        nodes.sort_unstable_by_key(|node| Reverse(node.age()));
-        nodes.into_iter().map(|node| node.id)
+    let free = |wanted: &dyn Fn(&Believed<'_>) -> bool| {
+        let free = facts.nodes.iter().filter(|node| node.is_free() && wanted(node));
+        free.map(Believed::age).collect::<Vec<_>>()
     };
-    let oldest = |wanted: &dyn Fn(&Believed<'_>) -> bool| youngest(wanted).rev();
+    // Few are ever asked for, so that sorting all would be work for nothing.
+    let youngest = |wanted: &dyn Fn(&Believed<'_>) -> bool| {
+        let mut heap = BinaryHeap::from(free(wanted));
+        iter::from_fn(move || heap.pop()).map(|(_, id)| id)
+    };
+    let oldest = |wanted: &dyn Fn(&Believed<'_>) -> bool| {
+        let mut heap: BinaryHeap<_> = free(wanted).into_iter().map(Reverse).collect();
+        iter::from_fn(move || heap.pop()).map(|Reverse((_, id))| id)
+    };
     let of_kind = |is_of_kind: fn(&Action) -> bool| {
         let planned = trial.decided().filter(|planned| planned.reason != Reason::Dead);
         planned.map(|planned| &planned.action).filter(move |action| is_of_kind(action)).map(Action::node)
     };
     let stops = of_kind(|action| matches!(action, Action::Stop { .. }));
-    follows("stops", stops, youngest(&|node| node.is_running()))?;
+    follows("stops", stops, || youngest(&|node| node.is_running()))?;
     let removals = of_kind(|action| matches!(action, Action::Remove { .. }));
-    let stopped_first = youngest(&|node| node.is_stopped() && helps(node));
-    follows("removals", removals, stopped_first.chain(youngest(&|node| node.is_running() && helps(node))))?;
+    let stopped_first = || {
+        let stopped = youngest(&|node| node.is_stopped() && helps(node));
+        stopped.chain(youngest(&|node| node.is_running() && helps(node)))
+    };
+    follows("removals", removals, stopped_first)?;
     let starts = of_kind(|action| matches!(action, Action::Start { .. }));
-    follows("starts", starts, oldest(&|node| node.is_ready(now)))?;
+    follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
     let upgrades = of_kind(|action| matches!(action, Action::Upgrade { .. }));
-    follows("upgrades", upgrades, oldest(&|node| node.is_running() && is_older(node)))
+    follows("upgrades", upgrades, || oldest(&|node| node.is_running() && is_older(node)))
 }
 
 /// Tells whether what is planned is the beginning of the list that it should follow.
-fn follows(kind: &str, planned: impl Iterator<Item = NodeId>, due: impl Iterator<Item = NodeId>) -> Finding {
-    let mut due = due;
+fn follows<D: Iterator<Item = NodeId>>(
+    kind: &str,
+    planned: impl Iterator<Item = NodeId>,
+    due: impl FnOnce() -> D,
+) -> Finding {
+    let mut planned = planned.peekable();
+    if planned.peek().is_none() {
+        return Ok(());
+    }
+    let mut due = due();
     for planned in planned {
         match due.next() {
             Some(due) if due == planned => {}
