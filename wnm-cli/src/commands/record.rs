@@ -191,7 +191,7 @@ impl TraceFile {
         self.written >= self.full_at
     }
 
-    /// Moves the file aside as `NAME.1`, those before it one further, and begins a new one.
+    /// Moves the file aside, from `NAME.jsonl` to `NAME-1.jsonl`, those before it one further, and begins a new one.
     fn rotate(&mut self) -> Result<(), CliError> {
         self.finish()?;
         let aside = |number: u32| {

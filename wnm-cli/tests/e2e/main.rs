@@ -7,6 +7,7 @@ mod host;
 mod legacy;
 mod life;
 mod real;
+mod record;
 mod reports;
 mod takeover;
 mod words;
