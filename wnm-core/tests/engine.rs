@@ -2,9 +2,10 @@
 #![expect(clippy::expect_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use wnm_core::steps::{Failure, Outcome, Step, StepFailure};
+use wnm_core::steps::{ActionId, ActionRecord, Failure, Outcome, Step, StepFailure};
 use wnm_core::{
     Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned,
     Policy, Presence, RawSettings, Reason, Refusal, Rest, Selection, StopCause, Timestamp, Verb, Version, Volume,
@@ -227,6 +228,54 @@ fn a_node_is_dead_after_two_looks_and_never_together_with_many() {
 }
 
 #[test]
+fn a_volume_is_known_by_the_device_on_which_nodes_were_seen() {
+    use Presence::{Answering, FolderMissing, Gone, Unobserved};
+    let (old, new) = (5, 7);
+    // What was known, what is seen of nodes 1 and 2, whether something is done with 2; and what is known then.
+    let cases = [
+        (None, [Unobserved, Unobserved], false, None),
+        (None, [FolderMissing, FolderMissing], false, None),
+        (None, [Gone, Unobserved], false, Some(new)),
+        (None, [Answering, FolderMissing], false, Some(new)),
+        (Some(old), [Answering, Answering], false, Some(new)),
+        (Some(old), [Unobserved, FolderMissing], false, Some(old)),
+        // One of them is still on the disk that is looked for.
+        (Some(old), [Answering, FolderMissing], false, Some(old)),
+        (Some(old), [Answering, FolderMissing], true, Some(new)),
+        (Some(old), [Answering, Answering], true, Some(new)),
+        (Some(new), [Answering, FolderMissing], false, Some(new)),
+    ];
+    for (known, presence, is_acting, want) in cases {
+        let [one, two] = presence;
+        let mut colony = Colony::new(&[]).running(1).running(2).seen(1, one).seen(2, two);
+        let elsewhere = Volume { root: "/elsewhere".into(), device: 9, ..Volume::default() };
+        colony.look.host.volumes[0].device = new;
+        colony.look.host.volumes.push(elsewhere);
+        colony.state.devices = known.map(|device| (PathBuf::new(), device)).into_iter().collect();
+        colony.state.acting = is_acting.then_some(id(2)).into_iter().collect();
+        let devices = colony.settled_state(&[]).devices;
+        let want: BTreeMap<_, _> = want.map(|device| (PathBuf::new(), device)).into_iter().collect();
+        assert_eq!(devices, want, "{known:?} {presence:?} {is_acting}");
+    }
+}
+
+#[test]
+fn what_the_journal_has_under_way_is_taken_up() {
+    let mut state = Colony::new(&[]).running(1).running(2).stopped(3, None).state;
+    state.acting.insert(id(1));
+    let record = |number, action| {
+        let planned = Planned { action, reason: Reason::Asked };
+        ActionRecord::new(ActionId(number), planned, ago(40))
+    };
+    let start = Action::Start { node: id(3), upgrade_to: None };
+    state.take_up(&[record(1, Action::Stop { node: id(2) }), record(2, start)]);
+    assert_eq!(state.acting, [id(2), id(3)].into());
+    let words: Vec<_> = state.nodes.values().map(NodeState::word).collect();
+    assert_eq!(words, ["RUNNING", "RUNNING", "RESTARTING"]);
+    assert_eq!(state.nodes[&id(3)], NodeState::Restarting { since: ago(40) });
+}
+
+#[test]
 fn after_a_reboot_everything_is_looked_at_first() {
     let mut colony = Colony::new(&[]).running(1).stopped(2, Some(10)).seen(1, Presence::Gone);
     colony.look.rebooted = true;
@@ -280,6 +329,8 @@ fn outcomes_become_states() {
         (Action::Disable { node: id(1) }, Outcome::Done, Some("DISABLED")),
         (start.clone(), failed(Step::Confirm, true), Some("STOPPED")),
         (Action::Add { node: id(1) }, failed(Step::Binary, true), None),
+        (Action::Add { node: id(1) }, failed(Step::Binary, false), Some("DEAD")),
+        (Action::Enable { node: id(1) }, Outcome::Done, Some("RUNNING")),
         (upgrade.clone(), pending(), Some("UPGRADING")),
         (upgrade.clone(), failed(Step::Confirm, true), Some("RUNNING")),
         (upgrade, failed(Step::Confirm, false), Some("STOPPED")),
@@ -291,6 +342,29 @@ fn outcomes_become_states() {
         let settled = Colony::new(&[]).running(1).settled(&[(action.clone(), outcome.clone())]);
         assert_eq!(settled.get(&id(1)).map(NodeState::word), want, "{action:?} {outcome:?}");
     }
+}
+
+#[test]
+fn what_an_action_was_for_shows_in_the_state_after_it() {
+    let stop = |reason| (Action::Stop { node: id(1) }, reason, Outcome::Done);
+    let remove = |reason| (Action::Remove { node: id(1), linger: Duration::ZERO }, reason, failed(Step::Trash, false));
+    let stopped = |cause| NodeState::Stopped { since: Some(NOW), cause };
+    let over = Reason::OverCap { total: 2, cap: 1 };
+    let cases = [
+        (stop(Reason::Asked), stopped(StopCause::Asked)),
+        (stop(over.clone()), stopped(StopCause::Pressure)),
+        (remove(Reason::Dead), NodeState::Dead { since: NOW }),
+        (remove(over), NodeState::Unknown { since: NOW }),
+    ];
+    for ((action, reason, outcome), want) in cases {
+        let colony = Colony::new(&[]).running(1);
+        let planned = Planned { action, reason };
+        let settled = settle(colony.state, &colony.policy, &colony.look, &[(planned.clone(), outcome)]);
+        assert_eq!(settled.nodes[&id(1)], want, "{planned:?}");
+    }
+    let disabled = Colony::new(&[]).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved);
+    let enabled = disabled.settled(&[(Action::Enable { node: id(1) }, Outcome::Done)]);
+    assert_eq!(enabled[&id(1)], NodeState::Stopped { since: None, cause: StopCause::Asked });
 }
 
 #[test]
