@@ -103,6 +103,12 @@ pub enum PlatformError {
         /// What speaks against it.
         found: String,
     },
+    /// A path holds bytes that are no text, or control characters, and cannot be written down in a file of lines.
+    #[error("expected {} to be a path of printable text, found other bytes in it", .path.display())]
+    NotText {
+        /// The path.
+        path: PathBuf,
+    },
     /// The volume is too full.
     #[error("expected {needed} free at {}, found {available}", .path.display())]
     NoRoom {

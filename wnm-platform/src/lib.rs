@@ -10,6 +10,7 @@ pub mod host;
 pub mod manager;
 pub mod node_dir;
 mod observe;
+pub mod own_service;
 pub mod places;
 mod platform;
 mod ports;

@@ -121,6 +121,9 @@ pub(crate) enum Command {
     /// Checks, copies and restores the database
     #[command(subcommand)]
     Db(Db),
+    /// Keeps wnm itself running: as a service of systemd or launchd, or by cron
+    #[command(subcommand)]
+    Service(Service),
     /// Completions for shells, and man pages
     #[command(subcommand)]
     Util(Util),
@@ -318,6 +321,30 @@ pub(crate) enum Db {
     },
     /// Brings a database of an earlier version up to date, with a copy before each step
     Migrate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Service {
+    /// Writes the service down and starts it, now and whenever the host starts
+    #[command(
+        after_help = "Examples:\n  wnm service install                 as a service that looks every 5 s\n  wnm service install --interval 1m\n  wnm service install --cron          as a line of your crontab: one cycle a minute"
+    )]
+    Install(Kept),
+    /// Ends the service and takes it away; nodes go on
+    Uninstall(Kept),
+    /// Prints what would be written down, and where
+    Show(Kept),
+}
+
+/// How wnm is kept running.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Kept {
+    /// By cron, once a minute, instead of a service
+    #[arg(long, conflicts_with = "interval")]
+    pub(crate) cron: bool,
+    /// Time between two looks of the service, such as 5s or 1m; at least 100ms
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = interval)]
+    pub(crate) interval: Duration,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod node;
 mod record;
 mod report;
 mod run;
+mod service;
 mod status;
 mod teardown;
 mod util;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),
         Command::Db(command) => db::run(&db, command, output),
+        Command::Service(command) => service::run(&db, command, output),
         Command::Util(command) => util::run(command, output),
         Command::Teardown { confirm } => teardown::run(&db, confirm, output),
         Command::Demo(args) => demo::run(&args, output),

@@ -9,5 +9,6 @@ mod life;
 mod real;
 mod record;
 mod reports;
+mod service;
 mod takeover;
 mod words;

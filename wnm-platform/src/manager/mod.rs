@@ -21,6 +21,7 @@ use crate::node_dir::Folder;
 
 pub use options::{Options, Talk};
 pub use systemd::Doubt;
+pub(crate) use systemd::command_line as systemd_command_line;
 
 /// A process manager.
 ///

@@ -29,6 +29,7 @@ use render::Group;
 use rights::{Bus, Deed, Rights};
 use show::Shown;
 use unit::Unit;
+pub(crate) use unit::command_line;
 
 /// What exists exactly where systemd is the service manager.
 const BOOTED: &str = "/run/systemd/system";

@@ -49,7 +49,7 @@ pub(super) fn quote(word: &str, place: Place) -> String {
 
 /// Writes a command line. systemd takes no program with quotes or backslashes in its path: a shell, given the words as
 /// they are, puts itself in the place of such a one.
-pub(super) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let is_taken = !program.chars().any(|c| "\"'\\".contains(c) || c.is_control());
     let mut line = if is_taken { quote(program, Place::Word) } else { "/bin/sh".to_owned() };
     let shell = if is_taken { Vec::new() } else { vec!["-c", EXEC, program] };

@@ -1,0 +1,98 @@
+//! `wnm service`: wnm itself, kept running by the host.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wnm_platform::Exec;
+use wnm_platform::own_service::{Change, Keeper, OwnService, Task};
+use wnm_platform::places;
+use wnm_store::Store;
+
+use crate::args::{Kept, Service};
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+
+/// What is said of a service.
+#[derive(Debug, Serialize)]
+struct View {
+    keeper: &'static str,
+    /// None for a crontab.
+    file: Option<PathBuf>,
+    installed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
+    text: String,
+}
+
+/// Installs, removes or shows the service.
+pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, CliError> {
+    match command {
+        Service::Install(kept) => install(db, &kept, output),
+        Service::Uninstall(kept) => {
+            let service = service(db, &kept)?;
+            let change = service.uninstall()?;
+            let said = match change {
+                Change::Made => format!("wnm is not kept {} any more; nodes go on", whereabouts(&service)),
+                Change::NotNeeded => format!("wnm is not kept {}", whereabouts(&service)),
+            };
+            tell(&service, &kept, Some(change), &said, output)
+        }
+        Service::Show(kept) => {
+            let service = service(db, &kept)?;
+            output.say(&format!("to be written {}:", whereabouts(&service)));
+            tell(&service, &kept, None, service.text(), output)
+        }
+    }
+}
+
+fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
+    // Without a colony it would end at once.
+    drop(Store::open_read_only(db)?);
+    let other = Kept { cron: !kept.cron, ..kept.clone() };
+    // What cannot be asked keeps nothing.
+    if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {
+        return Err(CliError::Usage {
+            what: format!("expected wnm to be kept by one keeper, found it kept {}", whereabouts(&other)),
+            mend: format!("wnm service uninstall{}", if kept.cron { "" } else { " --cron" }),
+        });
+    }
+    let service = service(db, kept)?;
+    let change = service.install()?;
+    let said = match change {
+        Change::Made => format!("wnm is kept {}", whereabouts(&service)),
+        Change::NotNeeded => format!("wnm was kept {} already", whereabouts(&service)),
+    };
+    tell(&service, kept, Some(change), &said, output)
+}
+
+fn service(db: &Path, kept: &Kept) -> Result<OwnService, CliError> {
+    let keeper = if kept.cron { Some(Keeper::Cron) } else { Keeper::of_host() };
+    let keeper = keeper.ok_or_else(|| CliError::Usage {
+        what: "expected systemd or launchd to keep services on this host, found neither".to_owned(),
+        mend: "let cron do it: add --cron".to_owned(),
+    })?;
+    let task = Task { program: std::env::current_exe()?, database: std::path::absolute(db)?, interval: kept.interval };
+    Ok(OwnService::new(keeper, places::own_scope(), &task, Exec::real())?)
+}
+
+fn whereabouts(service: &OwnService) -> String {
+    service.file().map_or_else(|| "in your crontab".to_owned(), |file| format!("in {}", file.display()))
+}
+
+fn tell(
+    service: &OwnService,
+    kept: &Kept,
+    change: Option<Change>,
+    said: &str,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let view = View {
+        keeper: if kept.cron { "cron" } else { "service" },
+        file: service.file(),
+        installed: service.is_installed().unwrap_or(false),
+        changed: change.map(|change| change == Change::Made),
+        text: service.text().to_owned(),
+    };
+    output.result(&view, |_| said.to_owned())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,75 @@
+//! `wnm service`: wnm itself, kept by cron; services of systemd are tried in machines that have one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::host::{Host, Ran, turn};
+
+/// A `crontab` that keeps its table in the home folder.
+const CRONTAB: &str = r#"#!/bin/sh
+case $1 in
+-l) [ -f "$HOME/table" ] && exec cat "$HOME/table"; echo "no crontab for $USER" >&2; exit 1 ;;
+*) exec cp "$1" "$HOME/table" ;;
+esac
+"#;
+
+fn with_cron(host: &Host) -> String {
+    let command = host.path("bin/crontab");
+    fs::create_dir_all(host.path("bin")).unwrap();
+    let _turn = turn();
+    fs::write(&command, CRONTAB).unwrap();
+    fs::set_permissions(command, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", host.path("bin").display())
+}
+
+fn wnm(host: &Host, path: &str, words: &[&str]) -> Ran {
+    let mut command = host.command(words);
+    let _turn = turn();
+    let output = command.env("PATH", path).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn cron_runs_a_cycle_by_the_line_that_it_gets() {
+    let host = Host::with_colony();
+    let path = with_cron(&host);
+    fs::write(host.path("table"), "MAILTO=op\n").unwrap();
+    let shown = wnm(&host, &path, &["service", "show", "--cron"]);
+    for (changed, said) in [(true, "wnm is kept in your crontab\n"), (false, "wnm was kept in your crontab already\n")]
+    {
+        let ran = wnm(&host, &path, &["--json", "service", "install", "--cron"]).json();
+        assert_eq!(ran["changed"], Value::Bool(changed));
+        assert_eq!(ran["installed"], Value::Bool(true));
+        assert_eq!(ran["text"].as_str(), Some(shown.out.as_str()));
+        if !changed {
+            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, said);
+        }
+    }
+    let table = fs::read_to_string(host.path("table")).unwrap();
+    assert_eq!(table, format!("MAILTO=op\n{}", shown.out));
+
+    let command = shown.out.strip_prefix("* * * * * ").unwrap();
+    host.expect(1, "explain");
+    let cron = Command::new("/bin/sh").args(["-c", command]).env_clear().env("PATH", "/usr/bin:/bin").status();
+    assert!(cron.unwrap().success());
+    host.expect(0, "explain 1");
+
+    let ran = wnm(&host, &path, &["service", "uninstall", "--cron"]);
+    assert_eq!(ran.out, "wnm is not kept in your crontab any more; nodes go on\n");
+    assert_eq!(fs::read_to_string(host.path("table")).unwrap(), "MAILTO=op\n");
+    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "wnm is not kept in your crontab\n");
+}
+
+#[test]
+fn nothing_is_kept_where_there_is_no_colony() {
+    let host = Host::new();
+    let ran = wnm(&host, &with_cron(&host), &["service", "install", "--cron"]);
+    assert_eq!(ran.code(), 5, "{}", ran.err);
+    assert!(!host.path("table").exists());
+    let both = wnm(&host, "/usr/bin:/bin", &["service", "show", "--cron", "--interval", "1m"]);
+    assert_eq!(both.code(), 2, "{}", both.err);
+}

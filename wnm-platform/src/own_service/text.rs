@@ -1,0 +1,121 @@
+//! What each keeper is told of wnm.
+
+use std::path::Path;
+
+use serde::Serialize;
+use wnm_core::Scope;
+
+use super::{LABEL, Task};
+use crate::error::PlatformError;
+use crate::manager::systemd_command_line;
+
+/// What our line of a crontab ends with.
+const CRON_MARK: &str = "# wnm service";
+
+/// Returns the unit file.
+///
+/// A node under setsid is a process of this unit's group: it must neither end with the unit nor count as its failure.
+pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
+    let (program, arguments) = words(task)?;
+    let command = systemd_command_line(program, arguments.iter().map(String::as_str));
+    let (network, target) = match scope {
+        Scope::Sudo => ("Wants=network-online.target\nAfter=network-online.target\n", "multi-user.target"),
+        Scope::User => ("", "default.target"),
+    };
+    Ok(format!(
+        "# Written by `wnm service install`: changes belong into a drop-in.\n\
+         [Unit]\n\
+         Description=Weave Node Manager\n\
+         Documentation=man:wnm(1)\n\
+         {network}\
+         \n\
+         [Service]\n\
+         Type=exec\n\
+         ExecStart={command}\n\
+         ExecReload=/bin/kill -HUP $MAINPID\n\
+         KillMode=process\n\
+         TimeoutStopSec=180\n\
+         Restart=on-failure\n\
+         RestartSec=10\n\
+         RestartPreventExitStatus=1 2 5\n\
+         OOMPolicy=continue\n\
+         TasksMax=infinity\n\
+         LimitNOFILE=65536\n\
+         \n\
+         [Install]\n\
+         WantedBy={target}\n"
+    ))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Agent {
+    label: &'static str,
+    program_arguments: Vec<String>,
+    run_at_load: bool,
+    keep_alive: KeepAlive,
+    /// Nodes under setsid outlive it.
+    abandon_process_group: bool,
+    exit_time_out: u32,
+    standard_error_path: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeepAlive {
+    successful_exit: bool,
+}
+
+/// Returns the property list.
+pub(super) fn property_list(task: &Task, logs: &Path) -> Result<String, PlatformError> {
+    let (program, mut arguments) = words(task)?;
+    arguments.insert(0, program.to_owned());
+    let agent = Agent {
+        label: LABEL,
+        program_arguments: arguments,
+        run_at_load: true,
+        keep_alive: KeepAlive { successful_exit: false },
+        abandon_process_group: true,
+        exit_time_out: 180,
+        standard_error_path: sound(&logs.join("wnm.log"))?.to_owned(),
+    };
+    let mut text = Vec::new();
+    let unwritten = |error| PlatformError::File {
+        verb: "write",
+        path: LABEL.into(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, error),
+    };
+    plist::to_writer_xml(&mut text, &agent).map_err(unwritten)?;
+    text.push(b'\n');
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Returns our line of a crontab: one cycle a minute, with the places where ufw and others are, and nothing said but
+/// errors, which cron mails.
+pub(super) fn cron_line(task: &Task) -> Result<String, PlatformError> {
+    let words = [sound(&task.program)?, "--quiet", "--db", sound(&task.database)?, "run"];
+    // cron takes a % that is not escaped for the end of the line.
+    let command = shell_words::join(words).replace('%', "\\%");
+    Ok(format!("* * * * * PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" {command} >/dev/null {CRON_MARK}\n"))
+}
+
+/// Tells whether a line of a crontab is ours.
+pub(super) fn is_our_cron_line(line: &str) -> bool {
+    !line.starts_with('#') && line.trim_end().ends_with(CRON_MARK)
+}
+
+/// Returns the program and the arguments of the daemon.
+fn words(task: &Task) -> Result<(&str, Vec<String>), PlatformError> {
+    let interval = match task.interval.subsec_millis() {
+        0 => format!("{}s", task.interval.as_secs()),
+        _ => format!("{}ms", task.interval.as_millis()),
+    };
+    let arguments = ["--db", sound(&task.database)?, "daemon", "--interval", &interval];
+    Ok((sound(&task.program)?, arguments.map(str::to_owned).to_vec()))
+}
+
+/// Returns a path as a text that may stand in a file of lines.
+fn sound(path: &Path) -> Result<&str, PlatformError> {
+    let text = path.to_str().filter(|text| !text.chars().any(char::is_control));
+    text.ok_or_else(|| PlatformError::NotText { path: path.to_owned() })
+}
