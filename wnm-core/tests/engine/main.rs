@@ -1,113 +1,20 @@
 //! The rules beyond what is recorded of the earlier tool, and what settling makes of outcomes.
 #![expect(clippy::expect_used, reason = "a test may")]
 
+mod colony;
+mod reasons;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::{ActionId, ActionRecord, Failure, Outcome, Step, StepFailure};
 use wnm_core::{
-    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned,
-    Policy, Presence, RawSettings, Reason, Refusal, Rest, Selection, StopCause, Timestamp, Verb, Version, Volume,
-    decide, grant, settle,
+    Action, NodeState, Planned, Presence, Reason, Refusal, Rest, Selection, StopCause, Verb, Version, Volume, decide,
+    grant, settle,
 };
 
-const NOW: Timestamp = Timestamp::from_secs(1_000_000);
-const TARGET: Version = Version::new(0, 4, 17);
-
-fn id(number: u32) -> NodeId {
-    NodeId::new(number).expect("numbers in tests are not zero")
-}
-
-fn percent(value: f64) -> Option<Percent> {
-    Percent::clamped(value)
-}
-
-fn ago(seconds: u64) -> Timestamp {
-    NOW.before(Duration::from_secs(seconds))
-}
-
-/// A colony on a calm host; nodes are born in the order of their numbers.
-struct Colony {
-    policy: Policy,
-    state: EngineState,
-    look: Observation,
-}
-
-impl Colony {
-    fn new(settings: &[(&str, &str)]) -> Self {
-        let mut raw = RawSettings::default();
-        for (key, text) in settings {
-            raw.set(key, text).expect("settings in tests are sound");
-        }
-        let load = Load::clamped(0.5).unwrap_or_default();
-        let host = HostSample {
-            cpu: percent(20.0),
-            memory: percent(20.0),
-            volumes: vec![Volume { used: percent(20.0), ..Volume::default() }],
-            load: Some(LoadAverages { one: load, five: load, fifteen: load }),
-            ..HostSample::default()
-        };
-        let policy = Policy::new(&raw, Some(4)).expect("policies in tests are sound");
-        let look = Observation { now: NOW, host, target: Some(TARGET), ..Observation::default() };
-        Self { policy, state: EngineState::default(), look }
-    }
-
-    fn node(mut self, number: u32, state: NodeState, presence: Presence) -> Self {
-        let born = Timestamp::from_secs(i64::from(number));
-        let sample = NodeSample { presence, born, version: Some(TARGET), volume: Some(0), ..NodeSample::default() };
-        self.look.nodes.insert(id(number), sample);
-        self.state.nodes.insert(id(number), state);
-        self
-    }
-
-    fn running(self, number: u32) -> Self {
-        self.node(number, NodeState::Running { since: ago(9000) }, Presence::Answering)
-    }
-
-    fn stopped(self, number: u32, seconds: Option<u64>) -> Self {
-        let since = seconds.map(ago);
-        self.node(number, NodeState::Stopped { since, cause: StopCause::Pressure }, Presence::Gone)
-    }
-
-    fn version(mut self, number: u32, version: Option<Version>) -> Self {
-        if let Some(sample) = self.look.nodes.get_mut(&id(number)) {
-            sample.version = version;
-        }
-        self
-    }
-
-    fn seen(mut self, number: u32, presence: Presence) -> Self {
-        if let Some(sample) = self.look.nodes.get_mut(&id(number)) {
-            sample.presence = presence;
-        }
-        self
-    }
-
-    fn cpu(mut self, value: f64) -> Self {
-        self.look.host.cpu = percent(value);
-        self
-    }
-
-    fn decided(&self) -> Vec<(&'static str, u32)> {
-        let decision = decide(&self.policy, &self.state, &self.look);
-        decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect()
-    }
-
-    fn rest(&self) -> Option<Rest> {
-        decide(&self.policy, &self.state, &self.look).rest()
-    }
-
-    fn settled(&self, outcomes: &[(Action, Outcome)]) -> BTreeMap<NodeId, NodeState> {
-        self.settled_state(outcomes).nodes
-    }
-
-    fn settled_state(&self, outcomes: &[(Action, Outcome)]) -> EngineState {
-        let planned = |action: &Action| Planned { action: action.clone(), reason: Reason::Asked };
-        let outcomes: Vec<_> = outcomes.iter().map(|(action, outcome)| (planned(action), outcome.clone())).collect();
-        settle(self.state.clone(), &self.policy, &self.look, &outcomes)
-    }
-}
+use colony::{Colony, NOW, TARGET, ago, id, percent};
 
 fn failed(step: Step, rolled_back: bool) -> Outcome {
     Outcome::Failed(Failure { failed: StepFailure { step, at: NOW, error: "no".to_owned() }, rolled_back })

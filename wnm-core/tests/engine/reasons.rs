@@ -1,0 +1,217 @@
+//! Why: each decision says what it was made for, and each rule that does not act what kept it from it.
+
+use wnm_core::{
+    Action, Anomaly, BytesPerSecond, Decision, Load, NodeState, Pass, Presence, Reading, Reason, Rest, Signal,
+    StopCause, Verdict, Version, Volume, decide,
+};
+
+use crate::colony::{Colony, NOW, TARGET, ago, id, percent};
+
+fn decision(colony: &Colony) -> Decision {
+    decide(&colony.policy, &colony.state, &colony.look)
+}
+
+/// What kept a rule from acting.
+fn pass(colony: &Colony, rule: &str) -> Option<Pass> {
+    decision(colony).verdicts.into_iter().find(|said| said.rule == rule).and_then(|said| match said.verdict {
+        Verdict::Passes(pass) => Some(pass),
+        Verdict::Acts | Verdict::Rests(_) => None,
+    })
+}
+
+fn reasons(colony: &Colony) -> Vec<Reason> {
+    decision(colony).actions.into_iter().map(|planned| planned.reason).collect()
+}
+
+/// A colony of so many nodes, the first of which are seen otherwise than as answering.
+fn seen_as(total: u32, presences: &[Presence]) -> Colony {
+    let colony = (1..=total).fold(Colony::new(&[("node_cap", "100")]), Colony::running);
+    (1..).zip(presences).fold(colony, |colony, (number, presence)| colony.seen(number, *presence))
+}
+
+#[test]
+fn more_that_vanish_at_once_than_chance_explains_are_an_anomaly() {
+    use Presence::{FolderMissing, Gone, Silent};
+    let mass = |vanished, total| Some(Anomaly::MassDisappearance { vanished, total });
+    let cases: [(u32, &[Presence], Option<Anomaly>); 7] = [
+        (10, &[FolderMissing, FolderMissing, FolderMissing], None),
+        (10, &[FolderMissing, FolderMissing, Gone, Gone], mass(4, 10)),
+        (10, &[FolderMissing, FolderMissing, Silent, Gone], None),
+        (3, &[Gone, Gone, Gone], None),
+        (25, &[Gone; 5], None),
+        (25, &[Gone; 6], mass(6, 25)),
+        (29, &[Gone; 6], mass(6, 29)),
+    ];
+    for (total, presences, want) in cases {
+        let found = match seen_as(total, presences).rest() {
+            Some(Rest::Anomaly { anomaly }) => Some(anomaly),
+            _ => None,
+        };
+        assert_eq!(found, want, "{total} {presences:?}");
+    }
+}
+
+#[test]
+fn what_is_known_or_under_way_has_not_vanished() {
+    let gone = seen_as(10, &[Presence::Gone; 4]);
+    let missing = seen_as(10, &[Presence::FolderMissing; 4]);
+    for mut colony in [gone, missing] {
+        assert!(matches!(colony.rest(), Some(Rest::Anomaly { .. })));
+        colony.state.acting.insert(id(4));
+        assert!(!matches!(colony.rest(), Some(Rest::Anomaly { .. })));
+    }
+    let expected = [
+        (NodeState::Stopped { since: None, cause: StopCause::Found }, Presence::Gone),
+        (NodeState::Dead { since: ago(90) }, Presence::FolderMissing),
+        (NodeState::Removing { since: ago(90) }, Presence::FolderMissing),
+    ];
+    for (state, presence) in expected {
+        let colony = seen_as(10, &[presence; 4]).node(4, state.clone(), presence);
+        assert!(!matches!(colony.rest(), Some(Rest::Anomaly { .. })), "{state:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_missing_from_another_device_is_not_lost() {
+    let on = |known: Option<u64>, volume: Option<usize>| {
+        let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
+        colony.look.host.volumes[0].device = 7;
+        let other = Volume { root: "/other".into(), device: 8, used: percent(20.0), ..Volume::default() };
+        colony.look.host.volumes.push(other);
+        colony.state.devices = known.map(|device| (Default::default(), device)).into_iter().collect();
+        colony.state.missing.insert(id(2));
+        if let Some(sample) = colony.look.nodes.get_mut(&id(2)) {
+            sample.volume = volume;
+        }
+        colony
+    };
+    assert_eq!(on(Some(7), Some(0)).decided(), [("remove", 2)]);
+    assert_eq!(reasons(&on(Some(7), Some(0))), [Reason::Dead]);
+    // Nobody knows where it was, or on which device that was, or where the node was.
+    for colony in [on(None, Some(0)), on(Some(7), Some(2)), on(Some(7), None)] {
+        assert_eq!(colony.decided(), []);
+    }
+    let mut all_known = on(Some(7), None);
+    all_known.state.devices.insert("/other".into(), 8);
+    assert_eq!(all_known.decided(), [("remove", 2)]);
+    let moved = on(Some(6), Some(0));
+    assert_eq!(moved.rest(), Some(Rest::Anomaly { anomaly: Anomaly::StorageChanged }));
+    // While nothing is missing, another device is just that.
+    assert!(!matches!(moved.seen(2, Presence::Answering).rest(), Some(Rest::Anomaly { .. })));
+    let both_seen = on(Some(7), Some(0));
+    assert_eq!(both_seen.seen(2, Presence::Gone).decided(), []);
+}
+
+#[test]
+fn a_restart_that_nobody_saw_end_is_believed_to_go_on() {
+    let restarting = NodeState::Restarting { since: ago(400) };
+    let mut colony = Colony::new(&[]).node(1, restarting.clone(), Presence::Answering);
+    colony.state.acting.insert(id(1));
+    assert_eq!(colony.settled(&[])[&id(1)], restarting);
+    colony.state.acting.clear();
+    assert_eq!(colony.settled(&[])[&id(1)], NodeState::Running { since: NOW });
+}
+
+#[test]
+fn relief_says_what_is_too_much() {
+    let signal = |colony: &Colony| match reasons(colony).as_slice() {
+        [Reason::Pressure { measure }] => Some(measure.signal),
+        _ => None,
+    };
+    assert_eq!(signal(&Colony::new(&[]).running(1).cpu(90.0)), Some(Signal::Cpu));
+    let full = |volume: usize| {
+        let mut colony = Colony::new(&[]).running(1).cpu(90.0);
+        let empty = Volume { root: "/other".into(), used: percent(20.0), ..Volume::default() };
+        colony.look.host.volumes.push(empty);
+        colony.look.host.volumes[volume].used = percent(95.0);
+        if let Some(sample) = colony.look.nodes.get_mut(&id(1)) {
+            sample.volume = Some(volume);
+        }
+        colony
+    };
+    for volume in [0, 1] {
+        assert_eq!(signal(&full(volume)), Some(Signal::Disk(volume)));
+    }
+    let over = Colony::new(&[("node_cap", "1")]).running(1).running(2).cpu(90.0);
+    assert_eq!(reasons(&over), [Reason::OverCap { total: 2, cap: 1 }]);
+    let at_cap = Colony::new(&[("node_cap", "2")]).running(1).running(2).cpu(90.0);
+    assert_eq!(signal(&at_cap), Some(Signal::Cpu));
+    assert_eq!(at_cap.decided(), [("stop", 2)]);
+}
+
+#[test]
+fn relief_that_must_wait_says_for_what() {
+    let settings = [("max_concurrent_removals", "1"), ("max_concurrent_operations", "9")];
+    let removing = NodeState::Removing { since: ago(5) };
+    let under_way = Colony::new(&settings).running(1).node(2, removing, Presence::Answering).cpu(90.0);
+    assert_eq!(under_way.rest(), Some(Rest::ReliefUnderWay { removing: 1 }));
+    let nobody = Colony::new(&settings).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved).cpu(90.0);
+    assert_eq!(nobody.rest(), Some(Rest::NothingToRelieve));
+    // Stopping would free nothing while a removal goes on; another removal may begin where the limit allows it.
+    let settings = [("max_concurrent_removals", "3"), ("max_concurrent_operations", "9"), ("node_cap", "2")];
+    let removing = NodeState::Removing { since: ago(5) };
+    let over = Colony::new(&settings).running(1).running(3).node(2, removing, Presence::Answering).cpu(90.0);
+    assert_eq!(over.decided(), [("remove", 3), ("remove", 1)]);
+}
+
+#[test]
+fn growth_that_must_wait_says_for_what() {
+    let full = Colony::new(&[("node_cap", "1")]).running(1);
+    assert_eq!(pass(&full, "grow"), Some(Pass::CapReached { total: 1, cap: 1 }));
+    assert_eq!(pass(&Colony::new(&[]).running(1).cpu(60.0), "grow"), Some(Pass::NoRoom));
+    let settings = [("max_concurrent_operations", "9"), ("max_concurrent_starts", "1")];
+    let busy = Colony::new(&settings).running(1).node(2, NodeState::Restarting { since: ago(5) }, Presence::Silent);
+    assert_eq!(pass(&busy, "grow"), Some(Pass::Busy));
+    assert_eq!(reasons(&Colony::new(&[]).running(1)), [Reason::RoomToAdd { total: 1, cap: 20 }]);
+}
+
+#[test]
+fn a_node_starts_with_the_newer_program_only() {
+    let start = |version, refused| {
+        let mut colony = Colony::new(&[]).running(1).stopped(2, None).version(2, version);
+        if refused {
+            colony.state.failed_upgrades.insert(TARGET, 2);
+        }
+        decision(&colony).actions.first().map(|planned| planned.action.clone())
+    };
+    let with = |upgrade_to| Some(Action::Start { node: id(2), upgrade_to });
+    assert_eq!(start(Some(Version::new(0, 4, 16)), false), with(Some(TARGET)));
+    assert_eq!(start(Some(Version::new(0, 4, 16)), true), with(None));
+    assert_eq!(start(Some(TARGET), false), with(None));
+    assert_eq!(start(Some(Version::new(0, 4, 18)), false), with(None));
+    assert_eq!(start(None, false), with(None));
+}
+
+#[test]
+fn every_signal_with_marks_is_measured_in_its_unit() {
+    let io = [
+        ("hdio_read_less_than", "1000"),
+        ("hdio_read_remove", "2000"),
+        ("hdio_write_less_than", "1"),
+        ("hdio_write_remove", "2"),
+    ];
+    let mut colony = Colony::new(&io).running(1);
+    colony.look.host.disk_read = Some(BytesPerSecond(1500));
+    let said: Vec<_> = decision(&colony)
+        .measures
+        .iter()
+        .map(|m| (m.signal.to_string(), m.seen.map(|seen| (seen.number(), seen.to_string())), m.remove.number()))
+        .collect();
+    let seen = |number, text: &str| Some((number, text.to_owned()));
+    let load =
+        |name: &str| (name.to_owned(), seen(0.5, &Reading::Load(Load::clamped(0.5).expect("sound")).to_string()), 4.0);
+    assert_eq!(
+        said,
+        [
+            ("cpu".to_owned(), seen(20.0, "20.0 %"), 70.0),
+            ("memory".to_owned(), seen(20.0, "20.0 %"), 75.0),
+            ("disk".to_owned(), seen(20.0, "20.0 %"), 90.0),
+            load("load 1 min"),
+            load("load 5 min"),
+            load("load 15 min"),
+            ("disk read".to_owned(), seen(1500.0, "1.5 kB/s"), 2000.0),
+            ("disk write".to_owned(), None, 2.0),
+        ]
+    );
+    assert_eq!(Signal::Disk(1).to_string(), "disk 2");
+}
