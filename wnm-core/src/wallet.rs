@@ -272,4 +272,24 @@ mod tests {
         let count = |who: Address| draws.iter().filter(|drawn| **drawn == who).count();
         assert_eq!((count(account), count(FAUCET), count(other)), (1000, 10, 100));
     }
+    #[test]
+    fn over_many_draws_each_has_its_share() {
+        const DRAWS: u64 = 10_000;
+        // The n-th number of SplitMix64.
+        let roll = |n: u64| {
+            let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        let [account, donate] = [CHECKSUMMED[0], CHECKSUMMED[2]].map(|text| text.parse::<Address>().unwrap());
+        let rewards: Rewards = format!("{account}:100,faucet:1,donate:10").parse().unwrap();
+        for (payee, weight) in [(account, 100.0), (FAUCET, 1.0), (donate, 10.0)] {
+            let drawn = (1..=DRAWS).filter(|n| rewards.draw(roll(*n), donate) == payee).count() as f64;
+            let (draws, share) = (DRAWS as f64, weight / 111.0);
+            // Four standard deviations of a binomial distribution.
+            let bound = 4.0 * (draws * share * (1.0 - share)).sqrt();
+            assert!((drawn - draws * share).abs() < bound, "{payee}: {drawn} of {draws}, expected a share of {share}");
+        }
+    }
 }
