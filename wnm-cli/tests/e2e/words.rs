@@ -1,5 +1,9 @@
 //! What people read: help, status, tables. Colour and width do not change the words.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use crate::host::Host;
 
 #[test]
@@ -46,9 +50,28 @@ fn shells_and_manuals_know_every_command() {
         assert!(script.contains("teardown") && script.contains("cpu-remove"), "{shell}");
     }
     assert!(host.expect(0, "util man").out.contains(".TH wnm 1"));
+}
+
+/// What packages install beside the command is kept in the repository, as it is made by the command.
+#[test]
+fn packages_have_the_completions_and_pages_of_this_command() {
+    let host = Host::new();
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    for (shell, name) in [("bash", "wnm.bash"), ("zsh", "_wnm"), ("fish", "wnm.fish")] {
+        let now = host.expect(0, &format!("util completions {shell}")).out;
+        let is_kept = now == read(&packaging.join("completions").join(name));
+        assert!(is_kept, "run `wnm util completions {shell} > wnm-cli/packaging/completions/{name}`");
+    }
     let pages = host.path("man");
     host.expect(0, &format!("util man --out {}", pages.display()));
-    for page in ["wnm.1", "wnm-run.1", "wnm-node-stop.1"] {
-        assert!(pages.join(page).exists(), "{page}");
-    }
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
+    };
+    let kept = packaging.join("man");
+    let are_kept = names(&pages) == names(&kept)
+        && names(&pages).iter().all(|name| read(&pages.join(name)) == read(&kept.join(name)));
+    assert!(are_kept, "run `wnm util man --out wnm-cli/packaging/man` on an empty folder");
+    assert!(pages.join("wnm-node-stop.1").exists());
 }
