@@ -190,6 +190,8 @@ fn a_list_by_other_hands_is_read_or_left_alone() {
     let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
     let found = launchd.discover(&[storage]).unwrap();
     let nodes: Vec<_> =
-        found.iter().map(|found| found.node.as_ref().map(|node| (node.id.get(), node.ports.node))).collect();
-    assert_eq!(nodes, [Some((3, 55003)), None]);
+        found.into_iter().map(|found| found.node.map(|node| (node.id.get(), node.ports.node))).collect();
+    assert_eq!(nodes, [Ok((3, 55003)), Err("expected a flag of antnode, found \"--what-is-this\"".to_owned())]);
+    let services: Vec<_> = launchd.services().unwrap().into_iter().map(|one| one.folder.is_some()).collect();
+    assert_eq!(services, [true, true, false]);
 }
