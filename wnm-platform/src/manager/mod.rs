@@ -74,7 +74,7 @@ pub trait ProcessManager: Send + Sync {
     /// The storage folders or the definitions cannot be read.
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError>;
 
-    /// Returns everything this manager keeps, or could keep, that may be a node, by whatever hand and wherever it lies.
+    /// Returns everything this manager keeps that may be a node, by whatever hand and wherever it lies.
     ///
     /// # Errors
     /// The manager cannot be asked, or what it knows cannot be read.

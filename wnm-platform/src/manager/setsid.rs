@@ -21,7 +21,7 @@ use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
-use wnm_core::{Flavor, ManagerKind, Node, NodeId, ProcessIdentity};
+use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
@@ -173,14 +173,9 @@ impl ProcessManager for Setsid {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
+    /// Nothing keeps these nodes, and a process anywhere else on the host may be anybody's.
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
-        let listed = |facts: Facts| {
-            let name = facts.program()?.file_name()?.to_str()?;
-            let is_node = facts.life == Life::Alive && Flavor::ALL.iter().any(|flavor| flavor.program() == name);
-            let folder = facts.root_dir().map(PathBuf::from);
-            is_node.then(|| Listed { name: format!("process {} ({name})", facts.pid), folder })
-        };
-        Ok(self.processes.all().into_iter().filter_map(listed).collect())
+        Ok(Vec::new())
     }
 }
 
