@@ -233,6 +233,15 @@ impl ProcessManager for Launchd {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.file(node);
+        let ours = Plist::of(node, &label(node))?.to_text(&path)?;
+        if path.exists() && !fs::read(&path).is_ok_and(|present| present == ours) {
+            definition::keep(&path, node)?;
+        }
+        definition::write(node)
+    }
+
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         let listed = |(name, list): (String, Option<Plist>)| Listed { folder: list.and_then(|list| list.root()), name };
         Ok(service::below(&self.folder)?.into_iter().map(listed).collect())

@@ -360,7 +360,7 @@ impl ProcessManager for Systemd {
             if !root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir)) {
                 self.check_free(node)?;
             }
-            others::keep(&path, node)?;
+            definition::keep(&path, node)?;
             let mark =
                 format!("# Written by wnm when it took the node over.\n[Unit]\n{}={}\n", render::UUID, node.uuid);
             self.dirty.store(true, Ordering::Relaxed);

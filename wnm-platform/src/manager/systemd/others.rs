@@ -12,9 +12,6 @@ use super::{SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show,
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder};
 
-/// The file in a node's folder that holds the unit which another tool wrote for it.
-const KEPT: &str = ".wnm-unit-before";
-
 impl Systemd {
     /// Returns the names of the units that may be nodes'.
     pub(super) fn unit_names(&self) -> Result<Vec<String>, PlatformError> {
@@ -88,13 +85,6 @@ fn untellable(name: &str) -> String {
 /// Returns the drop-in that says whose a unit by another hand is.
 pub(super) fn mark(unit: &Path) -> PathBuf {
     unit::drop_in_folder(unit).join("10-wnm.conf")
-}
-
-/// Keeps a copy of a unit by another hand in the folder of its node: it is written anew when wnm next starts it.
-pub(super) fn keep(unit: &Path, node: &Node) -> Result<(), PlatformError> {
-    let text = node_dir::read_bounded(unit, unit::LIMIT);
-    let text = text.map_err(|source| PlatformError::File { verb: "read", path: unit.to_owned(), source })?;
-    node_dir::write(&node.root_dir.join(KEPT), &text, 0o600)
 }
 
 /// Returns the unit of this host, other than the node's own, that runs on the folder of a node and is active or would

@@ -259,7 +259,7 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
     played.systemd.define(&node).unwrap();
     assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
     assert!(!unit::drop_in_folder(&path).exists());
-    assert_eq!(fs::read(node.root_dir.join(".wnm-unit-before")).unwrap(), by_other_hand);
+    assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_other_hand);
 }
 
 #[test]
