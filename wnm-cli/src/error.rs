@@ -149,6 +149,9 @@ fn platform_mend(error: &PlatformError) -> Option<String> {
         }
         PlatformError::BinaryOtherMachine { .. } => "get the node program for this kind of machine",
         PlatformError::StorageUnusable { .. } => "make it writable, or name another with --node-storage FOLDER",
+        PlatformError::File { verb: "understand", .. } => {
+            "restore it from a copy: antctl itself cannot work with it as it is, and nothing was changed"
+        }
         _ => return None,
     };
     Some(mend.to_owned())

@@ -13,6 +13,7 @@ use crate::firewall::{self, Firewall};
 use crate::hands::HostHands;
 use crate::host::{self, Host};
 use crate::manager::{self, Options, ProcessManager};
+use crate::node_dir;
 use crate::probe::Limits;
 
 /// The host that a colony lives on, with the process manager and the firewall that its settings name.
@@ -64,6 +65,16 @@ impl Platform {
     #[must_use]
     pub fn volumes(&self, storage: &[PathBuf]) -> Vec<Volume> {
         storage.iter().map(|folder| host::volume(folder)).collect()
+    }
+
+    /// Makes a node that another tool made one of wnm's: its folder is marked, and its process manager knows it as
+    /// such. What runs is left as it is.
+    ///
+    /// # Errors
+    /// The folder or the service is another node's, or cannot be marked.
+    pub fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        node_dir::adopt(node)?;
+        self.manager.adopt(node)
     }
 
     /// Returns the hands that act on these nodes, which must include those about to be made.

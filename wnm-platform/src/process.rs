@@ -129,6 +129,18 @@ impl Processes {
         Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned() }
     }
 
+    /// Returns the variables of a process whose names begin so; none where they may not be read.
+    pub(crate) fn environment(&self, pid: u32, prefix: &str) -> Vec<(String, String)> {
+        let text = match &self.source {
+            Source::Proc(proc) => fs::read(proc.join(pid.to_string()).join("environ")).unwrap_or_default(),
+            #[cfg(target_os = "macos")]
+            Source::System => Vec::new(),
+        };
+        let pairs = text.split(|byte| *byte == 0).filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
+        let wanted = pairs.filter(|(name, _)| name.starts_with(prefix));
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     /// Returns what can be read of a process; None when there is none of this number.
     #[must_use]
     pub fn facts(&self, pid: u32) -> Option<Facts> {

@@ -86,7 +86,7 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Begins a colony on this host
     #[command(
-        after_help = "Examples:\n  wnm init --rewards-address 0x… --node-cap 50\n  wnm init --from-wnm ~/.local/share/autonomi/colony.db --dry-run"
+        after_help = "Examples:\n  wnm init --rewards-address 0x… --node-cap 50\n  wnm init --from-wnm ~/.local/share/autonomi/colony.db --dry-run\n  wnm init --import --process-manager systemd+user --dry-run"
     )]
     Init(Init),
     /// Looks, decides, acts and records, once
@@ -139,11 +139,20 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
+    /// Takes over the nodes that the process manager keeps already, whoever made them
+    #[arg(long, group = "source")]
+    pub(crate) import: bool,
     /// Takes over settings and nodes from this database of the Python wnm, which is only read
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", group = "source")]
     pub(crate) from_wnm: Option<PathBuf>,
+    /// Takes over settings and nodes of anm, which is stopped first
+    #[arg(long, group = "source")]
+    pub(crate) from_anm: bool,
+    /// Takes over the nodes of antctl, which goes on keeping them for wnm
+    #[arg(long, group = "source")]
+    pub(crate) from_antctl: bool,
     /// Shows what would come over, and changes nothing
-    #[arg(long, requires = "from_wnm")]
+    #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,

@@ -1,4 +1,4 @@
-//! What comes over from the Python wnm, for people.
+//! What comes over from other tools, for people.
 
 use wnm_core::RawSettings;
 
@@ -48,6 +48,10 @@ pub(crate) fn text(takeover: &Takeover) -> String {
         for left_out in &takeover.left_out {
             text.push_str(&format!("  {}: {}\n", left_out.what, left_out.why));
         }
+    }
+    if !takeover.changes.is_empty() {
+        text.push_str(&format!("\n{}\n\n", styled(BOLD, "changed on this host")));
+        takeover.changes.iter().for_each(|change| text.push_str(&format!("  {change}\n")));
     }
     text
 }

@@ -1,5 +1,7 @@
-//! Taking over a colony of the Python wnm: what comes over, what does not, and why. Nothing is changed here.
+//! Taking over nodes of other tools: what comes over, what does not, and why. Nothing is changed here.
 
+pub(crate) mod anm;
+pub(crate) mod found;
 mod node;
 
 use std::collections::BTreeMap;
@@ -10,6 +12,10 @@ use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
 use wnm_platform::node_dir::Marker;
 use wnm_store::python_db::PythonColony;
 
+/// What is said of a node whose folder wnm will not delete.
+pub(crate) const OUTSIDE: &str =
+    "its folder lies outside node_storage: it will not be deleted when the node is removed";
+
 /// What is to come over.
 #[derive(Debug, Serialize)]
 pub(crate) struct Takeover {
@@ -19,6 +25,27 @@ pub(crate) struct Takeover {
     pub(crate) nodes: Vec<Taken>,
     /// What stays behind.
     pub(crate) left_out: Vec<LeftOut>,
+    /// What is changed on the host beside marks on nodes.
+    pub(crate) changes: Vec<String>,
+}
+
+impl Takeover {
+    /// Returns what comes over of these, each with its name, where no two may want what only one can have.
+    fn of(settings: RawSettings, candidates: impl IntoIterator<Item = (String, Result<Taken, String>)>) -> Self {
+        let mut takeover = Self { settings, nodes: Vec::new(), left_out: Vec::new(), changes: Vec::new() };
+        for (what, taken) in candidates {
+            let taken = taken.and_then(|taken| {
+                check_claims(&taken.node, &takeover.nodes)?;
+                Ok(taken)
+            });
+            match taken {
+                Ok(taken) => takeover.nodes.push(taken),
+                Err(why) => takeover.left_out.push(LeftOut { what, why }),
+            }
+        }
+        takeover.nodes.sort_by_key(|taken| taken.node.id);
+        takeover
+    }
 }
 
 /// A node that comes over.
@@ -65,20 +92,10 @@ pub(crate) struct Host<'a> {
     pub(crate) uuid: &'a dyn Fn() -> String,
 }
 
-/// Says what of a colony comes over. `settings` are those in force, made of `kept` and what lies above and below.
+/// Says what of a colony of the Python wnm comes over. `settings` are those in force, made of `kept` and what lies above and below.
 pub(crate) fn plan(colony: &PythonColony, kept: RawSettings, settings: &Settings, host: &Host<'_>) -> Takeover {
-    let mut takeover = Takeover { settings: kept, nodes: Vec::new(), left_out: Vec::new() };
-    for old in &colony.nodes {
-        let taken = node::take(old, settings, host).and_then(|taken| {
-            check_claims(&taken.node, &takeover.nodes)?;
-            Ok(taken)
-        });
-        match taken {
-            Ok(taken) => takeover.nodes.push(taken),
-            Err(why) => takeover.left_out.push(LeftOut { what: name(old.id), why }),
-        }
-    }
-    takeover.nodes.sort_by_key(|taken| taken.node.id);
+    let candidates = colony.nodes.iter().map(|old| (name(old.id), node::take(old, settings, host)));
+    let mut takeover = Takeover::of(kept, candidates);
     takeover.left_out.extend(settings_left_out(&colony.unused));
     takeover
 }
@@ -112,13 +129,17 @@ fn check_claims(node: &Node, others: &[Taken]) -> Result<(), String> {
     Ok(())
 }
 
-fn settings_left_out(unused: &BTreeMap<String, String>) -> impl Iterator<Item = LeftOut> {
+/// Returns what other tools had beyond the settings of this wnm.
+pub(crate) fn settings_left_out(unused: &BTreeMap<String, String>) -> impl Iterator<Item = LeftOut> {
     unused.iter().map(|(key, value)| LeftOut {
         what: format!("{key} = {value}"),
         why: match key.as_str() {
             "cpu_count" => "processors are counted anew",
             "last_stopped_at" => "each node says when it stopped",
             "highest_node_id_used" => "a new node gets the lowest number that none has",
+            "DiscordUsername" => "nodes are told no owner",
+            "NodeVersion" => "new nodes get the program at antnode_path",
+            "UpgradeHour" | "UpgradeMin" => "nodes upgrade themselves, unless enable_upgrade is set",
             _ => "there is no such setting here",
         }
         .to_owned(),

@@ -30,7 +30,7 @@ pub(super) fn take(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> Re
         notes.push("its folder holds no identity: it gets one when it starts".to_owned());
     }
     if !settings.storage.iter().any(|storage| root_dir.starts_with(storage)) {
-        notes.push("its folder lies outside node_storage: it will not be deleted when the node is removed".to_owned());
+        notes.push(super::OUTSIDE.to_owned());
     }
     let flavor =
         if root_dir.join(Flavor::AntNode.identity_file()).is_file() { Flavor::AntNode } else { settings.flavor };

@@ -6,6 +6,7 @@ mod daemon;
 mod host;
 mod legacy;
 mod life;
+mod moving_in;
 mod real;
 mod record;
 mod reports;

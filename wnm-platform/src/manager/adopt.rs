@@ -46,11 +46,9 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name);
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
     let line = CommandLine::read(flavor, service.arguments)?;
-    // A port that is not said is not bound; the number stands for what wnm would give it.
-    let usual = |thousands: u16| thousands.saturating_mul(1000).saturating_add(u16::try_from(id.get()).unwrap_or(0));
     let metrics = match flavor {
         Flavor::Antnode => line.metrics_port.ok_or(NotAdoptable::NoMetrics)?,
-        Flavor::AntNode => usual(13),
+        Flavor::AntNode => usual_port(13, id),
     };
     Ok(Node {
         id,
@@ -59,7 +57,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
         manager: service.manager,
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
-        ports: Ports { node: line.port, metrics, rpc: line.rpc_port.unwrap_or_else(|| usual(30)) },
+        ports: Ports { node: line.port, metrics, rpc: line.rpc_port.unwrap_or_else(|| usual_port(30, id)) },
         wallet: line.wallet,
         network: line.network,
         arguments: line.rest,
@@ -68,6 +66,11 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
         born: born(&line.root_dir, flavor),
         root_dir: line.root_dir,
     })
+}
+
+/// Returns a port that is not said and so not bound: what wnm would give to this number.
+pub(super) fn usual_port(thousands: u16, id: NodeId) -> u16 {
+    thousands.saturating_mul(1000).saturating_add(u16::try_from(id.get()).unwrap_or(0))
 }
 
 /// Returns the number in the name of a service: the digits that end it.

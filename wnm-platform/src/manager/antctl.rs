@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
 
-use super::{Found, How, Options, ProcessManager, Service, Talk, adopt, definition, signal};
+use super::{Found, How, Listed, Options, ProcessManager, Service, Talk, adopt, definition, signal};
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
@@ -191,17 +191,24 @@ impl Antctl {
         }
     }
 
-    /// Returns the node of an entry on this folder; None when it says too little.
-    fn described(&self, entry: &Entry, folder: &Folder) -> Option<Node> {
-        let id = NodeId::new(entry.number)?;
+    /// Returns the node of an entry on this folder.
+    ///
+    /// # Errors
+    /// The entry says too little, in words.
+    fn described(&self, entry: &Entry, folder: &Folder) -> Result<Node, String> {
+        let missing = |what: &str| format!("expected {what} in the registry, found none");
+        let id = NodeId::new(entry.number).ok_or_else(|| missing("a number from 1 on"))?;
         let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
         let network = match entry.evm_network.as_str() {
             Some("ArbitrumOne") => "evm-arbitrum-one",
             Some("ArbitrumSepoliaTest") => "evm-arbitrum-sepolia-test",
             // A network of one's own has addresses that wnm would have to repeat: left alone.
-            Some(_) | None => return None,
+            Some(_) | None => {
+                return Err(format!("expected one of the public payment networks, found {}", entry.evm_network));
+            }
         };
-        Some(Node {
+        let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("a rewards address"))?;
+        Ok(Node {
             id,
             uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
             flavor: Flavor::Antnode,
@@ -209,8 +216,12 @@ impl Antctl {
             root_dir: entry.data_dir_path.clone(),
             log_dir: entry.log_dir_path.clone(),
             binary: entry.antnode_path.clone(),
-            ports: Ports { node: entry.node_port?, metrics: entry.metrics_port?, rpc: rpc.unwrap_or(0) },
-            wallet: entry.rewards_address.as_deref()?.to_lowercase().parse().ok()?,
+            ports: Ports {
+                node: entry.node_port.ok_or_else(|| missing("a fixed node port"))?,
+                metrics: entry.metrics_port.ok_or_else(|| missing("a metrics port"))?,
+                rpc: rpc.unwrap_or_else(|| adopt::usual_port(30, id)),
+            },
+            wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
             network: vec![network.to_owned()],
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -303,18 +314,30 @@ impl ProcessManager for Antctl {
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let registry = self.read()?;
         let all = self.processes.all();
-        let known = |folder: &Folder| {
-            let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path))?;
-            definition::read(folder).or_else(|| self.described(entry, folder))
+        let found = |folder: Folder| {
+            let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
+            let node = match entry {
+                Some(entry) => definition::read(&folder).map_or_else(|| self.described(entry, &folder), Ok),
+                None => Err(format!("it is not in {}", self.registry.display())),
+            };
+            let process = definition::process_on(&folder, &all, &self.processes);
+            Found {
+                status: entry.map(|entry| format!("{:?}", entry.status).to_uppercase()),
+                version: entry.and_then(Entry::version),
+                ..Found::new(folder, node, process)
+            }
         };
-        Ok(node_dir::find(roots)?
-            .into_iter()
-            .map(|folder| Found {
-                node: known(&folder),
-                process: definition::process_on(&folder, &all, &self.processes),
-                folder,
-            })
-            .collect())
+        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+    }
+
+    fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+        let listed =
+            |entry: &Entry| Listed { name: entry.service_name.clone(), folder: Some(entry.data_dir_path.clone()) };
+        Ok(self.read()?.living().map(listed).collect())
+    }
+
+    fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
+        Ok(u32::try_from(self.read()?.nodes.len()).ok())
     }
 }
 

@@ -13,7 +13,9 @@ use crate::process::{Facts, Life, Processes};
 
 /// The file in a node's folder that holds its definition.
 const DEFINITION: &str = ".wnm-definition";
-/// The longest definition that is read, in bytes.
+/// The file in a node's folder that holds the service which another tool wrote for it.
+const KEPT: &str = ".wnm-service-before";
+/// The longest definition or service that is read, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
 /// Writes the definition of a node into its folder.
@@ -25,6 +27,18 @@ pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
         source: error.into(),
     })?;
     // Its environment may hold secrets.
+    node_dir::write(&path, &text, 0o600)
+}
+
+/// Keeps a copy of a service by another hand in the folder of its node: wnm writes it anew when it next starts the
+/// node. The first copy stays.
+pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
+    let path = node.root_dir.join(KEPT);
+    if path.exists() {
+        return Ok(());
+    }
+    let text = node_dir::read_bounded(service, LIMIT);
+    let text = text.map_err(|source| PlatformError::File { verb: "read", path: service.to_owned(), source })?;
     node_dir::write(&path, &text, 0o600)
 }
 

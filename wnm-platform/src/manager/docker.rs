@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, Node, NodeId};
 
-use super::{Found, How, Options, ProcessManager, Service, definition, signal};
+use super::{Found, How, Listed, Options, ProcessManager, Service, definition, signal};
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec, Output};
-use crate::node_dir;
+use crate::node_dir::{self, Folder};
 use crate::process::{Life, Processes};
 use container::Container;
 
@@ -57,6 +57,19 @@ impl Docker {
     /// Returns the container of a node, if there is one and it is not that of something else.
     fn own(&self, node: &Node) -> Result<Option<Container>, PlatformError> {
         Ok(self.container(node)?.filter(|container| container.is_of(node)))
+    }
+
+    /// Returns all containers there are, with everything they were made from.
+    fn containers(&self) -> Result<Vec<Container>, PlatformError> {
+        let ids = self.exec.succeed(&self.call("ls").args(["--all", "--quiet", "--no-trunc"]))?.text();
+        let ids: Vec<&str> = ids.split_whitespace().collect();
+        let mut containers = Vec::new();
+        // So many at once that what they say stays within the bounds of output.
+        for ids in ids.chunks(50) {
+            let call = self.call("inspect").args(["--format", container::LONG_FORMAT]).args(ids);
+            containers.extend(container::read(&self.exec.run(&call)?.text()));
+        }
+        Ok(containers)
     }
 
     fn create(&self, node: &Node, words: Vec<String>) -> Result<(), PlatformError> {
@@ -180,25 +193,25 @@ impl ProcessManager for Docker {
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
-        let ids = self.exec.succeed(&self.call("ls").args(["--all", "--quiet", "--no-trunc"]))?.text();
-        let ids: Vec<&str> = ids.split_whitespace().collect();
-        let mut containers = Vec::new();
-        // So many at once that what they say stays within the bounds of output.
-        for ids in ids.chunks(50) {
-            let call = self.call("inspect").args(["--format", container::LONG_FORMAT]).args(ids);
-            containers.extend(container::read(&self.exec.run(&call)?.text()));
-        }
+        let containers = self.containers()?;
         let all = self.processes.all();
-        Ok(node_dir::find(roots)?
-            .into_iter()
-            .map(|folder| {
-                let here = containers.iter().find(|container| {
-                    container.root().is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
-                });
-                let node = here.and_then(|container| container.node(self.kind, &folder));
-                Found { node, process: definition::process_on(&folder, &all, &self.processes), folder }
-            })
-            .collect())
+        let found = |folder: Folder| {
+            let here = containers.iter().find(|container| {
+                container.root().is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
+            });
+            let node = here.map_or_else(
+                || Err("no container runs it at its own path".to_owned()),
+                |container| container.node(self.kind, &folder),
+            );
+            let process = definition::process_on(&folder, &all, &self.processes);
+            Found::new(folder, node, process)
+        };
+        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+    }
+
+    fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+        let containers = self.containers()?.into_iter().filter(|container| container.name.starts_with("antnode"));
+        Ok(containers.map(|one| Listed { folder: one.root().map(PathBuf::from), name: one.name }).collect())
     }
 }
 

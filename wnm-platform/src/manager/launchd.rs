@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
-use super::{Found, How, Options, ProcessManager, Service, adopt, definition, signal};
+use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, definition, signal};
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec, Output};
 use crate::node_dir::{self, Folder, STDERR_LOG};
@@ -127,24 +127,31 @@ impl Launchd {
         }
     }
 
-    /// Returns the node that a property list describes on a folder; None when there is none, or it cannot be read.
-    fn described(&self, folder: &Folder, lists: &[(String, Plist)]) -> Option<Node> {
-        let is_here = |list: &&(String, Plist)| {
-            let root = adopt::root_dir(list.1.program_arguments.get(1..).unwrap_or_default());
-            root.is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
+    /// Returns the node that a property list describes on a folder.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read as a node's, in words.
+    fn described(&self, folder: &Folder, lists: &[(String, Option<Plist>)]) -> Result<Node, String> {
+        let is_here = |list: &Plist| list.root().is_some_and(|root| definition::is_same(&root, &folder.path));
+        let here = lists.iter().find_map(|(label, list)| Some((label, list.as_ref().filter(|list| is_here(list))?)));
+        let (label, list) = here.ok_or_else(|| "no service of launchd runs it".to_owned())?;
+        let name = label.strip_prefix(PREFIX).unwrap_or(label);
+        let [program, arguments @ ..] = list.program_arguments.as_slice() else {
+            return Err(format!("the service {label} runs nothing"));
         };
-        let (label, list) = lists.iter().find(is_here)?;
-        let (program, arguments) = list.program_arguments.split_first()?;
-        let environment = list.environment_variables.clone().into_iter().collect();
-        let service = adopt::Service {
-            name: label.strip_prefix(PREFIX).unwrap_or(label),
+        let node = adopt::node(&adopt::Service {
+            name,
             manager: self.kind,
             program: Path::new(program),
             arguments,
-            environment,
+            environment: list.environment_variables.clone().into_iter().collect(),
             folder,
-        };
-        adopt::node(&service).ok()
+        })
+        .map_err(|error| error.to_string())?;
+        if node.id.name() != name {
+            return Err(format!("expected its service to be called {PREFIX}{}, found {label}", node.id.name()));
+        }
+        Ok(node)
     }
 }
 
@@ -218,14 +225,26 @@ impl ProcessManager for Launchd {
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let lists = service::below(&self.folder)?;
         let all = self.processes.all();
-        Ok(node_dir::find(roots)?
-            .into_iter()
-            .map(|folder| Found {
-                node: definition::read(&folder).or_else(|| self.described(&folder, &lists)),
-                process: definition::process_on(&folder, &all, &self.processes),
-                folder,
-            })
-            .collect())
+        let found = |folder| {
+            let node = definition::read(&folder).map_or_else(|| self.described(&folder, &lists), Ok);
+            let process = definition::process_on(&folder, &all, &self.processes);
+            Found::new(folder, node, process)
+        };
+        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+    }
+
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.file(node);
+        let ours = Plist::of(node, &label(node))?.to_text(&path)?;
+        if path.exists() && !fs::read(&path).is_ok_and(|present| present == ours) {
+            definition::keep(&path, node)?;
+        }
+        definition::write(node)
+    }
+
+    fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+        let listed = |(name, list): (String, Option<Plist>)| Listed { folder: list.and_then(|list| list.root()), name };
+        Ok(service::below(&self.folder)?.into_iter().map(listed).collect())
     }
 }
 

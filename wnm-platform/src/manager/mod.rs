@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope};
+use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
 
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
@@ -68,11 +68,34 @@ pub trait ProcessManager: Send + Sync {
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service>;
 
     /// Returns the nodes that are found on the host without knowing any: how a colony is rebuilt after its database
-    /// was lost.
+    /// was lost, and how those of other tools are found.
     ///
     /// # Errors
     /// The storage folders or the definitions cannot be read.
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError>;
+
+    /// Returns everything this manager keeps that may be a node, by whatever hand and wherever it lies.
+    ///
+    /// # Errors
+    /// The manager cannot be asked, or what it knows cannot be read.
+    fn services(&self) -> Result<Vec<Listed>, PlatformError>;
+
+    /// Makes a node that another tool made one of wnm's, so that later steps take it as such; what runs is left as it
+    /// is. The node's folder carries its marker by then.
+    ///
+    /// # Errors
+    /// Something else has its name, or what marks it could not be written.
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::write(node)
+    }
+
+    /// Returns the highest number that was ever given out, by managers that give none out twice; None by others.
+    ///
+    /// # Errors
+    /// What the manager knows cannot be read.
+    fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
+        Ok(None)
+    }
 }
 
 /// How a process is told to end.
@@ -100,10 +123,29 @@ pub enum Service {
 pub struct Found {
     /// Its folder, with what marks it.
     pub folder: Folder,
-    /// The node as the process manager knows it; None when it does not.
-    pub node: Option<Node>,
+    /// The node as the process manager knows it, or why it is left alone.
+    pub node: Result<Node, String>,
     /// What runs on the folder; None when nothing does.
     pub process: Option<FoundProcess>,
+    /// What its manager says of it, where it does so in words of its own.
+    pub status: Option<String>,
+    /// The version its manager has on record.
+    pub version: Option<Version>,
+}
+
+impl Found {
+    fn new(folder: Folder, node: Result<Node, String>, process: Option<FoundProcess>) -> Self {
+        Self { folder, node, process, status: None, version: None }
+    }
+}
+
+/// Something that a process manager keeps under the name of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What the manager calls it.
+    pub name: String,
+    /// The folder it runs on; None when that cannot be told.
+    pub folder: Option<PathBuf>,
 }
 
 /// A process found on a node's folder.

@@ -25,9 +25,9 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
-use super::{Found, How, ProcessManager, Service};
+use super::{Found, FoundProcess, How, Listed, ProcessManager, Service, adopt};
 use crate::error::PlatformError;
-use crate::node_dir::{self, STDERR_LOG};
+use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::process::{Facts, Life, Processes};
 
 /// The file whose lock the node's process holds. It is made once and never replaced.
@@ -80,6 +80,29 @@ impl Setsid {
                 let _ = fs::remove_file(node.root_dir.join(PID_FILE));
                 Service::Stopped
             }
+        }
+    }
+
+    /// Returns the node that a process by another hand runs on a folder.
+    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Node, String> {
+        let process = process.ok_or_else(|| {
+            "it does not run, and nothing else says with which ports and for whom it did: start it as ever, then import"
+                .to_owned()
+        })?;
+        let untold = || format!("the command line of process {} cannot be read", process.identity.pid);
+        let words = process.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned));
+        let node = adopt::node(&adopt::Service {
+            name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
+            manager: self.kind,
+            program: process.executable.as_deref().ok_or_else(untold)?,
+            arguments: &words.collect::<Option<Vec<String>>>().ok_or_else(untold)?,
+            environment: self.processes.environment(process.identity.pid, "ANT_"),
+            folder,
+        })
+        .map_err(|error| error.to_string())?;
+        match super::other_holder(&node) {
+            Some(holder) => Err(format!("{holder} keeps it")),
+            None => Ok(node),
         }
     }
 
@@ -142,14 +165,17 @@ impl ProcessManager for Setsid {
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let all = self.processes.all();
-        let folders = node_dir::find(roots)?.into_iter();
-        Ok(folders
-            .map(|folder| Found {
-                node: definition::read(&folder),
-                process: definition::process_on(&folder, &all, &self.processes),
-                folder,
-            })
-            .collect())
+        let found = |folder| {
+            let process = definition::process_on(&folder, &all, &self.processes);
+            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
+            Found::new(folder, node, process)
+        };
+        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+    }
+
+    /// Nothing keeps these nodes, and a process anywhere else on the host may be anybody's.
+    fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+        Ok(Vec::new())
     }
 }
 

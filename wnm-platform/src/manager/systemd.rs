@@ -19,7 +19,7 @@ use std::sync::{Mutex, OnceLock};
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
-use super::{Found, How, ProcessManager, Service, adopt, signal};
+use super::{Found, How, Listed, ProcessManager, Service, adopt, signal};
 use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
@@ -246,7 +246,12 @@ impl ProcessManager for Systemd {
             return Ok(());
         }
         self.dirty.store(true, Ordering::Relaxed);
-        self.bus.write(&path, &text)
+        self.bus.write(&path, &text)?;
+        // From here on the unit itself says whose it is.
+        if self.bus.remove(&others::mark(&path))? {
+            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        }
+        Ok(())
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -333,14 +338,39 @@ impl ProcessManager for Systemd {
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let all = self.processes.all();
         let units = self.units()?;
-        let folders = node_dir::find(roots)?.into_iter();
-        Ok(folders
-            .map(|folder| Found {
-                node: definition::read(&folder).or_else(|| self.adoptable(&folder, &units)),
-                process: definition::process_on(&folder, &all, &self.processes),
-                folder,
-            })
-            .collect())
+        let found = |folder| {
+            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, &units), Ok);
+            let process = definition::process_on(&folder, &all, &self.processes);
+            Found::new(folder, node, process)
+        };
+        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+    }
+
+    fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+        let listed = |name: String| {
+            let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok().flatten();
+            Listed { folder: unit.as_ref().and_then(root_of), name }
+        };
+        Ok(self.unit_names()?.into_iter().map(listed).collect())
+    }
+
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.path(node);
+        if let Some(unit) = Unit::read(&path)?.filter(|unit| unit.value("Unit", render::UUID).is_none()) {
+            if !root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir)) {
+                self.check_free(node)?;
+            }
+            definition::keep(&path, node)?;
+            let mark =
+                format!("# Written by wnm when it took the node over.\n[Unit]\n{}={}\n", render::UUID, node.uuid);
+            self.dirty.store(true, Ordering::Relaxed);
+            self.bus.write(&others::mark(&path), &mark)?;
+            // What runs is to come back after a reboot, whoever saw to that before.
+            if self.show_one(node)?.pid.is_some() {
+                self.bus.link(&path, &self.wanted(node))?;
+            }
+        }
+        definition::write(node)
     }
 }
 

@@ -1,23 +1,20 @@
 //! `wnm init --from-wnm`: takes over a colony of the Python wnm.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use wnm_core::{ManagerKind, Node, NodeState, RawSettings};
-use wnm_platform::{Platform, node_dir, places};
+use wnm_core::{ManagerKind, RawSettings};
+use wnm_platform::places;
 use wnm_store::python_db::{self, PythonColony};
-use wnm_store::{Store, StoreError};
 
+use super::carry::carry_over;
 use crate::args::Init;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::takeover::{self, Host, Takeover};
-use crate::{config, context, render};
+use crate::takeover::{self, Host};
+use crate::{config, context};
 
 /// Takes over settings and nodes, or shows what would come over. On any error nothing is left behind.
 pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
-    if Store::exists(db) {
-        return Err(CliError::AlreadyInitialised { path: db.to_owned() });
-    }
     let flags = config::from_flags(&args.settings)?;
     let home = std::env::home_dir().unwrap_or_default();
     let colony = python_db::read(from, &home)?;
@@ -42,30 +39,13 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
         uuid: &|| uuid::Uuid::new_v4().to_string(),
     };
     let takeover = takeover::plan(&colony, kept, &settings, &facts);
-    if args.dry_run {
-        output.result(&takeover, render::takeover::text)?;
-        output.say("nothing was changed: without --dry-run this comes over");
-        return Ok(Exit::Done);
+    carry_over(db, &takeover, &settings, args, output)?;
+    if !args.dry_run {
+        output.say(&format!(
+            "{} was only read\n\nnext: take the Python wnm out of your crontab, then wnm run --dry-run",
+            from.display()
+        ));
     }
-    // What cannot be kept here with these rights is better left where it is.
-    let platform = Platform::new(&settings)?;
-    places::check_storage(&settings.storage)?;
-    store(db, &takeover)?;
-    for taken in &takeover.nodes {
-        if let Err(error) = node_dir::adopt(&taken.node) {
-            tracing::warn!(node = %taken.node.id, %error, "its folder is not marked");
-        }
-    }
-    if let Err(error) = platform.program_version(&settings) {
-        tracing::warn!(%error, "new nodes cannot be made");
-    }
-    output.result(&takeover, render::takeover::text)?;
-    output.say(&format!(
-        "{} nodes came over to {}; {} was only read\n\nnext: take the Python wnm out of your crontab, then wnm run --dry-run",
-        takeover.nodes.len(),
-        db.display(),
-        from.display()
-    ));
     Ok(Exit::Done)
 }
 
@@ -81,23 +61,4 @@ fn refuse_other_managers(colony: &PythonColony, from: &Path) -> Result<(), CliEr
         what: format!("expected nodes kept by one of {known} in {}, found {manager}", from.display()),
         mend: format!("nothing was changed, and the nodes run on: a wnm that knows {manager} can take them over"),
     })
-}
-
-/// Writes the database: it appears with everything in it, or not at all.
-fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
-    let folder =
-        db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let make = |source| StoreError::File { doing: "make a folder in", path: folder.clone(), source };
-    std::fs::create_dir_all(&folder).map_err(make)?;
-    let draft = tempfile::Builder::new().prefix(".wnm-init-").tempdir_in(&folder).map_err(make)?;
-    let mut store = Store::create(&draft.path().join("wnm.db"))?;
-    store.save_settings(&takeover.settings)?;
-    let nodes: Vec<(Node, NodeState)> =
-        takeover.nodes.iter().map(|taken| (taken.node.clone(), taken.state.clone())).collect();
-    store.insert_nodes(&nodes)?;
-    store.backup(db)?;
-    drop(store);
-    // Opened once, so that it is known to be whole.
-    Store::open(db)?;
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! `wnm init`: begins a colony.
 
+mod carry;
+mod found;
 mod from_wnm;
 
 use std::path::Path;
@@ -27,19 +29,24 @@ struct Begun {
 
 /// Checks everything a colony needs, then writes its database; on any error nothing is left behind.
 pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, CliError> {
-    if let Some(from) = &args.from_wnm {
-        return from_wnm::run(db, from, args, output);
-    }
-    let flags = config::from_flags(&args.settings)?;
     if Store::exists(db) {
         return Err(CliError::AlreadyInitialised { path: db.to_owned() });
     }
+    match args {
+        Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
+        Init { import: true, .. } => return found::import(db, args, output),
+        Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
+        Init { from_anm: true, .. } => return found::from_anm(db, args, output),
+        Init { .. } => {}
+    }
+    let flags = config::from_flags(&args.settings)?;
     let host = context::host_defaults(&RawSettings::default(), &flags);
     let settings = config::fold([flags.clone(), config::from_environment()?, RawSettings::default()], &host)?;
     let version = Platform::new(&settings)?.program_version(&settings)?;
-    places::check_storage(&settings.storage)?;
-    let mut store = Store::create(db)?;
-    store.save_settings(&flags)?;
+    if !args.dry_run {
+        places::check_storage(&settings.storage)?;
+        Store::create(db)?.save_settings(&flags)?;
+    }
     let begun = begun(db, &settings, version.to_string());
     output.result(&begun, |begun| {
         let storage: Vec<String> = begun.storage.iter().map(|folder| folder.display().to_string()).collect();
@@ -52,6 +59,9 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
             begun.database.display(),
         )
     })?;
+    if args.dry_run {
+        output.say("nothing was changed: without --dry-run this begins");
+    }
     Ok(Exit::Done)
 }
 

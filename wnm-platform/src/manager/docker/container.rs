@@ -11,8 +11,9 @@ use super::create;
 use crate::exec::Output;
 use crate::node_dir::Folder;
 
-/// What a survey asks of each container: one line of JSON, short enough for hundreds of them.
-pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}}"#;
+/// What a survey asks of each container: one line of JSON, short enough for hundreds of them. What it runs is only
+/// asked of those that carry no label of ours.
+pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
 /// What is asked to find nodes: everything they were made from.
 pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}}}"#;
 
@@ -63,9 +64,9 @@ pub(super) fn says_image_missing(output: &Output) -> bool {
 }
 
 impl Container {
-    /// Tells whether it was made for a node.
+    /// Tells whether it runs a node, by whatever hand it was made.
     pub(super) fn is_of(&self, node: &Node) -> bool {
-        self.root.as_deref().is_some_and(|root| Path::new(root) == node.root_dir)
+        self.root().is_some_and(|root| Path::new(&root) == node.root_dir)
     }
 
     /// Tells whether its process runs, or will again without anybody's doing.
@@ -84,21 +85,30 @@ impl Container {
         self.root.clone().or_else(given)
     }
 
-    /// Returns the node in it, with this folder; None when what it runs cannot be read as a node.
-    pub(super) fn node(&self, kind: ManagerKind, folder: &Folder) -> Option<Node> {
+    /// Returns the node in it, with this folder.
+    ///
+    /// # Errors
+    /// What it runs cannot be read as a node, in words.
+    pub(super) fn node(&self, kind: ManagerKind, folder: &Folder) -> Result<Node, String> {
         if let Some(definition) = &self.definition {
-            return serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
+            let node = serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
+            return node.ok_or_else(|| format!("the container {} was made for another folder", self.name));
         }
+        let untold = || format!("what the container {} runs is not told", self.name);
         let environment = self.environment.iter().flatten().filter_map(|pair| pair.split_once('='));
         let environment: BTreeMap<&str, &str> = environment.filter(|(name, _)| *name != "PATH").collect();
-        adopt::node(&adopt::Service {
+        let node = adopt::node(&adopt::Service {
             name: &self.name,
             manager: kind,
-            program: Path::new(self.program.as_deref()?),
-            arguments: self.arguments.as_deref()?,
+            program: Path::new(self.program.as_deref().ok_or_else(untold)?),
+            arguments: self.arguments.as_deref().ok_or_else(untold)?,
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             folder,
         })
-        .ok()
+        .map_err(|error| error.to_string())?;
+        if node.id.name() != self.name {
+            return Err(format!("expected its container to be called {}, found {}", node.id.name(), self.name));
+        }
+        Ok(node)
     }
 }

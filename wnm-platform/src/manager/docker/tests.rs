@@ -154,5 +154,9 @@ fn a_container_by_other_hands_is_read_by_its_arguments() {
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());
     // It is seen, and what cannot be read of it is not guessed.
-    assert_eq!((found.len(), &found[1].node), (2, &None));
+    let why = "expected a flag of antnode, found \"--from-the-future\"".to_owned();
+    assert_eq!((found.len(), &found[1].node), (2, &Err(why)));
+    // It is taken for the node's own by what it runs.
+    let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);
+    assert!(docker.own(node).is_ok_and(|container| container.is_some()));
 }

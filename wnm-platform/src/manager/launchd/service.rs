@@ -72,6 +72,11 @@ impl Plist {
         })
     }
 
+    /// Returns the folder that it runs its node on; None when it does not say.
+    pub(super) fn root(&self) -> Option<PathBuf> {
+        adopt::root_dir(self.program_arguments.get(1..)?).map(PathBuf::from)
+    }
+
     /// Returns the list as it stands in its file.
     pub(super) fn to_text(&self, path: &Path) -> Result<Vec<u8>, PlatformError> {
         let mut text = Vec::new();
@@ -85,8 +90,8 @@ impl Plist {
     }
 }
 
-/// Returns the lists of nodes in a folder with their labels; those that cannot be read are passed over.
-pub(super) fn below(folder: &Path) -> Result<Vec<(String, Plist)>, PlatformError> {
+/// Returns the lists of nodes in a folder with their labels; None for one that cannot be read.
+pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, PlatformError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -97,14 +102,12 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Plist)>, PlatformError
     let read = |path: PathBuf| {
         let label = path.file_name()?.to_str()?.strip_suffix(".plist")?.to_owned();
         label.strip_prefix(PREFIX)?;
-        let text = node_dir::read_bounded(&path, LIMIT).ok()?;
-        match plist::from_bytes::<Plist>(&text) {
-            Ok(list) => Some((label, list)),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a service is left alone: its list cannot be read");
-                None
-            }
+        let text = node_dir::read_bounded(&path, LIMIT).ok();
+        let list = text.and_then(|text| plist::from_bytes::<Plist>(&text).ok());
+        if list.is_none() {
+            tracing::warn!(path = %path.display(), "a service is left alone: its list cannot be read");
         }
+        Some((label, list))
     };
     Ok(paths.into_iter().filter_map(read).collect())
 }

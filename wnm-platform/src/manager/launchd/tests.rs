@@ -188,8 +188,19 @@ fn a_list_by_other_hands_is_read_or_left_alone() {
     write("antnode0004", "--what-is-this");
     std::fs::write(folder.path().join("com.autonomi.antnode0005.plist"), "<plist>").unwrap();
     let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
-    let found = launchd.discover(&[storage]).unwrap();
+    let found = launchd.discover(std::slice::from_ref(&storage)).unwrap();
     let nodes: Vec<_> =
-        found.iter().map(|found| found.node.as_ref().map(|node| (node.id.get(), node.ports.node))).collect();
-    assert_eq!(nodes, [Some((3, 55003)), None]);
+        found.into_iter().map(|found| found.node.map(|node| (node.id.get(), node.ports.node))).collect();
+    assert_eq!(nodes, [Ok((3, 55003)), Err("expected a flag of antnode, found \"--what-is-this\"".to_owned())]);
+    let services: Vec<_> = launchd.services().unwrap().into_iter().map(|one| one.folder.is_some()).collect();
+    assert_eq!(services, [true, true, false]);
+    // Its list is kept before it is written anew.
+    let node = launchd.discover(&[storage]).unwrap().swap_remove(0).node.unwrap();
+    let before = std::fs::read(launchd.file(&node)).unwrap();
+    launchd.adopt(&node).unwrap();
+    assert_eq!(std::fs::read(launchd.file(&node)).unwrap(), before);
+    launchd.define(&node).unwrap();
+    launchd.adopt(&node).unwrap();
+    assert_ne!(std::fs::read(launchd.file(&node)).unwrap(), before);
+    assert_eq!(std::fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), before);
 }

@@ -13,44 +13,78 @@ use crate::error::PlatformError;
 use crate::node_dir::{self, Folder};
 
 impl Systemd {
-    /// Returns the units that may be nodes', by name.
-    pub(super) fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
+    /// Returns the names of the units that may be nodes'.
+    pub(super) fn unit_names(&self) -> Result<Vec<String>, PlatformError> {
         let fail = |source| PlatformError::File { verb: "list", path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
-            Err(error) if is_missing(&error) => return Ok(BTreeMap::new()),
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
             Err(error) => return Err(fail(error)),
         };
-        let mut units = BTreeMap::new();
+        let mut names = Vec::new();
         for entry in entries {
-            let path = entry.map_err(fail)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".service"));
-            // What cannot be read is left alone.
-            if let Some(name) = name.filter(|name| name.starts_with("antnode"))
-                && let Ok(Some(unit)) = Unit::read(&path)
-            {
-                units.insert(name.to_owned(), unit);
-            }
+            let name = entry.map_err(fail)?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".service"));
+            names.extend(name.filter(|name| name.starts_with("antnode")).map(ToOwned::to_owned));
         }
-        Ok(units)
+        names.sort();
+        Ok(names)
     }
 
-    /// Returns the node that a unit by another hand runs on a folder; None when there is none, or it says too little.
-    pub(super) fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Option<Node> {
-        let on_it = |unit: &&Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
-        let (name, unit) = units.iter().find(|(_, unit)| on_it(unit))?;
-        let command = unit.command()?;
+    /// Returns the units that may be nodes', by name. What cannot be read is left alone.
+    pub(super) fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
+        let read = |name: String| {
+            let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok()??;
+            Some((name, unit))
+        };
+        Ok(self.unit_names()?.into_iter().filter_map(read).collect())
+    }
+
+    /// Returns the node that a unit by another hand runs on a folder.
+    ///
+    /// # Errors
+    /// There is none, or it says too little, in words.
+    pub(super) fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Result<Node, String> {
+        let on_it = |unit: &Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
+        let mut here = units.iter().filter(|(_, unit)| on_it(unit));
+        let (name, unit) = match (here.next(), here.next()) {
+            (Some(one), None) => one,
+            (Some((one, _)), Some((other, _))) => return Err(format!("two units run it: {one} and {other}")),
+            (None, _) => {
+                let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
+                let untold = units.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
+                return Err(if untold { untellable(&name) } else { "no unit of systemd runs it".to_owned() });
+            }
+        };
+        let command = unit.command().unwrap_or_default();
+        let [program, arguments @ ..] = command.as_slice() else {
+            return Err(untellable(name));
+        };
+        let environment = unit.environment();
         let service = adopt::Service {
             name,
             manager: self.kind,
-            program: Path::new(command.first()?),
-            arguments: command.get(1..)?,
-            environment: unit.environment()?,
+            program: Path::new(program),
+            arguments,
+            environment: environment
+                .ok_or_else(|| format!("the environment of the unit {name} cannot be told without systemd"))?,
             folder,
         };
-        let node = adopt::node(&service);
-        node.inspect_err(|error| tracing::warn!(unit = name, %error, "a unit is left alone")).ok()
+        let node = adopt::node(&service).map_err(|error| error.to_string())?;
+        if node.id.name() != *name {
+            return Err(format!("expected its unit to be called {}, found {name}", node.id.name()));
+        }
+        Ok(node)
     }
+}
+
+fn untellable(name: &str) -> String {
+    format!("what the unit {name} runs cannot be told without systemd")
+}
+
+/// Returns the drop-in that says whose a unit by another hand is.
+pub(super) fn mark(unit: &Path) -> PathBuf {
+    unit::drop_in_folder(unit).join("10-wnm.conf")
 }
 
 /// Returns the unit of this host, other than the node's own, that runs on the folder of a node and is active or would

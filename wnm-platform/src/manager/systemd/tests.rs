@@ -244,6 +244,64 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
     assert_eq!((adopted.id, adopted.ports.node, adopted.wallet), (node.id, 55001, wallet));
     assert_eq!(adopted.environment, [("A".to_owned(), "b c".to_owned())]);
     assert_ne!(adopted.born, Timestamp::default());
+
+    // It becomes ours by a drop-in, and is written anew when it is next defined.
+    let path = played.systemd.path(&node);
+    let by_other_hand = fs::read(&path).unwrap();
+    assert!(played.systemd.define(&node).is_err());
+    for _ in 0..2 {
+        played.systemd.adopt(&node).unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), by_other_hand);
+    assert!(!played.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
+    // It does not run, and is not to run after a reboot.
+    assert!(!played.systemd.wanted(&node).exists());
+    played.systemd.define(&node).unwrap();
+    assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
+    assert!(!unit::drop_in_folder(&path).exists());
+    assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_other_hand);
+}
+
+#[test]
+fn units_that_cannot_be_told_are_listed_and_left_alone() {
+    let played = user(calm);
+    let units = played.systemd.path(&played.node()).parent().unwrap().to_owned();
+    let storage = played.folder.path().join("storage");
+    fs::create_dir(&units).unwrap();
+    let make = |name: &str, rest: &str| {
+        let root = storage.join(name);
+        fs::create_dir_all(&root).unwrap();
+        fs::write(root.join("secret-key"), [7; 32]).unwrap();
+        let line = format!("ExecStart=/opt/antnode --root-dir {} --port 1 --metrics-server-port 2", root.display());
+        let text = format!("[Service]\n{line} --rewards-address {} {rest}\n", wnm_core::FAUCET);
+        fs::write(units.join(format!("{name}.service")), text).unwrap();
+    };
+    make("antnode0001", "--from-the-future");
+    make("antnode2", "");
+    make("antnode0003", "\nEnvironmentFile=/etc/default/antnode");
+    make("antnode0004", "--peer ${PEERS}");
+    make("antnode", "");
+    make("antnode0006", "");
+    fs::copy(units.join("antnode0006.service"), units.join("antnode0007.service")).unwrap();
+    fs::create_dir_all(storage.join("antnode0008")).unwrap();
+    fs::write(storage.join("antnode0008/secret-key"), [7; 32]).unwrap();
+    std::os::unix::fs::symlink("/dev/null", units.join("antnode0009.service")).unwrap();
+    let found = played.systemd.discover(std::slice::from_ref(&storage)).unwrap();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let whys: Vec<_> =
+        found.iter().map(|one| format!("{}: {}", name(&one.folder.path), one.node.clone().unwrap_err())).collect();
+    insta::assert_snapshot!(whys.join("\n"), @r#"
+    antnode: expected a name with a number such as antnode0003, found "antnode"
+    antnode0001: expected a flag of antnode, found "--from-the-future"
+    antnode0003: the environment of the unit antnode0003 cannot be told without systemd
+    antnode0004: what the unit antnode0004 runs cannot be told without systemd
+    antnode0006: two units run it: antnode0006 and antnode0007
+    antnode0008: no unit of systemd runs it
+    antnode2: expected its unit to be called antnode0002, found antnode2
+    "#);
+    let listed = played.systemd.services().unwrap();
+    let untold: Vec<_> = listed.into_iter().filter(|one| one.folder.is_none()).map(|one| one.name).collect();
+    assert_eq!(untold, ["antnode0004", "antnode0009"]);
 }
 
 #[test]

@@ -1,0 +1,284 @@
+//! Moving in from other tools: nodes that run under a process manager, and those of antctl.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use wnm_store::Store;
+
+use crate::host::{Host, Ran, pid, states};
+
+/// What the machine that tests run on never passes.
+const CALM: [&str; 12] = [
+    "--mem-remove",
+    "100",
+    "--hd-remove",
+    "100",
+    "--cpu-remove",
+    "100",
+    "--max-load-average-allowed",
+    "10000",
+    "--delay-restart",
+    "0",
+    "--delay-start",
+    "0",
+];
+
+/// Three nodes, two of which run, and nothing that says that they were wnm's.
+fn others(host: &Host) -> Vec<Value> {
+    host.expect(0, "node add --count 3");
+    host.expect(0, "node disable 3");
+    let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
+    for node in &nodes {
+        let root = PathBuf::from(node["root_dir"].as_str().unwrap());
+        for name in [".wnm-node", ".wnm-lock", ".wnm-definition", "wnm.pid"] {
+            let _ = std::fs::remove_file(root.join(name));
+        }
+    }
+    for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm", "wnm.lock", "wnm.reserve"] {
+        let _ = std::fs::remove_file(host.path(name));
+    }
+    nodes
+}
+
+fn init(host: &Host, words: &str, further: &[&str]) -> Ran {
+    host.wnm(&[words.split(' ').collect(), CALM.to_vec(), further.to_vec()].concat())
+}
+
+/// Everything below a host's home that a dry run must leave alone, with its contents; what nodes write meanwhile is
+/// left out.
+fn files(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn below(folder: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            let is_of_node = ["logs", "record_store", "wnm-standin"].iter().any(|name| path.ends_with(name));
+            if path.is_dir() && !is_of_node {
+                below(&path, all);
+            } else if path.is_file() && !path.ends_with("antnode") {
+                all.insert(path.clone(), std::fs::read(&path).unwrap_or_default());
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    below(&host.path(""), &mut all);
+    all
+}
+
+/// Says what was printed without what differs from run to run.
+fn told(host: &Host, ran: &Ran) -> String {
+    let home = host.path("").display().to_string();
+    format!("{}\n{}", ran.out, ran.err).replace(home.trim_end_matches('/'), "HOME")
+}
+
+macro_rules! assert_told {
+    ($host:expr, $ran:expr) => {
+        let filters = vec![
+            (r"(port_start +)\d\d", "$1[thousands]"),
+            (r"\b[1-6]\d{3}[1-9] [1-6]\d{3}[1-9] [1-6]\d{3}[1-9]\b", "[its ports]"),
+            (r"port \d{5}", "port [port]"),
+            (r"process \d+", "process [pid]"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[when its identity was made]"),
+        ];
+        insta::with_settings!({filters => filters}, {
+            insta::assert_snapshot!(told($host, $ran));
+        });
+    };
+}
+
+#[track_caller]
+fn assert_calm(host: &Host, before: &[Value]) {
+    let processes = |nodes: &[Value]| nodes.iter().take(2).map(pid).collect::<Vec<_>>();
+    for _ in 0..3 {
+        let ran = host.expect(0, "--json run").json();
+        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+    }
+    let after = host.nodes();
+    assert_eq!(states(&after)[..2], ["RUNNING", "RUNNING"]);
+    assert_eq!(processes(&after), processes(before));
+    for (after, before) in after.iter().zip(before).take(2) {
+        for which in ["node", "metrics"] {
+            assert_eq!(after["ports"][which], before["ports"][which]);
+        }
+        for key in ["id", "wallet", "root_dir", "log_dir", "network"] {
+            assert_eq!(after[key], before[key], "{key}");
+        }
+        assert_eq!(after["sample"]["peer_id"], before["sample"]["peer_id"]);
+    }
+}
+
+#[test]
+fn processes_by_other_hands_come_over_and_go_on() {
+    let host = Host::with_colony();
+    let nodes = others(&host);
+    let before = files(&host);
+    let shown = init(&host, "init --import --process-manager setsid+user --dry-run", &[]);
+    assert_eq!(shown.code(), 0, "{}", shown.err);
+    assert_told!(&host, &shown);
+    assert_eq!(files(&host), before);
+
+    let ran = init(&host, "init --import --process-manager setsid+user", &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    let store = Store::open_read_only(&host.path("wnm.db")).unwrap();
+    assert!(store.check().unwrap().is_empty(), "{:?}", store.check());
+    let settings = store.settings().unwrap();
+    let port = |which: &str| nodes[0]["ports"][which].as_u64().unwrap() / 1000;
+    let starts = [settings.port_start, settings.metrics_port_start].map(|start| start.map(|start| u64::from(start.0)));
+    assert_eq!(starts, [Some(port("node")), Some(port("metrics"))]);
+    drop(store);
+    assert_calm(&host, &nodes);
+    // They can be handled from here on.
+    host.expect(0, "node restart 1");
+    let again = host.wait_for("the first node again", |nodes| states(nodes)[0] == "RUNNING");
+    assert_ne!(pid(&again[0]), pid(&nodes[0]));
+    assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
+    host.expect(0, "node remove 2");
+    assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
+    // The third was not wnm's to touch.
+    assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());
+}
+
+#[test]
+fn a_colony_whose_database_was_lost_is_rebuilt() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node stop 2");
+    let nodes = host.wait_for("a stopped node", |nodes| states(nodes) == ["RUNNING", "STOPPED"]);
+    for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm"] {
+        let _ = std::fs::remove_file(host.path(name));
+    }
+    let ran = init(&host, "init --import --process-manager setsid+user", &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    let ran = host.expect(0, "--json run").json();
+    assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+    let after = host.nodes();
+    assert_eq!(states(&after), ["RUNNING", "STOPPED"]);
+    assert_eq!(pid(&after[0]), pid(&nodes[0]));
+    for (after, before) in after.iter().zip(&nodes) {
+        for key in ["uuid", "ports", "arguments", "born"] {
+            assert_eq!(after[key], before[key], "{key}");
+        }
+    }
+    host.expect(0, "node start 2");
+}
+
+fn entry(nodes: &[Value], node: usize, changes: Value) -> Value {
+    let recorded: Value =
+        serde_json::from_str(include_str!("../../../wnm-platform/tests/data/antctl-0.14.2/node_registry.json"))
+            .unwrap();
+    let mut entry = recorded["nodes"][0].clone();
+    let (number, node) = (node + 1, &nodes[node]);
+    let described = json!({
+        "number": number,
+        "service_name": format!("antnode{number}"),
+        "data_dir_path": node["root_dir"],
+        "log_dir_path": node["log_dir"],
+        "antnode_path": node["binary"],
+        "node_port": node["ports"]["node"],
+        "metrics_port": node["ports"]["metrics"],
+        "rpc_socket_addr": format!("127.0.0.1:{}", node["ports"]["rpc"]),
+        "status": "Running",
+    });
+    for changes in [described, changes] {
+        entry.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    }
+    entry
+}
+
+fn write_registry(host: &Host, text: &str) {
+    std::fs::write(host.path(".local/share/autonomi/node/node_registry.json"), text).unwrap();
+}
+
+#[test]
+fn nodes_of_antctl_come_over_and_go_on() {
+    let host = Host::with_colony();
+    let nodes = others(&host);
+    let entry = |node, changes| entry(&nodes, node, changes);
+    let mut entries = vec![entry(0, json!({})), entry(1, json!({})), entry(2, json!({"status": "Stopped"}))];
+    let odd = [
+        json!({"number": 4, "data_dir_path": "/gone/antnode4"}),
+        json!({"number": 5, "status": "Removed", "data_dir_path": "/gone/antnode5"}),
+    ];
+    for (changes, name) in odd.into_iter().zip(["antnode4", "antnode5"]) {
+        let mut odd = entry(2, changes);
+        odd["service_name"] = json!(name);
+        entries.push(odd);
+    }
+    // Folders with an identity each, and something odd in the registry.
+    for (number, changes) in [
+        (6, json!({"node_port": null})),
+        (7, json!({"evm_network": {"Custom": {"rpc_url_http": "http://localhost"}}})),
+        (8, json!({"rewards_address": "0x12"})),
+        (9, json!({"node_port": nodes[0]["ports"]["node"]})),
+    ] {
+        let folder = host.path(&format!(".local/share/autonomi/node/antnode{number}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("secret-key"), [7; 32]).unwrap();
+        let of_it = json!({
+            "number": number, "service_name": format!("antnode{number}"), "data_dir_path": folder,
+            "node_port": 40_000 + number, "metrics_port": 41_000 + number, "rpc_socket_addr": null, "status": "Added",
+        });
+        let mut odd = entry(2, of_it);
+        odd.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        entries.push(odd);
+    }
+    let whole = json!({"nodes": entries, "save_path": "x"}).to_string();
+    write_registry(&host, &whole);
+    let before = files(&host);
+    let shown = init(&host, "init --from-antctl --process-manager antctl+user --dry-run", &[]);
+    assert_eq!(shown.code(), 0, "{}", shown.err);
+    assert_told!(&host, &shown);
+    assert_eq!(files(&host), before);
+
+    let ran = init(&host, "init --from-antctl --process-manager antctl+user", &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    let registry = std::fs::read_to_string(host.path(".local/share/autonomi/node/node_registry.json")).unwrap();
+    assert_eq!(registry, whole);
+    // antctl numbers on from all it ever had.
+    let settings = Store::open_read_only(&host.path("wnm.db")).unwrap().settings().unwrap();
+    assert_eq!((settings.highest_node_id_used, settings.node_cap), (Some(9), Some(3)));
+    assert_calm(&host, &nodes);
+}
+
+#[test]
+fn what_cannot_come_over_is_told_and_nothing_is_stored() {
+    let host = Host::new();
+    std::fs::create_dir_all(host.path(".local/share/autonomi/node")).unwrap();
+    let recorded = include_str!("../../../wnm-platform/tests/data/antctl-0.14.2/node_registry.json");
+    let mut said = Vec::new();
+    let mut refused = |words: &str, further: &[&str]| {
+        let dry = init(&host, &format!("{words} --dry-run"), further);
+        let ran = init(&host, words, further);
+        assert!(ran.code() != 0 && dry.code() == ran.code(), "{}{}", ran.out, ran.err);
+        assert!(!host.path("wnm.db").exists());
+        said.push(format!("$ wnm {words}{}", told(&host, &ran)));
+    };
+    let from_antctl = "init --from-antctl --process-manager antctl+user";
+    refused(from_antctl, &[]);
+    for text in [
+        &recorded[..recorded.len() / 2],
+        &recorded.replacen("\"number\":1", "\"number\":\"one\"", 1),
+        &recorded.replacen("\"Added\"", "\"Dreaming\"", 1),
+        "[1, 2]",
+        // All folders are missing.
+        recorded,
+    ] {
+        write_registry(&host, text);
+        refused(from_antctl, &[]);
+    }
+    refused("init --from-antctl --process-manager setsid+user", &[]);
+    refused("init --from-anm --process-manager setsid+user", &[]);
+    refused("init --import --process-manager setsid+user", &["--node-storage", "/nowhere"]);
+    refused("init --import --from-antctl", &[]);
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn a_dry_run_of_a_new_colony_makes_nothing() {
+    let host = Host::new();
+    let before = files(&host);
+    let args: Vec<String> = host.init_args().into_iter().chain(["--dry-run".to_owned()]).collect();
+    let ran = host.wnm(&args);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert!(ran.out.contains("a colony of up to 6 nodes") && ran.err.contains("nothing was changed"), "{}", ran.err);
+    assert_eq!(files(&host), before);
+}
