@@ -98,7 +98,7 @@ fn can_work_here(kind: ManagerKind) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     match kind.program {
         // Against a launchctl and an antctl that are played.
-        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope == Scope::User || is_root,
+        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope != Scope::Sudo || is_root,
         Program::Systemd => {
             (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists()
         }

@@ -66,7 +66,7 @@ impl Systemd {
         }
         let (folder, runtime) = match kind.scope {
             Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
-            Scope::User => {
+            Scope::User | Scope::Zen => {
                 let runtime = rights::runtime_folder();
                 let runtime = runtime.ok_or_else(|| PlatformError::NoUserSession { user: rights::uid() })?;
                 (user_units(), Some(runtime))
@@ -95,7 +95,7 @@ impl Systemd {
     /// Returns the link that has the node started when the host is.
     fn wanted(&self, node: &Node) -> PathBuf {
         let target = match self.kind.scope {
-            Scope::User => "default.target.wants",
+            Scope::User | Scope::Zen => "default.target.wants",
             Scope::Sudo => "multi-user.target.wants",
         };
         self.folder.join(target).join(unit_name(node))
@@ -201,7 +201,7 @@ impl ProcessManager for Systemd {
         definition::write(node)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
-            Scope::User => *self.lingers.get_or_init(|| self.keep_lingering()),
+            Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),
         }
         let path = self.path(node);
         if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
 use wnm_core::{
     Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
-    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Settings, Timestamp, Upnp,
+    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Scope, Settings, Timestamp, Upnp,
 };
 use wnm_platform::hands::HostHands;
 use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
@@ -34,14 +34,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) const DOCKER_IMAGE: &str = "WNM_TEST_DOCKER_IMAGE";
 
 /// Returns what process managers find in a folder of this check's own.
-fn options(folder: &Path) -> Options {
+fn options(folder: &Path, storage: &Path) -> Options {
     let services = folder.join("services");
+    let binary = folder.join("programs").join(Flavor::Antnode.program());
     Options {
         docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
         launchctl: launchctl::make(&folder.join("launchd"), player()),
-        antctl: antctl::make(&folder.join("antctl"), player()),
+        antctl: antctl::make(&folder.join("antctl"), player(), storage, &binary),
         antctl_registry: Some(antctl::registry(&folder.join("antctl"))),
-        binary: folder.join("programs").join(Flavor::Antnode.program()),
+        binary,
         launch_agents: services.clone(),
         launch_daemons: services,
         ..Options::default()
@@ -78,7 +79,7 @@ impl Stand {
         fs::create_dir(&programs).unwrap();
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
-        let options = options(folder.path());
+        let options = options(folder.path(), &settings.storage[0]);
         let stand = Self {
             options,
             folder,
@@ -108,8 +109,10 @@ impl Stand {
         let name = self.kind.folder_name(id);
         let root_dir = self.settings.storage[0].join(&name);
         let log_dir = match self.kind.program {
-            Manager::Antctl => self.folder.path().join("logs").join(name),
-            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker => root_dir.join("logs"),
+            Manager::Antctl if self.kind.scope != Scope::Zen => self.folder.path().join("logs").join(name),
+            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker | Manager::Antctl => {
+                root_dir.join("logs")
+            }
         };
         let node = Node {
             id,
