@@ -112,7 +112,10 @@ fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
     static ONE: Mutex<()> = Mutex::new(());
     match kind.program {
         // Names are by folder.
-        Program::Setsid | Program::Launchd | Program::Antctl => None,
-        Program::Systemd | Program::Docker => Some(ONE.lock().unwrap_or_else(PoisonError::into_inner)),
+        Program::Setsid | Program::Launchd => None,
+        Program::Antctl if stand::real_antctl().is_none() => None,
+        Program::Systemd | Program::Docker | Program::Antctl => {
+            Some(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+        }
     }
 }
