@@ -44,6 +44,8 @@ pub enum Scope {
     User,
     /// The system's; folders below `/var`.
     Sudo,
+    /// Those of the user who runs wnm; node program and folders as the official manager of `antnode` chooses them.
+    Zen,
 }
 
 /// A process manager, written `setsid+user`; `docker`, whose containers have the rights of the user who runs wnm, has
@@ -59,7 +61,7 @@ pub struct ManagerKind {
 
 impl ManagerKind {
     /// Every process manager there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::new(Program::Setsid, Scope::User),
         Self::new(Program::Setsid, Scope::Sudo),
         Self::new(Program::Systemd, Scope::User),
@@ -69,12 +71,19 @@ impl ManagerKind {
         Self::new(Program::Docker, Scope::User),
         Self::new(Program::Antctl, Scope::User),
         Self::new(Program::Antctl, Scope::Sudo),
+        Self::new(Program::Antctl, Scope::Zen),
     ];
 
     /// Returns the manager of this program and scope.
     #[must_use]
     pub const fn new(program: Program, scope: Scope) -> Self {
         Self { program, scope }
+    }
+
+    /// Tells whether it chooses the node program, which wnm then neither has nor exchanges.
+    #[must_use]
+    pub fn chooses_program(self) -> bool {
+        self == Self::new(Program::Antctl, Scope::Zen)
     }
 
     /// Returns what the folder of a node is called: the official manager of `antnode` has names of its own.
@@ -94,6 +103,7 @@ impl fmt::Display for ManagerKind {
             (Program::Docker, _) => f.write_str(word),
             (_, Scope::User) => write!(f, "{word}+user"),
             (_, Scope::Sudo) => write!(f, "{word}+sudo"),
+            (_, Scope::Zen) => write!(f, "{word}+zen"),
         }
     }
 }
@@ -142,7 +152,10 @@ mod tests {
         }
         let error = "sysv+user".parse::<ManagerKind>().unwrap_err();
         assert!(error.to_string().starts_with("expected one of setsid+user, setsid+sudo, "), "{error}");
-        assert!(error.to_string().ends_with(", docker, antctl+user, antctl+sudo, found \"sysv+user\""), "{error}");
+        assert!(
+            error.to_string().ends_with(", docker, antctl+user, antctl+sudo, antctl+zen, found \"sysv+user\""),
+            "{error}"
+        );
         assert!("docker+user".parse::<ManagerKind>().is_err());
     }
 }

@@ -56,7 +56,7 @@ impl Platform {
         let host = self.host.sample(&colony.settings.storage, before, reading);
 
         let mut binaries = self.binaries();
-        let target = binaries.version(&self.exec, colony.settings.flavor, &colony.settings.binary);
+        let target = self.target(&mut binaries, &colony.settings);
         let mut counters = reading.counters();
         let mut look = Look {
             platform: self,
@@ -84,7 +84,7 @@ impl Platform {
         binaries.forget_unused();
         drop(binaries);
         silent::count_records(colony, &mut nodes, reading.uptime, RECORDS_BUDGET);
-        (Observation { now: reading.at, rebooted, host, nodes, target: target.ok() }, counters)
+        (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
     }
 
     /// Reads the counters; returns those that rates are counted from, and those of now.

@@ -38,8 +38,8 @@ impl Places {
     #[must_use]
     pub fn new(scope: Scope, home: &Path, os: Os) -> Self {
         let (data, storage, logs) = match (scope, os) {
-            (Scope::User, Os::Linux) => (home.join(".local/share/autonomi"), "node", None),
-            (Scope::User, Os::MacOs) => {
+            (Scope::User | Scope::Zen, Os::Linux) => (home.join(".local/share/autonomi"), "node", None),
+            (Scope::User | Scope::Zen, Os::MacOs) => {
                 (home.join("Library/Application Support/autonomi"), "node", Some(home.join("Library/Logs/autonomi")))
             }
             (Scope::Sudo, Os::Linux) => (PathBuf::from("/var/antctl"), "services", Some("/var/log/antnode".into())),
@@ -75,10 +75,13 @@ pub fn database() -> PathBuf {
     if !own.exists() && user.exists() { user } else { own }
 }
 
-/// Returns where nodes of a scope log.
+/// Returns where nodes of a scope log; nothing where each does so in its own folder.
 #[must_use]
 pub fn logs(scope: Scope) -> PathBuf {
-    Places::of_user(scope).logs
+    match scope {
+        Scope::User | Scope::Sudo => Places::of_user(scope).logs,
+        Scope::Zen => PathBuf::new(),
+    }
 }
 
 /// Returns what the host suggests for a colony of this scope where the operator said nothing.

@@ -53,12 +53,23 @@ impl Platform {
         self.binaries().save()
     }
 
-    /// Returns the version of the program that new nodes get.
+    /// Returns the version of the program that new nodes get; None where their process manager chooses it.
     ///
     /// # Errors
     /// It is missing, may not be executed, is for another machine, is another program, or hangs.
-    pub fn program_version(&self, settings: &Settings) -> Result<Version, PlatformError> {
-        self.binaries().version(&self.exec, settings.flavor, &settings.binary)
+    pub fn program_version(&self, settings: &Settings) -> Result<Option<Version>, PlatformError> {
+        self.target(&mut self.binaries(), settings)
+    }
+
+    pub(crate) fn target(
+        &self,
+        binaries: &mut BinaryCache,
+        settings: &Settings,
+    ) -> Result<Option<Version>, PlatformError> {
+        if settings.manager.chooses_program() {
+            return Ok(None);
+        }
+        binaries.version(&self.exec, settings.flavor, &settings.binary).map(Some)
     }
 
     /// Returns the volumes that hold these folders, or will once they are made.

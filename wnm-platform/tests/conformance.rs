@@ -98,7 +98,7 @@ fn can_work_here(kind: ManagerKind) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     match kind.program {
         // Against a launchctl and an antctl that are played.
-        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope == Scope::User || is_root,
+        Program::Setsid | Program::Launchd | Program::Antctl => kind.scope != Scope::Sudo || is_root,
         Program::Systemd => {
             (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists()
         }
@@ -112,7 +112,10 @@ fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
     static ONE: Mutex<()> = Mutex::new(());
     match kind.program {
         // Names are by folder.
-        Program::Setsid | Program::Launchd | Program::Antctl => None,
-        Program::Systemd | Program::Docker => Some(ONE.lock().unwrap_or_else(PoisonError::into_inner)),
+        Program::Setsid | Program::Launchd => None,
+        Program::Antctl if stand::real_antctl().is_none() => None,
+        Program::Systemd | Program::Docker | Program::Antctl => {
+            Some(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+        }
     }
 }

@@ -107,6 +107,9 @@ never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l import -d 'Takes over the nodes that the process manager keeps already, whoever made them'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-anm -d 'Takes over settings and nodes of anm, which is stopped first'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-antctl -d 'Takes over the nodes of antctl, which goes on keeping them for wnm'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l dry-run -d 'Shows what would come over, and changes nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -s q -l quiet -d 'Says nothing but results and errors'

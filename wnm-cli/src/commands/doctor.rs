@@ -148,6 +148,9 @@ fn look(settings: &Settings, snapshot: Option<&Snapshot>, checks: &mut Vec<Check
         }
     };
     checks.push(match binary::version_of(settings) {
+        _ if settings.manager.chooses_program() => {
+            Check::fine("node binary", format!("as {} chooses", settings.manager))
+        }
         Ok(version) => Check::fine("node binary", format!("{} {version}", settings.binary.display())),
         Err(error) => {
             let mend = format!("put {} there, or set antnode_path", settings.flavor);

@@ -98,7 +98,7 @@ fn metrics(store: &Store, snapshot: &Snapshot, rows: &[Row<'_>]) -> Result<Field
     let (settings, _) = settings(store)?;
     let platform = Platform::new(&settings)?;
     platform.remember(store.learnt()?);
-    let target = platform.program_version(&settings).ok();
+    let target = platform.program_version(&settings).ok().flatten();
     let host = snapshot.last.as_ref().map(|cycle| cycle.host.clone()).unwrap_or_default();
     Ok(machine_metrics::fields(&settings, &host, rows, target.as_ref()))
 }

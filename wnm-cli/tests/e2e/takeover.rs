@@ -260,7 +260,7 @@ fn what_cannot_come_over_is_refused_and_nothing_is_left_behind() {
     };
     let said = [
         absent,
-        with(&[("process_manager", text("antctl+zen"))], &[]),
+        with(&[("process_manager", text("openrc+sudo"))], &[]),
         of_node,
         other_ports,
         with(&[("rewards_address", text("nobody"))], &[]),

@@ -16,6 +16,9 @@ const PEERS: &str = "bootstrap_peers.toml";
 
 impl HostHands<'_> {
     pub(super) fn install(&self, node: &Node) -> Performed {
+        if node.manager.chooses_program() {
+            return DONE;
+        }
         let to = node_dir::install(&self.settings.binary, &node.binary)?;
         copy_peers(&self.settings.binary, node)?;
         Ok(Effect::Done(Evidence::Programs { from: None, to }))

@@ -50,7 +50,7 @@ impl Antctl {
     fn with(kind: ManagerKind, options: &Options, exec: Exec) -> Self {
         let usual = || match kind.scope {
             Scope::Sudo => PathBuf::from("/var/antctl/node_registry.json"),
-            Scope::User => home().join(".local/share/autonomi/node/node_registry.json"),
+            Scope::User | Scope::Zen => home().join(".local/share/autonomi/node/node_registry.json"),
         };
         let registry = options.antctl_registry.clone().unwrap_or_else(usual);
         Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
@@ -101,19 +101,19 @@ impl Antctl {
         self.exec.succeed(&self.addition(node, &name)?)?;
         let after = self.read()?;
         let new = after.nodes.get(before.nodes.len()..).unwrap_or_default();
-        match new {
-            [entry] if entry.data_dir_path == node.root_dir && entry.antnode_path == node.binary => Ok(()),
-            _ => Err(PlatformError::Registry {
-                node: node.id,
-                path: self.registry.clone(),
-                found: match new {
-                    [] => "nothing new".to_owned(),
-                    new => {
-                        new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", ")
-                    }
-                },
-            }),
+        if let [entry] = new
+            && entry.data_dir_path == node.root_dir
+            && entry.antnode_path == node.binary
+        {
+            return Ok(());
         }
+        // What was made elsewhere, with the ports of the node, is not to stay.
+        for entry in new.iter().filter(|entry| entry.node_port == Some(node.ports.node)) {
+            self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
+        }
+        let places = new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let found = if places.is_empty() { "nothing new".to_owned() } else { places };
+        Err(PlatformError::Registry { node: node.id, path: self.registry.clone(), found })
     }
 
     fn not_next(&self, node: &Node, next: usize) -> PlatformError {
@@ -137,8 +137,12 @@ impl Antctl {
             (Some(prefix), Some(last)) if last == name => Ok(prefix.to_owned()),
             _ => Err(refused("a folder that is not called as the official manager calls it")),
         };
-        let mut call = self.call("add").args(["--count", "1", "--data-dir-path"]).arg(prefix(&node.root_dir)?);
-        call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
+        let chooses = self.kind.scope == Scope::Zen;
+        let mut call = self.call("add").args(["--count", "1"]);
+        if !chooses {
+            call = call.arg("--data-dir-path").arg(prefix(&node.root_dir)?);
+            call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
+        }
         for (flag, port) in
             [("--node-port", node.ports.node), ("--metrics-port", node.ports.metrics), ("--rpc-port", node.ports.rpc)]
         {
@@ -146,6 +150,7 @@ impl Antctl {
         }
         call = match &self.options.antctl_version {
             Some(version) => call.arg("--version").arg(version),
+            None if chooses => call,
             None => call.arg("--path").arg(&self.options.binary),
         };
         call = call.args(["--max-log-files", "1", "--max-archived-log-files", "1"]);

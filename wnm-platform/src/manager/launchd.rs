@@ -54,7 +54,7 @@ impl Launchd {
 
     fn with(kind: ManagerKind, options: &Options, user: u32, exec: Exec) -> Self {
         let (folder, domain) = match kind.scope {
-            Scope::User => (&options.launch_agents, format!("gui/{user}")),
+            Scope::User | Scope::Zen => (&options.launch_agents, format!("gui/{user}")),
             Scope::Sudo => (&options.launch_daemons, "system".to_owned()),
         };
         let processes = Processes::of_host();

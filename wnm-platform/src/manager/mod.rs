@@ -169,7 +169,7 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
         (Program::Docker, _) => Ok(Box::new(docker::Docker::new(kind, options))),
         (Program::Systemd, _) => Ok(Box::new(systemd::Systemd::open(kind)?)),
         (Program::Launchd, _) => Ok(Box::new(launchd::Launchd::new(kind, options)?)),
-        (Program::Setsid, Scope::User) => Ok(Box::new(setsid::Setsid::new(kind))),
+        (Program::Setsid, Scope::User | Scope::Zen) => Ok(Box::new(setsid::Setsid::new(kind))),
         (Program::Setsid, Scope::Sudo) => {
             if !rustix::process::geteuid().is_root() {
                 return Err(PlatformError::NeedsRoot { manager: kind });

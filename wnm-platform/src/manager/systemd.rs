@@ -3,6 +3,7 @@
 //! A node that is to run is enabled, one that is told to stop is not, so that a reboot brings back what was wanted.
 //! systemd starts a node again that ended by itself: so a node may end to upgrade itself.
 
+mod look;
 mod others;
 mod owner;
 mod render;
@@ -23,11 +24,10 @@ use super::{Found, How, Listed, ProcessManager, Service, adopt, signal};
 use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
-use crate::process::{Life, Processes};
+use crate::process::Processes;
 pub(super) use others::other_holder;
 use render::Group;
 use rights::{Bus, Deed, Rights};
-use show::Shown;
 use unit::Unit;
 pub(crate) use unit::command_line;
 
@@ -67,7 +67,7 @@ impl Systemd {
         }
         let (folder, runtime) = match kind.scope {
             Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
-            Scope::User => {
+            Scope::User | Scope::Zen => {
                 let runtime = rights::runtime_folder();
                 let runtime = runtime.ok_or_else(|| PlatformError::NoUserSession { user: rights::uid() })?;
                 (user_units(), Some(runtime))
@@ -96,7 +96,7 @@ impl Systemd {
     /// Returns the link that has the node started when the host is.
     fn wanted(&self, node: &Node) -> PathBuf {
         let target = match self.kind.scope {
-            Scope::User => "default.target.wants",
+            Scope::User | Scope::Zen => "default.target.wants",
             Scope::Sudo => "multi-user.target.wants",
         };
         self.folder.join(target).join(unit_name(node))
@@ -118,21 +118,6 @@ impl Systemd {
         Ok(())
     }
 
-    fn show<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Result<BTreeMap<String, Shown>, PlatformError> {
-        let names: Vec<String> = nodes.into_iter().map(unit_name).collect();
-        let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
-        let output = self.bus.systemctl(Deed::Look, arguments)?;
-        let shown = show::parse(&output.text());
-        if shown.is_empty() && !names.is_empty() {
-            return Err(self.bus.failed("show", &output));
-        }
-        Ok(shown)
-    }
-
-    fn show_one(&self, node: &Node) -> Result<Shown, PlatformError> {
-        Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
-    }
-
     /// Makes systemd forget how the unit failed, and how often it was started. That there is nothing to forget, or that
     /// it is not known, is no error.
     fn reset(&self, node: &Node) -> Result<(), PlatformError> {
@@ -149,28 +134,6 @@ impl Systemd {
                 Err(PlatformError::ProgramFailed { command, ended, printed })
             }
             (error, _) => Err(error),
-        }
-    }
-
-    /// Tells what a unit says of its node.
-    fn judge(&self, node: &Node, shown: &Shown) -> Service {
-        if let Some(pid) = shown.pid {
-            match self.processes.facts(pid).filter(|facts| facts.life == Life::Alive) {
-                Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
-                Some(_) if shown.active == "activating" => {}
-                // A unit of this name that runs something else is not this node's.
-                Some(_) => return Service::Stopped,
-                None => return Service::Unknown(format!("systemd names process {pid}, which is not found")),
-            }
-        }
-        match shown.active.as_str() {
-            "inactive" | "failed" => Service::Stopped,
-            _ if !self.is_ours(node) => Service::Stopped,
-            "activating" if shown.is_coming_back() && !shown.ended_well() => Service::Stopped,
-            "activating" if shown.is_coming_back() => {
-                Service::Unknown("it ended with exit code 0, and systemd is about to start it again".to_owned())
-            }
-            active => Service::Unknown(format!("systemd says that it is {active}, {}", shown.sub)),
         }
     }
 
@@ -239,7 +202,7 @@ impl ProcessManager for Systemd {
         definition::write(node)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
-            Scope::User => *self.lingers.get_or_init(|| self.keep_lingering()),
+            Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),
         }
         let path = self.path(node);
         if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
@@ -323,16 +286,9 @@ impl ProcessManager for Systemd {
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let told = self.reload().and_then(|()| self.look_at(nodes));
         let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
-        let shown = self.reload().and_then(|()| self.show(nodes.iter().copied()));
-        let judge = |node: &Node| match &shown {
-            Err(error) => unknown(error),
-            Ok(shown) => match shown.get(&unit_name(node)) {
-                Some(shown) => self.judge(node, shown),
-                None => Service::Unknown("systemd said nothing of it".to_owned()),
-            },
-        };
-        nodes.iter().map(|node| (node.id, judge(node))).collect()
+        told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, unknown(&error))).collect())
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

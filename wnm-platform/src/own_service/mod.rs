@@ -91,9 +91,9 @@ impl OwnService {
     pub fn file(&self) -> Option<PathBuf> {
         match (self.keeper, self.scope) {
             (Keeper::Systemd, Scope::Sudo) => Some(Path::new("/etc/systemd/system").join(UNIT)),
-            (Keeper::Systemd, Scope::User) => Some(home().join(".config/systemd/user").join(UNIT)),
+            (Keeper::Systemd, Scope::User | Scope::Zen) => Some(home().join(".config/systemd/user").join(UNIT)),
             (Keeper::Launchd, Scope::Sudo) => Some(format!("/Library/LaunchDaemons/{LABEL}.plist").into()),
-            (Keeper::Launchd, Scope::User) => Some(home().join(format!("Library/LaunchAgents/{LABEL}.plist"))),
+            (Keeper::Launchd, Scope::User | Scope::Zen) => Some(home().join(format!("Library/LaunchAgents/{LABEL}.plist"))),
             (Keeper::Cron, _) => None,
         }
     }
@@ -173,7 +173,7 @@ impl OwnService {
 
     fn systemctl(&self, words: &[&str]) -> Result<(), PlatformError> {
         let mut call = Call::new("systemctl");
-        if self.scope == Scope::User {
+        if self.scope != Scope::Sudo {
             call = call.arg("--user");
             // A shell that is no session of its own, such as one of su, names none.
             if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
@@ -187,7 +187,7 @@ impl OwnService {
     /// Lets a service of the user run while nobody is logged in.
     fn linger(&self) {
         let enable = Call::new("loginctl").arg("enable-linger");
-        if self.scope == Scope::User
+        if self.scope != Scope::Sudo
             && let Err(error) = self.exec.succeed(&enable)
         {
             tracing::warn!(%error, "wnm ends when the user logs out");
@@ -201,7 +201,7 @@ impl OwnService {
     fn domain(&self) -> String {
         match self.scope {
             Scope::Sudo => "system".to_owned(),
-            Scope::User => format!("gui/{}", rustix::process::geteuid().as_raw()),
+            Scope::User | Scope::Zen => format!("gui/{}", rustix::process::geteuid().as_raw()),
         }
     }
 

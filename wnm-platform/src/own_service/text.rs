@@ -20,7 +20,7 @@ pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
     let command = systemd_command_line(program, arguments.iter().map(String::as_str));
     let (network, target) = match scope {
         Scope::Sudo => ("Wants=network-online.target\nAfter=network-online.target\n", "multi-user.target"),
-        Scope::User => ("", "default.target"),
+        Scope::User | Scope::Zen => ("", "default.target"),
     };
     Ok(format!(
         "# Written by `wnm service install`: changes belong into a drop-in.\n\

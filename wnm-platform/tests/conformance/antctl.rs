@@ -14,9 +14,11 @@ use crate::launchctl::{self, Launchd, end};
 
 const RECORDED: &str = include_str!("../data/antctl-0.14.2/node_registry.json");
 
-/// Puts the command into a folder, and returns its path.
-pub(crate) fn make(folder: &Path, player: &Path) -> PathBuf {
+/// Puts the command into a folder, and returns its path. Where nobody says, its nodes go to `storage` and get
+/// `program`.
+pub(crate) fn make(folder: &Path, player: &Path, storage: &Path, program: &Path) -> PathBuf {
     launchctl::make(folder, player);
+    fs::write(folder.join("usual.json"), json!({"storage": storage, "program": program}).to_string()).unwrap();
     let command = folder.join("antctl");
     symlink(player, &command).unwrap();
     command
@@ -88,7 +90,11 @@ impl Antctl {
             (recorded["nodes"][0].clone(), self.registry["nodes"].as_array().unwrap().len() + 1)
         };
         let name = format!("antnode{number}");
-        let (mut source, mut environment, mut network) = (PathBuf::new(), Vec::new(), None);
+        let usual: Value = serde_json::from_slice(&fs::read(self.folder.join("usual.json")).unwrap()).unwrap();
+        let (mut source, mut environment, mut network) = (PathBuf::from(text(&usual, "program")), Vec::new(), None);
+        let home = Path::new(text(&usual, "storage")).join(&name);
+        entry["data_dir_path"] = home.to_str().into();
+        entry["log_dir_path"] = home.join("logs").to_str().into();
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().copied().unwrap_or_default();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
 use wnm_core::{
     Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
-    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Settings, Timestamp, Upnp,
+    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Scope, Settings, Timestamp, Upnp,
 };
 use wnm_platform::hands::HostHands;
 use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
@@ -33,15 +33,24 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The variable that names an image for containers, where there is a docker to make them.
 pub(crate) const DOCKER_IMAGE: &str = "WNM_TEST_DOCKER_IMAGE";
 
+/// The variable that names a real antctl, where nodes may be kept by it: `.ci/system-tests` has a machine for that.
+const ANTCTL: &str = "WNM_TEST_ANTCTL";
+
+/// Returns the real antctl that is to be tried in the place of one that is played.
+pub(crate) fn real_antctl() -> Option<PathBuf> {
+    std::env::var_os(ANTCTL).map(PathBuf::from)
+}
+
 /// Returns what process managers find in a folder of this check's own.
-fn options(folder: &Path) -> Options {
+fn options(folder: &Path, storage: &Path) -> Options {
     let services = folder.join("services");
+    let binary = folder.join("programs").join(Flavor::Antnode.program());
     Options {
         docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
         launchctl: launchctl::make(&folder.join("launchd"), player()),
-        antctl: antctl::make(&folder.join("antctl"), player()),
-        antctl_registry: Some(antctl::registry(&folder.join("antctl"))),
-        binary: folder.join("programs").join(Flavor::Antnode.program()),
+        antctl: real_antctl().unwrap_or_else(|| antctl::make(&folder.join("antctl"), player(), storage, &binary)),
+        antctl_registry: real_antctl().is_none().then(|| antctl::registry(&folder.join("antctl"))),
+        binary,
         launch_agents: services.clone(),
         launch_daemons: services,
         ..Options::default()
@@ -78,7 +87,7 @@ impl Stand {
         fs::create_dir(&programs).unwrap();
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
-        let options = options(folder.path());
+        let options = options(folder.path(), &settings.storage[0]);
         let stand = Self {
             options,
             folder,
@@ -89,6 +98,7 @@ impl Stand {
             skipped: Duration::ZERO,
         };
         stand.provide("1.0.0", Behaviour::Normal);
+        stand.free_numbers();
         stand
     }
 
@@ -108,8 +118,10 @@ impl Stand {
         let name = self.kind.folder_name(id);
         let root_dir = self.settings.storage[0].join(&name);
         let log_dir = match self.kind.program {
-            Manager::Antctl => self.folder.path().join("logs").join(name),
-            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker => root_dir.join("logs"),
+            Manager::Antctl if self.kind.scope != Scope::Zen => self.folder.path().join("logs").join(name),
+            Manager::Setsid | Manager::Systemd | Manager::Launchd | Manager::Docker | Manager::Antctl => {
+                root_dir.join("logs")
+            }
         };
         let node = Node {
             id,
@@ -133,7 +145,16 @@ impl Stand {
 
     /// Makes the numbers of removed nodes free again, as the `reset` of a manager does that gives none out twice.
     pub(crate) fn free_numbers(&self) {
-        let _ = fs::remove_file(antctl::registry(&self.folder.path().join("antctl")));
+        match real_antctl() {
+            Some(real) if self.kind.program == Manager::Antctl => {
+                let reset = Command::new(real).args(["reset", "--force"]).output().unwrap();
+                assert!(reset.status.success(), "{reset:?}");
+            }
+            Some(_) => {}
+            None => {
+                let _ = fs::remove_file(antctl::registry(&self.folder.path().join("antctl")));
+            }
+        }
     }
 
     /// Returns a node that was added and runs.

@@ -43,11 +43,12 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     let host = context::host_defaults(&RawSettings::default(), &flags);
     let settings = config::fold([flags.clone(), config::from_environment()?, RawSettings::default()], &host)?;
     let version = Platform::new(&settings)?.program_version(&settings)?;
+    let version = version.map_or_else(|| "of its own choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
         Store::create(db)?.save_settings(&flags)?;
     }
-    let begun = begun(db, &settings, version.to_string());
+    let begun = begun(db, &settings, version);
     output.result(&begun, |begun| {
         let storage: Vec<String> = begun.storage.iter().map(|folder| folder.display().to_string()).collect();
         format!(

@@ -18,6 +18,10 @@ type Calls = Arc<Mutex<Vec<String>>>;
 
 /// An antctl that succeeds at everything, after `effect`, with its registry in a folder.
 fn scripted(folder: &Path, effect: impl Fn(&Path) + Send + Sync + 'static) -> (Antctl, Calls) {
+    scripted_as(KIND, folder, effect)
+}
+
+fn scripted_as(kind: ManagerKind, folder: &Path, effect: impl Fn(&Path) + Send + Sync + 'static) -> (Antctl, Calls) {
     let calls = Calls::default();
     let registry = folder.join("node_registry.json");
     let (log, path) = (Arc::clone(&calls), registry.clone());
@@ -28,7 +32,7 @@ fn scripted(folder: &Path, effect: impl Fn(&Path) + Send + Sync + 'static) -> (A
         Ok(Output::success(""))
     });
     let options = Options { antctl_registry: Some(registry), binary: "/p/antnode".into(), ..Options::default() };
-    (Antctl::with(KIND, &options, exec), calls)
+    (Antctl::with(kind, &options, exec), calls)
 }
 
 /// The first node of the recorded registry, as wnm would have it.
@@ -78,9 +82,24 @@ fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
 
     // It succeeds, and makes something else.
     let folder = tempfile::tempdir().unwrap();
-    let (antctl, _) = scripted(folder.path(), move |registry| fs::write(registry, entry("/else")).unwrap());
-    let error = antctl.define(&node).unwrap_err().to_string();
-    assert!(error.ends_with("node_registry.json, found /else"), "{error}");
+    let elsewhere = |port: u16| {
+        let node = Node { ports: Ports { node: port, ..node.ports }, ..node.clone() };
+        let text = entry("/else");
+        let (antctl, calls) = scripted(folder.path(), move |registry| fs::write(registry, &text).unwrap());
+        let error = antctl.define(&node).unwrap_err().to_string();
+        assert!(error.ends_with("node_registry.json, found /else"), "{error}");
+        fs::remove_file(folder.path().join("node_registry.json")).unwrap();
+        calls.lock().unwrap()[1..].to_vec()
+    };
+    // What has the ports of the node is its own and taken back, what has not is somebody else's.
+    assert_eq!(elsewhere(55001), ["remove --service-name antnode1 --keep-directories"]);
+    assert_eq!(elsewhere(55009), Vec::<String>::new());
+
+    // Left to choose, it is told of neither program nor folders.
+    let zen = ManagerKind::new(Program::Antctl, Scope::Zen);
+    let (antctl, calls) = scripted_as(zen, folder.path(), |_| ());
+    antctl.define(&node).unwrap_err();
+    insta::assert_snapshot!(calls.lock().unwrap().join("\n"), @"add --count 1 --node-port 1 --metrics-port 2 --rpc-port 3 --max-log-files 1 --max-archived-log-files 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --no-upnp --env A=b c,D=e evm-arbitrum-one");
 }
 
 #[test]

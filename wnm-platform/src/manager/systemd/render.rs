@@ -66,7 +66,7 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group) -> Result<String, 
     text.set("TimeoutStopSec", 30);
     text.set("LimitNOFILE", 65536);
     match scope {
-        Scope::User => text.install("default.target"),
+        Scope::User | Scope::Zen => text.install("default.target"),
         Scope::Sudo => {
             harden(&mut text, node, &arguments, group);
             text.install("multi-user.target");

@@ -41,7 +41,7 @@ impl Rights {
     pub(super) fn here(scope: Scope) -> Self {
         match scope {
             Scope::Sudo if !rustix::process::geteuid().is_root() => Self::Sudo,
-            Scope::Sudo | Scope::User => Self::Own,
+            Scope::Sudo | Scope::User | Scope::Zen => Self::Own,
         }
     }
 }
@@ -66,7 +66,7 @@ impl Bus {
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<Output, PlatformError> {
         let scope = match self.scope {
-            Scope::User => "--user",
+            Scope::User | Scope::Zen => "--user",
             Scope::Sudo => "--system",
         };
         let call = self.call(deed, "systemctl").args([scope, "--no-ask-password", "--no-pager"]).args(arguments);

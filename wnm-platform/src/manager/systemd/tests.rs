@@ -98,12 +98,35 @@ fn a_unit_is_written_once_and_read_once() {
     assert_eq!(played.systemd.discover(&[played.folder.path().to_owned()]).unwrap().len(), 0);
 }
 
-#[test]
-fn a_survey_is_one_call_however_many_nodes_there_are() {
-    let played = user(calm);
+/// Looks at two hundred nodes, of which systemd says these words.
+fn two_hundred(first: &'static str, others: &'static str) -> (Played, BTreeMap<NodeId, Service>) {
+    let played = user(move |line| {
+        let words = [first].into_iter().chain([others; 199]).collect::<Vec<_>>().join("\n");
+        if line.contains(" is-active ") { Ok(Output { code: Some(3), ..Output::success(words) }) } else { calm(line) }
+    });
     let nodes: Vec<Node> = (1..=200).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
     let seen = played.systemd.survey(&nodes.iter().collect::<Vec<_>>());
-    assert_eq!((seen.len(), played.asked().len()), (200, 1));
+    (played, seen)
+}
+
+#[test]
+fn a_survey_is_one_call_however_many_nodes_there_are() {
+    let (played, seen) = two_hundred("failed", "inactive");
+    assert_eq!(played.asked().len(), 1);
+    assert!(seen.values().all(|service| *service == Service::Stopped));
+    assert_eq!(seen.len(), 200);
+}
+
+#[test]
+fn only_what_one_word_leaves_in_doubt_is_asked_about_once_more() {
+    for first in ["active", "activating", "\u{fffd}?"] {
+        let (played, seen) = two_hundred(first, "inactive");
+        assert!(played.asked()[1].ends_with("ExecMainStatus -- antnode0001.service"), "{:?}", played.asked());
+        assert_eq!((seen.len(), played.asked().len()), (200, 2));
+    }
+    // Garbage, and not a word a node: all are asked about, and who is not spoken of is not said to be stopped.
+    let (played, seen) = two_hundred("lies\nlies", "inactive");
+    assert_eq!((seen.len(), played.asked().len()), (200, 2));
     assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
     assert!(matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemd said nothing of it"));
 }
