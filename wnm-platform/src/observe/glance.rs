@@ -21,8 +21,11 @@ impl Platform {
         let mut counters = reading.counters();
         let elapsed = reading.since(&before);
         let mut nodes = BTreeMap::new();
-        for (id, last) in &colony.samples {
-            let mut seen = NodeSample { presence: Presence::Unobserved, cpu: None, memory: None, ..last.clone() };
+        for (id, node) in &colony.nodes {
+            // One that was made just now was not looked at yet.
+            let last = colony.samples.get(id).cloned();
+            let last = last.unwrap_or_else(|| NodeSample { born: node.born, ..NodeSample::default() });
+            let mut seen = NodeSample { presence: Presence::Unobserved, cpu: None, memory: None, ..last };
             let used = processes.get(id).and_then(|process| Some((process.pid, *usage.get(&process.pid)?)));
             if let Some((pid, usage)) = used {
                 let since = before.nodes.get(id).zip(elapsed);

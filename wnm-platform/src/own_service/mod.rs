@@ -93,7 +93,9 @@ impl OwnService {
             (Keeper::Systemd, Scope::Sudo) => Some(Path::new("/etc/systemd/system").join(UNIT)),
             (Keeper::Systemd, Scope::User | Scope::Zen) => Some(home().join(".config/systemd/user").join(UNIT)),
             (Keeper::Launchd, Scope::Sudo) => Some(format!("/Library/LaunchDaemons/{LABEL}.plist").into()),
-            (Keeper::Launchd, Scope::User | Scope::Zen) => Some(home().join(format!("Library/LaunchAgents/{LABEL}.plist"))),
+            (Keeper::Launchd, Scope::User | Scope::Zen) => {
+                Some(home().join(format!("Library/LaunchAgents/{LABEL}.plist")))
+            }
             (Keeper::Cron, _) => None,
         }
     }
