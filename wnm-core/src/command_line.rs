@@ -139,6 +139,8 @@ impl CommandLine {
         let flags = match flavor {
             Flavor::Antnode => ANTNODE,
             Flavor::AntNode => ANT_NODE,
+            // What its flags mean is not known: each is refused.
+            Flavor::Custom(_) => &[],
         };
         let mut said = Said::default();
         let mut words = words.iter();

@@ -1,4 +1,6 @@
-//! What the two node programs differ in: arguments, version text, ports, identity file.
+//! What node programs differ in: arguments, version text, ports, identity file.
+
+mod custom;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,14 +11,18 @@ use crate::manager::Program;
 use crate::node::{Node, Upnp};
 use crate::units::Version;
 
+pub use custom::{Custom, NotCustom};
+
 /// A node program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum Flavor {
     /// `antnode` 0.4, which serves metrics on loopback.
     Antnode,
     /// `ant-node` 0.23, its successor, which serves none and is judged by its process.
     AntNode,
+    /// Another program, as the operator describes it.
+    Custom(&'static Custom),
 }
 
 /// Where the figures of a node come from.
@@ -38,33 +44,36 @@ pub enum BoundPort {
 }
 
 impl Flavor {
-    /// Every flavor.
+    /// Every flavor that needs no description.
     pub const ALL: [Self; 2] = [Self::Antnode, Self::AntNode];
 
     /// Returns the file name of the program.
     #[must_use]
-    pub const fn program(self) -> &'static str {
+    pub fn program(self) -> &'static str {
         match self {
             Self::Antnode => "antnode",
             Self::AntNode => "ant-node",
+            Self::Custom(custom) => custom.program(),
         }
     }
 
     /// Returns the file in a node's root folder that is its identity.
     #[must_use]
-    pub const fn identity_file(self) -> &'static str {
+    pub fn identity_file(self) -> &'static str {
         match self {
             Self::Antnode => "secret-key",
             Self::AntNode => "node_identity.key",
+            Self::Custom(custom) => custom.identity_file(),
         }
     }
 
     /// Returns where figures about a running node come from.
     #[must_use]
-    pub const fn metrics_source(self) -> MetricsSource {
+    pub fn metrics_source(self) -> MetricsSource {
         match self {
             Self::Antnode => MetricsSource::Http,
             Self::AntNode => MetricsSource::Process,
+            Self::Custom(custom) => custom.metrics_source(),
         }
     }
 
@@ -75,6 +84,7 @@ impl Flavor {
         let rest = match self {
             Self::Antnode => first.strip_prefix("Autonomi Node")?,
             Self::AntNode => first.strip_prefix("ant-node")?,
+            Self::Custom(custom) => return custom.version_in(first),
         };
         Version::find_in(rest)
     }
@@ -85,6 +95,7 @@ impl Flavor {
         match self {
             Self::Antnode => vec![BoundPort::Udp(node.ports.node), BoundPort::LoopbackTcp(node.ports.metrics)],
             Self::AntNode => vec![BoundPort::Udp(node.ports.node), BoundPort::Udp(node.ports.rpc)],
+            Self::Custom(custom) => custom.bound_ports(node),
         }
     }
 
@@ -116,6 +127,8 @@ impl Flavor {
                     .pair("--log-max-files", 1)
                     .pair("--rewards-address", node.wallet);
             }
+            // Its description says all that it is told, and the operator what else.
+            Self::Custom(custom) => return [custom.arguments(node), node.arguments.clone()].concat(),
         }
         if restarts_on_exit(node.manager.program) {
             arguments.word("--stop-on-upgrade");
@@ -125,7 +138,7 @@ impl Flavor {
         }
         // An antnode takes the payment network as a subcommand, and refuses any flag after it.
         match (self, node.network.as_slice()) {
-            (_, []) => {}
+            (_, []) | (Self::Custom(_), _) => {}
             (Self::Antnode, words) => arguments.0.extend_from_slice(words),
             (Self::AntNode, [network, ..]) => {
                 let name = network.strip_prefix("evm-").unwrap_or(network);
@@ -162,24 +175,30 @@ impl Arguments {
 
 impl fmt::Display for Flavor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.program())
+        match self {
+            Self::Antnode | Self::AntNode => f.write_str(self.program()),
+            Self::Custom(custom) => custom.fmt(f),
+        }
     }
 }
 
-/// A text names no flavor.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected antnode or ant-node, found {found:?}")]
-pub struct NotAFlavor {
-    /// What was given.
-    pub found: String,
+impl FromStr for Flavor {
+    type Err = NotCustom;
+    fn from_str(text: &str) -> Result<Self, NotCustom> {
+        let named = Self::ALL.into_iter().find(|flavor| flavor.program() == text);
+        named.map_or_else(|| Custom::read(text).map(Self::Custom), Ok)
+    }
 }
 
-impl FromStr for Flavor {
-    type Err = NotAFlavor;
-    fn from_str(text: &str) -> Result<Self, NotAFlavor> {
-        Self::ALL
-            .into_iter()
-            .find(|flavor| flavor.program() == text)
-            .ok_or_else(|| NotAFlavor { found: text.to_owned() })
+impl TryFrom<String> for Flavor {
+    type Error = NotCustom;
+    fn try_from(text: String) -> Result<Self, NotCustom> {
+        text.parse()
+    }
+}
+
+impl From<Flavor> for String {
+    fn from(flavor: Flavor) -> Self {
+        flavor.to_string()
     }
 }

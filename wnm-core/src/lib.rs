@@ -63,7 +63,7 @@ pub use decision::{Action, Anomaly, Decision, Pass, Planned, Reason, Rest, RuleV
 pub use engine::{EngineState, decide, settle};
 pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use firewall::{FirewallKind, NotAFirewall};
-pub use flavor::{BoundPort, Flavor, MetricsSource, NotAFlavor};
+pub use flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
 pub use manager::{ManagerKind, NotAManager, Program, Scope};
 pub use node::{Node, NodeId, NodeState, NotANode, Ports, StopCause, Upnp};
 pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume};

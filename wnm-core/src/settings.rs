@@ -128,7 +128,7 @@ plain_values! {
     Address: "a rewards address of 0x and 40 hexadecimal digits";
     ManagerKind: "a process manager such as setsid+user";
     FirewallKind: "ufw or none";
-    Flavor: "antnode or ant-node";
+    Flavor: "antnode, ant-node, or custom and a description";
 }
 
 impl Value for String {
@@ -377,7 +377,7 @@ settings! {
     process_manager: ManagerKind,
     /// What opens and closes ports.
     firewall: FirewallKind,
-    /// Which node program runs.
+    /// Which node program runs: antnode, ant-node, or `custom` and a description.
     flavor: Flavor,
     /// The node binary that new nodes get.
     antnode_path: String,
@@ -483,6 +483,7 @@ fn read<T: Value>(key: &str, text: &str) -> Result<T, Problem> {
         let expected = match key {
             // What is wrong with an address matters more than what one looks like.
             "rewards_address" => text.trim().parse::<Rewards>().err().map(|e| e.to_string()),
+            "flavor" => text.trim().parse::<Flavor>().err().map(|e| e.to_string()),
             "donate_address" => text.trim().parse::<Address>().err().map(|e| e.to_string()),
             "process_manager" => Some(format!("one of {}", ManagerKind::ALL.map(|k| k.to_string()).join(", "))),
             _ => None,

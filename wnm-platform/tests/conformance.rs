@@ -30,6 +30,7 @@ type Check = fn(ManagerKind);
 const CHECKS: &[(&str, Check)] = &[
     ("create", lifecycle::create),
     ("create_ant_node", lifecycle::create_ant_node),
+    ("create_custom", lifecycle::create_custom),
     ("start_twice", lifecycle::start_twice),
     ("stop_twice", lifecycle::stop_twice),
     ("restart", lifecycle::restart),
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
     for kind in ManagerKind::ALL {
         let is_here = can_work_here(kind);
         // The official manager knows one program only.
-        let fits = |name: &str| kind.program != Program::Antctl || name != "create_ant_node";
+        let fits = |name: &str| kind.program != Program::Antctl || !matches!(name, "create_ant_node" | "create_custom");
         trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {
                 let _alone = alone(kind);

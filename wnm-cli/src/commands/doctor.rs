@@ -153,7 +153,7 @@ fn look(settings: &Settings, snapshot: Option<&Snapshot>, checks: &mut Vec<Check
         }
         Ok(version) => Check::fine("node binary", format!("{} {version}", settings.binary.display())),
         Err(error) => {
-            let mend = format!("put {} there, or set antnode_path", settings.flavor);
+            let mend = format!("put {} there, or set antnode_path", settings.flavor.program());
             Check::wrong("node binary", error.to_string(), mend)
         }
     });

@@ -70,7 +70,7 @@ impl HostHands<'_> {
 fn copy_peers(program: &Path, node: &Node) -> Result<(), PlatformError> {
     let source = program.with_file_name(PEERS);
     match node.flavor {
-        Flavor::Antnode => Ok(()),
+        Flavor::Antnode | Flavor::Custom(_) => Ok(()),
         Flavor::AntNode => match fs::read(&source) {
             Ok(peers) => node_dir::write(&node.binary.with_file_name(PEERS), &peers, 0o644),
             Err(_) => Ok(()),

@@ -48,7 +48,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     let line = CommandLine::read(flavor, service.arguments)?;
     let metrics = match flavor {
         Flavor::Antnode => line.metrics_port.ok_or(NotAdoptable::NoMetrics)?,
-        Flavor::AntNode => usual_port(13, id),
+        Flavor::AntNode | Flavor::Custom(_) => usual_port(13, id),
     };
     Ok(Node {
         id,

@@ -75,6 +75,25 @@ pub(crate) fn create_ant_node(kind: ManagerKind) {
     assert!(!stand.node(id).root_dir.exists());
 }
 
+/// A program that wnm knows from its description alone.
+pub(crate) fn create_custom(kind: ManagerKind) {
+    let flavor = "custom program=third-node 'version=ant-node {version}' metrics=process identity=node_identity.key \
+        ports=udp:node,udp:rpc 'arguments=--root-dir {root_dir} --port {port} --webrtc-direct-port {rpc_port} \
+        --rewards-address {rewards_address}'";
+    let mut stand = Stand::with(kind, flavor.parse().unwrap(), "storage");
+    let id = stand.added(1);
+    assert!(stand.node(id).root_dir.join("third-node").exists());
+    assert!(stand.node(id).root_dir.join("node_identity.key").exists());
+    stand.assert_running_once(id);
+    stand.provide("2.0.0", Behaviour::Normal);
+    stand.done(upgrade_of(id));
+    assert_eq!(stand.digest(&stand.node(id).binary), stand.digest(&stand.settings.binary));
+    stand.assert_running_once(id);
+    stand.done(remove_of(id));
+    stand.assert_stopped(id);
+    assert!(!stand.node(id).root_dir.exists());
+}
+
 pub(crate) fn start_twice(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);

@@ -81,7 +81,7 @@ impl Stand {
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
         raw.set("process_manager", &kind.to_string()).unwrap();
-        raw.set("flavor", flavor.program()).unwrap();
+        raw.set("flavor", &flavor.to_string()).unwrap();
         let storage = folder.path().join(storage);
         let programs = folder.path().join("programs");
         fs::create_dir(&programs).unwrap();
@@ -106,7 +106,7 @@ impl Stand {
     pub(crate) fn provide(&self, version: &str, behaviour: Behaviour) {
         let program = match self.settings.flavor {
             Flavor::Antnode => Program::Antnode,
-            Flavor::AntNode => Program::AntNode,
+            Flavor::AntNode | Flavor::Custom(_) => Program::AntNode,
         };
         let script = Script { program, version: version.to_owned(), behaviour };
         standin::make(player(), &self.settings.binary, &script).unwrap();

@@ -54,7 +54,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         format!(
             "a colony of up to {} nodes, {} under {}\n  nodes go to  {}\n  database     {}\n\nnext: wnm run, or wnm daemon\n",
             begun.node_cap,
-            format_args!("{} {}", settings.flavor, begun.version),
+            format_args!("{} {}", settings.flavor.program(), begun.version),
             begun.process_manager,
             storage.join(", "),
             begun.database.display(),
