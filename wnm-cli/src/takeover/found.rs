@@ -95,6 +95,9 @@ fn take(
     if found.folder.flavor.is_none() {
         notes.push("its folder holds no identity: it gets one when it starts".to_owned());
     }
+    if !node.binary.starts_with(&node.root_dir) {
+        notes.push(format!("its program {} is not its own: upgrading it changes that one", node.binary.display()));
+    }
     let state = match (process, was.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
