@@ -95,6 +95,9 @@ fn take(
     if found.folder.flavor.is_none() {
         notes.push("its folder holds no identity: it gets one when it starts".to_owned());
     }
+    if !node.binary.starts_with(&node.root_dir) {
+        notes.push(format!("its program {} is not its own: upgrading it changes that one", node.binary.display()));
+    }
     let state = match (process, was.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
@@ -192,4 +195,57 @@ fn start(nodes: &[&Node], port: fn(&Ports) -> u16) -> Option<Thousands> {
 /// Returns the folders that the settings name, or what befits the host.
 pub(crate) fn roots(asked: &RawSettings, usual: &Path) -> Vec<PathBuf> {
     asked.node_storage.clone().map_or_else(|| vec![usual.to_owned()], |folders| folders.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn taken(id: u32, root: &str, change: impl FnOnce(&mut Node)) -> Taken {
+        let node = json!({
+            "id": id, "uuid": id.to_string(), "flavor": "antnode", "manager": "setsid+user", "root_dir": root,
+            "log_dir": "/l", "binary": "/b", "ports": {"node": 55_000 + id, "metrics": 13_000 + id, "rpc": 30_000 + id},
+            "wallet": "0x00455d78f850b0358E8cea5be24d415E01E107CF", "network": ["evm-arbitrum-one"],
+            "arguments": ["--relay"], "environment": [["A", "b c"]], "upnp": "on", "born": 0
+        });
+        let mut node: Node = serde_json::from_value(node).unwrap();
+        change(&mut node);
+        let state = NodeState::Stopped { since: None, cause: StopCause::Found };
+        Taken { node, state, was: None, version: None, peer_id: None, notes: Vec::new() }
+    }
+
+    fn shown(taken: &[Taken]) -> String {
+        let raw = settings(taken);
+        let set = RawSettings::KEYS.iter().filter_map(|key| Some(format!("{key}: {}", raw.get(key)?)));
+        set.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn what_all_nodes_have_alike_becomes_a_setting() {
+        let alike = [taken(1, "/a b/antnode0001", |_| ()), taken(1234, "/a b/antnode1234", |_| ())];
+        insta::assert_snapshot!(
+            shown(&alike),
+            @"node_cap: 2; rewards_address: 0x00455d78f850b0358E8cea5be24d415E01E107CF; node_storage: /a b; port_start: 55; metrics_port_start: 13; rpc_port_start: 30; flavor: antnode; network: evm-arbitrum-one; start_args: --relay; environment: 'A=b c'; no_upnp: false; preset: classic"
+        );
+        let unlike = [
+            taken(1, "/y/antnode0001", |node| node.ports.node = 40_001),
+            taken(2, "/x/antnode0002", |node| node.network = vec!["evm-arbitrum-sepolia-test".to_owned()]),
+            taken(3, "/x/antnode0003", |node| node.upnp = Upnp::Off),
+            taken(4, "/x/antnode0004", |node| node.arguments.clear()),
+            taken(5, "/x/antnode0005", |node| node.environment.clear()),
+            taken(6, "/x/antnode0006", |node| node.ports.metrics = 1),
+            taken(7, "/y/antnode0007", |node| {
+                node.wallet = "0x1111111111111111111111111111111111111111".parse().unwrap();
+            }),
+        ];
+        insta::assert_snapshot!(
+            shown(&unlike),
+            @"node_cap: 7; node_storage: /x,/y; port_start: 55; metrics_port_start: 13; rpc_port_start: 30; flavor: antnode; preset: classic"
+        );
+        // A setting could not say this folder.
+        assert_eq!(settings(&[taken(1, "/a,b/antnode0001", |_| ())]).node_storage, None);
+        assert_eq!(shown(&[]), "preset: classic");
+    }
 }

@@ -8,21 +8,10 @@ use wnm_store::Store;
 
 use crate::host::{Host, Ran, pid, states};
 
-/// What the machine that tests run on never passes.
-const CALM: [&str; 12] = [
-    "--mem-remove",
-    "100",
-    "--hd-remove",
-    "100",
-    "--cpu-remove",
-    "100",
-    "--max-load-average-allowed",
-    "10000",
-    "--delay-restart",
-    "0",
-    "--delay-start",
-    "0",
-];
+/// Thresholds within which the machine that tests run on always is: nothing but `node_cap` keeps nodes from being added.
+const CALM: &str = "--mem-less-than 99 --mem-remove 100 --hd-less-than 99 --hd-remove 100 --cpu-less-than 99.9 \
+                    --cpu-remove 100 --desired-load-average 9999 --max-load-average-allowed 10000 --delay-start 0 \
+                    --delay-restart 0";
 
 /// Three nodes, two of which run, and nothing that says that they were wnm's.
 fn others(host: &Host) -> Vec<Value> {
@@ -42,7 +31,7 @@ fn others(host: &Host) -> Vec<Value> {
 }
 
 fn init(host: &Host, words: &str, further: &[&str]) -> Ran {
-    host.wnm(&[words.split(' ').collect(), CALM.to_vec(), further.to_vec()].concat())
+    host.wnm(&[words.split(' ').collect(), CALM.split_whitespace().collect(), further.to_vec()].concat())
 }
 
 /// Everything below a host's home that a dry run must leave alone, with its contents; what nodes write meanwhile is

@@ -192,6 +192,10 @@ fn a_calm_host_is_left_as_it_is() {
         &host,
         &[
             ("node_cap", 3.into()),
+            ("cpu_less_than", 99.into()),
+            ("mem_less_than", 99.into()),
+            ("hd_less_than", 99.into()),
+            ("desired_load_average", 9999.0.into()),
             ("node_storage", storage.into()),
             ("start_args", "--local --first --ip 127.0.0.1".to_owned().into()),
             ("port_start", (nodes[0]["ports"]["node"].as_i64().unwrap() / 1000).into()),

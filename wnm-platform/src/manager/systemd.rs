@@ -200,6 +200,8 @@ impl ProcessManager for Systemd {
         self.check_free(node)?;
         let text = render::render(node, self.kind.scope, self.group())?;
         definition::write(node)?;
+        // A node by another hand may have logged elsewhere.
+        self.bus.make_folder(&node.log_dir)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
             Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),

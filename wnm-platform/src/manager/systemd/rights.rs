@@ -184,6 +184,15 @@ impl Bus {
         }
     }
 
+    /// Makes a folder that is not there.
+    pub(super) fn make_folder(&self, path: &Path) -> Result<(), PlatformError> {
+        match self.rights {
+            _ if path.is_dir() => Ok(()),
+            Rights::Own => make_folder(path),
+            Rights::Sudo => self.succeed(Deed::Change, "mkdir", &["-p", "--", &path.display().to_string()]).map(drop),
+        }
+    }
+
     /// Removes an empty folder; one that is not there, or not empty, is left as it is.
     pub(super) fn remove_folder(&self, path: &Path) {
         match self.rights {

@@ -279,7 +279,9 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
     assert!(!played.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
     // It does not run, and is not to run after a reboot.
     assert!(!played.systemd.wanted(&node).exists());
+    fs::remove_dir_all(&node.log_dir).unwrap();
     played.systemd.define(&node).unwrap();
+    assert!(node.log_dir.is_dir());
     assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
     assert!(!unit::drop_in_folder(&path).exists());
     assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_other_hand);
