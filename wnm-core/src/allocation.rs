@@ -56,6 +56,11 @@ impl PortRanges {
         Ok(ranges)
     }
 
+    /// Returns the thousands at which node, metrics and third ports begin.
+    pub(crate) const fn thousands(self) -> [u16; 3] {
+        [self.node, self.metrics, self.rpc]
+    }
+
     /// Returns the ports of a node; None when one would pass 65535.
     #[must_use]
     pub fn of(&self, id: NodeId) -> Option<Ports> {

@@ -1,5 +1,7 @@
 //! The operator's settings: one typed list of them, read from any layer, folded, and checked together.
 
+mod in_force;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -273,6 +275,15 @@ macro_rules! settings {
                     _ => return Err(unknown_setting(key)),
                 }
                 Ok(())
+            }
+
+            /// Takes one setting back; tells whether there is such a setting.
+            pub fn clear(&mut self, key: &str) -> bool {
+                match key {
+                    $(stringify!($key) => self.$key = None,)*
+                    _ => return false,
+                }
+                true
             }
 
             /// Sets one setting from the value that follows its name in a map.
