@@ -48,14 +48,15 @@ impl Context {
         let flags = config::from_flags(flags)?;
         let mut store = Store::open(db)?;
         let stored = store.settings()?;
-        let host = host_defaults(&stored, &flags);
+        let surroundings = config::surroundings()?;
+        let asked = flags.clone().over(surroundings.clone());
+        let host = host_defaults(&stored, &asked);
         if !store.nodes()?.is_empty() {
-            config::keep_fixed(&stored, &flags, &host)?;
+            config::keep_fixed(&stored, &asked, &host)?;
         }
         let folded = flags.clone().over(stored.clone());
-        let environment = config::from_environment()?;
         let above = once.over(flags);
-        let settings = config::fold([above.clone(), environment, stored.clone()], &host)?;
+        let settings = config::fold([above.clone(), surroundings, stored.clone()], &host)?;
         if folded != stored {
             store.save_settings(&folded)?;
         }
@@ -68,7 +69,7 @@ impl Context {
     /// Takes up what other commands changed of the settings meanwhile.
     pub(crate) fn refresh(&mut self) -> Result<(), CliError> {
         let stored = self.store.settings()?;
-        let settings = config::fold([self.flags.clone(), config::from_environment()?, stored], &self.host)?;
+        let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != self.settings {
             let platform = Platform::new(&settings)?;
             platform.remember(self.platform.learnt());

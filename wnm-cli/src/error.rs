@@ -45,6 +45,12 @@ impl From<Exit> for ExitCode {
 pub(crate) enum CliError {
     #[error("{0}")]
     Settings(#[from] Problems),
+    #[error(transparent)]
+    Setting(#[from] wnm_core::Problem),
+    #[error("in the environment: {0}")]
+    Environment(Problems),
+    #[error("expected settings in {}: {}", path.display(), faults.join("\n  "))]
+    File { path: PathBuf, faults: Vec<String> },
     #[error("{key} is fixed: it is {is}, and {asked} was asked")]
     FixedSetting { key: String, is: String, asked: String },
     #[error("expected no colony yet, found one in {}", path.display())]
@@ -79,6 +85,9 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Settings(_)
+            | Self::Setting(_)
+            | Self::Environment(_)
+            | Self::File { .. }
             | Self::FixedSetting { .. }
             | Self::AlreadyInitialised { .. }
             | Self::Unconfirmed
@@ -106,6 +115,9 @@ impl CliError {
                     format!("set --{} VALUE, or WNM_{}=VALUE", first.replace('_', "-"), first.to_uppercase())
                 })
             }
+            Self::Setting(_) => Some("`wnm config list` shows all settings".to_owned()),
+            Self::Environment(_) => Some("set the variable otherwise, or take it out of the environment".to_owned()),
+            Self::File { .. } => Some("correct it there, or name another file with --config FILE".to_owned()),
             Self::FixedSetting { .. } => Some(
                 "nodes were made by it: once `wnm teardown --confirm` has removed them, it can be changed".to_owned(),
             ),

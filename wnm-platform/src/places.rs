@@ -120,9 +120,31 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
     })
 }
 
+/// Returns where a file of settings may be, the first that is there counts: `config.toml` where the system (as root)
+/// and the user have configuration, then where the Python wnm looked for its own.
+#[must_use]
+pub fn config_files() -> Vec<PathBuf> {
+    let home = home();
+    let system = match Os::HERE {
+        Os::Linux => PathBuf::from("/etc/wnm"),
+        Os::MacOs => PathBuf::from("/Library/Application Support/wnm"),
+    };
+    let user = match Os::HERE {
+        Os::Linux => {
+            let folder = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+            folder.unwrap_or_else(|| home.join(".config")).join("wnm")
+        }
+        Os::MacOs => home.join("Library/Application Support/wnm"),
+    };
+    let own = (own_scope() == Scope::Sudo).then_some(system).into_iter().chain([user]);
+    let old = [home.join(".local/share/wnm/config"), home.join("wnm/config")];
+    own.map(|folder| folder.join("config.toml")).chain(old).collect()
+}
+
 /// Returns the home directory that the environment tells, else the one in the user database, else the root folder,
 /// where nothing can be written by mistake.
-pub(crate) fn home() -> PathBuf {
+#[must_use]
+pub fn home() -> PathBuf {
     std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
 }
 

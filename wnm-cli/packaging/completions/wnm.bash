@@ -16,6 +16,9 @@ _wnm() {
             ",$1")
                 cmd="wnm"
                 ;;
+            wnm,config)
+                cmd="wnm__subcmd__config"
+                ;;
             wnm,daemon)
                 cmd="wnm__subcmd__daemon"
                 ;;
@@ -60,6 +63,21 @@ _wnm() {
                 ;;
             wnm,util)
                 cmd="wnm__subcmd__util"
+                ;;
+            wnm__subcmd__config,get)
+                cmd="wnm__subcmd__config__subcmd__get"
+                ;;
+            wnm__subcmd__config,list)
+                cmd="wnm__subcmd__config__subcmd__list"
+                ;;
+            wnm__subcmd__config,path)
+                cmd="wnm__subcmd__config__subcmd__path"
+                ;;
+            wnm__subcmd__config,set)
+                cmd="wnm__subcmd__config__subcmd__set"
+                ;;
+            wnm__subcmd__config,unset)
+                cmd="wnm__subcmd__config__subcmd__unset"
                 ;;
             wnm__subcmd__db,backup)
                 cmd="wnm__subcmd__db__subcmd__backup"
@@ -131,7 +149,7 @@ _wnm() {
 
     case "${cmd}" in
         wnm)
-            opts="-q -v -h -V --json --color --quiet --verbose --log-format --db --help --version init run daemon status explain history report node doctor record db service util teardown demo"
+            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history report node config doctor record db service util teardown demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -143,6 +161,190 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list get set unset path"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__get)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__list)
+            opts="-q -v -h --origin --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__path)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__set)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__unset)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -157,7 +359,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__daemon)
-            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,6 +577,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -387,7 +593,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help path check backup restore migrate"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help path check backup restore migrate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -399,6 +605,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -413,7 +623,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db__subcmd__backup)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -425,6 +635,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -439,7 +653,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db__subcmd__check)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -451,6 +665,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -465,7 +683,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db__subcmd__migrate)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -477,6 +695,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -491,7 +713,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db__subcmd__path)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -503,6 +725,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -517,7 +743,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__db__subcmd__restore)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -529,6 +755,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -543,7 +773,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__demo)
-            opts="-q -v -h --keep --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --keep --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -555,6 +785,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -569,7 +803,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__doctor)
-            opts="-q -v -h --fix --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --fix --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -581,6 +815,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -595,7 +833,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__explain)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -607,6 +845,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -621,7 +863,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__history)
-            opts="-q -v -h --node --since --limit --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --node --since --limit --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -647,6 +889,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -659,7 +905,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__init)
-            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -877,6 +1123,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -889,7 +1139,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help list show add remove start stop restart upgrade enable disable survey"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade enable disable survey"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -901,6 +1151,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -915,7 +1169,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__add)
-            opts="-q -v -h --count --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -935,6 +1189,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -949,7 +1207,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__disable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -969,6 +1227,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -983,7 +1245,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__enable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1003,6 +1265,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1017,7 +1283,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__list)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1029,6 +1295,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1043,7 +1313,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__remove)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1063,6 +1333,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1077,7 +1351,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__restart)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1097,6 +1371,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1111,7 +1389,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__show)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1123,6 +1401,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1137,7 +1419,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__start)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1157,6 +1439,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1171,7 +1457,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__stop)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1191,6 +1477,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1205,7 +1495,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__survey)
-            opts="-q -v -h --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1223,6 +1513,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1235,7 +1529,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__upgrade)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1257,6 +1551,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1269,7 +1567,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__record)
-            opts="-q -v -h --out --interval --for --rotate --annotate --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --out --interval --for --rotate --annotate --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1303,6 +1601,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1315,7 +1617,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__report)
-            opts="-q -v -h --format --push --json --color --quiet --verbose --log-format --db --help node-status node-status-details influx-resources machine-config machine-metrics"
+            opts="-q -v -h --format --push --json --color --quiet --verbose --log-format --config --db --help node-status node-status-details influx-resources machine-config machine-metrics"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1337,6 +1639,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1349,7 +1655,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__run)
-            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1575,6 +1881,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1587,7 +1897,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__service)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help install uninstall show"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help install uninstall show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1599,6 +1909,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1613,7 +1927,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__service__subcmd__install)
-            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1629,6 +1943,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1643,7 +1961,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__service__subcmd__show)
-            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1659,6 +1977,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1673,7 +1995,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__service__subcmd__uninstall)
-            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --cron --interval --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1691,6 +2013,10 @@ _wnm() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1703,7 +2029,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__status)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1715,6 +2041,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1729,7 +2059,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__teardown)
-            opts="-q -v -h --confirm --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --confirm --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1741,6 +2071,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1755,7 +2089,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__util)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help completions man"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1767,6 +2101,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1781,7 +2119,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__util__subcmd__completions)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --db --help bash elvish fish powershell zsh"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1793,6 +2131,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1807,7 +2149,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__util__subcmd__man)
-            opts="-q -v -h --out --json --color --quiet --verbose --log-format --db --help"
+            opts="-q -v -h --out --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1823,6 +2165,10 @@ _wnm() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)

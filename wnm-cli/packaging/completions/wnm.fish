@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wnm_global_optspecs
-    string join \n json color= q/quiet v/verbose log-format= db= h/help V/version
+    string join \n json color= q/quiet v/verbose log-format= config= db= h/help V/version
 end
 
 function __fish_wnm_needs_command
@@ -29,6 +29,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_needs_command" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_needs_command" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_needs_command" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_needs_command" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_needs_command" -s q -l quiet -d 'Says nothing but results and errors'
@@ -43,6 +44,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Tells why a de
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'Lists what was done, newest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Prints the last recorded cycle for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'Shows and changes nodes by name'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Shows and changes settings'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Tells what would keep a colony from running here, each with its mend'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Records the machine and the colony as a trace, for wnm-sim'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "db" -d 'Checks, copies and restores the database'
@@ -87,7 +89,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d '
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Which node program runs' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'The node binary that new nodes get' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'The payment network, as words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, as words' -r
@@ -106,6 +108,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l import -d 'Takes over the nodes that the process manager keeps already, whoever made them'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-anm -d 'Takes over settings and nodes of anm, which is stopped first'
@@ -154,7 +157,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'T
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Which node program runs' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'The node binary that new nodes get' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'The payment network, as words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, as words' -r
@@ -173,6 +176,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Stops after the decision, and shows it'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l json -d 'Prints JSON on standard output'
@@ -216,7 +220,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Which node program runs' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'The node binary that new nodes get' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'The payment network, as words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, as words' -r
@@ -235,6 +239,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s q -l quiet -d 'Says nothing but results and errors'
@@ -245,6 +250,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s q -l quiet -d 'Says nothing but results and errors'
@@ -255,6 +261,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s q -l quiet -d 'Says nothing but results and errors'
@@ -268,6 +275,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s q -l quiet -d 'Says nothing but results and errors'
@@ -283,6 +291,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Says nothing but results and errors'
@@ -293,6 +302,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -s q -l quiet -d 'Says nothing but results and errors'
@@ -314,6 +324,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Says nothing but results and errors'
@@ -324,6 +335,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Says nothing but results and errors'
@@ -336,6 +348,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l dry-run -d 'Shows what would be done'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l json -d 'Prints JSON on standard output'
@@ -349,6 +362,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l dry-run -d 'Shows what would be done'
@@ -363,6 +377,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l dry-run -d 'Shows what would be done'
@@ -377,6 +392,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l dry-run -d 'Shows what would be done'
@@ -391,6 +407,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l dry-run -d 'Shows what would be done'
@@ -405,6 +422,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l dry-run -d 'Shows what would be done'
@@ -419,6 +437,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l dry-run -d 'Shows what would be done'
@@ -433,6 +452,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l all -d 'All that it can be done to'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l dry-run -d 'Shows what would be done'
@@ -446,17 +466,91 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l dry-run -d 'Records nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Says more; twice for everything'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "list" -d 'Lists every setting with the value it has'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "get" -d 'Prints the value a setting has'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "set" -d 'Keeps settings in the database; all are checked together'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "unset" -d 'Takes settings out of the database: a lower layer says what they are'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "path" -d 'Prints the file of settings that is read, or would be if it were there'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l origin -d 'Says where each value comes from'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Removes firewall rules of ours that lead nowhere'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l json -d 'Prints JSON on standard output'
@@ -473,6 +567,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand record" -s q -l quiet -d 'Says nothing but results and errors'
@@ -483,6 +578,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s q -l quiet -d 'Says nothing but results and errors'
@@ -498,6 +594,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Says nothing but results and errors'
@@ -508,6 +605,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Says nothing but results and errors'
@@ -518,6 +616,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Says nothing but results and errors'
@@ -528,6 +627,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Says nothing but results and errors'
@@ -538,6 +638,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Says nothing but results and errors'
@@ -548,6 +649,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s q -l quiet -d 'Says nothing but results and errors'
@@ -562,6 +664,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l cron -d 'By cron, once a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l json -d 'Prints JSON on standard output'
@@ -574,6 +677,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l cron -d 'By cron, once a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l json -d 'Prints JSON on standard output'
@@ -586,6 +690,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l cron -d 'By cron, once a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l json -d 'Prints JSON on standard output'
@@ -597,6 +702,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s q -l quiet -d 'Says nothing but results and errors'
@@ -609,6 +715,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Says nothing but results and errors'
@@ -620,6 +727,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Says nothing but results and errors'
@@ -630,6 +738,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Yes, really'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Prints JSON on standard output'
@@ -641,6 +750,7 @@ always\t''
 never\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l keep -d 'Keeps the folder, and says where it is'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l json -d 'Prints JSON on standard output'

@@ -64,6 +64,9 @@ pub(crate) struct Global {
     /// How log lines on standard error look
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", help_heading = "Global options")]
     pub(crate) log_format: LogFormat,
+    /// The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration
+    #[arg(long, global = true, value_name = "FILE", env = "WNM_CONFIG", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
     /// The database; default: the system's as root where it exists, else the user's
     #[arg(long, global = true, value_name = "PATH", env = "WNM_DB", help_heading = "Global options")]
     pub(crate) db: Option<PathBuf>,
@@ -110,6 +113,9 @@ pub(crate) enum Command {
     /// Shows and changes nodes by name
     #[command(subcommand)]
     Node(Node),
+    /// Shows and changes settings
+    #[command(subcommand)]
+    Config(Config),
     /// Tells what would keep a colony from running here, each with its mend
     Doctor {
         /// Removes firewall rules of ours that lead nowhere
@@ -330,6 +336,37 @@ pub(crate) enum Db {
     },
     /// Brings a database of an earlier version up to date, with a copy before each step
     Migrate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Lists every setting with the value it has
+    List {
+        /// Says where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Prints the value a setting has
+    Get {
+        /// The setting, such as node_cap
+        #[arg(value_name = "SETTING")]
+        key: String,
+    },
+    /// Keeps settings in the database; all are checked together
+    #[command(after_help = "Examples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 mem_remove=85")]
+    Set {
+        /// A setting and its value, or several as SETTING=VALUE
+        #[arg(value_name = "SETTING VALUE", required = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Takes settings out of the database: a lower layer says what they are
+    Unset {
+        /// The settings, such as node_cap
+        #[arg(value_name = "SETTING", required = true)]
+        keys: Vec<String>,
+    },
+    /// Prints the file of settings that is read, or would be if it were there
+    Path,
 }
 
 #[derive(Debug, Subcommand)]

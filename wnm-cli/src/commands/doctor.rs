@@ -69,7 +69,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     let (stored, snapshot) = database(db, &mut checks);
     checks.push(lock(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let mut raw = config::from_environment()?.over(stored);
+    let mut raw = config::surroundings()?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
         // Not given before init; nothing that is looked at here depends on it.
         let _ = raw.set("rewards_address", "faucet");

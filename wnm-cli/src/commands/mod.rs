@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod config;
 mod db;
 mod demo;
 mod doctor;
@@ -16,6 +17,7 @@ mod teardown;
 mod util;
 
 use crate::args::{Cli, Command, Run};
+use crate::config::file::{self, Choice};
 use crate::context;
 use crate::daemon;
 use crate::error::{CliError, Exit};
@@ -25,6 +27,11 @@ use doctor::Fix;
 /// Carries out the command line.
 pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
     let db = context::database(&cli.global);
+    file::choose(match (&cli.command, cli.global.config) {
+        (Some(Command::Demo(_)), _) => Choice::Nothing,
+        (_, Some(path)) => Choice::Named(path),
+        (_, None) => Choice::Usual,
+    });
     match cli.command.unwrap_or_else(|| Command::Run(Run::default())) {
         Command::Init(args) => init::run(&db, &args, output),
         Command::Run(args) => run::run(&db, &args, output),
@@ -34,6 +41,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::History(args) => history::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),
         Command::Db(command) => db::run(&db, command, output),

@@ -93,7 +93,7 @@ impl Watch {
             // Nothing that is recorded depends on who is paid.
             None => RawSettings { rewards_address: "faucet".parse().ok(), ..RawSettings::default() },
         };
-        raw = config::from_environment()?.over(raw);
+        raw = config::surroundings()?.over(raw);
         let host = context::host_defaults(&raw, &RawSettings::default());
         let settings = config::fold([RawSettings::default(), RawSettings::default(), raw.clone()], &host)?;
         let platform = Platform::new(&settings)?;

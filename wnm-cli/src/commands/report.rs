@@ -90,7 +90,7 @@ fn format(args: &Report, output: &Output) -> Result<ReportFormat, CliError> {
 fn settings(store: &Store) -> Result<(Settings, u32), CliError> {
     let stored = store.settings()?;
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let settings = config::fold([RawSettings::default(), config::from_environment()?, stored], &host)?;
+    let settings = config::fold([RawSettings::default(), config::surroundings()?, stored], &host)?;
     Ok((settings, host.cpus))
 }
 

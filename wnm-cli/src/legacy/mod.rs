@@ -10,6 +10,8 @@
 mod read;
 mod write;
 
+pub(crate) use read::is_old_flag;
+
 use std::ffi::OsString;
 
 /// What an old command line comes to.

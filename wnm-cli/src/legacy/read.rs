@@ -9,7 +9,6 @@ use super::LegacyError;
 
 /// Flags without a value that this wnm has not, or has elsewhere.
 const SWITCHES: &[&str] = &[
-    "antctl_debug",
     "confirm",
     "dry_run",
     "enable_upgrade",
@@ -25,13 +24,9 @@ const SWITCHES: &[&str] = &[
 
 /// Flags with a value that this wnm has not, or has elsewhere.
 const VALUES: &[&str] = &[
-    "antctl_path",
-    "antctl_version",
-    "config",
     "count",
     "dbpath",
     "force_action",
-    "highest_node_id_used",
     "interval",
     "last_stopped_at",
     "loglevel",
@@ -45,7 +40,12 @@ const VALUES: &[&str] = &[
 
 /// Flags that stand before every command of this wnm, without and with a value.
 const GLOBAL_SWITCHES: &[&str] = &["help", "quiet", "verbose", "version"];
-const GLOBAL_VALUES: &[&str] = &["color", "db", "log_format"];
+const GLOBAL_VALUES: &[&str] = &["color", "config", "db", "log_format"];
+
+/// Tells whether a name, with underscores, was a flag of the Python wnm that is no setting.
+pub(crate) fn is_old_flag(name: &str) -> bool {
+    SWITCHES.contains(&name) || VALUES.contains(&name)
+}
 
 /// An old command line, taken apart.
 #[derive(Debug, Default)]

@@ -39,12 +39,6 @@ pub(super) fn write(mut line: OldLine) -> Result<Rewritten, LegacyError> {
 /// Returns the flags before the command that had another form.
 fn globals(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     let mut globals = Vec::new();
-    if line.take("config").is_some() {
-        return Err(LegacyError::NotHere {
-            what: "--config: files of settings are not read here".to_owned(),
-            mend: "give the settings in it to `wnm init` or `wnm run` once: --node-cap 50 …; they are kept".to_owned(),
-        });
-    }
     if let Some(path) = line.take("dbpath") {
         globals.extend(["--db".into(), database(&path).into_os_string()]);
     }
@@ -78,14 +72,11 @@ fn command_of(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsStrin
     ];
     let mut asked = wishes.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag);
     match (asked.next(), asked.next()) {
-        (Some("init"), Some("migrate_anm")) | (Some("migrate_anm"), None) => Err(LegacyError::NotHere {
-            what: "--migrate_anm: nodes of anm are not taken over here".to_owned(),
-            mend: "leave them to anm, or begin anew with `wnm init --rewards-address 0x…`".to_owned(),
-        }),
+        (Some("init"), Some("migrate_anm")) => Ok(init(line)),
         (Some(one), Some(other)) => Err(LegacyError::TwoWishes { one, other }),
         (Some("report"), None) => report(line, notes),
         (Some("force_action"), None) => action(line, notes),
-        (Some(_), None) => init(line),
+        (Some(_), None) => Ok(init(line)),
         (None, _) => Ok(run(line)),
     }
 }
@@ -111,21 +102,17 @@ fn run(line: &mut OldLine) -> Vec<OsString> {
     flags
 }
 
-fn init(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
+/// Returns the beginning of a colony, with nodes that are there already where they are to come over.
+fn init(line: &mut OldLine) -> Vec<OsString> {
     line.take_switch("init");
-    if line.take_switch("import") {
-        return Err(LegacyError::NotHere {
-            what: "--import: nodes that run under another manager are not taken over here".to_owned(),
-            mend: "a colony of the Python wnm comes over with `wnm init --from-wnm colony.db`".to_owned(),
-        });
+    let mut command: Vec<OsString> = vec!["init".into()];
+    for (old, new) in [("migrate_anm", "--from-anm"), ("import", "--import"), ("dry_run", "--dry-run")] {
+        if line.take_switch(old) {
+            command.push(new.into());
+        }
     }
-    if line.take_switch("dry_run") {
-        return Err(LegacyError::NotHere {
-            what: "--dry_run: `wnm init` has no dry run of its own".to_owned(),
-            mend: "`wnm doctor` shows what would keep a colony from running here".to_owned(),
-        });
-    }
-    Ok(std::iter::once("init".into()).chain(std::mem::take(&mut line.settings)).collect())
+    command.append(&mut line.settings);
+    command
 }
 
 fn report(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, LegacyError> {
@@ -150,15 +137,12 @@ fn action(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, 
         "add" | "remove" | "upgrade" | "start" | "stop" | "disable" => node(line, notes, &action),
         "survey" => survey(line, notes),
         "teardown" => teardown(line),
-        "nullop" | "update_config" => update_config(line, &action),
-        "disable_config" => Err(LegacyError::NotHere {
-            what: "disable_config: a switch that is kept is turned off by its value here".to_owned(),
-            mend: "wnm run --no-upnp=false".to_owned(),
-        }),
-        "wnm-db-migration" => Err(LegacyError::NotHere {
-            what: "wnm-db-migration: the database needs no such command".to_owned(),
-            mend: "nothing is to be done: the next `wnm run` brings it up to date, after a copy of it".to_owned(),
-        }),
+        "nullop" | "update_config" => Ok(update_config(line)),
+        "disable_config" => disable_config(line),
+        "wnm-db-migration" => {
+            line.take_switch("confirm");
+            Ok(vec!["db".into(), "migrate".into()])
+        }
         _ => Err(LegacyError::Value {
             flag: "force_action",
             expected: "add, remove, upgrade, start, stop, disable, teardown, survey, update_config, disable_config, \
@@ -231,23 +215,35 @@ fn teardown(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     Ok(command)
 }
 
-/// Only settings: those that are given are to be kept, and nothing is to be done.
-fn update_config(line: &mut OldLine, action: &str) -> Result<Vec<OsString>, LegacyError> {
-    line.take_switch("dry_run");
-    if line.settings.is_empty() && !line.values.contains_key("highest_node_id_used") {
-        // Nothing but a look at whether all can be read.
-        return Ok(vec!["run".into(), "--dry-run".into()]);
+/// Only settings: those that are given are kept, and nothing else is done.
+fn update_config(line: &mut OldLine) -> Vec<OsString> {
+    let mut settings = std::mem::take(&mut line.settings);
+    if line.take_switch("dry_run") || settings.is_empty() {
+        // Nothing but a look at what they would come to.
+        settings.splice(0..0, ["run".into(), "--dry-run".into()]);
+        return settings;
     }
-    if line.take("highest_node_id_used").is_some() {
+    let pairs = settings.iter().map(|word| {
+        let word = word.to_string_lossy();
+        let word = word.trim_start_matches('-');
+        if word.contains('=') { word.into() } else { format!("{word}=true").into() }
+    });
+    ["config".into(), "set".into()].into_iter().chain(pairs).collect()
+}
+
+/// Switches that are turned off.
+fn disable_config(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
+    line.take_switch("dry_run");
+    let names: Vec<String> = line.settings.drain(..).map(|word| word.to_string_lossy().into_owned()).collect();
+    let value = names.iter().find(|word| word.contains('='));
+    if let Some(word) = value.or(names.is_empty().then_some(&String::new())) {
         return Err(LegacyError::NotHere {
-            what: "--highest_node_id_used: numbers are not counted up here".to_owned(),
-            mend: "nothing is to be done: a new node gets the lowest number and ports that none has".to_owned(),
+            what: format!("disable_config: expected switches to turn off, such as --no_upnp, found {word:?}"),
+            mend: "`wnm config unset SETTING` takes any other setting back".to_owned(),
         });
     }
-    Err(LegacyError::NotHere {
-        what: format!("{action}: settings are not changed by a command of their own here"),
-        mend: format!("they are kept when a cycle is given them: wnm run {}", words(&line.settings)),
-    })
+    let off = names.iter().map(|word| format!("{}=false", word.trim_start_matches('-')).into());
+    Ok(["config".into(), "set".into()].into_iter().chain(off).collect())
 }
 
 /// Refuses settings where the new command takes none, rather than to forget them.
@@ -280,8 +276,7 @@ fn why_left_out(flag: &str) -> &'static str {
         "show_machine_metrics" => "`wnm report machine-metrics` shows them",
         "show_decisions" => "each cycle says what it decided, and `wnm explain` tells why",
         "last_stopped_at" => "it is known when each node stopped",
-        "rust_backtrace" | "antctl_path" | "antctl_debug" | "antctl_version" => "antctl is not used here",
-        "highest_node_id_used" => "a new node gets the lowest number and ports that none has",
+        "rust_backtrace" => "antctl is run as it is set up",
         "enable_upgrade" => "it holds for one cycle, and this is none",
         _ => "it means nothing here",
     }

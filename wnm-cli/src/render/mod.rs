@@ -1,5 +1,6 @@
 //! Words and pictures for people, from values.
 
+pub(crate) mod config;
 pub(crate) mod cycle;
 pub(crate) mod explain;
 pub(crate) mod history;

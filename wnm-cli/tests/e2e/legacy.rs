@@ -46,7 +46,7 @@ fn an_old_line_that_cannot_work_changes_nothing() {
     assert!(locks.err.contains("the lock goes with the process"), "{}", locks.err);
     let unknown = host.expect(2, "--node_capp 50");
     assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
-    for line in ["--force_action update_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
+    for line in ["--force_action disable_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
         let refused = host.expect(1, line);
         assert!(refused.err.contains("error:") && refused.err.contains("mend:"), "{}", refused.err);
     }

@@ -1,9 +1,7 @@
 //! The settings in force, as the layer that would say all of them.
 
 use super::{Folders, RawSettings, Settings, Thousands, Words};
-use crate::firewall::FirewallKind;
 use crate::policy::{Delays, IoThresholds, Limits, Upgrades};
-use crate::wallet::FAUCET;
 
 impl Settings {
     /// Returns every setting with the value it has, defaults included; None for what has no value unless it is set.
@@ -83,8 +81,10 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::firewall::FirewallKind;
     use crate::manager::ManagerKind;
     use crate::settings::HostDefaults;
+    use crate::wallet::FAUCET;
 
     #[test]
     fn what_is_in_force_says_all_and_comes_to_the_same() {

@@ -89,13 +89,13 @@ fn next(args: &Init, output: &Output, what: &str) {
 
 /// Returns what the operator said, by flags and variables.
 fn asked(args: &Init) -> Result<RawSettings, CliError> {
-    Ok(config::from_flags(&args.settings)?.over(config::from_environment()?))
+    Ok(config::from_flags(&args.settings)?.over(config::surroundings()?))
 }
 
 /// Says what comes over, by what the operator said, what another tool was told, and what the nodes show, in this order.
 fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Settings), CliError> {
     let flags = config::from_flags(&args.settings)?;
-    let environment = config::from_environment()?;
+    let environment = config::surroundings()?;
     let asked = flags.clone().over(environment.clone());
     let is_asked = |key: &str| asked.get(key).is_some();
     let problems = told.problems.into_iter().filter(|problem| !is_asked(&problem.key)).collect();

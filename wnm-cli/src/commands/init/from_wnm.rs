@@ -19,7 +19,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     let home = std::env::home_dir().unwrap_or_default();
     let colony = python_db::read(from, &home)?;
     refuse_other_managers(&colony, from)?;
-    let environment = config::from_environment()?;
+    let environment = config::surroundings()?;
     let asked = |key: &str| flags.get(key).is_some() || environment.get(key).is_some();
     // A flag or a variable says what stands in the place of a setting that cannot be read.
     let problems = colony.problems.iter().filter(|problem| !asked(&problem.key)).cloned().collect();

@@ -40,13 +40,14 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { .. } => {}
     }
     let flags = config::from_flags(&args.settings)?;
-    let host = context::host_defaults(&RawSettings::default(), &flags);
-    let settings = config::fold([flags.clone(), config::from_environment()?, RawSettings::default()], &host)?;
+    let surroundings = config::surroundings()?;
+    let host = context::host_defaults(&surroundings, &flags);
+    let settings = config::fold([flags.clone(), surroundings, RawSettings::default()], &host)?;
     let version = Platform::new(&settings)?.program_version(&settings)?;
     let version = version.map_or_else(|| "of its own choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
-        Store::create(db)?.save_settings(&flags)?;
+        Store::create(db)?.save_settings(&config::with_fixed(flags, &settings)?)?;
     }
     let begun = begun(db, &settings, version);
     output.result(&begun, |begun| {

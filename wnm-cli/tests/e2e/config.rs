@@ -1,0 +1,156 @@
+//! `wnm config`, and the layers that settings come from.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::host::{Host, Ran, turn};
+
+/// Runs a command with variables in its environment.
+fn with(host: &Host, variables: &[(&str, &str)], words: &[&str]) -> Ran {
+    let mut command = host.command(words);
+    command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn put(host: &Host, below: &str, text: impl AsRef<[u8]>) {
+    let path = host.path(below);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// What is printed, without what differs from host to host.
+fn plain(host: &Host, ran: &Ran) -> String {
+    let home = host.path("");
+    format!("{}{}", ran.out, ran.err).replace(home.to_str().unwrap().trim_end_matches('/'), "HOME")
+}
+
+#[test]
+fn each_layer_stands_over_the_one_below() {
+    let host = Host::with_colony();
+    let cap = |variables: &[(&str, &str)], words: &[&str]| {
+        let list = with(&host, variables, &[words, &["--json", "config", "list"]].concat()).json();
+        let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == "cpu_less_than").unwrap().clone();
+        (entry["value"].as_str().unwrap().to_owned(), entry["origin"]["layer"].as_str().unwrap().to_owned())
+    };
+    let is = |value: &str, layer: &str| (value.to_owned(), layer.to_owned());
+    assert_eq!(cap(&[], &[]), is("50", "default"));
+    host.expect(0, "config set cpu_less_than 41");
+    assert_eq!(cap(&[], &[]), is("41", "database"));
+    // Where the Python wnm looked, where this one does, and where it is told to.
+    put(&host, "wnm/config", "cpu_less_than = 42\n");
+    assert_eq!(cap(&[], &[]), is("42", "file"));
+    put(&host, ".config/wnm/config.toml", "cpu_less_than = 43\n");
+    assert_eq!(cap(&[], &[]), is("43", "file"));
+    put(&host, "xdg/wnm/config.toml", "cpu_less_than = 44\n");
+    assert_eq!(cap(&[("XDG_CONFIG_HOME", host.path("xdg").to_str().unwrap())], &[]), is("44", "file"));
+    put(&host, "my.toml", "cpu_less_than = 45\n");
+    let named = host.path("my.toml");
+    let named = named.to_str().unwrap();
+    assert_eq!(cap(&[], &["--config", named]), is("45", "file"));
+    assert_eq!(cap(&[("WNM_CONFIG", named)], &[]), is("45", "file"));
+    assert_eq!(cap(&[("CPU_LESS_THAN", "46")], &[]), is("46", "environment"));
+    assert_eq!(cap(&[("CPU_LESS_THAN", "46"), ("WNM_CPU_LESS_THAN", "47")], &[]), is("47", "environment"));
+    let text = with(&host, &[("WNM_NODE_CAP", "5")], &["config", "list", "--origin"]);
+    let lines = text.out.lines().filter(|line| {
+        ["SETTING", "node_cap", "cpu_", "mem_remove"].iter().any(|word| line.trim_start().starts_with(word))
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n").replace(host.path("").to_str().unwrap(), "HOME/"));
+    // Names that mean something else to others are no settings.
+    let list = with(&host, &[("HOST", "example.org"), ("ENVIRONMENT", "A=1")], &["--json", "config", "get", "host"]);
+    assert_eq!(list.json()["value"], "127.0.0.1");
+    // A cycle that is given a setting keeps it, below the file.
+    host.expect(0, "run --dry-run --cpu-less-than 48");
+    assert_eq!(cap(&[], &[]).0, "43");
+}
+
+#[test]
+fn settings_change_together_or_not_at_all() {
+    let host = Host::with_colony();
+    let mut said = Vec::new();
+    let mut say = |words: &[&str], code| {
+        let ran = host.wnm(words);
+        assert_eq!(ran.code(), code, "{words:?}: {}{}", ran.out, ran.err);
+        said.push(format!("$ wnm {}\n{}", words.join(" "), plain(&host, &ran)));
+    };
+    say(&["config", "set", "delay_start", "30"], 0);
+    say(&["config", "set", "delay-start=30", "mem_less_than=55"], 0);
+    say(&["config", "get", "mem_less_than"], 0);
+    say(&["config", "unset", "mem_less_than"], 0);
+    say(&["config", "set", "cpu_less_than=90", "cpu_remove=80", "node_cap=7"], 1);
+    say(&["config", "set", "node_cap=many", "cpu_remove=101"], 1);
+    say(&["config", "set", "node_cup", "7"], 1);
+    say(&["config", "set", "node_cap"], 1);
+    say(&["config", "get", "node_cup"], 1);
+    say(&["config", "unset", "rewards_address"], 1);
+    say(&["config", "path"], 0);
+    assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
+    insta::assert_snapshot!(said.join("\n"));
+
+    // What nodes are made by is kept once there are some, whatever layer says otherwise.
+    host.expect(0, "node add");
+    for (variables, words) in [
+        (&[][..], &["config", "set", "process_manager", "setsid+sudo"][..]),
+        (&[], &["config", "unset", "port_start"]),
+        (&[("WNM_PROCESS_MANAGER", "setsid+sudo")], &["run", "--dry-run"]),
+        (&[("PROCESS_MANAGER", "setsid+sudo")], &["node", "stop", "1"]),
+    ] {
+        let ran = with(&host, variables, words);
+        assert_eq!(ran.code(), 1, "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("is fixed: it is"), "{words:?}: {}", ran.err);
+    }
+    let ran = with(&host, &[("WNM_NODE_CAP", "9")], &["config", "set", "node_cap", "8"]);
+    assert_eq!(ran.code(), 1);
+    assert!(ran.err.contains("found it set by variable WNM_NODE_CAP"), "{}", ran.err);
+}
+
+#[test]
+fn what_nodes_are_made_by_outlives_the_variable_that_said_it() {
+    let host = Host::new();
+    let args = host.init_args();
+    let ports = args.iter().position(|word| word == "--port-start").unwrap();
+    let rest: Vec<&str> = args
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| ![ports, ports + 1].contains(i))
+        .map(|(_, word)| word.as_str())
+        .collect();
+    let ran = with(&host, &[("WNM_PORT_START", &args[ports + 1])], &rest);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert_eq!(host.expect(0, "config get port_start").out.trim(), args[ports + 1]);
+}
+
+#[test]
+fn the_home_folder_may_stand_in_paths() {
+    let host = Host::with_colony();
+    host.expect(0, "config set antnode_path ~/.local/bin/antnode");
+    assert_eq!(host.expect(0, "config get antnode_path").out.trim(), host.path(".local/bin/antnode").to_str().unwrap());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_its_lines() {
+    let host = Host::with_colony();
+    fs::create_dir(host.path("folder.toml")).unwrap();
+    put(&host, "bytes.toml", b"node_cap = 3\n# \xff\n");
+    put(&host, "wrong.toml", "node_cap = 'x'\nnode_cup = 3\n\ncpu_remove = 10\ncpu_remove = 11\n");
+    put(&host, "faults.toml", "node_cap = 'x'\nnode_cup = 3\n");
+    put(&host, "old.conf", "node_cap = 3\nnode-cap = 4\nmem_remove: 200\n");
+    put(&host, "contrary.toml", "cpu_less_than = 80\ncpu_remove = 70\n");
+    let mut said = Vec::new();
+    for file in ["none.toml", "folder.toml", "bytes.toml", "wrong.toml", "faults.toml", "old.conf", "contrary.toml"] {
+        let path = host.path(file);
+        let ran = host.wnm(&["--config", path.to_str().unwrap(), "run", "--dry-run", "--node-cap", "4"]);
+        assert_eq!(ran.code(), 1, "{file}: {}", ran.err);
+        said.push(format!("{file}\n{}", plain(&host, &ran)));
+    }
+    let ran = with(&host, &[("WNM_NODE_CAP", "x"), ("MEM_REMOVE", "-1")], &["run", "--dry-run"]);
+    assert_eq!(ran.code(), 1);
+    said.push(format!("variables\n{}", plain(&host, &ran)));
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
+}
