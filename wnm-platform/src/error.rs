@@ -58,7 +58,7 @@ pub enum PlatformError {
         path: PathBuf,
     },
     /// The binary is no node program: its version text is not one.
-    #[error("expected {} to be {flavor}, found a program whose --version prints {printed:?}", .path.display())]
+    #[error("expected {} to be {}, found a program whose --version prints {printed:?}", .path.display(), .flavor.program())]
     BinaryForeign {
         /// Where it is.
         path: PathBuf,

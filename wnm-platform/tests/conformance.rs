@@ -51,6 +51,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("crash_during_remove", crashes::remove),
     ("a_node_that_ignores_sigterm_is_killed_in_the_end", trouble::ignores_sigterm),
     ("a_node_that_upgrades_itself_stays_the_same_node", trouble::upgrades_itself),
+    ("an_ant_node_that_upgrades_itself_stays_the_same_node", trouble::ant_node_upgrades_itself),
     ("a_node_that_ends_at_once_is_rolled_back", trouble::ends_at_once),
     ("a_taken_port_is_not_fought_for", trouble::port_taken),
     ("a_foreign_process_on_the_folder_is_left_alone", trouble::folder_taken),
@@ -73,7 +74,8 @@ fn main() -> ExitCode {
     for kind in ManagerKind::ALL {
         let is_here = can_work_here(kind);
         // The official manager knows one program only.
-        let fits = |name: &str| kind.program != Program::Antctl || !matches!(name, "create_ant_node" | "create_custom");
+        let fits =
+            |name: &str| kind.program != Program::Antctl || !name.contains("ant_node") && name != "create_custom";
         trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {
                 let _alone = alone(kind);

@@ -164,6 +164,19 @@ fn ports_that_others_hold_are_left_to_them() {
 }
 
 #[test]
+fn a_start_without_room_is_refused_with_its_reason() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(0, "node stop");
+    let failed = host.command(&["node", "start", "1"]).env("WNM_CRISIS_BYTES", "900000000000000").output().unwrap();
+    assert_eq!(failed.status.code(), Some(3));
+    for said in [String::from_utf8(failed.stdout).unwrap(), host.expect(0, "history").out] {
+        assert!(said.contains("expected 900") && said.contains(" free at "), "{said}");
+    }
+    host.expect(0, "node start 1");
+}
+
+#[test]
 fn a_node_that_ignores_sigterm_is_killed_in_the_end() {
     let host = Host::new();
     host.put_binary("0.4.17", Behaviour::IgnoreTerm);

@@ -179,3 +179,20 @@ fn the_database_can_be_copied_and_put_back() {
     host.expect(0, "db migrate");
     assert_eq!(host.expect(0, "db path").out.trim(), host.path("wnm.db").display().to_string());
 }
+
+#[test]
+fn a_program_that_antctl_chooses_need_not_be_there() {
+    let host = Host::new();
+    std::fs::remove_file(host.path(".local/bin/antnode")).unwrap();
+    let mut args = host.init_args();
+    let at = args.iter().position(|arg| arg == "setsid+user").unwrap();
+    args[at] = "antctl+zen".to_owned();
+    let begun = host.wnm(&args);
+    assert_eq!(begun.code(), 0, "{}", begun.err);
+    assert!(begun.out.contains("antnode of its own choice under antctl+zen"), "{}", begun.out);
+    assert!(host.wnm(&["doctor"]).out.contains("as antctl+zen chooses"));
+    // Without antctl, a node cannot be made, and nothing of it stays.
+    let failed = host.expect(3, "node add");
+    assert!(failed.out.contains("antctl"), "{}", failed.out);
+    assert!(!host.path(".local/share/autonomi/node/antnode1").exists());
+}

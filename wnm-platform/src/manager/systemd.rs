@@ -150,6 +150,12 @@ impl Systemd {
         }
     }
 
+    /// Tells whether there is no unit to stop: to look needs no rights, which may be what keeps it from being made.
+    fn is_unknown(&self, node: &Node) -> bool {
+        let is_made = [self.path(node), self.wanted(node)].iter().any(|path| fs::symlink_metadata(path).is_ok());
+        !is_made && self.show_one(node).is_ok_and(|shown| matches!(shown.active.as_str(), "inactive" | "failed"))
+    }
+
     /// Fails when the unit of this name is not wnm's to write.
     fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.path(node);
@@ -238,7 +244,7 @@ impl ProcessManager for Systemd {
     }
 
     fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
-        if self.is_ours(node) {
+        if self.is_ours(node) && !self.is_unknown(node) {
             let name = unit_name(node);
             self.bus.remove(&self.wanted(node))?;
             if how == How::Kill {

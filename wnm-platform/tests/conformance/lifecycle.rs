@@ -71,6 +71,12 @@ pub(crate) fn create_ant_node(kind: ManagerKind) {
     stand.assert_running_once(id);
     stand.done(Action::Stop { node: id });
     stand.assert_stopped(id);
+    // It binds a second UDP port, and ends when it cannot.
+    let second = stand.node(id).ports.rpc;
+    let holder = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, second)).unwrap();
+    let (error, _) = stand.failed(Action::Start { node: id, upgrade_to: None });
+    assert!(error.contains(&format!("expected UDP port {second} to be free")), "{error}");
+    drop(holder);
     stand.done(remove_of(id));
     assert!(!stand.node(id).root_dir.exists());
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use wnm_core::{Action, ManagerKind, Outcome, Program};
+use wnm_core::{Action, Flavor, ManagerKind, Outcome, Program};
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir;
 use wnm_platform::standin::Behaviour;
@@ -33,7 +33,16 @@ pub(crate) fn ignores_sigterm(kind: ManagerKind) {
 }
 
 pub(crate) fn upgrades_itself(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
+    stays_the_same_node(Stand::new(kind));
+}
+
+/// This one ends with exit code 0 whether it was told to or goes on as a newer version.
+pub(crate) fn ant_node_upgrades_itself(kind: ManagerKind) {
+    stays_the_same_node(Stand::with(kind, Flavor::AntNode, "storage"));
+}
+
+fn stays_the_same_node(mut stand: Stand) {
+    let kind = stand.kind;
     stand.provide("1.0.0", Behaviour::SelfUpgrade { after_ms: 300, restart_after_ms: 300, to: "2.0.0".to_owned() });
     let id = stand.added(1);
     let (before, old) = (stand.process(id), stand.digest(&stand.settings.binary));

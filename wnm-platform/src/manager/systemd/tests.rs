@@ -206,9 +206,15 @@ fn no_permission_and_a_sudo_that_asks_are_told() {
             _ => Output::success(""),
         })
     });
-    // To look, no rights are needed.
+    // To look, no rights are needed; nor to stop what was never made.
     assert_eq!(played.survey(), Service::Stopped);
-    let error = played.systemd.stop(&played.node(), How::Term).unwrap_err().to_string();
+    let node = played.node();
+    played.systemd.stop(&node, How::Term).unwrap();
+    played.systemd.undefine(&node).unwrap();
+    fs::create_dir(played.systemd.path(&node).parent().unwrap()).unwrap();
+    let unit = format!("[Unit]\n{}={}\n", render::UUID, node.uuid);
+    fs::write(played.systemd.path(&node), unit).unwrap();
+    let error = played.systemd.stop(&node, How::Term).unwrap_err().to_string();
     assert_eq!(
         error,
         "expected sudo to allow `systemctl stop --no-block -- antnode0001.service` without a password, \
