@@ -34,7 +34,7 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     let kind = asked(args)?.process_manager.unwrap_or(own);
     if kind.program != Program::Antctl {
         return Err(CliError::Usage {
-            what: format!("expected antctl+user or antctl+sudo to keep the nodes of antctl, found {kind}"),
+            what: format!("expected antctl to keep its nodes, found {kind}"),
             mend: "leave --process-manager out".to_owned(),
         });
     }
