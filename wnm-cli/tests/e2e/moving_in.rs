@@ -34,16 +34,18 @@ fn init(host: &Host, words: &str, further: &[&str]) -> Ran {
     host.wnm(&[words.split(' ').collect(), CALM.split_whitespace().collect(), further.to_vec()].concat())
 }
 
-/// Everything below a host's home that a dry run must leave alone, with its contents; what nodes write meanwhile is
-/// left out.
+/// Everything below a host's home that a dry run must leave alone, with its contents.
 fn files(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
     fn below(folder: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
-            let is_of_node = ["logs", "record_store", "wnm-standin"].iter().any(|name| path.ends_with(name));
-            if path.is_dir() && !is_of_node {
+            // Beside what is wnm's, nodes write there as they like.
+            let is_of_node =
+                path.components().filter_map(|part| part.as_os_str().to_str()).any(|part| part.starts_with("antnode"));
+            let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().contains("wnm"));
+            if path.is_dir() {
                 below(&path, all);
-            } else if path.is_file() && !path.ends_with("antnode") {
+            } else if is_ours || !is_of_node {
                 all.insert(path.clone(), std::fs::read(&path).unwrap_or_default());
             }
         }
