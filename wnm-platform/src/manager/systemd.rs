@@ -246,7 +246,6 @@ impl ProcessManager for Systemd {
     fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
         if self.is_ours(node) && !self.is_unknown(node) {
             let name = unit_name(node);
-            self.bus.remove(&self.wanted(node))?;
             if how == How::Kill {
                 // What has ended meanwhile cannot be killed.
                 self.bus.systemctl(Deed::Change, ["kill", "--signal=SIGKILL", "--", &name])?;
@@ -256,6 +255,8 @@ impl ProcessManager for Systemd {
             if !output.is_success() && output.code != Some(NOT_LOADED) {
                 return Err(self.bus.failed(&arguments.join(" "), &output));
             }
+            // One that could not be told to end goes on, also after a reboot.
+            self.bus.remove(&self.wanted(node))?;
         }
         // Those that somebody started beside systemd.
         for facts in self.processes.running(node).iter().filter(|facts| !is_in_unit(facts.pid, node)) {

@@ -159,6 +159,11 @@ fn what_hangs_is_unknown_and_is_not_asked_again_for_a_while() {
     let node = played.node();
     assert!(reason(played.survey()).contains("found that it hung 0 s ago"));
     assert!(played.systemd.start(&node).is_err());
+    let wanted = played.systemd.wanted(&node);
+    fs::create_dir_all(wanted.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(played.systemd.path(&node), &wanted).unwrap();
+    assert!(played.systemd.stop(&node, How::Term).is_err());
+    assert!(fs::symlink_metadata(&wanted).is_ok(), "it runs on, and is to come back after a reboot");
     assert_eq!(played.asked().len(), 1);
 }
 
