@@ -170,7 +170,9 @@ pub(crate) fn folder_lost(kind: ManagerKind) {
     let mut stand = Stand::new(kind);
     let id = stand.added(1);
     let process = stand.process(id);
-    fs::remove_dir_all(&stand.node(id).root_dir).unwrap();
+    let folder = stand.node(id).root_dir.clone();
+    // The node may write into it meanwhile.
+    wait_for("the folder to be lost", || fs::remove_dir_all(&folder).is_ok() || !folder.exists());
     assert_eq!(stand.process(id), process);
     stand.done(remove_of(id));
     stand.assert_stopped(id);
