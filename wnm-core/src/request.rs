@@ -84,6 +84,9 @@ pub enum Refusal {
         /// What it would get.
         target: Version,
     },
+    /// Its process manager gives no number out twice.
+    #[error("its number was used before, and the process manager gives none out twice")]
+    NumberUsed,
     /// The cap leaves no room.
     #[error("there are {total} nodes, and node_cap is {cap}")]
     CapReached {
@@ -118,6 +121,15 @@ pub fn grant(
     let mut actions = Vec::new();
     let mut refused = Vec::new();
     match selection {
+        Selection::Named(ids) if verb == Verb::Add => {
+            for id in ids {
+                match place(&situation, *id, actions.len() as u32) {
+                    _ if actions.contains(&Action::Add { node: *id }) => {}
+                    Ok(()) => actions.push(Action::Add { node: *id }),
+                    Err(refusal) => refused.push((Some(*id), refusal)),
+                }
+            }
+        }
         Selection::Named(ids) => {
             for id in ids {
                 let found = situation.nodes.iter().find(|seen| seen.id == *id);
@@ -174,6 +186,21 @@ fn by_age(situation: &Situation<'_>, verb: Verb, count: usize) -> Vec<Action> {
         }
     };
     chosen.into_iter().filter_map(|seen| action(situation, verb, seen).ok()).collect()
+}
+
+/// Tells whether a new node may have a number, beside others that are added with it.
+fn place(situation: &Situation<'_>, id: NodeId, others: u32) -> Result<(), Refusal> {
+    let (total, cap) = (situation.census.total, situation.policy.node_cap);
+    if let Some(seen) = situation.nodes.iter().find(|seen| seen.id == id) {
+        return Err(Refusal::InState { state: seen.state.word().to_owned() });
+    }
+    if situation.policy.highest_node_id_used.is_some_and(|used| id.get() <= used) {
+        return Err(Refusal::NumberUsed);
+    }
+    if total + others >= cap {
+        return Err(Refusal::CapReached { total: total + others, cap });
+    }
+    Ok(())
 }
 
 /// Returns the action that does this to a node, or why it cannot be done.

@@ -97,6 +97,14 @@ pub(crate) fn set_orphans_aside(path: &Path) -> Result<(), StoreError> {
     remove_if_there(&suffixed(path, "-shm"))
 }
 
+/// Removes a database that nobody has open, with what SQLite keeps beside it.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        remove_if_there(&suffixed(path, suffix))?;
+    }
+    Ok(())
+}
+
 /// Gives a finished file its name, unless something has that name.
 ///
 /// # Errors

@@ -249,6 +249,18 @@ impl Store {
         file::copy(&self.db, to, Existing::Refuse).map_err(|fault| fault.at(to))
     }
 
+    /// Removes the database with all that is part of it: settings, history, and what is known of nodes. Copies stay, and
+    /// so does the lock file, which its holder still needs.
+    ///
+    /// # Errors
+    /// One of its files cannot be removed; the database itself goes last.
+    pub fn purge(self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        drop(self);
+        reserve::release(&path);
+        file::remove(&path)
+    }
+
     /// Reads as of one moment.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         let attempt = || read(&*self.db.unchecked_transaction()?);

@@ -109,6 +109,9 @@ _wnm() {
             wnm__subcmd__node,remove)
                 cmd="wnm__subcmd__node__subcmd__remove"
                 ;;
+            wnm__subcmd__node,reset)
+                cmd="wnm__subcmd__node__subcmd__reset"
+                ;;
             wnm__subcmd__node,restart)
                 cmd="wnm__subcmd__node__subcmd__restart"
                 ;;
@@ -1139,7 +1142,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade enable disable survey"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable survey"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1327,6 +1330,36 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__node__subcmd__reset)
+            opts="-q -v -h --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -2059,7 +2092,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__teardown)
-            opts="-q -v -h --confirm --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --confirm --purge --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -297,28 +297,29 @@ complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Prints JSON 
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Says more; twice for everything'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -s v -l verbose -d 'Says more; twice for everything'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "list" -d 'Lists nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "show" -d 'Shows all that is known of nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "add" -d 'Adds nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "remove" -d 'Removes nodes, with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "start" -d 'Starts nodes, the oldest first; an outdated one is upgraded as it starts'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "stop" -d 'Stops nodes, the youngest first; the rules may start them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "restart" -d 'Stops nodes and starts them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "upgrade" -d 'Gives nodes the version of the node binary, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "enable" -d 'Lets disabled nodes be started again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "disable" -d 'Stops nodes and keeps them down until they are started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade enable disable survey" -f -a "survey" -d 'Looks at every node and records what is seen'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "list" -d 'Lists nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "show" -d 'Shows all that is known of nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "add" -d 'Adds nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "remove" -d 'Removes nodes, with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "start" -d 'Starts nodes, the oldest first; an outdated one is upgraded as it starts'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "stop" -d 'Stops nodes, the youngest first; the rules may start them again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "restart" -d 'Stops nodes and starts them again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "upgrade" -d 'Gives nodes the version of the node binary, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "reset" -d 'Gives nodes a new identity: the old folder goes to the trash for a day, number and ports stay'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "enable" -d 'Lets disabled nodes be started again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "disable" -d 'Stops nodes and keeps them down until they are started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "survey" -d 'Looks at every node and records what is seen'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -430,6 +431,18 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Says more; twice for everything'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Shows what would go, and changes nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Prints JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Says nothing but results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'How many, chosen by age; default: 1' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -741,6 +754,7 @@ json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Yes, really'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Removes the settings and the history too'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s v -l verbose -d 'Says more; twice for everything'

@@ -138,6 +138,9 @@ pub(crate) enum Command {
         /// Yes, really
         #[arg(long)]
         confirm: bool,
+        /// Removes the settings and the history too
+        #[arg(long)]
+        purge: bool,
     },
     /// Shows a colony of stand-in nodes in a folder of its own, a few cycles long
     Demo(Demo),
@@ -300,12 +303,25 @@ pub(crate) enum Node {
     Restart(Selected),
     /// Gives nodes the version of the node binary, the oldest first
     Upgrade(Selected),
+    /// Gives nodes a new identity: the old folder goes to the trash for a day, number and ports stay
+    #[command(after_help = "Example:\n  wnm node reset antnode0003")]
+    Reset(Reset),
     /// Lets disabled nodes be started again
     Enable(Selected),
     /// Stops nodes and keeps them down until they are started by name
     Disable(Selected),
     /// Looks at every node and records what is seen
     Survey(Survey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// Nodes such as 3, 0003 or antnode0003; several by comma or repetition
+    #[arg(value_name = "NODE", value_delimiter = ',', required = true)]
+    pub(crate) nodes: Vec<NodeId>,
+    /// Shows what would go, and changes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use wnm_core::{ActionId, NodeId, Outcome, Planned, RawSettings, Selection, Verb};
+use wnm_core::{ActionId, NodeId, Outcome, Planned, Program, RawSettings, Refusal, Selection, Verb};
 use wnm_store::Store;
 
 use super::status::colony_time;
-use crate::args::{Count, Node, Nodes, Selected, SettingFlags, Survey};
+use crate::args::{Count, Node, Nodes, Reset, Selected, SettingFlags, Survey};
 use crate::context::{self, Context, LOCK_PATIENCE};
 use crate::cycle::{self, Mode, Report, Wish};
 use crate::error::{CliError, Exit};
@@ -33,6 +33,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Stop(which) => selected(db, Verb::Stop, which, output),
         Node::Restart(which) => selected(db, Verb::Restart, which, output),
         Node::Upgrade(which) => selected(db, Verb::Upgrade, which, output),
+        Node::Reset(args) => reset(db, args, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
         Node::Survey(args) => survey(db, &args, output),
@@ -112,20 +113,71 @@ pub(crate) fn act(
     let _lock = context::lock(db, LOCK_PATIENCE)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
-    let report = cycle::run(&mut context, &Wish::Asked(verb, selection.clone()), mode)?;
-    if let Some((Some(id), wnm_core::Refusal::NoSuchNode)) = report.refused.first() {
+    match ask(&mut context, verb, selection, mode)? {
+        Answer::Shown(report) => {
+            output.cycle(&report)?;
+            Ok(Exit::Done)
+        }
+        Answer::Worked(works, refused) => tell(&works, &refused, output),
+    }
+}
+
+/// Removes nodes, and makes new ones of the same numbers. What is cut short between is a removal: adding a node, which
+/// gets the lowest free number, is what is left to do.
+fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
+    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let mut context = Context::open(db, &SettingFlags::default())?;
+    if context.settings.manager.program == Program::Antctl {
+        return Err(CliError::Usage {
+            what: format!(
+                "expected a process manager that gives a number out again, found {}",
+                context.settings.manager
+            ),
+            mend: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
+        });
+    }
+    let removal = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode(args.dry_run))?;
+    let (mut works, mut refused) = match removal {
+        Answer::Shown(report) => {
+            output.cycle(&report)?;
+            return Ok(Exit::Done);
+        }
+        Answer::Worked(works, refused) => (works, refused),
+    };
+    let gone = works.iter().filter(|work| matches!(work.outcome, Outcome::Done));
+    let gone = Selection::Named(gone.map(|work| work.planned.action.node()).collect());
+    if let Answer::Worked(made, not_made) = ask(&mut context, Verb::Add, &gone, Mode::Act)? {
+        works.extend(made);
+        refused.extend(not_made);
+    }
+    tell(&works, &refused, output)
+}
+
+/// What came of a request.
+enum Answer {
+    /// What would be done.
+    Shown(Report),
+    /// What was done, and what was not begun.
+    Worked(Vec<Work>, Vec<(Option<NodeId>, Refusal)>),
+}
+
+fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Answer, CliError> {
+    let report = cycle::run(context, &Wish::Asked(verb, selection.clone()), mode)?;
+    if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));
     }
     if mode == Mode::DryRun {
-        output.cycle(&report)?;
-        return Ok(Exit::Done);
+        return Ok(Answer::Shown(report));
     }
     let refused = report.refused.clone();
-    let works = stay_with(&mut context, report)?;
+    Ok(Answer::Worked(stay_with(context, report)?, refused))
+}
+
+fn tell(works: &[Work], refused: &[(Option<NodeId>, Refusal)], output: &Output) -> Result<Exit, CliError> {
     let failed = works.iter().any(|work| matches!(work.outcome, Outcome::Failed(_)));
-    output.result(&works, |works| render::cycle::works(works.iter().map(|w| (&w.planned, &w.outcome)), &refused))?;
+    output.result(&works, |works| render::cycle::works(works.iter().map(|w| (&w.planned, &w.outcome)), refused))?;
     if output.is_json() {
-        for (node, refusal) in &refused {
+        for (node, refusal) in refused {
             output.say(&render::cycle::refused(*node, refusal));
         }
     }

@@ -1,7 +1,7 @@
 //! The life of a colony, from its first node to its last.
 
 use rustix::process::{Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use wnm_platform::standin::Behaviour;
 
 use crate::host::{Host, pid, states};
@@ -195,4 +195,58 @@ fn a_program_that_antctl_chooses_need_not_be_there() {
     let failed = host.expect(3, "node add");
     assert!(failed.out.contains("antctl"), "{}", failed.out);
     assert!(!host.path(".local/share/autonomi/node/antnode1").exists());
+}
+
+#[test]
+fn a_reset_node_is_another_in_the_same_place() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let facts = |nodes: &[Value]| {
+        let fact = |node: &Value, key: &str| node[key].to_string();
+        let of = |node| [fact(node, "id"), fact(node, "ports"), fact(node, "root_dir")];
+        nodes.iter().map(of).collect::<Vec<_>>()
+    };
+    let uuids = |nodes: &[Value]| nodes.iter().map(|node| node["uuid"].to_string()).collect::<Vec<_>>();
+    let before = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);
+    let key =
+        |id: u32| std::fs::read(host.path(&format!(".local/share/autonomi/node/antnode000{id}/secret-key"))).unwrap();
+    let keys = [key(1), key(2)];
+
+    let shown = host.expect(0, "node reset 2 --dry-run");
+    assert!(shown.out.contains("remove antnode0002"), "{}", shown.out);
+    host.expect(1, "node reset 7");
+    host.expect(2, "node reset");
+    assert_eq!(uuids(&host.nodes()), uuids(&before));
+
+    let ran = host.expect(0, "node reset antnode0002");
+    assert_eq!(ran.out, "remove antnode0002: done\nadd antnode0002: done\n");
+    let after = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);
+    assert_eq!(facts(&after), facts(&before));
+    assert_eq!(uuids(&after)[0], uuids(&before)[0]);
+    assert_ne!(uuids(&after)[1], uuids(&before)[1]);
+    assert_eq!(key(1), keys[0]);
+    assert_ne!(key(2), keys[1]);
+}
+
+#[test]
+fn teardown_leaves_the_settings_unless_they_are_to_go_too() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(1, "teardown --purge");
+    host.expect(0, "teardown --confirm");
+    assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
+    host.expect(0, "node add");
+    host.expect(0, "teardown --confirm --purge");
+    host.expect(5, "status");
+    assert!(host.processes().is_empty());
+    let left = |below: &str| {
+        std::fs::read_dir(host.path(below)).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+    };
+    assert!(
+        left("").iter().all(|name| name == "wnm.lock" || name.to_str().unwrap().starts_with('.')),
+        "{:?}",
+        left("")
+    );
+    let args = host.init_args();
+    assert_eq!(host.wnm(&args).code(), 0);
 }
