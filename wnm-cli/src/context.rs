@@ -11,6 +11,7 @@ use wnm_store::{Lock, Store};
 use crate::args::{Global, SettingFlags};
 use crate::config;
 use crate::error::CliError;
+use crate::progress::Progress;
 
 /// How long commands that act wait for the lock.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) platform: Platform,
     pub(crate) settings: Settings,
     pub(crate) signals: Signals,
+    pub(crate) progress: Progress,
     /// Where new nodes log.
     pub(crate) logs: PathBuf,
     flags: RawSettings,
@@ -63,7 +65,16 @@ impl Context {
         let platform = Platform::new(&settings)?;
         platform.remember(store.learnt()?);
         let logs = places::logs(settings.manager.scope);
-        Ok(Self { store, platform, settings, signals: Signals::Measured, logs, flags: above, host })
+        Ok(Self {
+            store,
+            platform,
+            settings,
+            signals: Signals::Measured,
+            progress: Progress::hidden(),
+            logs,
+            flags: above,
+            host,
+        })
     }
 
     /// Takes up what other commands changed of the settings meanwhile.

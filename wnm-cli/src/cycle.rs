@@ -14,6 +14,7 @@ use wnm_store::CycleId;
 
 use crate::context::{Context, Signals};
 use crate::error::CliError;
+use crate::progress::Watched;
 
 /// What a cycle is to do beyond looking.
 #[derive(Debug, Clone)]
@@ -93,7 +94,9 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
     let mut records = std::mem::take(&mut colony.unfinished);
     records.extend(begun);
     let mut hands = context.platform.hands(&colony.settings, &colony.nodes);
-    let outcomes = carry_out(&mut records, &mut hands, &mut context.store, observation.now);
+    context.progress.expect(&records);
+    let mut journal = Watched { store: &mut context.store, progress: &context.progress };
+    let outcomes = carry_out(&mut records, &mut hands, &mut journal, observation.now);
     drop(hands);
 
     let planned: Vec<(Planned, Outcome)> =

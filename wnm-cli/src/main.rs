@@ -9,6 +9,7 @@ mod daemon;
 mod error;
 mod legacy;
 mod output;
+mod progress;
 mod push;
 mod render;
 mod takeover;

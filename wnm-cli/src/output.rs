@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Color, Global, LogFormat};
 use crate::cycle::Report;
 use crate::error::{CliError, Exit};
+use crate::progress::Progress;
 use crate::render;
 
 /// Where a command writes.
@@ -53,6 +54,11 @@ impl Output {
     pub(crate) fn done(&self, why: &str) -> Exit {
         self.say(why);
         Exit::Done
+    }
+
+    /// Returns how far work has come, for somebody who waits for it.
+    pub(crate) fn progress(&self) -> Progress {
+        if self.quiet || self.json { Progress::hidden() } else { Progress::shown() }
     }
 
     /// Tells whether JSON was asked for.

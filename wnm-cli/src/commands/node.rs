@@ -113,6 +113,7 @@ pub(crate) fn act(
     let _lock = context::lock(db, LOCK_PATIENCE)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
+    context.progress = output.progress();
     match ask(&mut context, verb, selection, mode)? {
         Answer::Shown(report) => {
             output.cycle(&report)?;
@@ -127,6 +128,7 @@ pub(crate) fn act(
 fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
     let mut context = Context::open(db, &SettingFlags::default())?;
+    context.progress = output.progress();
     if context.settings.manager.program == Program::Antctl {
         return Err(CliError::Usage {
             what: format!(
@@ -204,6 +206,7 @@ fn stay_with(context: &mut Context, first: Report) -> Result<Vec<Work>, CliError
         std::thread::sleep(POLL);
         report = cycle::run(context, &Wish::GoOn, Mode::Act)?;
     }
+    context.progress.end();
     let works =
         mine.into_iter().filter_map(|(id, planned)| outcomes.remove(&id).map(|outcome| Work { planned, outcome }));
     Ok(works.collect())
