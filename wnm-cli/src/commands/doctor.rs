@@ -1,6 +1,7 @@
 //! `wnm doctor`: what would keep a colony from running here, each with its mend.
 
 mod firewall;
+mod keepers;
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
@@ -68,6 +69,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     let mut checks = Vec::new();
     let (stored, snapshot) = database(db, &mut checks);
     checks.push(lock(db));
+    checks.push(keepers::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
     let mut raw = config::surroundings()?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
@@ -166,6 +168,7 @@ fn look(settings: &Settings, snapshot: Option<&Snapshot>, checks: &mut Vec<Check
     checks.extend(snapshot.and_then(last_look));
     checks.extend(snapshot.and_then(clock));
     checks.extend(snapshot.and_then(strays));
+    checks.extend(snapshot.and_then(silent));
 }
 
 fn folders(settings: &Settings) -> String {
@@ -252,5 +255,15 @@ fn strays(snapshot: &Snapshot) -> Option<Check> {
     (!strays.is_empty()).then(|| {
         let found = format!("another process answers on the ports of {}", strays.join(", "));
         Check::wrong("strays", found, "`ss -lntp` shows it; end it, and the node can be managed again")
+    })
+}
+
+fn silent(snapshot: &Snapshot) -> Option<Check> {
+    let is_silent = |presence| matches!(presence, Presence::Silent | Presence::Unreachable);
+    let silent: Vec<String> =
+        snapshot.samples.iter().filter(|(_, sample)| is_silent(sample.presence)).map(|(id, _)| id.name()).collect();
+    (!silent.is_empty()).then(|| {
+        let found = format!("no answer from the metrics ports of {}", silent.join(", "));
+        Check::doubtful("metrics", found, "`wnm node show NODE` names its log; wnm node restart NODE")
     })
 }

@@ -1,6 +1,7 @@
 //! `wnm service`: wnm itself, kept running by the host.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use wnm_platform::Exec;
@@ -43,6 +44,13 @@ pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, 
             tell(&service, &kept, None, service.text(), output)
         }
     }
+}
+
+/// Returns where wnm is kept running, each as words that follow "kept". What cannot be asked keeps nothing.
+pub(crate) fn installed(db: &Path) -> Vec<String> {
+    let kept = [false, true].map(|cron| Kept { cron, interval: Duration::from_secs(5) });
+    let services = kept.iter().filter_map(|kept| service(db, kept).ok());
+    services.filter(|service| service.is_installed().unwrap_or(false)).map(|service| whereabouts(&service)).collect()
 }
 
 fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
