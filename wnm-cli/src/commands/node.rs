@@ -158,7 +158,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
 /// What came of a request.
 enum Answer {
     /// What would be done.
-    Shown(Report),
+    Shown(Box<Report>),
     /// What was done, and what was not begun.
     Worked(Vec<Work>, Vec<(Option<NodeId>, Refusal)>),
 }
@@ -169,7 +169,7 @@ fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> 
         return Err(no_such_node(*id));
     }
     if mode == Mode::DryRun {
-        return Ok(Answer::Shown(report));
+        return Ok(Answer::Shown(Box::new(report)));
     }
     let refused = report.refused.clone();
     Ok(Answer::Worked(stay_with(context, report)?, refused))
