@@ -10,6 +10,7 @@ use wnm_store::{Lock, Store};
 
 use crate::args::{Global, SettingFlags};
 use crate::config;
+use crate::cycle::Mode;
 use crate::error::CliError;
 use crate::progress::Progress;
 
@@ -42,13 +43,22 @@ impl Context {
     ///
     /// The caller holds the lock.
     pub(crate) fn open(db: &Path, flags: &SettingFlags) -> Result<Self, CliError> {
-        Self::open_once(db, flags, RawSettings::default())
+        Self::open_once(db, flags, RawSettings::default(), Mode::Act)
     }
 
-    /// Opens the colony as [`open`](Self::open) does, with settings above all others that are not kept.
-    pub(crate) fn open_once(db: &Path, flags: &SettingFlags, once: RawSettings) -> Result<Self, CliError> {
+    /// Opens the colony as [`open`](Self::open) does, with settings above all others that are not kept. A dry run keeps
+    /// nothing.
+    pub(crate) fn open_once(
+        db: &Path,
+        flags: &SettingFlags,
+        once: RawSettings,
+        mode: Mode,
+    ) -> Result<Self, CliError> {
         let flags = config::from_flags(flags)?;
-        let mut store = Store::open(db)?;
+        let mut store = match mode {
+            Mode::Act => Store::open(db)?,
+            Mode::DryRun => Store::open_read_only(db)?,
+        };
         let stored = store.settings()?;
         let surroundings = config::surroundings()?;
         let asked = flags.clone().over(surroundings.clone());
@@ -59,7 +69,7 @@ impl Context {
         let folded = flags.clone().over(stored.clone());
         let above = once.over(flags);
         let settings = config::fold([above.clone(), surroundings, stored.clone()], &host)?;
-        if folded != stored {
+        if mode == Mode::Act && folded != stored {
             store.save_settings(&folded)?;
         }
         let platform = Platform::new(&settings)?;

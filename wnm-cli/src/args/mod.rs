@@ -171,7 +171,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct Run {
-    /// Stops after the decision, and shows it
+    /// Stops after the decision and shows it; nothing is kept
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]

@@ -79,8 +79,9 @@ fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Resu
 fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
     let once = RawSettings { survey_delay: args.interval, ..RawSettings::default() };
-    let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
-    let report = cycle::run(&mut context, &Wish::GoOn, mode(args.dry_run))?;
+    let mode = mode(args.dry_run);
+    let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
+    let report = cycle::run(&mut context, &Wish::GoOn, mode)?;
     output.cycle(&report)?;
     Ok(Exit::Done)
 }
@@ -112,7 +113,7 @@ pub(crate) fn act(
 ) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
-    let mut context = Context::open_once(db, &SettingFlags::default(), once)?;
+    let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
     match ask(&mut context, verb, selection, mode)? {
         Answer::Shown(report) => {
@@ -127,7 +128,8 @@ pub(crate) fn act(
 /// gets the lowest free number, is what is left to do.
 fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, LOCK_PATIENCE)?;
-    let mut context = Context::open(db, &SettingFlags::default())?;
+    let mode = mode(args.dry_run);
+    let mut context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), mode)?;
     context.progress = output.progress();
     if context.settings.manager.program == Program::Antctl {
         return Err(CliError::Usage {
@@ -138,7 +140,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
             mend: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
         });
     }
-    let removal = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode(args.dry_run))?;
+    let removal = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
     let (mut works, mut refused) = match removal {
         Answer::Shown(report) => {
             output.cycle(&report)?;

@@ -14,8 +14,8 @@ use crate::output::Output;
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
-    let mut context = Context::open_once(db, &args.settings, once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
+    let mut context = Context::open_once(db, &args.settings, once, mode)?;
     let report = cycle::run(&mut context, &Wish::Decide, mode)?;
     output.cycle(&report)?;
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
