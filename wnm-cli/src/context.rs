@@ -48,12 +48,7 @@ impl Context {
 
     /// Opens the colony as [`open`](Self::open) does, with settings above all others that are not kept. A dry run keeps
     /// nothing.
-    pub(crate) fn open_once(
-        db: &Path,
-        flags: &SettingFlags,
-        once: RawSettings,
-        mode: Mode,
-    ) -> Result<Self, CliError> {
+    pub(crate) fn open_once(db: &Path, flags: &SettingFlags, once: RawSettings, mode: Mode) -> Result<Self, CliError> {
         let flags = config::from_flags(flags)?;
         let mut store = match mode {
             Mode::Act => Store::open(db)?,

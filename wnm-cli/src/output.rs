@@ -10,11 +10,13 @@ use crate::cycle::Report;
 use crate::error::{CliError, Exit};
 use crate::progress::Progress;
 use crate::render;
+use crate::render::page::{self, Width};
 
 /// Where a command writes.
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    width: Width,
 }
 
 impl Output {
@@ -42,12 +44,12 @@ impl Output {
             LogFormat::Text => log.with_ansi(ansi).init(),
             LogFormat::Json => log.json().init(),
         }
-        Self { json: global.json, quiet: global.quiet }
+        Self { json: global.json, quiet: global.quiet, width: Width::of_output() }
     }
 
     /// Returns the output of a command line that says nothing of it.
     pub(crate) fn plain() -> Self {
-        Self { json: false, quiet: false }
+        Self { json: false, quiet: false, width: Width::Full }
     }
 
     /// Says why there was nothing to do.
@@ -66,12 +68,27 @@ impl Output {
         self.json
     }
 
-    /// Writes a result: as JSON where that was asked for, else as text.
-    pub(crate) fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+    /// Returns how wide a page may be.
+    pub(crate) fn width(&self) -> Width {
+        self.width
+    }
+
+    /// Writes a result: as JSON where that was asked for, else as a page for people.
+    pub(crate) fn result<T: Serialize>(&self, value: &T, page: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+        if self.json { self.json(value) } else { self.page(&page(value)) }
+    }
+
+    /// Writes a page for people to standard output.
+    pub(crate) fn page(&self, text: &str) -> Result<(), CliError> {
+        self.text(&page::fitted(text, self.width))
+    }
+
+    /// Writes a value that is also text for programs: as JSON where that was asked for, else as it is.
+    pub(crate) fn value<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         if self.json { self.json(value) } else { self.text(&text(value)) }
     }
 
-    /// Writes text to standard output, with a line end after it if it has none.
+    /// Writes text to standard output as it is, with a line end after it if it has none.
     pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
         let choice = anstream::AutoStream::choice(&io::stdout());
         let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len() + 1), choice);

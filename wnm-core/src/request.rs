@@ -36,6 +36,23 @@ pub enum Verb {
     Enable,
 }
 
+impl Verb {
+    /// Returns the word, such as `add`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Upgrade => "upgrade",
+            Self::Remove => "remove",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+        }
+    }
+}
+
 /// Which nodes are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -178,7 +178,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-format -d 'How log l
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Stops after the decision, and shows it'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Stops after the decision and shows it; nothing is kept'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l json -d 'Prints JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s q -l quiet -d 'Says nothing but results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Says more; twice for everything'

@@ -95,12 +95,12 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
     match command {
         Config::List { origin } => {
             let entries = layers(db)?.entries()?;
-            output.result(&entries, |entries| render::config::list(entries, origin))?;
+            output.result(&entries, |entries| render::config::list(entries, origin, output.width()))?;
         }
         Config::Get { key } => {
             let key = known(&key)?;
             let entry = layers(db)?.entries()?.into_iter().find(|entry| entry.key == key);
-            output.result(&entry, |entry| entry.as_ref().and_then(|e| e.value.clone()).unwrap_or_default())?;
+            output.value(&entry, |entry| entry.as_ref().and_then(|e| e.value.clone()).unwrap_or_default())?;
         }
         Config::Set { words } => {
             let pairs = pairs(&words)?;
@@ -119,7 +119,7 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
         Config::Path => {
             let path = file::path().unwrap_or_default();
             let view = serde_json::json!({"path": path, "exists": path.exists()});
-            output.result(&view, |_| path.display().to_string())?;
+            output.value(&view, |_| path.display().to_string())?;
         }
     }
     Ok(Exit::Done)

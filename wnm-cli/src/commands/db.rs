@@ -28,7 +28,7 @@ struct Copied {
 pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliError> {
     match command {
         Db::Path => {
-            output.result(&db, |db| db.display().to_string())?;
+            output.value(&db, |db| db.display().to_string())?;
             Ok(Exit::Done)
         }
         Db::Check => check(db, output),

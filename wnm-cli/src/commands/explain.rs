@@ -20,7 +20,7 @@ pub(crate) fn run(db: &Path, cycle: Option<i64>, output: &Output) -> Result<Exit
     if output.is_json() {
         output.json(&CycleView::from(record))?;
     } else {
-        output.text(&render::explain::text(&record))?;
+        output.page(&render::explain::text(&record, output.width()))?;
     }
     Ok(Exit::Done)
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, Cl
     if output.is_json() {
         output.json(&found.cycles.into_iter().map(CycleView::from).collect::<Vec<_>>())?;
     } else {
-        output.text(&render::history::text(&found.cycles, args.node))?;
+        output.page(&render::history::text(&found.cycles, args.node))?;
     }
     Ok(Exit::Done)
 }

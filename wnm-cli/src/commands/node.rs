@@ -1,10 +1,10 @@
 //! `wnm node`: nodes by name.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use wnm_core::{ActionId, NodeId, Outcome, Planned, Program, RawSettings, Refusal, Selection, Verb};
+use wnm_core::{ActionId, NodeId, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb};
 use wnm_store::Store;
 
 use super::status::colony_time;
@@ -14,6 +14,8 @@ use crate::cycle::{self, Mode, Report, Wish};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
+use crate::render::page::Width;
+use crate::render::work::{Came, Work};
 
 /// Time between two looks while actions are under way.
 const POLL: Duration = Duration::from_millis(250);
@@ -48,14 +50,14 @@ fn show(
     db: &Path,
     only: &Nodes,
     output: &Output,
-    text: fn(&[render::nodes::NodeView]) -> String,
+    text: fn(&[render::nodes::NodeView], Width) -> String,
 ) -> Result<Exit, CliError> {
     let snapshot = Store::open_read_only(db)?.snapshot()?;
     if let Some(id) = only.nodes.iter().find(|id| !snapshot.nodes.contains_key(id)) {
         return Err(no_such_node(*id));
     }
     let now = colony_time(snapshot.state.clock.as_ref());
-    output.result(&render::nodes::views(snapshot, &only.nodes, now), |views| text(views))?;
+    output.result(&render::nodes::views(snapshot, &only.nodes, now), |views| text(views, output.width()))?;
     Ok(Exit::Done)
 }
 
@@ -82,8 +84,11 @@ fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliErro
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     let report = cycle::run(&mut context, &Wish::GoOn, mode)?;
-    output.cycle(&report)?;
-    Ok(Exit::Done)
+    let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
+    let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
+    let mut works: Vec<Work> = seen.map(|(id, sample)| Work::seen(*id, states.get(id), sample)).collect();
+    works.extend(report.worked.iter().map(|(record, outcome)| Work::begun(&record.planned, outcome.clone(), None)));
+    tell(&works, mode, output)
 }
 
 /// How a request is carried out.
@@ -92,15 +97,6 @@ pub(crate) struct Manner {
     pub(crate) mode: Mode,
     /// Milliseconds between the actions on two nodes; None as the settings have it.
     pub(crate) interval: Option<u64>,
-}
-
-/// What came of a request.
-#[derive(Serialize)]
-struct Work {
-    #[serde(flatten)]
-    planned: Planned,
-    #[serde(flatten)]
-    outcome: Outcome,
 }
 
 /// Does what is asked, and stays with it until it is over.
@@ -115,13 +111,7 @@ pub(crate) fn act(
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
-    match ask(&mut context, verb, selection, mode)? {
-        Answer::Shown(report) => {
-            output.cycle(&report)?;
-            Ok(Exit::Done)
-        }
-        Answer::Worked(works, refused) => tell(&works, &refused, output),
-    }
+    tell(&ask(&mut context, verb, selection, mode)?, mode, output)
 }
 
 /// Removes nodes, and makes new ones of the same numbers. What is cut short between is a removal: adding a node, which
@@ -140,76 +130,64 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
             mend: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
         });
     }
-    let removal = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
-    let (mut works, mut refused) = match removal {
-        Answer::Shown(report) => {
-            output.cycle(&report)?;
-            return Ok(Exit::Done);
+    let mut works = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
+    works.iter_mut().for_each(|work| work.verb = "reset");
+    let gone: Vec<NodeId> =
+        works.iter().filter(|work| work.result == Came::Done).filter_map(|work| work.node).collect();
+    if !gone.is_empty() {
+        for made in ask(&mut context, Verb::Add, &Selection::Named(gone), mode)? {
+            if let Some(work) = works.iter_mut().find(|work| work.node == made.node) {
+                work.go_on_as(made);
+            }
         }
-        Answer::Worked(works, refused) => (works, refused),
-    };
-    let gone = works.iter().filter(|work| matches!(work.outcome, Outcome::Done));
-    let gone = Selection::Named(gone.map(|work| work.planned.action.node()).collect());
-    if let Answer::Worked(made, not_made) = ask(&mut context, Verb::Add, &gone, Mode::Act)? {
-        works.extend(made);
-        refused.extend(not_made);
     }
-    tell(&works, &refused, output)
+    tell(&works, mode, output)
 }
 
-/// What came of a request.
-enum Answer {
-    /// What would be done.
-    Shown(Box<Report>),
-    /// What was done, and what was not begun.
-    Worked(Vec<Work>, Vec<(Option<NodeId>, Refusal)>),
-}
-
-fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Answer, CliError> {
+fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
+    let begun = Instant::now();
     let report = cycle::run(context, &Wish::Asked(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));
     }
-    if mode == Mode::DryRun {
-        return Ok(Answer::Shown(Box::new(report)));
-    }
     let refused = report.refused.clone();
-    Ok(Answer::Worked(stay_with(context, report)?, refused))
+    let mut works = match mode {
+        Mode::DryRun => report.decision.actions.iter().map(Work::planned).collect(),
+        Mode::Act => stay_with(context, report, begun)?,
+    };
+    works.extend(refused.into_iter().map(|(node, refusal)| Work::refused(verb.word(), node, refusal)));
+    Ok(works)
 }
 
-fn tell(works: &[Work], refused: &[(Option<NodeId>, Refusal)], output: &Output) -> Result<Exit, CliError> {
-    let failed = works.iter().any(|work| matches!(work.outcome, Outcome::Failed(_)));
-    output.result(&works, |works| render::cycle::works(works.iter().map(|w| (&w.planned, &w.outcome)), refused))?;
-    if output.is_json() {
-        for (node, refusal) in refused {
-            output.say(&render::cycle::refused(*node, refusal));
-        }
-    }
-    Ok(if failed || !refused.is_empty() { Exit::ActionFailed } else { Exit::Done })
+fn tell(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
+    output.result(&works, |works| render::work::text(works, output.width()))?;
+    let is_undone = |work: &Work| matches!(work.result, Came::Refused | Came::Failed);
+    Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })
 }
 
 /// Goes on with the actions that a cycle began until each has ended, and returns what came of them.
-fn stay_with(context: &mut Context, first: Report) -> Result<Vec<Work>, CliError> {
-    let began = Instant::now();
+fn stay_with(context: &mut Context, first: Report, begun: Instant) -> Result<Vec<Work>, CliError> {
     let mine: Vec<(ActionId, Planned)> = {
         let asked = |p: &Planned| first.decision.actions.contains(p);
         let records = first.worked.iter().map(|(record, _)| record).filter(|record| asked(&record.planned));
         records.map(|record| (record.id, record.planned.clone())).collect()
     };
-    let mut outcomes: std::collections::BTreeMap<ActionId, Outcome> = std::collections::BTreeMap::new();
+    let mut outcomes: BTreeMap<ActionId, (Outcome, f64)> = BTreeMap::new();
     let mut report = first;
     loop {
-        let worked = report.worked.drain(..).map(|(record, outcome)| (record.id, outcome));
-        outcomes.extend(worked);
-        let is_open = |id: &ActionId| outcomes.get(id).is_none_or(|o| matches!(o, Outcome::Pending { .. }));
-        if !mine.iter().any(|(id, _)| is_open(id)) || began.elapsed() > PATIENCE {
+        let now = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        outcomes.extend(report.worked.drain(..).map(|(record, outcome)| (record.id, (outcome, now))));
+        let is_open = |id: &ActionId| outcomes.get(id).is_none_or(|(o, _)| matches!(o, Outcome::Pending { .. }));
+        if !mine.iter().any(|(id, _)| is_open(id)) || begun.elapsed() > PATIENCE {
             break;
         }
         std::thread::sleep(POLL);
         report = cycle::run(context, &Wish::GoOn, Mode::Act)?;
     }
     context.progress.end();
-    let works =
-        mine.into_iter().filter_map(|(id, planned)| outcomes.remove(&id).map(|outcome| Work { planned, outcome }));
-    Ok(works.collect())
+    let work = |(id, planned): (ActionId, Planned)| {
+        let (outcome, seconds) = outcomes.remove(&id)?;
+        Some(Work::begun(&planned, outcome, Some(seconds)))
+    };
+    Ok(mine.into_iter().filter_map(work).collect())
 }

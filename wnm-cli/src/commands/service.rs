@@ -101,6 +101,9 @@ fn tell(
         changed: change.map(|change| change == Change::Made),
         text: service.text().to_owned(),
     };
-    output.result(&view, |_| said.to_owned())?;
+    match change {
+        Some(_) => output.result(&view, |_| said.to_owned())?,
+        None => output.value(&view, |_| said.to_owned())?,
+    }
     Ok(Exit::Done)
 }

@@ -16,7 +16,7 @@ pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let node_cap = store.settings()?.node_cap;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    output.result(&status(node_cap, snapshot), text)?;
+    output.result(&status(node_cap, snapshot), |status| text(status, output.width()))?;
     Ok(Exit::Done)
 }
 

@@ -95,7 +95,7 @@ fn work(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> S
     )
 }
 
-pub(crate) fn refused(node: Option<NodeId>, refusal: &Refusal) -> String {
+fn refused(node: Option<NodeId>, refusal: &Refusal) -> String {
     let who = node.map_or_else(String::new, |id| format!("{}: ", id.name()));
     format!("  {who}{} {refusal}", styled(YELLOW, "not done:"))
 }
@@ -108,22 +108,4 @@ fn signals(observation: &Observation) -> String {
     let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
     let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
     format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))
-}
-
-/// Returns what came of a request, a line for each node, and what was refused.
-pub(crate) fn works<'a>(
-    works: impl Iterator<Item = (&'a Planned, &'a Outcome)>,
-    refusals: &[(Option<NodeId>, Refusal)],
-) -> String {
-    let line = |(planned, outcome): (&Planned, &Outcome)| {
-        let (style, stands) = match outcome {
-            Outcome::Done => (GREEN, "done".to_owned()),
-            Outcome::Pending { step, why, .. } => (YELLOW, format!("still to {step}: {why}; the next cycles go on")),
-            Outcome::Failed(_) => (RED, reason::outcome(outcome, wnm_core::Timestamp::default())),
-        };
-        format!("{}: {}\n", reason::action(&planned.action), styled(style, stands))
-    };
-    let mut text: String = works.map(line).collect();
-    text.extend(refusals.iter().map(|(node, refusal)| format!("{}\n", refused(*node, refusal).trim_start())));
-    if text.is_empty() { "nothing to do\n".to_owned() } else { text }
 }

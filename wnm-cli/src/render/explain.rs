@@ -3,16 +3,21 @@
 use wnm_core::{Measure, Planned};
 use wnm_store::CycleRecord;
 
-use super::{BOLD, DIM, GREEN, RED, YELLOW, moment, reason, styled, table};
+use super::page::Width;
+use super::table::Table;
+use super::{BOLD, DIM, GREEN, RED, YELLOW, moment, reason, styled};
 
 /// Returns the explanation of one cycle.
-pub(crate) fn text(cycle: &CycleRecord) -> String {
+pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
     let mut text = format!("{}  {}\n\n", styled(BOLD, format!("cycle {}", cycle.id)), moment(cycle.at));
-    text.push_str(&table(
-        &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
-        &[1, 2, 3],
-        cycle.decision.measures.iter().map(row).collect(),
-    ));
+    let table = Table {
+        header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
+        right: &[1, 2, 3],
+        // The figures say the same.
+        shed: &[4],
+        rows: cycle.decision.measures.iter().map(row).collect(),
+    };
+    text.push_str(&table.text(width));
     text.push('\n');
     for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();

@@ -5,15 +5,17 @@ pub(crate) mod cycle;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod nodes;
+pub(crate) mod page;
 pub(crate) mod reason;
 pub(crate) mod report;
 pub(crate) mod status;
+pub(crate) mod table;
 pub(crate) mod takeover;
+pub(crate) mod work;
 
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use wnm_core::{NodeState, Timestamp};
 
 use crate::error::CliError;
@@ -68,27 +70,6 @@ pub(crate) fn state_style(state: &NodeState) -> Style {
         NodeState::Dead { .. } => RED,
         NodeState::Stopped { .. } | NodeState::Disabled { .. } => DIM,
     }
-}
-
-/// Returns a table without frames, whose columns named in `right` hold numbers. A style within a cell would count for
-/// its width, so that only the last column may have one.
-pub(crate) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(Cell::new));
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let text = table.to_string();
-    let mut lines = text.lines().map(str::trim_end);
-    let header = lines.next().map(|line| styled(BOLD, line)).unwrap_or_default();
-    std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Returns words as a shell takes them: those with more than plain characters in quotes.

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeSample, NodeState, Timestamp};
 
-use super::{BOLD, span, state_style, styled, table};
+use super::page::Width;
+use super::table::Table;
+use super::{BOLD, span, state_style, styled};
 
 /// One node with everything that is known of it.
 #[derive(Debug, Serialize)]
@@ -54,7 +56,7 @@ impl NodeView {
 }
 
 /// Returns nodes as a table, a line each.
-pub(crate) fn list(nodes: &[NodeView]) -> String {
+pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
     if nodes.is_empty() {
         return "no nodes\n".to_owned();
     }
@@ -72,8 +74,13 @@ pub(crate) fn list(nodes: &[NodeView]) -> String {
             or_dash(view.peer_id()),
         ]
     };
-    let header = ["NODE", "STATE", "SINCE", "VERSION", "PEERS", "RECORDS", "MEMORY", "PORT", "AGE", "PEER ID"];
-    let plain = table(&header, &[4, 5, 6, 7], nodes.iter().map(row).collect());
+    let table = Table {
+        header: &["NODE", "STATE", "SINCE", "VERSION", "PEERS", "RECORDS", "MEMORY", "PORT", "AGE", "PEER ID"],
+        right: &[4, 5, 6, 7],
+        shed: &[9, 7, 8, 6, 4],
+        rows: nodes.iter().map(row).collect(),
+    };
+    let plain = table.text(width);
     let mut lines = plain.lines();
     let header = lines.next().map(str::to_owned);
     let coloured = lines.zip(nodes).map(|(line, view)| line.replacen(view.status, &view.styled_status(), 1));
@@ -81,7 +88,7 @@ pub(crate) fn list(nodes: &[NodeView]) -> String {
 }
 
 /// Returns nodes as a page each.
-pub(crate) fn show(nodes: &[NodeView]) -> String {
+pub(crate) fn show(nodes: &[NodeView], _: Width) -> String {
     nodes.iter().map(page).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,6 +1,7 @@
 //! Reasons, rests and verdicts in words: the only place where they are put so.
 
-use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Reason, Rest, Timestamp, Verdict};
+use wnm_core::steps::Failure;
+use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Presence, Reason, Rest, Timestamp, Verdict};
 
 use super::span;
 
@@ -104,14 +105,30 @@ fn pass(pass: &Pass) -> String {
     }
 }
 
+/// Returns what was seen of a node.
+pub(crate) fn presence(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Unobserved => "it was not looked at",
+        Presence::Answering => "it answers",
+        Presence::Silent => "its process lives, and gives no answer",
+        Presence::Stray => "another process answers on its ports",
+        Presence::Gone => "no process and no answer",
+        Presence::Unreachable => "its process manager cannot be asked, and there is no answer",
+        Presence::FolderMissing => "its folder is not there",
+    }
+}
+
 /// Returns where an action stands.
 pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Pending { step, since, why } => format!("{step} for {}: {why}", span(now.since(*since))),
-        Outcome::Failed(failure) => {
-            let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
-            format!("failed to {}: {}{undone}", failure.failed.step, failure.failed.error)
-        }
+        Outcome::Failed(found) => format!("failed to {}", failure(found)),
     }
+}
+
+/// Returns what could not be done, and why, as it follows "failed to".
+pub(crate) fn failure(failure: &Failure) -> String {
+    let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
+    format!("{}: {}{undone}", failure.failed.step, failure.failed.error)
 }

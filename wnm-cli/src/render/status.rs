@@ -7,6 +7,7 @@ use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{ActionRecord, Bytes, Measure, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
 
+use super::page::Width;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
 
 /// Everything that `wnm status` shows.
@@ -52,19 +53,22 @@ pub(crate) struct UnderWay {
     pub(crate) outcome: Option<Outcome>,
 }
 
-/// Width of a signal's bar, in characters.
-const BAR: usize = 30;
+/// Columns beside a signal's bar: its name before, its figures after.
+const BESIDE_BAR: usize = 14 + 32;
 
-/// Returns the glance: at most 80 columns wide.
-pub(crate) fn text(status: &Status) -> String {
+/// Returns the glance: at most 76 columns wide, the bars shorter where that is too much.
+pub(crate) fn text(status: &Status, width: Width) -> String {
+    let bar = width.beside(BESIDE_BAR, 10, 30);
     let Some(at) = status.at else {
         return "no cycle yet: `wnm run` looks once, `wnm daemon` keeps looking\n".to_owned();
     };
     let age = Duration::from_secs(status.age_seconds);
-    let heading = format!("{}  {:<42}", styled(BOLD, "machine"), format!("seen {} ago", span(age)));
-    let mut text = format!("{heading}{}\n\n", styled(DIM, format!("{:>6} {:>9} {:>9}", "now", "adds <", "acts >")));
+    let seen = format!("seen {} ago", span(age));
+    let columns = format!("{:>6} {:>9} {:>9}", "now", "adds <", "acts >");
+    let rest = BESIDE_BAR + bar - "machine  ".len() - columns.len();
+    let mut text = format!("{}  {seen:<rest$}{}\n\n", styled(BOLD, "machine"), styled(DIM, columns));
     for measure in &status.signals {
-        text.push_str(&signal(measure));
+        text.push_str(&signal(measure, bar));
     }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
@@ -89,12 +93,12 @@ pub(crate) fn text(status: &Status) -> String {
 }
 
 /// Returns a signal as a bar with its two marks: `cpu  ▕████│   │  ▏ 42.0 % of 50.0 % and 70.0 %`.
-fn signal(measure: &Measure) -> String {
+fn signal(measure: &Measure, width: usize) -> String {
     let full = match measure.remove {
         Reading::Percent(_) => 100.0,
         Reading::Load(_) | Reading::Rate(_) => measure.remove.number() * 1.5,
     };
-    let place = |value: f64| if full > 0.0 { ((value / full * BAR as f64).round() as usize).min(BAR) } else { 0 };
+    let place = |value: f64| if full > 0.0 { ((value / full * width as f64).round() as usize).min(width) } else { 0 };
     let style = if measure.is_exceeded() {
         RED
     } else if measure.allows() {
@@ -107,7 +111,7 @@ fn signal(measure: &Measure) -> String {
         place(measure.less_than.number()),
         place(measure.remove.number()),
     );
-    let bar: String = (0..BAR)
+    let bar: String = (0..width)
         .map(|at| match seen {
             _ if at + 1 == low || at + 1 == high => '│',
             Some(seen) if at < seen => '█',

@@ -2,11 +2,13 @@
 
 use wnm_core::RawSettings;
 
-use super::{BOLD, styled, table};
+use super::page::Width;
+use super::table::Table;
+use super::{BOLD, styled};
 use crate::takeover::Takeover;
 
 /// Returns everything that comes over, and everything that does not.
-pub(crate) fn text(takeover: &Takeover) -> String {
+pub(crate) fn text(takeover: &Takeover, width: Width) -> String {
     let mut text = format!("{}\n\n", styled(BOLD, "settings"));
     for key in RawSettings::KEYS {
         if let Some(value) = takeover.settings.get(key) {
@@ -29,11 +31,13 @@ pub(crate) fn text(takeover: &Takeover) -> String {
                 node.root_dir.display().to_string(),
             ]
         });
-        text.push_str(&table(
-            &["NODE", "WAS", "IS", "VERSION", "PORTS", "BORN", "WALLET", "FOLDER"],
-            &[],
-            rows.collect(),
-        ));
+        let table = Table {
+            header: &["NODE", "WAS", "IS", "VERSION", "PORTS", "BORN", "WALLET", "FOLDER"],
+            right: &[],
+            shed: &[5, 3, 4, 6],
+            rows: rows.collect(),
+        };
+        text.push_str(&table.wrapped(width));
     }
     let notes: Vec<String> = takeover
         .nodes

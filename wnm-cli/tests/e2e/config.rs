@@ -128,7 +128,8 @@ fn what_nodes_are_made_by_outlives_the_variable_that_said_it() {
 #[test]
 fn a_dry_run_takes_settings_and_keeps_none() {
     let host = Host::with_colony();
-    for (line, origin) in [("run --dry-run --node-cap 0", "6"), ("--node_cap 0 --dry_run", "6"), ("run --node-cap 0", "0")]
+    for (line, origin) in
+        [("run --dry-run --node-cap 0", "6"), ("--node_cap 0 --dry_run", "6"), ("run --node-cap 0", "0")]
     {
         let shown = host.expect(0, line).out;
         assert!(shown.contains("adds nothing: node_cap is 0"), "{line}: {shown}");

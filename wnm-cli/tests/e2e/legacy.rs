@@ -33,7 +33,7 @@ fn what_holds_for_one_run_is_not_kept() {
     host.expect(0, "run --this_action_delay 7 --this-enable-upgrade=false --dry_run");
     host.expect(0, "node survey --interval 3 --dry_run");
     assert!(!["enable_upgrade", "action_delay", "survey_delay"].into_iter().any(is_kept));
-    host.expect(0, "run --dry_run --action_delay 7");
+    host.expect(0, "run --action_delay 7");
     assert!(is_kept("action_delay"));
     let refused = host.expect(1, "run --this-action-delay soon");
     assert!(refused.err.contains("action_delay: expected a whole number"), "{}", refused.err);

@@ -6,6 +6,20 @@ use wnm_platform::standin::Behaviour;
 
 use crate::host::{Host, pid, states};
 
+/// The lines of a page, each with single spaces between its words.
+fn lines(page: &str) -> Vec<String> {
+    page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// A line of the table of works without how long it took.
+fn without_time(line: String) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    match words.iter().position(|word| *word == "s") {
+        Some(at) => [&words[..at - 1], &words[at + 1..]].concat().join(" "),
+        None => line,
+    }
+}
+
 #[test]
 fn nodes_are_added_stopped_started_and_removed() {
     let host = Host::with_colony();
@@ -117,17 +131,56 @@ fn a_node_that_cannot_start_leaves_nothing_behind() {
     host.put_binary("0.4.17", Behaviour::ExitAtStart { code: 1 });
     assert_eq!(host.wnm(&host.init_args()).code(), 0);
     let failed = host.expect(3, "node add");
-    assert!(failed.out.contains("add antnode0001: failed to"), "{}", failed.out);
+    assert!(lines(&failed.out)[1].contains(" failed to "), "{}", failed.out);
     assert_eq!(host.nodes().len(), 0);
     assert!(host.processes().is_empty());
     assert!(!host.path(".local/share/autonomi/node/antnode0001").exists());
 }
 
 #[test]
+fn what_was_done_and_what_failed_stands_in_a_table() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    host.expect(0, "node stop 2");
+    let mixed = host.expect(3, "node stop 1,2,3");
+    let table: Vec<_> = lines(&mixed.out).into_iter().map(without_time).collect();
+    assert_eq!(
+        table,
+        [
+            "NODE ACTION TOOK RESULT",
+            "antnode0001 stop done",
+            "antnode0003 stop done",
+            "antnode0002 stop not done: it is STOPPED",
+            "",
+            "2 done, 1 not done",
+        ]
+    );
+
+    // The same for programs, in the order it was asked for.
+    let again = host.expect(0, "--json node start 1,2,3");
+    let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
+    assert!(works.iter().all(|work| work["verb"] == "start" && work["result"] == "done"), "{}", again.out);
+    host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    let again = host.expect(3, "--json node start 2");
+    let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&works[0]["name"], &works[0]["result"]), (&json!("antnode0002"), &json!("refused")));
+    assert_eq!((&works[0]["why"], &works[0]["seconds"]), (&json!("it is RUNNING"), &Value::Null));
+    assert_eq!(host.expect(0, "--json node start --all").json(), json!([]));
+    assert_eq!(host.expect(0, "node start --all").out, "nothing to do\n");
+
+    host.expect(0, "node disable 2");
+    let survey = host.expect(0, "node survey");
+    assert_eq!(
+        lines(&survey.out)[1..3],
+        ["antnode0001 survey done: RUNNING, it answers", "antnode0003 survey done: RUNNING, it answers"]
+    );
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let host = Host::with_colony();
     let shown = host.expect(0, "node add --count 2 --dry-run");
-    assert!(shown.out.contains("would add antnode0002"), "{}", shown.out);
+    assert_eq!(lines(&shown.out)[2], "antnode0002 add would be done");
     host.expect(0, "run --dry-run");
     assert!(host.processes().is_empty());
     let status = host.expect(0, "--json status").json();
@@ -213,13 +266,16 @@ fn a_reset_node_is_another_in_the_same_place() {
     let keys = [key(1), key(2)];
 
     let shown = host.expect(0, "node reset 2 --dry-run");
-    assert!(shown.out.contains("remove antnode0002"), "{}", shown.out);
+    assert_eq!(lines(&shown.out)[1], "antnode0002 reset would be done");
     host.expect(1, "node reset 7");
     host.expect(2, "node reset");
     assert_eq!(uuids(&host.nodes()), uuids(&before));
 
     let ran = host.expect(0, "node reset antnode0002");
-    assert_eq!(ran.out, "remove antnode0002: done\nadd antnode0002: done\n");
+    assert_eq!(
+        lines(&ran.out).into_iter().map(without_time).collect::<Vec<_>>(),
+        ["NODE ACTION TOOK RESULT", "antnode0002 reset done", "", "1 done"]
+    );
     let after = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);
     assert_eq!(facts(&after), facts(&before));
     assert_eq!(uuids(&after)[0], uuids(&before)[0]);

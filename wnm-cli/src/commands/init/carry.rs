@@ -22,7 +22,7 @@ pub(super) fn carry_over(
     output: &Output,
 ) -> Result<(), CliError> {
     if args.dry_run {
-        output.result(takeover, render::takeover::text)?;
+        output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
         output.say("nothing was changed: without --dry-run this comes over");
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) fn carry_over(
     if let Err(error) = platform.program_version(settings) {
         tracing::warn!(%error, "new nodes cannot be made");
     }
-    output.result(takeover, render::takeover::text)?;
+    output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
     output.say(&format!("{} nodes came over to {}", takeover.nodes.len(), db.display()));
     Ok(())
 }
