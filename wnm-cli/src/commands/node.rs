@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit, CliError> {
     match command {
         Node::List(nodes) => show(db, &nodes, output, render::nodes::list),
-        Node::Show(nodes) => show(db, &nodes, output, render::nodes::show),
+        Node::Show(nodes) => show(db, &nodes, output, |nodes, _| render::nodes::show(nodes)),
         Node::Add(Count { count, interval, dry_run }) => {
             act(db, Verb::Add, &Selection::Count(count), Manner { mode: mode(dry_run), interval }, output)
         }

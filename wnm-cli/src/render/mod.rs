@@ -11,6 +11,8 @@ pub(crate) mod report;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod takeover;
+#[cfg(test)]
+mod tests;
 pub(crate) mod work;
 
 use std::time::Duration;
@@ -49,7 +51,8 @@ pub(crate) fn span(span: Duration) -> String {
         3600..86_400 => seconds / 60 * 60,
         _ => seconds / 3600 * 3600,
     };
-    humantime::format_duration(Duration::from_secs(rounded)).to_string()
+    let units = humantime::format_duration(Duration::from_secs(rounded)).to_string();
+    units.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a moment in UTC, to the second.

@@ -88,7 +88,7 @@ pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
 }
 
 /// Returns nodes as a page each.
-pub(crate) fn show(nodes: &[NodeView], _: Width) -> String {
+pub(crate) fn show(nodes: &[NodeView]) -> String {
     nodes.iter().map(page).collect::<Vec<_>>().join("\n")
 }
 

@@ -54,9 +54,9 @@ pub(crate) struct UnderWay {
 }
 
 /// Columns beside a signal's bar: its name before, its figures after.
-const BESIDE_BAR: usize = 14 + 32;
+const BESIDE_BAR: usize = 14 + 34;
 
-/// Returns the glance: at most 76 columns wide, the bars shorter where that is too much.
+/// Returns the glance: at most 78 columns wide, the bars shorter where that is too much.
 pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
     let Some(at) = status.at else {
@@ -64,7 +64,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     };
     let age = Duration::from_secs(status.age_seconds);
     let seen = format!("seen {} ago", span(age));
-    let columns = format!("{:>6} {:>9} {:>9}", "now", "adds <", "acts >");
+    let columns = format!("{:>6} {:>10} {:>10}", "now", "adds <", "acts >");
     let rest = BESIDE_BAR + bar - "machine  ".len() - columns.len();
     let mut text = format!("{}  {seen:<rest$}{}\n\n", styled(BOLD, "machine"), styled(DIM, columns));
     for measure in &status.signals {
@@ -120,7 +120,7 @@ fn signal(measure: &Measure, width: usize) -> String {
         .collect();
     let seen = measure.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
     format!(
-        "  {:<12}{} {seen:>11} {:>9} {:>9}\n",
+        "  {:<12}{} {seen:>11} {:>10} {:>10}\n",
         measure.signal.to_string(),
         styled(style, bar),
         measure.less_than.to_string(),

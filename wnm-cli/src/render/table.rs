@@ -1,6 +1,6 @@
 //! Tables without frames.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement};
 use textwrap::core::display_width;
 
 use super::page::Width;
@@ -54,6 +54,10 @@ impl Table<'_> {
         table.set_header(self.header.iter().copied().enumerate().filter(is_shown).map(cell));
         for row in &self.rows {
             table.add_row(row.iter().map(String::as_str).enumerate().filter(is_shown).map(cell));
+        }
+        // What a line is about stays in one piece.
+        if let Some(first) = table.column_mut(0) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
         }
         let text = table.to_string();
         let mut lines = text.lines().map(str::trim_end);

@@ -13,4 +13,5 @@ mod record;
 mod reports;
 mod service;
 mod takeover;
+mod terminal;
 mod words;

@@ -1,0 +1,249 @@
+//! Every page for people, as wide as it comes and on terminals of 100 and 60 columns.
+
+use std::collections::BTreeMap;
+
+use textwrap::core::display_width;
+use wnm_core::steps::{Failure, Step, StepFailure};
+use wnm_core::{
+    Action, ActionId, ActionRecord, Bytes, Cores, Decision, EngineState, FAUCET, Flavor, HostSample, Load,
+    LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
+    Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, decide,
+};
+use wnm_store::{CycleAction, CycleId, CycleRecord};
+
+use super::page::{Width, fitted};
+use super::{config, explain, history, nodes, status, takeover};
+use crate::commands::config::{Entry, Origin};
+use crate::takeover::{LeftOut, Taken, Takeover};
+
+/// 2026-03-01 12:00:00 UTC.
+const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
+
+/// Returns a page at each width, and finds every line of it within.
+fn at_each_width(page: impl Fn(Width) -> String) -> String {
+    let shown = [Width::Full, Width::Columns(100), Width::Columns(60)].map(|width| {
+        let text = anstream::adapter::strip_str(&fitted(&page(width), width)).to_string();
+        let widest = text.lines().map(display_width).max().unwrap_or(0);
+        assert!(width.holds(widest), "{widest} columns: {text}");
+        format!("{width:?}\n\n{text}")
+    });
+    shown.join("\n")
+}
+
+fn id(number: u32) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    NOW.before(std::time::Duration::from_secs(seconds))
+}
+
+fn node(number: u32) -> Node {
+    let port = |first: u32| u16::try_from(first + number % 1000).unwrap();
+    let root = format!("/home/operator/.local/share/autonomi/node/{}", id(number).name());
+    Node {
+        id: id(number),
+        uuid: "5f3c1c8e-9a55-4c3e-8d0c-1d0f3a0b7c11".to_owned(),
+        flavor: Flavor::Antnode,
+        manager: ManagerKind::ALL[2],
+        binary: format!("{root}/antnode").into(),
+        log_dir: format!("/home/operator/.local/share/autonomi/logs/{}", id(number).name()).into(),
+        root_dir: root.into(),
+        ports: Ports { node: port(55_000), metrics: port(13_000), rpc: port(30_000) },
+        wallet: FAUCET,
+        network: vec!["evm-arbitrum-one".to_owned()],
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        upnp: Upnp::Off,
+        born: ago(4_000_000 - u64::from(number) * 300),
+    }
+}
+
+fn sample() -> NodeSample {
+    NodeSample {
+        presence: Presence::Answering,
+        version: Some(Version::new(0, 4, 17)),
+        cpu: Cores::new(0.07).ok(),
+        memory: Some(Bytes(312_400_000)),
+        peer_id: Some("12D3KooWRPUrvTVjsbUvCk8fvRQGRZZ8wq5nFLuF5oCmaB4jTVhD".to_owned()),
+        metrics: Some(Box::new(NodeMetrics {
+            uptime: Some(200_000),
+            records: Some(1_834),
+            connected_peers: Some(241),
+            ..NodeMetrics::default()
+        })),
+        ..NodeSample::default()
+    }
+}
+
+fn states() -> [(u32, NodeState); 4] {
+    [
+        (1, NodeState::Running { since: ago(200_000) }),
+        (2, NodeState::Upgrading { since: ago(75), from: Some(Version::new(0, 4, 16)), to: Version::new(0, 4, 17) }),
+        (3, NodeState::Stopped { since: Some(ago(4_000)), cause: StopCause::Pressure }),
+        (12_345, NodeState::Disabled { since: ago(900_000) }),
+    ]
+}
+
+fn views() -> Vec<nodes::NodeView> {
+    let view = |(number, state): (u32, NodeState)| nodes::NodeView {
+        name: id(number).name(),
+        status: state.word(),
+        sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
+        state: Some(state),
+        node: node(number),
+        now: NOW,
+    };
+    states().into_iter().map(view).collect()
+}
+
+fn host() -> HostSample {
+    let percent = |value| Percent::new(value).ok();
+    let load = |value| Load::new(value).unwrap();
+    HostSample {
+        cpus: Some(8),
+        cpu: percent(41.5),
+        memory: percent(63.2),
+        memory_total: Some(Bytes(16_000_000_000)),
+        volumes: vec![Volume { used: percent(93.0), ..Volume::default() }],
+        load: Some(LoadAverages { one: load(3.1), five: load(4.9), fifteen: load(2.2) }),
+        ..HostSample::default()
+    }
+}
+
+fn decision() -> Decision {
+    let mut raw = RawSettings::default();
+    for (key, value) in [
+        ("netio_read_less_than", "9000000"),
+        ("netio_read_remove", "12000000"),
+        ("netio_write_less_than", "900000"),
+        ("netio_write_remove", "1200000"),
+    ] {
+        raw.set(key, value).unwrap();
+    }
+    let policy = Policy::new(&raw, Some(8)).unwrap();
+    let state = EngineState {
+        nodes: states().into_iter().map(|(number, state)| (id(number), state)).collect(),
+        ..EngineState::default()
+    };
+    let seen = states().into_iter().map(|(number, _)| (id(number), sample())).collect();
+    decide(&policy, &state, &Observation { now: NOW, host: host(), nodes: seen, ..Observation::default() })
+}
+
+fn cycle() -> CycleRecord {
+    let action = |action, outcome| CycleAction {
+        record: ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Asked }, NOW),
+        outcome,
+        ended: None,
+    };
+    let failed = StepFailure {
+        step: Step::Confirm,
+        at: NOW,
+        error: "expected a process that stays up, found that it ended with exit code 1".to_owned(),
+    };
+    let pending =
+        Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "its process is still ending".to_owned() };
+    CycleRecord {
+        id: CycleId(1_204),
+        at: NOW,
+        ended: Some(NOW),
+        host: host(),
+        decision: decision(),
+        actions: vec![
+            action(Action::Add { node: id(4) }, Some(Outcome::Done)),
+            action(Action::Stop { node: id(3) }, Some(pending)),
+            action(
+                Action::Upgrade { node: id(2), from: Some(Version::new(0, 4, 16)), to: Version::new(0, 4, 17) },
+                Some(Outcome::Failed(Failure { failed, rolled_back: true })),
+            ),
+        ],
+    }
+}
+
+#[test]
+fn nodes_in_a_table() {
+    insta::assert_snapshot!(at_each_width(|width| nodes::list(&views(), width)));
+}
+
+#[test]
+fn nodes_a_page_each() {
+    insta::assert_snapshot!(at_each_width(|_| nodes::show(&views()[..1])));
+}
+
+#[test]
+fn the_last_cycle_explained() {
+    insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), width)));
+}
+
+#[test]
+fn what_was_done() {
+    insta::assert_snapshot!(at_each_width(|_| history::text(&[cycle()], None)));
+}
+
+#[test]
+fn the_colony_at_a_glance() {
+    let cycle = cycle();
+    let glance = status::Status {
+        cycle: Some(cycle.id.0),
+        at: Some(NOW),
+        age_seconds: 75,
+        cpus: Some(8),
+        memory_total: host().memory_total,
+        signals: cycle.decision.measures.clone(),
+        node_cap: 50,
+        nodes: 4,
+        by_state: states().iter().map(|(_, state)| (state.word(), 1)).collect(),
+        by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), (String::new(), 2)]),
+        under_way: cycle
+            .actions
+            .into_iter()
+            .map(|action| status::UnderWay { record: action.record, outcome: action.outcome })
+            .collect(),
+        decided: cycle.decision.actions.clone(),
+        rest: cycle.decision.rest(),
+        states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
+    };
+    insta::assert_snapshot!(at_each_width(|width| status::text(&glance, width)));
+}
+
+#[test]
+fn settings_and_where_they_come_from() {
+    let entry = |key, value: &str, origin| Entry { key, value: Some(value.to_owned()), origin };
+    let entries = [
+        entry("node_cap", "50", Origin::Database),
+        entry("max_load_average_allowed", "8", Origin::Default),
+        entry(
+            "node_storage",
+            "/mnt/first/autonomi/node,/mnt/second/autonomi/node,/mnt/third/autonomi/node",
+            Origin::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
+        ),
+        entry("cpu_remove", "80", Origin::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
+        Entry { key: "netio_read_remove", value: None, origin: Origin::Default },
+    ];
+    let pages = [true, false].map(|origin| at_each_width(|width| config::list(&entries, origin, width)));
+    insta::assert_snapshot!(pages.join("\n"));
+}
+
+#[test]
+fn what_comes_over() {
+    let mut settings = RawSettings::default();
+    settings.set("node_cap", "50").unwrap();
+    settings.set("rewards_address", "faucet").unwrap();
+    let taken = |number| Taken {
+        node: node(number),
+        state: NodeState::Running { since: NOW },
+        was: Some("RUNNING".to_owned()),
+        version: Some("0.4.17".to_owned()),
+        peer_id: None,
+        notes: vec![crate::takeover::OUTSIDE.to_owned()],
+    };
+    let takeover = Takeover {
+        settings,
+        nodes: vec![taken(1), taken(2)],
+        left_out: vec![LeftOut { what: "antnode0003".to_owned(), why: "port 55001 is that of antnode0001".to_owned() }],
+        changes: vec![
+            "/etc/cron.d/anm is moved to /etc/cron.d/anm.before-wnm, so that anm rests from here on".to_owned(),
+        ],
+    };
+    insta::assert_snapshot!(at_each_width(|width| takeover::text(&takeover, width)));
+}

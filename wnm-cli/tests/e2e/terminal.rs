@@ -1,0 +1,95 @@
+//! Terminals that are narrow: pages fit them, and what is no terminal gets the full layout.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Stdio;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::host::{Host, turn};
+
+/// Runs a command on a terminal of this many columns, and returns what it shows.
+fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let terminal = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let mut command = host.command(&line.split_whitespace().collect::<Vec<_>>());
+    // What the terminal says of itself counts, not what a shell once knew.
+    command.env("COLUMNS", "200").env("NO_COLOR", "1").stdout(terminal).stderr(Stdio::null());
+    let mut child = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    // This side of the terminal is closed with it, so that the reading ends with the process.
+    drop(command);
+    let mut shown = Vec::new();
+    let mut screen = File::from(screen);
+    let mut part = [0; 4096];
+    // The end of a terminal is an error of reading.
+    while let Ok(read @ 1..) = screen.read(&mut part) {
+        shown.extend_from_slice(&part[..read]);
+    }
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap().replace('\r', "")
+}
+
+#[test]
+fn every_page_fits_sixty_columns() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, "run");
+    for line in [
+        "status",
+        "node list",
+        "node show",
+        "node survey",
+        "node stop 2",
+        "explain",
+        "history",
+        "doctor",
+        "run",
+        "run --dry-run",
+        "config list",
+        "config list --origin",
+        "config set node_cap 7",
+        "db check",
+        "--help",
+        "run --help",
+        "init --help",
+        "node stop --help",
+        "config set --help",
+        "service install --help",
+        "report -h",
+        "node add --dry-run",
+    ] {
+        let shown = on_terminal(&host, 60, line);
+        assert!(!shown.is_empty(), "{line}");
+        let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > 60).collect();
+        assert!(wide.is_empty(), "wnm {line}: {wide:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_terminal_gets_the_full_layout() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let header = |page: &str| page.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    let full = "NODE STATE SINCE VERSION PEERS RECORDS MEMORY PORT AGE PEER ID";
+    let mut command = host.command(&["node", "list"]);
+    let output = {
+        let _turn = turn();
+        command.env("COLUMNS", "60").output().unwrap()
+    };
+    assert_eq!(header(std::str::from_utf8(&output.stdout).unwrap()), full);
+    assert_eq!(header(&on_terminal(&host, 200, "node list")), full);
+    assert_eq!(header(&on_terminal(&host, 60, "node list")), "NODE STATE SINCE VERSION PEERS RECORDS");
+    // Values are values, on a terminal too.
+    let folder = format!("/mnt/{}", "a-rather-long-name/".repeat(5));
+    host.expect(0, &format!("config set node_storage {folder}"));
+    assert_eq!(on_terminal(&host, 60, "config get node_storage").trim_end(), folder);
+}
