@@ -12,6 +12,8 @@ mod output;
 mod progress;
 mod push;
 mod render;
+#[cfg(test)]
+mod schema;
 mod takeover;
 
 use std::process::ExitCode;

@@ -12,6 +12,16 @@ use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
 
+/// An error, and what can be done about it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Told {
+    /// What was expected, and what was found.
+    error: String,
+    /// What the operator can do about it.
+    mend: Option<String>,
+}
+
 /// Where a command writes.
 pub(crate) struct Output {
     json: bool,
@@ -128,8 +138,8 @@ impl Output {
         let mut err = anstream::stderr().lock();
         // There is nowhere else to say that saying failed.
         let _ = if self.json {
-            let value = serde_json::json!({"error": error.to_string(), "mend": error.mend()});
-            writeln!(err, "{value}")
+            let told = Told { error: error.to_string(), mend: error.mend() };
+            serde_json::to_string(&told).map_err(io::Error::from).and_then(|told| writeln!(err, "{told}"))
         } else {
             render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
         };

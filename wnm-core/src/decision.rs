@@ -11,6 +11,7 @@ use crate::units::{Timestamp, Version};
 
 /// Something to do to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Make a node of this number and start it.
@@ -97,6 +98,7 @@ impl Action {
 
 /// Why an action was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// The node's folder is gone.
@@ -135,6 +137,7 @@ pub enum Reason {
 
 /// An action and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned {
     /// What to do.
     pub action: Action,
@@ -144,6 +147,7 @@ pub struct Planned {
 
 /// Something the host's nodes did together that no policy foresaw, so that nothing may be destroyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "anomaly", rename_all = "snake_case")]
 pub enum Anomaly {
     /// More nodes vanished in one look than chance explains.
@@ -159,6 +163,7 @@ pub enum Anomaly {
 
 /// Why a cycle ends without an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "rest", rename_all = "snake_case")]
 pub enum Rest {
     /// The host was restarted: look at everything first.
@@ -195,6 +200,7 @@ pub enum Rest {
 
 /// Why a rule let the next one have its turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "pass", rename_all = "snake_case")]
 pub enum Pass {
     /// The host was not restarted.
@@ -240,6 +246,7 @@ pub enum Pass {
 
 /// What one rule made of the situation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// It planned actions: no further rule is asked.
@@ -252,6 +259,7 @@ pub enum Verdict {
 
 /// What one rule made of the situation, with its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuleVerdict {
     /// The rule's name, as in `relieve_pressure`.
     pub rule: Cow<'static, str>,
@@ -261,6 +269,7 @@ pub struct RuleVerdict {
 
 /// What one cycle decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// Every signal that has thresholds, beside them.
     pub measures: Vec<Measure>,

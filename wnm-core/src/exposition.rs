@@ -7,6 +7,7 @@ use crate::units::Version;
 
 /// The figures of one node. What the text does not say, or says as nonsense, is None: unknown is not zero.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NodeMetrics {
     /// Seconds since the node program started.

@@ -15,6 +15,7 @@ pub use custom::{Custom, NotCustom};
 
 /// A node program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Flavor {
     /// `antnode` 0.4, which serves metrics on loopback.

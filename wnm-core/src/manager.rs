@@ -51,6 +51,7 @@ pub enum Scope {
 /// A process manager, written `setsid+user`; `docker`, whose containers have the rights of the user who runs wnm, has
 /// no scope to name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagerKind {
     /// What starts and stops nodes.

@@ -13,6 +13,7 @@ use crate::wallet::Address;
 
 /// The number of a node within its colony, from 1. Its name, ports and folder follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "u32", into = "u32")]
 pub struct NodeId(u32);
 
@@ -86,6 +87,7 @@ impl From<NodeId> for u32 {
 
 /// The ports of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ports {
     /// UDP, where peers reach the node.
     pub node: u16,
@@ -108,6 +110,7 @@ impl Ports {
 /// What changes from look to look is its [`NodeState`](crate::NodeState), kept by the engine, and its
 /// [`NodeSample`](crate::NodeSample), the last observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Node {
     /// Its number in the colony.
     pub id: NodeId,
@@ -141,6 +144,7 @@ pub struct Node {
 
 /// Whether nodes ask the router to open their port (UPnP).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Upnp {
     /// The node asks the router.
@@ -151,6 +155,7 @@ pub enum Upnp {
 
 /// Why a node is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
     /// The engine stopped it to relieve the host.
@@ -165,6 +170,7 @@ pub enum StopCause {
 
 /// What a node is believed to be doing, with the facts that belong to that state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum NodeState {
     /// It runs and answers.

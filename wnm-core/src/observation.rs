@@ -26,6 +26,7 @@ pub struct Observation {
 
 /// The machine at one moment. Rates and shares are over the whole time since the last look.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct HostSample {
     /// Processors that wnm may use.
@@ -58,6 +59,7 @@ pub struct HostSample {
 
 /// The kernel's load averages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadAverages {
     /// Over one minute.
     pub one: Load,
@@ -69,6 +71,7 @@ pub struct LoadAverages {
 
 /// A volume that holds nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Volume {
     /// The storage folder on it.
     pub root: PathBuf,
@@ -84,6 +87,7 @@ pub struct Volume {
 
 /// Shares of the last ten seconds in which some tasks waited for a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stalls {
     /// Waited for a processor.
     pub cpu: Percent,
@@ -95,6 +99,7 @@ pub struct Stalls {
 
 /// What was seen of a node's process, endpoint and folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Nobody looked: the node is believed to be as it was.
@@ -116,6 +121,7 @@ pub enum Presence {
 
 /// One node at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NodeSample {
     /// What was seen of it.
@@ -142,6 +148,7 @@ pub struct NodeSample {
 
 /// One process, and not another one that got its number later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessIdentity {
     /// The name of the host's run, as in [`ClockReading`](crate::ClockReading).
     pub boot: String,

@@ -10,6 +10,7 @@ use crate::units::{BytesPerSecond, Load, Percent};
 
 /// Something measured of the host that thresholds are set on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// Use of all processors.
@@ -54,6 +55,7 @@ impl fmt::Display for Signal {
 
 /// A value of a signal, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// A share.
@@ -106,6 +108,7 @@ impl From<BytesPerSecond> for Reading {
 
 /// A signal beside its two marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Measure {
     /// What was measured.
     pub signal: Signal,
@@ -173,6 +176,7 @@ pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<I
 
 /// What the signals and the census allow and demand: the names are those of the earlier tool's decision log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Features {
     /// Processors leave room.
     pub allow_cpu: bool,

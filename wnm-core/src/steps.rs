@@ -16,6 +16,7 @@ use crate::units::Timestamp;
 
 /// One step of an action. Each may be repeated: what is already so counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The node's folders exist, with its marker in them.
@@ -147,11 +148,13 @@ impl Action {
 
 /// The number of an action in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct ActionId(pub i64);
 
 /// What a step leaves behind for those that follow, and for recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "evidence", rename_all = "snake_case")]
 pub enum Evidence {
     /// That it is done is all there is to say.
@@ -177,6 +180,7 @@ pub enum Evidence {
 
 /// A step that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepRecord {
     /// Which step.
     pub step: Step,
@@ -188,6 +192,7 @@ pub struct StepRecord {
 
 /// A step that could not be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepFailure {
     /// Which step.
     pub step: Step,
@@ -199,6 +204,7 @@ pub struct StepFailure {
 
 /// An action that has begun, with everything that is known of its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionRecord {
     /// Its number.
     pub id: ActionId,
@@ -296,6 +302,7 @@ pub trait Hands {
 
 /// An action that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The step that could not be done.
     #[serde(flatten)]
@@ -306,6 +313,7 @@ pub struct Failure {
 
 /// Where an action stands after a cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// All steps are done.

@@ -22,6 +22,7 @@ macro_rules! bounded_float {
     ($(#[$doc:meta])* $name:ident, $low:expr, $high:expr, $expected:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(try_from = "f64", into = "f64")]
         pub struct $name(f64);
 
@@ -111,6 +112,7 @@ impl fmt::Display for Cores {
 
 /// An amount of memory or disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
@@ -122,6 +124,7 @@ impl fmt::Display for Bytes {
 
 /// A rate of reading or writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct BytesPerSecond(pub u64);
 
@@ -149,6 +152,7 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, bytes: u64, per: &str) -> fmt::Resul
 
 /// A moment, as milliseconds since the Unix epoch. All times in wnm are of this unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -199,6 +203,7 @@ impl Timestamp {
 
 /// A version of a node program, ordered as semantic versions are (a pre-release before its release).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(semver::Version);
 

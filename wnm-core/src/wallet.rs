@@ -16,6 +16,7 @@ pub const FAUCET: Address = Address([
 ///
 /// Written with the mixed-case checksum of EIP-55; read with it, or in one case only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Address([u8; 20]);
 

@@ -1,6 +1,6 @@
 //! `wnm config`: what each setting is, where that comes from, and how it changes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wnm_core::{FIXED, Problem, Problems, RawSettings, Settings};
@@ -15,11 +15,22 @@ use crate::render;
 
 /// Where a value comes from, the highest first; the command line of this command sets none.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "layer", rename_all = "snake_case")]
 pub(crate) enum Origin {
-    Environment { variable: String },
-    File { path: String },
+    /// A variable of the environment.
+    Environment {
+        /// Its name.
+        variable: String,
+    },
+    /// The file of settings.
+    File {
+        /// Where it is.
+        path: String,
+    },
+    /// The database.
     Database,
+    /// Nobody said it.
     Default,
 }
 
@@ -36,18 +47,35 @@ impl std::fmt::Display for Origin {
 
 /// A setting with the value it has.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Entry {
+    /// Its name.
     pub(crate) key: &'static str,
     /// None for what has no value unless it is set.
     pub(crate) value: Option<String>,
+    /// The layer it comes from.
     pub(crate) origin: Origin,
+}
+
+/// The file of settings.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FileView {
+    /// Where it is, or would be.
+    path: PathBuf,
+    /// Whether it is there.
+    exists: bool,
 }
 
 /// What became of a setting.
 #[derive(Debug, Serialize)]
-struct Changed {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Changed {
+    /// Its name.
     key: &'static str,
+    /// What it was; null where it had no value.
     was: Option<String>,
+    /// What it is now.
     value: Option<String>,
 }
 
@@ -118,8 +146,8 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
         }
         Config::Path => {
             let path = file::path().unwrap_or_default();
-            let view = serde_json::json!({"path": path, "exists": path.exists()});
-            output.value(&view, |_| path.display().to_string())?;
+            let view = FileView { exists: path.exists(), path };
+            output.value(&view, |view| view.path.display().to_string())?;
         }
     }
     Ok(Exit::Done)

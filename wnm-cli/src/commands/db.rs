@@ -10,15 +10,23 @@ use crate::context::{self, LOCK_PATIENCE};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
+/// What a look for damage found.
 #[derive(Serialize)]
-struct Checked {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Checked {
+    /// Where it is.
     database: PathBuf,
+    /// What is damaged; empty where it is sound.
     problems: Vec<String>,
 }
 
+/// A copy that was made.
 #[derive(Serialize)]
-struct Copied {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Copied {
+    /// What was copied.
     from: PathBuf,
+    /// Where it stands now.
     to: PathBuf,
     /// Where what stood there before went.
     set_aside: Option<PathBuf>,

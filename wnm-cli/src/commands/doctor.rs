@@ -27,6 +27,7 @@ const STALE: Duration = Duration::from_secs(600);
 const CLOCK_DRIFT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Health {
     Fine,
@@ -36,7 +37,8 @@ enum Health {
 
 /// One thing looked at.
 #[derive(Debug, Serialize)]
-struct Check {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Check {
     what: &'static str,
     health: Health,
     found: String,

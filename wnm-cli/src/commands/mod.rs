@@ -1,17 +1,17 @@
 //! The commands, one a file.
 
 pub(crate) mod config;
-mod db;
+pub(crate) mod db;
 mod demo;
-mod doctor;
+pub(crate) mod doctor;
 mod explain;
 mod history;
-mod init;
+pub(crate) mod init;
 mod node;
 mod record;
 mod report;
 mod run;
-mod service;
+pub(crate) mod service;
 mod status;
 mod teardown;
 mod util;

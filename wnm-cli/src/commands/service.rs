@@ -15,13 +15,18 @@ use crate::output::Output;
 
 /// What is said of a service.
 #[derive(Debug, Serialize)]
-struct View {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct View {
+    /// What keeps wnm running: `service`, or `cron`.
     keeper: &'static str,
-    /// None for a crontab.
+    /// Where it is written down; null for a crontab.
     file: Option<PathBuf>,
+    /// Whether it is there now.
     installed: bool,
+    /// Whether it was written or taken away by this command; left out where that was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
+    /// What is written down.
     text: String,
 }
 

@@ -8,19 +8,31 @@ use crate::cycle::Report;
 
 /// A cycle as JSON.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Summary<'a> {
+    /// Its number; null for a dry run, which is not recorded.
     cycle: Option<i64>,
+    /// When it looked.
     at: wnm_core::Timestamp,
+    /// Whether the host was restarted since the last one.
     rebooted: bool,
+    /// Nodes that run, or are about to.
     running: usize,
+    /// Nodes there are.
     nodes: usize,
+    /// What it decided.
     decided: &'a [Planned],
+    /// Why it decided nothing, if so.
     rest: Option<Rest>,
+    /// Every action that it worked on, those begun earlier included.
     worked: Vec<Work<'a>>,
+    /// What was asked and not begun.
     refused: Vec<Refused<'a>>,
 }
 
+/// An action with where it stands.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Work<'a> {
     #[serde(flatten)]
     planned: &'a Planned,
@@ -28,8 +40,11 @@ struct Work<'a> {
     outcome: &'a Outcome,
 }
 
+/// What was not begun, and why.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Refused<'a> {
+    /// The node; null where no node could be had.
     node: Option<NodeId>,
     #[serde(flatten)]
     refusal: &'a Refusal,

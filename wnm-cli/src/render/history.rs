@@ -8,25 +8,37 @@ use super::{DIM, GREEN, RED, YELLOW, moment, reason, styled};
 
 /// A cycle as JSON.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CycleView {
+    /// Its number.
     cycle: i64,
+    /// When it looked.
     at: Timestamp,
+    /// When it was finished; null while it goes on, and where it was cut short.
     ended: Option<Timestamp>,
+    /// What it saw of the machine.
     host: HostSample,
     #[serde(flatten)]
     decision: Decision,
+    /// The actions it began, as they stand now.
     work: Vec<ActionView>,
 }
 
 /// An action on record as JSON.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ActionView {
+    /// Its number.
     id: i64,
     #[serde(flatten)]
     planned: wnm_core::Planned,
+    /// When it began.
     begun: Timestamp,
+    /// When it ended; null while it goes on.
     ended: Option<Timestamp>,
+    /// What came of it; null before the first cycle that worked on it was finished.
     stands: Option<Outcome>,
+    /// The steps taken, those back included.
     steps: Vec<StepRecord>,
 }
 

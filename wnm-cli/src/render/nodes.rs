@@ -9,6 +9,7 @@ use super::{BOLD, span, state_style, styled};
 
 /// One node with everything that is known of it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NodeView {
     #[serde(flatten)]
     pub(crate) node: Node,

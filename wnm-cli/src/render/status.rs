@@ -12,6 +12,7 @@ use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
 
 /// Everything that `wnm status` shows.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
     /// The last recorded cycle; None before the first.
     pub(crate) cycle: Option<i64>,
@@ -46,6 +47,7 @@ pub(crate) struct Status {
 
 /// An action that has begun and not ended.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct UnderWay {
     #[serde(flatten)]
     pub(crate) record: ActionRecord,

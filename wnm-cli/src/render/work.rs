@@ -9,6 +9,7 @@ use super::{DIM, GREEN, RED, YELLOW, reason, styled};
 
 /// How far a request came with a node. The order is that of the table: what needs a look stands at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Came {
     /// It is done.
@@ -39,6 +40,7 @@ impl Came {
 
 /// What came of a request for one node.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Work {
     /// The node; None where no node could be had.
     pub(crate) node: Option<NodeId>,

@@ -18,6 +18,7 @@ pub(crate) const OUTSIDE: &str =
 
 /// What is to come over.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Takeover {
     /// The settings that will be kept.
     pub(crate) settings: RawSettings,
@@ -50,6 +51,7 @@ impl Takeover {
 
 /// A node that comes over.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Taken {
     pub(crate) node: Node,
     /// What it is believed to be doing until the first look.
@@ -66,6 +68,7 @@ pub(crate) struct Taken {
 
 /// Something that stays behind.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LeftOut {
     pub(crate) what: String,
     pub(crate) why: String,

@@ -109,11 +109,13 @@ impl Host {
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
         let output = child.wait_with_output().unwrap();
-        Ran {
+        let ran = Ran {
             status: output.status,
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
-        }
+        };
+        crate::schema::check(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &ran);
+        ran
     }
 
     /// Runs a command given as words, and asserts its exit code.

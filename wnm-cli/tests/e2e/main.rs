@@ -11,6 +11,7 @@ mod moving_in;
 mod real;
 mod record;
 mod reports;
+mod schema;
 mod service;
 mod takeover;
 mod terminal;

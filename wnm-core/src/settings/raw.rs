@@ -21,7 +21,12 @@ macro_rules! settings {
     ($(#[doc = $help:literal] $key:ident: $type:ty,)*) => {
         /// One layer of settings, or several folded: what is None was not said.
         #[derive(Debug, Clone, PartialEq, Default)]
-        pub struct RawSettings {$(#[doc = $help] pub $key: Option<$type>,)*}
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        pub struct RawSettings {$(
+            #[doc = $help]
+            #[cfg_attr(feature = "schema", schemars(with = "String", skip_serializing_if = "Option::is_none"))]
+            pub $key: Option<$type>,
+        )*}
 
         impl RawSettings {
             /// The name of every setting.

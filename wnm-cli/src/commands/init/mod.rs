@@ -17,13 +17,21 @@ use crate::context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
+/// A colony that begins.
 #[derive(Serialize)]
-struct Begun {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Begun {
+    /// The database.
     database: std::path::PathBuf,
+    /// The folders that nodes go to.
     storage: Vec<std::path::PathBuf>,
+    /// What starts and stops nodes.
     process_manager: String,
+    /// Nodes there may be.
     node_cap: u32,
+    /// The program that new nodes get.
     node_binary: std::path::PathBuf,
+    /// Its version.
     version: String,
 }
 

@@ -6,6 +6,7 @@ use super::Row;
 
 /// One node in the list.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
     service_name: String,
     peer_id: String,

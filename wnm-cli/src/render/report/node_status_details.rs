@@ -10,6 +10,7 @@ use crate::render::shell_text;
 
 /// One node with every key there was. Figures that are not known are 0.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Details {
     id: u32,
     machine_id: u32,

@@ -1,0 +1,103 @@
+//! The JSON schemas in `docs/schema`, made of the types that are written. Only tests know of them.
+
+mod reports;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::Value;
+
+use crate::args::Cli;
+use crate::commands::{config, db, doctor, init, service};
+use crate::output::Told;
+use crate::render::{cycle, history, nodes, report, status, work};
+use crate::takeover::Takeover;
+
+/// Renews the files.
+const RENEW: &str = "WNM_RENEW_SCHEMAS=1 cargo test -p wnm-cli --bin wnm schema";
+
+fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    Value::from(SchemaGenerator::new(settings).into_root_schema_for::<T>())
+}
+
+/// Returns every schema by its name.
+fn schemas() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("config-get", schema::<Option<config::Entry>>()),
+        ("config-list", schema::<Vec<config::Entry>>()),
+        ("config-path", schema::<config::FileView>()),
+        ("config-set", schema::<Vec<config::Changed>>()),
+        ("cycle", schema::<cycle::Summary<'_>>()),
+        ("db-check", schema::<db::Checked>()),
+        ("db-copy", schema::<db::Copied>()),
+        ("db-path", schema::<PathBuf>()),
+        ("doctor", schema::<Vec<doctor::Check>>()),
+        ("error", schema::<Told>()),
+        ("explain", schema::<history::CycleView>()),
+        ("history", schema::<Vec<history::CycleView>>()),
+        ("init", schema::<init::Begun>()),
+        ("init-takeover", schema::<Takeover>()),
+        ("node", schema::<Vec<nodes::NodeView>>()),
+        ("report-machine-config", schema::<reports::MachineConfig>()),
+        ("report-machine-metrics", schema::<reports::MachineMetrics>()),
+        ("report-node-status", schema::<Vec<report::node_status::Status>>()),
+        ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
+        ("service", schema::<service::View>()),
+        ("status", schema::<status::Status>()),
+        ("work", schema::<Vec<work::Work>>()),
+    ])
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema")
+}
+
+#[test]
+fn the_schemas_in_docs_are_those_of_what_is_written() {
+    if std::env::var_os("WNM_RENEW_SCHEMAS").is_some() {
+        for (name, schema) in schemas() {
+            let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+            fs::write(folder().join(format!("{name}.json")), text).unwrap();
+        }
+    }
+    let read = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap_or_default()).ok();
+    for (name, schema) in schemas() {
+        let is_kept = read(&folder().join(format!("{name}.json"))) == Some(schema);
+        assert!(is_kept, "docs/schema/{name}.json is stale: run `{RENEW}`");
+    }
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let kept: BTreeSet<_> = files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    let known: BTreeSet<_> = schemas().keys().map(|name| folder().join(format!("{name}.json"))).collect();
+    assert_eq!(kept, known, "docs/schema has a file that is no schema any more");
+}
+
+/// The commands below this one that do something, as they are typed.
+fn commands(command: &clap::Command, typed: &str) -> Vec<String> {
+    let below = command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .flat_map(|command| commands(command, &format!("{typed} {}", command.get_name())));
+    let below: Vec<String> = below.collect();
+    if below.is_empty() { vec![typed.trim_start().to_owned()] } else { below }
+}
+
+#[test]
+fn the_page_of_schemas_knows_every_command() {
+    let page = fs::read_to_string(folder().join("README.md")).unwrap();
+    let mut commands = commands(&Cli::command(), "");
+    commands.retain(|command| command != "report");
+    let kinds = <crate::args::ReportKind as clap::ValueEnum>::value_variants().iter();
+    let kinds = kinds.filter_map(clap::ValueEnum::to_possible_value);
+    commands.extend(kinds.map(|kind| format!("report {}", kind.get_name())));
+    for command in commands {
+        assert!(page.contains(&format!("`{command}`")), "docs/schema/README.md says nothing of `wnm {command}`");
+    }
+    for name in schemas().keys() {
+        assert!(page.contains(&format!("]({name}.json)")), "docs/schema/README.md does not name {name}.json");
+    }
+}
