@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::{Deserializer, Value};
+use wnm_platform::standin::Behaviour;
 
-use crate::host::{Host, Ran};
+use crate::host::{Host, Ran, turn};
+use crate::takeover::Python;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema")
@@ -69,62 +73,99 @@ pub(crate) fn check(words: &[&str], ran: &Ran) {
     }
 }
 
+/// A colony from its beginning to its end, in every command that writes JSON.
+const LINES: &[(i32, &str)] = &[
+    (0, "status"),
+    (1, "explain"),
+    (0, "run --dry-run"),
+    (0, "node add --count 2 --dry-run"),
+    (0, "node add --count 2"),
+    (0, "run"),
+    (0, "node survey"),
+    (0, "node list"),
+    (0, "node list 1"),
+    (0, "node show"),
+    (0, "node stop 1"),
+    (0, "node start 1"),
+    (0, "node restart 1"),
+    (3, "node upgrade 1"),
+    (1, "node stop 9"),
+    (0, "node disable 2"),
+    (0, "node enable 2"),
+    (0, "node reset 2"),
+    (0, "status"),
+    (0, "explain"),
+    (0, "history"),
+    (0, "db path"),
+    (0, "db check"),
+    (0, "db migrate"),
+    (0, "service show --cron"),
+    (0, "report node-status"),
+    (0, "report node-status 1"),
+    (0, "report node-status-details"),
+    (0, "report machine-config"),
+    (0, "report machine-metrics"),
+    (1, "report influx-resources"),
+    (0, "config path"),
+    (0, "config list"),
+    (0, "config get node_cap"),
+    (0, "config get antctl_version"),
+    (0, "config set network evm-arbitrum-one"),
+    (0, "config unset network"),
+    (0, "doctor"),
+    (0, "node remove 2"),
+    (0, "teardown --confirm"),
+];
+
 #[test]
 fn what_every_command_writes_is_as_its_schema_says() {
     let host = Host::new();
     let mut seen = BTreeSet::from(["error".to_owned()]);
-    let mut expect = |code: i32, line: &str| {
-        // What is written is compared wherever a test runs a command.
-        let ran = host.expect(code, &format!("--json {line}"));
-        assert!(code != 0 || !ran.out.is_empty(), "{line}");
-        let words: Vec<&str> = line.split_whitespace().collect();
+    // What is written is compared wherever a test runs a command.
+    let mut run = |code: i32, words: &[&str]| {
+        let words = [&["--json"], words].concat();
+        let ran = host.wnm(&words);
+        assert_eq!(ran.code(), code, "{words:?}: {}{}", ran.out, ran.err);
+        assert!(code != 0 || !ran.out.is_empty(), "{words:?}");
         seen.extend(of(&words).map(str::to_owned).filter(|_| !ran.out.is_empty()));
     };
-    expect(5, "status");
-    expect(
-        0,
-        &host.init_args().join(" ").replace("--start-args --local --first --ip 127.0.0.1", "--start-args --local"),
-    );
-    expect(1, "init --rewards-address faucet");
-    expect(0, "status");
-    expect(1, "explain");
-    expect(0, "run --dry-run");
-    expect(0, "node add --count 2 --dry-run");
-    expect(0, "node add --count 2");
-    expect(0, "run");
-    expect(0, "node survey");
-    for line in ["list", "list 1", "show", "stop 1", "start 1", "restart 1", "disable 2", "enable 2", "reset 2"] {
-        expect(0, &format!("node {line}"));
+    let init = host.init_args();
+    let python = Python::new(&host, &[]);
+    run(0, &["init", "--from-wnm", python.path.to_str().unwrap(), "--dry-run"]);
+    run(5, &["status"]);
+    run(0, &init.iter().map(String::as_str).collect::<Vec<_>>());
+    for (code, line) in LINES {
+        run(*code, &line.split_whitespace().collect::<Vec<_>>());
     }
-    expect(3, "node upgrade 1");
-    expect(1, "node stop 9");
-    for line in
-        ["status", "explain", "history", "db check", "db path", "db migrate", "config path", "service show --cron"]
-    {
-        expect(0, line);
-    }
-    expect(0, &format!("db backup {}", host.path("copy.db").display()));
-    for report in ["node-status", "node-status 1", "node-status-details", "machine-config", "machine-metrics"] {
-        expect(0, &format!("report {report}"));
-    }
-    expect(1, "report influx-resources");
-    expect(0, "config list --origin");
-    expect(0, "config get node_cap");
-    expect(0, "config get antctl_version");
-    expect(
-        0,
-        "config set netio_read_less_than=1000000000 netio_read_remove=2000000000 netio_write_less_than=1000000000 netio_write_remove=2000000000",
-    );
-    expect(0, "config unset netio_read_less_than netio_read_remove netio_write_less_than netio_write_remove");
-    expect(0, "doctor");
-    expect(0, "node remove 2");
-    host.put_binary("0.4.18", wnm_platform::standin::Behaviour::ExitAtStart { code: 1 });
-    expect(3, "node add");
-    expect(0, "history");
-    expect(0, "teardown --confirm");
-    let other = Host::new();
-    let ran = other.expect(0, "--json init --import --process-manager setsid+user --rewards-address faucet --dry-run");
-    assert!(!ran.out.is_empty());
-    seen.insert("init-takeover".to_owned());
-    assert_eq!(seen, SCHEMAS.keys().cloned().collect(), "every schema is compared with something");
+    let copy = host.path("copy.db");
+    run(0, &["db", "backup", copy.to_str().unwrap()]);
+    host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });
+    run(3, &["node", "add"]);
+    run(0, &["history"]);
+    assert_eq!(seen, SCHEMAS.keys().cloned().collect(), "each schema is compared with something");
+}
+
+#[test]
+fn a_daemon_writes_a_document_a_cycle() {
+    let host = Host::with_colony();
+    let mut command = host.command(&["--json", "daemon", "--interval", "100ms"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut daemon = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    let lines = BufReader::new(daemon.stdout.take().unwrap()).lines();
+    let cycles: Vec<String> = lines.take(2).map(Result::unwrap).collect();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!(cycles.len(), 2);
+    cycles.iter().for_each(|cycle| validate("cycle", &serde_json::from_str(cycle).unwrap()));
+}
+
+#[test]
+fn what_a_schema_does_not_say_is_found() {
+    let missing = serde_json::json!([{"node": 1, "name": "antnode0001", "verb": "add", "why": null}]);
+    assert!(!SCHEMAS["work"].is_valid(&missing));
+    assert!(SCHEMAS["work"].is_valid(&serde_json::json!([])));
+    assert!(!SCHEMAS["work"].is_valid(&serde_json::json!({})));
 }

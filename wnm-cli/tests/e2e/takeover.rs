@@ -11,14 +11,14 @@ use wnm_store::Store;
 use crate::host::{Host, Ran, pid, states};
 
 /// A database of the Python wnm, made for a test.
-struct Python {
+pub(crate) struct Python {
     db: Connection,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Python {
     /// A colony whose thresholds the machine that tests run on never passes, and whose settings are these.
-    fn new(host: &Host, settings: &[(&str, Sql)]) -> Self {
+    pub(crate) fn new(host: &Host, settings: &[(&str, Sql)]) -> Self {
         let path = host.path("colony.db");
         let db = Connection::open(&path).unwrap();
         let schema = include_str!("../data/python-schema.sql");
