@@ -3,6 +3,7 @@
 mod course;
 mod report;
 mod rows;
+mod summary;
 mod tally;
 
 use std::path::PathBuf;
@@ -125,7 +126,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     if is_taken {
         // The run itself is what standard output gets.
     } else if args.json {
-        output.line(&report::json(&replay, &file))?;
+        output.line(&summary::text(&replay, &file)?)?;
     } else if !args.csv {
         output.text(&report::text(&replay, &file))?;
     }

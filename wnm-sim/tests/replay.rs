@@ -74,6 +74,10 @@ fn a_summary_as_json_tells_gaps_and_where_policies_part() {
     let ran = run_with(&["replay", "-", "--json", "--against", "cpu_remove=95"], LISTED.as_bytes());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    let schema = include_str!("../../docs/schema/sim-replay.json");
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap();
+    let faults: Vec<_> = schema.iter_errors(&summary).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
     insta::assert_json_snapshot!(summary);
 }
 

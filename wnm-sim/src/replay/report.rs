@@ -1,12 +1,10 @@
-//! What came of a replay, as text and as JSON.
+//! What came of a replay, as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde::Serialize;
-use serde_json::json;
 use wnm_core::trace::TraceHeader;
 use wnm_core::{RawSettings, Timestamp};
 
@@ -145,60 +143,4 @@ fn calendar(at: Timestamp) -> String {
         Ok(at) => at.to_string(),
         Err(_) => format!("ts {}", at.as_millis() as f64 / 1000.0),
     }
-}
-
-/// Returns the summary as one JSON object.
-pub(super) fn json(replay: &Replay, file: &TraceFile) -> String {
-    let extent = &replay.extent;
-    let seconds = |at: Option<Timestamp>| at.map(|at| at.as_millis() as f64 / 1000.0);
-    let parting = replay.parting.as_ref().map(|parting| {
-        let decided = &parting.decided;
-        json!({"sample": parting.sample, "line": parting.line, "ts": seconds(Some(parting.at)), "decided": decided})
-    });
-    let policies: Vec<_> = replay.judged.iter().map(judged_json).collect();
-    let summary = json!({
-        "trace": file.name(),
-        "samples": extent.samples,
-        "skipped_lines": file.skipped(),
-        "first_ts": seconds(extent.first),
-        "last_ts": seconds(extent.last),
-        "watched_seconds": extent.watched.as_secs_f64(),
-        "gaps": extent.gaps,
-        "longest_gap_seconds": extent.longest_gap.as_secs_f64(),
-        "policies": policies,
-        "parting": parting,
-    });
-    summary.to_string()
-}
-
-fn judged_json(judged: &Judged) -> serde_json::Value {
-    #[derive(Serialize)]
-    struct Decided {
-        decided: &'static str,
-        why: &'static str,
-        signal: Option<String>,
-        samples: u64,
-        actions: u64,
-    }
-    let decided = judged.tally.decided.iter().map(|(heading, count)| Decided {
-        decided: heading.verb,
-        why: heading.why,
-        signal: heading.signal.map(|signal| signal.to_string()),
-        samples: count.samples,
-        actions: count.actions,
-    });
-    let limits = judged.tally.limits.iter().map(|limit| {
-        json!({
-            "signal": limit.signal.to_string(),
-            "limit": limit.limit.number(),
-            "over_seconds": limit.over.as_secs_f64(),
-            "longest_seconds": limit.longest.as_secs_f64(),
-            "unknown_seconds": limit.unknown.as_secs_f64(),
-        })
-    });
-    json!({
-        "settings": judged.settings,
-        "decided": decided.collect::<Vec<_>>(),
-        "limits": limits.collect::<Vec<_>>(),
-    })
 }
