@@ -21,6 +21,10 @@ const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
 
 /// Returns a page at each width, and finds every line of it within.
 fn at_each_width(page: impl Fn(Width) -> String) -> String {
+    // No terminal is too narrow to be written to.
+    for columns in [1, 7, 20, 40] {
+        fitted(&page(Width::Columns(columns)), Width::Columns(columns));
+    }
     let shown = [Width::Full, Width::Columns(100), Width::Columns(60)].map(|width| {
         let text = anstream::adapter::strip_str(&fitted(&page(width), width)).to_string();
         let widest = text.lines().map(display_width).max().unwrap_or(0);
