@@ -147,7 +147,7 @@ fn newcomers(
         let birth = Birth {
             uuid: uuid::Uuid::new_v4().to_string(),
             roll: getrandom::u64()?,
-            storage: roomiest(observation, &colony.settings.storage),
+            storage: roomiest(colony, observation, &made),
             logs: context.logs.clone(),
             now: observation.now,
         };
@@ -176,9 +176,12 @@ fn use_up(context: &mut Context, newcomers: &[Node]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Returns the storage folder on the volume with the most room.
-fn roomiest(observation: &Observation, storage: &[PathBuf]) -> PathBuf {
-    let volumes = observation.host.volumes.iter().filter(|volume| storage.contains(&volume.root));
-    let roomiest = volumes.max_by_key(|volume| volume.available).map(|volume| volume.root.clone());
-    roomiest.or_else(|| storage.first().cloned()).unwrap_or_default()
+/// Returns the storage folder that the next new node goes to, after those made already.
+fn roomiest(colony: &Colony, observation: &Observation, made: &BTreeMap<NodeId, Node>) -> PathBuf {
+    let nodes = colony.nodes.values().chain(made.values()).map(|node| {
+        let held = observation.nodes.get(&node.id).and_then(|sample| sample.disk);
+        (node.root_dir.as_path(), held.unwrap_or_default())
+    });
+    let (storage, volumes) = (&colony.settings.storage, &observation.host.volumes);
+    wnm_core::roomiest(storage, volumes, colony.settings.crisis, nodes).cloned().unwrap_or_default()
 }

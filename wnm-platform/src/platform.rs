@@ -78,6 +78,19 @@ impl Platform {
         storage.iter().map(|folder| host::volume(folder)).collect()
     }
 
+    /// Returns how often the process manager started each node again by itself since somebody started it last, as far
+    /// as it counts.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn restarts<'a>(
+        &self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+    ) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        self.manager.restarts(&own)
+    }
+
     /// Makes a node that another tool made one of wnm's: its folder is marked, and its process manager knows it as
     /// such. What runs is left as it is.
     ///

@@ -89,6 +89,15 @@ pub trait ProcessManager: Send + Sync {
         definition::write(node)
     }
 
+    /// Returns how often the manager started each node again by itself since somebody started it last, all at once;
+    /// nothing of those it does not count for.
+    ///
+    /// # Errors
+    /// The manager cannot be asked.
+    fn restarts(&self, _nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        Ok(BTreeMap::new())
+    }
+
     /// Returns the highest number that was ever given out, by managers that give none out twice; None by others.
     ///
     /// # Errors

@@ -300,6 +300,10 @@ impl ProcessManager for Systemd {
         told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, unknown(&error))).collect())
     }
 
+    fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        self.count_restarts(nodes)
+    }
+
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let all = self.processes.all();
         let units = self.units()?;

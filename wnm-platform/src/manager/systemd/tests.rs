@@ -132,6 +132,20 @@ fn only_what_one_word_leaves_in_doubt_is_asked_about_once_more() {
 }
 
 #[test]
+fn restarts_of_all_nodes_are_one_call() {
+    let played = user(|line| {
+        let is_asked = line.contains(" show ") && line.contains("NRestarts");
+        let told = "NRestarts=14\nId=antnode0001.service\n\nId=antnode0002.service\nNRestarts=x\n";
+        if is_asked { Ok(Output::success(told)) } else { calm(line) }
+    });
+    let nodes: Vec<Node> = (1..=3).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
+    let counted = played.systemd.restarts(&nodes.iter().collect::<Vec<_>>()).unwrap();
+    assert_eq!(counted, [(NodeId::FIRST, 14)].into());
+    assert_eq!(played.asked().len(), 1);
+    assert_eq!(played.systemd.restarts(&[]).unwrap(), BTreeMap::new());
+}
+
+#[test]
 fn removal_leaves_nothing_of_the_unit() {
     let played = user(calm);
     let node = played.node();
