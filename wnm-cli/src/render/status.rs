@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use serde::Serialize;
-use wnm_core::{ActionRecord, Bytes, Measure, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
+use wnm_core::{ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
 
 use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
 
@@ -34,6 +34,8 @@ pub(crate) struct Status {
     pub(crate) by_version: BTreeMap<String, usize>,
     /// Actions under way, with where each stands.
     pub(crate) under_way: Vec<UnderWay>,
+    /// Nodes that are given time after an operation, the next to be over first.
+    pub(crate) settling: Vec<Settling>,
     /// What the last cycle decided.
     pub(crate) decided: Vec<Planned>,
     /// Why it decided nothing, if so.
@@ -51,6 +53,19 @@ pub(crate) struct UnderWay {
     /// Where it stands; None when its cycle did not come to an end.
     pub(crate) outcome: Option<Outcome>,
 }
+
+/// A node that is given time to settle after an operation.
+#[derive(Debug, Serialize)]
+pub(crate) struct Settling {
+    pub(crate) node: NodeId,
+    /// Its state word.
+    pub(crate) status: &'static str,
+    /// What is left of that time, in seconds.
+    pub(crate) left_seconds: u64,
+}
+
+/// Most settling nodes that are told.
+const MOST_SETTLING: usize = 5;
 
 /// Width of a signal's bar, in characters.
 const BAR: usize = 30;
@@ -80,9 +95,13 @@ pub(crate) fn text(status: &Status) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
-    if !status.under_way.is_empty() {
+    if !status.under_way.is_empty() || !status.settling.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
         text.extend(status.under_way.iter().map(|work| under_way(work, at)));
+        text.extend(status.settling.iter().take(MOST_SETTLING).map(settling));
+        if let Some(more) = status.settling.len().checked_sub(MOST_SETTLING).filter(|more| *more > 0) {
+            text.push_str(&format!("  and {more} more\n"));
+        }
     }
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text
@@ -127,6 +146,11 @@ fn signal(measure: &Measure) -> String {
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let stands = work.outcome.as_ref().map_or_else(|| "begun".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {stands}\n", reason::action(&work.record.planned.action))
+}
+
+fn settling(node: &Settling) -> String {
+    let left = span(Duration::from_secs(node.left_seconds));
+    format!("  {} {}: {left} left\n", node.node.name(), node.status.to_lowercase())
 }
 
 fn decision(status: &Status, at: Timestamp) -> String {

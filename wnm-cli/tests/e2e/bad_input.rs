@@ -115,7 +115,7 @@ fn what_is_asked_of_a_colony_and_cannot_be() {
         (1, "node show antnode0007"),
         (1, "teardown"),
         (1, "explain 99"),
-        (1, "run --port-start 40"),
+        (1, "run --port-start 60"),
         (1, "run --cpu-less-than 70 --cpu-remove 60"),
         (2, "node stop nonsense"),
         (2, "node stop --all --count 2"),
