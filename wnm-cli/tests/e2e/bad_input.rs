@@ -151,6 +151,39 @@ fn a_second_wnm_at_once() {
 }
 
 #[test]
+fn databases_that_cannot_be_used() {
+    let host = Host::with_colony();
+    let path = host.path("wnm.db");
+    let sound = std::fs::read(&path).unwrap();
+    let newer = {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        db.close().unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    let beside = ["wnm.db-wal", "wnm.db-shm"].map(|name| host.path(name));
+    for (content, found, mend) in [
+        (newer.as_slice(), "found version 99", "install the wnm that wrote it"),
+        (&sound[..sound.len() / 2], "malformed", "wnm db restore FILE"),
+        (b"node_cap = 3\n".repeat(500).as_slice(), "not SQLite's", "--db"),
+        (b"", "an empty file", "--db"),
+    ] {
+        beside.iter().for_each(|file| _ = std::fs::remove_file(file));
+        std::fs::write(&path, content).unwrap();
+        for line in ["run", "status", "node add", "config set node_cap 7"] {
+            let ran = host.expect(1, line);
+            assert!(ran.err.contains(found) && ran.err.contains(mend), "{line}: {}", ran.err);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), content, "{found}");
+        let doctor = host.expect(3, "doctor");
+        assert!(doctor.out.contains(found), "{}", doctor.out);
+    }
+    beside.iter().for_each(|file| _ = std::fs::remove_file(file));
+    std::fs::write(&path, sound).unwrap();
+    host.expect(0, "run");
+}
+
+#[test]
 fn ports_that_others_hold_are_left_to_them() {
     let host = Host::with_colony();
     host.expect(0, "node add");
