@@ -107,6 +107,15 @@ fn a_process_that_the_colony_does_not_know_is_told() {
     assert!(ports.1.contains(&format!("UDP port {port} first, by process {} ", stray.id())), "{ports:?}");
     assert_eq!(ran.code(), 3);
     assert_eq!(found(&doctor(&host), "ports").0, "fine");
+
+    // A unit that somebody forgot would start the node again.
+    let units = host.path(".config/systemd/user");
+    fs::create_dir_all(units.join("default.target.wants")).unwrap();
+    let root = node["root_dir"].as_str().unwrap();
+    fs::write(units.join("old.service"), format!("[Service]\nExecStart=/opt/antnode --root-dir {root}\n")).unwrap();
+    std::os::unix::fs::symlink("../old.service", units.join("default.target.wants/old.service")).unwrap();
+    let said = format!("antnode0001 by the unit {}", units.join("old.service").display());
+    assert!(found(&doctor(&host), "instances").1.contains(&said), "{}", doctor(&host).out);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
 use crate::process::Processes;
-pub(super) use others::other_holder;
+pub(super) use others::other_holders;
 use render::Group;
 use rights::{Bus, Deed, Rights};
 use unit::Unit;

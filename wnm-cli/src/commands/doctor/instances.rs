@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use wnm_core::{Flavor, NodeId, Settings};
+use wnm_core::{Flavor, Node, NodeId, Settings};
+use wnm_platform::manager;
 use wnm_platform::process::{Facts, Life, Processes};
 use wnm_store::Snapshot;
 
@@ -12,7 +13,19 @@ use super::{Check, some};
 
 /// Returns what is found, none of which a healthy host has.
 pub(super) fn check(settings: &Settings, snapshot: &Snapshot) -> Vec<Check> {
-    judge(settings, snapshot, &Processes::of_host().all())
+    let nodes: Vec<&Node> = snapshot.nodes.values().collect();
+    let mut checks = judge(settings, snapshot, &Processes::of_host().all());
+    checks.extend(held(manager::other_holders(&nodes)));
+    checks
+}
+
+/// Tells of services, other than the nodes' own, that start nodes too.
+fn held(holders: Vec<(NodeId, String)>) -> Option<Check> {
+    (!holders.is_empty()).then(|| {
+        let all = some(holders.into_iter().map(|(id, holder)| format!("{} by {holder}", id.name())));
+        let mend = "systemctl disable --now UNIT, or else it restarts what wnm stops";
+        Check::wrong("instances", format!("something else starts nodes of this colony: {all}"), mend)
+    })
 }
 
 fn judge(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
 
-use super::others::holder_in;
+use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
@@ -380,12 +380,27 @@ fn a_unit_that_would_start_the_node_too_is_found() {
     };
     unit("antnode0002.service", Path::new("/elsewhere/antnode0001"));
     unit("forgotten.service", &node.root_dir);
-    let holder = |own: Option<&str>, is_active: bool| holder_in(folder.path(), own, &node, |_| is_active);
-    assert_eq!(holder(None, false), None);
-    let found = format!("the unit {}", folder.path().join("forgotten.service").display());
-    assert_eq!(holder(None, true), Some(found.clone()));
-    assert_eq!(holder(Some("forgotten.service"), true), None);
+    let other = Node { id: NodeId::FIRST.next(), ..node_at(&folder.path().join("another")) };
+    let holders = |own: &str, is_active: bool| {
+        let [one, both] = [&[&node][..], &[&other, &node]].map(|nodes| {
+            holders_in(
+                folder.path(),
+                nodes,
+                |_, name| name == own,
+                |units| {
+                    let active = units.iter().filter(|_| is_active);
+                    active.cloned().collect()
+                },
+            )
+        });
+        assert_eq!(one, both, "whether one is asked about or many");
+        one
+    };
+    let found = [(node.id, format!("the unit {}", folder.path().join("forgotten.service").display()))];
+    assert_eq!(holders("", false), []);
+    assert_eq!(holders("", true), found);
+    assert_eq!(holders("forgotten.service", true), []);
     fs::create_dir(folder.path().join("multi-user.target.wants")).unwrap();
     std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
-    assert_eq!(holder(None, false), Some(found));
+    assert_eq!(holders("", false), found);
 }
