@@ -207,6 +207,18 @@ fn nodes_spread_over_their_storage_folders() {
 }
 
 #[test]
+fn all_nodes_are_taken_one_after_the_other() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    let begun = std::time::Instant::now();
+    host.expect(0, "node restart --all --interval 700");
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(1400), "{:?}", begun.elapsed());
+    host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node stop --count 2");
+    assert_eq!(states(&host.nodes()), ["RUNNING", "STOPPED", "STOPPED"]);
+}
+
+#[test]
 fn another_wallet_is_for_new_nodes() {
     let host = Host::with_colony();
     host.expect(0, "node add");

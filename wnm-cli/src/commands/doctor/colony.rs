@@ -120,9 +120,10 @@ fn restarting(counts: &BTreeMap<NodeId, u32>, samples: &BTreeMap<NodeId, NodeSam
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::NodeMetrics;
+    use wnm_core::{Clock, ClockReading, NodeMetrics};
 
     use super::*;
+    use crate::commands::doctor::Health;
 
     fn samples(all: impl IntoIterator<Item = NodeSample>) -> BTreeMap<NodeId, NodeSample> {
         (1..).filter_map(NodeId::new).zip(all).collect()
@@ -160,6 +161,26 @@ mod tests {
             check.found,
             "started again and again by its manager: antnode0001 (3 times), antnode0004 (14 times), antnode0005 (4 times)"
         );
+    }
+
+    #[test]
+    fn the_clock_of_the_colony_is_compared_with_that_of_the_wall() {
+        let reading = wnm_platform::read_clock().unwrap();
+        let hour = Duration::from_secs(3600);
+        for (wall, health, said) in [
+            (reading.wall, Health::Fine, "steady"),
+            (reading.wall.after(hour), Health::Doubtful, "was set by "),
+            (reading.wall.before(hour), Health::Doubtful, "was set by "),
+        ] {
+            let mut snapshot = Snapshot::default();
+            assert_eq!(clock(&snapshot), None);
+            snapshot.state.clock = Some(Clock::start(ClockReading { wall, ..reading.clone() }));
+            let check = clock(&snapshot).unwrap();
+            assert!(check.health == health && check.found.contains(said), "{check:?}");
+            let looked = |age| last_look(&snapshot, wall.after(age)).unwrap();
+            assert_eq!((looked(STALE).health, looked(hour).health), (Health::Fine, Health::Doubtful));
+            assert_eq!(looked(hour).found, "the last cycle was 1h ago");
+        }
     }
 
     #[test]

@@ -146,6 +146,14 @@ fn restarts_of_all_nodes_are_one_call() {
 }
 
 #[test]
+fn whether_nodes_outlive_the_session_is_told() {
+    for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
+        let played = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
+        assert_eq!(lingers(&played.systemd.bus), lingering, "{told}");
+    }
+}
+
+#[test]
 fn removal_leaves_nothing_of_the_unit() {
     let played = user(calm);
     let node = played.node();
