@@ -36,8 +36,9 @@ fn judge(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> 
     let (mut on_ports, mut others) = (Vec::new(), Vec::new());
     for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, settings.flavor)) {
         let root = facts.root_dir();
-        match root.as_deref().and_then(|root| known.get(root)) {
-            Some(id) => on_folders.entry(*id).or_default().push(facts.pid),
+        let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
+        match node {
+            Some(id) => on_folders.entry(id).or_default().push(facts.pid),
             None => match ports(facts).find_map(|port| Some((port, owners.get(&port)?))) {
                 Some((port, owner)) => on_ports.push(format!("process {} on {port} of {}", facts.pid, owner.name())),
                 None => others.push(words(facts.pid, root)),
@@ -68,6 +69,13 @@ fn judge(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> 
     checks.into_iter().flatten().collect()
 }
 
+/// Returns the node whose folder a path leads to by another way.
+fn node_at(root: &OsStr, snapshot: &Snapshot) -> Option<NodeId> {
+    let real = Path::new(root).canonicalize().ok()?;
+    let mut alike = snapshot.nodes.values().filter(|node| node.root_dir.file_name() == real.file_name());
+    alike.find(|node| node.root_dir.canonicalize().is_ok_and(|folder| folder == real)).map(|node| node.id)
+}
+
 /// Returns whose each port is: those of the nodes there are, and those that nodes up to the cap would get.
 fn owners(settings: &Settings, snapshot: &Snapshot) -> BTreeMap<u16, NodeId> {
     let to_come = (1..=settings.policy.node_cap).filter_map(NodeId::new);
@@ -85,14 +93,14 @@ fn is_node(facts: &Facts, flavor: Flavor) -> bool {
     name.and_then(OsStr::to_str).is_some_and(|name| programs.into_iter().any(|program| program == name))
 }
 
-/// Returns the words of a process that may be ports: numbers that a flag was given.
+/// Returns the ports that a process was given: the values of its flags of that name.
 fn ports(facts: &Facts) -> impl Iterator<Item = u16> {
-    let flags = facts.arguments.iter().filter_map(|word| word.to_str());
-    let after: Vec<&str> = flags.collect();
-    let pairs = after.windows(2).filter(|pair| pair[0].starts_with("--") && pair[0].ends_with("port"));
-    let joined = after.iter().filter_map(|word| word.strip_prefix("--")?.split_once("port="));
-    let values: Vec<&str> = pairs.map(|pair| pair[1]).chain(joined.map(|(_, value)| value)).collect();
-    values.into_iter().filter_map(|value| value.parse().ok()).collect::<Vec<u16>>().into_iter()
+    let words: Vec<&str> = facts.arguments.iter().filter_map(|word| word.to_str()).collect();
+    let is_flag = |word: &str| word.starts_with("--") && word.ends_with("port");
+    let apart = words.windows(2).filter(|pair| is_flag(pair[0])).map(|pair| pair[1]);
+    let joined = words.iter().filter_map(|word| word.split_once('=').filter(|(flag, _)| is_flag(flag)));
+    let ports = apart.chain(joined.map(|(_, value)| value)).filter_map(|value| value.parse().ok());
+    ports.collect::<Vec<u16>>().into_iter()
 }
 
 fn words(pid: u32, root: Option<OsString>) -> String {
@@ -127,6 +135,18 @@ mod tests {
             Birth { uuid: "u".into(), roll: 0, storage: "/s".into(), logs: "/l".into(), now: Timestamp::default() };
         let node = new_node(NodeId::FIRST, &settings, birth, []).unwrap();
         (settings, Snapshot { nodes: [(node.id, node)].into(), ..Snapshot::default() })
+    }
+
+    #[test]
+    fn a_folder_is_the_same_by_another_way() {
+        let (settings, mut snapshot) = colony();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("real/antnode0001");
+        std::fs::create_dir_all(&root).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
+        snapshot.nodes.get_mut(&NodeId::FIRST).unwrap().root_dir = folder.path().join("link/antnode0001");
+        let words = ["--root-dir", root.to_str().unwrap(), "--port", "55001"];
+        assert_eq!(judge(&settings, &snapshot, &[process(1, "/bin/antnode", &words)]), []);
     }
 
     #[test]
