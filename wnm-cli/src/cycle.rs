@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, Node, NodeId, Observation, Outcome, Planned, Program,
-    Reason, Refusal, Selection, Verb, decide, grant, new_node, settle,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, HostSample, Node, NodeId, Observation, Outcome,
+    Planned, Program, Reason, Refusal, Selection, Settings, Verb, decide, grant, new_node, settle,
 };
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::CycleId;
@@ -66,10 +66,21 @@ impl Report {
 /// How long a cycle may spend on deleting what is in the trash.
 const SWEEP_BUDGET: Duration = Duration::from_millis(200);
 
-/// Deletes a little of what is in the trash.
-fn sweep(storage: &[PathBuf]) {
-    for (path, found) in sweep_trash(storage, SWEEP_BUDGET, Duration::ZERO).refused {
-        tracing::warn!(path = %path.display(), found, "part of the trash stays");
+/// How long the folder of a removed node can be had back, where its volume has room for it.
+const TRASH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Deletes a little of what is in the trash: what is a day old, and on a volume without room for more, everything.
+fn sweep(settings: &Settings, host: &HostSample) {
+    let has_room = |folder: &&PathBuf| {
+        let used = host.volumes.iter().find(|volume| volume.root == **folder).and_then(|volume| volume.used);
+        used.is_none_or(|used| used < settings.policy.disk.less_than)
+    };
+    let (roomy, full): (Vec<_>, Vec<_>) = settings.storage.iter().partition(has_room);
+    for (folders, kept) in [(full, Duration::ZERO), (roomy, TRASH_KEPT)] {
+        let folders: Vec<PathBuf> = folders.into_iter().cloned().collect();
+        for (path, found) in sweep_trash(&folders, SWEEP_BUDGET, kept).refused {
+            tracing::warn!(path = %path.display(), found, "part of the trash stays");
+        }
     }
 }
 
@@ -106,7 +117,7 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
     let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes.iter().cloned()).collect();
     context.store.finish(cycle, &ended, &colony.state, &observation, &counters)?;
     context.store.keep_learnt(&context.platform.learnt())?;
-    sweep(&colony.settings.storage);
+    sweep(&colony.settings, &observation.host);
 
     colony.nodes.retain(|id, _| colony.state.nodes.contains_key(id));
     colony.samples.clone_from(&observation.nodes);
@@ -147,7 +158,7 @@ fn newcomers(
         let birth = Birth {
             uuid: uuid::Uuid::new_v4().to_string(),
             roll: getrandom::u64()?,
-            storage: roomiest(observation, &colony.settings.storage),
+            storage: roomiest(colony, observation, &made),
             logs: context.logs.clone(),
             now: observation.now,
         };
@@ -176,9 +187,12 @@ fn use_up(context: &mut Context, newcomers: &[Node]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Returns the storage folder on the volume with the most room.
-fn roomiest(observation: &Observation, storage: &[PathBuf]) -> PathBuf {
-    let volumes = observation.host.volumes.iter().filter(|volume| storage.contains(&volume.root));
-    let roomiest = volumes.max_by_key(|volume| volume.available).map(|volume| volume.root.clone());
-    roomiest.or_else(|| storage.first().cloned()).unwrap_or_default()
+/// Returns the storage folder that the next new node goes to, after those made already.
+fn roomiest(colony: &Colony, observation: &Observation, made: &BTreeMap<NodeId, Node>) -> PathBuf {
+    let nodes = colony.nodes.values().chain(made.values()).map(|node| {
+        let held = observation.nodes.get(&node.id).and_then(|sample| sample.disk);
+        (node.root_dir.as_path(), held.unwrap_or_default())
+    });
+    let (storage, volumes) = (&colony.settings.storage, &observation.host.volumes);
+    wnm_core::roomiest(storage, volumes, colony.settings.crisis, nodes).cloned().unwrap_or_default()
 }

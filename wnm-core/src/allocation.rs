@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::node::{Node, NodeId, Ports};
+use crate::observation::Volume;
 use crate::policy::Policy;
 use crate::settings::{Problem, RawSettings, Settings};
-use crate::units::Timestamp;
+use crate::units::{Bytes, Timestamp};
 
 /// Where the three port ranges begin. Node N has the ports `start · 1000 + N` of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,24 @@ pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> i
         candidate = candidate.next();
         Some(free)
     })
+}
+
+/// Returns the storage folder with the most room for one more node: what is free on its volume, less what `nodes`, each
+/// with its folder and what that holds, may still grow by until each holds `full`. The first where nothing tells them
+/// apart; None where there is none.
+pub fn roomiest<'a, 'n>(
+    storage: &'a [PathBuf],
+    volumes: &[Volume],
+    full: Bytes,
+    nodes: impl Iterator<Item = (&'n Path, Bytes)> + Clone,
+) -> Option<&'a PathBuf> {
+    let room = |folder: &PathBuf| {
+        let free = volumes.iter().find(|volume| volume.root == *folder)?.available?;
+        let growth = nodes.clone().filter(|(root, _)| root.starts_with(folder));
+        let growth: u64 = growth.map(|(_, held)| full.0.saturating_sub(held.0)).fold(0, u64::saturating_add);
+        Some(free.0.saturating_sub(growth))
+    };
+    storage.iter().rev().max_by_key(|folder| room(folder))
 }
 
 /// What a new node is given from outside: chance and place, which the core does not make up.
@@ -185,6 +204,30 @@ mod tests {
             let free: Vec<NodeId> = free_ids(ids(taken), Some(used)).take(2).collect();
             assert_eq!(free, ids(want), "{taken:?} after {used}");
         }
+    }
+
+    #[test]
+    fn a_new_node_goes_where_there_is_most_room_for_one_more() {
+        let storage = ["/a", "/b", "/c"].map(PathBuf::from);
+        let goes = |free: [Option<u64>; 3], nodes: &[(&str, u64)]| {
+            let volume = |(root, free): (&PathBuf, Option<u64>)| Volume {
+                root: root.clone(),
+                available: free.map(Bytes),
+                ..Volume::default()
+            };
+            let volumes: Vec<Volume> = storage.iter().zip(free).map(volume).collect();
+            let nodes = nodes.iter().map(|(root, held)| (Path::new(*root), Bytes(*held)));
+            roomiest(&storage, &volumes, Bytes(20), nodes).and_then(|folder| folder.to_str())
+        };
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[]), Some("/b"));
+        // A node that was just made holds nothing yet.
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 0)]), Some("/a"));
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 20)]), Some("/b"));
+        assert_eq!(goes([Some(50), Some(60), None], &[("/b/1", 0), ("/b/2", 5), ("/a/3", 1), ("/a/4", 9)]), Some("/b"));
+        assert_eq!(goes([Some(9), Some(9), Some(9)], &[]), Some("/a"));
+        assert_eq!(goes([None, None, Some(1)], &[("/c/1", 0)]), Some("/c"));
+        assert_eq!(goes([None; 3], &[]), Some("/a"));
+        assert_eq!(roomiest(&[], &[], Bytes(1), std::iter::empty()), None);
     }
 
     #[test]

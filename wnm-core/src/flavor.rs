@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::manager::Program;
-use crate::node::{Node, Upnp};
+use crate::node::{Node, Ports, Upnp};
 use crate::units::Version;
 
 pub use custom::{Custom, NotCustom};
@@ -42,6 +42,16 @@ pub enum BoundPort {
     Udp(u16),
     /// A TCP port on loopback.
     LoopbackTcp(u16),
+}
+
+impl BoundPort {
+    /// Returns the bare number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Udp(number) | Self::LoopbackTcp(number) => number,
+        }
+    }
 }
 
 impl Flavor {
@@ -90,13 +100,13 @@ impl Flavor {
         Version::find_in(rest)
     }
 
-    /// Returns the ports a node of this flavor binds when it starts.
+    /// Returns which of its ports a node of this flavor binds when it starts.
     #[must_use]
-    pub fn bound_ports(self, node: &Node) -> Vec<BoundPort> {
+    pub fn bound_ports(self, ports: &Ports) -> Vec<BoundPort> {
         match self {
-            Self::Antnode => vec![BoundPort::Udp(node.ports.node), BoundPort::LoopbackTcp(node.ports.metrics)],
-            Self::AntNode => vec![BoundPort::Udp(node.ports.node), BoundPort::Udp(node.ports.rpc)],
-            Self::Custom(custom) => custom.bound_ports(node),
+            Self::Antnode => vec![BoundPort::Udp(ports.node), BoundPort::LoopbackTcp(ports.metrics)],
+            Self::AntNode => vec![BoundPort::Udp(ports.node), BoundPort::Udp(ports.rpc)],
+            Self::Custom(custom) => custom.bound_ports(ports),
         }
     }
 

@@ -55,7 +55,7 @@ pub mod trace;
 mod units;
 mod wallet;
 
-pub use allocation::{AllocationError, Birth, PortRanges, free_ids, new_node};
+pub use allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
 pub use clock::{Clock, ClockReading};
 pub use colony::{Colony, Counters, NodeCounters};
 pub use command_line::{CommandLine, NotANodeCommand};

@@ -142,6 +142,8 @@ pub struct NodeSample {
     pub process: Option<ProcessIdentity>,
     /// Its name in the network.
     pub peer_id: Option<String>,
+    /// When peers near it were first seen to shun it, of a shunning that goes on; None when none is known to.
+    pub shunned_since: Option<Timestamp>,
     /// What it says of itself.
     pub metrics: Option<Box<NodeMetrics>>,
 }

@@ -187,7 +187,13 @@ pub fn grant(
 
 /// Returns the action on up to `count` nodes it can be done to, in the order of the rules.
 fn by_age(situation: &Situation<'_>, verb: Verb, count: usize) -> Vec<Action> {
-    let can = |seen: &Seen<'_>| action(situation, verb, seen).is_ok();
+    // What was disabled by name is started by name, and removed by name or together with all.
+    let is_left = |seen: &Seen<'_>| match verb {
+        Verb::Start => true,
+        Verb::Remove => count < usize::MAX,
+        Verb::Add | Verb::Stop | Verb::Restart | Verb::Upgrade | Verb::Enable | Verb::Disable => false,
+    } && matches!(*seen.state, NodeState::Disabled { .. });
+    let can = |seen: &Seen<'_>| !is_left(seen) && action(situation, verb, seen).is_ok();
     let is_stopped = |seen: &Seen<'_>| can(seen) && !seen.state.is_active();
     let is_active = |seen: &Seen<'_>| can(seen) && seen.state.is_active();
     let chosen = match verb {

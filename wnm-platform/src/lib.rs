@@ -13,7 +13,7 @@ mod observe;
 pub mod own_service;
 pub mod places;
 mod platform;
-mod ports;
+pub mod ports;
 pub mod probe;
 pub mod process;
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, MetricsSource, Node, NodeCounters, NodeId, NodeSample, NodeState, Observation,
-    Presence,
+    Presence, Timestamp,
 };
 
 use crate::Platform;
@@ -63,6 +63,7 @@ impl Platform {
             colony,
             volumes: &host.volumes,
             unsettled: unsettled(colony),
+            now: reading.at,
             before,
             elapsed: reading.since(before),
             binaries: &mut binaries,
@@ -132,6 +133,7 @@ struct Look<'a> {
     volumes: &'a [wnm_core::Volume],
     /// Nodes whose folder is yet to be made, or on its way out.
     unsettled: BTreeSet<NodeId>,
+    now: Timestamp,
     before: &'a Counters,
     /// The time since the counters before.
     elapsed: Option<Duration>,
@@ -158,6 +160,7 @@ impl Look<'_> {
             },
             answer,
             usage,
+            now: self.now,
         };
         let mut sample = seen.sample(node);
         sample.volume = sample::volume(node, &folder, self.volumes);

@@ -120,6 +120,18 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
     })
 }
 
+/// Returns a folder among these in which nothing can be written, or where it cannot be made, without trying it; None
+/// when there is none.
+#[must_use]
+pub fn unwritable(folders: &[PathBuf]) -> Option<&Path> {
+    use rustix::fs::{Access, access};
+    let is_usable = |folder: &Path| {
+        let existing = folder.ancestors().find(|path| path.symlink_metadata().is_ok());
+        existing.is_some_and(|path| path.is_dir() && access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok())
+    };
+    folders.iter().map(PathBuf::as_path).find(|folder| !is_usable(folder))
+}
+
 /// Returns where a file of settings may be, the first that is there counts: `config.toml` where the system (as root)
 /// and the user have configuration, then where the Python wnm looked for its own.
 #[must_use]
@@ -151,6 +163,19 @@ pub fn home() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_found_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let [fine, file] = ["new/er", "file"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "").unwrap();
+        let below = file.join("node");
+        assert_eq!(unwritable(&[folder.path().to_owned(), fine.clone()]), None);
+        for bad in [below, file] {
+            assert_eq!(unwritable(&[fine.clone(), bad.clone()]), Some(bad.as_path()));
+        }
+        assert!(!fine.exists());
+    }
 
     #[test]
     fn each_system_and_scope_has_its_places() {

@@ -1,17 +1,16 @@
 //! The host as one value: what looks at it and what acts on it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wnm_core::{Node, NodeId, Settings, Version, Volume};
+use wnm_core::{Node, NodeId, Settings, Version};
 
 use crate::binary::BinaryCache;
 use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::firewall::{self, Firewall};
 use crate::hands::HostHands;
-use crate::host::{self, Host};
+use crate::host::Host;
 use crate::manager::{self, Options, ProcessManager};
 use crate::node_dir;
 use crate::probe::Limits;
@@ -72,10 +71,17 @@ impl Platform {
         binaries.version(&self.exec, settings.flavor, &settings.binary).map(Some)
     }
 
-    /// Returns the volumes that hold these folders, or will once they are made.
-    #[must_use]
-    pub fn volumes(&self, storage: &[PathBuf]) -> Vec<Volume> {
-        storage.iter().map(|folder| host::volume(folder)).collect()
+    /// Returns how often the process manager started each node again by itself since somebody started it last, as far
+    /// as it counts.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn restarts<'a>(
+        &self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+    ) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        self.manager.restarts(&own)
     }
 
     /// Makes a node that another tool made one of wnm's: its folder is marked, and its process manager knows it as

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use wnm_core::BoundPort;
 
 /// Tells whether a port can be bound this very moment.
-pub(crate) fn is_free(port: BoundPort) -> bool {
+#[must_use]
+pub fn is_free(port: BoundPort) -> bool {
     let bound = match port {
         BoundPort::LoopbackTcp(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop),
         BoundPort::Udp(port) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
@@ -18,7 +19,8 @@ pub(crate) fn is_free(port: BoundPort) -> bool {
 }
 
 /// Tells whether some process has bound a port, without trying it; false where that cannot be told.
-pub(crate) fn is_bound(port: BoundPort) -> bool {
+#[must_use]
+pub fn is_bound(port: BoundPort) -> bool {
     #[cfg(target_os = "linux")]
     return !linux::sockets(port).is_empty();
     #[cfg(not(target_os = "linux"))]
@@ -29,7 +31,8 @@ pub(crate) fn is_bound(port: BoundPort) -> bool {
 }
 
 /// Returns words for a port, such as "UDP port 55001".
-pub(crate) fn words(port: BoundPort) -> String {
+#[must_use]
+pub fn words(port: BoundPort) -> String {
     match port {
         BoundPort::Udp(port) => format!("UDP port {port}"),
         BoundPort::LoopbackTcp(port) => format!("TCP port {port}"),
@@ -37,7 +40,8 @@ pub(crate) fn words(port: BoundPort) -> String {
 }
 
 /// Returns words for the process that holds a port, such as "process 4711 (/usr/bin/x)"; None where it cannot be told.
-pub(crate) fn holder(port: BoundPort) -> Option<String> {
+#[must_use]
+pub fn holder(port: BoundPort) -> Option<String> {
     #[cfg(target_os = "linux")]
     return linux::holder(port);
     #[cfg(not(target_os = "linux"))]

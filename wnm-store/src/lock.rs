@@ -97,6 +97,25 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Tells whether the lock of a database could be had, without taking it.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub fn look(database: &Path) -> Result<(), LockError> {
+        let path = beside(&resolved(database), "lock");
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(LockError::Unusable { path, source }),
+        };
+        // Shared, and only for this moment.
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held { holder: read_holder(&mut file), path }),
+            Err(error) => Err(LockError::Unusable { path, source: error.into() }),
+        }
+    }
+
     /// Returns the path of the lock's file.
     #[must_use]
     pub fn path(&self) -> &Path {

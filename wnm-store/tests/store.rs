@@ -72,6 +72,7 @@ fn sample(presence: Presence, number: u32) -> NodeSample {
         disk: None,
         process: Some(ProcessIdentity { boot: "b".into(), pid: 7, start: u64::MAX }),
         peer_id: Some("12D3Koo".into()),
+        shunned_since: Some(at(2)),
         metrics: Some(Box::new(NodeMetrics {
             reward_balance: Some(u128::MAX),
             memory_mb: Some(0.1),

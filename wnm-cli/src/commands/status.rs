@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use wnm_core::{Clock, NodeState, Timestamp};
+use wnm_core::{Clock, NodeState, Policy, RawSettings, Timestamp};
 use wnm_store::{Snapshot, Store};
 
+use crate::config;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::render::status::{Status, UnderWay, text};
+use crate::render::status::{Settling, Status, UnderWay, text};
 
 /// Shows the machine and the colony, without a lock and without looking anew.
 pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
-    let node_cap = store.settings()?.node_cap;
+    let stored = store.settings()?;
+    let policy = config::surroundings().and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
+    // What cannot be read there is no reason to show nothing.
+    let policy = policy.inspect_err(|error| tracing::warn!(%error, "the default settings stand for those there are"));
+    let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    output.result(&status(node_cap, snapshot), |status| text(status, output.width()))?;
+    output.result(&status(&policy, snapshot), |status| text(status, output.width()))?;
     Ok(Exit::Done)
 }
 
@@ -38,7 +43,7 @@ pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
     }
 }
 
-fn status(node_cap: Option<u32>, snapshot: Snapshot) -> Status {
+fn status(policy: &Policy, snapshot: Snapshot) -> Status {
     let mut by_state: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut by_version: BTreeMap<String, usize> = BTreeMap::new();
     let mut states: BTreeMap<&'static str, NodeState> = BTreeMap::new();
@@ -57,12 +62,13 @@ fn status(node_cap: Option<u32>, snapshot: Snapshot) -> Status {
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
-        node_cap: node_cap.unwrap_or(wnm_core::Policy::DEFAULT_NODE_CAP),
+        node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),
         by_state,
         by_version,
         rest: last.and_then(|cycle| cycle.decision.rest()),
         decided: last.map(|cycle| cycle.decision.actions.clone()).unwrap_or_default(),
+        settling: settling(policy, &snapshot, now),
         under_way: snapshot
             .unfinished
             .into_iter()
@@ -70,4 +76,21 @@ fn status(node_cap: Option<u32>, snapshot: Snapshot) -> Status {
             .collect(),
         states,
     }
+}
+
+/// Returns the nodes that are given time after an operation, the next to be over first.
+fn settling(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Vec<Settling> {
+    let until = |state: &NodeState| match state {
+        NodeState::Restarting { since } => Some(since.after(policy.delays.start)),
+        NodeState::Upgrading { since, .. } => Some(since.after(policy.delays.upgrade)),
+        _ => None,
+    };
+    let known = snapshot.state.nodes.iter().filter(|(id, _)| !snapshot.state.acting.contains(id));
+    let left = known.filter_map(|(id, state)| {
+        let left_seconds = until(state)?.since(now).as_secs();
+        Some(Settling { node: *id, status: state.word(), left_seconds })
+    });
+    let mut settling: Vec<Settling> = left.collect();
+    settling.sort_by_key(|node| (node.left_seconds, node.node));
+    settling
 }

@@ -1,15 +1,21 @@
 //! `wnm teardown`: removes every node.
 
 use std::path::Path;
+use std::time::Duration;
 
 use wnm_core::{Selection, Verb};
+use wnm_platform::node_dir::sweep_trash;
 use wnm_store::Store;
 
 use super::node::{self, Manner};
-use crate::context;
+use crate::args::SettingFlags;
+use crate::context::{self, Context};
 use crate::cycle::Mode;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+
+/// How long the trash may take to be emptied.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Removes every node with its identity, service, folder, logs and port rules; the settings stay unless they are to go
 /// too.
@@ -19,10 +25,11 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     }
     let manner = Manner { mode: Mode::Act, interval: None };
     let exit = node::act(db, Verb::Remove, &Selection::All, manner, output)?;
+    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    empty_trash(db)?;
     if !purge || exit != Exit::Done {
         return Ok(exit);
     }
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
     let store = Store::open(db)?;
     let left = store.nodes()?.len();
     if left > 0 {
@@ -34,4 +41,17 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     store.purge()?;
     output.say(&format!("{} is removed", db.display()));
     Ok(Exit::Done)
+}
+
+/// Deletes what is in the trash: nobody is going to want it back.
+fn empty_trash(db: &Path) -> Result<(), CliError> {
+    let storage = Context::open(db, &SettingFlags::default())?.settings.storage;
+    let swept = sweep_trash(&storage, PATIENCE, Duration::ZERO);
+    for (path, found) in swept.refused {
+        tracing::warn!(path = %path.display(), found, "part of the trash stays");
+    }
+    if swept.left > 0 {
+        tracing::warn!(folders = swept.left, "part of the trash stays: `wnm teardown --confirm` goes on with it");
+    }
+    Ok(())
 }

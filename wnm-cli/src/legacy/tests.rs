@@ -185,6 +185,20 @@ fn every_flag_that_was_is_known() {
 }
 
 #[test]
+fn every_flag_that_was_has_its_place_in_the_manual() {
+    let page = include_str!("../../../docs/from-python-wnm.md");
+    let help = include_str!("../../tests/data/python-wnm-help.txt");
+    let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    let flags = words.filter(|word| word.starts_with("--") && word.len() > 2);
+    let missing = flags.filter(|flag| {
+        let is_setting = wnm_core::RawSettings::KEYS.contains(&flag.trim_start_matches('-'));
+        !is_setting && !page.contains(&format!("`{flag}")) && !page.contains(&format!(" {flag}"))
+    });
+    let missing: std::collections::BTreeSet<&str> = missing.collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn what_is_passed_over_is_said() {
     let said: Vec<String> = [
         "wnm --show_decisions",

@@ -22,7 +22,9 @@ pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
     for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();
         let name = if ends { styled(BOLD, format!("{:<18}", judged.rule)) } else { format!("{:<18}", judged.rule) };
-        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, cycle.at)));
+        let distance = reason::distance(&judged.verdict, &cycle.decision.measures);
+        let distance = distance.map_or_else(String::new, |distance| format!(" ({distance})"));
+        text.push_str(&format!("  {name} {}{distance}\n", reason::verdict(&judged.verdict, cycle.at)));
     }
     let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
     match cycle.decision.rest() {

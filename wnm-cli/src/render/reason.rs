@@ -1,7 +1,7 @@
 //! Reasons, rests and verdicts in words: the only place where they are put so.
 
 use wnm_core::steps::Failure;
-use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Presence, Reason, Rest, Timestamp, Verdict};
+use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Presence, Reading, Reason, Rest, Signal, Timestamp, Verdict};
 
 use super::span;
 
@@ -73,7 +73,10 @@ pub(crate) fn next(rest: &Rest, signals: &[Measure], nodes: usize, cap: u32) -> 
     if nodes >= cap as usize {
         return Some(format!("adds nothing: node_cap is {cap}"));
     }
-    let blocking = signals.iter().find(|measure| !measure.allows())?;
+    // One volume with room is enough.
+    let is_disk = |measure: &Measure| matches!(measure.signal, Signal::Disk(_));
+    let has_disk = signals.iter().any(|measure| is_disk(measure) && measure.allows());
+    let blocking = signals.iter().find(|measure| !(measure.allows() || has_disk && is_disk(measure)))?;
     let seen = blocking.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
     Some(format!("adds when {} < {}, now {seen}", blocking.signal, blocking.less_than))
 }
@@ -118,6 +121,29 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
     }
 }
 
+/// Returns how far the signals are from a verdict that follows from them; None where it follows from something else.
+pub(crate) fn distance(verdict: &Verdict, signals: &[Measure]) -> Option<String> {
+    let beside = |measure: &Measure, mark: Reading| {
+        let seen = measure.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
+        format!("{} {seen} of {mark}", measure.signal)
+    };
+    let share =
+        |measure: &Measure| measure.seen.map(|seen| seen.number() / measure.remove.number().max(f64::MIN_POSITIVE));
+    match verdict {
+        Verdict::Passes(Pass::NoPressure) => {
+            let nearest = signals.iter().filter_map(|measure| Some((share(measure)?, measure)));
+            let (_, nearest) = nearest.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+            Some(format!("nearest: {}", beside(nearest, nearest.remove)))
+        }
+        Verdict::Passes(Pass::NoRoom) => {
+            let above = signals.iter().filter(|measure| !measure.allows());
+            let above: Vec<String> = above.map(|measure| beside(measure, measure.less_than)).collect();
+            (!above.is_empty()).then(|| above.join(", "))
+        }
+        Verdict::Passes(_) | Verdict::Acts | Verdict::Rests(_) => None,
+    }
+}
+
 /// Returns where an action stands.
 pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     match outcome {
@@ -131,4 +157,43 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
 pub(crate) fn failure(failure: &Failure) -> String {
     let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
     format!("{}: {}{undone}", failure.failed.step, failure.failed.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use wnm_core::{HostSample, LoadAverages, Percent, Policy, RawSettings, Volume, measures};
+
+    use super::*;
+
+    fn signals(cpu: f64, disks: &[f64]) -> Vec<Measure> {
+        let percent = |value| Percent::new(value).ok();
+        let load = wnm_core::Load::new(0.1).unwrap();
+        let host = HostSample {
+            cpu: percent(cpu),
+            memory: percent(10.0),
+            volumes: disks.iter().map(|used| Volume { used: percent(*used), ..Volume::default() }).collect(),
+            load: Some(LoadAverages { one: load, five: load, fifteen: load }),
+            ..HostSample::default()
+        };
+        measures(&Policy::new(&RawSettings::default(), Some(2)).unwrap(), &host).collect()
+    }
+
+    #[test]
+    fn what_comes_next_is_told_by_what_stands_against_it() {
+        let next = |cpu, disks: &[f64], nodes| next(&Rest::Content, &signals(cpu, disks), nodes, 20);
+        assert_eq!(next(60.0, &[20.0], 3).as_deref(), Some("adds when cpu < 50.0 %, now 60.0 %"));
+        assert_eq!(next(10.0, &[80.0], 3).as_deref(), Some("adds when disk < 75.0 %, now 80.0 %"));
+        assert_eq!(next(60.0, &[80.0, 20.0], 3).as_deref(), Some("adds when cpu < 50.0 %, now 60.0 %"));
+        assert_eq!(next(10.0, &[80.0, 20.0], 3), None);
+        assert_eq!(next(10.0, &[20.0], 20).as_deref(), Some("adds nothing: node_cap is 20"));
+    }
+
+    #[test]
+    fn a_verdict_on_signals_tells_by_how_much() {
+        let of = |pass, cpu, disks: &[f64]| distance(&Verdict::Passes(pass), &signals(cpu, disks));
+        assert_eq!(of(Pass::NoPressure, 60.0, &[20.0]).as_deref(), Some("nearest: cpu 60.0 % of 70.0 %"));
+        assert_eq!(of(Pass::NoPressure, 60.0, &[89.0]).as_deref(), Some("nearest: disk 89.0 % of 90.0 %"));
+        assert_eq!(of(Pass::NoRoom, 60.0, &[80.0]).as_deref(), Some("cpu 60.0 % of 50.0 %, disk 80.0 % of 75.0 %"));
+        assert_eq!(of(Pass::NoneDead, 60.0, &[80.0]), None);
+    }
 }

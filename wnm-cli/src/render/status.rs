@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use serde::Serialize;
-use wnm_core::{ActionRecord, Bytes, Measure, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
+use wnm_core::{ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
 
 use super::page::Width;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
@@ -36,6 +36,8 @@ pub(crate) struct Status {
     pub(crate) by_version: BTreeMap<String, usize>,
     /// Actions under way, with where each stands.
     pub(crate) under_way: Vec<UnderWay>,
+    /// Nodes that are given time after an operation, the next to be over first.
+    pub(crate) settling: Vec<Settling>,
     /// What the last cycle decided.
     pub(crate) decided: Vec<Planned>,
     /// Why it decided nothing, if so.
@@ -57,6 +59,20 @@ pub(crate) struct UnderWay {
 
 /// Columns beside a signal's bar: its name before, its figures after.
 const BESIDE_BAR: usize = 14 + 34;
+
+/// A node that is given time to settle after an operation.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Settling {
+    pub(crate) node: NodeId,
+    /// Its state word.
+    pub(crate) status: &'static str,
+    /// What is left of that time, in seconds.
+    pub(crate) left_seconds: u64,
+}
+
+/// Most settling nodes that are told.
+const MOST_SETTLING: usize = 5;
 
 /// Returns the glance: at most 78 columns wide, the bars shorter where that is too much.
 pub(crate) fn text(status: &Status, width: Width) -> String {
@@ -86,9 +102,13 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
-    if !status.under_way.is_empty() {
+    if !status.under_way.is_empty() || !status.settling.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
         text.extend(status.under_way.iter().map(|work| under_way(work, at)));
+        text.extend(status.settling.iter().take(MOST_SETTLING).map(settling));
+        if let Some(more) = status.settling.len().checked_sub(MOST_SETTLING).filter(|more| *more > 0) {
+            text.push_str(&format!("  and {more} more\n"));
+        }
     }
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text
@@ -133,6 +153,11 @@ fn signal(measure: &Measure, width: usize) -> String {
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let stands = work.outcome.as_ref().map_or_else(|| "begun".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {stands}\n", reason::action(&work.record.planned.action))
+}
+
+fn settling(node: &Settling) -> String {
+    let left = span(Duration::from_secs(node.left_seconds));
+    format!("  {} {}: {left} left\n", node.node.name(), node.status.to_lowercase())
 }
 
 fn decision(status: &Status, at: Timestamp) -> String {

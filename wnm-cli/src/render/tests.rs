@@ -203,6 +203,7 @@ fn the_colony_at_a_glance() {
             .into_iter()
             .map(|action| status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
+        settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         rest: cycle.decision.rest(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),

@@ -115,7 +115,7 @@ fn what_is_asked_of_a_colony_and_cannot_be() {
         (1, "node show antnode0007"),
         (1, "teardown"),
         (1, "explain 99"),
-        (1, "run --port-start 40"),
+        (1, "run --port-start 60"),
         (1, "run --cpu-less-than 70 --cpu-remove 60"),
         (2, "node stop nonsense"),
         (2, "node stop --all --count 2"),
@@ -147,6 +147,39 @@ fn a_second_wnm_at_once() {
     // Looking needs no lock.
     host.expect(0, "status");
     drop(lock);
+    host.expect(0, "run");
+}
+
+#[test]
+fn databases_that_cannot_be_used() {
+    let host = Host::with_colony();
+    let path = host.path("wnm.db");
+    let sound = std::fs::read(&path).unwrap();
+    let newer = {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        db.close().unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    let beside = ["wnm.db-wal", "wnm.db-shm"].map(|name| host.path(name));
+    for (content, found, mend) in [
+        (newer.as_slice(), "found version 99", "install the wnm that wrote it"),
+        (&sound[..sound.len() / 2], "malformed", "wnm db restore FILE"),
+        (b"node_cap = 3\n".repeat(500).as_slice(), "not SQLite's", "--db"),
+        (b"", "an empty file", "--db"),
+    ] {
+        beside.iter().for_each(|file| _ = std::fs::remove_file(file));
+        std::fs::write(&path, content).unwrap();
+        for line in ["run", "status", "node add", "config set node_cap 7"] {
+            let ran = host.expect(1, line);
+            assert!(ran.err.contains(found) && ran.err.contains(mend), "{line}: {}", ran.err);
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), content, "{found}");
+        let doctor = host.expect(3, "doctor");
+        assert!(doctor.out.contains(found), "{}", doctor.out);
+    }
+    beside.iter().for_each(|file| _ = std::fs::remove_file(file));
+    std::fs::write(&path, sound).unwrap();
     host.expect(0, "run");
 }
 

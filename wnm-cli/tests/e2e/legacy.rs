@@ -23,6 +23,26 @@ fn a_crontab_of_the_python_wnm_goes_on_working() {
 }
 
 #[test]
+fn a_line_of_a_crontab_works_as_it_stands() {
+    let host = Host::with_colony();
+    std::fs::create_dir_all(host.path(".local/share/autonomi")).unwrap();
+    std::fs::rename(host.path("wnm.db"), host.path(".local/share/autonomi/wnm.db")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_wnm"), host.path("wnm")).unwrap();
+    let home = host.path("");
+    let cron = |command: &str| {
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", command]).env_clear().env("HOME", &home).current_dir(&home);
+        shell.env("PATH", format!("{}:/usr/bin:/bin", home.display())).status().unwrap()
+    };
+    for command in ["wnm >> log 2>&1", "wnm -q --force_action add >> log 2>&1", "wnm >> log 2>&1"] {
+        assert!(cron(command).success(), "{}", std::fs::read_to_string(host.path("log")).unwrap());
+    }
+    let log = std::fs::read_to_string(host.path("log")).unwrap();
+    assert!(!log.contains('\u{1b}') && !log.is_empty(), "{log}");
+    assert_eq!(host.processes().len(), 1);
+}
+
+#[test]
 fn what_holds_for_one_run_is_not_kept() {
     let host = Host::with_colony();
     let is_kept = |text: &str| {

@@ -60,6 +60,7 @@ fn nodes_are_added_stopped_started_and_removed() {
     assert!(host.processes().is_empty());
     let left: Vec<_> = std::fs::read_dir(host.path(".local/share/autonomi/node")).unwrap().flatten().collect();
     assert!(left.iter().all(|entry| entry.file_name() == ".trash"), "{left:?}");
+    assert_eq!(std::fs::read_dir(host.path(".local/share/autonomi/node/.trash")).unwrap().count(), 0);
     assert_eq!(host.expect(0, "--json run --dry-run --cpu-remove 99").json()["nodes"], json!(0));
 }
 
@@ -68,10 +69,22 @@ fn a_disabled_node_stays_down_until_it_is_asked_for() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.expect(0, "node disable 1");
-    for _ in 0..3 {
-        host.expect(0, "run");
+    host.put_binary("0.4.18", Behaviour::Normal);
+    for line in [
+        "run",
+        "run --this-enable-upgrade",
+        "node restart --all",
+        "node upgrade --all",
+        "node stop --all",
+        "node start --all",
+        "node start --count 2",
+        "node remove --count 2",
+        "node add",
+        "run",
+    ] {
+        host.wnm(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(states(&host.nodes())[0], "DISABLED", "{line}");
     }
-    assert_eq!(states(&host.nodes())[0], "DISABLED");
     host.expect(3, "node stop 1");
     host.expect(0, "node enable 1");
     assert_eq!(states(&host.nodes())[0], "STOPPED");
@@ -198,10 +211,79 @@ fn what_was_done_can_be_looked_up() {
     for rule in ["look_after_reboot", "relieve_pressure", "grow"] {
         assert!(explained.contains(rule), "{explained}");
     }
+    assert_eq!(host.expect(0, "history --node 2").out, "nothing was done\n");
+    assert_eq!(host.expect(0, "history --since 0s").out, "nothing was done\n");
+    host.expect(0, "node add");
+    for (line, lines) in [("history", 2), ("history --limit 1", 1), ("history --node antnode0002", 1)] {
+        assert_eq!(host.expect(0, line).out.lines().count(), lines, "{line}");
+    }
+    host.expect(0, "node remove 2");
     let status = host.expect(0, "--json status").json();
     assert_eq!(status["nodes"], json!(1));
     assert_eq!(status["by_version"]["0.4.17"], json!(1));
     assert_eq!(host.expect(0, "doctor").code(), 0);
+}
+
+#[test]
+fn status_tells_how_long_an_operation_has_left() {
+    let host = Host::with_colony();
+    host.expect(0, "config set delay_start=300");
+    host.expect(0, "node add");
+    let settling = host.expect(0, "--json status").json()["settling"].clone();
+    assert_eq!((&settling[0]["node"], &settling[0]["status"]), (&json!(1), &json!("RESTARTING")));
+    assert!((200..=300).contains(&settling[0]["left_seconds"].as_u64().unwrap()), "{settling}");
+    let shown = host.expect(0, "status").out;
+    assert!(shown.contains("antnode0001 restarting: ") && shown.contains(" left\n"), "{shown}");
+    host.expect(0, "config set delay_start=0");
+    host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(host.expect(0, "--json status").json()["settling"], json!([]));
+}
+
+#[test]
+fn nodes_spread_over_their_storage_folders() {
+    let host = Host::with_colony();
+    let [one, other] = ["one", "two words"].map(|name| host.path(name));
+    let both = format!("node_storage={},{}", one.display(), other.display());
+    assert_eq!(host.wnm(&["config", "set", &both]).code(), 0);
+    // On one device there is as much room in both: less where there are more nodes that may grow.
+    host.expect(0, "node add --count 3");
+    host.expect(0, "node add");
+    let nodes = |folder: &std::path::Path| {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("antnode")).count()
+    };
+    assert_eq!((nodes(&one), nodes(&other)), (2, 2));
+    let status = host.expect(0, "--json status").json();
+    let signals: Vec<_> = status["signals"].as_array().unwrap().iter().map(|signal| &signal["signal"]).collect();
+    assert!(signals.contains(&&json!({"disk": 0})) && signals.contains(&&json!({"disk": 1})), "{signals:?}");
+    host.wait_for("four running nodes", |nodes| states(nodes) == ["RUNNING"; 4]);
+}
+
+#[test]
+fn all_nodes_are_taken_one_after_the_other() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    let begun = std::time::Instant::now();
+    host.expect(0, "node restart --all --interval 700");
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(1400), "{:?}", begun.elapsed());
+    host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node stop --count 2");
+    assert_eq!(states(&host.nodes()), ["RUNNING", "STOPPED", "STOPPED"]);
+}
+
+#[test]
+fn another_wallet_is_for_new_nodes() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let other = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+    host.expect(0, &format!("config set rewards_address {other}"));
+    host.expect(0, "run");
+    host.expect(0, "node restart 1");
+    host.expect(0, "node add");
+    let report = host.expect(0, "report node-status-details --format json").json();
+    let wallets: Vec<_> = report.as_array().unwrap().iter().map(|node| node["wallet"].as_str().unwrap()).collect();
+    assert_eq!(wallets, ["0x00455d78f850b0358E8cea5be24d415E01E107CF", other]);
+    assert!(host.expect(0, "report node-status-details 2").out.contains(other));
 }
 
 #[test]
@@ -282,6 +364,14 @@ fn a_reset_node_is_another_in_the_same_place() {
     assert_ne!(uuids(&after)[1], uuids(&before)[1]);
     assert_eq!(key(1), keys[0]);
     assert_ne!(key(2), keys[1]);
+    // The old one can be had back for a day.
+    host.expect(0, "run");
+    let trash = host.path(".local/share/autonomi/node/.trash");
+    let old = trash.join(before[1]["uuid"].as_str().unwrap()).join("secret-key");
+    assert_eq!(std::fs::read(old).unwrap(), keys[1]);
+    // On a volume without room for more it goes at once.
+    host.expect(0, "run --hd-less-than 0.01");
+    assert_eq!(std::fs::read_dir(trash).unwrap().count(), 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod bad_input;
 mod config;
 mod daemon;
+mod doctor;
 mod host;
 mod legacy;
 mod life;

@@ -248,6 +248,59 @@ fn the_machine_is_reported_as_recorded() {
     }
 }
 
+/// The recorded database itself, moved in: what it says of settings and nodes is reported as the Python wnm did.
+#[test]
+fn a_colony_that_moved_in_is_reported_as_recorded() {
+    let host = Host::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wnm-store/tests/data/python-colony.db.gz");
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(data).unwrap()).read_to_end(&mut bytes).unwrap();
+    let from = host.path("colony.db");
+    std::fs::write(&from, bytes).unwrap();
+    let home = host.path("").display().to_string();
+    let home = home.trim_end_matches('/');
+    let db = rusqlite::Connection::open(&from).unwrap();
+    let moved = format!(
+        "UPDATE machine SET process_manager = 'setsid+user', node_storage = replace(node_storage, '/home/op', '{home}');
+         UPDATE node SET manager_type = 'setsid+user', root_dir = replace(root_dir, '/home/op', '{home}'),
+             binary = replace(binary, '/home/op', '{home}')"
+    );
+    db.execute_batch(&moved).unwrap();
+    db.close().unwrap();
+    let theirs: Vec<Value> =
+        serde_json::from_str(&recorded("node-status-details.json").replace("/home/op", home)).unwrap();
+    for node in &theirs {
+        let folder = PathBuf::from(node["root_dir"].as_str().unwrap());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("secret-key"), [7; 32]).unwrap();
+    }
+    host.expect(0, &format!("init --from-wnm {}", from.display()));
+
+    let report = |line: &str| host.expect(0, &format!("report {line}")).out;
+    let database = host.path("wnm.db").canonicalize().unwrap().display().to_string();
+    for format in ["text", "json", "env", "config"] {
+        let expected = recorded(&format!("machine-config.{format}"))
+            .replace("systemd+user", "setsid+user")
+            // The node that stopped last tells.
+            .replace("1795100000", "1795199820")
+            .replace("/home/op/.local/share/autonomi/colony.db", &database)
+            .replace("/home/op", home)
+            .replace("~/.local/bin/antnode", &format!("{home}/.local/bin/antnode"));
+        assert_eq!(report(&format!("machine-config --format {format}")), expected, "{format}");
+    }
+    let ours: Vec<Value> = serde_json::from_str(&report("node-status-details --format json")).unwrap();
+    assert_eq!(ours.len(), theirs.len());
+    let keys = |node: &Value| node.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for (our, their) in ours.iter().zip(&theirs) {
+        assert_eq!(keys(our), keys(their));
+        for key in
+            ["id", "node_name", "service", "root_dir", "binary", "port", "metrics_port", "rpc_port", "wallet", "age"]
+        {
+            assert_eq!(our[key], their[key], "{key} of {}", our["id"]);
+        }
+    }
+}
+
 /// The fields of a line, as texts.
 fn fields(line: &ParsedLine<'_>) -> Vec<(String, String)> {
     let shown = |value: &FieldValue<'_>| match value {

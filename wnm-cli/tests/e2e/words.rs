@@ -37,9 +37,51 @@ fn a_closed_pipe_ends_quietly() {
     let host = Host::with_colony();
     let wnm = env!("CARGO_BIN_EXE_wnm");
     let db = host.path("wnm.db");
-    let script = format!("'{wnm}' --db '{}' status | true", db.display());
-    let output = std::process::Command::new("/bin/sh").arg("-c").arg(script).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    for line in ["status", "--json status", "util completions bash", "config list", "--help"] {
+        let script = format!("'{wnm}' --db '{}' {line} | true", db.display());
+        let output = std::process::Command::new("/bin/sh").arg("-c").arg(script).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{line}");
+    }
+}
+
+#[test]
+fn a_word_that_is_mistyped_is_met_with_the_nearest() {
+    let host = Host::with_colony();
+    for (line, nearest) in [
+        ("statsu", "status"),
+        ("node remov 1", "remove"),
+        ("--jsn status", "--json"),
+        ("run --cpu-remov 3", "--cpu-remove"),
+        ("report node-statu", "node-status"),
+        ("--node_capp 3", "--node_cap"),
+    ] {
+        let ran = host.expect(2, line);
+        assert!(ran.err.contains(&format!("'{nearest}'")), "{line}: {}", ran.err);
+    }
+    for line in ["config set cpu_remov 3", "config get cpu_remov"] {
+        assert!(host.expect(1, line).err.contains("did you mean cpu_remove?"), "{line}");
+    }
+}
+
+/// Runs a command on a terminal, and returns what is shown.
+fn on_terminal(host: &Host, variable: &str) -> String {
+    let line = format!("'{}' --db '{}' status", env!("CARGO_BIN_EXE_wnm"), host.path("wnm.db").display());
+    let mut command = std::process::Command::new("/usr/bin/script");
+    command.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm").env("HOME", host.path(""));
+    command.env(variable, "1").stdin(std::process::Stdio::null());
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_gets_colour_unless_it_wants_none() {
+    let host = Host::with_colony();
+    host.expect(0, "run");
+    for (variable, is_coloured) in [("NOTHING", true), ("NO_COLOR", false)] {
+        let shown = on_terminal(&host, variable);
+        assert_eq!(shown.contains("\u{1b}[1m"), is_coloured, "{variable}: {shown:?}");
+        assert!(shown.contains("last decision"), "{shown}");
+    }
 }
 
 #[test]

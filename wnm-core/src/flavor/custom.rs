@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use super::{BoundPort, MetricsSource};
-use crate::node::Node;
+use crate::node::{Node, Ports};
 use crate::units::Version;
 
 /// The word a description begins with.
@@ -60,8 +60,8 @@ impl Custom {
         first_line.trim_end().strip_prefix(before)?.strip_suffix(after)?.parse().ok()
     }
 
-    pub(super) fn bound_ports(&self, node: &Node) -> Vec<BoundPort> {
-        self.ports.split(',').filter_map(|word| bound_port(word, node.ports.all())).collect()
+    pub(super) fn bound_ports(&self, ports: &Ports) -> Vec<BoundPort> {
+        self.ports.split(',').filter_map(|word| bound_port(word, ports.all())).collect()
     }
 
     pub(super) fn arguments(&self, node: &Node) -> Vec<String> {

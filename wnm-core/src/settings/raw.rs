@@ -353,6 +353,35 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_refuses_what_is_not_of_its_type_or_out_of_range() {
+        for key in RawSettings::KEYS {
+            let bad: &[&str] = match *key {
+                "rewards_address" | "donate_address" => &["", "0x1", "nobody", "-1"],
+                "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
+                "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
+                "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
+                "enable_upgrade" | "no_upnp" | "antctl_debug" => &["maybe", "2", ""],
+                "network" | "start_args" | "environment" => &["'unclosed"],
+                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                key if key.starts_with("cpu_") || key.starts_with("mem_") || key.starts_with("hd_") => {
+                    &["", "x", "-1", "101", "NaN", "inf"]
+                }
+                key if key.ends_with("load_average") || key.ends_with("load_average_allowed") => {
+                    &["", "x", "-1", "NaN", "inf"]
+                }
+                _ => &["", "x", "-1", "1.5", "99999999999999999999999"],
+            };
+            for text in bad {
+                let mut raw = RawSettings::default();
+                let error = raw.set(key, text);
+                assert!(error.is_err(), "{key}={text:?}");
+                assert!(error.unwrap_err().to_string().starts_with(&format!("{key}: expected ")), "{key}={text:?}");
+                assert_eq!(raw, RawSettings::default());
+            }
+        }
+    }
+
+    #[test]
     fn a_mistyped_setting_is_met_with_the_nearest_one() {
         let error = RawSettings::default().set("cpu_les_than", "3").unwrap_err();
         assert_eq!(

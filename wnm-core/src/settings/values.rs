@@ -71,9 +71,10 @@ plain_values! {
 }
 
 impl Value for String {
-    const EXPECTED: &'static str = "a text without control characters";
+    const EXPECTED: &'static str = "a text, not empty, without control characters";
     fn read(text: &str) -> Option<Self> {
-        (!text.chars().any(char::is_control)).then(|| text.to_owned())
+        let is_sound = !text.trim().is_empty() && !text.chars().any(char::is_control);
+        is_sound.then(|| text.to_owned())
     }
     fn write(&self) -> String {
         self.clone()

@@ -303,9 +303,12 @@ fn what_is_asked_is_granted_within_reason() {
     };
     let none = Vec::<String>::new;
     assert_eq!(asked(Verb::Stop, Selection::Count(1)), (vec![("stop", 2)], none()));
-    assert_eq!(asked(Verb::Start, Selection::All), (vec![("start", 3), ("start", 4)], none()));
+    // What was disabled stays so until it is named, or all are to go.
+    assert_eq!(asked(Verb::Start, Selection::All), (vec![("start", 3)], none()));
+    assert_eq!(asked(Verb::Start, Selection::Named(vec![id(4)])), (vec![("start", 4)], none()));
     assert_eq!(asked(Verb::Upgrade, Selection::All), (vec![("upgrade", 1)], none()));
-    assert_eq!(asked(Verb::Remove, Selection::Count(3)), (vec![("remove", 4), ("remove", 3), ("remove", 2)], none()));
+    assert_eq!(asked(Verb::Remove, Selection::Count(3)), (vec![("remove", 3), ("remove", 2), ("remove", 1)], none()));
+    assert_eq!(asked(Verb::Remove, Selection::All).0.first(), Some(&("remove", 4)));
     let (actions, refused) = asked(Verb::Add, Selection::Count(3));
     assert_eq!(actions, [("add", 6)]);
     assert_eq!(refused, ["there are 5 nodes, and node_cap is 6"]);

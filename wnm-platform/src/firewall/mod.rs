@@ -28,6 +28,12 @@ pub trait Firewall: Send + Sync {
     /// # Errors
     /// The firewall refused, or could not be asked.
     fn rules(&self) -> Result<Vec<Rule>, PlatformError>;
+
+    /// Returns which of these ports no rule opens, whoever made it; none where there is no such firewall.
+    ///
+    /// # Errors
+    /// The firewall refused, or could not be asked.
+    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError>;
 }
 
 /// A rule that lets UDP packets reach a port of a node.

@@ -1,5 +1,7 @@
 //! Rules of ufw: each lets packets reach one port, and carries the node's name as its comment.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,11 +14,19 @@ use crate::exec::{Call, Environment, Exec, Output, is_in_path};
 /// Where ufw is when it is not in the `PATH` of a user.
 const SYSTEM: &str = "/usr/sbin/ufw";
 
-/// A rule that lets packets reach a port.
+/// A rule that lets packets reach ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Allowed {
-    port: u16,
+    ports: RangeInclusive<u16>,
+    /// Empty for rules of more than one port or protocol: those are the operator's own.
     comment: String,
+}
+
+impl Allowed {
+    /// Tells whether it is the rule of a node.
+    fn is_of(&self, port: u16, name: &str) -> bool {
+        self.ports == (port..=port) && self.comment == name
+    }
 }
 
 /// The uncomplicated firewall. Its rules are read once, and those made and deleted here are kept count of: each call
@@ -79,11 +89,11 @@ impl Firewall for Ufw {
         }
         self.with_rules(|rules| {
             // One that the operator made serves as well, and keeps its comment.
-            if rules.iter().any(|rule| rule.port == port) {
+            if rules.iter().any(|rule| rule.ports.contains(&port)) {
                 return Ok(());
             }
             self.ufw(&["allow", &format!("{port}/udp"), "comment", name])?;
-            rules.push(Allowed { port, comment: name.to_owned() });
+            rules.push(Allowed { ports: port..=port, comment: name.to_owned() });
             Ok(())
         })
     }
@@ -93,10 +103,9 @@ impl Firewall for Ufw {
             return Ok(());
         }
         self.with_rules(|rules| {
-            let is_it = |rule: &Allowed| rule.port == port && rule.comment == name;
-            if rules.iter().any(is_it) {
+            if rules.iter().any(|rule| rule.is_of(port, name)) {
                 self.ufw(&["delete", "allow", &format!("{port}/udp")])?;
-                rules.retain(|rule| !is_it(rule));
+                rules.retain(|rule| !rule.is_of(port, name));
             }
             Ok(())
         })
@@ -107,8 +116,18 @@ impl Firewall for Ufw {
             return Ok(Vec::new());
         }
         self.with_rules(|rules| {
-            let ours = |rule: &Allowed| Some(Rule { port: rule.port, node: node_named(&rule.comment)? });
+            let ours = |rule: &Allowed| Some(Rule { port: *rule.ports.start(), node: node_named(&rule.comment)? });
             Ok(rules.iter().filter_map(ours).collect())
+        })
+    }
+
+    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError> {
+        if !self.is_there {
+            return Ok(BTreeSet::new());
+        }
+        self.with_rules(|rules| {
+            let is_open = |port: &u16| rules.iter().any(|rule| rule.ports.contains(port));
+            Ok(ports.iter().copied().filter(|port| !is_open(port)).collect())
         })
     }
 }
@@ -123,13 +142,16 @@ fn parse(text: &str) -> Vec<Allowed> {
     let rule = |line: &str| {
         let words = line.strip_prefix("ufw allow ")?;
         let (target, rest) = words.split_once(' ').unwrap_or((words, ""));
-        let port = target.strip_suffix("/udp")?.parse().ok()?;
+        let range = target.strip_suffix("/udp").unwrap_or(target);
+        let (first, last) = range.split_once(':').unwrap_or((range, range));
+        let ports = first.parse().ok()?..=last.parse().ok()?;
         let comment = match rest.trim().strip_prefix("comment ") {
             Some(quoted) => quoted.trim().trim_matches('\'').to_owned(),
             None if rest.trim().is_empty() => String::new(),
             None => return None,
         };
-        Some(Allowed { port, comment })
+        let is_plain = target.ends_with("/udp") && first == last;
+        Some(Allowed { ports, comment: if is_plain { comment } else { String::new() } })
     };
     text.lines().filter_map(|line| rule(line.trim())).collect()
 }
@@ -210,6 +232,18 @@ mod tests {
         close_strays(&ufw, &strays).unwrap();
         assert_eq!(changes(&asked), ["delete allow 55001/udp"]);
         assert_eq!(stray_rules(&ufw, &[55002].into()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_port_is_closed_that_no_rule_opens() {
+        let (ufw, _) = scripted(
+            Ok("ufw allow 55001/udp comment 'antnode0001'\nufw allow 55010:55012/udp comment 'antnode0010'\n\
+                ufw allow 55020 comment 'antnode0020'\nufw allow 55030/tcp\nufw deny 55031/udp\nufw allow OpenSSH\n"),
+            true,
+        );
+        let asked = [55001, 55009, 55010, 55012, 55013, 55020, 55030, 55031].into();
+        assert_eq!(ufw.closed(&asked).unwrap(), [55009, 55013, 55030, 55031].into());
+        assert_eq!(ufw.rules().unwrap(), [Rule { port: 55001, node: NodeId::FIRST }], "the others are the operator's");
     }
 
     #[test]

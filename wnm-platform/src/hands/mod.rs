@@ -71,7 +71,7 @@ impl<'a> HostHands<'a> {
     }
 
     fn each_port(&self, node: &Node, act: impl Fn(&dyn Firewall, u16, &str) -> Result<(), PlatformError>) -> Performed {
-        for port in node.flavor.bound_ports(node) {
+        for port in node.flavor.bound_ports(&node.ports) {
             match port {
                 BoundPort::Udp(port) => act(self.firewall, port, &node.id.name())?,
                 BoundPort::LoopbackTcp(_) => {}

@@ -64,7 +64,7 @@ impl HostHands<'_> {
                 facts.pid
             )));
         }
-        if let Some(taken) = node.flavor.bound_ports(node).into_iter().find(|port| !ports::is_free(*port)) {
+        if let Some(taken) = node.flavor.bound_ports(&node.ports).into_iter().find(|port| !ports::is_free(*port)) {
             let (port, holder) = (ports::words(taken), ports::holder(taken));
             if holder.is_none() && waited < ENDING {
                 return Some(Effect::NotYet(format!("{port} is not free yet")));

@@ -192,6 +192,16 @@ impl ProcessManager for Docker {
         nodes.iter().map(|node| (node.id, look(node))).collect()
     }
 
+    fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        if nodes.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let names = nodes.iter().map(|node| node.id.name());
+        let output = self.exec.run(&self.call("inspect").args(["--format", container::RESTARTS]).args(names))?;
+        let counts = container::restarts(&output.text());
+        Ok(nodes.iter().filter_map(|node| Some((node.id, *counts.get(&node.id.name())?))).collect())
+    }
+
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let containers = self.containers()?;
         let all = self.processes.all();

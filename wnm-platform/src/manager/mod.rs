@@ -89,6 +89,15 @@ pub trait ProcessManager: Send + Sync {
         definition::write(node)
     }
 
+    /// Returns how often the manager started each node again by itself since somebody started it last, all at once;
+    /// nothing of those it does not count for.
+    ///
+    /// # Errors
+    /// The manager cannot be asked.
+    fn restarts(&self, _nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        Ok(BTreeMap::new())
+    }
+
     /// Returns the highest number that was ever given out, by managers that give none out twice; None by others.
     ///
     /// # Errors
@@ -191,9 +200,13 @@ pub fn doubt(kind: ManagerKind) -> Option<Doubt> {
 /// Returns what else, beside its own process manager, would start a node: words such as "the unit /etc/…"; None when
 /// nothing does.
 pub(crate) fn other_holder(node: &Node) -> Option<String> {
-    match node.manager.program {
-        // Its services are units too, of names that it chooses.
-        Program::Antctl => None,
-        Program::Setsid | Program::Systemd | Program::Launchd | Program::Docker => systemd::other_holder(node),
-    }
+    other_holders(&[node]).pop().map(|(_, holder)| holder)
+}
+
+/// Returns what else, beside their own process managers, would start nodes, as words.
+#[must_use]
+pub fn other_holders(nodes: &[&Node]) -> Vec<(NodeId, String)> {
+    // The services of antctl are units too, of names that it chooses.
+    let others: Vec<&Node> = nodes.iter().copied().filter(|node| node.manager.program != Program::Antctl).collect();
+    if others.is_empty() { Vec::new() } else { systemd::other_holders(&others) }
 }

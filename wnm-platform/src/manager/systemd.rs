@@ -25,7 +25,7 @@ use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
 use crate::process::Processes;
-pub(super) use others::other_holder;
+pub(super) use others::other_holders;
 use render::Group;
 use rights::{Bus, Deed, Rights};
 use unit::Unit;
@@ -298,6 +298,10 @@ impl ProcessManager for Systemd {
         let told = self.reload().and_then(|()| self.look_at(nodes));
         let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
         told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, unknown(&error))).collect())
+    }
+
+    fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        self.count_restarts(nodes)
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_core::{
-    Cores, MetricsSource, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Version, Volume,
+    Cores, MetricsSource, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
+    Volume,
 };
 
 use super::silent;
@@ -20,6 +21,7 @@ pub(super) struct Seen<'a> {
     pub(super) process: Option<&'a ProcessIdentity>,
     pub(super) answer: Option<&'a Answer>,
     pub(super) usage: Option<Usage>,
+    pub(super) now: Timestamp,
 }
 
 impl Seen<'_> {
@@ -57,7 +59,18 @@ impl Seen<'_> {
             disk: self.previous.and_then(|previous| previous.disk),
             process: self.process.cloned(),
             peer_id: self.peer_id(node),
+            shunned_since: self.shunned_since(),
             metrics: self.metrics(node).map(Box::new),
+        }
+    }
+
+    /// Returns since when the node is shunned; a node that does not tell is as it was.
+    fn shunned_since(&self) -> Option<Timestamp> {
+        let before = self.previous.and_then(|previous| previous.shunned_since);
+        match self.answer.and_then(|answer| answer.metrics.shunned_by_close_group) {
+            Some(0) => None,
+            Some(_) => before.or(Some(self.now)),
+            None => before,
         }
     }
 
@@ -134,4 +147,38 @@ pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option
 pub(super) fn cores(before: NodeCounters, usage: Usage, pid: u32, elapsed: Duration) -> Option<Cores> {
     let spent = usage.cpu_millis.checked_sub(before.cpu_millis).filter(|_| before.pid == pid)?;
     Cores::clamped(spent as f64 / elapsed.as_secs_f64() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_shunned_from_when_that_was_first_seen() {
+        let says = |shunned_by_close_group| Answer {
+            metrics: NodeMetrics { shunned_by_close_group, ..NodeMetrics::default() },
+            ..Answer::default()
+        };
+        let mut known = NodeSample::default();
+        for (second, answer, since) in [
+            (1, Some(says(Some(0))), None),
+            (2, Some(says(Some(2))), Some(2)),
+            (3, Some(says(Some(1))), Some(2)),
+            (4, None, Some(2)),
+            (5, Some(says(None)), Some(2)),
+            (6, Some(says(Some(0))), None),
+            (7, Some(says(Some(1))), Some(7)),
+        ] {
+            let seen = Seen {
+                presence: Presence::Answering,
+                previous: Some(&known),
+                process: None,
+                answer: answer.as_ref(),
+                usage: None,
+                now: Timestamp::from_secs(second),
+            };
+            known.shunned_since = seen.shunned_since();
+            assert_eq!(known.shunned_since, since.map(Timestamp::from_secs), "{second}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! wnm itself, kept running by the host: as a service of systemd or launchd, or as a line of cron.
 
+mod cron;
 mod text;
 
 use std::fs;
@@ -13,6 +14,8 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
+
+pub use cron::{Job, Tool};
 
 /// What keeps wnm running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl OwnService {
     pub fn is_installed(&self) -> Result<bool, PlatformError> {
         match self.file() {
             Some(file) => Ok(read(&file)?.is_some()),
-            None => Ok(self.crontab()?.lines().any(text::is_our_cron_line)),
+            None => Ok(crontab(&self.exec)?.lines().any(text::is_our_cron_line)),
         }
     }
 
@@ -211,22 +214,9 @@ impl OwnService {
         format!("{}/{LABEL}", self.domain())
     }
 
-    /// Returns the user's crontab; empty where there is none.
-    fn crontab(&self) -> Result<String, PlatformError> {
-        let call = Call::new("crontab").arg("-l");
-        let output = self.exec.run(&call)?;
-        // Whoever has none is told so, with a failure.
-        let has_none = output.code == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no crontab");
-        if output.is_success() || has_none {
-            return Ok(output.text());
-        }
-        let (ended, printed) = (output.ended(), output.quote());
-        Err(PlatformError::ProgramFailed { command: call.to_string(), ended, printed })
-    }
-
     /// Puts our line at the end of the crontab, or takes it out; every other line stays as it is.
     fn change_crontab(&self, line: Option<&str>) -> Result<Change, PlatformError> {
-        let before = self.crontab()?;
+        let before = crontab(&self.exec)?;
         let mut after: String = before.split_inclusive('\n').filter(|line| !text::is_our_cron_line(line)).collect();
         if let Some(line) = line {
             if !after.is_empty() && !after.ends_with('\n') {
@@ -242,6 +232,28 @@ impl OwnService {
         fs::write(file.path(), after).map_err(unwritten)?;
         self.exec.succeed(&Call::new("crontab").arg(file.path())).map(|_| Change::Made)
     }
+}
+
+/// Returns the lines of cron that keep nodes, of this user and of the host, without the one that
+/// [`install`](OwnService::install) writes. What cannot be read keeps nothing.
+#[must_use]
+pub fn jobs(exec: &Exec) -> Vec<Job> {
+    let mut jobs = crontab(exec).map(|table| cron::of_user(&table)).unwrap_or_default();
+    jobs.extend(cron::of_host(Path::new("/")));
+    jobs
+}
+
+/// Returns the user's crontab; empty where there is none.
+fn crontab(exec: &Exec) -> Result<String, PlatformError> {
+    let call = Call::new("crontab").arg("-l");
+    let output = exec.run(&call)?;
+    // Whoever has none is told so, with a failure.
+    let has_none = output.code == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no crontab");
+    if output.is_success() || has_none {
+        return Ok(output.text());
+    }
+    let (ended, printed) = (output.ended(), output.quote());
+    Err(PlatformError::ProgramFailed { command: call.to_string(), ended, printed })
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, PlatformError> {

@@ -17,6 +17,9 @@ pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State
 /// What is asked to find nodes: everything they were made from.
 pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}}}"#;
 
+/// What is asked to learn how often a container was started again.
+pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
+
 /// One container.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Container {
@@ -48,6 +51,13 @@ pub(super) fn read(text: &str) -> Vec<Container> {
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Container>(line).ok());
     // Docker writes names as paths, podman does not.
     lines.map(|container| Container { name: container.name.trim_start_matches('/').to_owned(), ..container }).collect()
+}
+
+/// Reads how often each container was started again, one a line.
+pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
+    let words = text.lines().filter_map(|line| line.trim().split_once(' '));
+    let counts = words.filter_map(|(name, count)| Some((name.trim_start_matches('/').to_owned(), count.parse().ok()?)));
+    counts.collect()
 }
 
 /// Tells whether docker said that there is no container of this name, and not that it cannot tell.

@@ -60,6 +60,16 @@ fn a_survey_is_one_call_whatever_the_count() {
 }
 
 #[test]
+fn restarts_of_all_nodes_are_one_call() {
+    let nodes = [1, 2].map(|number| Node { id: NodeId::new(number).unwrap(), ..node_at(Path::new("/s/x")) });
+    let stderr = b"Error: No such container: antnode0002\n".to_vec();
+    let (docker, asked) = scripted(vec![Output { code: Some(1), stderr, ..Output::success("/antnode0001 7\n") }]);
+    let counted = docker.restarts(&nodes.iter().collect::<Vec<_>>()).unwrap();
+    assert_eq!(counted, [(NodeId::FIRST, 7)].into());
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
     let node = node_at(Path::new("/s/antnode0001"));
     let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";

@@ -67,6 +67,19 @@ impl Systemd {
         Ok(shown)
     }
 
+    /// Tells how often systemd started each node again, in one call.
+    pub(super) fn count_restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        let names: Vec<String> = nodes.iter().map(|node| unit_name(node)).collect();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let arguments = ["show", "--property=Id,NRestarts", "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.bus.systemctl(Deed::Look, arguments)?;
+        let counts = show::restarts(&output.text());
+        let counted = nodes.iter().zip(&names).filter_map(|(node, name)| Some((node.id, *counts.get(name)?)));
+        Ok(counted.collect())
+    }
+
     pub(super) fn show_one(&self, node: &Node) -> Result<Shown, PlatformError> {
         Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
     }

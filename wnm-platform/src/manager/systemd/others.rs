@@ -1,10 +1,11 @@
 //! Units by other hands: those that run a node of this colony too, and those that a colony is rebuilt from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wnm_core::{ManagerKind, Node, Program, Scope};
+use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 
 use super::rights::Deed;
 use super::unit::{self, Unit};
@@ -87,39 +88,58 @@ pub(super) fn mark(unit: &Path) -> PathBuf {
     unit::drop_in_folder(unit).join("10-wnm.conf")
 }
 
-/// Returns the unit of this host, other than the node's own, that runs on the folder of a node and is active or would
-/// be after a reboot.
-pub(in crate::manager) fn other_holder(node: &Node) -> Option<String> {
+/// Returns the units of this host, other than the nodes' own, that run on the folder of a node and are active or would
+/// be after a reboot, in words.
+pub(in crate::manager) fn other_holders(nodes: &[&Node]) -> Vec<(NodeId, String)> {
     let system = PathBuf::from(SYSTEM_UNITS);
-    [(Scope::Sudo, system), (Scope::User, user_units())].into_iter().find_map(|(scope, folder)| {
-        let is_own = node.manager == ManagerKind::new(Program::Systemd, scope);
-        let own = is_own.then(|| unit_name(node));
-        holder_in(&folder, own.as_deref(), node, |unit| is_active(scope, unit))
-    })
+    let holders = [(Scope::Sudo, system), (Scope::User, user_units())].into_iter().flat_map(|(scope, folder)| {
+        let manager = ManagerKind::new(Program::Systemd, scope);
+        let is_own = |node: &Node, name: &str| node.manager == manager && unit_name(node) == name;
+        holders_in(&folder, nodes, is_own, |units| active(scope, units))
+    });
+    holders.collect()
 }
 
-pub(super) fn holder_in(
+pub(super) fn holders_in(
     folder: &Path,
-    own: Option<&str>,
-    node: &Node,
-    is_active: impl Fn(&str) -> bool,
-) -> Option<String> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
+    nodes: &[&Node],
+    is_own: impl Fn(&Node, &str) -> bool,
+    active: impl Fn(&[String]) -> BTreeSet<String>,
+) -> Vec<(NodeId, String)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(".service") && Some(name.as_str()) != own).find_map(|name| {
+    let holder = |name: String| {
         let path = folder.join(&name);
         // Most units say nothing of it, and need not be read with care.
         let text = node_dir::read_bounded(&path, unit::LIMIT).ok()?;
-        let last = node.root_dir.file_name()?.as_encoded_bytes();
-        let is_plain = last.iter().all(u8::is_ascii_alphanumeric);
-        if is_plain && !text.windows(last.len()).any(|window| window == last) {
+        if !may_run_one(&text, nodes) {
             return None;
         }
-        let unit = Unit::read(&path).ok()??;
-        let holds = root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir));
-        let is_up = || is_enabled(folder, &name) || is_active(&name);
-        (holds && is_up()).then(|| format!("the unit {}", folder.join(&name).display()))
-    })
+        let root = root_of(&Unit::read(&path).ok()??)?;
+        let is_same =
+            |node: &Node| root.file_name() == node.root_dir.file_name() && definition::is_same(&root, &node.root_dir);
+        let node =
+            nodes.iter().find(|node| root == node.root_dir).or_else(|| nodes.iter().find(|node| is_same(node)))?;
+        (!is_own(node, &name)).then_some((node.id, name))
+    };
+    let found: Vec<_> = names.filter(|name| name.ends_with(".service")).filter_map(holder).collect();
+    let (mut up, down): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, name)| is_enabled(folder, name));
+    let names: Vec<String> = down.iter().map(|(_, name)| name.clone()).collect();
+    let active = if names.is_empty() { BTreeSet::new() } else { active(&names) };
+    up.extend(down.into_iter().filter(|(_, name)| active.contains(name)));
+    up.into_iter().map(|(id, name)| (id, format!("the unit {}", folder.join(name).display()))).collect()
+}
+
+/// Tells whether the text of a unit may run one of the nodes: it names a folder, and that of the node if there is but
+/// one.
+fn may_run_one(text: &[u8], nodes: &[&Node]) -> bool {
+    let holds = |word: &[u8]| text.windows(word.len()).any(|window| window == word);
+    let last = match nodes {
+        [node] => node.root_dir.file_name().map(OsStr::as_encoded_bytes).unwrap_or_default(),
+        _ => b"",
+    };
+    let is_plain = !last.is_empty() && last.iter().all(u8::is_ascii_alphanumeric);
+    holds(b"--root-dir") && (!is_plain || holds(last))
 }
 
 /// Tells whether a unit is started with the host or the session: some target wants it.
@@ -129,11 +149,13 @@ fn is_enabled(folder: &Path, name: &str) -> bool {
     targets.any(|target| fs::symlink_metadata(target.join(name)).is_ok())
 }
 
-/// Tells whether a unit runs, or is about to be started again.
-fn is_active(scope: Scope, name: &str) -> bool {
+/// Returns those of these units that run, or are about to be started again.
+fn active(scope: Scope, names: &[String]) -> BTreeSet<String> {
     let systemd = Systemd::open(ManagerKind::new(Program::Systemd, scope));
-    let Ok(systemd) = systemd else { return false };
-    let output = systemd.bus.systemctl(Deed::Look, ["show", show::PROPERTIES, "--", name]);
+    let Ok(systemd) = systemd else { return BTreeSet::new() };
+    let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
+    let output = systemd.bus.systemctl(Deed::Look, arguments);
     let shown = output.map(|output| show::parse(&output.text())).unwrap_or_default();
-    shown.values().any(|shown| !matches!(shown.active.as_str(), "inactive" | "failed"))
+    let active = shown.into_iter().filter(|(_, shown)| !matches!(shown.active.as_str(), "inactive" | "failed"));
+    active.map(|(name, _)| name).collect()
 }

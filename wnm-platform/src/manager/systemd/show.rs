@@ -85,6 +85,15 @@ pub(super) fn parse(text: &str) -> BTreeMap<String, Shown> {
     units
 }
 
+/// Reads how often each unit was started again.
+pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
+    let value = |block: &str, key: &str| {
+        block.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned()))
+    };
+    let count = |block: &str| Some((value(block, "Id")?, value(block, "NRestarts")?.parse().ok()?));
+    text.split("\n\n").filter_map(count).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

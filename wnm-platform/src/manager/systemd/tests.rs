@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
 
-use super::others::holder_in;
+use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
@@ -129,6 +129,28 @@ fn only_what_one_word_leaves_in_doubt_is_asked_about_once_more() {
     assert_eq!((seen.len(), played.asked().len()), (200, 2));
     assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
     assert!(matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemd said nothing of it"));
+}
+
+#[test]
+fn restarts_of_all_nodes_are_one_call() {
+    let played = user(|line| {
+        let is_asked = line.contains(" show ") && line.contains("NRestarts");
+        let told = "NRestarts=14\nId=antnode0001.service\n\nId=antnode0002.service\nNRestarts=x\n";
+        if is_asked { Ok(Output::success(told)) } else { calm(line) }
+    });
+    let nodes: Vec<Node> = (1..=3).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
+    let counted = played.systemd.restarts(&nodes.iter().collect::<Vec<_>>()).unwrap();
+    assert_eq!(counted, [(NodeId::FIRST, 14)].into());
+    assert_eq!(played.asked().len(), 1);
+    assert_eq!(played.systemd.restarts(&[]).unwrap(), BTreeMap::new());
+}
+
+#[test]
+fn whether_nodes_outlive_the_session_is_told() {
+    for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
+        let played = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
+        assert_eq!(lingers(&played.systemd.bus), lingering, "{told}");
+    }
 }
 
 #[test]
@@ -366,12 +388,27 @@ fn a_unit_that_would_start_the_node_too_is_found() {
     };
     unit("antnode0002.service", Path::new("/elsewhere/antnode0001"));
     unit("forgotten.service", &node.root_dir);
-    let holder = |own: Option<&str>, is_active: bool| holder_in(folder.path(), own, &node, |_| is_active);
-    assert_eq!(holder(None, false), None);
-    let found = format!("the unit {}", folder.path().join("forgotten.service").display());
-    assert_eq!(holder(None, true), Some(found.clone()));
-    assert_eq!(holder(Some("forgotten.service"), true), None);
+    let other = Node { id: NodeId::FIRST.next(), ..node_at(&folder.path().join("another")) };
+    let holders = |own: &str, is_active: bool| {
+        let [one, both] = [&[&node][..], &[&other, &node]].map(|nodes| {
+            holders_in(
+                folder.path(),
+                nodes,
+                |_, name| name == own,
+                |units| {
+                    let active = units.iter().filter(|_| is_active);
+                    active.cloned().collect()
+                },
+            )
+        });
+        assert_eq!(one, both, "whether one is asked about or many");
+        one
+    };
+    let found = [(node.id, format!("the unit {}", folder.path().join("forgotten.service").display()))];
+    assert_eq!(holders("", false), []);
+    assert_eq!(holders("", true), found);
+    assert_eq!(holders("forgotten.service", true), []);
     fs::create_dir(folder.path().join("multi-user.target.wants")).unwrap();
     std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
-    assert_eq!(holder(None, false), Some(found));
+    assert_eq!(holders("", false), found);
 }

@@ -1,0 +1,162 @@
+//! Lines of cron that keep nodes: of wnm, of the Python wnm, and of anm.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::text;
+
+/// A tool that cron starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tool {
+    /// This one, by a line that `wnm service install --cron` did not write.
+    Wnm,
+    /// The Python wnm.
+    PythonWnm,
+    /// anm.
+    Anm,
+}
+
+/// A line of cron that keeps nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Where it stands; None for the crontab of this user.
+    pub file: Option<PathBuf>,
+    /// The line as it stands there.
+    pub line: String,
+    /// What it starts.
+    pub tool: Tool,
+}
+
+/// Where a bare name is looked for when a crontab says nothing else.
+const PATH: &str = "/usr/bin:/bin";
+
+/// Returns the jobs in the tables of the whole host that can be read.
+pub(super) fn of_host(root: &Path) -> Vec<Job> {
+    let below = fs::read_dir(root.join("etc/cron.d")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = std::iter::once(root.join("etc/crontab")).chain(below).collect();
+    files.sort();
+    let jobs = |file: PathBuf| {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        in_table(&text, Some(&file), is_script)
+    };
+    files.into_iter().flat_map(jobs).collect()
+}
+
+/// Returns the jobs in the crontab of a user.
+pub(super) fn of_user(table: &str) -> Vec<Job> {
+    in_table(table, None, is_script)
+}
+
+/// Returns the jobs of one table. `is_script` tells of a path whether it is a script, as the Python wnm is; None when
+/// nothing is there.
+fn in_table(table: &str, file: Option<&Path>, is_script: impl Fn(&Path) -> Option<bool>) -> Vec<Job> {
+    let mut path = PATH.to_owned();
+    let mut jobs = Vec::new();
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(folders) = line.strip_prefix("PATH=") {
+            folders.trim_matches('"').clone_into(&mut path);
+        } else if !text::is_our_cron_line(line)
+            && let Some(tool) = tool(line, &path, &is_script)
+        {
+            jobs.push(Job { file: file.map(Path::to_owned), line: line.to_owned(), tool });
+        }
+    }
+    jobs
+}
+
+/// Returns which tool a line starts, if any.
+fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Option<Tool> {
+    let words: Vec<&str> = line.split(|c: char| c.is_whitespace() || ";&|()'\"".contains(c)).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    // An environment of Python comes before what else there may be of that name.
+    let activated = words.iter().filter_map(|word| word.strip_suffix("/activate"));
+    let folders: Vec<&str> = activated.chain(path.split(':')).collect();
+    words.iter().enumerate().find_map(|(at, word)| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at)).copied().unwrap_or_default();
+        if before.ends_with('>') || before == "cd" {
+            return None;
+        }
+        match word.rsplit('/').next()? {
+            "anms.sh" => Some(Tool::Anm),
+            "wnm" if before == "-m" => Some(Tool::PythonWnm),
+            "wnm" if word.contains('/') && !word.starts_with("./") => kind(is_script(&expanded(word))),
+            // Where it is not found, its name is all that is known.
+            "wnm" => kind(folders.iter().find_map(|folder| is_script(&expanded(folder).join("wnm"))).or(Some(false))),
+            _ => None,
+        }
+    })
+}
+
+fn kind(is_script: Option<bool>) -> Option<Tool> {
+    is_script.map(|is_script| if is_script { Tool::PythonWnm } else { Tool::Wnm })
+}
+
+/// Returns a path of a line with the home folder in its place.
+fn expanded(path: &str) -> PathBuf {
+    let rest = ["~/", "$HOME/", "${HOME}/"].into_iter().find_map(|home| path.strip_prefix(home));
+    rest.map_or_else(|| PathBuf::from(path), |rest| crate::places::home().join(rest))
+}
+
+/// Tells whether a file is a script; None when there is no such file.
+fn is_script(path: &Path) -> Option<bool> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut head = [0; 2];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    Some(read.is_ok() && head == *b"#!")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_known_by_what_it_starts() {
+        let is_script = |path: &Path| match path.to_str()? {
+            "/usr/bin/wnm" | "/opt/wnm/wnm" => Some(false),
+            "/srv/venv/bin/wnm" | "/home/op/.local/bin/wnm" => Some(true),
+            _ => None,
+        };
+        for (line, tool) in [
+            ("*/1 * * * * wnm >> /var/log/wnm 2>&1", Some(Tool::Wnm)),
+            ("*/1 * * * * . /srv/venv/bin/activate && wnm", Some(Tool::PythonWnm)),
+            ("*/1 * * * * /srv/venv/bin/wnm --node_cap 5", Some(Tool::PythonWnm)),
+            ("* * * * * cd /opt/wnm && ./wnm", Some(Tool::Wnm)),
+            ("* * * * * /opt/wnm/wnm run", Some(Tool::Wnm)),
+            ("* * * * * flock -n /tmp/l python3 -m wnm", Some(Tool::PythonWnm)),
+            ("* * * * * /usr/bin/env A=1 sh -c 'wnm run'", Some(Tool::Wnm)),
+            ("*/1 * * * * ant /usr/bin/anms.sh >> /var/antctl/log 2>&1", Some(Tool::Anm)),
+            ("# * * * * * wnm", None),
+            ("* * * * * echo done > wnm", None),
+            ("* * * * * backup /home/op/wnm.db", None),
+            ("* * * * * /usr/bin/wnm --quiet run >/dev/null # wnm service", None),
+        ] {
+            let jobs = in_table(line, None, is_script);
+            assert_eq!(jobs.first().map(|job| job.tool), tool, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_is_what_the_path_of_its_table_finds() {
+        let is_script = |path: &Path| (path == Path::new("/home/op/.local/bin/wnm")).then_some(true);
+        let table = "* * * * * wnm\nPATH=/home/op/.local/bin:/usr/bin\n@hourly wnm\n";
+        let tools: Vec<Tool> = in_table(table, None, is_script).iter().map(|job| job.tool).collect();
+        assert_eq!(tools, [Tool::Wnm, Tool::PythonWnm]);
+    }
+
+    #[test]
+    fn tables_of_the_host_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("etc/cron.d");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("anm"), "*/1 * * * * root /usr/bin/anms.sh\n").unwrap();
+        fs::write(folder.join("garbage"), [0xff, 0xfe, b'\n']).unwrap();
+        let jobs = of_host(root.path());
+        assert_eq!(
+            jobs.iter().map(|job| (job.tool, job.file.clone())).collect::<Vec<_>>(),
+            [(Tool::Anm, Some(folder.join("anm")))]
+        );
+    }
+}
