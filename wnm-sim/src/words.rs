@@ -76,3 +76,10 @@ pub(crate) fn spell(decision: &Decision) -> String {
     };
     decision.actions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
+
+/// Returns the known name that is most like another one, if any is.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let pairs: Vec<&[u8]> = name.as_bytes().windows(2).collect();
+    let shared = |known: &str| known.as_bytes().windows(2).filter(|pair| pairs.contains(pair)).count();
+    known.max_by_key(|known| shared(known)).filter(|known| shared(known) * 2 >= name.len().min(known.len()))
+}
