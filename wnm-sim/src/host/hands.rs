@@ -101,7 +101,7 @@ impl Host {
     }
 
     /// Tells a process to end; it stays down, whatever happens to the host.
-    fn stop(&mut self, id: NodeId) {
+    pub(super) fn stop(&mut self, id: NodeId) {
         if let Some(node) = self.node(id) {
             node.is_wanted = false;
         }

@@ -11,24 +11,26 @@ const MINUTE: usize = 12;
 /// Seconds within which the opposite of what was done to a node is a flap.
 const FLAP: Seconds = 1800.0;
 
-/// A mean over a minute.
+/// A mean over the last minute, or over what there was of it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minute {
     values: [f64; MINUTE],
     sum: f64,
     place: usize,
+    count: usize,
 }
 
 impl Minute {
     fn step(&mut self, value: f64) -> f64 {
         self.sum += value - self.values[self.place];
         self.values[self.place] = value;
+        self.count = (self.count + 1).min(MINUTE);
         self.place = (self.place + 1) % MINUTE;
         if self.place == 0 {
             // What rounding has gathered goes.
             self.sum = self.values.iter().sum();
         }
-        self.sum / MINUTE as f64
+        self.sum / self.count as f64
     }
 }
 
@@ -228,6 +230,7 @@ mod tests {
     fn a_minute_is_the_mean_of_twelve_steps() {
         let mut minute = Minute::default();
         let means: Vec<f64> = (0..24).map(|i| minute.step(if i < 12 { 0.6 } else { 0.0 })).collect();
-        assert!((means[11] - 0.6).abs() < 1e-12 && (means[17] - 0.3).abs() < 1e-12 && means[23].abs() < 1e-12);
+        assert!(means[..12].iter().all(|mean| (mean - 0.6).abs() < 1e-12));
+        assert!((means[17] - 0.3).abs() < 1e-12 && means[23].abs() < 1e-12);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use wnm_core::{Bytes, Cores, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Presence, Volume};
 
 use super::node::Folder;
-use super::{Host, Interval, timestamp};
+use super::{Host, Interval, Sums, timestamp};
 use crate::world::version;
 
 impl Host {
@@ -23,7 +23,6 @@ impl Host {
             self.list_nodes(seen);
         }
         self.look_at_nodes(&interval, seen);
-        self.sum_up();
     }
 
     fn look_at_host(&self, interval: &Interval, seen: &mut Observation) {
@@ -73,9 +72,13 @@ impl Host {
         }
     }
 
+    /// Looks at each node, and sums all up as they are now: what rounding has gathered in the sums goes.
     fn look_at_nodes(&mut self, interval: &Interval, seen: &mut Observation) {
         let got = if interval.own_shape > 0.0 { interval.own / interval.own_shape } else { 0.0 };
         let (now, curves, constants) = (self.now, self.curves, self.constants);
+        let answers = constants.answer_seconds.get();
+        let mut sums = Sums::default();
+        self.volumes.empty();
         for (node, sample) in self.nodes.iter_mut().zip(seen.nodes.values_mut()) {
             node.grow(now, &curves);
             if node.told != Some(node.version) {
@@ -83,17 +86,18 @@ impl Host {
                 sample.version = Some(version(node.version));
             }
             sample.disk = Some(Bytes((node.disk_gb(&constants) * 1e9) as u64));
+            node.count(&mut sums, &mut self.volumes, now, &constants);
             let Some(process) = &node.process else {
                 sample.presence = if node.folder == Folder::Lost { Presence::FolderMissing } else { Presence::Gone };
                 (sample.cpu, sample.memory) = (None, None);
                 continue;
             };
             let age = now - process.started;
-            let answers = age >= constants.answer_seconds.get();
-            sample.presence = if answers { Presence::Answering } else { Presence::Silent };
-            let present = (age / interval.seconds).min(1.0);
+            sample.presence = if age >= answers { Presence::Answering } else { Presence::Silent };
+            let present = if age < interval.seconds { age / interval.seconds } else { 1.0 };
             sample.cpu = Cores::clamped(node.demand(process) * got * present);
             sample.memory = Some(Bytes((node.memory_mb(process, now, &constants) * 1e6) as u64));
         }
+        self.sums = sums;
     }
 }

@@ -14,6 +14,7 @@ mod judge;
 mod look;
 mod node;
 mod pilot;
+mod processes;
 mod recording;
 mod rivals;
 mod run;
@@ -198,7 +199,12 @@ impl Host {
                 node.grow(0.0, &self.curves);
             }
         }
-        self.sum_up();
+        // They were counted as they started, long ago.
+        self.sums = Sums::default();
+        self.volumes.empty();
+        for node in &self.nodes {
+            node.count(&mut self.sums, &mut self.volumes, self.now, &self.constants);
+        }
     }
 
     /// Caps what our nodes may use together, in cores; None lifts the cap.
@@ -216,11 +222,11 @@ impl Host {
         self.now += TICK;
         let mut part = self.foreign.step(self.now);
         let (wandered, noise) = (1.0 + self.own_wander.step(&mut self.noise), self.draw_noise());
-        self.happen();
         self.sums.surge *= self.tick.surge.after(TICK);
         self.sums.memory_gap *= self.tick.memory.after(TICK);
         self.sums.leaked += self.sums.leak * TICK;
         self.volumes.step(self.tick.disk.after(TICK));
+        self.happen();
         let is_up = !self.is_down();
         if !is_up {
             part = Part::default();
@@ -277,114 +283,6 @@ impl Host {
 
     fn own_memory_mb(&self) -> f64 {
         f64::from(self.sums.up) * self.constants.memory_full_mb.get() - self.sums.memory_gap + self.sums.leaked
-    }
-
-    /// Ends the largest process, as the kernel does when there is no memory left; tells whether there was one.
-    fn kill_largest(&mut self) -> bool {
-        let (now, constants) = (self.now, self.constants);
-        let curves = self.curves;
-        let size = |node: &mut Node| {
-            node.grow(now, &curves);
-            node.process.map(|process| (node.memory_mb(&process, now, &constants), node.id))
-        };
-        let largest = self.nodes.iter_mut().filter_map(size).max_by(|one, other| one.0.total_cmp(&other.0));
-        largest.inspect(|(_, id)| self.end(*id)).is_some()
-    }
-
-    fn place(&self, id: NodeId) -> Result<usize, usize> {
-        self.nodes.binary_search_by_key(&id, |node| node.id)
-    }
-
-    fn node(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.place(id).ok().map(|place| &mut self.nodes[place])
-    }
-
-    /// Makes a node where there is the most room, and does not start it.
-    fn make(&mut self, id: NodeId, born: Timestamp) {
-        let Err(place) = self.place(id) else { return };
-        let sigma = self.constants.cpu_spread.get();
-        let spread = (sigma * self.births.normal() - sigma * sigma / 2.0).exp();
-        let leak = if self.births.share() < self.leaking.0 { self.leaking.1 } else { 0.0 };
-        let node = Node {
-            id,
-            born,
-            volume: self.volumes.roomiest(),
-            folder: node::Folder::There,
-            base: self.constants.cpu_cores.get() * spread,
-            leak,
-            version: self.target,
-            told: None,
-            process: None,
-            is_wanted: true,
-            disk_gap: self.constants.disk_gb.get(),
-            at: self.now,
-        };
-        self.nodes.insert(place, node);
-        self.is_new = true;
-    }
-
-    /// Starts the process of a node, if it has none and its folder is there.
-    fn start(&mut self, id: NodeId, at: Seconds) {
-        let Ok(place) = self.place(id) else { return };
-        let node = &mut self.nodes[place];
-        node.is_wanted = true;
-        if node.process.is_some() || node.folder == node::Folder::Lost || self.now < self.down_until {
-            return;
-        }
-        self.next_serial += 1;
-        node.grow(at, &self.curves);
-        let process = Process {
-            serial: self.next_serial,
-            started: at,
-            is_ending: false,
-            is_grown_up: self.now - at >= GROWN_UP,
-            surge: node.base * self.constants.surge.get(),
-            extra: 0.0,
-            memory_gap: self.constants.memory_full_mb.get() - self.constants.memory_start_mb.get(),
-        };
-        self.sums.add(node, &process);
-        self.volumes.begin_to_grow(node.volume, node.disk_gap, &self.constants);
-        node.process = Some(process);
-        if !process.is_grown_up {
-            self.happenings.at(at + GROWN_UP, id, process.serial, happenings::Due::GrowUp);
-        }
-    }
-
-    /// Ends the process of a node, now.
-    fn end(&mut self, id: NodeId) {
-        let Ok(place) = self.place(id) else { return };
-        let (now, curves) = (self.now, self.curves);
-        let node = &mut self.nodes[place];
-        node.grow(now, &curves);
-        let Some(process) = node.process.take() else { return };
-        self.sums.take(node, &process, now);
-        self.volumes.cease_to_grow(node.volume, node.disk_gap, &self.constants);
-    }
-
-    /// Forgets a node of which nothing is left.
-    fn forget(&mut self, id: NodeId) {
-        self.end(id);
-        if let Ok(place) = self.place(id) {
-            let node = self.nodes.remove(place);
-            self.volumes.hold(node.volume, -node.disk_gb(&self.constants));
-            self.is_new = true;
-        }
-    }
-
-    /// Sums up all nodes as they are now: what rounding has gathered goes.
-    fn sum_up(&mut self) {
-        self.sums = Sums::default();
-        self.volumes.empty();
-        for node in &self.nodes {
-            match &node.process {
-                Some(process) => {
-                    self.sums.add(node, process);
-                    self.sums.leaked += node.leak * (self.now - process.started);
-                    self.volumes.begin(node.volume, node.disk_gap, &self.constants);
-                }
-                None => self.volumes.hold(node.volume, node.disk_gb(&self.constants)),
-            }
-        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use wnm_core::{NodeId, Timestamp};
 
-use super::Seconds;
 use super::constants::Constants;
+use super::volumes::Volumes;
+use super::{Seconds, Sums};
 
 /// What is left of something that decays, after a time and after each of the usual steps.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +123,18 @@ impl Node {
         match self.folder {
             Folder::There => constants.disk_gb.get() - self.disk_gap,
             Folder::Lost => 0.0,
+        }
+    }
+
+    /// Adds what it uses to the sums, once it has grown until now.
+    pub(super) fn count(&self, sums: &mut Sums, volumes: &mut Volumes, now: Seconds, constants: &Constants) {
+        match &self.process {
+            Some(process) => {
+                sums.add(self, process);
+                sums.leaked += self.leak * (now - process.started);
+                volumes.begin(self.volume, self.disk_gap, constants);
+            }
+            None => volumes.hold(self.volume, self.disk_gb(constants)),
         }
     }
 }

@@ -267,7 +267,7 @@ impl HostScenario {
         sizes.into_iter().map(|(name, size)| Self::new(name, size, Arc::clone(&scenario), set)).collect()
     }
 
-    fn new(name: String, size: Size, scenario: Arc<Scenario>, set: &RawSettings) -> Result<Self, SimError> {
+    pub(super) fn new(name: String, size: Size, scenario: Arc<Scenario>, set: &RawSettings) -> Result<Self, SimError> {
         let per_core = |nodes: Amount| (nodes.get() * f64::from(size.cpus)).round() as u32;
         let node_cap = Some(per_core(scenario.colony.cap_per_core));
         let settings =
