@@ -35,6 +35,7 @@ use clap::{Parser, Subcommand};
 pub use decide::{Broken, Memory, answer_all};
 pub use error::{Exit, SimError};
 pub use replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
+pub use run::healthy_nodes;
 pub use words::Heading;
 
 /// Replays, explores and judges the decisions of the Weave Node Manager, without touching a node.

@@ -77,6 +77,20 @@ fn cycle(text: &str) -> Result<u32, String> {
     cycle.ok_or_else(|| "expected a multiple of 5 seconds, from 5 to 86400".to_owned())
 }
 
+/// Runs a policy in a scenario on one host, by their names, and returns how many healthy nodes there were on average:
+/// for measuring.
+///
+/// # Errors
+/// There is no such scenario on one host or no such policy, or they contradict each other.
+pub fn healthy_nodes(scenario: &str, policy: &str, seed: u64, days: f64, cycle_s: u32) -> Result<f64, SimError> {
+    let specs = HostScenario::find(scenario, &RawSettings::default())?;
+    let [spec] = specs.as_slice() else {
+        return Err(SimError::Input(format!("expected a scenario on one host, found {scenario}")));
+    };
+    let mut pilot = PilotSpec::parse(policy, &RawSettings::default())?.pilot(spec)?;
+    Ok(run_once(spec, &mut pilot, seed, days, cycle_s).node_hours / days / 24.0)
+}
+
 /// One run that is to be made.
 struct Task<'a> {
     spec: &'a HostScenario,

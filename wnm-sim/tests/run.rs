@@ -50,9 +50,17 @@ fn the_table_tells_scores_and_ranks() {
     let plain = folder.write("plain.toml", PLAIN);
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--policy", "fixed:16", "--seeds", "2", "--days", "0.5"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @r#"
+    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  no memory s  disk full s
+    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+
+    rank  policy    cycle  scenarios  scalar
+    1     fixed:16   60 s          1   0.799
+    2     fixed:12   60 s          1   0.600
+    "#);
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--seeds", "1", "--days", "0.5", "--json"]);
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @r#"{"ranking":[{"cycle":60,"policy":"fixed:12","scalar":{"mean":0.6,"within":null},"scenarios":1}],"scores":[{"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"cycle":60,"days":0.5,"deleted_age_hours":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"node_hours":{"mean":144.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"over":{"mean":0.0,"within":null},"policy":"fixed:12","runs":1,"scalar":{"mean":0.6,"within":null},"scenario":"plain","severity":{"mean":0.0,"within":null},"yielded":{"mean":0.6,"within":null}}]}"#);
 }
 
 #[test]

@@ -125,8 +125,9 @@ impl Judge {
         score.disk_full += if disk.0 >= 1.0 { TICK } else { 0.0 };
         if step.is_up {
             let healthy = if step.served >= 0.5 { f64::from(host.sums.grown_up) } else { 0.0 };
-            score.node_hours += healthy * TICK / 3600.0;
-            score.node_hours_best += best * TICK / 3600.0;
+            // In nodes and steps until the end, which are whole numbers.
+            score.node_hours += healthy;
+            score.node_hours_best += best;
         }
     }
 
@@ -197,8 +198,14 @@ impl Judge {
 
     /// Returns what was counted.
     pub(super) fn finish(self) -> Score {
-        let bound = f64::from(self.score.crossings) * self.unseen;
-        Score { bound, ..self.score }
+        let Self { score, unseen, .. } = self;
+        let hours = |steps: f64| steps * TICK / 3600.0;
+        Score {
+            node_hours: hours(score.node_hours),
+            node_hours_best: hours(score.node_hours_best),
+            bound: f64::from(score.crossings) * unseen,
+            ..score
+        }
     }
 }
 
