@@ -79,7 +79,10 @@ pub(crate) fn spell(decision: &Decision) -> String {
 
 /// Returns the known name that is most like another one, if any is.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let pairs: Vec<&[u8]> = name.as_bytes().windows(2).collect();
-    let shared = |known: &str| known.as_bytes().windows(2).filter(|pair| pairs.contains(pair)).count();
-    known.max_by_key(|known| shared(known)).filter(|known| shared(known) * 2 >= name.len().min(known.len()))
+    let likeness = |known: &str| strsim::jaro_winkler(name, known);
+    known
+        .map(|known| (likeness(known), known))
+        .filter(|(like, _)| *like > 0.75)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, known)| known)
 }

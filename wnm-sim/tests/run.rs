@@ -94,7 +94,7 @@ fn a_run_is_a_trace_that_can_be_drawn_and_replayed() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let drawn = run(&["chart", &trace, "-o", &picture]);
     assert_eq!((drawn.code, drawn.err.as_str()), (0, ""));
-    assert!(std::fs::read_to_string(picture).unwrap().contains("room to start"));
+    assert!(std::fs::read_to_string(picture).unwrap().contains("room to add"));
     let replayed = run(&["replay", &trace]);
     assert!(replayed.out.contains("720 samples over 11h 59m"), "{}{}", replayed.out, replayed.err);
 }

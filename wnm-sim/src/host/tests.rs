@@ -258,7 +258,7 @@ fn each_source_makes_what_it_says_on_average() {
         (Source::Waiters { tasks_per_core: amount(1.2), often: storms }, 0.0, 12.0 * part(storms)),
         (Source::Trace { trace: "test".to_owned(), points }, 4.0, 1.0),
     ] {
-        let mut foreign = Foreign::new(&[source.clone()], 10.0, Wander::new(0.01, 300.0), 11);
+        let mut foreign = Foreign::new(std::slice::from_ref(&source), 10.0, Wander::new(0.01, 300.0), 11);
         let steps = 100 * 17_280;
         let mut sum = Part::default();
         for i in 0..steps {
