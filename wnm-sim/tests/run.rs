@@ -128,7 +128,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
         (&["calm-2", "--set", "cpu_remove=40"], "settings: cpu_less_than: expected less than cpu_remove"),
         (&["calm-2", "--set", "node_cup=4"], "did you mean node_cap?"),
         (&["calm-2", "--policy", policy.as_str()], "policy policy: cpu_less_than: expected less than cpu_remove"),
-        (&["calm-2", "--policy", policy_typo.as_str()], "TOML parse error at line 2"),
+        (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml: TOML parse error"),
         (&["calm-2", "--policy", "clasic"], "--policy clasic: preset: expected classic"),
         (&["calm-2", "--policy", "no.toml"], "cannot read no.toml"),
         (&["calm-2", "--policy", "fixed:many"], "--policy fixed:many: expected fixed: and a number of nodes"),

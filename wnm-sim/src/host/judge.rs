@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wnm_core::{Action, NodeId, Planned, Policy, Reason};
 
+use super::volumes::Space;
 use super::{Host, HostScenario, Score, Seconds, Step, TICK};
 
 /// Steps of a minute.
@@ -17,24 +18,24 @@ struct Minute {
     values: [f64; MINUTE],
     sum: f64,
     place: usize,
-    count: usize,
+    is_full: bool,
 }
 
 impl Minute {
     fn step(&mut self, value: f64) -> f64 {
         self.sum += value - self.values[self.place];
         self.values[self.place] = value;
-        self.count = (self.count + 1).min(MINUTE);
-        self.place = (self.place + 1) % MINUTE;
-        if self.place == 0 {
+        self.place += 1;
+        if self.place == MINUTE {
+            (self.place, self.is_full) = (0, true);
             // What rounding has gathered goes.
             self.sum = self.values.iter().sum();
         }
-        self.sum / self.count as f64
+        if self.is_full { self.sum * (1.0 / MINUTE as f64) } else { self.sum / self.place as f64 }
     }
 }
 
-/// The limits of the operator, as shares of the whole; of the load in tasks.
+/// The limits of the operator: cores, shares of the whole, and tasks.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     cpu: f64,
@@ -54,6 +55,11 @@ enum Way {
 pub(super) struct Judge {
     limits: Limits,
     cap: f64,
+    /// Cores that may be used while nothing waits for disks.
+    calm_cores: f64,
+    /// Grown nodes that fit into all memory, and into a GB of disk.
+    nodes_of_memory: f64,
+    nodes_of_gb: f64,
     /// What an event costs that a cycle must first see.
     unseen: Seconds,
     cpu: Minute,
@@ -66,8 +72,9 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(spec: &HostScenario, cycle: Seconds) -> Self {
         let Policy { cpu, memory, disk, load, node_cap, .. } = &spec.limits;
+        let cpus = f64::from(spec.size.cpus);
         let limits = Limits {
-            cpu: cpu.remove.get() / 100.0,
+            cpu: cpu.remove.get() / 100.0 * cpus,
             memory: memory.remove.get() / 100.0,
             disk: disk.remove.get() / 100.0,
             load: load.map_or(f64::INFINITY, |load| load.remove.get()),
@@ -75,6 +82,9 @@ impl Judge {
         Self {
             limits,
             cap: f64::from(*node_cap),
+            calm_cores: limits.cpu.min(demand_of(limits.load, cpus)),
+            nodes_of_memory: spec.size.memory_gb.get() * 1000.0 / spec.scenario.model.memory_full_mb.get(),
+            nodes_of_gb: 1.0 / spec.scenario.model.disk_gb.get(),
             unseen: cycle / 2.0 + spec.scenario.model.stop_seconds.get(),
             cpu: Minute::default(),
             cpu_alone: Minute::default(),
@@ -88,8 +98,8 @@ impl Judge {
     pub(super) fn step(&mut self, host: &Host, step: &Step) {
         let limits = self.limits;
         let best = self.best(host, step);
-        let busy = self.cpu.step((step.own + step.foreign) / host.cpus);
-        let alone = self.cpu_alone.step(step.alone / host.cpus);
+        let busy = self.cpu.step(step.own + step.foreign);
+        let alone = self.cpu_alone.step(step.alone);
         let mut disk = (0.0_f64, 0.0_f64);
         for (used, foreign) in host.volumes.shares() {
             disk = (disk.0.max(used), disk.1.max(foreign));
@@ -135,14 +145,14 @@ impl Judge {
     fn best(&self, host: &Host, step: &Step) -> f64 {
         let Limits { cpu, memory, disk, load } = self.limits;
         let constants = &host.constants;
-        let by_load = demand_of((load - step.blocked) / host.cpus) * host.cpus;
-        let cores = (cpu * host.cpus).min(by_load) - step.wanted;
-        let by_cpu = cores / (constants.cpu_cores.get() * step.wandered.max(0.1));
-        let by_memory = (memory - step.foreign_memory) * host.memory_mb / constants.memory_full_mb.get();
-        let fits = |room: f64| (room / constants.disk_gb.get()).floor().max(0.0);
-        let rooms = host.volumes.all.iter().zip(host.volumes.shares());
-        let by_disk: f64 = rooms.map(|(space, (_, foreign))| fits((disk - foreign) * space.size)).sum();
-        by_cpu.min(by_memory).min(by_disk).min(self.cap).floor().max(0.0)
+        let cores =
+            if step.blocked > 0.0 { cpu.min(demand_of(load - step.blocked, host.cpus)) } else { self.calm_cores };
+        let by_cpu = (cores - step.wanted) / (constants.cpu_cores.get() * step.wandered.max(0.1));
+        let by_memory = (memory - step.foreign_memory) * self.nodes_of_memory;
+        let room =
+            |(space, (_, foreign)): (&Space, (f64, f64))| whole((disk - foreign) * space.size * self.nodes_of_gb);
+        let by_disk: f64 = host.volumes.all.iter().zip(host.volumes.shares()).map(room).sum();
+        whole(by_cpu.min(by_memory).min(by_disk).min(self.cap))
     }
 
     /// Counts what is begun.
@@ -209,16 +219,23 @@ impl Judge {
     }
 }
 
-/// Returns the demand, in shares of all processors, at which this many tasks are runnable a processor.
-fn demand_of(runnable: f64) -> f64 {
-    // runnable = d (1 + (d - 0.6) / 2) from 0.6 of the processors to all of them.
-    if runnable <= 0.6 {
-        runnable
-    } else if runnable <= 1.2 {
-        (0.49 + 2.0 * runnable).sqrt() - 0.7
+/// Returns the whole part of a number of nodes, of which there are none below 0.
+fn whole(nodes: f64) -> f64 {
+    f64::from(nodes as u32)
+}
+
+/// Returns the demand at which this many tasks are runnable, in cores.
+fn demand_of(runnable: f64, cpus: f64) -> f64 {
+    let each = runnable / cpus;
+    // each = d (1 + (d - 0.6) / 2) from 0.6 of the processors to all of them.
+    let demand = if each <= 0.6 {
+        each
+    } else if each <= 1.2 {
+        (0.49 + 2.0 * each).sqrt() - 0.7
     } else {
-        runnable / 1.2
-    }
+        each / 1.2
+    };
+    demand * cpus
 }
 
 #[cfg(test)]
@@ -228,8 +245,8 @@ mod tests {
     #[test]
     fn demand_is_found_from_what_is_runnable() {
         for demand in [0.1, 0.6, 0.7, 0.99, 1.0, 1.7] {
-            let runnable = super::super::share(demand * 4.0, 0.0, None, 4.0).runnable / 4.0;
-            assert!((demand_of(runnable) - demand).abs() < 1e-9, "{demand}");
+            let runnable = super::super::share(demand * 4.0, 0.0, None, 4.0).runnable;
+            assert!((demand_of(runnable, 4.0) - demand * 4.0).abs() < 1e-9, "{demand}");
         }
     }
 

@@ -8,6 +8,11 @@ use super::node::Folder;
 use super::{Host, Interval, Sums, timestamp};
 use crate::world::version;
 
+/// Returns an amount, by way of a signed number: processors convert to those far more quickly.
+fn bytes(amount: f64) -> Bytes {
+    Bytes((amount as i64).max(0) as u64)
+}
+
 impl Host {
     /// Looks at everything, in the place of what was seen before.
     pub(super) fn look(&mut self, seen: &mut Observation) {
@@ -85,7 +90,7 @@ impl Host {
                 node.told = Some(node.version);
                 sample.version = Some(version(node.version));
             }
-            sample.disk = Some(Bytes((node.disk_gb(&constants) * 1e9) as u64));
+            sample.disk = Some(bytes(node.disk_gb(&constants) * 1e9));
             node.count(&mut sums, &mut self.volumes, now, &constants);
             let Some(process) = &node.process else {
                 sample.presence = if node.folder == Folder::Lost { Presence::FolderMissing } else { Presence::Gone };
@@ -96,7 +101,7 @@ impl Host {
             sample.presence = if age >= answers { Presence::Answering } else { Presence::Silent };
             let present = if age < interval.seconds { age / interval.seconds } else { 1.0 };
             sample.cpu = Cores::clamped(node.demand(process) * got * present);
-            sample.memory = Some(Bytes((node.memory_mb(process, now, &constants) * 1e6) as u64));
+            sample.memory = Some(bytes(node.memory_mb(process, now, &constants) * 1e6));
         }
         self.sums = sums;
     }

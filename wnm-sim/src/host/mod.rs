@@ -33,7 +33,7 @@ use crate::load_average::LoadAverages;
 use constants::Constants;
 use foreign::{Episodes, Foreign, Part, Wander};
 use happenings::Happenings;
-use node::{Curves, Node, Process};
+use node::{Curves, Node, Process, left_of};
 use volumes::Volumes;
 
 pub(crate) use pilot::{Pilot, PilotSpec};
@@ -222,8 +222,8 @@ impl Host {
         self.now += TICK;
         let mut part = self.foreign.step(self.now);
         let (wandered, noise) = (1.0 + self.own_wander.step(&mut self.noise), self.draw_noise());
-        self.sums.surge *= self.tick.surge.after(TICK);
-        self.sums.memory_gap *= self.tick.memory.after(TICK);
+        self.sums.surge = left_of(self.sums.surge, self.tick.surge.after(TICK));
+        self.sums.memory_gap = left_of(self.sums.memory_gap, self.tick.memory.after(TICK));
         self.sums.leaked += self.sums.leak * TICK;
         self.volumes.step(self.tick.disk.after(TICK));
         self.happen();
@@ -263,7 +263,7 @@ impl Host {
             own,
             alone: alone.foreign,
             blocked: part.blocked,
-            served: if own_wanted > 0.0 { own / own_wanted } else { 1.0 },
+            served: if own < own_wanted { own / own_wanted } else { 1.0 },
             wandered,
             memory: used,
             foreign_memory,
@@ -321,6 +321,6 @@ fn share(own: f64, foreign: f64, quota: Option<f64>, cpus: f64) -> Shares {
     let own = quota.map_or(own, |quota| own.min(quota));
     let wanted = own + foreign;
     let given = if wanted > cpus { cpus / wanted } else { 1.0 };
-    let crowd = ((wanted / cpus).min(1.0) - 0.6).max(0.0);
+    let crowd = if wanted > 0.6 * cpus { (wanted / cpus).min(1.0) - 0.6 } else { 0.0 };
     Shares { own: own * given, foreign: foreign * given, runnable: wanted * (1.0 + 0.5 * crowd) }
 }

@@ -25,6 +25,13 @@ impl Decay {
     }
 }
 
+/// Returns a part of something, or nothing where hardly anything is left: processors are very slow with numbers that
+/// are nearly 0.
+pub(super) fn left_of(whole: f64, part: f64) -> f64 {
+    let left = whole * part;
+    if left > 1e-12 { left } else { 0.0 }
+}
+
 /// How what a node uses goes from what it starts with to what it ends with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curves {
@@ -102,9 +109,9 @@ impl Node {
         }
         self.at = now;
         if let Some(process) = &mut self.process {
-            process.surge *= curves.surge.after(time);
-            process.memory_gap *= curves.memory.after(time);
-            self.disk_gap *= curves.disk.after(time);
+            process.surge = left_of(process.surge, curves.surge.after(time));
+            process.memory_gap = left_of(process.memory_gap, curves.memory.after(time));
+            self.disk_gap = left_of(self.disk_gap, curves.disk.after(time));
         }
     }
 

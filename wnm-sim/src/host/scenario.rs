@@ -319,9 +319,11 @@ impl Scenario {
             ));
         }
         let model = &self.model;
-        let times = [model.surge_seconds, model.memory_seconds, model.disk_seconds, model.cpu_cores];
-        if times.iter().any(|time| time.get() <= 0.0) {
-            return Err("model: expected cpu_cores, surge_seconds, memory_seconds and disk_seconds above 0".to_owned());
+        let times = [model.surge_seconds, model.memory_seconds, model.disk_seconds];
+        let sizes = [model.cpu_cores, model.memory_full_mb, model.disk_gb];
+        if times.iter().chain(&sizes).any(|figure| figure.get() <= 0.0) {
+            let names = "surge_seconds, memory_seconds, disk_seconds, cpu_cores, memory_full_mb and disk_gb";
+            return Err(format!("model: expected {names} above 0"));
         }
         if model.memory_start_mb > model.memory_full_mb || model.delete_least_seconds > model.delete_most_seconds {
             return Err(

@@ -1,6 +1,7 @@
 //! The volumes: what others hold of them, what nodes store, and what is being deleted.
 
 use super::constants::Constants;
+use super::node::left_of;
 use super::scenario::Disks;
 use super::{Seconds, TICK};
 
@@ -8,6 +9,8 @@ use super::{Seconds, TICK};
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Space {
     pub(super) size: f64,
+    /// What a GB is of it.
+    share: f64,
     foreign: f64,
     foreign_growth: f64,
     /// What the nodes that run will hold, and what of it they have still to store.
@@ -44,7 +47,13 @@ impl Volumes {
         let space = |percent: &wnm_core::Percent| {
             let size = size_gb * percent.get() / 100.0;
             let foreign_growth = size * disks.growth_per_day.get() / 100.0 / 86_400.0;
-            Space { size, foreign: size * disks.foreign.get() / 100.0, foreign_growth, ..Space::default() }
+            Space {
+                size,
+                share: 1.0 / size,
+                foreign: size * disks.foreign.get() / 100.0,
+                foreign_growth,
+                ..Space::default()
+            }
         };
         Self { all: disks.volumes.iter().map(space).collect(), deletions: Vec::new() }
     }
@@ -53,7 +62,7 @@ impl Volumes {
     pub(super) fn step(&mut self, left: f64) {
         for space in &mut self.all {
             space.foreign += space.foreign_growth * TICK;
-            space.gap *= left;
+            space.gap = left_of(space.gap, left);
         }
         if self.deletions.is_empty() {
             return;
@@ -78,7 +87,7 @@ impl Volumes {
 
     /// Returns the share of a volume that is in use, and what it would be without us.
     pub(super) fn shares(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.all.iter().map(|space| (space.used() / space.size, space.foreign / space.size))
+        self.all.iter().map(|space| (space.used() * space.share, space.foreign * space.share))
     }
 
     /// Forgets what nodes hold, before all of them are counted again.
