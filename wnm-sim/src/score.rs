@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::json;
 
 use crate::host::Score;
 use crate::output::Output;
@@ -41,7 +40,8 @@ pub(crate) fn show(runs: &[RunLine], as_json: bool) -> Result<Exit, SimError> {
     let ranking = ranking(&sums);
     let mut output = Output::standard();
     if as_json {
-        output.line(&json!({"scores": sums, "ranking": ranking}).to_string())?;
+        let scores = Scores { scores: &sums, ranking: &ranking };
+        output.line(&serde_json::to_string(&scores).map_err(|error| SimError::Output(error.into()))?)?;
     } else {
         output.text(&text(&sums, &ranking))?;
     }
@@ -49,42 +49,71 @@ pub(crate) fn show(runs: &[RunLine], as_json: bool) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
+/// Runs, summed up.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Scores<'a> {
+    /// Each policy in each scenario.
+    scores: &'a [Sum],
+    /// The policies, best first.
+    ranking: &'a [Rank],
+}
+
 /// What the runs of one policy in one scenario come to, on average.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Sum {
+    /// The scenario and its host.
     pub(crate) scenario: String,
+    /// The policy.
     pub(crate) policy: String,
+    /// The length of each run.
     pub(crate) days: f64,
+    /// Seconds from cycle to cycle.
     pub(crate) cycle: u32,
+    /// How many runs there are.
     pub(crate) runs: usize,
+    /// The one figure for ranking.
     pub(crate) scalar: Mean,
-    /// Of the best possible.
+    /// Node-hours as a share of the best possible.
     pub(crate) yielded: Mean,
+    /// Hours of healthy nodes in a run.
     pub(crate) node_hours: Mean,
-    /// Shares of the time.
+    /// The share of the time over any limit.
     pub(crate) over: Mean,
+    /// The share of the time over a limit that would not have been passed without our nodes.
     pub(crate) avoidable: Mean,
+    /// The share of the time that so many crossings must cost in cycles of this length.
     pub(crate) bound: Mean,
-    /// Seconds a day.
+    /// By how much limits were passed, as a share of each, in seconds a day.
     pub(crate) severity: Mean,
-    /// For each day of a node.
+    /// Stops, removals and restarts for each day of a healthy node.
     pub(crate) churn: Mean,
-    /// For each run.
+    /// Reversals of one node within half an hour, in a run.
     pub(crate) flaps: Mean,
+    /// Nodes deleted for pressure in a run.
     pub(crate) deletions: Mean,
+    /// What they held, in bytes.
     pub(crate) deleted_bytes: Mean,
+    /// How old they were together, in hours.
     pub(crate) deleted_age_hours: Mean,
+    /// Seconds of a run without memory.
     pub(crate) out_of_memory: Mean,
+    /// Seconds of a run with a full volume.
     pub(crate) disk_full: Mean,
 }
 
 /// The place of a policy among others.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rank {
+    /// The policy.
     pub(crate) policy: String,
+    /// Seconds from cycle to cycle.
     pub(crate) cycle: u32,
+    /// In how many scenarios it ran.
     pub(crate) scenarios: usize,
-    /// The mean over the scenarios.
+    /// The mean of its scalars over them.
     pub(crate) scalar: Mean,
 }
 
@@ -199,4 +228,25 @@ fn text(sums: &[Sum], ranking: &[Rank]) -> String {
         text.push_str(&format!("\n{}\n", finish(ranks, 2)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::generate::SchemaSettings;
+    use serde_json::Value;
+
+    use super::Scores;
+
+    #[test]
+    fn the_schema_in_docs_is_that_of_the_scores() {
+        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let schema = Value::from(generator.into_root_schema_for::<Scores<'_>>());
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-score.json");
+        if std::env::var_os("WNM_RENEW_SCHEMAS").is_some() {
+            std::fs::write(path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
+        }
+        let kept = serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap_or_default()).ok();
+        let renew = "WNM_RENEW_SCHEMAS=1 cargo test -p wnm-sim --lib schema";
+        assert!(kept == Some(schema), "docs/schema/sim-score.json is stale: run `{renew}`");
+    }
 }

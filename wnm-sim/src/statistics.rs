@@ -6,9 +6,11 @@ use serde::Serialize;
 
 /// A mean, and how far the true one may lie from it with a confidence of 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Mean {
+    /// The mean.
     pub(crate) mean: f64,
-    /// None of fewer than two values.
+    /// How far the true one may lie from it; none of fewer than two values.
     pub(crate) within: Option<f64>,
 }
 

@@ -60,7 +60,7 @@ fn the_table_tells_scores_and_ranks() {
     2     fixed:12   60 s          1   0.600
     "#);
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--seeds", "1", "--days", "0.5", "--json"]);
-    insta::assert_snapshot!(ran.out, @r#"{"ranking":[{"cycle":60,"policy":"fixed:12","scalar":{"mean":0.6,"within":null},"scenarios":1}],"scores":[{"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"cycle":60,"days":0.5,"deleted_age_hours":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"node_hours":{"mean":144.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"over":{"mean":0.0,"within":null},"policy":"fixed:12","runs":1,"scalar":{"mean":0.6,"within":null},"scenario":"plain","severity":{"mean":0.0,"within":null},"yielded":{"mean":0.6,"within":null}}]}"#);
+    insta::assert_snapshot!(ran.out, @r#"{"scores":[{"scenario":"plain","policy":"fixed:12","days":0.5,"cycle":60,"runs":1,"scalar":{"mean":0.6,"within":null},"yielded":{"mean":0.6,"within":null},"node_hours":{"mean":144.0,"within":null},"over":{"mean":0.0,"within":null},"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"severity":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deleted_age_hours":{"mean":0.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null}}],"ranking":[{"policy":"fixed:12","cycle":60,"scenarios":1,"scalar":{"mean":0.6,"within":null}}]}"#);
 }
 
 #[test]
