@@ -29,6 +29,29 @@ impl Chance {
         self.below(times) == 0
     }
 
+    /// Returns a number from 0 to just below 1.
+    pub(crate) fn share(&mut self) -> f64 {
+        f64::from(self.0.next_u32()) / 4_294_967_296.0
+    }
+
+    /// Returns a number from the one to just below the other.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.share()
+    }
+
+    /// Returns a number that is 0 on average and spreads by 1, nearly as the normal distribution has it.
+    pub(crate) fn normal(&mut self) -> f64 {
+        // Four uniform numbers of 16 bits: their sum has a variance of a third.
+        let (one, other) = (self.0.next_u32(), self.0.next_u32());
+        let sum = (one >> 16) + (one & 0xFFFF) + (other >> 16) + (other & 0xFFFF);
+        (f64::from(sum) / 65_536.0 - 2.0) * 1.732_050_807_568_877_2
+    }
+
+    /// Returns the time until something happens that happens at random, so often in a unit of time; endless for 0.
+    pub(crate) fn wait(&mut self, rate: f64) -> f64 {
+        if rate > 0.0 { -(1.0 - self.share()).ln() / rate } else { f64::INFINITY }
+    }
+
     /// Returns one of some choices.
     pub(crate) fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         choices[self.below(N as u32) as usize]

@@ -1,6 +1,7 @@
 //! What an operator can ask of a policy before it acts: the engine that `wnm` runs, without a host beneath it.
 //!
-//! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one, and `chart` draws either.
+//! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one on which things go wrong,
+//! `run` and `score` judge policies on a modelled one under load, and `chart` draws what was recorded or run.
 
 mod chance;
 mod chart;
@@ -9,14 +10,22 @@ mod error;
 pub mod explore;
 mod faults;
 mod fuse;
+mod host;
 pub mod invariants;
+mod jobs;
 mod ledger;
 mod lines;
+mod load_average;
 mod output;
 mod policy_args;
 mod replay;
+mod run;
+mod run_file;
 mod scenario;
+mod score;
 mod session;
+mod statistics;
+mod table;
 mod trace_file;
 mod words;
 mod world;
@@ -26,6 +35,7 @@ use clap::{Parser, Subcommand};
 pub use decide::{Broken, Memory, answer_all};
 pub use error::{Exit, SimError};
 pub use replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
+pub use run::healthy_nodes;
 pub use words::Heading;
 
 /// Replays, explores and judges the decisions of the Weave Node Manager, without touching a node.
@@ -41,6 +51,8 @@ enum Command {
     Decide(decide::Args),
     Replay(replay::Args),
     Explore(explore::Args),
+    Run(run::Args),
+    Score(score::Args),
     Chart(chart::Args),
 }
 
@@ -52,6 +64,8 @@ impl Cli {
             Command::Decide(args) => decide::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Explore(args) => explore::run(args),
+            Command::Run(args) => run::run(&args),
+            Command::Score(args) => score::run(&args),
             Command::Chart(args) => chart::run(&args),
         };
         result.unwrap_or_else(|error| error.report())

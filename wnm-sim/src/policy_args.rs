@@ -1,6 +1,6 @@
 //! The policy a command is to judge, from the trace, a file and the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wnm_core::trace::TraceHeader;
 use wnm_core::{Policy, RawSettings};
@@ -27,10 +27,7 @@ impl PolicyArgs {
     pub(crate) fn settings(&self, header: Option<&TraceHeader>) -> Result<RawSettings, SimError> {
         let mut settings = header.map(|header| header.policy.clone()).unwrap_or_default();
         if let Some(path) = &self.policy {
-            let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.clone(), source })?;
-            let file: RawSettings = toml::from_str(&text)
-                .map_err(|error| SimError::Input(format!("{}: {}", path.display(), error.to_string().trim_end())))?;
-            settings = file.over(settings);
+            settings = read_settings(path)?.over(settings);
         }
         set_all(settings, "--set", &self.set)
     }
@@ -39,6 +36,13 @@ impl PolicyArgs {
     pub(crate) fn cpus(&self, header: Option<&TraceHeader>) -> Option<u32> {
         self.cpus.or_else(|| header.and_then(|header| header.cpus))
     }
+}
+
+/// Reads a file of settings.
+pub(crate) fn read_settings(path: &Path) -> Result<RawSettings, SimError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|error| SimError::Input(format!("{}: {}", path.display(), error.to_string().trim_end())))
 }
 
 /// Returns the settings with those of the command line over them.

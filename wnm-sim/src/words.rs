@@ -76,3 +76,13 @@ pub(crate) fn spell(decision: &Decision) -> String {
     };
     decision.actions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
+
+/// Returns the known name that is most like another one, if any is.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |known: &str| strsim::jaro_winkler(name, known);
+    known
+        .map(|known| (likeness(known), known))
+        .filter(|(like, _)| *like > 0.75)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, known)| known)
+}

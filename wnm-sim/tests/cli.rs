@@ -142,7 +142,7 @@ fn a_command_line_that_cannot_be_read_is_exit_2() {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["decide", "replay", "chart"] {
+    for command in ["decide", "replay", "chart", "run", "score"] {
         let ran = run(&[command, "--help"]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains("Examples:") && ran.out.contains(&format!("wnm-sim {command}")), "{}", ran.out);

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use wnm_core::trace::TraceHeader;
 use wnm_core::{RawSettings, Timestamp};
 
 use crate::replay::{Judged, OverLimit, Parting, Replay};
+use crate::table::{finish, table};
 use crate::trace_file::TraceFile;
 use crate::words::Heading;
 
@@ -33,30 +33,12 @@ pub(super) fn text(replay: &Replay, file: &TraceFile) -> String {
     text
 }
 
-fn table(heading: Vec<&str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(heading);
-    table
-}
-
-/// Aligns columns of figures to the right, and spares the margin at the left.
-fn finish(mut table: Table, words: usize) -> String {
-    for (i, column) in table.column_iter_mut().enumerate() {
-        if i >= words {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let lines = table.lines();
-    let lines: Vec<_> = lines.map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
-    lines.join("\n")
-}
-
 fn decided_table(judged: &[Judged]) -> String {
     let mut heading = vec!["decided", "why"];
     for name in ["", "against "].iter().take(judged.len()) {
         heading.extend(if name.is_empty() { ["samples", "actions"] } else { ["against", "actions"] });
     }
-    let mut table = table(heading);
+    let mut table = table(&heading);
     let headings: BTreeSet<Heading> = judged.iter().flat_map(|judged| judged.tally.decided.keys().copied()).collect();
     let (rests, actions): (Vec<_>, Vec<_>) = headings.into_iter().partition(|heading| heading.verb == "rest");
     for heading in actions.into_iter().chain(rests) {
@@ -77,7 +59,7 @@ fn limits_table(replay: &Replay) -> String {
     if second.is_some() {
         heading.extend(["against", "time over"]);
     }
-    let mut table = table(heading);
+    let mut table = table(&heading);
     let watched = replay.extent.watched;
     let share = |part: Duration| {
         let whole = watched.as_secs_f64();

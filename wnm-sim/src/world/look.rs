@@ -148,9 +148,9 @@ impl World {
         host.cpu = self.figure(Figure::Cpu, self.cpu_permille).and_then(percent);
         host.memory = self.figure(Figure::Memory, self.memory_permille).and_then(percent);
         let whole = self.cpus * 2;
-        let loads = self.load.map(|load| (load * 1000 / 2048) as i64);
-        let load = |truth: i64| match self.told(Figure::Load) {
-            Told::Truly => Load::clamped(truth as f64 / 1000.0),
+        let loads = self.load.get();
+        let load = |truth: f64| match self.told(Figure::Load) {
+            Told::Truly => Load::clamped(truth),
             Told::Not => None,
             Told::Falsely(permille) => Load::clamped(f64::from(permille) * whole as f64 / 1000.0),
         };

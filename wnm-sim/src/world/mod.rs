@@ -12,6 +12,7 @@ use wnm_core::{ClockReading, NodeId, Timestamp};
 use crate::chance::{Chance, mixed};
 use crate::faults::{Event, Figure};
 use crate::ledger::Row;
+use crate::load_average::LoadAverages;
 use crate::scenario::Scenario;
 
 pub(crate) use look::version;
@@ -72,8 +73,7 @@ pub(crate) struct World {
     /// Use in thousandths over the last interval.
     cpu_permille: i64,
     memory_permille: i64,
-    /// Load averages in the kernel's fixed point.
-    load: [u64; 3],
+    load: LoadAverages,
     running: i64,
     glitches: Vec<Glitch>,
     blind: Millis,
@@ -114,7 +114,7 @@ impl World {
             surge: (0, 0),
             cpu_permille: 0,
             memory_permille: 0,
-            load: [0; 3],
+            load: LoadAverages::default(),
             running: 0,
             glitches: Vec::new(),
             blind: 0,
@@ -175,16 +175,10 @@ impl World {
         self.average_load(demand, step);
     }
 
-    /// Advances the load averages by the kernel's own fixed-point steps of five seconds.
     fn average_load(&mut self, demand: i64, step: Millis) {
-        const ONE: u64 = 2048;
-        const DECAY: [u64; 3] = [1884, 2014, 2037];
-        let runnable = demand.max(0) as u64 * ONE / 1000;
         // After two hours the averages stand.
         for _ in 0..(step / 5000).clamp(1, 1440) {
-            for (load, decay) in self.load.iter_mut().zip(DECAY) {
-                *load = (*load * decay + runnable * (ONE - decay)) / ONE;
-            }
+            self.load.tick(demand.max(0) as u64);
         }
     }
 
@@ -328,7 +322,7 @@ impl World {
         self.started = self.now;
         self.off += off;
         self.boots += 1;
-        self.load = [0; 3];
+        self.load = LoadAverages::default();
         for site in &mut self.sites {
             site.process = None;
         }

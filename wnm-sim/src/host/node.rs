@@ -1,0 +1,147 @@
+//! One node of the modelled host: what it uses by its age, and what is left of it when it is down.
+
+use wnm_core::{NodeId, Timestamp};
+
+use super::constants::Constants;
+use super::volumes::Volumes;
+use super::{Seconds, Sums};
+
+/// What is left of something that decays, after a time and after each of the usual steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decay {
+    seconds: f64,
+    step: f64,
+    per_step: f64,
+}
+
+impl Decay {
+    pub(super) fn new(seconds: f64, step: f64) -> Self {
+        Self { seconds, step, per_step: (-step / seconds).exp() }
+    }
+
+    /// Returns what is left of 1 after a time: at no cost after the usual one.
+    pub(super) fn after(&self, time: f64) -> f64 {
+        if time == self.step { self.per_step } else { (-time / self.seconds).exp() }
+    }
+}
+
+/// Returns a part of something, or nothing where hardly anything is left: processors are very slow with numbers that
+/// are nearly 0.
+pub(super) fn left_of(whole: f64, part: f64) -> f64 {
+    let left = whole * part;
+    if left > 1e-12 { left } else { 0.0 }
+}
+
+/// How what a node uses goes from what it starts with to what it ends with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curves {
+    pub(super) surge: Decay,
+    pub(super) memory: Decay,
+    pub(super) disk: Decay,
+}
+
+impl Curves {
+    /// Returns the curves for steps of so many seconds.
+    pub(super) fn new(constants: &Constants, step: f64) -> Self {
+        let decay = |seconds: f64| Decay::new(seconds, step);
+        Self {
+            surge: decay(constants.surge_seconds.get()),
+            memory: decay(constants.memory_seconds.get()),
+            disk: decay(constants.disk_seconds.get()),
+        }
+    }
+}
+
+/// A process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Process {
+    /// Tells it from those before it.
+    pub(super) serial: u32,
+    pub(super) started: Seconds,
+    /// Whether it was told to end.
+    pub(super) is_ending: bool,
+    /// Whether it is up for a minute.
+    pub(super) is_grown_up: bool,
+    /// What it uses of a processor beyond its grown use, in cores.
+    pub(super) surge: f64,
+    /// What it costs more for a while, in cores.
+    pub(super) extra: f64,
+    /// Memory that it has still to take, in MB.
+    pub(super) memory_gap: f64,
+}
+
+/// What became of a node's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folder {
+    There,
+    Lost,
+}
+
+/// A node.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) born: Timestamp,
+    pub(super) volume: usize,
+    pub(super) folder: Folder,
+    /// Cores that it uses when grown.
+    pub(super) base: f64,
+    /// What it leaks, in MB/s.
+    pub(super) leak: f64,
+    /// The patch number of its program, and the one that the manager was told.
+    pub(super) version: u64,
+    pub(super) told: Option<u64>,
+    pub(super) process: Option<Process>,
+    /// Whether somebody wants it to run: it starts again with the host.
+    pub(super) is_wanted: bool,
+    /// What it has still to store, in GB.
+    pub(super) disk_gap: f64,
+    /// When the gaps were as they are.
+    pub(super) at: Seconds,
+}
+
+impl Node {
+    /// Lets the node grow until now.
+    pub(super) fn grow(&mut self, now: Seconds, curves: &Curves) {
+        let time = now - self.at;
+        if time <= 0.0 {
+            return;
+        }
+        self.at = now;
+        if let Some(process) = &mut self.process {
+            process.surge = left_of(process.surge, curves.surge.after(time));
+            process.memory_gap = left_of(process.memory_gap, curves.memory.after(time));
+            self.disk_gap = left_of(self.disk_gap, curves.disk.after(time));
+        }
+    }
+
+    /// Returns what it wants of the processors, in cores.
+    pub(super) fn demand(&self, process: &Process) -> f64 {
+        self.base + process.extra + process.surge
+    }
+
+    /// Returns what it holds of the memory, in MB.
+    pub(super) fn memory_mb(&self, process: &Process, now: Seconds, constants: &Constants) -> f64 {
+        constants.memory_full_mb.get() - process.memory_gap + self.leak * (now - process.started)
+    }
+
+    /// Returns what its folder holds, in GB.
+    pub(super) fn disk_gb(&self, constants: &Constants) -> f64 {
+        match self.folder {
+            Folder::There => constants.disk_gb.get() - self.disk_gap,
+            Folder::Lost => 0.0,
+        }
+    }
+
+    /// Adds what it uses to the sums, once it has grown until now.
+    pub(super) fn count(&self, sums: &mut Sums, volumes: &mut Volumes, now: Seconds, constants: &Constants) {
+        match &self.process {
+            Some(process) => {
+                sums.add(self, process);
+                sums.leaked += self.leak * (now - process.started);
+                volumes.begin(self.volume, self.disk_gap, constants);
+            }
+            None => volumes.hold(self.volume, self.disk_gb(constants)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Who decides: the engine under a policy, or a simple rival to measure it by.
+
+use std::path::Path;
+
+use wnm_core::{
+    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, decide, settle,
+};
+
+use super::{HostScenario, rivals::Rival};
+use crate::SimError;
+use crate::policy_args::read_settings;
+
+/// A policy as the command line names it.
+#[derive(Debug, Clone)]
+pub(crate) struct PilotSpec {
+    pub(crate) name: String,
+    /// What it sets, over what the operator of the host wants.
+    pub(crate) settings: RawSettings,
+    rival: Option<Rival>,
+}
+
+impl PilotSpec {
+    /// Returns the policy of this name: a preset, a rival, or a file of settings; `set` goes over all of them.
+    ///
+    /// # Errors
+    /// There is none, its file cannot be read or is wrong.
+    pub(crate) fn parse(name: &str, set: &RawSettings) -> Result<Self, SimError> {
+        let mut settings = RawSettings::default();
+        let rival = Rival::parse(name)?;
+        let mut shown = name.to_owned();
+        if rival.is_none() {
+            let path = Path::new(name);
+            let is_file = name.contains(['.', '/']) || path.exists();
+            if is_file {
+                settings = read_settings(path)?;
+                shown = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
+            } else if let Err(problem) = settings.set("preset", name) {
+                let rivals = "a rival (fixed:N, proportional, aimd) or a file of settings";
+                return Err(SimError::Input(format!("--policy {name}: {problem}, {rivals}")));
+            }
+        }
+        Ok(Self { name: shown, settings: set.clone().over(settings), rival })
+    }
+
+    /// Returns the policy at the wheel of a host.
+    ///
+    /// # Errors
+    /// Its settings and those of the host contradict each other.
+    pub(crate) fn pilot(&self, spec: &HostScenario) -> Result<Pilot, SimError> {
+        let settings = self.settings.clone().over(spec.settings.clone());
+        let policy = Policy::new(&settings, Some(spec.size.cpus))
+            .map_err(|problems| SimError::Input(format!("policy {}: {problems}", self.name)))?;
+        Ok(Pilot::new(policy, self.rival.clone()))
+    }
+}
+
+/// Who decides in a run, and what it remembers.
+pub(crate) struct Pilot {
+    policy: Policy,
+    state: EngineState,
+    rival: Option<(Rival, Decision)>,
+}
+
+impl Pilot {
+    fn new(policy: Policy, rival: Option<Rival>) -> Self {
+        let rival = rival.map(|rival| {
+            // A decision without anything in it, for the rival to put its actions in.
+            let mut empty = decide(&policy, &EngineState::default(), &Observation::default());
+            empty.actions.clear();
+            empty.verdicts.clear();
+            (rival, empty)
+        });
+        Self { policy, state: EngineState::default(), rival }
+    }
+
+    /// Returns what is believed of the nodes.
+    pub(crate) const fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Makes the nodes known that run when it takes over.
+    pub(super) fn take_over(&mut self, nodes: impl Iterator<Item = (NodeId, NodeState)>) {
+        self.state.nodes.extend(nodes);
+    }
+
+    pub(super) fn decide(&mut self, seen: &Observation) -> Decision {
+        match &mut self.rival {
+            None => decide(&self.policy, &self.state, seen),
+            Some((rival, empty)) => {
+                Decision { actions: rival.decide(&self.policy, &self.state, seen), ..empty.clone() }
+            }
+        }
+    }
+
+    pub(super) fn settle(&mut self, seen: &Observation, outcomes: &[(Planned, Outcome)]) {
+        self.state = settle(std::mem::take(&mut self.state), &self.policy, seen, outcomes);
+    }
+}

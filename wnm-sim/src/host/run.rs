@@ -1,0 +1,62 @@
+//! One run: a policy at the wheel of a host, from the first cycle to the last.
+
+use wnm_core::{Decision, EngineState, NodeState, Observation};
+
+use super::hands::Hands;
+use super::judge::Judge;
+use super::{Host, HostScenario, Pilot, Score, TICK, timestamp};
+
+/// One cycle, before anything comes of it.
+pub(crate) struct Cycle<'a> {
+    pub(crate) seen: &'a Observation,
+    pub(crate) state: &'a EngineState,
+    pub(crate) decision: &'a Decision,
+}
+
+/// Runs a policy on a host, and returns what came of it: the same for the same arguments, in whichever thread.
+pub(crate) fn run_once(spec: &HostScenario, pilot: &mut Pilot, seed: u64, days: f64, cycle_s: u32) -> Score {
+    run_observed(spec, pilot, seed, days, cycle_s, |_| {})
+}
+
+/// Runs a policy on a host, and shows every cycle to somebody.
+pub(crate) fn run_observed(
+    spec: &HostScenario,
+    pilot: &mut Pilot,
+    seed: u64,
+    days: f64,
+    cycle_s: u32,
+    mut observe: impl FnMut(&Cycle<'_>),
+) -> Score {
+    let steps = (f64::from(cycle_s) / TICK).round().max(1.0) as u64;
+    let cycles = (days * 86_400.0 / TICK).round() as u64 / steps;
+    let cycle = steps as f64 * TICK;
+    let mut host = Host::new(spec, seed, cycle);
+    let mut judge = Judge::new(spec, cycle);
+    let mut hands = Hands::default();
+    let mut seen = Observation::default();
+    pilot.take_over(host.nodes.iter().map(|node| (node.id, NodeState::Running { since: timestamp(0.0) })));
+    for _ in 0..cycles {
+        for _ in 0..steps {
+            let step = host.step();
+            judge.step(&host, &step);
+        }
+        if host.is_down() {
+            continue;
+        }
+        host.look(&mut seen);
+        let decision = pilot.decide(&seen);
+        observe(&Cycle { seen: &seen, state: pilot.state(), decision: &decision });
+        decision.actions.iter().for_each(|planned| judge.count(&host, planned));
+        host.set_quota(quota(&decision));
+        hands.begin(&mut host, &decision.actions);
+        hands.carry_on(&mut host);
+        pilot.settle(&seen, &hands.open);
+        hands.finish();
+    }
+    judge.finish()
+}
+
+/// Returns the cores that all nodes may use together, as decided: no rule of the engine sets a quota yet.
+const fn quota(_: &Decision) -> Option<f64> {
+    None
+}

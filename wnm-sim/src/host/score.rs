@@ -1,0 +1,104 @@
+//! What came of a run, in figures.
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds over each limit. Seconds over several at once count once in `any`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seconds {
+    pub(crate) any: f64,
+    pub(crate) cpu: f64,
+    pub(crate) memory: f64,
+    pub(crate) disk: f64,
+    pub(crate) load: f64,
+}
+
+/// All figures of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Score {
+    /// Hours of healthy nodes: up a minute, and served at least half of what they wanted.
+    pub(crate) node_hours: f64,
+    /// What a count that knows all would have had within the limits.
+    pub(crate) node_hours_best: f64,
+    /// Seconds of the run.
+    pub(crate) seconds: f64,
+    /// Over the limits, whoever's fault.
+    pub(crate) over: Seconds,
+    /// Of these, when it would not have been over without our nodes.
+    pub(crate) avoidable: Seconds,
+    /// Sum over time of how far beyond its limit each signal was, as a share of the limit, in seconds.
+    pub(crate) severity: f64,
+    /// How often it went over a limit avoidably.
+    pub(crate) crossings: u32,
+    /// What so many crossings must cost in cycles of this length, in seconds.
+    pub(crate) bound: f64,
+    pub(crate) adds: u32,
+    pub(crate) starts: u32,
+    pub(crate) stops: u32,
+    pub(crate) removals: u32,
+    /// Starts of nodes that the policy had stopped, and restarts.
+    pub(crate) restarts: u32,
+    /// Reversals of one node within half an hour.
+    pub(crate) flaps: u32,
+    /// Nodes deleted for pressure, what they held in bytes, and how old they were in hours.
+    pub(crate) deletions: u32,
+    pub(crate) deleted_bytes: f64,
+    pub(crate) deleted_age_hours: f64,
+    /// Seconds without memory, and with a full volume.
+    pub(crate) out_of_memory: f64,
+    pub(crate) disk_full: f64,
+}
+
+impl Score {
+    /// Returns node-hours as a share of the best possible; 0 where none were possible.
+    pub(crate) fn yielded(&self) -> f64 {
+        if self.node_hours_best > 0.0 { self.node_hours / self.node_hours_best } else { 0.0 }
+    }
+
+    /// Returns stops, removals and restarts.
+    pub(crate) fn churn(&self) -> f64 {
+        f64::from(self.stops + self.removals + self.restarts)
+    }
+
+    /// Returns something per day of a node; 0 where there was none.
+    pub(crate) fn per_node_day(&self, count: f64) -> f64 {
+        if self.node_hours > 0.0 { count / (self.node_hours / 24.0) } else { 0.0 }
+    }
+
+    /// Returns the share of the time that is over a limit.
+    pub(crate) fn share(&self, seconds: f64) -> f64 {
+        if self.seconds > 0.0 { seconds / self.seconds } else { 0.0 }
+    }
+
+    /// Returns the one figure by which policies are ranked.
+    pub(crate) fn scalar(&self) -> f64 {
+        self.yielded()
+            - 10.0 * self.share(self.over.any)
+            - 0.05 * self.per_node_day(self.churn())
+            - 0.5 * self.per_node_day(f64::from(self.deletions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scalar_weighs_yield_time_over_churn_and_deletions() {
+        let score = Score {
+            node_hours: 240.0,
+            node_hours_best: 300.0,
+            seconds: 10_000.0,
+            over: Seconds { any: 100.0, ..Seconds::default() },
+            stops: 3,
+            restarts: 2,
+            removals: 1,
+            deletions: 1,
+            ..Score::default()
+        };
+        // 0.8 - 10 * 0.01 - 0.05 * 6 / 10 - 0.5 * 1 / 10
+        assert!((score.scalar() - 0.62).abs() < 1e-12, "{}", score.scalar());
+        assert_eq!(Score::default().scalar(), 0.0);
+    }
+}

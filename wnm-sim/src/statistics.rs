@@ -1,0 +1,68 @@
+//! Means with what is known of them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A mean, and how far the true one may lie from it with a confidence of 95 %.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Mean {
+    /// The mean.
+    pub(crate) mean: f64,
+    /// How far the true one may lie from it; none of fewer than two values.
+    pub(crate) within: Option<f64>,
+}
+
+impl Mean {
+    /// Returns the mean of some values; 0 of none.
+    pub(crate) fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let count = values.clone().count();
+        let mean = values.clone().sum::<f64>() / count.max(1) as f64;
+        let within = (count > 1).then(|| {
+            let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+            student(count - 1) * (squares / (count - 1) as f64 / count as f64).sqrt()
+        });
+        Self { mean, within }
+    }
+
+    /// Returns the mean and its bounds in another unit.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self { mean: self.mean * factor, within: self.within.map(|within| within * factor) }
+    }
+}
+
+impl fmt::Display for Mean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(2);
+        write!(f, "{:.digits$}", self.mean)?;
+        self.within.map_or(Ok(()), |within| write!(f, " ± {within:.digits$}"))
+    }
+}
+
+/// The 97.5th percentile of Student's t distribution, by degrees of freedom from 1.
+const STUDENT: [f64; 30] = [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+];
+
+fn student(freedom: usize) -> f64 {
+    STUDENT.get(freedom.saturating_sub(1)).copied().unwrap_or(1.96 + 2.4 / freedom as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_knows_how_sure_it_is() {
+        // The standard deviation is 2, its error 2 / √3, and t of 2 degrees 4.303.
+        let mean = Mean::of([3.0, 5.0, 7.0].into_iter());
+        assert_eq!(format!("{mean}"), "5.00 ± 4.97");
+        assert_eq!(format!("{:.1}", mean.times(10.0)), "50.0 ± 49.7");
+        assert_eq!(Mean::of([3.0].into_iter()).to_string(), "3.00");
+        assert_eq!(Mean::of(std::iter::empty()).mean, 0.0);
+        // t of 60 and of 120 degrees is 2.000 and 1.980.
+        assert!((student(60) - 2.0).abs() < 0.001 && (student(120) - 1.98).abs() < 0.001);
+    }
+}

@@ -1,0 +1,179 @@
+//! `run` and `score` as they are typed: what they print, write, and refuse.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use common::{run, run_with};
+
+/// A host without chance, so that its figures can be told.
+const PLAIN: &str = r#"
+about = "for tests"
+[host]
+cpus = 4
+memory_gb = 16
+disk_gb = 1000
+[colony]
+cap_per_core = 5
+start_per_core = 3
+[[load]]
+kind = "constant"
+percent = 10
+[model]
+cpu_spread = 0
+surge = 0
+own_wander = 0
+foreign_wander = 0
+noise = 0
+spikes_per_hour = 0
+"#;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+}
+
+#[test]
+fn the_table_tells_scores_and_ranks() {
+    let folder = Folder::new();
+    let plain = folder.write("plain.toml", PLAIN);
+    let ran = run(&["run", &plain, "--policy", "fixed:12", "--policy", "fixed:16", "--seeds", "2", "--days", "0.5"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @r#"
+    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  no memory s  disk full s
+    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+
+    rank  policy    cycle  scenarios  scalar
+    1     fixed:16   60 s          1   0.799
+    2     fixed:12   60 s          1   0.600
+    "#);
+    let ran = run(&["run", &plain, "--policy", "fixed:12", "--seeds", "1", "--days", "0.5", "--json"]);
+    insta::assert_snapshot!(ran.out, @r#"{"scores":[{"scenario":"plain","policy":"fixed:12","days":0.5,"cycle":60,"runs":1,"scalar":{"mean":0.6,"within":null},"yielded":{"mean":0.6,"within":null},"node_hours":{"mean":144.0,"within":null},"over":{"mean":0.0,"within":null},"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"severity":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deleted_age_hours":{"mean":0.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null}}],"ranking":[{"policy":"fixed:12","cycle":60,"scenarios":1,"scalar":{"mean":0.6,"within":null}}]}"#);
+}
+
+#[test]
+fn runs_are_the_same_on_any_number_of_threads_and_are_scored_again() {
+    let folder = Folder::new();
+    let out = |name: &str, jobs: &str| {
+        let path = folder.path(name);
+        let arguments =
+            ["run", "storms-2", "leaks-2", "--policy", "classic", "--policy", "aimd", "--seeds", "3", "--days", "0.5"];
+        let ran = run(&[&arguments[..], &["--jobs", jobs, "--out", &path]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        (path, ran.out)
+    };
+    let (one, printed) = out("one.jsonl", "1");
+    let (many, same) = out("many.jsonl", "4");
+    let text = std::fs::read_to_string(&one).unwrap();
+    assert_eq!(text, std::fs::read_to_string(many).unwrap());
+    assert_eq!((printed.as_str(), text.lines().count()), (same.as_str(), 12));
+    assert_eq!(run(&["score", &one]).out, printed);
+    assert_eq!(run_with(&["score", "-"], text.as_bytes()).out, printed);
+    // Standard output has the runs alone.
+    let ran = run(&["run", "storms-2", "--seeds", "1", "--days", "0.1", "--out", "-"]);
+    assert!(ran.out.starts_with("{\"wnm_run\":1,\"scenario\":\"storms-2\"") && ran.out.lines().count() == 1);
+}
+
+#[test]
+fn a_run_is_a_trace_that_can_be_drawn_and_replayed() {
+    let folder = Folder::new();
+    let (trace, picture) = (folder.path("run.jsonl.gz"), folder.path("run.svg"));
+    let ran = run(&["run", "jump-2", "--seeds", "1", "--days", "0.5", "--trace", &trace]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let drawn = run(&["chart", &trace, "-o", &picture]);
+    assert_eq!((drawn.code, drawn.err.as_str()), (0, ""));
+    assert!(std::fs::read_to_string(picture).unwrap().contains("room to add"));
+    let replayed = run(&["replay", &trace]);
+    assert!(replayed.out.contains("720 samples over 11h 59m"), "{}{}", replayed.out, replayed.err);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_was_expected() {
+    let folder = Folder::new();
+    let wrong = |name: &str, from: &str, to: &str| folder.write(name, &PLAIN.replace(from, to));
+    let typo = wrong("typo.toml", "start_per_core", "start_pre_core");
+    let negative = wrong("negative.toml", "memory_gb = 16", "memory_gb = -16");
+    let kind = wrong("kind.toml", "\"constant\"", "\"quake\"");
+    let colony = wrong("colony.toml", "start_per_core = 3", "start_per_core = 30");
+    let host = wrong("host.toml", "cpus = 4", "cpus = 0");
+    let trace = wrong("trace.toml", "kind = \"constant\"\npercent = 10", "kind = \"trace\"\ntrace = \"no.jsonl\"");
+    let bounds = folder.write("bounds.toml", &format!("{PLAIN}\n[settings]\ncpu_less_than = 90\n"));
+    let policy = folder.write("policy.toml", "cpu_less_than = 80\ncpu_remove = 60\n");
+    let policy_typo = folder.write("policy-typo.toml", "cpu_remove = 60\nnode_cup = 3\n");
+    for (arguments, said) in [
+        (&["strom-2"][..], "scenario \"strom-2\" is not known; did you mean storms?"),
+        (&["xyz"], "scenario \"xyz\" is not known; There are calm, noisy,"),
+        (&["nowhere.toml"], "cannot read nowhere.toml: No such file"),
+        (&[typo.as_str()], "TOML parse error at line 9, column 1"),
+        (&[typo.as_str()], "unknown field `start_pre_core`, expected `cap_per_core` or `start_per_core`"),
+        (&[negative.as_str()], "line 5, column 13"),
+        (&[negative.as_str()], "expected a number of 0 or more, found -16"),
+        (&[kind.as_str()], "unknown variant `quake`, expected one of `constant`, `noisy`"),
+        (&[colony.as_str()], "colony: start_per_core: expected at most cap_per_core, which is 5, found 30"),
+        (&[host.as_str()], "host: expected at least one cpu"),
+        (&[trace.as_str()], "no.jsonl: No such file"),
+        (&[bounds.as_str()], "bounds: settings: cpu_less_than: expected less than cpu_remove, which is 70.0 %"),
+        (&["calm-2", "--set", "cpu_remove=40"], "settings: cpu_less_than: expected less than cpu_remove"),
+        (&["calm-2", "--set", "node_cup=4"], "did you mean node_cap?"),
+        (&["calm-2", "--policy", policy.as_str()], "policy policy: cpu_less_than: expected less than cpu_remove"),
+        (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml: TOML parse error"),
+        (&["calm-2", "--policy", "clasic"], "--policy clasic: preset: expected classic"),
+        (&["calm-2", "--policy", "no.toml"], "cannot read no.toml"),
+        (&["calm-2", "--policy", "fixed:many"], "--policy fixed:many: expected fixed: and a number of nodes"),
+        (&["calm-2", "--days", "0.0001", "--cycle", "60"], "--days 0.0001: expected at least one cycle of 60 s"),
+        (&["calm", "--trace", "x.jsonl", "--seeds", "1"], "--trace: expected one run"),
+        (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
+    ] {
+        let ran = run(&[&["run"], arguments].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
+        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+    }
+    for arguments in [
+        &["run"][..],
+        &["run", "calm-2", "--seeds", "0"],
+        &["run", "calm-2", "--days", "0"],
+        &["run", "calm-2", "--days", "NaN"],
+        &["run", "calm-2", "--cycle", "0"],
+        &["run", "calm-2", "--cycle", "7"],
+        &["run", "calm-2", "--jobs", "0"],
+        &["score"],
+    ] {
+        assert_eq!(run(arguments).code, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn files_that_hold_no_runs_are_refused_with_the_line() {
+    let folder = Folder::new();
+    let ran = run(&["run", "calm-2", "--seeds", "2", "--days", "0.1", "--out", "-"]);
+    let (whole, first) = (ran.out.clone(), ran.out.lines().next().unwrap().to_owned());
+    let cut = folder.write("cut.jsonl", &whole[..whole.len() - 40]);
+    let later = folder.write("later.jsonl", &whole.replacen("\"wnm_run\":1", "\"wnm_run\":2", 1));
+    let other = folder.write("other.jsonl", &format!("{first}\n{{\"ts\": 5}}\n"));
+    let empty = folder.write("empty.jsonl", "\n");
+    let packed = folder.write("packed.jsonl.gz", &whole);
+    for (file, said) in [
+        (&cut, "cut.jsonl:2: EOF while parsing"),
+        (&later, "later.jsonl:1: expected a run of version 1, found version 2"),
+        (&other, "other.jsonl:2: unknown field `ts`, expected one of `wnm_run`"),
+        (&empty, "empty.jsonl: expected runs, a line each, found an empty file"),
+        (&packed, "packed.jsonl.gz:1: expected more of the file"),
+    ] {
+        let ran = run(&["score", file]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{said}");
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+    assert_eq!(run(&["score", "nowhere.jsonl"]).code, 1);
+}
