@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::node::NodeId;
-use crate::pressure::{Features, Measure};
-use crate::units::{Timestamp, Version};
+use crate::pressure::{Features, Measure, Reading, Signal};
+use crate::units::{Percent, Timestamp, Version};
 
 /// Something to do to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,13 @@ pub enum Reason {
         /// The signal, its value and its marks.
         measure: Measure,
     },
+    /// A signal was too high for too long, or is about to be.
+    Relief {
+        /// What made it due.
+        relief: Relief,
+        /// The signal, its value and its marks.
+        measure: Measure,
+    },
     /// There are more nodes than the cap allows.
     OverCap {
         /// Nodes there are.
@@ -133,6 +140,74 @@ pub enum Reason {
     },
     /// The operator asked for it.
     Asked,
+}
+
+/// What made a steady relief due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relief {
+    /// CPU use was over its upper mark for longer than is waited out.
+    Ride,
+    /// CPU use was a little below its upper mark for long.
+    Soft,
+    /// Memory use came near its upper mark.
+    Memory,
+    /// Memory use came near its upper mark, and the node holds much more than is typical.
+    Leak,
+    /// The volume came near its upper mark.
+    Disk,
+    /// Traffic of disks or network is over its upper mark.
+    Traffic,
+    /// The colony was held back by its quota for an hour.
+    Throttled,
+}
+
+/// What keeps steady rules from acting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "snake_case")]
+pub enum Hold {
+    /// A figure could not be had.
+    Missing {
+        /// Which.
+        signal: Signal,
+    },
+    /// The host was not watched for long enough.
+    Watching {
+        /// For how long it was.
+        seen: Duration,
+        /// For how long it must be.
+        wanted: Duration,
+    },
+    /// A signal is higher than growth begins at.
+    OverSoft {
+        /// Which.
+        signal: Signal,
+        /// Its value.
+        seen: Reading,
+        /// What it must be below.
+        mark: Reading,
+    },
+    /// With one more node a signal would come too high.
+    NoRoom {
+        /// Which.
+        signal: Signal,
+        /// What it would be.
+        expected: Reading,
+        /// What it must stay below.
+        ceiling: Reading,
+    },
+    /// What a node needs while it starts would come too high.
+    Surge {
+        /// What CPU use would be.
+        expected: Percent,
+        /// What it must stay below.
+        ceiling: Percent,
+    },
+    /// The colony is held back by its quota.
+    Throttled {
+        /// For which share of the time.
+        share: Percent,
+    },
 }
 
 /// An action and its reason.
@@ -187,6 +262,11 @@ pub enum Rest {
     },
     /// There is pressure, and no node left that may be stopped or removed.
     NothingToRelieve,
+    /// A change has not shown its effect yet.
+    Settling {
+        /// When it will have.
+        until: Timestamp,
+    },
     /// There is room for a node, and stopped ones wait before they may start again.
     WaitingToRestart {
         /// The node whose turn comes first.
@@ -242,6 +322,40 @@ pub enum Pass {
     },
     /// Some signal leaves no room, or is missing.
     NoRoom,
+    /// There are no more nodes than the cap allows.
+    WithinCap {
+        /// Nodes there are.
+        total: u32,
+        /// Nodes there may be.
+        cap: u32,
+    },
+    /// There is too much of something, and no node left whose stop or removal would help.
+    NothingLeft,
+    /// There is too much of something, and removals under way will relieve it.
+    ReliefUnderWay {
+        /// Nodes on their way out.
+        removing: u32,
+    },
+    /// Others alone keep the processors near their mark: stopping nodes cannot help.
+    Futile {
+        /// What others ask for.
+        foreign: Percent,
+        /// The upper mark.
+        mark: Percent,
+    },
+    /// There is too much, and not yet for long enough.
+    Dwelling {
+        /// For how long CPU use was over its upper mark.
+        over: Duration,
+        /// For how long it may be.
+        ride: Duration,
+        /// For how long it was over the soft mark.
+        over_soft: Duration,
+        /// For how long it may be.
+        soft_ride: Duration,
+    },
+    /// Something must be waited for.
+    Holds(Hold),
 }
 
 /// What one rule made of the situation.

@@ -10,9 +10,10 @@ use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{Observation, Presence};
 use crate::policy::Policy;
-use crate::rules::{Plan, RULES};
+use crate::rules::{MOST_RULES, Plan, rules};
 use crate::situation::{Look, Situation};
 use crate::steps::{ActionRecord, Outcome};
+use crate::trend::Trend;
 use crate::units::{Timestamp, Version};
 
 /// What the engine remembers from cycle to cycle: plain data, saved with each.
@@ -29,6 +30,9 @@ pub struct EngineState {
     pub devices: BTreeMap<PathBuf, u64>,
     /// How often a change to a version failed.
     pub failed_upgrades: BTreeMap<Version, u32>,
+    /// What the steady rules remember of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Box<Trend>>,
     /// The colony's clock at the last look.
     pub clock: Option<Clock>,
 }
@@ -65,8 +69,8 @@ impl EngineState {
 pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
     let situation = Situation::new(policy, state, observation);
     let mut plan = Plan::new(&situation);
-    let mut verdicts = Vec::with_capacity(RULES.len());
-    for rule in RULES {
+    let mut verdicts = Vec::with_capacity(MOST_RULES);
+    for rule in rules(policy.preset) {
         let verdict = (rule.judge)(&situation, &mut plan);
         let ends = !matches!(verdict, Verdict::Passes(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
@@ -88,7 +92,20 @@ pub fn settle(
     observation: &Observation,
     outcomes: &[(Planned, Outcome)],
 ) -> EngineState {
-    let Look { changes, missing } = Look::new(policy, &state, observation);
+    let Look { changes, missing, usage } = Look::new(policy, &state, observation);
+    state.trend = usage.map(|usage| {
+        let mut trend = state.trend.take().unwrap_or_default();
+        trend.look(policy, observation, &usage);
+        for (planned, outcome) in outcomes {
+            if !state.acting.contains(&planned.action.node()) {
+                trend.begin(policy, planned, &usage, observation.now);
+            }
+            if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
+                trend.deleted(*node, observation);
+            }
+        }
+        trend
+    });
     state.nodes.extend(changes);
     state.missing = missing;
     remember_devices(&mut state, observation);

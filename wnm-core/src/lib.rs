@@ -52,6 +52,8 @@ mod settings;
 mod situation;
 pub mod steps;
 pub mod trace;
+mod trend;
+mod tuning;
 mod units;
 mod wallet;
 
@@ -59,7 +61,7 @@ pub use allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roo
 pub use clock::{Clock, ClockReading};
 pub use colony::{Colony, Counters, NodeCounters};
 pub use command_line::{CommandLine, NotANodeCommand};
-pub use decision::{Action, Anomaly, Decision, Pass, Planned, Reason, Rest, RuleVerdict, Verdict};
+pub use decision::{Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict};
 pub use engine::{EngineState, decide, settle};
 pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use firewall::{FirewallKind, NotAFirewall};
@@ -74,5 +76,7 @@ pub use settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,
 };
 pub use steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use trend::Trend;
+pub use tuning::{Part, Tuning};
 pub use units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use wallet::{Address, FAUCET, Payee, Rewards, WalletError};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{Problem, Problems, RawSettings};
+use crate::tuning::Tuning;
 use crate::units::{BytesPerSecond, Load, Percent};
 
 /// Two marks on one signal: below the lower one there is room for more, above the upper one there is too much.
@@ -79,6 +80,22 @@ pub enum Upgrades {
 pub enum Preset {
     /// Two thresholds a signal, as operators of the earlier tools know them.
     Classic,
+    /// The same thresholds, with what lies behind the signals: what nodes cost, whose load it is, and what comes.
+    Steady,
+}
+
+impl Preset {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Classic, Self::Steady];
+
+    /// Returns the word that settings use.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Steady => "steady",
+        }
+    }
 }
 
 /// Everything the engine needs to know of the operator's wishes. Made from [`RawSettings`] only, and then consistent.
@@ -109,6 +126,9 @@ pub struct Policy {
     pub delays: Delays,
     /// Who upgrades nodes.
     pub upgrades: Upgrades,
+    /// What the steady rules are tuned by.
+    #[serde(default)]
+    pub tuning: Tuning,
 }
 
 /// Shares of all processors that the load marks default to.
@@ -149,15 +169,21 @@ impl Policy {
             }
             value
         };
+        let preset = raw.preset.unwrap_or(Preset::Classic);
+        // Steady rules see what each step does before the next, and may take larger ones.
+        let (at_once, delay_start) = match preset {
+            Preset::Classic => (1, 300),
+            Preset::Steady => (4, 60),
+        };
         let policy = Self {
-            preset: raw.preset.unwrap_or(Preset::Classic),
+            preset,
             node_cap: raw.node_cap.unwrap_or(Self::DEFAULT_NODE_CAP),
             highest_node_id_used: raw.highest_node_id_used,
             limits: Limits {
                 upgrades: limit("max_concurrent_upgrades", raw.max_concurrent_upgrades, 1),
-                starts: limit("max_concurrent_starts", raw.max_concurrent_starts, 1),
-                removals: limit("max_concurrent_removals", raw.max_concurrent_removals, 1),
-                operations: limit("max_concurrent_operations", raw.max_concurrent_operations, 1),
+                starts: limit("max_concurrent_starts", raw.max_concurrent_starts, at_once),
+                removals: limit("max_concurrent_removals", raw.max_concurrent_removals, at_once),
+                operations: limit("max_concurrent_operations", raw.max_concurrent_operations, at_once),
             },
             cpu,
             memory,
@@ -174,14 +200,36 @@ impl Policy {
                 &mut problems,
             ),
             delays: Delays {
-                start: Duration::from_secs(raw.delay_start.unwrap_or(300)),
+                start: Duration::from_secs(raw.delay_start.unwrap_or(delay_start)),
                 restart: Duration::from_secs(raw.delay_restart.unwrap_or(600)),
                 upgrade: Duration::from_secs(raw.delay_upgrade.unwrap_or(300)),
                 remove: Duration::from_secs(raw.delay_remove.unwrap_or(300)),
             },
             upgrades: if raw.enable_upgrade.unwrap_or(false) { Upgrades::ByManager } else { Upgrades::ByNodes },
+            tuning: Tuning::new(raw, &mut problems),
         };
         Problems::none_or(problems).map(|()| policy)
+    }
+
+    /// Returns the mark from which use is watched.
+    pub(crate) fn soft(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, self.tuning.soft)
+    }
+
+    /// Returns the mark to which a relief brings use back.
+    pub(crate) fn back(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, self.tuning.back)
+    }
+
+    /// Returns the mark that growth stays under.
+    pub(crate) fn goal(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, 1.0 - self.tuning.goal)
+    }
+
+    /// Returns what lies so far below the upper mark, as a share of the gap between the two.
+    pub(crate) fn below_upper(marks: Threshold<Percent>, share: f64) -> f64 {
+        let (low, high) = (marks.less_than.get(), marks.remove.get());
+        high - (high - low) * share
     }
 }
 

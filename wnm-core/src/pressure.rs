@@ -121,7 +121,7 @@ pub struct Measure {
 }
 
 impl Measure {
-    fn new<T: Copy + Into<Reading>>(signal: Signal, seen: Option<T>, threshold: Threshold<T>) -> Self {
+    pub(crate) fn new<T: Copy + Into<Reading>>(signal: Signal, seen: Option<T>, threshold: Threshold<T>) -> Self {
         Self {
             signal,
             seen: seen.map(Into::into),

@@ -10,6 +10,7 @@ use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{NodeSample, Observation, Presence, Volume};
 use crate::policy::{Policy, Upgrades};
 use crate::pressure::{Features, Measure, measures};
+use crate::trend::{Outlook, Trend, Usage};
 use crate::units::Version;
 
 /// A state, small as long as it is the one remembered: every node of every look has one.
@@ -94,6 +95,16 @@ pub(crate) struct Situation<'a> {
     pub(crate) census: Census,
     pub(crate) features: Features,
     pub(crate) anomaly: Option<Anomaly>,
+    /// What the steady rules look at besides; None under another preset.
+    pub(crate) steady: Option<Steady>,
+}
+
+/// What the steady rules look at besides.
+pub(crate) struct Steady {
+    /// The trend, this look included.
+    pub(crate) trend: Trend,
+    pub(crate) outlook: Outlook,
+    pub(crate) usage: Usage,
 }
 
 impl<'a> Situation<'a> {
@@ -102,6 +113,7 @@ impl<'a> Situation<'a> {
         let mut nodes = Vec::with_capacity(observation.nodes.len());
         let mut census = Census::default();
         let mut vanished = false;
+        let mut usage = Usage::of(policy, observation);
         for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
             vanished |= match seen.sample.presence {
@@ -113,12 +125,20 @@ impl<'a> Situation<'a> {
                 | Presence::Stray
                 | Presence::Unreachable => false,
             };
+            if let Some(usage) = &mut usage {
+                usage.count(&seen, policy, observation.now);
+            }
             nodes.push(seen);
         }
         // Where no node vanished there is nothing to count.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
-        Self { policy, state, observation, nodes, census, features, anomaly }
+        let steady = usage.map(|usage| {
+            let mut trend = state.trend.as_deref().cloned().unwrap_or_default();
+            let outlook = trend.look(policy, observation, &usage);
+            Steady { trend, outlook, usage }
+        });
+        Self { policy, state, observation, nodes, census, features, anomaly, steady }
     }
 
     /// Returns every signal that has thresholds, beside them.
@@ -133,13 +153,20 @@ pub(crate) struct Look {
     pub(crate) changes: Vec<(NodeId, NodeState)>,
     /// The nodes whose folder is missing, or was when somebody last looked.
     pub(crate) missing: BTreeSet<NodeId>,
+    /// What our nodes use, where the rules ask for it.
+    pub(crate) usage: Option<Usage>,
 }
 
 impl Look {
     pub(crate) fn new(policy: &Policy, state: &EngineState, observation: &Observation) -> Self {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
-        let mut look = Self { changes: Vec::new(), missing: BTreeSet::new() };
-        for Seen { id, sample, state: now, .. } in believed(policy, state, observation, &anomaly) {
+        let usage = Usage::of(policy, observation);
+        let mut look = Self { changes: Vec::new(), missing: BTreeSet::new(), usage };
+        for seen in believed(policy, state, observation, &anomaly) {
+            if let Some(usage) = &mut look.usage {
+                usage.count(&seen, policy, observation.now);
+            }
+            let Seen { id, sample, state: now, .. } = seen;
             let is_missing = match sample.presence {
                 Presence::FolderMissing => true,
                 // Nobody looked, so it is as it was.

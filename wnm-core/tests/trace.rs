@@ -176,16 +176,15 @@ fn the_settings_of_a_header_are_those_of_the_policy() {
     let default = Policy::new(&RawSettings::default(), Some(2)).unwrap();
     for key in RawSettings::KEYS {
         let mut differs = false;
-        for text in ["1", "2", "95", "true", "/x", "faucet", "setsid+user", "none", "ant-node", "classic"] {
+        for text in ["1", "2", "95", "true", "/x", "faucet", "setsid+user", "none", "ant-node", "classic", "steady"] {
             let mut raw = RawSettings::default();
             if raw.set(key, text).is_ok() {
                 differs |= Policy::new(&raw, Some(2)).map_or(true, |policy| policy != default);
             }
         }
-        // There is one preset so far, and it is the default.
         let is_known = TraceHeader::POLICY_KEYS.contains(key);
         assert!(is_known || !differs, "{key} changes the policy and is not written");
-        assert!(differs || !is_known || *key == "preset", "{key} is written and changes nothing");
+        assert!(differs || !is_known, "{key} is written and changes nothing");
     }
 }
 

@@ -48,6 +48,7 @@ impl Ledger {
     pub(crate) fn timeless(&self) -> Self {
         let mut timeless = self.clone();
         timeless.state.clock = None;
+        timeless.state.trend = None;
         timeless
     }
 

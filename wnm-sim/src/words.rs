@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wnm_core::{Anomaly, Decision, Planned, Reason, Rest, Signal};
+use wnm_core::{Anomaly, Decision, Planned, Reason, Relief, Rest, Signal};
 
 /// What was decided and why, without the figures: decisions of one heading are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,7 @@ impl Heading {
         let (why, signal) = match &planned.reason {
             Reason::Dead => ("dead", None),
             Reason::Pressure { measure } => ("pressure", Some(measure.signal)),
+            Reason::Relief { relief, measure } => (of_relief(*relief), Some(measure.signal)),
             Reason::OverCap { .. } => ("over cap", None),
             Reason::Outdated { .. } => ("outdated", None),
             Reason::RoomToStart => ("room to start", None),
@@ -41,10 +42,22 @@ impl Heading {
             Rest::OperationsUnderWay { .. } => "operations under way",
             Rest::ReliefUnderWay { .. } => "relief under way",
             Rest::NothingToRelieve => "nothing to relieve",
+            Rest::Settling { .. } => "settling",
             Rest::WaitingToRestart { .. } => "waiting to restart",
             Rest::Content => "content",
         };
         Self { verb: "rest", why, signal: None }
+    }
+}
+
+const fn of_relief(relief: Relief) -> &'static str {
+    match relief {
+        Relief::Ride => "too high for too long",
+        Relief::Soft => "near the mark for long",
+        Relief::Memory | Relief::Disk => "near the mark",
+        Relief::Leak => "leaks",
+        Relief::Traffic => "traffic",
+        Relief::Throttled => "throttled",
     }
 }
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wnm_core::{
     BytesPerSecond, Clock, ClockReading, Delays, EngineState, HostSample, IoThresholds, Limits, Load, LoadAverages,
     NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause, Threshold, Timestamp,
-    Upgrades, Version, Volume, decide,
+    Tuning, Upgrades, Version, Volume, decide,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -86,6 +86,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             limits: Limits { upgrades: limits.0, starts: limits.1, removals: limits.2, operations: limits.3 },
             delays: Delays { start: delays.0, restart: delays.1, upgrade: delays.2, remove: delays.3 },
             upgrades: if upgrades { Upgrades::ByManager } else { Upgrades::ByNodes },
+            tuning: Tuning::default(),
         }
     })
 }
@@ -212,6 +213,7 @@ fn given() -> impl Strategy<Value = Given> {
             missing,
             devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
+            trend: None,
             clock: None,
         };
         let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target };

@@ -160,6 +160,7 @@ fn a_colony_comes_back_as_it_was() {
         missing: [id(9)].into(),
         devices: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
+        trend: None,
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into() })),
     };
     let pending = Outcome::Pending { step: Step::Linger, since: at(100), why: "until 5".into() };
@@ -671,6 +672,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
             missing,
             devices,
             failed_upgrades,
+            trend: None,
             clock,
         })
 }

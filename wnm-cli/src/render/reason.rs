@@ -1,7 +1,9 @@
 //! Reasons, rests and verdicts in words: the only place where they are put so.
 
 use wnm_core::steps::Failure;
-use wnm_core::{Action, Anomaly, Measure, Outcome, Pass, Presence, Reading, Reason, Rest, Signal, Timestamp, Verdict};
+use wnm_core::{
+    Action, Anomaly, Hold, Measure, Outcome, Pass, Presence, Reading, Reason, Relief, Rest, Signal, Timestamp, Verdict,
+};
 
 use super::span;
 
@@ -30,11 +32,25 @@ pub(crate) fn reason(reason: &Reason) -> String {
             Some(seen) => format!("{} is {seen}, above {}", measure.signal, measure.remove),
             None => format!("{} is too high", measure.signal),
         },
+        Reason::Relief { relief: cause, measure } => relief(*cause, measure),
         Reason::OverCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
         Reason::Outdated { from, to } => format!("it has {from}, and the node binary is {to}"),
         Reason::RoomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
         Reason::RoomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
         Reason::Asked => "asked for".to_owned(),
+    }
+}
+
+fn relief(relief: Relief, measure: &Measure) -> String {
+    let Measure { signal, seen, remove, .. } = measure;
+    let seen = seen.map_or_else(|| "too high".to_owned(), |seen| seen.to_string());
+    match relief {
+        Relief::Ride => format!("{signal} has been above {remove} for too long, now {seen}"),
+        Relief::Soft => format!("{signal} has been near {remove} for too long, now {seen}"),
+        Relief::Memory | Relief::Disk => format!("{signal} is {seen}, near {remove}"),
+        Relief::Leak => format!("{signal} is {seen}, near {remove}, and the node holds much more than others"),
+        Relief::Traffic => format!("{signal} is {seen}, above {remove}"),
+        Relief::Throttled => format!("the colony's CPU quota has held it back for an hour; {signal} is {seen}"),
     }
 }
 
@@ -60,6 +76,9 @@ pub(crate) fn rest(rest: &Rest, now: Timestamp) -> String {
         Rest::NothingToRelieve => "too much pressure, and no node left that may be stopped".to_owned(),
         Rest::WaitingToRestart { node, until } => {
             format!("there is room, and {} may start again in {}", node.name(), span(until.since(now)))
+        }
+        Rest::Settling { until } => {
+            format!("the last change is given {} more to show what it did", span(until.since(now)))
         }
         Rest::Content => "nothing to do".to_owned(),
     }
@@ -105,6 +124,36 @@ fn pass(pass: &Pass) -> String {
         Pass::Busy => "an operation is under way, and nodes are added only in calm".to_owned(),
         Pass::CapReached { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
         Pass::NoRoom => "some signal is not below its lower mark".to_owned(),
+        Pass::WithinCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
+        Pass::NothingLeft => "there is too much, and no node left whose stop or removal would help".to_owned(),
+        Pass::ReliefUnderWay { removing } => format!("there is too much, and {removing} nodes are on their way out"),
+        Pass::Futile { foreign, mark } => {
+            format!("others ask for {foreign} of the processors, near {mark}: stopping nodes would not help")
+        }
+        Pass::Dwelling { over, ride, over_soft, soft_ride } => format!(
+            "above its mark for {} of {}, near it for {} of {}",
+            span(*over),
+            span(*ride),
+            span(*over_soft),
+            span(*soft_ride)
+        ),
+        Pass::Holds(held) => hold(held),
+    }
+}
+
+/// Returns what keeps steady rules from acting.
+fn hold(hold: &Hold) -> String {
+    match hold {
+        Hold::Missing { signal } => format!("{signal} is not known"),
+        Hold::Watching { seen, wanted } => format!("watched for {} of {}", span(*seen), span(*wanted)),
+        Hold::OverSoft { signal, seen, mark } => format!("adds when {signal} < {mark}, now {seen}"),
+        Hold::NoRoom { signal, expected, ceiling } => {
+            format!("with one more, {signal} would come to {expected}, and must stay under {ceiling}")
+        }
+        Hold::Surge { expected, ceiling } => {
+            format!("starting one more would take cpu to {expected}, and must stay under {ceiling}")
+        }
+        Hold::Throttled { share } => format!("the CPU quota holds the colony back for {share} of the time"),
     }
 }
 

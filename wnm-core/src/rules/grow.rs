@@ -1,14 +1,21 @@
 //! Room for more: start what is stopped, oldest first, then add.
 
+use std::time::Duration;
+
 use crate::allocation::free_ids;
 use crate::decision::{Action, Pass, Reason, Rest, Verdict};
-use crate::node::NodeState;
+use crate::node::{NodeId, NodeState, StopCause};
+use crate::policy::{Policy, Preset};
 use crate::rules::{First, Plan, choose};
 use crate::situation::{Seen, Situation};
+use crate::tuning::Part;
 use crate::units::{Timestamp, Version};
 
+/// How long a node rests, under steady rules, after it was stopped for pressure.
+const REST: Duration = Duration::from_secs(1800);
+
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
-    let Situation { policy, census, features, observation, .. } = situation;
+    let Situation { policy, census, features, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     if !features.add_new_node {
         return Verdict::Passes(if total >= cap || !features.allow_node_cap {
@@ -19,37 +26,60 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             Pass::Busy
         });
     }
+    let (_, waiting) = stopped(situation);
     let room = plan.room(policy.limits.starts, census.restarting);
-    let ready_at = |seen: &Seen<'_>| ready_at(&seen.state, policy.delays.restart);
-    let is_ready = |seen: &Seen<'_>| ready_at(seen).is_none_or(|at| at <= observation.now);
-    let waiting = situation.nodes.iter().filter(|seen| seen.is_stopped() && !is_ready(seen));
-    let next_ready = waiting.filter_map(|seen| ready_at(seen).map(|at| (at, seen.id))).min();
-
-    let stopped = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
-    let mut left = room - stopped.len();
-    for seen in stopped {
-        let upgrade_to = newer(situation, seen.sample.version.as_ref());
-        plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::RoomToStart);
-    }
-    // A stopped node that only waits for its time is worth more than a new one.
-    if next_ready.is_some() {
-        left = 0;
-    }
-    let taken = situation.nodes.iter().map(|seen| seen.id);
-    for node in free_ids(taken, policy.highest_node_id_used).take(left.min((cap - total) as usize)) {
-        plan.push(Action::Add { node }, Reason::RoomToAdd { total, cap });
-    }
-    match next_ready {
+    fill(situation, plan, room);
+    match waiting {
         _ if plan.has_actions() => Verdict::Acts,
         Some((until, node)) => Verdict::Rests(Rest::WaitingToRestart { node, until }),
         None => Verdict::Passes(Pass::Busy),
     }
 }
 
+/// Returns how many stopped nodes may start now, and which of those that wait may start first, and when.
+pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
+    let mut ready = 0;
+    let mut waiting = None;
+    for seen in situation.nodes.iter().filter(|seen| seen.is_stopped()) {
+        match ready_at(situation, seen).filter(|at| *at > situation.observation.now) {
+            None => ready += usize::from(seen.is_free()),
+            Some(at) => waiting = waiting.into_iter().chain([(at, seen.id)]).min(),
+        }
+    }
+    (ready, waiting)
+}
+
+/// Plans as many nodes as there is room for: stopped ones first, oldest first, and then new ones.
+pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
+    let Situation { policy, census, observation, .. } = situation;
+    let (total, cap) = (census.total, policy.node_cap);
+    let is_ready = |seen: &Seen<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
+    let ready = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
+    let mut left = room - ready.len();
+    for seen in ready {
+        let upgrade_to = newer(situation, seen.sample.version.as_ref());
+        plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::RoomToStart);
+    }
+    // A stopped node that only waits for its time is worth more than a new one.
+    if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
+        left = 0;
+    }
+    let taken = situation.nodes.iter().map(|seen| seen.id);
+    let most = left.min(cap.saturating_sub(total) as usize);
+    for node in free_ids(taken, policy.highest_node_id_used).take(most) {
+        plan.push(Action::Add { node }, Reason::RoomToAdd { total, cap });
+    }
+}
+
 /// Returns when a stopped node may start; None when it need not wait.
-fn ready_at(state: &NodeState, delay: std::time::Duration) -> Option<Timestamp> {
-    match state {
-        NodeState::Stopped { since, .. } => since.map(|since| since.after(delay)),
+fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
+    let Policy { preset, delays, tuning, .. } = situation.policy;
+    match *seen.state {
+        NodeState::Stopped { since, cause } => {
+            let rests = *preset == Preset::Steady && cause == StopCause::Pressure && tuning.has(Part::Rest);
+            let delay = if rests { delays.restart.max(REST) } else { delays.restart };
+            since.map(|since| since.after(delay))
+        }
         NodeState::Running { .. }
         | NodeState::Unknown { .. }
         | NodeState::Restarting { .. }

@@ -3,12 +3,19 @@
 mod await_operations;
 mod clear_dead;
 mod grow;
+mod grow_steadily;
 mod heed_anomaly;
+mod keep_to_cap;
 mod look_after_reboot;
+mod relieve_cpu;
+mod relieve_disk;
+mod relieve_memory;
 mod relieve_pressure;
+mod relieve_traffic;
 mod upgrade;
 
 use crate::decision::{Action, Planned, Reason, Verdict};
+use crate::policy::Preset;
 use crate::situation::{Seen, Situation};
 
 /// One rule.
@@ -19,8 +26,18 @@ pub(crate) struct Rule {
     pub(crate) judge: fn(&Situation<'_>, &mut Plan) -> Verdict,
 }
 
-/// All rules, the first to act or rest ends the cycle.
-pub(crate) const RULES: [Rule; 7] = [
+/// Returns the rules of a preset in their order: the first to act or rest ends the cycle.
+pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
+    match preset {
+        Preset::Classic => &CLASSIC,
+        Preset::Steady => &STEADY,
+    }
+}
+
+/// How many rules a preset has at most.
+pub(crate) const MOST_RULES: usize = STEADY.len();
+
+const CLASSIC: [Rule; 7] = [
     Rule { name: "look_after_reboot", judge: look_after_reboot::judge },
     Rule { name: "heed_anomaly", judge: heed_anomaly::judge },
     Rule { name: "clear_dead", judge: clear_dead::judge },
@@ -28,6 +45,20 @@ pub(crate) const RULES: [Rule; 7] = [
     Rule { name: "relieve_pressure", judge: relieve_pressure::judge },
     Rule { name: "upgrade", judge: upgrade::judge },
     Rule { name: "grow", judge: grow::judge },
+];
+
+const STEADY: [Rule; 11] = [
+    Rule { name: "look_after_reboot", judge: look_after_reboot::judge },
+    Rule { name: "heed_anomaly", judge: heed_anomaly::judge },
+    Rule { name: "clear_dead", judge: clear_dead::judge },
+    Rule { name: "keep_to_cap", judge: keep_to_cap::judge },
+    Rule { name: "relieve_disk", judge: relieve_disk::judge },
+    Rule { name: "relieve_memory", judge: relieve_memory::judge },
+    Rule { name: "relieve_cpu", judge: relieve_cpu::judge },
+    Rule { name: "relieve_traffic", judge: relieve_traffic::judge },
+    Rule { name: "await_operations", judge: await_operations::judge },
+    Rule { name: "upgrade", judge: upgrade::judge },
+    Rule { name: "grow_steadily", judge: grow_steadily::judge },
 ];
 
 /// The actions planned so far, and how many operations are left.

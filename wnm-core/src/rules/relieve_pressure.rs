@@ -33,7 +33,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 }
 
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
-fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
+pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
     let for_disk = situation.features.remove_hd && !over_cap;
     let would_help = |seen: &Seen<'_>| {
         let is_full = |volume: usize| {

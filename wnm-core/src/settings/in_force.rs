@@ -20,6 +20,7 @@ impl Settings {
         let net = io(policy.net_io);
         let path = |path: &std::path::Path| Some(path.display().to_string());
         let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).ok();
+        let share = |share: f64| crate::units::Percent::clamped(share * 100.0);
         let pairs = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
         RawSettings {
             node_cap: Some(policy.node_cap),
@@ -66,6 +67,12 @@ impl Settings {
             no_upnp: Some(self.upnp == crate::node::Upnp::Off),
             crisis_bytes: Some(self.crisis.0),
             preset: Some(policy.preset),
+            steady_soft: share(policy.tuning.soft),
+            steady_back: share(policy.tuning.back),
+            steady_goal: share(policy.tuning.goal),
+            steady_ride: Some(policy.tuning.ride.as_secs()),
+            steady_settle: Some(policy.tuning.settle.as_secs()),
+            steady_adds: Some(policy.tuning.adds),
             host: Some(self.host.clone()),
             docker_image: Some(self.docker_image.clone()),
             antctl_path: self.antctl.as_deref().and_then(path),

@@ -181,8 +181,20 @@ settings! {
     no_upnp: bool,
     /// Bytes a node may come to hold.
     crisis_bytes: u64,
-    /// The rules in force.
+    /// The rules in force: classic or steady.
     preset: Preset,
+    /// Steady: from this far below a signal's upper mark use is watched (% of the gap between its marks).
+    steady_soft: Percent,
+    /// Steady: a relief brings use back this far below the upper mark (% of the gap).
+    steady_back: Percent,
+    /// Steady: growth stays under this far above the lower mark (% of the gap).
+    steady_goal: Percent,
+    /// Steady: seconds for which CPU use may be over its upper mark, before anything was learned.
+    steady_ride: u64,
+    /// Steady: seconds that a change is given to show before the next.
+    steady_settle: u64,
+    /// Steady: nodes that are started or added together, at most.
+    steady_adds: u32,
     /// Where the metrics servers answer.
     host: String,
     /// The image that containers are made from, already on the host; debian:bookworm-slim unless set.

@@ -119,14 +119,12 @@ float_values! {
 }
 
 impl Value for Preset {
-    const EXPECTED: &'static str = "classic";
+    const EXPECTED: &'static str = "classic or steady";
     fn read(text: &str) -> Option<Self> {
-        (text == "classic").then_some(Self::Classic)
+        Self::ALL.into_iter().find(|preset| preset.word() == text)
     }
     fn write(&self) -> String {
-        match self {
-            Self::Classic => "classic".to_owned(),
-        }
+        self.word().to_owned()
     }
 }
 

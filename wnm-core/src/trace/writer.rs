@@ -27,7 +27,7 @@ pub struct TraceWriter {
 
 impl TraceHeader {
     /// The settings that a decision depends on: the others, such as who is paid, are nobody's business.
-    pub const POLICY_KEYS: [&'static str; 28] = [
+    pub const POLICY_KEYS: [&'static str; 34] = [
         "preset",
         "node_cap",
         "cpu_less_than",
@@ -56,6 +56,12 @@ impl TraceHeader {
         "max_concurrent_operations",
         "enable_upgrade",
         "highest_node_id_used",
+        "steady_soft",
+        "steady_back",
+        "steady_goal",
+        "steady_ride",
+        "steady_settle",
+        "steady_adds",
     ];
 
     /// Returns the line of this header, with those settings only that a decision depends on.

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::faults::Faults;
+use crate::policy_args::set_all;
 use crate::scenario::Scenario;
 use crate::{Exit, SimError};
 
@@ -36,8 +37,11 @@ pub struct Args {
     /// Kinds of faults: all, none, or a list such as crashes,reboots.
     #[arg(long, default_value = "all")]
     faults: Faults,
+    /// One setting in place of the one drawn, such as preset=steady; may be given more than once
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Runs the scenario of this file again.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "cycles", "nodes", "faults"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "cycles", "nodes", "faults", "set"])]
     scenario: Option<PathBuf>,
     /// Where the scenario of a violation goes, instead of scenario-SEED.json.
     #[arg(long, value_name = "FILE")]
@@ -58,7 +62,9 @@ pub(crate) fn run(args: Args) -> Result<Exit, SimError> {
     }
     let mut tally = Tally::default();
     for seed in (0..args.seeds).map(|further| args.seed.wrapping_add(further)) {
-        let scenario = Scenario::drawn(seed, args.cycles, args.nodes);
+        let drawn = Scenario::drawn(seed, args.cycles, args.nodes);
+        let settings = set_all(drawn.settings.clone(), "--set", &args.set)?;
+        let scenario = Scenario { settings, ..drawn };
         let drawn = Happenings::Drawn(&args.faults);
         if let Some(found) = go(&scenario, drawn, &mut tally)? {
             let written = Scenario { events: drawn.written(&scenario, found.cycle), ..scenario };

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::iter;
 
-use wnm_core::{Action, NodeId, Planned, Reason};
+use wnm_core::{Action, NodeId, Planned, Reason, Relief};
 
 use super::facts::{Believed, Facts, Room};
 use super::{Finding, Trial};
@@ -70,7 +70,12 @@ pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             Reason::OverCap { .. } => facts.total() > trial.policy.node_cap,
             Reason::Pressure { .. } if facts.disk_is_full => Facts::is_on_full_volume(trial, node.sample),
             Reason::Pressure { .. } => for_upgrade,
-            Reason::Outdated { .. } | Reason::RoomToStart | Reason::RoomToAdd { .. } | Reason::Asked => false,
+            Reason::Relief { relief: Relief::Disk, .. } => Facts::is_on_filling_volume(trial, node.sample),
+            Reason::Relief { .. }
+            | Reason::Outdated { .. }
+            | Reason::RoomToStart
+            | Reason::RoomToAdd { .. }
+            | Reason::Asked => false,
         };
         if !is_due {
             return Err(format!("{id} is removed for {reason:?}"));

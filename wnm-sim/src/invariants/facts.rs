@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wnm_core::{HostSample, NodeId, NodeSample, NodeState, Policy, Presence, Threshold, Timestamp};
 
-use super::Trial;
+use super::{Trial, steady};
 
 /// What a node must be taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +209,15 @@ impl<'a> Facts<'a> {
     pub(super) fn is_on_full_volume(trial: &Trial<'_>, sample: &NodeSample) -> bool {
         let volumes = &trial.observation.host.volumes;
         sample.volume.is_none_or(|v| volumes.get(v).is_some_and(|volume| is_over(trial.policy.disk, volume.used)))
+    }
+}
+
+impl Facts<'_> {
+    /// Tells whether a node lies on a volume that is near its mark, or on an unknown one.
+    pub(super) fn is_on_filling_volume(trial: &Trial<'_>, sample: &NodeSample) -> bool {
+        let volumes = &trial.observation.host.volumes;
+        let is_filling = |v: usize| volumes.get(v).is_some_and(|volume| steady::is_filling(trial.policy, volume.used));
+        sample.volume.map_or_else(|| (0..volumes.len()).any(is_filling), is_filling)
     }
 }
 

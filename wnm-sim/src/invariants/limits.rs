@@ -28,11 +28,13 @@ fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
 
 /// Property 4: what is planned fits beside what is under way, each kind in its limit and all in theirs.
 ///
-/// Stops share the limit of removals, as in the earlier tool. Dead nodes are removed outside all limits, and what the
+/// Stops share the limit of removals, as in the earlier tool; a steady relief stops as many as it needs. Dead nodes are removed outside all limits, and what the
 /// operator asks for is not bound by them. A limit that what is under way passes already allows nothing more.
 pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let limits = &trial.policy.limits;
-    let Tally { starts, reliefs, upgrades } = tally(trial.decided());
+    let is_steady_stop =
+        |planned: &&Planned| matches!((&planned.action, &planned.reason), (Action::Stop { .. }, Reason::Relief { .. }));
+    let Tally { starts, reliefs, upgrades } = tally(trial.decided().filter(|planned| !is_steady_stop(planned)));
     for (kind, planned, under_way, limit) in [
         ("starts", starts, facts.restarting, limits.starts),
         ("stops and removals", reliefs, facts.removing, limits.removals),

@@ -9,10 +9,11 @@ mod facts;
 pub(crate) mod host;
 mod limits;
 mod signals;
+mod steady;
 
 use std::fmt;
 
-use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned, Policy, Reason, Timestamp};
+use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned, Policy, Preset, Reason, Timestamp};
 
 use facts::Facts;
 pub(crate) use host::limits_of_time;
@@ -50,6 +51,12 @@ pub enum Property {
     WallClock,
     /// Mass disappearance causes no destructive action.
     Vanished,
+    /// A relief is of something that is near its mark, and never of load averages. Steady only.
+    Curable,
+    /// Growth leaves every signal under its ceiling. Steady only.
+    Predicted,
+    /// No node starts within half an hour of its stop for pressure. Steady only.
+    Rested,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure that something can be done about has something done about it.
@@ -82,7 +89,12 @@ impl Property {
     /// Returns the number in the specification; None for what it says elsewhere than in its list.
     #[must_use]
     pub fn number(self) -> Option<u8> {
-        (self <= Self::Vanished).then_some(self as u8 + 1)
+        match self {
+            Self::Curable => Some(18),
+            Self::Predicted => Some(19),
+            Self::Rested => Some(20),
+            _ => (self <= Self::Vanished).then_some(self as u8 + 1),
+        }
     }
 
     /// Returns the sentence that must hold.
@@ -104,6 +116,9 @@ impl Property {
             Self::Downgrade => "never a downgrade",
             Self::WallClock => "a jump of the wall clock causes no action",
             Self::Vanished => "mass disappearance causes no destructive action",
+            Self::Curable => "what is relieved is near its mark",
+            Self::Predicted => "growth leaves every signal under its ceiling",
+            Self::Rested => "no node starts within half an hour of its stop for pressure",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "room is used",
@@ -171,8 +186,8 @@ type Finding = Result<(), String>;
 
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
-/// The properties that are checked on every cycle.
-const EVERY_CYCLE: [(Property, Check); 15] = [
+/// The properties that are checked on every cycle, under every preset.
+const EVERY_CYCLE: [(Property, Check); 11] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -183,12 +198,29 @@ const EVERY_CYCLE: [(Property, Check); 15] = [
     (Property::Missing, signals::missing),
     (Property::Downgrade, choices::downgrade),
     (Property::Vanished, signals::vanished),
+    (Property::Waiting, choices::waiting),
+];
+
+/// What the classic preset promises besides, and the steady one.
+const CLASSIC: [(Property, Check); 4] = [
     (Property::Order, choices::order),
     (Property::Relief, signals::relief),
     (Property::Growth, signals::growth),
-    (Property::Waiting, choices::waiting),
     (Property::Rollout, signals::rollout),
 ];
+const STEADY: [(Property, Check); 4] = [
+    (Property::Curable, steady::relief),
+    (Property::Predicted, steady::predicted),
+    (Property::Rested, steady::rested),
+    (Property::Order, steady::order),
+];
+
+const fn of_preset(preset: Preset) -> &'static [(Property, Check)] {
+    match preset {
+        Preset::Classic => &CLASSIC,
+        Preset::Steady => &STEADY,
+    }
+}
 
 /// The properties that cost several decisions each.
 const NOW_AND_THEN: [(Property, Check); 5] = [
@@ -199,7 +231,7 @@ const NOW_AND_THEN: [(Property, Check); 5] = [
     (Property::Since, costly::since),
 ];
 
-fn check_all(trial: &Trial<'_>, checks: &[(Property, Check)]) -> Result<(), Violation> {
+fn check_all<'a>(trial: &Trial<'_>, checks: impl IntoIterator<Item = &'a (Property, Check)>) -> Result<(), Violation> {
     let facts = Facts::of(trial);
     for (property, check) in checks {
         check(trial, &facts).map_err(|what| Violation::new(*property, what))?;
@@ -212,7 +244,7 @@ fn check_all(trial: &Trial<'_>, checks: &[(Property, Check)]) -> Result<(), Viol
 /// # Errors
 /// The first property that does not hold.
 pub fn check_cycle(trial: &Trial<'_>) -> Result<(), Violation> {
-    check_all(trial, &EVERY_CYCLE)
+    check_all(trial, EVERY_CYCLE.iter().chain(of_preset(trial.policy.preset)))
 }
 
 /// Checks what the operator was granted: thresholds and limits do not bind it.
@@ -220,7 +252,9 @@ pub fn check_cycle(trial: &Trial<'_>) -> Result<(), Violation> {
 /// # Errors
 /// The first property that does not hold.
 pub fn check_granted(trial: &Trial<'_>) -> Result<(), Violation> {
-    check_all(trial, &[(Property::Once, choices::once), (Property::Downgrade, choices::downgrade)])
+    const GRANTED: [(Property, Check); 2] =
+        [(Property::Once, choices::once), (Property::Downgrade, choices::downgrade)];
+    check_all(trial, &GRANTED)
 }
 
 /// Checks what costs many decisions: properties 1, 2, 3 and 11, and that states keep their beginning.
@@ -236,8 +270,13 @@ pub fn check_thoroughly(trial: &Trial<'_>) -> Result<(), Violation> {
 /// # Errors
 /// It does not hold.
 pub fn check(property: Property, trial: &Trial<'_>) -> Result<(), Violation> {
-    let of_this: Vec<_> =
-        EVERY_CYCLE.into_iter().chain(NOW_AND_THEN).filter(|(checked, _)| *checked == property).collect();
+    let of_this: Vec<_> = EVERY_CYCLE
+        .iter()
+        .chain(of_preset(trial.policy.preset))
+        .chain(&NOW_AND_THEN)
+        .copied()
+        .filter(|(checked, _)| *checked == property)
+        .collect();
     check_all(trial, &of_this)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use wnm_core::{
     Bytes, BytesPerSecond, Cores, HostSample, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Policy,
-    Presence, Timestamp, Version, Volume,
+    Presence, Preset, Threshold, Timestamp, Version, Volume,
 };
 
 use super::{Calm, World};
@@ -190,15 +190,25 @@ impl World {
     }
 }
 
+/// Returns a value between two marks at which a preset neither grows nor relieves.
+fn between(preset: Preset, low: f64, high: f64) -> f64 {
+    match preset {
+        Preset::Classic => low,
+        Preset::Steady => low + 0.6 * (high - low),
+    }
+}
+
 /// Puts every figure between its thresholds: there is no room, and no pressure.
 fn hold(host: &mut HostSample, policy: &Policy) {
-    host.cpu = Some(policy.cpu.less_than);
-    host.memory = Some(policy.memory.less_than);
+    let calm = |low, high| between(policy.preset, low, high);
+    let share = |marks: Threshold<Percent>| Percent::clamped(calm(marks.less_than.get(), marks.remove.get()));
+    host.cpu = share(policy.cpu);
+    host.memory = share(policy.memory);
     for volume in &mut host.volumes {
-        volume.used = Some(policy.disk.less_than);
+        volume.used = share(policy.disk);
     }
     host.load = policy.load.map(|marks| {
-        let load = marks.less_than;
+        let load = Load::clamped(calm(marks.less_than.get(), marks.remove.get())).unwrap_or_default();
         LoadAverages { one: load, five: load, fifteen: load }
     });
     (host.disk_read, host.disk_write) =

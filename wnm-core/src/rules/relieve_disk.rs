@@ -1,0 +1,69 @@
+//! A volume that fills: remove nodes of it before it is full, for stopping them frees nothing.
+
+use std::time::Duration;
+
+use crate::decision::{Action, Pass, Reason, Relief, Verdict};
+use crate::node::NodeState;
+use crate::policy::Policy;
+use crate::pressure::{Measure, Signal};
+use crate::rules::{First, Plan, choose};
+use crate::situation::{Seen, Situation};
+use crate::units::Percent;
+
+/// Share of the gap between the marks, below the upper one, from which nodes are removed.
+const MARGIN: f64 = 0.05;
+/// Nodes that are removed in one cycle, at most.
+const MOST: usize = 4;
+/// A node with less than this share of what is typical frees too little to be worth its identity.
+const WORTH: u64 = 4;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, observation, .. } = situation;
+    let mark = Policy::below_upper(policy.disk, MARGIN);
+    let mut room = plan.room(policy.limits.removals, census.removing).min(MOST);
+    let mut is_over = false;
+    for (i, volume) in observation.host.volumes.iter().enumerate() {
+        let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
+        is_over = true;
+        let on_it = |seen: &Seen<'_>| seen.sample.volume.is_none_or(|volume| volume == i);
+        let held = |seen: &Seen<'_>| seen.sample.disk.map_or(0, |disk| disk.0);
+        let under_way: u64 = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen)).map(held).sum();
+        let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
+        let mut left = over - under_way as f64;
+        if left <= 0.0 {
+            continue;
+        }
+        let worth = typical(situation, &on_it, &held) / WORTH;
+        let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
+        let running =
+            choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen) && held(seen) >= worth);
+        let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);
+        let lingers = running.into_iter().map(|seen| (seen, policy.delays.remove));
+        for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers).take(room) {
+            if left <= 0.0 {
+                break;
+            }
+            left -= held(seen).max(1) as f64;
+            room -= 1;
+            plan.push(Action::Remove { node: seen.id, linger }, Reason::Relief { relief: Relief::Disk, measure });
+        }
+    }
+    match (plan.has_actions(), is_over) {
+        (true, _) => Verdict::Acts,
+        (false, true) if census.removing > 0 => Verdict::Passes(Pass::ReliefUnderWay { removing: census.removing }),
+        (false, true) => Verdict::Passes(Pass::NothingLeft),
+        (false, false) => Verdict::Passes(Pass::NoPressure),
+    }
+}
+
+fn is_removing(seen: &Seen<'_>) -> bool {
+    matches!(*seen.state, NodeState::Removing { .. })
+}
+
+/// Returns the median of what the nodes of a volume hold, in bytes.
+fn typical(situation: &Situation<'_>, on_it: &impl Fn(&Seen<'_>) -> bool, held: &impl Fn(&Seen<'_>) -> u64) -> u64 {
+    let mut sizes: Vec<u64> =
+        situation.nodes.iter().filter(|seen| on_it(seen) && seen.is_running()).map(held).collect();
+    let middle = sizes.len() / 2;
+    if sizes.is_empty() { 0 } else { *sizes.select_nth_unstable(middle).1 }
+}

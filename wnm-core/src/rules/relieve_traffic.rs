@@ -1,0 +1,25 @@
+//! Too much traffic of disks or network, where the operator set marks on it: stop the youngest, one at a time.
+
+use crate::decision::{Action, Pass, Reason, Relief, Rest, Verdict};
+use crate::pressure::{Measure, Signal, measures};
+use crate::rules::{First, Plan, choose};
+use crate::situation::{Seen, Situation};
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, observation, features, steady, .. } = situation;
+    if !(features.remove_hdio || features.remove_netio) {
+        return Verdict::Passes(Pass::NoPressure);
+    }
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+        return Verdict::Rests(Rest::Settling { until });
+    }
+    let is_traffic =
+        |signal| matches!(signal, Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite);
+    let is_wanted = |measure: &Measure| is_traffic(measure.signal) && measure.is_exceeded();
+    let exceeded = measures(policy, &observation.host).find(is_wanted);
+    let youngest = choose(situation, First::Youngest, 1, Seen::is_running);
+    for (measure, seen) in exceeded.into_iter().zip(youngest) {
+        plan.push(Action::Stop { node: seen.id }, Reason::Relief { relief: Relief::Traffic, measure });
+    }
+    if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::NothingLeft) }
+}

@@ -1,0 +1,151 @@
+//! What our nodes use, summed in one pass over them.
+
+use std::time::Duration;
+
+use crate::node::NodeState;
+use crate::observation::Observation;
+use crate::policy::{Policy, Preset};
+use crate::situation::Seen;
+use crate::units::Timestamp;
+
+/// Age of a process from which its CPU is that of a grown node.
+const GROWN: Duration = Duration::from_secs(900);
+/// Age of a process up to which it may need more than it will.
+const YOUNG: Duration = Duration::from_secs(600);
+/// Age of a process from which its memory is that of a grown node.
+const GROWN_MEMORY: Duration = Duration::from_secs(8 * 3600);
+/// Age of a node from which its folder tells what nodes come to hold.
+const GROWN_DISK: Duration = Duration::from_secs(86_400);
+/// How much more memory than now a colony of young nodes is expected to need.
+const MEMORY_GROWTH: f64 = 1.5;
+/// Memory of a node before one was measured, in bytes.
+const PRIOR_MEMORY: f64 = 200e6;
+/// What a node comes to hold within a day or two before one was measured, in bytes.
+const PRIOR_DISK: f64 = 5e9;
+
+/// A sum and how many it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Sum {
+    total: f64,
+    count: u16,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        self.total += value;
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.total / f64::from(self.count))
+    }
+}
+
+/// What our nodes use.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Usage {
+    /// Nodes whose process lives and is not on its way out.
+    pub(crate) live: u16,
+    /// Whether the colony was held back by its quota, so that its use does not show what it needs.
+    pub(crate) is_throttled: bool,
+    /// In cores.
+    cpu: Sum,
+    grown_cpu: Sum,
+    young_cpu: Sum,
+    /// In bytes.
+    memory: Sum,
+    grown_memory: Sum,
+    grown_disk: Sum,
+    growing_disk: Sum,
+}
+
+impl Usage {
+    /// Returns nothing counted so far; None where no rule asks for it.
+    pub(crate) fn of(policy: &Policy, _: &Observation) -> Option<Self> {
+        match policy.preset {
+            Preset::Classic => None,
+            Preset::Steady => Some(Self::default()),
+        }
+    }
+
+    /// Counts one node.
+    pub(crate) fn count(&mut self, seen: &Seen<'_>, policy: &Policy, now: Timestamp) {
+        if let Some(disk) = seen.sample.disk {
+            let is_grown = now.since(seen.sample.born) >= GROWN_DISK;
+            let sum = if is_grown { &mut self.grown_disk } else { &mut self.growing_disk };
+            sum.add(disk.0 as f64);
+        }
+        let age = match *seen.state {
+            NodeState::Running { since } => now.since(since) + policy.delays.start,
+            NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
+                now.since(since)
+            }
+            NodeState::Stopped { .. }
+            | NodeState::Migrating { .. }
+            | NodeState::Removing { .. }
+            | NodeState::Dead { .. }
+            | NodeState::Disabled { .. } => return,
+        };
+        if seen.acting && !seen.state.is_in_operation() {
+            return;
+        }
+        self.live = self.live.saturating_add(1);
+        if let Some(cpu) = seen.sample.cpu {
+            self.cpu.add(cpu.get());
+            if age >= GROWN {
+                self.grown_cpu.add(cpu.get());
+            } else if age < YOUNG {
+                self.young_cpu.add(cpu.get());
+            }
+        }
+        if let Some(memory) = seen.sample.memory {
+            self.memory.add(memory.0 as f64);
+            if age >= GROWN_MEMORY {
+                self.grown_memory.add(memory.0 as f64);
+            }
+        }
+    }
+
+    /// Returns what all nodes use, in cores; None when that is known of less than half of them.
+    pub(crate) fn own(&self, cost: f64) -> Option<f64> {
+        let unknown = self.live.saturating_sub(self.cpu.count);
+        (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+    }
+
+    /// Returns what a grown node uses, in cores.
+    pub(crate) fn grown_cpu(&self) -> Option<f64> {
+        self.grown_cpu.mean()
+    }
+
+    /// Returns what young nodes use beyond what they will once they are grown, in cores: it goes away by itself.
+    pub(crate) fn excess(&self, cost: f64) -> f64 {
+        (self.young_cpu.total - f64::from(self.young_cpu.count) * cost).max(0.0)
+    }
+
+    /// Returns the memory of a grown node, in bytes.
+    pub(crate) fn typical_memory(&self) -> f64 {
+        let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
+        self.grown_memory.mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
+    }
+
+    /// Returns what the nodes have still to grow in memory, in bytes.
+    pub(crate) fn memory_to_come(&self) -> f64 {
+        let growing = f64::from(self.memory.count - self.grown_memory.count);
+        (growing * self.typical_memory() - (self.memory.total - self.grown_memory.total)).max(0.0)
+    }
+
+    /// Returns the mean memory of a node as it is now, in bytes.
+    pub(crate) fn mean_memory(&self) -> Option<f64> {
+        self.memory.mean()
+    }
+
+    /// Returns what young nodes have still to grow on all volumes, in bytes.
+    pub(crate) fn disk_to_come(&self) -> f64 {
+        (f64::from(self.growing_disk.count) * self.typical_disk() - self.growing_disk.total).max(0.0)
+    }
+
+    /// Returns what a node comes to hold within a day or two, in bytes.
+    pub(crate) fn typical_disk(&self) -> f64 {
+        self.grown_disk.mean().unwrap_or(PRIOR_DISK)
+    }
+}
