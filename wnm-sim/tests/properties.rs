@@ -9,9 +9,9 @@ use std::time::Duration;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::{
-    BytesPerSecond, Clock, ClockReading, Delays, EngineState, HostSample, IoThresholds, Limits, Load, LoadAverages,
-    NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause, Threshold, Timestamp,
-    Tuning, Upgrades, Version, Volume, decide,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, EngineState, HostSample, IoThresholds, Limits, Load,
+    LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause, Threshold,
+    Timestamp, Tuning, Upgrades, Version, Volume, decide, settle,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -221,6 +221,36 @@ fn given() -> impl Strategy<Value = Given> {
     })
 }
 
+/// The same under steady rules, after some minutes of a host like the one that is looked at.
+fn given_steady() -> impl Strategy<Value = Given> {
+    let before = vec((prop::option::weighted(0.9, percent()), prop::option::weighted(0.9, load())), 0..8);
+    let sizes = (1..20_u32, 1..200_u64, 1..4000_u64);
+    (given(), before, sizes).prop_map(|(given, before, (cpus, memory, disk))| {
+        let Given { mut policy, mut state, mut observation } = given;
+        policy.preset = Preset::Steady;
+        observation.host.cpus = Some(cpus);
+        observation.host.memory_total = Some(Bytes(memory * 1_000_000_000));
+        for volume in &mut observation.host.volumes {
+            volume.total = Some(Bytes(disk * 1_000_000_000));
+        }
+        for (i, sample) in observation.nodes.values_mut().enumerate() {
+            sample.cpu = Cores::clamped(i as f64 / 50.0);
+            sample.memory = Some(Bytes(i as u64 * 50_000_000));
+            sample.disk = Some(Bytes(i as u64 * 1_000_000_000));
+        }
+        let mut trend = EngineState { nodes: state.nodes.clone(), ..EngineState::default() };
+        for (ago, (cpu, one)) in (1..=before.len() as i64).rev().zip(before) {
+            let load = one.map(|one| LoadAverages { one, five: one, fifteen: one });
+            let mut earlier = Observation { now: Timestamp::from_millis(NOW - ago * 300_000), ..observation.clone() };
+            (earlier.host.cpu, earlier.host.load, earlier.rebooted) = (cpu, load, false);
+            trend.nodes.clone_from(&state.nodes);
+            trend = settle(trend, &policy, &earlier, &[]);
+        }
+        state.trend = trend.trend;
+        Given { policy, state, observation }
+    })
+}
+
 fn holds(property: Property, Given { policy, state, observation }: &Given) -> Result<(), TestCaseError> {
     let decision = &decide(policy, state, observation);
     check(property, &Trial { policy, state, observation, decision })
@@ -228,14 +258,16 @@ fn holds(property: Property, Given { policy, state, observation }: &Given) -> Re
 }
 
 macro_rules! properties {
-    ($($(#[$doc:meta])* $name:ident: $property:ident;)*) => {
+    ($given:ident, $cases:literal: $($(#[$doc:meta])* $name:ident: $property:ident;)*) => {
         proptest! {
-            $($(#[$doc])* #[test] fn $name(given in given()) { holds(Property::$property, &given)?; })*
+            #![proptest_config(ProptestConfig::with_cases($cases))]
+            $($(#[$doc])* #[test] fn $name(given in $given()) { holds(Property::$property, &given)?; })*
         }
     };
 }
 
 properties! {
+    given, 256:
     property_01_the_same_input_decides_the_same: SameInput;
     property_02_a_saved_state_decides_the_same: SavedState;
     property_03_permuting_the_nodes_changes_nothing: Permuted;
@@ -256,6 +288,29 @@ properties! {
     classic_waits_before_a_restart: Waiting;
     classic_rolls_out_when_it_may: Rollout;
     a_look_that_shows_nothing_new_changes_nothing: Since;
+}
+
+properties! {
+    given_steady, 128:
+    steady_01_the_same_input_decides_the_same: SameInput;
+    steady_02_a_saved_state_decides_the_same: SavedState;
+    steady_03_permuting_the_nodes_changes_nothing: Permuted;
+    steady_04_every_limit_holds: Limits;
+    steady_05_relief_and_growth_never_meet: OneWay;
+    steady_06_disabled_and_busy_nodes_are_left_alone: LeftAlone;
+    steady_07_active_nodes_never_exceed_the_cap: Cap;
+    steady_08_a_node_appears_at_most_once: Once;
+    steady_09_nothing_is_deleted_without_need: Deleted;
+    steady_10_a_full_disk_has_a_removal: FullDisk;
+    steady_11_raising_a_signal_adds_nothing: Raised;
+    steady_12_missing_metrics_add_nothing: Missing;
+    steady_13_nothing_is_downgraded: Downgrade;
+    steady_15_mass_disappearance_destroys_nothing: Vanished;
+    steady_18_what_is_relieved_is_ours_and_near_its_mark: Curable;
+    steady_19_growth_leaves_every_signal_under_its_ceiling: Predicted;
+    steady_20_no_node_starts_within_half_an_hour_of_its_stop: Rested;
+    steady_takes_nodes_in_its_order: Order;
+    steady_waits_before_a_restart: Waiting;
 }
 
 proptest! {

@@ -24,15 +24,13 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
-        is_over = true;
-        let on_it = |seen: &Seen<'_>| seen.sample.volume.is_none_or(|volume| volume == i);
+        // A node of which it is not known where it lies is taken to lie on the first volume that is too full.
+        let is_lost = |seen: &Seen<'_>| seen.sample.volume.is_none() && !is_over;
+        let on_it = |seen: &Seen<'_>| seen.sample.volume == Some(i) || is_lost(seen);
         let held = |seen: &Seen<'_>| seen.sample.disk.map_or(0, |disk| disk.0);
         let under_way: u64 = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen)).map(held).sum();
         let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
         let mut left = over - under_way as f64;
-        if left <= 0.0 {
-            continue;
-        }
         let worth = typical(situation, &on_it, &held) / WORTH;
         let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
         let running =
@@ -47,6 +45,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             room -= 1;
             plan.push(Action::Remove { node: seen.id, linger }, Reason::Relief { relief: Relief::Disk, measure });
         }
+        is_over = true;
     }
     match (plan.has_actions(), is_over) {
         (true, _) => Verdict::Acts,

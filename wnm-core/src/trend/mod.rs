@@ -231,7 +231,7 @@ impl Trend {
         if now.since(since) < Duration::from_secs(60) || !(is_gone || is_over) {
             return;
         }
-        let ride = self.ride(policy);
+        let ride = self.ride(policy).clamp(RIDES.0, RIDES.1);
         let ride = if is_gone { ride.mul_f64(1.5) } else { ride.div_f64(1.25) }.clamp(RIDES.0, RIDES.1);
         self.ride = u32::try_from(ride.as_millis()).ok();
         self.watch = None;

@@ -76,7 +76,7 @@ impl Usage {
             sum.add(disk.0 as f64);
         }
         let age = match *seen.state {
-            NodeState::Running { since } => now.since(since) + policy.delays.start,
+            NodeState::Running { since } => now.since(since).saturating_add(policy.delays.start),
             NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
                 now.since(since)
             }

@@ -3,6 +3,7 @@
 
 mod colony;
 mod reasons;
+mod steady;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

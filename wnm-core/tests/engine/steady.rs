@@ -1,0 +1,302 @@
+//! The steady rules, on hosts whose figures a test steps through minute by minute.
+
+use std::time::Duration;
+
+use wnm_core::steps::{Outcome, Step};
+use wnm_core::{
+    Action, Bytes, Cores, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence, Reason, Relief, Rest,
+    StopCause, Verdict, Volume, decide, settle,
+};
+
+use crate::colony::{Colony, NOW, ago, id, percent};
+
+/// A host of ten cores, on which a grown node needs a twentieth of the machine.
+struct Host {
+    colony: Colony,
+    /// What others use (%).
+    foreign: f64,
+    /// What each node uses, in cores.
+    each: f64,
+    /// The three averages over one minute are these, where they are not what the use amounts to.
+    load: Option<f64>,
+    minutes: u64,
+}
+
+impl Host {
+    fn new(nodes: u32, settings: &[(&str, &str)]) -> Self {
+        let settings =
+            [&[("preset", "steady"), ("desired_load_average", "6"), ("max_load_average_allowed", "10")], settings];
+        let mut colony = (1..=nodes).fold(Colony::new(&settings.concat()), Colony::running);
+        colony.look.host.cpus = Some(10);
+        colony.look.host.memory_total = Some(Bytes(100_000_000_000));
+        let volume = Volume { used: percent(20.0), total: Some(Bytes(1_000_000_000_000)), ..Volume::default() };
+        colony.look.host.volumes = vec![volume];
+        for sample in colony.look.nodes.values_mut() {
+            sample.memory = Some(Bytes(200_000_000));
+            sample.disk = Some(Bytes(10_000_000_000));
+        }
+        Self { colony, foreign: 5.0, each: 0.5, load: None, minutes: 0 }
+    }
+
+    /// Lets a minute pass with these figures, and carries out what is decided at its end.
+    fn minute(&mut self) -> Decision {
+        self.minutes += 1;
+        let Colony { policy, state, look } = &mut self.colony;
+        look.now = NOW.after(Duration::from_secs(60 * self.minutes));
+        let mut own = 0.0;
+        for (id, sample) in &mut look.nodes {
+            let runs = matches!(state.nodes.get(id), Some(NodeState::Running { .. } | NodeState::Restarting { .. }));
+            sample.presence = if runs { Presence::Answering } else { Presence::Gone };
+            sample.cpu = Cores::clamped(if runs { self.each } else { 0.0 });
+            own += if runs { self.each * 10.0 } else { 0.0 };
+        }
+        let used = (self.foreign + own).min(100.0);
+        look.host.cpu = percent(used);
+        let load = Load::clamped(self.load.unwrap_or(used / 10.0)).unwrap_or_default();
+        look.host.load = Some(LoadAverages { one: load, five: load, fifteen: load });
+        let decision = decide(policy, state, look);
+        let done = |planned: &Planned| (planned.clone(), Outcome::Done);
+        let outcomes: Vec<_> = decision.actions.iter().map(done).collect();
+        self.colony.state = settle(std::mem::take(state), policy, look, &outcomes);
+        for planned in &decision.actions {
+            match planned.action {
+                Action::Remove { node, .. } => _ = self.colony.look.nodes.remove(&node),
+                Action::Add { node } => {
+                    let sample = self.colony.look.nodes.entry(node).or_default();
+                    (sample.born, sample.volume) = (self.colony.look.now, Some(0));
+                    sample.disk = Some(Bytes(0));
+                }
+                _ => {}
+            }
+        }
+        decision
+    }
+
+    fn minutes(&mut self, count: u32) -> Vec<(u64, Decision)> {
+        (0..count).map(|_| (self.minute(), self.minutes)).map(|(decision, at)| (at, decision)).collect()
+    }
+
+    /// Returns what is done in so many minutes, each with the minute at whose end it was.
+    fn deeds(&mut self, count: u32) -> Vec<(u64, &'static str, u32)> {
+        let decisions = self.minutes(count).into_iter();
+        let named = |at, planned: &Planned| (at, planned.action.verb(), planned.action.node().get());
+        decisions.flat_map(|(at, d)| d.actions.iter().map(|planned| named(at, planned)).collect::<Vec<_>>()).collect()
+    }
+}
+
+/// Returns what the named rule said.
+fn said<'a>(decision: &'a Decision, rule: &str) -> Option<&'a Verdict> {
+    decision.verdicts.iter().find(|judged| judged.rule == rule).map(|judged| &judged.verdict)
+}
+
+#[test]
+fn too_much_is_waited_out_and_then_cured_in_one_step_of_the_right_size() {
+    // Ten nodes of 5 % need 50 %; others take 27 %: 77 % is over the mark of 70 %, and must come back to 64 %.
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    assert_eq!(host.deeds(60), []);
+    host.foreign = 27.0;
+    assert_eq!(host.deeds(30), [(62, "stop", 10), (62, "stop", 9), (62, "stop", 8)]);
+}
+
+#[test]
+fn use_near_the_mark_is_cured_after_five_minutes_and_a_dip_counts_back() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    host.minutes(60);
+    host.foreign = 17.0;
+    assert_eq!(host.deeds(4), []);
+    host.foreign = 10.0;
+    host.minute();
+    host.foreign = 17.0;
+    assert_eq!(host.deeds(1), []);
+    let decision = host.minute();
+    let [Planned { action: Action::Stop { .. }, reason: Reason::Relief { relief, .. } }] = decision.actions.as_slice()
+    else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(*relief, Relief::Soft);
+}
+
+#[test]
+fn nothing_is_stopped_for_load_that_is_not_ours_or_for_averages() {
+    let mut host = Host::new(5, &[("node_cap", "5")]);
+    host.minutes(60);
+    host.foreign = 70.0;
+    let decisions = host.minutes(60);
+    assert!(decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
+    let last = &decisions[59].1;
+    assert!(matches!(said(last, "relieve_cpu"), Some(Verdict::Passes(Pass::Futile { .. }))), "{last:?}");
+    // Averages that are far over their marks stop nothing either.
+    (host.foreign, host.load) = (5.0, Some(300.0));
+    assert_eq!(host.deeds(60), []);
+}
+
+#[test]
+fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    host.minutes(60);
+    // Each time it is over after five minutes.
+    let mut rides = Vec::new();
+    for _ in 0..3 {
+        let began = host.minutes;
+        host.foreign = 30.0;
+        let deeds = host.deeds(5);
+        rides.extend(deeds.first().map(|(at, ..)| at - began));
+        host.foreign = 5.0;
+        host.minutes(120);
+    }
+    assert_eq!(rides, [2, 3, 5]);
+}
+
+#[test]
+fn growth_waits_for_room_that_lasts_and_stays_under_its_goal() {
+    let mut host = Host::new(1, &[("node_cap", "50")]);
+    host.foreign = 53.0;
+    assert_eq!(host.deeds(120), []);
+    host.foreign = 1.0;
+    // Four fifths of half an hour must have had room; the surge of starting allows one at a time.
+    assert_eq!(host.deeds(25), [(144, "add", 2), (145, "add", 3)]);
+    let later = host.deeds(100);
+    assert!(later.iter().all(|(_, verb, _)| *verb == "add"), "{later:?}");
+    // A twelfth node of 5 % would take use to 61 %, over the goal of 60 %.
+    assert_eq!(host.colony.state.nodes.len(), 11);
+    assert_eq!(host.deeds(600), [], "it has come to rest");
+}
+
+#[test]
+fn a_node_stopped_for_pressure_rests_for_half_an_hour() {
+    let mut host = Host::new(10, &[("node_cap", "10"), ("delay_restart", "60")]);
+    host.minutes(60);
+    host.foreign = 40.0;
+    let stops = host.deeds(5);
+    let (at, verb, _) = stops[0];
+    assert_eq!(verb, "stop");
+    host.foreign = 0.0;
+    let starts = host.deeds(60);
+    let (again, verb, _) = starts[0];
+    assert_eq!((verb, again - at), ("start", 30));
+}
+
+#[test]
+fn a_change_is_given_time_to_show() {
+    let mut host = Host::new(10, &[("node_cap", "10"), ("steady_settle", "600")]);
+    host.minutes(60);
+    host.foreign = 30.0;
+    assert!(!host.deeds(2).is_empty());
+    // It has become worse, and the stop before has not shown all it did.
+    host.foreign = 55.0;
+    let decisions = host.minutes(9);
+    let rests = |(_, decision): &(u64, Decision)| matches!(decision.rest(), Some(Rest::Settling { .. }));
+    assert!(decisions.iter().any(rests) && decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
+    assert!(!host.deeds(3).is_empty());
+}
+
+#[test]
+fn a_leak_costs_the_node_that_leaks() {
+    let mut host = Host::new(6, &[("node_cap", "6")]);
+    host.minutes(10);
+    let look = &mut host.colony.look;
+    look.host.memory = percent(73.0);
+    look.nodes.get_mut(&id(2)).expect("it is there").memory = Some(Bytes(20_000_000_000));
+    let decision = host.minute();
+    let [Planned { action, reason: Reason::Relief { relief, .. } }] = decision.actions.as_slice() else {
+        panic!("{decision:?}");
+    };
+    assert_eq!((action.verb(), action.node(), *relief), ("stop", id(2), Relief::Leak));
+}
+
+#[test]
+fn memory_near_its_mark_is_brought_back_at_once() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    for sample in host.colony.look.nodes.values_mut() {
+        sample.memory = Some(Bytes(1_000_000_000));
+    }
+    host.minutes(10);
+    // 73 % is over the soft mark of 72 %; back to 70.5 % takes 2.5 GB.
+    host.colony.look.host.memory = percent(73.0);
+    assert_eq!(host.deeds(1), [(11, "stop", 10), (11, "stop", 9), (11, "stop", 8)]);
+}
+
+#[test]
+fn a_volume_that_fills_loses_nodes_before_it_is_full_and_none_that_frees_little() {
+    let mut host = Host::new(8, &[("node_cap", "8")]);
+    let look = &mut host.colony.look;
+    look.host.volumes[0].used = percent(90.0);
+    // The two youngest hold too little to be worth their identities.
+    for number in [7, 8] {
+        look.nodes.get_mut(&id(number)).expect("it is there").disk = Some(Bytes(1_000_000_000));
+    }
+    // 0.75 % of a terabyte is over the mark of 89.25 %: one node of 10 GB is enough.
+    assert_eq!(host.deeds(1), [(1, "remove", 6)]);
+}
+
+#[test]
+fn a_volume_that_will_fill_takes_no_more() {
+    let mut host = Host::new(2, &[("node_cap", "90")]);
+    host.each = 0.01;
+    let mut last = None;
+    for hour in 0..12 {
+        // A per cent an hour: 33 more within the horizon.
+        host.colony.look.host.volumes[0].used = percent(50.0 + f64::from(hour));
+        last = host.minutes(60).pop();
+    }
+    let (_, decision) = last.expect("there were some");
+    let held = said(&decision, "grow_steadily");
+    assert!(
+        matches!(held, Some(Verdict::Passes(Pass::Holds(Hold::NoRoom { signal: wnm_core::Signal::Disk(0), .. })))),
+        "{held:?}"
+    );
+}
+
+#[test]
+fn what_is_missing_adds_nothing_and_is_named() {
+    let mut host = Host::new(1, &[("node_cap", "90")]);
+    host.minutes(40);
+    host.colony.look.host.memory = None;
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let held = Verdict::Passes(Pass::Holds(Hold::Missing { signal: wnm_core::Signal::Memory }));
+    assert_eq!(said(&decision, "grow_steadily"), Some(&held));
+}
+
+#[test]
+fn a_start_under_way_keeps_no_relief_from_acting() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    host.minutes(60);
+    host.foreign = 30.0;
+    host.minute();
+    let state = &mut host.colony.state;
+    state.nodes.insert(id(1), NodeState::Restarting { since: ago(0) });
+    state.acting.insert(id(1));
+    assert!(!host.deeds(1).is_empty());
+}
+
+#[test]
+fn a_trend_that_was_saved_decides_as_one_that_was_not() {
+    let mut host = Host::new(10, &[("node_cap", "20")]);
+    for step in 0..90 {
+        host.foreign = f64::from(step * 7 % 31) + 0.1;
+        let text = serde_json::to_string(&host.colony.state).expect("it is data");
+        assert_eq!(serde_json::from_str::<wnm_core::EngineState>(&text).expect("it is ours"), host.colony.state);
+        host.minute();
+    }
+}
+
+#[test]
+fn what_is_pending_is_begun_once() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    host.minutes(60);
+    host.foreign = 30.0;
+    host.minute();
+    let Colony { policy, state, look } = &mut host.colony;
+    look.now = NOW.after(Duration::from_secs(60 * 62));
+    let decision = decide(policy, state, look);
+    let pending = Outcome::Pending { step: Step::SeeGone, since: look.now, why: "still running".to_owned() };
+    let outcomes: Vec<_> = decision.actions.iter().map(|planned| (planned.clone(), pending.clone())).collect();
+    let after = settle(state.clone(), policy, look, &outcomes);
+    look.now = NOW.after(Duration::from_secs(60 * 63));
+    // What is being stopped is neither counted nor chosen again, and the rule waits for its effect.
+    let again = decide(policy, &after, look);
+    assert!(!decision.actions.is_empty() && again.actions.is_empty(), "{again:?}");
+    let cause = StopCause::Pressure;
+    assert_ne!(after.nodes.get(&id(10)), Some(&NodeState::Stopped { since: Some(look.now), cause }));
+}
