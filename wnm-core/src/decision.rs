@@ -144,6 +144,7 @@ pub enum Reason {
 
 /// What made a steady relief due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relief {
     /// CPU use was over its upper mark for longer than is waited out.
@@ -164,6 +165,7 @@ pub enum Relief {
 
 /// What keeps steady rules from acting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "hold", rename_all = "snake_case")]
 pub enum Hold {
     /// A figure could not be had.
