@@ -15,6 +15,7 @@ use wnm_store::CycleId;
 use crate::context::{Context, Signals};
 use crate::error::CliError;
 use crate::progress::Watched;
+use crate::quota;
 
 /// What a cycle is to do beyond looking.
 #[derive(Debug, Clone)]
@@ -98,6 +99,7 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
         return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
     }
 
+    quota::put_in_force(&context.platform, &colony.settings, &observation, &decision);
     let newcomers = newcomers(context, &colony, &observation, &mut decision)?;
     use_up(context, &newcomers)?;
     let (cycle, begun) = context.store.begin(&observation, &decision, &newcomers)?;

@@ -11,6 +11,7 @@ use crate::context::{self, Context, LOCK_PATIENCE};
 use crate::cycle::{self, Mode, Wish};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::quota;
 
 /// How long the daemon goes on with actions under way after it was told to end.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -72,6 +73,7 @@ fn drain(context: &mut Context, db: &std::path::Path, output: &mut Output) -> Re
     while turn(context, db, &Wish::GoOn, output)? && told.elapsed() < DRAIN {
         std::thread::sleep(DRAIN_INTERVAL);
     }
+    quota::lift(context.platform.quota());
     tracing::info!("daemon ends");
     Ok(Exit::Done)
 }

@@ -11,6 +11,7 @@ mod legacy;
 mod output;
 mod progress;
 mod push;
+mod quota;
 mod render;
 #[cfg(test)]
 mod schema;

@@ -58,7 +58,8 @@ impl PortRanges {
     }
 
     /// Returns the thousands at which node, metrics and third ports begin.
-    pub(crate) const fn thousands(self) -> [u16; 3] {
+    #[must_use]
+    pub const fn thousands(self) -> [u16; 3] {
         [self.node, self.metrics, self.rpc]
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::EngineState;
 use crate::node::{Node, NodeId};
 use crate::observation::NodeSample;
+use crate::quota::QuotaCounters;
 use crate::settings::Settings;
 use crate::steps::ActionRecord;
 use crate::units::Timestamp;
@@ -51,6 +52,9 @@ pub struct Counters {
     pub net_read: u64,
     /// Bytes sent.
     pub net_write: u64,
+    /// Those of the cap on the colony's CPU, where there may be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaCounters>,
     /// Those of each node's process.
     pub nodes: BTreeMap<NodeId, NodeCounters>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::node::NodeId;
 use crate::pressure::{Features, Measure, Reading, Signal};
-use crate::units::{Percent, Timestamp, Version};
+use crate::units::{Cores, Percent, Timestamp, Version};
 
 /// Something to do to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,6 +395,9 @@ pub struct Decision {
     pub actions: Vec<Planned>,
     /// Every rule that was asked, in order of priority; the last one ended the cycle.
     pub verdicts: Vec<RuleVerdict>,
+    /// The most CPU that the colony may use; None for no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Cores>,
 }
 
 impl Decision {

@@ -78,7 +78,13 @@ pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -
             break;
         }
     }
-    Decision { measures: situation.measures(), features: situation.features, actions: plan.into_actions(), verdicts }
+    Decision {
+        measures: situation.measures(),
+        features: situation.features,
+        actions: plan.into_actions(),
+        verdicts,
+        quota: None,
+    }
 }
 
 /// Returns the state after a cycle: what was seen, changed by what was done.

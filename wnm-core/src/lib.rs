@@ -46,6 +46,7 @@ mod node;
 mod observation;
 mod policy;
 mod pressure;
+mod quota;
 mod request;
 mod rules;
 mod settings;
@@ -71,6 +72,7 @@ pub use node::{Node, NodeId, NodeState, NotANode, Ports, StopCause, Upnp};
 pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume};
 pub use policy::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use pressure::{Features, Measure, Reading, Signal, measures};
+pub use quota::{QuotaCounters, QuotaSample};
 pub use request::{Grant, Refusal, Selection, Verb, grant};
 pub use settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,

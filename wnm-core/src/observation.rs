@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exposition::NodeMetrics;
 use crate::node::NodeId;
+use crate::quota::QuotaSample;
 use crate::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 
 /// One look at everything.
@@ -55,6 +56,9 @@ pub struct HostSample {
     pub net_write: Option<BytesPerSecond>,
     /// Pressure stall information, where the kernel has it.
     pub stalls: Option<Stalls>,
+    /// The cap on the colony's CPU; None where this host cannot cap it, or is not to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaSample>,
 }
 
 /// The kernel's load averages.

@@ -180,7 +180,14 @@ pub fn grant(
     let actions = actions.into_iter().map(|action| Planned { action, reason: Reason::Asked }).collect();
     let verdicts = vec![RuleVerdict { rule: "asked".into(), verdict: Verdict::Acts }];
     Grant {
-        decision: Decision { measures: situation.measures(), features: situation.features, actions, verdicts },
+        decision: Decision {
+            measures: situation.measures(),
+            features: situation.features,
+            actions,
+            verdicts,
+            // What is asked for leaves the cap as it is.
+            quota: observation.host.quota.and_then(|seen| seen.limit),
+        },
         refused,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{
     Bytes, BytesPerSecond, Cores, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState,
-    Observation, Percent, Policy, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
+    Observation, Percent, Policy, QuotaSample, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
 };
 
 fn id(number: u32) -> NodeId {
@@ -50,6 +50,7 @@ fn observation(second: i64) -> Observation {
             net_read: Some(BytesPerSecond(0)),
             net_write: Some(BytesPerSecond(1)),
             stalls: Some(Stalls { cpu: percent(6.0), memory: percent(0.0), io: percent(0.94) }),
+            quota: Some(QuotaSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
         target: Some("0.4.18-rc.1".parse().unwrap()),

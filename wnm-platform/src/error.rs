@@ -216,6 +216,12 @@ pub enum PlatformError {
         /// What is there.
         found: String,
     },
+    /// The processor time of all nodes together cannot be capped.
+    #[error("expected a control group that holds all nodes, found that {found}")]
+    NoQuota {
+        /// What is in the way.
+        found: String,
+    },
     /// The process manager needs the rights of root.
     #[error("expected to run as root, which {manager} needs, found another user")]
     NeedsRoot {

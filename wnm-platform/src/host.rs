@@ -99,6 +99,7 @@ impl Reading {
             disk_write: disk.written,
             net_read: net.read,
             net_write: net.written,
+            quota: None,
             nodes: std::collections::BTreeMap::new(),
         }
     }

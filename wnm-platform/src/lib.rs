@@ -16,6 +16,7 @@ mod platform;
 pub mod ports;
 pub mod probe;
 pub mod process;
+pub mod quota;
 
 pub use error::PlatformError;
 pub use exec::Exec;

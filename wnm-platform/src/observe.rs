@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, MetricsSource, Node, NodeCounters, NodeId, NodeSample, NodeState, Observation,
-    Presence, Timestamp,
+    Action, Clock, Colony, Counters, HostSample, MetricsSource, Node, NodeCounters, NodeId, NodeSample, NodeState,
+    Observation, Presence, QuotaCounters, QuotaSample, Timestamp,
 };
 
 use crate::Platform;
@@ -53,11 +53,12 @@ impl Platform {
             Service::Stopped | Service::Unknown(_) => None,
         });
         let usage = self.host.usage(running);
-        let host = self.host.sample(&colony.settings.storage, before, reading);
+        let (quota, quota_counters) = self.see_quota(colony, before);
+        let host = HostSample { quota, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
-        let mut counters = reading.counters();
+        let mut counters = Counters { quota: quota_counters, ..reading.counters() };
         let mut look = Look {
             platform: self,
             colony,
@@ -119,6 +120,11 @@ impl Platform {
                 }
             })
             .collect()
+    }
+
+    /// Looks at the cap on the colony, unless there is to be none.
+    fn see_quota(&self, colony: &Colony, before: &Counters) -> (Option<QuotaSample>, Option<QuotaCounters>) {
+        if colony.settings.quota { self.quota().sample(before.quota) } else { (None, None) }
     }
 
     fn probe_limits(&self, colony: &Colony) -> probe::Limits {

@@ -14,6 +14,7 @@ use crate::host::Host;
 use crate::manager::{self, Options, ProcessManager};
 use crate::node_dir;
 use crate::probe::Limits;
+use crate::quota::Quota;
 
 /// The host that a colony lives on, with the process manager and the firewall that its settings name.
 pub struct Platform {
@@ -22,6 +23,7 @@ pub struct Platform {
     pub(crate) manager: Box<dyn ProcessManager>,
     pub(crate) firewall: Box<dyn Firewall>,
     pub(crate) probe_limits: Limits,
+    quota: Quota,
     binaries: Mutex<BinaryCache>,
 }
 
@@ -37,8 +39,15 @@ impl Platform {
             manager: manager::open(settings.manager, &Options::of(settings))?,
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
+            quota: Quota::of(settings),
             binaries: Mutex::default(),
         })
+    }
+
+    /// Returns the cap on all nodes together.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.quota
     }
 
     /// Takes up what an earlier run learnt of node programs; see [`learnt`](Self::learnt).

@@ -12,6 +12,8 @@ mod figures;
 mod launchctl;
 #[path = "conformance/lifecycle.rs"]
 mod lifecycle;
+#[path = "conformance/quota.rs"]
+mod quota;
 #[path = "conformance/stand.rs"]
 mod stand;
 #[path = "conformance/trouble.rs"]
@@ -84,6 +86,15 @@ fn main() -> ExitCode {
             };
             Trial::test(*name, run).with_kind(kind.to_string()).with_ignored_flag(!is_here)
         }));
+    }
+    for kind in ManagerKind::ALL {
+        let run = move || {
+            let _alone = alone(kind);
+            quota::holds_nodes_back(kind);
+            Ok::<(), Failed>(())
+        };
+        let trial = Trial::test("quota_holds_nodes_back", run).with_kind(kind.to_string());
+        trials.push(trial.with_ignored_flag(!can_work_here(kind) || !quota::can_be_tried(kind)));
     }
     let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
     let figures = move || {

@@ -362,7 +362,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__daemon)
-            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,6 +437,10 @@ _wnm() {
                     return 0
                     ;;
                 --max-load-average-allowed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -908,7 +912,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__init)
-            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -983,6 +987,10 @@ _wnm() {
                     return 0
                     ;;
                 --max-load-average-allowed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1688,7 +1696,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__run)
-            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1771,6 +1779,10 @@ _wnm() {
                     return 0
                     ;;
                 --max-load-average-allowed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

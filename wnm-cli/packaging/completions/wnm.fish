@@ -70,6 +70,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
@@ -138,6 +139,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
@@ -201,6 +203,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r

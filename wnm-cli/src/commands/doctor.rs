@@ -6,6 +6,7 @@ mod host;
 mod instances;
 mod keepers;
 mod ports;
+mod quota;
 mod stored;
 mod volumes;
 
@@ -92,6 +93,7 @@ fn look(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, c
     checks.push(host::folders(settings));
     checks.extend(volumes::check(settings, snapshot));
     checks.push(ports::check(settings, snapshot));
+    checks.push(quota::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
     // Without a database every rule would seem to lead nowhere.
     checks.extend(firewall::check(db, settings, fix));

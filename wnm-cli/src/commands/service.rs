@@ -12,6 +12,7 @@ use wnm_store::Store;
 use crate::args::{Kept, Service};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::quota;
 
 /// What is said of a service.
 #[derive(Debug, Serialize)]
@@ -37,6 +38,10 @@ pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, 
         Service::Uninstall(kept) => {
             let service = service(db, &kept)?;
             let change = service.uninstall()?;
+            // Without a colony there is nothing to lift.
+            if let Ok(quota) = quota::of(db) {
+                quota::lift(&quota);
+            }
             let said = match change {
                 Change::Made => format!("wnm is not kept {} any more; nodes go on", whereabouts(&service)),
                 Change::NotNeeded => format!("wnm is not kept {}", whereabouts(&service)),

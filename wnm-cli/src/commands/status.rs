@@ -61,6 +61,7 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
         age_seconds: last.map_or(0, |cycle| now.since(cycle.at).as_secs()),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
+        quota: last.and_then(|cycle| cycle.host.quota),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),

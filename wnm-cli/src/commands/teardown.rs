@@ -13,6 +13,7 @@ use crate::context::{self, Context};
 use crate::cycle::Mode;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::quota;
 
 /// How long the trash may take to be emptied.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -27,6 +28,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     let exit = node::act(db, Verb::Remove, &Selection::All, manner, output)?;
     let _lock = context::lock(db, context::LOCK_PATIENCE)?;
     empty_trash(db)?;
+    quota::end(&quota::of(db)?);
     if !purge || exit != Exit::Done {
         return Ok(exit);
     }

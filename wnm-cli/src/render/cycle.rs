@@ -1,7 +1,7 @@
 //! One cycle, as it is shown by those who run it.
 
 use serde::Serialize;
-use wnm_core::{ActionRecord, NodeId, Observation, Outcome, Planned, Refusal, Rest};
+use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
 
 use super::{BOLD, GREEN, RED, YELLOW, moment, reason, styled};
 use crate::cycle::Report;
@@ -22,6 +22,9 @@ pub(crate) struct Summary<'a> {
     nodes: usize,
     /// What it decided.
     decided: &'a [Planned],
+    /// The most CPU that all nodes together may use; absent for no cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<Cores>,
     /// Why it decided nothing, if so.
     rest: Option<Rest>,
     /// Every action that it worked on, those begun earlier included.
@@ -58,6 +61,7 @@ pub(crate) fn summary(report: &Report) -> Summary<'_> {
         running: running(report),
         nodes: report.colony.nodes.len(),
         decided: &report.decision.actions,
+        quota: report.decision.quota,
         rest: report.decision.rest(),
         worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
         refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
@@ -84,6 +88,7 @@ pub(crate) fn text(report: &Report) -> String {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
     }
+    lines.extend(quota(report));
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
     if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
@@ -93,6 +98,14 @@ pub(crate) fn text(report: &Report) -> String {
         lines.extend(next.map(|next| format!("  {next}")));
     }
     lines.join("\n") + "\n"
+}
+
+/// Returns the cap on the CPU of all nodes, where it becomes another one.
+fn quota(report: &Report) -> Option<String> {
+    let seen = report.observation.host.quota.filter(|seen| seen.differs_from(report.decision.quota))?;
+    let text = |limit: Option<Cores>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    let verb = if report.cycle.is_none() { "would set" } else { "set" };
+    Some(format!("  {verb} CPU quota to {}, was {}", text(report.decision.quota), text(seen.limit)))
 }
 
 /// Returns one action with its reason and where it stands.

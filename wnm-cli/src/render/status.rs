@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anstyle::Style;
 use serde::Serialize;
-use wnm_core::{ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Planned, Reading, Rest, Timestamp};
+use wnm_core::{
+    ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Planned, QuotaSample, Reading, Rest, Timestamp,
+};
 
 use super::page::Width;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
@@ -24,6 +26,9 @@ pub(crate) struct Status {
     pub(crate) cpus: Option<u32>,
     /// Memory of the host.
     pub(crate) memory_total: Option<Bytes>,
+    /// The cap on the CPU of all nodes; None where they cannot be capped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quota: Option<QuotaSample>,
     /// Signals beside their marks.
     pub(crate) signals: Vec<Measure>,
     /// Nodes there may be.
@@ -88,6 +93,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for measure in &status.signals {
         text.push_str(&signal(measure, bar));
     }
+    if let Some(line) = status.quota.and_then(|seen| quota(seen, status.cpus)) {
+        text.push_str(&format!("  {line}\n"));
+    }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
     for (word, count) in &status.by_state {
@@ -150,6 +158,15 @@ fn signal(measure: &Measure, width: usize) -> String {
     )
 }
 
+/// Returns the cap in force: `CPU quota 12.0 of 16 cores, throttled 8 % of the time`.
+fn quota(seen: QuotaSample, cpus: Option<u32>) -> Option<String> {
+    let limit = seen.limit?.get();
+    let of = cpus.map_or_else(String::new, |cpus| format!(" of {cpus}"));
+    let throttled =
+        seen.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
+    Some(format!("CPU quota {limit:.1}{of} cores{throttled}"))
+}
+
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let stands = work.outcome.as_ref().map_or_else(|| "begun".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {stands}\n", reason::action(&work.record.planned.action))
@@ -168,4 +185,23 @@ fn decision(status: &Status, at: Timestamp) -> String {
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use wnm_core::{Cores, Percent};
+
+    use super::*;
+
+    #[test]
+    fn a_cap_in_force_is_shown_with_what_it_held_back() {
+        let (limit, throttled) = (Cores::new(12.0).ok(), Percent::new(8.3).ok());
+        for (seen, cpus, line) in [
+            (QuotaSample::default(), Some(16), None),
+            (QuotaSample { limit, throttled: None }, None, Some("CPU quota 12.0 cores")),
+            (QuotaSample { limit, throttled }, Some(16), Some("CPU quota 12.0 of 16 cores, throttled 8 % of the time")),
+        ] {
+            assert_eq!(quota(seen, cpus).as_deref(), line);
+        }
+    }
 }

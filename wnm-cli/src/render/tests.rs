@@ -7,7 +7,8 @@ use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, Decision, EngineState, FAUCET, Flavor, HostSample, Load,
     LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
-    Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, decide,
+    Planned, Policy, Ports, Presence, QuotaSample, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume,
+    decide,
 };
 use wnm_store::{CycleAction, CycleId, CycleRecord};
 
@@ -203,6 +204,7 @@ fn the_colony_at_a_glance() {
             .into_iter()
             .map(|action| status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
+        quota: Some(QuotaSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         rest: cycle.decision.rest(),

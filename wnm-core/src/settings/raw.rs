@@ -129,6 +129,8 @@ settings! {
     desired_load_average: Load,
     /// Nodes are stopped while any load average is above this.
     max_load_average_allowed: Load,
+    /// Whether the CPU of all nodes together may be capped, where the host can.
+    quota: bool,
     /// Seconds a node is left alone after it was told to start.
     delay_start: u64,
     /// Seconds between a node's stop and its next start.

@@ -8,6 +8,7 @@ use crate::case::timestamp;
 use crate::engine::EngineState;
 use crate::node::NodeId;
 use crate::observation::{HostSample, LoadAverages, Observation, Stalls, Volume};
+use crate::quota::QuotaSample;
 use crate::trace::nodes::{NodeChange, NodeChanges};
 use crate::trace::{MOST_NODES, TraceError, seconds};
 use crate::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
@@ -101,6 +102,8 @@ struct SampleLine<'a> {
     psi_memory: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_io: Option<StallLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     antnode_version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,6 +222,7 @@ impl SampleLine<'_> {
                 (Some(cpu), Some(memory), Some(io)) => Some(Stalls { cpu, memory, io }),
                 _ => None,
             },
+            quota: self.quota,
         };
         let target = self.antnode_version.and_then(|text| text.parse().ok());
         let running_nodes = self.running_nodes.filter(|count| *count <= MOST_NODES);
@@ -283,6 +287,7 @@ pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
         psi_cpu: stall(|stalls| stalls.cpu),
         psi_memory: stall(|stalls| stalls.memory),
         psi_io: stall(|stalls| stalls.io),
+        quota: host.quota,
         antnode_version: sample.target.as_ref().map(|version| Cow::Owned(version.to_string())),
         running_nodes: sample.running_nodes,
         nodes,

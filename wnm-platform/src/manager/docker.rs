@@ -9,10 +9,11 @@ mod create;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use wnm_core::{ManagerKind, Node, NodeId};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, definition, signal};
+use super::{Found, How, Listed, Options, ProcessManager, Service, definition, signal, slice_name};
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec, Output};
 use crate::node_dir::{self, Folder};
@@ -28,6 +29,10 @@ pub(super) struct Docker {
     processes: Processes,
     command: PathBuf,
     image: String,
+    /// The control group that containers are in.
+    group: Option<String>,
+    /// What docker calls that group, once it has told how it names them.
+    parent: OnceLock<Option<String>>,
 }
 
 impl Docker {
@@ -36,11 +41,34 @@ impl Docker {
     }
 
     fn with(kind: ManagerKind, options: &Options, exec: Exec, processes: Processes) -> Self {
-        Self { kind, exec, processes, command: options.docker.clone(), image: options.docker_image.clone() }
+        Self {
+            kind,
+            exec,
+            processes,
+            command: options.docker.clone(),
+            image: options.docker_image.clone(),
+            group: options.group.clone(),
+            parent: OnceLock::new(),
+        }
     }
 
     fn call(&self, verb: &str) -> Call {
         Call::new(&self.command).args(["container", verb])
+    }
+
+    /// Returns the group that containers are to be in, as this docker names it; None where it has no such name.
+    fn parent(&self) -> Option<&str> {
+        let group = self.group.as_deref()?;
+        let ask = || {
+            let call = Call::new(&self.command).args(["info", "--format", "{{.CgroupDriver}}"]);
+            let output = self.exec.run(&call).ok()?;
+            match output.text().trim() {
+                "systemd" => Some(slice_name(group)),
+                "cgroupfs" => Some(format!("/{group}")),
+                _ => None,
+            }
+        };
+        self.parent.get_or_init(ask).as_deref()
     }
 
     /// Returns the container of a node, whoever made it; None when there is none of its name.
@@ -110,7 +138,7 @@ impl ProcessManager for Docker {
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
-        let words = create::words(node, &self.image)?;
+        let words = create::words(node, &self.image, self.parent())?;
         match self.container(node)? {
             None => self.create(node, words),
             Some(container) if !container.is_of(node) => Err(PlatformError::Taken {

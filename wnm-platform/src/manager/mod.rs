@@ -22,6 +22,7 @@ use crate::node_dir::Folder;
 pub use options::{Options, Talk};
 pub use systemd::Doubt;
 pub(crate) use systemd::command_line as systemd_command_line;
+pub(crate) use systemd::{Slice, slice_name};
 
 /// A process manager.
 ///
@@ -176,14 +177,14 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
     match (kind.program, kind.scope) {
         (Program::Antctl, _) => Ok(Box::new(antctl::Antctl::new(kind, options)?)),
         (Program::Docker, _) => Ok(Box::new(docker::Docker::new(kind, options))),
-        (Program::Systemd, _) => Ok(Box::new(systemd::Systemd::open(kind)?)),
+        (Program::Systemd, _) => Ok(Box::new(systemd::Systemd::open(kind, options)?)),
         (Program::Launchd, _) => Ok(Box::new(launchd::Launchd::new(kind, options)?)),
-        (Program::Setsid, Scope::User | Scope::Zen) => Ok(Box::new(setsid::Setsid::new(kind))),
+        (Program::Setsid, Scope::User | Scope::Zen) => Ok(Box::new(setsid::Setsid::new(kind, options))),
         (Program::Setsid, Scope::Sudo) => {
             if !rustix::process::geteuid().is_root() {
                 return Err(PlatformError::NeedsRoot { manager: kind });
             }
-            Ok(Box::new(setsid::Setsid::new(kind)))
+            Ok(Box::new(setsid::Setsid::new(kind, options)))
         }
     }
 }

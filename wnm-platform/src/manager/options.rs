@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use wnm_core::Settings;
 
 use crate::places::home;
+use crate::quota;
 
 /// Where process managers have their programs and files, and what else they are told once for all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Options {
     pub antctl_talk: Talk,
     /// The program that new nodes get.
     pub binary: PathBuf,
+    /// What the control group is called that all nodes are in, to be capped together; None where each is on its own.
+    pub group: Option<String>,
 }
 
 /// How much another program is asked to say.
@@ -51,6 +54,7 @@ impl Options {
             antctl_version: settings.antctl_version.clone(),
             antctl_talk: if settings.antctl_debug { Talk::All } else { Talk::Usual },
             binary: settings.binary.clone(),
+            group: settings.quota.then(|| quota::group_name(settings)),
             ..usual
         }
     }
@@ -70,6 +74,7 @@ impl Default for Options {
             antctl_version: None,
             antctl_talk: Talk::Usual,
             binary: PathBuf::new(),
+            group: None,
         }
     }
 }

@@ -25,10 +25,11 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
-use super::{Found, FoundProcess, How, Listed, ProcessManager, Service, adopt};
+use super::{Found, FoundProcess, How, Listed, Options, ProcessManager, Service, adopt};
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::process::{Facts, Life, Processes};
+use crate::quota::Quota;
 
 /// The file whose lock the node's process holds. It is made once and never replaced.
 const LOCK: &str = ".wnm-lock";
@@ -44,11 +45,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Setsid {
     kind: ManagerKind,
     processes: Processes,
+    /// What the nodes are put into when they start.
+    quota: Option<Quota>,
 }
 
 impl Setsid {
-    pub(super) fn new(kind: ManagerKind) -> Self {
-        Self { kind, processes: Processes::of_host() }
+    pub(super) fn new(kind: ManagerKind, options: &Options) -> Self {
+        let quota = options.group.clone().map(|group| Quota::new(kind, group));
+        Self { kind, processes: Processes::of_host(), quota }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<Facts>>) -> Service {
@@ -124,6 +128,10 @@ impl Setsid {
             .spawn()
         };
         let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
+        // What it starts itself follows it there.
+        if let Some(Err(error)) = self.quota.as_ref().map(|quota| quota.enter(child.id())) {
+            tracing::warn!(node = %node.id, %error, "the node is not capped with the others");
+        }
         if let Some(identity) = self.processes.identify(child.id()) {
             record(node, &identity);
         }

@@ -9,6 +9,7 @@ mod owner;
 mod render;
 mod rights;
 mod show;
+mod slice;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use std::sync::{Mutex, OnceLock};
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
-use super::{Found, How, Listed, ProcessManager, Service, adopt, signal};
+use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, signal};
 use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
@@ -28,6 +29,7 @@ use crate::process::Processes;
 pub(super) use others::other_holders;
 use render::Group;
 use rights::{Bus, Deed, Rights};
+pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
 pub(crate) use unit::command_line;
 
@@ -44,6 +46,8 @@ const NOT_LOADED: i32 = 5;
 pub(super) struct Systemd {
     kind: ManagerKind,
     bus: Bus,
+    /// The slice that its units are in; None for the usual one.
+    slice: Option<String>,
     /// Where the units stand.
     folder: PathBuf,
     processes: Processes,
@@ -61,7 +65,7 @@ impl Systemd {
     ///
     /// # Errors
     /// The host runs without it, or the user has no session of it.
-    pub(super) fn open(kind: ManagerKind) -> Result<Self, PlatformError> {
+    pub(super) fn open(kind: ManagerKind, options: &Options) -> Result<Self, PlatformError> {
         if !Path::new(BOOTED).is_dir() {
             return Err(PlatformError::NoSystemd { manager: kind });
         }
@@ -73,13 +77,16 @@ impl Systemd {
                 (user_units(), Some(runtime))
             }
         };
-        Ok(Self::with(kind, Exec::real(), folder, runtime, Rights::here(kind.scope)))
+        let mut systemd = Self::with(kind, Exec::real(), folder, runtime, Rights::here(kind.scope));
+        systemd.slice = options.group.as_deref().map(slice_name);
+        Ok(systemd)
     }
 
     fn with(kind: ManagerKind, exec: Exec, folder: PathBuf, runtime: Option<PathBuf>, rights: Rights) -> Self {
         Self {
             kind,
             bus: Bus { exec, scope: kind.scope, rights, runtime, hung: Mutex::default() },
+            slice: None,
             folder,
             processes: Processes::of_host(),
             dirty: AtomicBool::new(false),
@@ -204,7 +211,7 @@ impl ProcessManager for Systemd {
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)?;
-        let text = render::render(node, self.kind.scope, self.group())?;
+        let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
         definition::write(node)?;
         // A node by another hand may have logged elsewhere.
         self.bus.make_folder(&node.log_dir)?;
@@ -363,7 +370,7 @@ pub struct Doubt {
 /// Returns what speaks against keeping nodes under a systemd of the user: they end with the session.
 pub(super) fn doubt() -> Option<Doubt> {
     let kind = ManagerKind::new(wnm_core::Program::Systemd, Scope::User);
-    let systemd = Systemd::open(kind).ok()?;
+    let systemd = Systemd::open(kind, &Options::default()).ok()?;
     (lingers(&systemd.bus) == Some(false)).then(|| Doubt {
         found: "lingering is off: nodes end when the user logs out, and do not come back after a reboot".to_owned(),
         mend: "loginctl enable-linger".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Clock, Colony, Counters, NodeCounters, NodeSample, Observation, Presence, ProcessIdentity};
+use wnm_core::{Clock, Colony, Counters, HostSample, NodeCounters, NodeSample, Observation, Presence, ProcessIdentity};
 
 use super::sample;
 use crate::Platform;
@@ -18,7 +18,8 @@ impl Platform {
         let processes: BTreeMap<_, ProcessIdentity> =
             colony.samples.iter().filter_map(|(id, sample)| Some((*id, process(sample)?))).collect();
         let usage = self.host.usage(processes.values());
-        let mut counters = reading.counters();
+        let (quota, quota_counters) = self.see_quota(colony, &before);
+        let mut counters = Counters { quota: quota_counters, ..reading.counters() };
         let elapsed = reading.since(&before);
         let mut nodes = BTreeMap::new();
         for (id, node) in &colony.nodes {
@@ -35,7 +36,7 @@ impl Platform {
             }
             nodes.insert(*id, seen);
         }
-        let host = self.host.sample(&colony.settings.storage, &before, &reading);
+        let host = HostSample { quota, ..self.host.sample(&colony.settings.storage, &before, &reading) };
         (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
     }
 }

@@ -64,6 +64,10 @@ pub enum Behaviour {
     },
 }
 
+/// The variable by which any stand-in is told what to use of the host all its life, whatever its script says:
+/// `cores=0.5 memory=200MB`, either of them or both.
+pub const BURN: &str = "WNM_STANDIN_BURN";
+
 /// What ends a node.
 pub(super) enum End {
     /// A signal came in.
@@ -95,6 +99,15 @@ impl Behaviour {
 pub(super) fn begin(script: &Script) -> io::Result<Receiver<End>> {
     let (ends, ended) = mpsc::channel();
     watch_signals(script, ends.clone())?;
+    if let Some(told) = std::env::var_os(BURN) {
+        let (cores, memory_bytes) = told.to_str().and_then(read_burn).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{BURN}: expected cores=0.5 memory=200MB, found {told:?}"),
+            )
+        })?;
+        burn(cores, memory_bytes);
+    }
     match script.behaviour.clone() {
         Behaviour::SelfUpgrade { after_ms, restart_after_ms, to } => {
             let executable = std::env::current_exe()?;
@@ -153,6 +166,19 @@ fn replace_executable(executable: PathBuf, next: &Script) -> io::Result<()> {
     trailer::make(&running, &executable, next)
 }
 
+/// Reads what is to be used: cores, and bytes of memory.
+fn read_burn(text: &str) -> Option<(f64, u64)> {
+    let (mut cores, mut memory) = (0.0, 0);
+    for word in text.split_whitespace() {
+        match word.split_once('=')? {
+            ("cores", number) => cores = number.parse().ok().filter(|cores: &f64| cores.is_finite())?,
+            ("memory", size) => memory = size.strip_suffix("MB")?.parse::<u64>().ok()?.checked_mul(1_000_000)?,
+            _ => return None,
+        }
+    }
+    Some((cores, memory))
+}
+
 /// Spends the time of so many cores, and holds so much memory, until the process ends.
 fn burn(cores: f64, memory_bytes: u64) {
     const PERIOD: Duration = Duration::from_millis(100);
@@ -182,4 +208,24 @@ fn burn(cores: f64, memory_bytes: u64) {
             thread::park();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_used_is_read() {
+        for (text, told) in [
+            ("cores=0.5 memory=200MB", Some((0.5, 200_000_000))),
+            ("memory=1MB", Some((0.0, 1_000_000))),
+            ("", Some((0.0, 0))),
+            ("cores=inf", None),
+            ("memory=1GB", None),
+            ("disk=1MB", None),
+            ("cores", None),
+        ] {
+            assert_eq!(read_burn(text), told, "{text}");
+        }
+    }
 }

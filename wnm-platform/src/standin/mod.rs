@@ -38,7 +38,7 @@ use std::{env, fmt, fs, io};
 use serde::{Deserialize, Serialize};
 
 use arguments::{Grammar, Refusal, Stop};
-pub use behaviour::Behaviour;
+pub use behaviour::{BURN, Behaviour};
 pub use trailer::make;
 
 /// A node program that can be played.

@@ -39,7 +39,7 @@ pub(super) const DEFINITION: &str = "wnm.definition";
 pub(super) const DIGEST: &str = "wnm.digest";
 
 /// Returns the words after `docker container create`.
-pub(super) fn words(node: &Node, image: &str) -> Result<Vec<String>, PlatformError> {
+pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Vec<String>, PlatformError> {
     let root = adopt::text(&node.root_dir)?;
     // It runs as who owns its folder, whoever made that.
     let owner = fs::metadata(&node.root_dir).map_err(|source| PlatformError::File {
@@ -54,6 +54,7 @@ pub(super) fn words(node: &Node, image: &str) -> Result<Vec<String>, PlatformErr
     })?;
     let mut words = vec![format!("--name={}", node.id.name())];
     words.extend(ALWAYS.iter().map(|word| (*word).to_owned()));
+    words.extend(parent.map(|parent| format!("--cgroup-parent={parent}")));
     words.push(format!("--user={}:{}", owner.uid(), owner.gid()));
     words.push(format!("--workdir={root}"));
     words.push(format!("--env=HOME={root}"));

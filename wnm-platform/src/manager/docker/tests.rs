@@ -86,6 +86,24 @@ fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
 }
 
 #[test]
+fn containers_are_in_one_group_as_docker_names_it() {
+    for (driver, parent) in
+        [("systemd\n", Some("wnm-55000.slice")), ("cgroupfs\n", Some("/wnm-55000")), ("none", None), ("", None)]
+    {
+        let (docker, asked) = scripted(vec![Output::success(driver)]);
+        let docker = Docker { group: Some("wnm-55000".to_owned()), ..docker };
+        assert_eq!([docker.parent(), docker.parent()], [parent, parent], "{driver}");
+        assert_eq!(*asked.lock().unwrap(), ["info --format {{.CgroupDriver}}"]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let words = create::words(&node_at(folder.path()), "image:tag", Some("/wnm-55000")).unwrap();
+    assert!(words.contains(&"--cgroup-parent=/wnm-55000".to_owned()), "{words:?}");
+    let (docker, asked) = scripted(Vec::new());
+    assert_eq!(docker.parent(), None);
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[test]
 fn a_missing_image_is_met_with_the_command_that_fetches_it() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(folder.path());
@@ -123,10 +141,10 @@ fn the_words_of_a_container() {
     let root = folder.path().join("a, \"b\"");
     std::fs::create_dir(&root).unwrap();
     let node = Node { environment: vec![("K".into(), "a b=c".into())], manager: KIND, ..node_at(&root) };
-    let words = create::words(&node, "image:tag").unwrap();
-    assert_eq!(words, create::words(&node, "image:tag").unwrap());
+    let words = create::words(&node, "image:tag", None).unwrap();
+    assert_eq!(words, create::words(&node, "image:tag", None).unwrap());
     let changed =
-        create::words(&Node { wallet: wnm_core::FAUCET, arguments: vec!["--relay".into()], ..node }, "image:tag");
+        create::words(&Node { wallet: wnm_core::FAUCET, arguments: vec!["--relay".into()], ..node }, "image:tag", None);
     assert_ne!(words[1], changed.unwrap()[1]);
     let place = folder.path().to_str().unwrap();
     let is_shown = |word: &&String| {

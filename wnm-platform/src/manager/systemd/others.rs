@@ -9,7 +9,7 @@ use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 
 use super::rights::Deed;
 use super::unit::{self, Unit};
-use super::{SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show, unit_name, user_units};
+use super::{Options, SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show, unit_name, user_units};
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder};
 
@@ -151,7 +151,7 @@ fn is_enabled(folder: &Path, name: &str) -> bool {
 
 /// Returns those of these units that run, or are about to be started again.
 fn active(scope: Scope, names: &[String]) -> BTreeSet<String> {
-    let systemd = Systemd::open(ManagerKind::new(Program::Systemd, scope));
+    let systemd = Systemd::open(ManagerKind::new(Program::Systemd, scope), &Options::default());
     let Ok(systemd) = systemd else { return BTreeSet::new() };
     let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
     let output = systemd.bus.systemctl(Deed::Look, arguments);

@@ -26,7 +26,7 @@ pub(super) enum Group {
 ///
 /// # Errors
 /// One of its paths cannot stand in a unit file.
-pub(super) fn render(node: &Node, scope: Scope, group: Group) -> Result<String, PlatformError> {
+pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str>) -> Result<String, PlatformError> {
     let path = |path: &Path| {
         bare(path).ok_or_else(|| PlatformError::Refused {
             path: path.to_owned(),
@@ -65,6 +65,11 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group) -> Result<String, 
     text.set("KillSignal", "SIGTERM");
     text.set("TimeoutStopSec", 30);
     text.set("LimitNOFILE", 65536);
+    if let Some(slice) = slice {
+        text.set("Slice", slice);
+        // In version 1 of control groups a cap on the slice holds only for units that have a group for processor time.
+        text.set("CPUAccounting", "yes");
+    }
     match scope {
         Scope::User | Scope::Zen => text.install("default.target"),
         Scope::Sudo => {

@@ -368,14 +368,14 @@ fn units_read_well() {
     node.log_dir = "/var/log/antnode/antnode0001".into();
     node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
     node.environment = vec![("A".to_owned(), "100% \"$x\"".to_owned())];
-    insta::assert_snapshot!("system", render::render(&node, Scope::Sudo, Group::Own).unwrap());
+    insta::assert_snapshot!("system", render::render(&node, Scope::Sudo, Group::Own, Some("wnm-55000.slice")).unwrap());
     node.flavor = Flavor::AntNode;
     node.root_dir = "/home/u/my nodes/antnode0001".into();
     node.binary = node.root_dir.join("ant-node");
     node.manager.scope = Scope::User;
-    insta::assert_snapshot!("user", render::render(&node, Scope::User, Group::Own).unwrap());
+    insta::assert_snapshot!("user", render::render(&node, Scope::User, Group::Own, None).unwrap());
     node.root_dir = "/home/u/a\nb".into();
-    assert!(render::render(&node, Scope::User, Group::Own).is_err());
+    assert!(render::render(&node, Scope::User, Group::Own, None).is_err());
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! The cap on the CPU of all nodes together: whether this host can have one, and whom it would hold back.
+
+use wnm_core::{Cores, Settings};
+use wnm_platform::quota::{NoQuota, Quota};
+use wnm_store::Snapshot;
+
+use super::Check;
+
+/// Tells whether the nodes can be capped, and why they cannot. That they cannot is no fault: it is done without.
+pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Check {
+    if !settings.quota {
+        return Check::fine("CPU quota", "off by the setting quota");
+    }
+    let quota = Quota::of(settings);
+    let seen = quota.look().map(|seen| seen.limit);
+    let processes = snapshot.into_iter().flat_map(|snapshot| snapshot.samples.values());
+    let processes = processes.filter_map(|sample| sample.process.as_ref());
+    let outside = processes.filter(|process| !quota.holds(process.pid)).count();
+    judge(seen, outside)
+}
+
+fn judge(seen: Result<Option<Cores>, NoQuota>, outside: usize) -> Check {
+    const WHAT: &str = "CPU quota";
+    match seen {
+        Ok(Some(limit)) if outside > 0 => Check::doubtful(
+            WHAT,
+            format!("{limit}, and {outside} nodes that it does not hold back"),
+            "wnm node restart NODE puts a node with the others",
+        ),
+        Ok(Some(limit)) => Check::fine(WHAT, format!("{limit} for all nodes")),
+        Ok(None) => Check::fine(WHAT, "can be set, and is not"),
+        Err(NoQuota { why, mend }) => Check { mend, ..Check::fine(WHAT, format!("cannot be set: {why}")) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::doctor::Health;
+
+    #[test]
+    fn what_holds_the_nodes_back_is_told() {
+        let limit = Cores::new(12.0).ok();
+        let cannot = NoQuota { why: "it has none".to_owned(), mend: Some("do it".to_owned()) };
+        for (seen, outside, health, found) in [
+            (Ok(limit), 0, Health::Fine, "12.00 cores for all nodes"),
+            (Ok(limit), 2, Health::Doubtful, "12.00 cores, and 2 nodes that it does not hold back"),
+            (Ok(None), 2, Health::Fine, "can be set, and is not"),
+            (Err(cannot), 2, Health::Fine, "cannot be set: it has none"),
+        ] {
+            let check = judge(seen, outside);
+            assert_eq!((check.health, check.found.as_str()), (health, found));
+        }
+    }
+}
