@@ -10,7 +10,7 @@ use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{Observation, Presence};
 use crate::policy::Policy;
-use crate::rules::{MOST_RULES, Plan, rules};
+use crate::rules::{MOST_RULES, Plan, cap_colony, rules};
 use crate::situation::{Look, Situation};
 use crate::steps::{ActionRecord, Outcome};
 use crate::trend::Trend;
@@ -83,7 +83,7 @@ pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -
         features: situation.features,
         actions: plan.into_actions(),
         verdicts,
-        quota: None,
+        quota: cap_colony::judge(&situation),
     }
 }
 

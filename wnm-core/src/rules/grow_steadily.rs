@@ -108,6 +108,9 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
     if observation.host.volumes.is_empty() {
         return Some(Hold::Missing { signal: Signal::Disk(0) });
     }
+    if steady.trend.throttled(observation.now).0 {
+        return Some(Hold::Throttled { share: steady.usage.throttled.unwrap_or_default() });
+    }
     let covered = steady.trend.covered();
     (covered < TO_START.mul_f64(SEEN)).then_some(Hold::Watching { seen: covered, wanted: TO_START })
 }

@@ -1,6 +1,7 @@
 //! The rules, one a file, in order of priority: each acts, rests, or passes the turn to the next.
 
 mod await_operations;
+pub(crate) mod cap_colony;
 mod clear_dead;
 mod grow;
 mod grow_steadily;

@@ -12,6 +12,9 @@ use crate::units::Percent;
 /// How long CPU use may be over its soft mark.
 const SOFT_RIDE: Duration = Duration::from_secs(300);
 
+/// Share of the nodes that stops at a time where the quota held the colony back for long.
+const THROTTLED_SHARE: f64 = 0.1;
+
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, steady, .. } = situation;
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
@@ -20,6 +23,13 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if cpu.is_futile {
         let (foreign, mark) = (Percent::clamped(cpu.foreign).unwrap_or_default(), policy.cpu.remove);
         return Verdict::Passes(Pass::Futile { foreign, mark });
+    }
+    let (is_throttled, for_long) = steady.trend.throttled(situation.observation.now);
+    if for_long {
+        return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
+    }
+    if let Some(share) = steady.usage.throttled.filter(|_| is_throttled && cpu.mean <= policy.cpu.remove.get()) {
+        return Verdict::Passes(Pass::Holds(Hold::Throttled { share }));
     }
     let ride = steady.trend.ride(policy);
     let (over, over_soft) = steady.trend.dwelt();
@@ -32,10 +42,6 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     } else {
         return Verdict::Passes(Pass::Dwelling { over, ride, over_soft, soft_ride: SOFT_RIDE });
     };
-    if let Some(until) = steady.trend.settles_at(policy, situation.observation.now) {
-        return Verdict::Rests(Rest::Settling { until });
-    }
-    let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
     let nodes = f64::from(cpu.nodes.max(1));
     let each = ((cpu.demand - cpu.foreign).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
     let excess = if policy.tuning.has(Part::Excess) { cpu.excess } else { 0.0 };
@@ -43,8 +49,18 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if wanted < 1.0 {
         return Verdict::Passes(Pass::NoPressure);
     }
-    let count = if policy.tuning.has(Part::Size) { (wanted as usize).min(running.div_ceil(2)) } else { 1 };
-    let seen = Percent::clamped(cpu.mean);
+    stop(situation, plan, relief, if policy.tuning.has(Part::Size) { wanted } else { 1.0 })
+}
+
+/// Plans to stop so many of the youngest nodes, at most half of them.
+fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64) -> Verdict {
+    let Situation { policy, observation, steady, .. } = situation;
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+        return Verdict::Rests(Rest::Settling { until });
+    }
+    let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
+    let count = (wanted as usize).min(running.div_ceil(2));
+    let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
     let measure = Measure::new(Signal::Cpu, seen, policy.cpu);
     for node in choose(situation, First::Youngest, count, Seen::is_running) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief, measure });

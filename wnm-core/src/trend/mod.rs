@@ -42,6 +42,12 @@ const RIDES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 /// How long the load is watched after a stop, to learn whether it was worth it.
 const WATCH: Duration = Duration::from_secs(300);
 
+/// How long nothing grows, and nothing is stopped below the mark, after the quota held the colony back.
+const THROTTLED_HOLD: Duration = Duration::from_secs(300);
+/// Milliseconds of being held back after which there are too many nodes, and between two steps of stopping some.
+const THROTTLED_LONG: u32 = 3_600_000;
+const THROTTLED_STEP: u32 = 300_000;
+
 /// One look at the processors.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Moment {
@@ -90,10 +96,18 @@ pub struct Trend {
     /// Milliseconds of being over the mark that are waited out; None before anything was learned.
     ride: Option<u32>,
     watch: Option<Watch>,
+    /// When the quota last held the colony back, and for how many milliseconds it did, less those for which it did not.
+    throttled_at: Option<Timestamp>,
+    throttled: u32,
     /// When nodes were last started, added, stopped or removed by a rule.
     changed: Option<Timestamp>,
     /// How each volume fills.
     volumes: BTreeMap<PathBuf, disk::Filling>,
+}
+
+/// Counts milliseconds up while something is so, and down while it is not.
+fn count(millis: &mut u32, span: u32, is_so: bool) {
+    *millis = if is_so { millis.saturating_add(span) } else { millis.saturating_sub(span) };
 }
 
 impl Trend {
@@ -131,6 +145,10 @@ impl Trend {
             self.learn_cost(cpu.get(), span, usage);
             self.fill_minute(moment);
         }
+        if usage.throttled.is_some() {
+            self.throttled_at = Some(now);
+        }
+        count(&mut self.throttled, moment.span, usage.throttled.is_some());
         let outlook = Outlook::new(policy, self, observation, usage);
         if let Some(cpu) = &outlook.cpu {
             self.dwell(cpu, moment.span, policy);
@@ -150,6 +168,9 @@ impl Trend {
         };
         self.changed = Some(now);
         (self.over, self.over_soft) = (0, 0);
+        if relief == Relief::Throttled {
+            self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
+        }
         if relief == Relief::Ride && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
@@ -170,6 +191,13 @@ impl Trend {
         (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_soft.into()))
     }
 
+    /// Tells whether the quota held the colony back within the last minutes, and whether it did for so long that
+    /// there are too many nodes.
+    pub(crate) fn throttled(&self, now: Timestamp) -> (bool, bool) {
+        let lately = self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD);
+        (lately, self.throttled >= THROTTLED_LONG)
+    }
+
     /// Returns when the last change will have shown its effect; None when it has.
     pub(crate) fn settles_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         self.changed.map(|changed| changed.after(policy.tuning.settle)).filter(|until| *until > now)
@@ -182,7 +210,7 @@ impl Trend {
 
     fn learn_cost(&mut self, cpu: f64, span: Duration, usage: &Usage) {
         let Some(mean) = usage.grown_cpu() else { return };
-        if cpu > CROWDED || usage.is_throttled {
+        if cpu > CROWDED || usage.throttled.is_some() {
             return;
         }
         let weight = 1.0 - (-span.as_secs_f64() / COST_SMOOTHING).exp();
@@ -213,12 +241,9 @@ impl Trend {
 
     /// Counts up while there is too much, and down while there is not.
     fn dwell(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
-        let count = |millis: &mut u32, is_over: bool| {
-            *millis = if is_over { millis.saturating_add(span) } else { millis.saturating_sub(span) };
-        };
         let mark = policy.cpu.remove.get();
-        count(&mut self.over, cpu.mean > mark && !cpu.is_futile);
-        count(&mut self.over_soft, cpu.mean > policy.soft(policy.cpu) && !cpu.is_futile);
+        count(&mut self.over, span, cpu.mean > mark && !cpu.is_futile);
+        count(&mut self.over_soft, span, cpu.mean > policy.soft(policy.cpu) && !cpu.is_futile);
     }
 
     /// Learns from the last stop: the ride grows when the load would have gone by itself, and shrinks when not.

@@ -6,7 +6,7 @@ use crate::node::NodeState;
 use crate::observation::Observation;
 use crate::policy::{Policy, Preset};
 use crate::situation::Seen;
-use crate::units::Timestamp;
+use crate::units::{Percent, Timestamp};
 
 /// Age of a process from which its CPU is that of a grown node.
 const GROWN: Duration = Duration::from_secs(900);
@@ -22,6 +22,9 @@ const MEMORY_GROWTH: f64 = 1.5;
 const PRIOR_MEMORY: f64 = 200e6;
 /// What a node comes to hold within a day or two before one was measured, in bytes.
 const PRIOR_DISK: f64 = 5e9;
+
+/// Share of the time, in percent, from which being held back counts.
+const THROTTLED: f64 = 5.0;
 
 /// A sum and how many it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -46,8 +49,9 @@ impl Sum {
 pub(crate) struct Usage {
     /// Nodes whose process lives and is not on its way out.
     pub(crate) live: u16,
-    /// Whether the colony was held back by its quota, so that its use does not show what it needs.
-    pub(crate) is_throttled: bool,
+    /// For which share of the time the colony was held back by its quota, so that its use does not show what it
+    /// needs; None where that is next to nothing.
+    pub(crate) throttled: Option<Percent>,
     /// In cores.
     cpu: Sum,
     grown_cpu: Sum,
@@ -61,10 +65,13 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Returns nothing counted so far; None where no rule asks for it.
-    pub(crate) fn of(policy: &Policy, _: &Observation) -> Option<Self> {
+    pub(crate) fn of(policy: &Policy, observation: &Observation) -> Option<Self> {
+        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
         match policy.preset {
             Preset::Classic => None,
-            Preset::Steady => Some(Self::default()),
+            Preset::Steady => {
+                Some(Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() })
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use wnm_core::{Bytes, Cores, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Presence, Volume};
+use wnm_core::{
+    Bytes, Cores, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Presence, QuotaSample, Volume,
+};
 
 use super::node::Folder;
 use super::{Host, Interval, Sums, timestamp};
@@ -40,6 +42,9 @@ impl Host {
         let memory = self.memory_foreign + self.own_memory_mb() / self.memory_mb;
         host.memory = Percent::clamped(100.0 * memory.min(1.0));
         host.memory_total = Some(Bytes((self.memory_mb * 1e6) as u64));
+        let throttled = Percent::clamped(100.0 * interval.throttled / interval.seconds.max(1.0));
+        let limit = self.quota.and_then(Cores::clamped);
+        host.quota = self.has_quota.then_some(QuotaSample { limit, throttled });
         let load = |load: f64| Load::clamped(load).unwrap_or_default();
         let [one, five, fifteen] = self.loads.get().map(load);
         host.load = Some(LoadAverages { one, five, fifteen });

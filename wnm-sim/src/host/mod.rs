@@ -133,6 +133,8 @@ struct Host {
     loads_alone: LoadAverages,
     /// Cores that our nodes may use together.
     quota: Option<f64>,
+    /// Whether it can be capped at all.
+    has_quota: bool,
     target: u64,
     next_serial: u32,
     /// When the host is up again, and whether that was not yet told.
@@ -175,6 +177,7 @@ impl Host {
             loads: LoadAverages::default(),
             loads_alone: LoadAverages::default(),
             quota: None,
+            has_quota: false,
             target: 1,
             next_serial: 0,
             down_until: f64::NEG_INFINITY,
@@ -247,7 +250,7 @@ impl Host {
         interval.io_wait += part.blocked.min(self.cpus - own - foreign).max(0.0);
         interval.own += own;
         interval.own_shape += shape;
-        interval.throttled += self.quota.map_or(0.0, |quota| (1.0 - quota / own_wanted).max(0.0));
+        interval.throttled += if self.quota.is_some_and(|quota| own_wanted > quota) { TICK } else { 0.0 };
         let [base, growth] = self.foreign_memory;
         let squeeze = self.squeezes.as_mut().map_or(0.0, |squeezes| squeezes.step(self.now)) * self.squeeze;
         let foreign_memory = base + growth * self.now + squeeze;

@@ -50,7 +50,7 @@ impl PilotSpec {
         let settings = self.settings.clone().over(spec.settings.clone());
         let policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::Input(format!("policy {}: {problems}", self.name)))?;
-        Ok(Pilot::new(policy, self.rival.clone()))
+        Ok(Pilot::new(policy, settings.quota.unwrap_or(true), self.rival.clone()))
     }
 }
 
@@ -59,10 +59,12 @@ pub(crate) struct Pilot {
     policy: Policy,
     state: EngineState,
     rival: Option<(Rival, Decision)>,
+    /// Whether the host lets it cap the colony.
+    pub(super) has_quota: bool,
 }
 
 impl Pilot {
-    fn new(policy: Policy, rival: Option<Rival>) -> Self {
+    fn new(policy: Policy, has_quota: bool, rival: Option<Rival>) -> Self {
         let rival = rival.map(|rival| {
             // A decision without anything in it, for the rival to put its actions in.
             let mut empty = decide(&policy, &EngineState::default(), &Observation::default());
@@ -70,7 +72,7 @@ impl Pilot {
             empty.verdicts.clear();
             (rival, empty)
         });
-        Self { policy, state: EngineState::default(), rival }
+        Self { policy, state: EngineState::default(), rival, has_quota }
     }
 
     /// Returns what is believed of the nodes.

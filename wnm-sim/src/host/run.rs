@@ -1,6 +1,6 @@
 //! One run: a policy at the wheel of a host, from the first cycle to the last.
 
-use wnm_core::{Decision, EngineState, NodeState, Observation};
+use wnm_core::{Cores, Decision, EngineState, NodeState, Observation};
 
 use super::hands::Hands;
 use super::judge::Judge;
@@ -31,6 +31,7 @@ pub(crate) fn run_observed(
     let cycles = (days * 86_400.0 / TICK).round() as u64 / steps;
     let cycle = steps as f64 * TICK;
     let mut host = Host::new(spec, seed, cycle);
+    host.has_quota = pilot.has_quota;
     let mut judge = Judge::new(spec, cycle);
     let mut hands = Hands::default();
     let mut seen = Observation::default();
@@ -47,16 +48,11 @@ pub(crate) fn run_observed(
         let decision = pilot.decide(&seen);
         observe(&Cycle { seen: &seen, state: pilot.state(), decision: &decision });
         decision.actions.iter().for_each(|planned| judge.count(&host, planned));
-        host.set_quota(quota(&decision));
+        host.set_quota(decision.quota.map(Cores::get));
         hands.begin(&mut host, &decision.actions);
         hands.carry_on(&mut host);
         pilot.settle(&seen, &hands.open);
         hands.finish();
     }
     judge.finish()
-}
-
-/// Returns the cores that all nodes may use together, as decided: no rule of the engine sets a quota yet.
-const fn quota(_: &Decision) -> Option<f64> {
-    None
 }
