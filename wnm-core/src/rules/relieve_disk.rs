@@ -27,8 +27,10 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         // A node of which it is not known where it lies is taken to lie on the first volume that is too full.
         let is_lost = |seen: &Seen<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &Seen<'_>| seen.sample.volume == Some(i) || is_lost(seen);
-        let held = |seen: &Seen<'_>| seen.sample.disk.map_or(0, |disk| disk.0);
-        let under_way: u64 = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen)).map(held).sum();
+        // What is not known may be enough: one at a time, then.
+        let held = |seen: &Seen<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
+        let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
+        let under_way = leaving.map(held).fold(0, u64::saturating_add);
         let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
         let mut left = over - under_way as f64;
         let worth = typical(situation, &on_it, &held) / WORTH;

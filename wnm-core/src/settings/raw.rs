@@ -374,9 +374,10 @@ mod tests {
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
-                "enable_upgrade" | "no_upnp" | "antctl_debug" => &["maybe", "2", ""],
+                "enable_upgrade" | "no_upnp" | "antctl_debug" | "quota" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" => &["'unclosed"],
                 "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "steady_soft" | "steady_back" | "steady_goal" => &["", "x", "-1", "101", "NaN", "inf"],
                 key if key.starts_with("cpu_") || key.starts_with("mem_") || key.starts_with("hd_") => {
                     &["", "x", "-1", "101", "NaN", "inf"]
                 }

@@ -230,6 +230,18 @@ fn a_volume_that_fills_loses_nodes_before_it_is_full_and_none_that_frees_little(
 }
 
 #[test]
+fn nodes_of_unknown_size_are_removed_one_at_a_time() {
+    let mut host = Host::new(8, &[("node_cap", "8")]);
+    host.colony.look.host.volumes[0].used = percent(95.0);
+    for sample in host.colony.look.nodes.values_mut() {
+        sample.disk = None;
+    }
+    assert_eq!(host.deeds(1), [(1, "remove", 8)]);
+    host.colony.state.nodes.insert(id(7), NodeState::Removing { since: ago(0) });
+    assert_eq!(host.deeds(5), []);
+}
+
+#[test]
 fn a_volume_that_will_fill_takes_no_more() {
     let mut host = Host::new(2, &[("node_cap", "90")]);
     host.each = 0.01;
