@@ -97,7 +97,13 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'The rules in force' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'The rules in force: classic or steady' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Where the metrics servers answer' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
@@ -166,7 +172,13 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further a
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'The rules in force' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'The rules in force: classic or steady' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Where the metrics servers answer' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
@@ -230,7 +242,13 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Furthe
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'The rules in force' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'The rules in force: classic or steady' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Where the metrics servers answer' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
