@@ -105,7 +105,7 @@ impl Judge {
             disk = (disk.0.max(used), disk.1.max(foreign));
         }
         let score = &mut self.score;
-        let (mut is_over, mut is_avoidable) = (false, false);
+        let (mut is_over, mut is_over_alone) = (false, false);
         let over = &mut score.over;
         let avoidable = &mut score.avoidable;
         for (value, alone, limit, over, avoidable) in [
@@ -114,16 +114,16 @@ impl Judge {
             (disk.0, disk.1, limits.disk, &mut over.disk, &mut avoidable.disk),
             (host.loads.one(), host.loads_alone.one(), limits.load, &mut over.load, &mut avoidable.load),
         ] {
+            is_over_alone |= alone > limit;
             if value > limit {
                 is_over = true;
                 *over += TICK;
                 score.severity += (value / limit - 1.0) * TICK;
-                if alone <= limit {
-                    is_avoidable = true;
-                    *avoidable += TICK;
-                }
+                *avoidable += if alone <= limit { TICK } else { 0.0 };
             }
         }
+        // Where others alone pass one limit, the time would be lost whatever is done about the other limits.
+        let is_avoidable = is_over && !is_over_alone;
         score.seconds += TICK;
         score.over.any += if is_over { TICK } else { 0.0 };
         if is_avoidable {

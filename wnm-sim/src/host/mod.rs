@@ -306,7 +306,7 @@ impl Sums {
         self.surge -= process.surge;
         self.memory_gap -= process.memory_gap;
         self.leak -= node.leak;
-        self.leaked -= node.leak * (now - process.started);
+        self.leaked -= node.leaked(process, now);
     }
 }
 

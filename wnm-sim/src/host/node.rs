@@ -120,9 +120,14 @@ impl Node {
         self.base + process.extra + process.surge
     }
 
+    /// Returns what has leaked since the process started, or the run began, in MB.
+    pub(super) fn leaked(&self, process: &Process, now: Seconds) -> f64 {
+        self.leak * (now - process.started.max(0.0))
+    }
+
     /// Returns what it holds of the memory, in MB.
     pub(super) fn memory_mb(&self, process: &Process, now: Seconds, constants: &Constants) -> f64 {
-        constants.memory_full_mb.get() - process.memory_gap + self.leak * (now - process.started)
+        constants.memory_full_mb.get() - process.memory_gap + self.leaked(process, now)
     }
 
     /// Returns what its folder holds, in GB.
@@ -138,7 +143,7 @@ impl Node {
         match &self.process {
             Some(process) => {
                 sums.add(self, process);
-                sums.leaked += self.leak * (now - process.started);
+                sums.leaked += self.leaked(process, now);
                 volumes.begin(self.volume, self.disk_gap, constants);
             }
             None => volumes.hold(self.volume, self.disk_gb(constants)),
