@@ -25,7 +25,7 @@ pub enum Part {
     Leak,
     /// What volumes will hold is predicted.
     Forecast,
-    /// New nodes wait for half an hour with room, not only for five minutes.
+    /// Growth waits for half an hour of room, not only for five minutes.
     LongWindow,
     /// The surge of starting must fit.
     Surge,

@@ -4,10 +4,10 @@ use crate::situation::Situation;
 use crate::tuning::Part;
 use crate::units::Cores;
 
-/// What stays free below the upper mark, in percent of the machine.
-const MARGIN: f64 = 2.0;
-/// The least share of what they need that nodes are held to: below half they serve nobody.
-const LEAST: f64 = 0.55;
+/// The least share of what they need that nodes are held to while others come and go.
+const LEAST: f64 = 0.1;
+/// The share of what they need with which nodes still serve.
+pub(crate) const SERVING: f64 = 0.55;
 /// Caps closer than this, in percent of the machine, are one.
 const GRAIN: f64 = 2.0;
 
@@ -15,13 +15,16 @@ const GRAIN: f64 = 2.0;
 pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     let Situation { policy, observation, steady, .. } = situation;
     let in_force = observation.host.quota?.limit;
-    let cpu = steady.as_ref()?.outlook.cpu.filter(|cpu| cpu.nodes > 0 && !cpu.is_futile)?;
+    let cpu = steady.as_ref()?.outlook.cpu.filter(|cpu| cpu.nodes > 0)?;
     if !policy.tuning.has(Part::Quota) {
         return None;
     }
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
-    let room = policy.cpu.remove.get() - MARGIN - cpu.foreign;
-    let wanted = room.max(LEAST * cpu.cost * f64::from(cpu.nodes));
+    let needed = cpu.cost * f64::from(cpu.nodes);
+    // What others take beyond all room is not made up for: then nodes keep what they need to serve.
+    let least = if cpu.is_futile { SERVING } else { LEAST };
+    let room = policy.soft(policy.cpu) - cpu.foreign - cpu.rise;
+    let wanted = room.max(least * needed);
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN;
     in_force.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))
 }

@@ -9,13 +9,11 @@ use crate::rules::{Plan, grow};
 use crate::situation::{Situation, Steady};
 use crate::trend::Cpu;
 use crate::tuning::Part;
-use crate::units::Percent;
+use crate::units::{Load, Percent};
 
-/// How long there must have been room before a stopped node starts, and before a new one is made.
-const TO_START: Duration = Duration::from_secs(300);
-const TO_ADD: Duration = Duration::from_secs(1800);
-/// Part of that time that must have been seen: looks do not come at equal intervals.
-const SEEN: f64 = 0.9;
+/// How long there must have been room, and the least of it that must have been seen.
+const WINDOW: Duration = Duration::from_secs(1800);
+const LEAST_SEEN: Duration = Duration::from_secs(270);
 /// How many times as much CPU as it will need a node needs while it starts.
 const SURGE: f64 = 7.0;
 /// Share of the gap between the marks, below the upper one, that the surge must leave free.
@@ -112,32 +110,26 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
         return Some(Hold::Throttled { share: steady.usage.throttled.unwrap_or_default() });
     }
     let covered = steady.trend.covered();
-    (covered < TO_START.mul_f64(SEEN)).then_some(Hold::Watching { seen: covered, wanted: TO_START })
+    (covered < LEAST_SEEN).then_some(Hold::Watching { seen: covered, wanted: LEAST_SEEN })
 }
 
 /// Returns what so many more nodes would not fit under.
 fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Hold> {
     let Situation { policy, observation, .. } = situation;
     let (trend, usage, tuning) = (&steady.trend, &steady.usage, &policy.tuning);
-    let windows: &[Duration] = if is_new && tuning.has(Part::LongWindow) { &[TO_START, TO_ADD] } else { &[TO_START] };
-    for over in windows {
-        let expected = trend.cpu_with(more, *over, cpu).unwrap_or(f64::INFINITY);
-        if expected >= policy.goal(policy.cpu) {
-            return Some(no_room(Signal::Cpu, expected, policy.goal(policy.cpu)));
-        }
-        if let Some(load) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
-            let Some(expected) = trend.load_with(more, *over, cpu) else {
-                return Some(Hold::Missing { signal: Signal::Load1 });
-            };
-            let ceiling = load.less_than.get() + (load.remove.get() - load.less_than.get()) * tuning.goal;
-            if expected.get() >= ceiling {
-                let ceiling = crate::units::Load::clamped(ceiling).unwrap_or_default();
-                return Some(Hold::NoRoom {
-                    signal: Signal::Load1,
-                    expected: expected.into(),
-                    ceiling: ceiling.into(),
-                });
-            }
+    let window = if tuning.has(Part::LongWindow) { WINDOW } else { LEAST_SEEN };
+    let expected = trend.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
+    if expected >= policy.goal(policy.cpu) {
+        return Some(no_room(Signal::Cpu, expected, policy.goal(policy.cpu)));
+    }
+    if let Some(marks) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
+        let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.goal;
+        let Some(expected) = trend.load_with(more, window, cpu) else {
+            return Some(Hold::Missing { signal: Signal::Load1 });
+        };
+        if expected.get() >= ceiling {
+            let ceiling = Load::clamped(ceiling).unwrap_or_default();
+            return Some(Hold::NoRoom { signal: Signal::Load1, expected: expected.into(), ceiling: ceiling.into() });
         }
     }
     let surge = cpu.mean + SURGE * more as f64 * cpu.cost;

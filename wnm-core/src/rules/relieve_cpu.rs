@@ -10,7 +10,7 @@ use crate::tuning::Part;
 use crate::units::Percent;
 
 /// How long CPU use may be over its soft mark.
-const SOFT_RIDE: Duration = Duration::from_secs(300);
+const SOFT_RIDE: Duration = Duration::from_secs(900);
 
 /// Share of the nodes that stops at a time where the quota held the colony back for long.
 const THROTTLED_SHARE: f64 = 0.1;

@@ -17,6 +17,7 @@ use crate::decision::{Planned, Reason, Relief};
 use crate::node::NodeId;
 use crate::observation::Observation;
 use crate::policy::Policy;
+use crate::rules::cap_colony::SERVING;
 use crate::tuning::Part;
 use crate::units::Timestamp;
 
@@ -105,6 +106,15 @@ pub struct Trend {
     volumes: BTreeMap<PathBuf, disk::Filling>,
 }
 
+/// Tells whether the quota in force leaves the nodes less than what they serve with.
+fn is_held_low(outlook: &Outlook, observation: &Observation) -> bool {
+    let limit = observation.host.quota.and_then(|quota| quota.limit).zip(observation.host.cpus);
+    let needed = outlook.cpu.map(|cpu| cpu.cost * f64::from(cpu.nodes));
+    limit
+        .zip(needed)
+        .is_some_and(|((limit, cpus), needed)| limit.get() * 100.0 / f64::from(cpus.max(1)) < SERVING * needed)
+}
+
 /// Counts milliseconds up while something is so, and down while it is not.
 fn count(millis: &mut u32, span: u32, is_so: bool) {
     *millis = if is_so { millis.saturating_add(span) } else { millis.saturating_sub(span) };
@@ -148,8 +158,8 @@ impl Trend {
         if usage.throttled.is_some() {
             self.throttled_at = Some(now);
         }
-        count(&mut self.throttled, moment.span, usage.throttled.is_some());
         let outlook = Outlook::new(policy, self, observation, usage);
+        count(&mut self.throttled, moment.span, is_held_low(&outlook, observation));
         if let Some(cpu) = &outlook.cpu {
             self.dwell(cpu, moment.span, policy);
             self.watch(cpu, now, policy);

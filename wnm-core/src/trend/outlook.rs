@@ -16,13 +16,13 @@ const TASKS_PER_CORE: f64 = 1.2;
 /// The most that a saturated machine is taken to be asked for, in percent of what it has.
 const MOST_DEMAND: f64 = 200.0;
 /// Share of the upper mark above which others alone keep the machine over it.
-const FUTILE: f64 = 0.9;
+const FUTILE: f64 = 0.98;
 /// The least that our nodes are taken to get of what they ask for.
 const LEAST_SERVED: f64 = 0.3;
 /// Share of the one-minute means that a prediction is above.
-const QUANTILE: f64 = 0.8;
+const QUANTILE: f64 = 0.9;
 /// Time that what volumes will hold is predicted for.
-const HORIZON: f64 = 1.4 * 86_400.0;
+const HORIZON: f64 = 86_400.0;
 
 /// The processors, in percent of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,8 @@ pub(crate) struct Cpu {
     pub(crate) demand: f64,
     /// What others ask for.
     pub(crate) foreign: f64,
+    /// How much more than on average others may be using by now.
+    pub(crate) rise: f64,
     /// What young nodes use beyond what they will once they are grown.
     pub(crate) excess: f64,
     /// What a grown node needs.
@@ -64,8 +66,16 @@ fn cpu(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage)
     let (used, own) = minute(&trend.recent, nodes, cost)?;
     let excess = usage.excess(trend.cost()) * of_machine;
     let seen_foreign = (used - own).max(0.0);
-    let mut outlook =
-        Cpu { mean: used, demand: used, foreign: seen_foreign, excess, cost, nodes: usage.live, is_futile: false };
+    let mut outlook = Cpu {
+        mean: used,
+        demand: used,
+        foreign: seen_foreign,
+        rise: rise(&trend.recent, seen_foreign),
+        excess,
+        cost,
+        nodes: usage.live,
+        is_futile: false,
+    };
     if used >= SATURATED {
         let asked = |over| runnable(&trend.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);
         let demand = asked(Duration::from_secs(60)).unwrap_or(100.0).clamp(100.0, MOST_DEMAND);
@@ -76,6 +86,20 @@ fn cpu(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage)
     }
     outlook.is_futile = policy.tuning.has(Part::Futility) && outlook.foreign > FUTILE * policy.cpu.remove.get();
     Some(outlook)
+}
+
+/// Returns how much more than on average others may be using by now.
+///
+/// What began in the middle of a long interval shows only in part: what it shows is taken twice over. Short intervals
+/// show it in the last of them.
+fn rise(recent: &VecDeque<Moment>, mean: f64) -> f64 {
+    const LONG: u32 = 30_000;
+    let mut foreign = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
+    match (foreign.next(), foreign.next()) {
+        (Some((span, now)), Some((_, before))) if span >= LONG => 2.0 * (now - before).max(0.0),
+        (Some((_, now)), _) => (now - mean).max(0.0),
+        (None, _) => 0.0,
+    }
 }
 
 /// Returns mean use over the last minute, by all and by our nodes, as it would be with so many nodes.
@@ -172,7 +196,7 @@ fn quantile(values: impl Iterator<Item = f64>) -> Option<f64> {
         count += 1;
     }
     let sorted = sorted.get_mut(..count)?;
-    // Of 5 values the 4th, of 30 the 24th.
+    // Of 5 values the 5th, of 30 the 27th.
     let nth = ((count as f64 * QUANTILE).ceil() as usize).checked_sub(1)?;
     Some(*sorted.select_nth_unstable_by(nth, f64::total_cmp).1)
 }

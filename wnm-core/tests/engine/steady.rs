@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
-    Action, Bytes, Cores, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence, Reason, Relief, Rest,
-    StopCause, Verdict, Volume, decide, settle,
+    Action, Bytes, Cores, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence, QuotaSample, Reason,
+    Relief, Rest, StopCause, Verdict, Volume, decide, settle,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -50,6 +50,15 @@ impl Host {
             sample.cpu = Cores::clamped(if runs { self.each } else { 0.0 });
             own += if runs { self.each * 10.0 } else { 0.0 };
         }
+        if let Some(quota) = &mut look.host.quota {
+            let limit = quota.limit.map_or(100.0, |limit| limit.get() * 10.0);
+            quota.throttled = percent(if own > limit { 80.0 } else { 0.0 });
+            let share = (limit / own.max(limit)).min(1.0);
+            own *= share;
+            for sample in look.nodes.values_mut() {
+                sample.cpu = sample.cpu.and_then(|cpu| Cores::clamped(cpu.get() * share));
+            }
+        }
         let used = (self.foreign + own).min(100.0);
         look.host.cpu = percent(used);
         let load = Load::clamped(self.load.unwrap_or(used / 10.0)).unwrap_or_default();
@@ -57,19 +66,38 @@ impl Host {
         let decision = decide(policy, state, look);
         let done = |planned: &Planned| (planned.clone(), Outcome::Done);
         let outcomes: Vec<_> = decision.actions.iter().map(done).collect();
-        self.colony.state = settle(std::mem::take(state), policy, look, &outcomes);
+        *state = settle(std::mem::take(state), policy, look, &outcomes);
+        if let Some(quota) = &mut look.host.quota {
+            quota.limit = decision.quota;
+        }
         for planned in &decision.actions {
             match planned.action {
-                Action::Remove { node, .. } => _ = self.colony.look.nodes.remove(&node),
+                Action::Remove { node, .. } => _ = look.nodes.remove(&node),
                 Action::Add { node } => {
-                    let sample = self.colony.look.nodes.entry(node).or_default();
-                    (sample.born, sample.volume) = (self.colony.look.now, Some(0));
+                    let sample = look.nodes.entry(node).or_default();
+                    (sample.born, sample.volume) = (look.now, Some(0));
                     sample.disk = Some(Bytes(0));
                 }
                 _ => {}
             }
         }
         decision
+    }
+
+    /// Lets the host cap what the colony uses.
+    fn capped(mut self) -> Self {
+        self.colony.look.host.quota = Some(QuotaSample::default());
+        self
+    }
+
+    /// Returns what the nodes may use together, in percent of the machine.
+    fn cap(&self) -> f64 {
+        self.colony
+            .look
+            .host
+            .quota
+            .and_then(|quota| quota.limit)
+            .map_or(f64::INFINITY, |limit| (limit.get() * 10.0).round())
     }
 
     fn minutes(&mut self, count: u32) -> Vec<(u64, Decision)> {
@@ -99,11 +127,11 @@ fn too_much_is_waited_out_and_then_cured_in_one_step_of_the_right_size() {
 }
 
 #[test]
-fn use_near_the_mark_is_cured_after_five_minutes_and_a_dip_counts_back() {
+fn use_near_the_mark_is_cured_after_a_quarter_of_an_hour_and_a_dip_counts_back() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     host.foreign = 17.0;
-    assert_eq!(host.deeds(4), []);
+    assert_eq!(host.deeds(14), []);
     host.foreign = 10.0;
     host.minute();
     host.foreign = 17.0;
@@ -153,8 +181,8 @@ fn growth_waits_for_room_that_lasts_and_stays_under_its_goal() {
     host.foreign = 53.0;
     assert_eq!(host.deeds(120), []);
     host.foreign = 1.0;
-    // Four fifths of half an hour must have had room; the surge of starting allows one at a time.
-    assert_eq!(host.deeds(25), [(144, "add", 2), (145, "add", 3)]);
+    // Nine tenths of half an hour must have had room; the surge of starting allows one at a time.
+    assert_eq!(host.deeds(28), [(147, "add", 2), (148, "add", 3)]);
     let later = host.deeds(100);
     assert!(later.iter().all(|(_, verb, _)| *verb == "add"), "{later:?}");
     // A twelfth node of 5 % would take use to 61 %, over the goal of 60 %.
@@ -291,6 +319,45 @@ fn a_trend_that_was_saved_decides_as_one_that_was_not() {
         assert_eq!(serde_json::from_str::<wnm_core::EngineState>(&text).expect("it is ours"), host.colony.state);
         host.minute();
     }
+}
+
+#[test]
+fn a_cap_makes_room_for_others_and_no_node_is_stopped() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+    host.minutes(60);
+    // Below the soft mark of 66 % others leave more than the 50 % that the nodes need.
+    assert_eq!(host.cap(), 61.0);
+    host.foreign = 27.0;
+    assert_eq!(host.deeds(60), []);
+    assert_eq!(host.cap(), 39.0);
+    // What has just begun may be more by now than its minute shows.
+    host.foreign = 35.0;
+    host.minute();
+    assert_eq!(host.cap(), 66.0 - 35.0 - 2.0 * 8.0);
+    // They go, and nodes get back what they need.
+    host.foreign = 5.0;
+    assert_eq!(host.deeds(60), []);
+    assert_eq!(host.cap(), 61.0);
+}
+
+#[test]
+fn a_colony_that_a_cap_holds_back_for_an_hour_loses_its_youngest_node() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+    host.minutes(60);
+    // 16 % are left of the 50 % that ten nodes need.
+    host.foreign = 50.0;
+    let deeds = host.deeds(64);
+    assert_eq!(deeds.first(), Some(&(121, "stop", 10)), "{deeds:?}");
+    assert!(deeds.iter().all(|(_, verb, _)| *verb == "stop"), "{deeds:?}");
+}
+
+#[test]
+fn where_others_fill_the_machine_alone_nodes_keep_what_they_serve_with() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+    host.minutes(60);
+    host.foreign = 72.0;
+    assert_eq!(host.deeds(120), []);
+    assert_eq!(host.cap(), 27.0);
 }
 
 #[test]
