@@ -61,10 +61,10 @@ fn is_removing(seen: &Seen<'_>) -> bool {
     matches!(*seen.state, NodeState::Removing { .. })
 }
 
-/// Returns the median of what the nodes of a volume hold, in bytes.
+/// Returns the median of what the nodes of a volume that may be removed hold, in bytes.
 fn typical(situation: &Situation<'_>, on_it: &impl Fn(&Seen<'_>) -> bool, held: &impl Fn(&Seen<'_>) -> u64) -> u64 {
-    let mut sizes: Vec<u64> =
-        situation.nodes.iter().filter(|seen| on_it(seen) && seen.is_running()).map(held).collect();
+    let may_go = |seen: &&Seen<'_>| seen.is_free() && seen.is_running() && on_it(seen);
+    let mut sizes: Vec<u64> = situation.nodes.iter().filter(may_go).map(held).collect();
     let middle = sizes.len() / 2;
     if sizes.is_empty() { 0 } else { *sizes.select_nth_unstable(middle).1 }
 }
