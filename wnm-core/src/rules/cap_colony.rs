@@ -4,8 +4,8 @@ use crate::situation::Situation;
 use crate::tuning::Part;
 use crate::units::Cores;
 
-/// The least share of what they need that nodes are held to while others come and go.
-const LEAST: f64 = 0.1;
+/// The least share of what they need that nodes are held to while others come and go: they are frozen rather than stopped.
+const LEAST: f64 = 0.02;
 /// The share of what they need with which nodes still serve.
 pub(crate) const SERVING: f64 = 0.55;
 /// Caps closer than this, in percent of the machine, are one.

@@ -28,7 +28,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if for_long {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
-    if let Some(share) = steady.usage.throttled.filter(|_| is_throttled && cpu.mean <= policy.cpu.remove.get()) {
+    if let Some(share) = steady.usage.throttled.filter(|_| is_throttled) {
         return Verdict::Passes(Pass::Holds(Hold::Throttled { share }));
     }
     let ride = steady.trend.ride(policy);

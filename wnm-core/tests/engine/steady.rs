@@ -334,6 +334,9 @@ fn a_cap_makes_room_for_others_and_no_node_is_stopped() {
     host.foreign = 35.0;
     host.minute();
     assert_eq!(host.cap(), 66.0 - 35.0 - 2.0 * 8.0);
+    // They leave nothing, for less than an hour: to stop nodes would not help, the others would take up the cap.
+    host.foreign = 70.0 - 2.0;
+    assert_eq!((host.deeds(30), host.cap()), (vec![], 1.0));
     // They go, and nodes get back what they need.
     host.foreign = 5.0;
     assert_eq!(host.deeds(60), []);
