@@ -412,4 +412,19 @@ impl Decision {
             Some(Verdict::Acts | Verdict::Passes(_)) | None => Some(Rest::Content),
         }
     }
+
+    /// Returns what rules wait for or hold back on, each once.
+    #[must_use]
+    pub fn waits(&self) -> Vec<&Pass> {
+        let mut waits = Vec::new();
+        for judged in &self.verdicts {
+            if let Verdict::Passes(pass @ (Pass::Futile { .. } | Pass::Dwelling { .. } | Pass::Holds(_))) =
+                &judged.verdict
+                && !waits.contains(&pass)
+            {
+                waits.push(pass);
+            }
+        }
+        waits
+    }
 }

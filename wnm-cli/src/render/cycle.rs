@@ -92,10 +92,9 @@ pub(crate) fn text(report: &Report) -> String {
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
     if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
-        lines.push(format!("  {}", reason::rest(&rest, now)));
-        let cap = report.colony.settings.policy.node_cap;
-        let next = reason::next(&rest, &report.decision.measures, report.colony.nodes.len(), cap);
-        lines.extend(next.map(|next| format!("  {next}")));
+        let nodes = (report.colony.nodes.len(), report.colony.settings.policy.node_cap);
+        let quiet = reason::quiet(&rest, report.decision.waits(), &report.decision.measures, nodes, now);
+        lines.extend(quiet.iter().map(|line| format!("  {line}")));
     }
     lines.join("\n") + "\n"
 }

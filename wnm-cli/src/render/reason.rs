@@ -84,8 +84,21 @@ pub(crate) fn rest(rest: &Rest, now: Timestamp) -> String {
     }
 }
 
+/// Returns why nothing is done, what is waited for, and what must come true before a node is added.
+pub(crate) fn quiet<'a>(
+    why: &Rest,
+    waits: impl IntoIterator<Item = &'a Pass>,
+    signals: &[Measure],
+    (nodes, cap): (usize, u32),
+    now: Timestamp,
+) -> Vec<String> {
+    let waits: Vec<String> = waits.into_iter().map(pass).collect();
+    let next = if waits.is_empty() { next(why, signals, nodes, cap) } else { None };
+    [rest(why, now)].into_iter().chain(waits).chain(next).collect()
+}
+
 /// Returns what must come true before a node is added, as far as signals and the cap tell.
-pub(crate) fn next(rest: &Rest, signals: &[Measure], nodes: usize, cap: u32) -> Option<String> {
+fn next(rest: &Rest, signals: &[Measure], nodes: usize, cap: u32) -> Option<String> {
     if *rest != Rest::Content {
         return None;
     }
@@ -131,7 +144,7 @@ fn pass(pass: &Pass) -> String {
             format!("others ask for {foreign} of the processors, near {mark}: stopping nodes would not help")
         }
         Pass::Dwelling { over, ride, over_soft, soft_ride } => format!(
-            "above its mark for {} of {}, near it for {} of {}",
+            "cpu above its mark for {} of the {} it may be, near it for {} of {}",
             span(*over),
             span(*ride),
             span(*over_soft),
@@ -145,7 +158,9 @@ fn pass(pass: &Pass) -> String {
 fn hold(hold: &Hold) -> String {
     match hold {
         Hold::Missing { signal } => format!("{signal} is not known"),
-        Hold::Watching { seen, wanted } => format!("watched for {} of {}", span(*seen), span(*wanted)),
+        Hold::Watching { seen, wanted } => {
+            format!("adds after it has watched for {}, so far {}", span(*wanted), span(*seen))
+        }
         Hold::OverSoft { signal, seen, mark } => format!("adds when {signal} < {mark}, now {seen}"),
         Hold::NoRoom { signal, expected, ceiling } => {
             format!("with one more, {signal} would come to {expected}, and must stay under {ceiling}")
@@ -235,6 +250,32 @@ mod tests {
         assert_eq!(next(60.0, &[80.0, 20.0], 3).as_deref(), Some("adds when cpu < 50.0 %, now 60.0 %"));
         assert_eq!(next(10.0, &[80.0, 20.0], 3), None);
         assert_eq!(next(10.0, &[20.0], 20).as_deref(), Some("adds nothing: node_cap is 20"));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said_in_place_of_what_comes_next() {
+        let percent = |value| Percent::new(value).unwrap();
+        let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+        let futile = Pass::Futile { foreign: percent(72.0), mark: percent(70.0) };
+        let holds = Pass::Holds(Hold::Watching { seen: minutes(3), wanted: minutes(5) });
+        let dwelling =
+            Pass::Dwelling { over: minutes(1), ride: minutes(2), over_soft: minutes(1), soft_ride: minutes(15) };
+        let said = |waits: &[Pass]| {
+            quiet(&Rest::Content, waits, &signals(60.0, &[10.0]), (3, 20), Timestamp::default()).join("\n")
+        };
+        insta::assert_snapshot!(said(&[futile, holds]), @r"
+        nothing to do
+        others ask for 72.0 % of the processors, near 70.0 %: stopping nodes would not help
+        adds after it has watched for 5m, so far 3m
+        ");
+        insta::assert_snapshot!(said(&[dwelling]), @r"
+        nothing to do
+        cpu above its mark for 1m of the 2m it may be, near it for 1m of 15m
+        ");
+        insta::assert_snapshot!(said(&[]), @r"
+        nothing to do
+        adds when cpu < 50.0 %, now 60.0 %
+        ");
     }
 
     #[test]

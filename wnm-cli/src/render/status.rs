@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Planned, QuotaSample, Reading, Rest, Timestamp,
+    ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Pass, Planned, QuotaSample, Reading, Rest, Timestamp,
 };
 
 use super::page::Width;
@@ -47,6 +47,9 @@ pub(crate) struct Status {
     pub(crate) decided: Vec<Planned>,
     /// Why it decided nothing, if so.
     pub(crate) rest: Option<Rest>,
+    /// What its rules waited for or held back on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waits: Vec<Pass>,
     /// States, for their colours.
     #[serde(skip)]
     pub(crate) states: BTreeMap<&'static str, NodeState>,
@@ -179,9 +182,8 @@ fn settling(node: &Settling) -> String {
 
 fn decision(status: &Status, at: Timestamp) -> String {
     if let Some(rest) = &status.rest {
-        let next = reason::next(rest, &status.signals, status.nodes, status.node_cap);
-        let next = next.map_or_else(String::new, |next| format!("  {next}\n"));
-        return format!("  {}\n{next}", reason::rest(rest, at));
+        let quiet = reason::quiet(rest, &status.waits, &status.signals, (status.nodes, status.node_cap), at);
+        return quiet.iter().map(|line| format!("  {line}\n")).collect();
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()

@@ -208,6 +208,7 @@ fn the_colony_at_a_glance() {
         settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         rest: cycle.decision.rest(),
+        waits: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
     insta::assert_snapshot!(at_each_width(|width| status::text(&glance, width)));
