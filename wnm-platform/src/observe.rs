@@ -1,5 +1,6 @@
 //! One look at the host and its nodes. What could not be seen is data: nothing here fails.
 
+mod folders;
 mod glance;
 mod sample;
 mod silent;
@@ -23,8 +24,8 @@ use sample::Seen;
 
 /// How long a cycle may go on starting node programs only to learn their versions.
 const VERSIONS_BUDGET: Duration = Duration::from_secs(2);
-/// How long a cycle may go on counting the files of nodes that do not count them themselves.
-const RECORDS_BUDGET: Duration = Duration::from_millis(20);
+/// How long a cycle may go on weighing the folders of nodes, and counting the files of those that do not tell.
+const FOLDERS_BUDGET: Duration = Duration::from_millis(20);
 
 impl Platform {
     /// Looks at the host and at all nodes of the colony, disabled ones aside.
@@ -85,7 +86,8 @@ impl Platform {
         }
         binaries.forget_unused();
         drop(binaries);
-        silent::count_records(colony, &mut nodes, reading.uptime, RECORDS_BUDGET);
+        folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
+        folders::weigh(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
     }
 

@@ -282,3 +282,16 @@ fn a_second_look_needs_no_pause() {
     let (observation, _) = place.platform.observe(&colony, &clock(here), true);
     assert!(begun.elapsed() < SHORTEST_INTERVAL && observation.rebooted);
 }
+
+#[test]
+fn folders_are_weighed_and_what_was_weighed_is_remembered() {
+    let mut place = Place::new();
+    let (one, two) = (place.add(1, Flavor::AntNode), place.add(2, Flavor::AntNode));
+    let root = place.colony.nodes[&one].root_dir.clone();
+    fs::write(root.join("record"), [7; 300_000]).unwrap();
+    let samples = place.look(10_000);
+    let held = |samples: &BTreeMap<NodeId, NodeSample>, id| samples[&id].disk.map(|disk| disk.0 / 100_000);
+    assert_eq!((held(&samples, one), held(&samples, two)), (Some(3), Some(0)));
+    fs::remove_dir_all(&root).unwrap();
+    assert_eq!(held(&place.look(70_000), one), Some(3), "it cannot be seen now");
+}
