@@ -8,6 +8,7 @@ mod doctor;
 mod host;
 mod legacy;
 mod life;
+mod load;
 mod moving_in;
 mod real;
 mod record;
