@@ -1,8 +1,10 @@
 //! What an operator can ask of a policy before it acts: the engine that `wnm` runs, without a host beneath it.
 //!
 //! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one on which things go wrong,
-//! `run` and `score` judge policies on a modelled one under load, and `chart` draws what was recorded or run.
+//! `run` and `score` judge policies on a modelled one under load, `calibrate` fits that one to a recorded machine, and
+//! `chart` draws what was recorded or run.
 
+mod calibrate;
 mod chance;
 mod chart;
 mod decide;
@@ -54,6 +56,7 @@ enum Command {
     Run(run::Args),
     Score(score::Args),
     Chart(chart::Args),
+    Calibrate(calibrate::Args),
 }
 
 impl Cli {
@@ -67,6 +70,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Score(args) => score::run(&args),
             Command::Chart(args) => chart::run(&args),
+            Command::Calibrate(args) => calibrate::run(&args),
         };
         result.unwrap_or_else(|error| error.report())
     }

@@ -45,6 +45,14 @@ impl<R: Read> Lines<R> {
         memchr::memchr(b'\n', self.input.buffer().get(self.lent..).unwrap_or_default()).is_some()
     }
 
+    /// Returns the bytes of the line returned last.
+    pub(crate) fn last(&self) -> &[u8] {
+        match self.lent.checked_sub(1) {
+            Some(length) => self.input.buffer().get(..length).unwrap_or_default(),
+            None => &self.joined,
+        }
+    }
+
     /// Returns the next line that is not blank; None at the end. The last line may lack its line feed.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {

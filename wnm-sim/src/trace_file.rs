@@ -99,6 +99,11 @@ impl TraceFile {
         self.lines.number
     }
 
+    /// Returns the bytes of the line returned last, for what only some recordings tell.
+    pub(crate) fn last(&self) -> &[u8] {
+        self.lines.last()
+    }
+
     /// Returns the name of the file.
     pub(crate) fn name(&self) -> &str {
         &self.name

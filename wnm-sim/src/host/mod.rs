@@ -324,6 +324,11 @@ fn share(own: f64, foreign: f64, quota: Option<f64>, cpus: f64) -> Shares {
     let own = quota.map_or(own, |quota| own.min(quota));
     let wanted = own + foreign;
     let given = if wanted > cpus { cpus / wanted } else { 1.0 };
+    Shares { own: own * given, foreign: foreign * given, runnable: runnable(wanted, cpus) }
+}
+
+/// Returns how many tasks run or wait for a processor, when so many cores are wanted.
+pub(crate) fn runnable(wanted: f64, cpus: f64) -> f64 {
     let crowd = if wanted > 0.6 * cpus { (wanted / cpus).min(1.0) - 0.6 } else { 0.0 };
-    Shares { own: own * given, foreign: foreign * given, runnable: wanted * (1.0 + 0.5 * crowd) }
+    wanted * (1.0 + 0.5 * crowd)
 }

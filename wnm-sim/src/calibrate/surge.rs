@@ -1,0 +1,65 @@
+//! The surge of nodes that start, against what each of them uses later: nodes differ by more than they change.
+
+use std::collections::BTreeMap;
+
+use super::fit::{Row, factors, least, median, residual};
+use super::record::Point;
+use super::signal::{Curve, use_of_processors};
+
+/// Samples of a node of which it can be told what it costs.
+const SAMPLES: usize = 10;
+/// After so many times the time in which it falls to a third, nothing to speak of is left of a surge.
+const OVER: f64 = 5.0;
+/// Samples of young nodes that tell more than sums over all nodes do.
+const ENOUGH: usize = 40;
+
+/// Returns the grown use of each node that is listed for long enough, in cores.
+pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) -> BTreeMap<u32, f64> {
+    let mut found: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for point in points {
+        for node in &point.nodes {
+            if let (Some(age), Some(cores)) = (node.age, node.cores)
+                && f64::from(age) > point.length + OVER * cpu.seconds
+            {
+                found.entry(node.id).or_default().push(f64::from(cores));
+            }
+        }
+    }
+    let usual = |(id, mut uses): (u32, Vec<f64>)| {
+        let is_enough = uses.len() >= SAMPLES;
+        median(&mut uses).filter(|usual| is_enough && *usual > 0.0).map(|usual| (id, usual))
+    };
+    found.into_iter().filter_map(usual).collect()
+}
+
+/// Returns a curve whose surge is that of the single nodes; the same where they do not tell it.
+pub(super) fn refined<'a>(cpu: Curve, points: impl Iterator<Item = &'a Point> + Clone, span: [f64; 2]) -> Curve {
+    let bases = bases(points.clone(), &cpu);
+    let of_point = |point: &'a Point| {
+        let young = |age: &f64| *age < 2.0 * OVER * cpu.seconds;
+        let known = |node: &super::record::NodePoint| {
+            let age = node.age.map(f64::from).filter(young)?;
+            Some((age, point.length, f64::from(node.cores?) / bases.get(&node.id)?))
+        };
+        point.nodes.iter().filter_map(known).collect::<Vec<_>>()
+    };
+    let young: Vec<_> = points.flat_map(of_point).collect();
+    if young.len() < ENOUGH {
+        return cpu;
+    }
+    let rows = |seconds: f64| -> Vec<Row> {
+        let row = |(age, length, share): &(f64, f64, f64)| {
+            let (there, surge) = use_of_processors(*age, *length, seconds);
+            ([there, surge, 0.0], *share)
+        };
+        young.iter().map(row).collect()
+    };
+    let cost = |seconds: f64| {
+        let rows = rows(seconds);
+        let factors = factors(&rows);
+        rows.iter().map(|row| residual(row, &factors).abs()).sum()
+    };
+    let seconds = least(span[0], span[1], cost);
+    let [grown, surge, _] = factors(&rows(seconds));
+    if grown > 0.0 { Curve { young: Some(surge / grown * cpu.each), seconds, ..cpu } } else { cpu }
+}
