@@ -3,6 +3,9 @@
 /// Columns a fit has at most.
 pub(super) const COLUMNS: usize = 3;
 
+/// Factors that change by less, as a share of themselves, are the same.
+const SAME: f64 = 1e-4;
+
 /// What is known of one sample: what the model says for a factor of 1 each, and what was measured.
 pub(super) type Row = ([f64; COLUMNS], f64);
 
@@ -47,6 +50,9 @@ fn huber(rows: &[Row], is_free: &[bool; COLUMNS]) -> [f64; COLUMNS] {
         }
         let before = found;
         found = weighted(rows, is_free, |row| (far / residual(row, &before).abs().max(far)).min(1.0));
+        if found.iter().zip(before).all(|(now, before)| (now - before).abs() <= SAME * before.abs()) {
+            break;
+        }
     }
     found
 }
@@ -55,13 +61,20 @@ fn huber(rows: &[Row], is_free: &[bool; COLUMNS]) -> [f64; COLUMNS] {
 fn weighted(rows: &[Row], is_free: &[bool; COLUMNS], weight: impl Fn(&Row) -> f64) -> [f64; COLUMNS] {
     let mut system = [[0.0; COLUMNS + 1]; COLUMNS];
     for row in rows {
-        let ((columns, measured), weight) = (row, weight(row));
-        for (i, equation) in system.iter_mut().enumerate().filter(|(i, _)| is_free[*i]) {
-            for (j, column) in columns.iter().enumerate().filter(|(j, _)| is_free[*j]) {
-                equation[j] += weight * columns[i] * column;
-            }
-            equation[COLUMNS] += weight * columns[i] * measured;
+        let ([a, b, c], measured) = *row;
+        let weight = weight(row);
+        for (equation, column) in system.iter_mut().zip([a, b, c]) {
+            let column = column * weight;
+            let [to_a, to_b, to_c, to_measured] = equation;
+            *to_a += column * a;
+            *to_b += column * b;
+            *to_c += column * c;
+            *to_measured += column * measured;
         }
+    }
+    for i in (0..COLUMNS).filter(|i| !is_free[*i]) {
+        system[i] = [0.0; COLUMNS + 1];
+        system.iter_mut().for_each(|equation| equation[i] = 0.0);
     }
     // Gauss and Jordan. A column that others make up, to within rounding, gets 0.
     let whole: [f64; COLUMNS] = std::array::from_fn(|i| system[i][i]);

@@ -317,8 +317,8 @@ impl Reader<'_> {
     /// Takes nodes that are only counted for the youngest to go first. They start in the middle between two samples.
     fn count(&mut self, count: u32, before: Option<f64>, now: f64) {
         let starts = before.map_or(f64::NEG_INFINITY, |before| f64::midpoint(before, now));
-        let known = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         self.known.retain(|id, known| *id <= count && known.started.is_some());
+        let known = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         for id in known + 1..=count {
             self.record.starts += u32::from(before.is_some());
             self.known.insert(id, Known { started: Some(starts), since: None, ran: f64::INFINITY });

@@ -142,13 +142,14 @@ const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns all verdicts in words: `credible for cpu and memory`, `cannot tell for disk: it does not vary`.
+/// Returns all verdicts in words: `credible for cpu, memory and load`, `cannot tell for disk: it does not vary`.
 fn verdict(signals: &[Signal]) -> Vec<String> {
     let credible = signals.iter().filter(|signal| signal.verdict == Verdict::Credible);
     let credible: Vec<_> = credible.map(|signal| signal.signal.word()).collect();
     let mut lines = Vec::new();
-    if !credible.is_empty() {
-        lines.push(format!("{} for {}", word(Verdict::Credible), credible.join(" and ")));
+    if let Some((last, others)) = credible.split_last() {
+        let and = if others.is_empty() { "" } else { " and " };
+        lines.push(format!("{} for {}{and}{last}", word(Verdict::Credible), others.join(", ")));
     }
     for verdict in [Verdict::NotCredible, Verdict::CannotTell] {
         for signal in signals.iter().filter(|signal| signal.verdict == verdict) {

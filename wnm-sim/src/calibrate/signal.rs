@@ -12,15 +12,16 @@ pub(super) const ENOUGH: usize = 40;
 /// Starts of which a course after the start can be told.
 const STARTS: u32 = 3;
 /// Samples that are fitted: of more, as many at even distances.
-const MOST: usize = 2000;
+const MOST: usize = 1000;
 /// How much a signal must vary, as a share of its greatest value, to tell anything.
 const VARIES: f64 = 0.01;
 /// Above this share of the processors nobody knows what was wanted.
 const SATURATED: f64 = 0.95;
 /// What a course after the start must take of the error of young processes to be one.
 const BETTER: f64 = 0.2;
-/// Samples with at least so many young processes are those that tell of their course.
+/// Samples with at least so many young processes are those that tell of their course; so many of them are needed.
 const YOUNG: f64 = 0.1;
+const ENOUGH_YOUNG: usize = 10;
 /// A surge that lasts longer is none.
 const LONGEST_SURGE: f64 = 1800.0;
 
@@ -228,22 +229,24 @@ impl Signal {
         }
         let counts = || samples.iter().map(|(point, _)| point.up());
         if self.of == Whose::Machine && counts().min() == counts().max() {
-            return Err("the number of nodes does not change, so that theirs is not told from what is not ours; record                         some starts or stops, or each node (wnm record)"
-                .to_owned());
+            let what = "the number of nodes does not change, so that theirs is not told from what is not ours";
+            return Err(format!("{what}; record some starts or stops, or each node (wnm record)"));
         }
         let thin = samples.len().div_ceil(MOST);
         let samples: Vec<_> = samples.into_iter().step_by(thin).collect();
         let mean = samples.iter().map(|(_, measured)| measured).sum::<f64>() / samples.len() as f64;
         self.mean = Some(mean);
         let curve = self.curve(&samples, record);
-        if curve.each <= 0.0 {
-            return Err(format!("more nodes did not use more {}", signal.word()));
-        }
-        self.curve = Some(curve);
         let low = samples.iter().map(|(_, measured)| *measured).fold(f64::INFINITY, f64::min);
         let high = samples.iter().map(|(_, measured)| *measured).fold(0.0, f64::max);
+        if curve.each > 0.0 {
+            self.curve = Some(curve);
+        }
         if high - low < VARIES * high {
-            return Err(format!("it varies by less than {:.0} %", VARIES * 100.0));
+            return Err(format!("too little variation (less than {:.0} %)", VARIES * 100.0));
+        }
+        if curve.each <= 0.0 || mean <= curve.level {
+            return Err(format!("more nodes did not use more {}", signal.word()));
         }
         let oldest = self.oldest(&samples);
         if signal != Kind::Cpu && oldest < curve.seconds && (signal == Kind::Disk || curve.young > Some(0.0)) {
@@ -259,9 +262,11 @@ impl Signal {
         if error <= self.bound {
             return Ok(Verdict::Credible);
         }
-        if self.of == Whose::Machine {
-            self.why = Some("it is known of the whole machine only, where others use more or less".to_owned());
-        }
+        let why = match self.of {
+            Whose::Nodes => "what nodes use does not go with their number and age as the model has it",
+            Whose::Machine => "it is known of the whole machine only, where others use more or less",
+        };
+        self.why = Some(why.to_owned());
         Ok(Verdict::NotCredible)
     }
 
@@ -339,10 +344,13 @@ impl Signal {
         let [each, young, level] = fit(&rows).1;
         let young = if self.signal == Kind::Memory { young.min(each) } else { young };
         let course = Curve { each, young: Some(young), seconds, level };
+        let is_young = |at: &usize| rows[*at].0[1].abs() >= YOUNG;
+        let young: Vec<_> = (0..rows.len()).filter(is_young).map(|at| &samples[at]).collect();
+        if young.len() < ENOUGH_YOUNG {
+            return none;
+        }
         let off = |curve: &Curve| {
-            let is_young = |at: &usize| rows[*at].0[1].abs() >= YOUNG;
-            let at = (0..rows.len()).filter(is_young).map(|at| &samples[at]);
-            at.fold([0.0; 2], |[off, sum], (point, measured)| {
+            young.iter().fold([0.0; 2], |[off, sum], (point, measured)| {
                 [off + (curve.at(self.signal, point) - measured).abs(), sum + measured - curve.level]
             })
         };

@@ -1,0 +1,321 @@
+//! `wnm-sim calibrate` as it is typed: constants found again, recorded machines, and what is refused.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{run, run_with};
+use serde_json::Value;
+
+/// Constants that no default has.
+const MODEL: &str = "
+[model]
+cpu_cores = 0.08
+cpu_spread = 0.1
+surge = 4
+surge_seconds = 45
+memory_start_mb = 60
+memory_full_mb = 240
+memory_seconds = 900
+disk_gb = 5
+disk_seconds = 3600
+own_wander = 0.03
+own_wander_seconds = 120
+foreign_wander = 0.04
+foreign_wander_seconds = 90
+noise = 0.03
+spikes_per_hour = 0
+";
+
+const SCENARIO: &str = r#"
+about = "for tests"
+[host]
+cpus = 4
+memory_gb = 16
+disk_gb = 500
+[colony]
+cap_per_core = 5
+start_per_core = 2
+[[load]]
+kind = "constant"
+percent = 20
+[nodes]
+deaths_per_node_day = 10
+"#;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    /// Runs a scenario in cycles of five seconds, and returns the trace of that.
+    fn trace(&self, scenario: &str, days: &str) -> String {
+        let scenario = self.write("known.toml", scenario);
+        let trace = self.path("known.jsonl.gz");
+        let length = ["--days", days, "--cycle", "5", "--seed", "2", "--seeds", "1"];
+        let ran = run(&[&["run", &scenario, "--set", "delay_start=60", "--trace", &trace][..], &length].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        trace
+    }
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let ran = run(&[&["calibrate", "--json"], arguments].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let schema = include_str!("../../docs/schema/sim-calibrate.json");
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap();
+    let faults: Vec<_> = schema.iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert_eq!(faults, [""; 0]);
+    report
+}
+
+fn constants(report: &Value) -> BTreeMap<String, f64> {
+    let constant = |one: &Value| (one["name"].as_str().unwrap().to_owned(), one["value"].as_f64().unwrap());
+    report["model"].as_array().unwrap().iter().map(constant).collect()
+}
+
+fn verdicts(report: &Value) -> Vec<&str> {
+    report["verdict"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+}
+
+/// A machine of two processors with as many samples as asked for, ten seconds apart: a third of the processors is taken
+/// by others, four nodes take 4 % and 50 MB each, and one more starts at each quarter.
+fn machine(samples: u32, line: impl Fn(u32, &mut serde_json::Map<String, Value>)) -> String {
+    let mut text = "{\"wnm_trace\": 1, \"host\": {\"cpus\": 2, \"memory_bytes\": 1000000000}}\n".to_owned();
+    for i in 0..samples {
+        let nodes = 4 + 4 * i / samples;
+        let uneven = f64::from(i * 7 % 5) * 0.1;
+        let sample = serde_json::json!({
+            "ts": 1_000_000 + 10 * i, "running_nodes": nodes, "used_cpu_percent": 33.0 + 4.0 * f64::from(nodes) + uneven,
+            "used_mem_percent": 20.0 + 5.0 * f64::from(nodes) + uneven,
+            "load_average_1": 1.0, "load_average_5": 1.0, "load_average_15": 1.0
+        });
+        let Value::Object(mut sample) = sample else { continue };
+        line(i, &mut sample);
+        text.push_str(&format!("{}\n", Value::Object(sample)));
+    }
+    text
+}
+
+#[test]
+fn constants_of_the_model_are_found_again_in_a_run_of_it() {
+    let folder = Folder::new();
+    let trace = folder.trace(&format!("{SCENARIO}{MODEL}"), "0.09");
+    let model = folder.path("model.toml");
+    let report = report(&[&trace, "--out", &model]);
+    assert_eq!(verdicts(&report), ["credible for cpu, memory, disk and load"]);
+    let (found, known) = (constants(&report), MODEL.parse::<toml::Table>().unwrap());
+    for (name, within) in [
+        ("cpu_cores", 0.05),
+        ("cpu_spread", 0.35),
+        ("surge", 0.1),
+        ("surge_seconds", 0.05),
+        ("memory_start_mb", 0.01),
+        ("memory_full_mb", 0.01),
+        ("memory_seconds", 0.01),
+        ("disk_gb", 0.01),
+        ("disk_seconds", 0.01),
+        ("own_wander", 0.2),
+        ("own_wander_seconds", 0.5),
+        ("foreign_wander", 0.2),
+        ("foreign_wander_seconds", 0.5),
+        ("noise", 0.1),
+    ] {
+        let known = known["model"][name].as_float().or(known["model"][name].as_integer().map(|n| n as f64)).unwrap();
+        let found = found.get(name).unwrap_or(&f64::NAN);
+        assert!((found / known - 1.0).abs() <= within, "{name}: found {found}, which is {known}");
+    }
+    assert!((report["foreign"]["cpu_percent"].as_f64().unwrap() - 20.0).abs() < 1.0);
+    // What was written is the end of a scenario that runs.
+    let fitted = std::fs::read_to_string(model).unwrap();
+    let scenario = folder.write("fitted.toml", &format!("{SCENARIO}{fitted}"));
+    let ran = run(&["run", &scenario, "--days", "0.01", "--seeds", "1"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for (name, value) in found {
+        assert!(fitted.contains(&format!("\n{name} = {value}\n")), "{name}: {fitted}");
+    }
+}
+
+#[test]
+fn recorded_machines_are_judged_honestly() {
+    for trace in ["ramp", "buildload"] {
+        let file = format!("{trace}-1s.jsonl.gz");
+        let ran = run(&["calibrate", &file, "--cpus", "2"]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        insta::assert_snapshot!(format!("{trace} calibrated"), ran.out);
+    }
+    let ran = run(&["calibrate", "ramp-1s.jsonl.gz", "buildload-1s.jsonl.gz", "--cpus", "2", "--out", "-"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("both calibrated, as a table", ran.out);
+}
+
+#[test]
+fn nodes_that_are_only_counted_are_told_by_what_the_machine_uses() {
+    let ran = run_with(&["calibrate", "-"], machine(200, |_, _| {}).as_bytes());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @"
+    2 processors, 200 samples in 33 min, up to 7 nodes, 3 starts
+
+    constant         signal    fitted
+    cpu_cores        cpu         0.08
+    foreign_wander   cpu            0
+    noise            cpu     0.007074
+    memory_start_mb  memory     49.99
+    memory_full_mb   memory     49.99
+
+    What is not ours uses 33.2 % of the processors (median).
+
+    signal  of             mean   error  bound  held out      verdict
+    cpu     machine  1.10 cores   0.7 %   10 %       199     credible
+    memory  machine   477.39 MB   0.4 %    5 %       199     credible
+    disk    nodes             -       -    2 %         0  cannot tell
+    load    machine  1.00 tasks  10.8 %   20 %         0     credible
+
+    credible for cpu, memory and load
+    cannot tell for disk: the trace does not list what nodes store
+    ");
+}
+
+#[test]
+fn gaps_reboots_and_bad_lines_are_counted_and_belong_to_no_figure() {
+    let broken = machine(200, |i, sample| {
+        let ts = 1_000_000 + 10 * i + if i >= 50 { 86_400 } else { 0 };
+        sample.insert("ts".to_owned(), if i == 150 { 5.into() } else { ts.into() });
+        if i == 100 {
+            sample.insert("rebooted".to_owned(), true.into());
+        }
+        // What is said of the time of a gap or a reboot is not of the machine as it works.
+        if i == 50 || i == 100 {
+            sample.insert("used_cpu_percent".to_owned(), 90.into());
+            sample.insert("used_mem_percent".to_owned(), 90.into());
+        }
+    });
+    let ran = run_with(&["calibrate", "-", "--lenient"], broken.as_bytes());
+    insta::assert_snapshot!(ran.err, @"
+    skipped: -:152:1: expected a ts after 1087890, found an earlier one: 5
+    -: 1 bad lines skipped
+    ");
+    let heading = ran.out.lines().next().unwrap();
+    assert_eq!(
+        heading,
+        "2 processors, 199 samples in 33 min, up to 7 nodes, 8 starts, 1 gap, 1 reboot, 1 skipped line"
+    );
+    let row = |signal: &str| ran.out.lines().find(|line| line.starts_with(signal) && line.contains('%')).unwrap();
+    assert!(row("cpu ").contains(" 0.6 % "), "{}", ran.out);
+    assert!(row("memory ").contains(" 0.4 % "), "{}", ran.out);
+    let ran = run_with(&["calibrate", "-"], broken.as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    insta::assert_snapshot!(ran.err, @"wnm-sim: -:152:1: expected a ts after 1087890, found an earlier one: 5");
+}
+
+#[test]
+fn what_nothing_can_be_told_of_is_said_with_why() {
+    let without = |key: &'static str| {
+        machine(100, move |_, sample| {
+            sample.remove(key);
+        })
+    };
+    let constant = |key: &'static str, value: u32| {
+        machine(100, move |_, sample| {
+            sample.insert(key.to_owned(), value.into());
+        })
+    };
+    let listed = |memory: u64, growth: u64| {
+        move |i: u32, sample: &mut serde_json::Map<String, Value>| {
+            sample.insert("running_nodes".to_owned(), Value::Null);
+            let disk = 1 + growth * u64::from(i);
+            let node = |id: u32| {
+                serde_json::json!({
+                    "id": id, "state": "RUNNING", "born": 1_000_000, "cpu": 0.05, "memory": memory, "disk": disk
+                })
+            };
+            sample.insert("nodes".to_owned(), (1..=3).map(node).collect());
+        }
+    };
+    for (trace, said) in [
+        (
+            without("used_cpu_percent"),
+            "cannot tell for cpu: the trace has neither the CPU of nodes nor used_cpu_percent",
+        ),
+        (
+            without("used_mem_percent"),
+            "cannot tell for memory: the trace has neither the memory of nodes nor used_mem_percent of a known total",
+        ),
+        (
+            without("load_average_5"),
+            "cannot tell for load: 40 samples with used_cpu_percent and load averages are needed in which processors were \
+             free, and 0 are there",
+        ),
+        (
+            constant("running_nodes", 3),
+            "cannot tell for cpu: the number of nodes does not change, so that theirs is not told from what is not ours; \
+             record some starts or stops, or each node (wnm record)",
+        ),
+        (
+            constant("used_cpu_percent", 100),
+            "cannot tell for cpu: 40 samples are needed in which nodes got what they wanted, and 0 are there",
+        ),
+        (constant("used_mem_percent", 20), "cannot tell for memory: too little variation (less than 1 %)"),
+        (machine(100, listed(60_000_000, 0)), "cannot tell for memory: too little variation (less than 1 %)"),
+        (machine(100, listed(60_000_000, 0)), "cannot tell for cpu: too little variation (less than 1 %)"),
+        (
+            machine(100, listed(0, 1_000_000)),
+            "cannot tell for disk: nodes still grow: the oldest is 0.3 h old, and 1.1 h are needed",
+        ),
+    ] {
+        let ran = run_with(&["calibrate", "-"], trace.as_bytes());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert!(ran.out.lines().any(|line| line == said), "{said}: {}", ran.out);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_was_expected() {
+    let folder = Folder::new();
+    let whole = machine(100, |_, _| {});
+    let one = folder.write("one.jsonl", &whole);
+    let short = folder.write("short.jsonl", &machine(12, |_, _| {}));
+    let single = folder.write("single.jsonl", &machine(1, |_, _| {}));
+    let bare = folder.write("bare.jsonl", whole.split_once('\n').unwrap().1);
+    let empty = folder.write(
+        "empty.jsonl",
+        &machine(100, |_, sample| {
+            sample.remove("running_nodes");
+        }),
+    );
+    let other = folder.write("other.jsonl", &whole.replace("\"cpus\": 2", "\"cpus\": 4"));
+    let small = folder.write("small.jsonl", &whole.replace("1000000000}", "500000000}"));
+    let known = folder.write("known.toml", SCENARIO);
+    for (arguments, said) in [
+        (&[short.as_str()][..], "short.jsonl: expected 7 minutes or more"),
+        (&[&single], "single.jsonl: expected 5 minutes or more"),
+        (&[&bare], "bare.jsonl: expected a header that says host.cpus, or --cpus N, found neither"),
+        (&[&empty], "empty.jsonl: expected samples with nodes (nodes, or running_nodes above 0), found none"),
+        (&[&one, &other], "other.jsonl: expected traces of one machine, found 4 processors after 2"),
+        (&[&one, &small], "small.jsonl: expected traces of one machine, found 500 MB of memory after 1000"),
+        (&[&one, &one], "expected another time than that of"),
+        (&["nowhere.jsonl"], "cannot read nowhere.jsonl"),
+        (&[&known], "known.toml:2:1:"),
+        (&[&one, "--out", "no/model.toml"], "cannot write no/model.toml"),
+    ] {
+        let ran = run(&[&["calibrate"], arguments].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
+        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+    }
+    for arguments in [&["calibrate"][..], &["calibrate", &one, "--cpus", "0"]] {
+        assert_eq!(run(arguments).code, 2, "{arguments:?}");
+    }
+}
