@@ -31,7 +31,7 @@ Examples:
   wnm-sim calibrate monday.jsonl.gz tuesday.jsonl.gz --cpus 4        two traces of one machine, without headers
   wnm-sim calibrate machine.jsonl.gz --out model.toml                the [model] table of a scenario
 
-What is fitted, and how, is described in docs/host-model.md; `wnm record` writes traces.")]
+What is fitted, and how, is described in docs/calibration.md; `wnm record` writes traces.")]
 pub(crate) struct Args {
     /// Traces of one machine; .gz is decompressed, - is standard input
     #[arg(required = true, value_name = "TRACE")]
