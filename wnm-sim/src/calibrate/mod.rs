@@ -1,5 +1,6 @@
 //! `wnm-sim calibrate`: the constants of the modelled host as a recorded machine has them, and whether to believe them.
 
+mod curve;
 mod fit;
 mod load;
 mod model;

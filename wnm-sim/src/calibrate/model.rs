@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::curve::{Curve, use_of_processors};
 use super::fit::{Straying, median, straying};
 use super::load;
 use super::record::{Point, Record};
-use super::signal::{Curve, Kind, Signal, is_held_back, use_of_processors};
+use super::signal::{Kind, Signal, is_held_back};
 use super::surge::bases;
 use crate::host::TICK;
 

@@ -2,28 +2,17 @@
 
 use serde::Serialize;
 
-use super::fit::{Row, factors, least, median, residual};
+use super::curve::{Curve, Samples};
 use super::record::{PARTS, Point, Record};
-use super::surge;
-use crate::host::TICK;
 
 /// Samples that a fit must have.
 pub(super) const ENOUGH: usize = 40;
-/// Starts of which a course after the start can be told.
-const STARTS: u32 = 3;
 /// Samples that are fitted: of more, as many at even distances.
 const MOST: usize = 1000;
 /// How much a signal must vary, as a share of its greatest value, to tell anything.
 const VARIES: f64 = 0.01;
 /// Above this share of the processors nobody knows what was wanted.
 const SATURATED: f64 = 0.95;
-/// What a course after the start must take of the error of young processes to be one.
-const BETTER: f64 = 0.2;
-/// Samples with at least so many young processes are those that tell of their course; so many of them are needed.
-const YOUNG: f64 = 0.1;
-const ENOUGH_YOUNG: usize = 10;
-/// A surge that lasts longer is none.
-const LONGEST_SURGE: f64 = 1800.0;
 
 /// What is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,22 +77,6 @@ pub(super) enum Whose {
     Machine,
 }
 
-/// What nodes use by their age: so much each, and so much for what the column of age says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Curve {
-    /// Cores of a grown node, MB of a grown node, or GB of a full one.
-    pub(super) each: f64,
-    /// Cores of a node that starts beyond that, or MB that it lacks; None where nobody can tell.
-    pub(super) young: Option<f64>,
-    /// Seconds in which that falls to a third.
-    pub(super) seconds: f64,
-    /// What is not ours.
-    pub(super) level: f64,
-}
-
-/// A sample of a signal.
-type Sample<'a> = (&'a Point, f64);
-
 impl Kind {
     /// Those that constants are fitted to.
     pub(super) const FITTED: [Self; 3] = [Self::Cpu, Self::Memory, Self::Disk];
@@ -152,33 +125,6 @@ impl Kind {
             (Self::Disk, Whose::Machine) | (Self::Load, Whose::Nodes) => None,
         }
     }
-
-    /// Returns what a fitted curve multiplies: the processes, and what is left of their youth.
-    fn columns(self, point: &Point, seconds: f64) -> [f64; 2] {
-        let left = |age: f64| if age < 30.0 * seconds { (-age / seconds).exp() } else { 0.0 };
-        let mut sums = [0.0; 2];
-        for node in &point.nodes {
-            let (each, young) = match (self, node.age) {
-                (Self::Cpu, Some(age)) => use_of_processors(f64::from(age), point.length, seconds),
-                (Self::Memory, Some(age)) => (1.0, -left(f64::from(age))),
-                (Self::Disk, _) if node.ran.is_finite() => (1.0 - left(f64::from(node.ran)), 0.0),
-                _ => continue,
-            };
-            sums[0] += each;
-            sums[1] += young;
-        }
-        sums
-    }
-}
-
-/// Returns for which share of a step a process was there, and the mean of what was left of its surge.
-pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f64) {
-    let there = age.min(length);
-    if age - there > 30.0 * seconds {
-        return (there / length, 0.0);
-    }
-    let left = |age: f64| (-age / seconds).exp();
-    (there / length, (left(age - there) - left(age)) * seconds / length)
 }
 
 /// Tells whether nobody knows what nodes wanted: the processors were nearly all at work, or a quota held nodes back.
@@ -205,11 +151,11 @@ impl Signal {
         found
     }
 
-    /// Returns the verdict, or why there can be none.
-    fn fit(&mut self, record: &Record) -> Result<Verdict, String> {
+    /// Returns the samples that a curve can be fitted to, or why there are too few.
+    fn usable<'a>(&self, record: &'a Record) -> Result<Vec<(&'a Point, f64)>, String> {
         let signal = self.signal;
         let measured = |point| Some((point, signal.measured(point, self.of)?));
-        let mut samples: Vec<Sample<'_>> = record.points.iter().filter_map(measured).collect();
+        let mut samples: Vec<_> = record.points.iter().filter_map(measured).collect();
         if samples.is_empty() {
             let without = match signal {
                 Kind::Cpu => "the trace has neither the CPU of nodes nor used_cpu_percent",
@@ -233,10 +179,17 @@ impl Signal {
             return Err(format!("{what}; record some starts or stops, or each node (wnm record)"));
         }
         let thin = samples.len().div_ceil(MOST);
-        let samples: Vec<_> = samples.into_iter().step_by(thin).collect();
+        Ok(samples.into_iter().step_by(thin).collect())
+    }
+
+    /// Returns the verdict, or why there can be none.
+    fn fit(&mut self, record: &Record) -> Result<Verdict, String> {
+        let signal = self.signal;
+        let samples = self.usable(record)?;
         let mean = samples.iter().map(|(_, measured)| measured).sum::<f64>() / samples.len() as f64;
         self.mean = Some(mean);
-        let curve = self.curve(&samples, record);
+        let all = self.samples(&samples, record);
+        let curve = all.curve();
         let low = samples.iter().map(|(_, measured)| *measured).fold(f64::INFINITY, f64::min);
         let high = samples.iter().map(|(_, measured)| *measured).fold(0.0, f64::max);
         if curve.each > 0.0 {
@@ -248,7 +201,7 @@ impl Signal {
         if curve.each <= 0.0 || mean <= curve.level {
             return Err(format!("more nodes did not use more {}", signal.word()));
         }
-        let oldest = self.oldest(&samples);
+        let oldest = all.oldest();
         if signal != Kind::Cpu && oldest < curve.seconds && (signal == Kind::Disk || curve.young > Some(0.0)) {
             let hours = |seconds: f64| seconds / 3600.0;
             return Err(format!(
@@ -270,8 +223,13 @@ impl Signal {
         Ok(Verdict::NotCredible)
     }
 
+    const fn samples<'a>(&self, all: &'a [(&'a Point, f64)], record: &Record) -> Samples<'a> {
+        let (signal, of, bound) = (self.signal, self.of, self.bound);
+        Samples { signal, of, bound, starts: record.starts, all }
+    }
+
     /// Returns the mean distance of samples from what a fit to the other parts says of them.
-    fn held_out_error(&mut self, samples: &[Sample<'_>], record: &Record) -> Result<f64, String> {
+    fn held_out_error(&mut self, samples: &[(&Point, f64)], record: &Record) -> Result<f64, String> {
         let mut sum = 0.0;
         for part in 0..PARTS {
             let (held_out, others): (Vec<_>, Vec<_>) = samples.iter().partition(|(point, _)| point.part == part);
@@ -281,101 +239,11 @@ impl Signal {
             if others.len() < ENOUGH / 2 {
                 return Err("nearly all samples that tell something are of one short time".to_owned());
             }
-            let curve = self.curve(&others, record);
+            let curve = self.samples(&others, record).curve();
             sum +=
                 held_out.iter().map(|(point, measured)| (curve.at(self.signal, point) - measured).abs()).sum::<f64>();
         }
         self.held_out = samples.len();
         Ok(sum / samples.len() as f64)
-    }
-
-    /// Returns the age of the oldest process or folder of which it is known; endless for one of before the record.
-    fn oldest(&self, samples: &[Sample<'_>]) -> f64 {
-        let of = |point: &Point| {
-            let age = |node: &super::record::NodePoint| match self.signal {
-                Kind::Disk => Some(node.ran).filter(|ran| ran.is_finite()),
-                _ => node.age,
-            };
-            point.nodes.iter().filter_map(age).fold(0.0, f32::max)
-        };
-        f64::from(samples.iter().map(|(point, _)| of(point)).fold(0.0, f32::max))
-    }
-
-    /// Returns what the model says of each sample for factors of 1, beside what was measured.
-    fn rows(&self, samples: &[Sample<'_>], seconds: f64) -> Vec<Row> {
-        let level = if self.of == Whose::Machine { 1.0 } else { 0.0 };
-        let row = |(point, measured): &Sample<'_>| {
-            let [each, young] = self.signal.columns(point, seconds);
-            ([each, young, level], *measured)
-        };
-        samples.iter().map(row).collect()
-    }
-
-    fn curve(&self, samples: &[Sample<'_>], record: &Record) -> Curve {
-        let rows = |seconds: f64| self.rows(samples, seconds);
-        let fit = |rows: &[Row]| {
-            let factors = factors(rows);
-            (rows.iter().map(|row| residual(row, &factors).abs()).sum::<f64>(), factors)
-        };
-        // What is over within a sample is not seen.
-        let shortest = median(&mut samples.iter().map(|(point, _)| point.length).collect::<Vec<_>>()).unwrap_or(TICK);
-        let finite = |age: f32| Some(age).filter(|age| age.is_finite());
-        let known = |point: &Point| point.nodes.iter().filter_map(|node| finite(node.age?)).fold(0.0, f32::max);
-        let longest = match self.signal {
-            Kind::Disk => 4.0 * self.oldest(samples),
-            _ => 4.0 * f64::from(samples.iter().map(|(point, _)| known(point)).fold(0.0, f32::max)),
-        };
-        let longest = if self.signal == Kind::Cpu { longest.min(LONGEST_SURGE) } else { longest };
-        let search = || least(shortest, longest.max(2.0 * shortest), |seconds| fit(&rows(seconds)).0);
-        if self.signal == Kind::Disk {
-            let seconds = search();
-            let [each, _, level] = fit(&rows(seconds)).1;
-            return Curve { each, young: Some(0.0), seconds, level };
-        }
-        let mut plain = rows(shortest);
-        plain.iter_mut().for_each(|(columns, _)| columns[1] = 0.0);
-        let [each, _, level] = fit(&plain).1;
-        let none = Curve { each, young: None, seconds: shortest, level };
-        if record.starts < STARTS {
-            return none;
-        }
-        let seconds = search();
-        let rows = rows(seconds);
-        let [each, young, level] = fit(&rows).1;
-        let young = if self.signal == Kind::Memory { young.min(each) } else { young };
-        let course = Curve { each, young: Some(young), seconds, level };
-        let is_young = |at: &usize| rows[*at].0[1].abs() >= YOUNG;
-        let young: Vec<_> = (0..rows.len()).filter(is_young).map(|at| &samples[at]).collect();
-        if young.len() < ENOUGH_YOUNG {
-            return none;
-        }
-        let off = |curve: &Curve| {
-            young.iter().fold([0.0; 2], |[off, sum], (point, measured)| {
-                [off + (curve.at(self.signal, point) - measured).abs(), sum + measured - curve.level]
-            })
-        };
-        let ([with, _], [without, whole]) = (off(&course), off(&none));
-        if with < (1.0 - BETTER) * without && seconds < 0.9 * longest && each > 0.0 {
-            if (self.signal, self.of) != (Kind::Cpu, Whose::Nodes) {
-                return course;
-            }
-            let refined = surge::refined(course, samples.iter().map(|(point, _)| *point), [shortest, longest]);
-            let ratio = refined.young.unwrap_or_default() / each;
-            let as_one = |row: &Row| ([row.0[0] + ratio * row.0[1], 0.0, row.0[2]], row.1);
-            let [each, ..] = fit(&self.rows(samples, refined.seconds).iter().map(as_one).collect::<Vec<_>>()).1;
-            Curve { each, young: Some(ratio * each), ..refined }
-        } else if without < self.bound * whole {
-            Curve { young: Some(0.0), ..none }
-        } else {
-            none
-        }
-    }
-}
-
-impl Curve {
-    /// Returns what the model says of a signal at a point.
-    pub(super) fn at(&self, signal: Kind, point: &Point) -> f64 {
-        let [each, young] = signal.columns(point, self.seconds);
-        self.each * each + self.young.unwrap_or_default() * young + self.level
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::curve::{Curve, use_of_processors};
 use super::fit::{Row, factors, least, median, residual};
-use super::record::Point;
-use super::signal::{Curve, use_of_processors};
+use super::record::{NodePoint, Point};
 
 /// Samples of a node of which it can be told what it costs.
 const SAMPLES: usize = 10;
@@ -32,12 +32,17 @@ pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) ->
     found.into_iter().filter_map(usual).collect()
 }
 
-/// Returns a curve whose surge is that of the single nodes; the same where they do not tell it.
-pub(super) fn refined<'a>(cpu: Curve, points: impl Iterator<Item = &'a Point> + Clone, span: [f64; 2]) -> Curve {
-    let bases = bases(points.clone(), &cpu);
+/// Returns the surge of single nodes, as a multiple of their grown use, and the time in which it falls to a third; None
+/// where too few are listed.
+pub(super) fn of_nodes<'a>(
+    cpu: &Curve,
+    points: impl Iterator<Item = &'a Point> + Clone,
+    span: [f64; 2],
+) -> Option<(f64, f64)> {
+    let bases = bases(points.clone(), cpu);
     let of_point = |point: &'a Point| {
         let young = |age: &f64| *age < 2.0 * OVER * cpu.seconds;
-        let known = |node: &super::record::NodePoint| {
+        let known = |node: &NodePoint| {
             let age = node.age.map(f64::from).filter(young)?;
             Some((age, point.length, f64::from(node.cores?) / bases.get(&node.id)?))
         };
@@ -45,7 +50,7 @@ pub(super) fn refined<'a>(cpu: Curve, points: impl Iterator<Item = &'a Point> + 
     };
     let young: Vec<_> = points.flat_map(of_point).collect();
     if young.len() < ENOUGH {
-        return cpu;
+        return None;
     }
     let rows = |seconds: f64| -> Vec<Row> {
         let row = |(age, length, share): &(f64, f64, f64)| {
@@ -61,5 +66,5 @@ pub(super) fn refined<'a>(cpu: Curve, points: impl Iterator<Item = &'a Point> + 
     };
     let seconds = least(span[0], span[1], cost);
     let [grown, surge, _] = factors(&rows(seconds));
-    if grown > 0.0 { Curve { young: Some(surge / grown * cpu.each), seconds, ..cpu } } else { cpu }
+    (grown > 0.0).then(|| (surge / grown, seconds))
 }
