@@ -1,0 +1,108 @@
+//! The steady preset on the modelled host under foreign load that does not change: it settles within a day, and from
+//! then on leaves the colony alone (properties 16 and 17 of what must always hold).
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use common::run;
+use serde_json::Value;
+
+/// A host on which nothing but the processors binds.
+const HOST: &str = r#"
+about = "for tests"
+[host]
+cpus = 4
+memory_gb = 64
+disk_gb = 20000
+[colony]
+cap_per_core = 40
+start_per_core = 3
+"#;
+
+const NO_NOISE: &str = "
+[model]
+own_wander = 0
+foreign_wander = 0
+noise = 0
+spikes_per_hour = 0
+";
+
+/// Seconds after which it has settled.
+const SETTLED: f64 = 86_400.0;
+
+struct Host {
+    folder: tempfile::TempDir,
+    scenario: String,
+}
+
+impl Host {
+    /// Returns a host of which others use so many percent.
+    fn new(foreign: u32, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = folder.path().join("constant.toml").to_str().unwrap().to_owned();
+        let load = format!("[[load]]\nkind = \"constant\"\npercent = {foreign}\n");
+        std::fs::write(&scenario, format!("{HOST}{load}{more}")).unwrap();
+        Self { folder, scenario }
+    }
+
+    /// Runs three days, and returns the score.
+    fn run(&self, arguments: &[&str]) -> Value {
+        let ran = run(&[&["run", &self.scenario, "--days", "3", "--json"], arguments].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        serde_json::from_str::<Value>(&ran.out).unwrap()["scores"][0].clone()
+    }
+
+    /// Runs steady, and returns the actions of the first day and of those after it.
+    fn actions(&self, quota: &str, seed: &str) -> [Vec<String>; 2] {
+        let trace = self.folder.path().join("run.jsonl");
+        let trace = trace.to_str().unwrap();
+        self.run(&["--policy", "steady", "--set", quota, "--seed", seed, "--seeds", "1", "--trace", trace]);
+        let text = std::fs::read_to_string(trace).unwrap();
+        let mut actions = [const { Vec::new() }; 2];
+        let mut began = None;
+        for line in text.lines().filter(|line| line.contains("\"decided\"")) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let at = line["ts"].as_f64().unwrap();
+            let later = at - *began.get_or_insert(at) > SETTLED;
+            let verb = |planned: &Value| planned["action"]["action"].as_str().unwrap().to_owned();
+            actions[usize::from(later)].extend(line["decided"].as_array().unwrap().iter().map(verb));
+        }
+        actions
+    }
+}
+
+fn settles(quota: &str) {
+    for (foreign, seed) in [(20, "1"), (60, "2")] {
+        let [first, later] = Host::new(foreign, NO_NOISE).actions(quota, seed);
+        assert!(!first.is_empty(), "{quota}, {foreign} %: nothing to settle");
+        assert_eq!(later, [""; 0], "{quota}, {foreign} %");
+    }
+    // With noise, a stretch that happens to be quiet lets one more node in, and it stays.
+    let [_, later] = Host::new(40, "").actions(quota, "3");
+    assert!(later.iter().all(|verb| verb == "add") && later.len() < 3, "{quota}: {later:?}");
+}
+
+#[test]
+fn steady_settles_under_constant_load() {
+    settles("quota=false");
+}
+
+#[test]
+fn steady_settles_under_constant_load_where_it_may_cap_the_colony() {
+    settles("quota=true");
+}
+
+#[test]
+fn steady_does_not_flap_under_constant_load_with_noise() {
+    let flaps = |score: Value| score["flaps"]["mean"].as_f64().unwrap();
+    for foreign in [10, 60] {
+        let host = Host::new(foreign, "");
+        for quota in ["quota=true", "quota=false"] {
+            let steady = host.run(&["--policy", "steady", "--set", quota, "--seeds", "3"]);
+            assert!(flaps(steady) == 0.0, "{quota}, {foreign} %");
+        }
+    }
+    // Flaps would be seen.
+    let ran = run(&["run", "bursts-2", "--policy", "classic", "--days", "1", "--seeds", "1", "--json"]);
+    assert!(flaps(serde_json::from_str::<Value>(&ran.out).unwrap()["scores"][0].clone()) > 0.0);
+}
