@@ -4,6 +4,7 @@ mod curve;
 mod fit;
 mod load;
 mod model;
+mod reader;
 mod record;
 mod report;
 mod signal;
