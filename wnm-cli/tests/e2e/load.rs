@@ -2,6 +2,7 @@
 //!
 //! Stand-in nodes use 30 % of the processors, `stress-ng` takes half of them for a while, and `wnm daemon` decides:
 //! `cargo test -p wnm-cli --test e2e load:: -- --ignored --nocapture`, as root, where nothing else works.
+#![expect(clippy::print_stdout, reason = "the figures are what one runs these for")]
 
 use std::fmt;
 use std::fs;
