@@ -117,15 +117,25 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
         make_folder(root)?;
     }
     let place = Place::of(&node.root_dir, roots)?;
-    match owner_of(&place.path, node)? {
+    let owner = owner_of(&place.path, node)?;
+    match &owner {
         Owner::This => {}
         Owner::Absent => make_folder(&place.path).and_then(|()| mark(&place.path, node))?,
         Owner::Unmarked if is_bare(&place.path) => mark(&place.path, node)?,
         Owner::Unmarked => return Err(refused(&node.root_dir, "a folder with files and no marker")),
-        Owner::Other(marker) => return Err(not_of_this(&node.root_dir, &marker)),
+        Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
     // Made now, because removing must need no room. One that is something else is found out when it is needed.
     let _ = fs::create_dir(place.root.join(TRASH));
+    let made = create_logs(node);
+    if made.is_err() && owner != Owner::This {
+        // Nothing is in it yet, and its place is wanted by the next node.
+        let _ = fs::remove_file(place.path.join(MARKER)).and_then(|()| fs::remove_dir(&place.path));
+    }
+    made
+}
+
+fn create_logs(node: &Node) -> Result<(), PlatformError> {
     if node.log_dir.starts_with(&node.root_dir) {
         return make_folder(&node.log_dir);
     }

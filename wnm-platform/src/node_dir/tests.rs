@@ -300,6 +300,21 @@ fn logs_elsewhere_stay_when_they_are_not_ours() {
 }
 
 #[test]
+fn a_node_whose_logs_have_no_place_leaves_nothing_behind() {
+    let ground = Ground::new();
+    let node = Node { log_dir: ground.path("logs/antnode0001"), ..ground.node() };
+    make_folder(&node.log_dir).unwrap();
+    mark(&node.log_dir, &Node { uuid: "another".to_owned(), ..node.clone() }).unwrap();
+    assert!(create(&node, &ground.roots).is_err());
+    assert!(!node.root_dir.exists());
+    // What was there before stays.
+    make_folder(&node.root_dir).unwrap();
+    mark(&node.root_dir, &node).unwrap();
+    assert!(create(&node, &ground.roots).is_err());
+    assert_eq!(owner(&node).unwrap(), Owner::This);
+}
+
+#[test]
 fn an_interrupted_making_is_taken_up() {
     let ground = Ground::new();
     let node = ground.node();
