@@ -18,6 +18,7 @@ mod upgrade;
 use crate::decision::{Action, Planned, Reason, Verdict};
 use crate::policy::Preset;
 use crate::situation::{Seen, Situation};
+use crate::trace::MOST_NODES;
 
 /// One rule.
 pub(crate) struct Rule {
@@ -75,9 +76,10 @@ impl Plan {
         Self { actions: Vec::new(), operations_left }
     }
 
-    /// Returns how many more operations of a kind fit, given its own limit and how many of it are under way.
+    /// Returns how many more operations of a kind fit, given its own limit and how many of it are under way: at most
+    /// as many as there can be nodes, whatever the limits.
     pub(crate) fn room(&self, limit: u32, under_way: u32) -> usize {
-        limit.saturating_sub(under_way).min(self.operations_left) as usize
+        limit.saturating_sub(under_way).min(self.operations_left).min(MOST_NODES) as usize
     }
 
     pub(crate) fn push(&mut self, action: Action, reason: Reason) {

@@ -62,6 +62,14 @@ fn what_is_under_way_counts_against_the_limit_even_where_no_state_shows_it() {
 }
 
 #[test]
+fn no_limit_lets_more_nodes_be_made_than_there_are_ports() {
+    let most = u32::MAX.to_string();
+    let limits = ["node_cap", "max_concurrent_starts", "max_concurrent_operations"].map(|key| (key, most.as_str()));
+    let colony = Colony::new(&limits).running(1);
+    assert_eq!(colony.decided().len(), 65_535);
+}
+
+#[test]
 fn a_full_volume_loses_its_own_nodes_only() {
     let mut colony = Colony::new(&[]).running(1).running(2).running(3);
     let full = |used| Volume { used: percent(used), ..Volume::default() };
