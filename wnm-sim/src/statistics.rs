@@ -26,6 +26,25 @@ impl Mean {
         Self { mean, within }
     }
 
+    /// Returns the mean of the means of some groups, as of a stratified sample: how groups differ is no chance.
+    pub(crate) fn of_groups(groups: &[Vec<f64>]) -> Self {
+        let means = groups.iter().map(|group| Self::of(group.iter().copied()).mean);
+        let mean = Self::of(means).mean;
+        let variance = |group: &Vec<f64>| {
+            let (count, own) = (group.len() as f64, Self::of(group.iter().copied()).mean);
+            (group.iter().map(|value| (value - own).powi(2)).sum::<f64>() / (count - 1.0) / count, count - 1.0)
+        };
+        let is_known = !groups.is_empty() && groups.iter().all(|group| group.len() > 1);
+        let within = is_known.then(|| {
+            let sum: f64 = groups.iter().map(|group| variance(group).0).sum();
+            // Degrees of freedom by Welch and Satterthwaite.
+            let parts: f64 = groups.iter().map(variance).map(|(variance, freedom)| variance.powi(2) / freedom).sum();
+            let freedom = if parts > 0.0 { sum.powi(2) / parts } else { 1.0 };
+            student(freedom as usize) * sum.sqrt() / groups.len() as f64
+        });
+        Self { mean, within }
+    }
+
     /// Returns the mean and its bounds in another unit.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self { mean: self.mean * factor, within: self.within.map(|within| within * factor) }
@@ -35,7 +54,11 @@ impl Mean {
 impl fmt::Display for Mean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(2);
-        write!(f, "{:.digits$}", self.mean)?;
+        if f.sign_plus() {
+            write!(f, "{:+.digits$}", self.mean)?
+        } else {
+            write!(f, "{:.digits$}", self.mean)?
+        }
         self.within.map_or(Ok(()), |within| write!(f, " ± {within:.digits$}"))
     }
 }
@@ -59,9 +82,15 @@ mod tests {
         // The standard deviation is 2, its error 2 / √3, and t of 2 degrees 4.303.
         let mean = Mean::of([3.0, 5.0, 7.0].into_iter());
         assert_eq!(format!("{mean}"), "5.00 ± 4.97");
-        assert_eq!(format!("{:.1}", mean.times(10.0)), "50.0 ± 49.7");
+        assert_eq!(format!("{:+.1}", mean.times(10.0)), "+50.0 ± 49.7");
         assert_eq!(Mean::of([3.0].into_iter()).to_string(), "3.00");
         assert_eq!(Mean::of(std::iter::empty()).mean, 0.0);
+        // Each group has an error of 2 / √3 and 2 degrees; their mean half of √2 times that, and 4.
+        let groups = Mean::of_groups(&[vec![3.0, 5.0, 7.0], vec![103.0, 105.0, 107.0]]);
+        assert_eq!(format!("{groups}"), "55.00 ± 2.27");
+        assert_eq!(Mean::of_groups(&[vec![3.0, 5.0], vec![1.0]]).to_string(), "2.50");
+        assert_eq!(Mean::of_groups(&[vec![3.0, 3.0]]).within, Some(0.0));
+        assert_eq!(Mean::of_groups(&[]).within, None);
         // t of 60 and of 120 degrees is 2.000 and 1.980.
         assert!((student(60) - 2.0).abs() < 0.001 && (student(120) - 1.98).abs() < 0.001);
     }
