@@ -1,6 +1,7 @@
 //! `wnm-sim chart`: a trace or a run as a picture.
 
 mod columns;
+pub(crate) mod front;
 mod picture;
 mod terminal;
 
