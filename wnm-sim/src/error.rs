@@ -15,6 +15,8 @@ pub enum Exit {
     BadInput,
     /// A property was violated: 3.
     Violated,
+    /// Somebody ended it early: 130, as shells have it.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -24,6 +26,7 @@ impl From<Exit> for ExitCode {
             Exit::BadInput => Self::from(1),
             // 2 is clap's, for a command line that cannot be read.
             Exit::Violated => Self::from(3),
+            Exit::Interrupted => Self::from(130),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What an operator can ask of a policy before it acts: the engine that `wnm` runs, without a host beneath it.
 //!
 //! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one on which things go wrong,
-//! `run` and `score` judge policies on a modelled one under load, `calibrate` fits that one to a recorded machine, and
-//! `chart` draws what was recorded or run.
+//! `run` and `score` judge policies on a modelled one under load, `tune` looks for better ones, `calibrate` fits that host
+//! to a recorded machine, and `chart` draws what was recorded or run.
 
 mod calibrate;
 mod chance;
@@ -29,6 +29,7 @@ mod session;
 mod statistics;
 mod table;
 mod trace_file;
+mod tune;
 mod words;
 mod world;
 
@@ -55,6 +56,7 @@ enum Command {
     Explore(explore::Args),
     Run(run::Args),
     Score(score::Args),
+    Tune(tune::Args),
     Chart(chart::Args),
     Calibrate(calibrate::Args),
 }
@@ -69,6 +71,7 @@ impl Cli {
             Command::Explore(args) => explore::run(args),
             Command::Run(args) => run::run(&args),
             Command::Score(args) => score::run(&args),
+            Command::Tune(args) => tune::run(&args),
             Command::Chart(args) => chart::run(&args),
             Command::Calibrate(args) => calibrate::run(&args),
         };

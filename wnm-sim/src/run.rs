@@ -67,12 +67,14 @@ pub(crate) struct Args {
 /// The longest run, in days.
 const LONGEST: f64 = 3660.0;
 
-fn days(text: &str) -> Result<f64, String> {
+/// Reads the length of a run, in days.
+pub(crate) fn days(text: &str) -> Result<f64, String> {
     let days = text.parse().ok().filter(|days| (TICK / 86_400.0..=LONGEST).contains(days));
     days.ok_or_else(|| format!("expected days above 0, at most {LONGEST}"))
 }
 
-fn cycle(text: &str) -> Result<u32, String> {
+/// Reads the length of a cycle, in seconds.
+pub(crate) fn cycle(text: &str) -> Result<u32, String> {
     let cycle = text.parse().ok().filter(|cycle| (5..=86_400).contains(cycle) && cycle % 5 == 0);
     cycle.ok_or_else(|| "expected a multiple of 5 seconds, from 5 to 86400".to_owned())
 }

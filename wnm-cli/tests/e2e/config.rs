@@ -69,6 +69,22 @@ fn each_layer_stands_over_the_one_below() {
     assert_eq!(cap(&[], &[]).0, "43");
 }
 
+/// The tests of `wnm-sim` see to it that `tune` writes this very file.
+#[test]
+fn a_tuned_policy_is_a_file_of_settings() {
+    let host = Host::with_colony();
+    put(&host, "tuned.toml", include_str!("../../../wnm-sim/tests/data/tuned.toml"));
+    let path = host.path("tuned.toml");
+    let words = ["--config", path.to_str().unwrap(), "--json", "config", "list"];
+    let list = with(&host, &[], &words).json();
+    for (key, value) in [("preset", "steady"), ("quota", "false"), ("steady_back", "32"), ("steady_ride", "60")] {
+        let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
+        assert_eq!((&entry["value"], &entry["origin"]["layer"]), (&value.into(), &"file".into()), "{entry}");
+    }
+    let ran = with(&host, &[], &["--config", path.to_str().unwrap(), "run", "--dry-run"]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+}
+
 #[test]
 fn settings_change_together_or_not_at_all() {
     let host = Host::with_colony();

@@ -38,7 +38,7 @@ use volumes::Volumes;
 
 pub(crate) use pilot::{Pilot, PilotSpec};
 pub(crate) use run::{run_observed, run_once};
-pub(crate) use scenario::HostScenario;
+pub(crate) use scenario::{HostScenario, Scenario};
 pub(crate) use score::Score;
 
 /// Seconds since the run began; what was before it is negative.

@@ -42,6 +42,11 @@ impl PilotSpec {
         Ok(Self { name: shown, settings: set.clone().over(settings), rival })
     }
 
+    /// Tells whether it is a rival, which no setting but those of the operator moves.
+    pub(crate) const fn is_rival(&self) -> bool {
+        self.rival.is_some()
+    }
+
     /// Returns the policy at the wheel of a host.
     ///
     /// # Errors
