@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use wnm_core::trace::{Decided, MOST_NODES, TraceError, TraceLine, TraceSample};
 use wnm_core::{Decision, Policy};
 
+use crate::host::Cycle;
 use crate::output::Output;
 use crate::policy_args::{PolicyArgs, policy};
 use crate::replay::{Course, Unlisted};
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let drawing = Drawing { title: &title, policy: &policy, columns: &columns, decisions };
     if let Some(path) = &args.output {
         let mut output = Output::create(path)?;
-        output.text(&picture::draw(&drawing)?)?;
+        output.text(&picture::draw(std::slice::from_ref(&drawing))?)?;
         output.finish()?;
     }
     if args.terminal {
@@ -86,6 +87,37 @@ enum Decisions {
     Recorded,
     /// The trace has none: the policy decides.
     Made,
+}
+
+/// A run that is watched as it goes, to be drawn.
+pub(crate) struct Watched {
+    title: String,
+    policy: Policy,
+    columns: Columns,
+}
+
+impl Watched {
+    /// Returns one of which nothing was seen yet; the picture shows the thresholds of the policy.
+    pub(crate) fn new(title: String, policy: Policy) -> Self {
+        Self { title, policy, columns: Columns::default() }
+    }
+
+    /// Adds a cycle.
+    pub(crate) fn see(&mut self, cycle: &Cycle<'_>) {
+        self.columns.see(cycle.seen, cycle.state);
+        self.columns.mark(&cycle.decision.actions);
+    }
+}
+
+/// Draws runs beside each other, as SVG.
+pub(crate) fn side_by_side(runs: &[Watched]) -> Result<String, SimError> {
+    let drawings = runs.iter().map(|Watched { title, policy, columns }| Drawing {
+        title,
+        policy,
+        columns,
+        decisions: Decisions::Recorded,
+    });
+    picture::draw(&drawings.collect::<Vec<_>>())
 }
 
 fn collect(file: &mut TraceFile, mut course: Course) -> Result<(Columns, Decisions), SimError> {

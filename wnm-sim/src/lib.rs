@@ -1,12 +1,13 @@
 //! What an operator can ask of a policy before it acts: the engine that `wnm` runs, without a host beneath it.
 //!
 //! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one on which things go wrong,
-//! `run` and `score` judge policies on a modelled one under load, `tune` looks for better ones, `calibrate` fits that host
-//! to a recorded machine, and `chart` draws what was recorded or run.
+//! `run` and `score` judge policies on a modelled one under load, `tune` looks for better ones, `compare` says whether
+//! steady is worth having, `calibrate` fits that host to a recorded machine, and `chart` draws what was recorded or run.
 
 mod calibrate;
 mod chance;
 mod chart;
+mod compare;
 mod decide;
 mod error;
 pub mod explore;
@@ -57,6 +58,7 @@ enum Command {
     Run(run::Args),
     Score(score::Args),
     Tune(tune::Args),
+    Compare(compare::Args),
     Chart(chart::Args),
     Calibrate(calibrate::Args),
 }
@@ -72,6 +74,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Score(args) => score::run(&args),
             Command::Tune(args) => tune::run(&args),
+            Command::Compare(args) => compare::run(&args),
             Command::Chart(args) => chart::run(&args),
             Command::Calibrate(args) => calibrate::run(&args),
         };

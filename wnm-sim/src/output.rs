@@ -60,6 +60,15 @@ impl Output {
         done.map_err(|source| self.error(source))
     }
 
+    /// Brings to its place what was written so far.
+    pub(crate) fn flush(&mut self) -> Result<(), SimError> {
+        let done = match &mut self.sink {
+            Sink::Plain(sink) => sink.flush(),
+            Sink::Gzip(sink) => sink.flush(),
+        };
+        done.map_err(|source| self.error(source))
+    }
+
     /// Brings everything to its place.
     pub(crate) fn finish(self) -> Result<(), SimError> {
         let path = self.path;

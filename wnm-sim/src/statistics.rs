@@ -45,6 +45,24 @@ impl Mean {
         Self { mean, within }
     }
 
+    /// Returns a figure of `count` samples with its bounds by the jackknife: from what it is without each of them.
+    /// None where there is no such figure.
+    pub(crate) fn jackknifed(count: usize, figure: impl Fn(Option<usize>) -> Option<f64>) -> Option<Self> {
+        let mean = figure(None)?;
+        let without: Vec<f64> = (0..count).filter_map(|left_out| figure(Some(left_out))).collect();
+        let within = (count > 1 && without.len() == count).then(|| {
+            let middle = without.iter().sum::<f64>() / count as f64;
+            let squares: f64 = without.iter().map(|value| (value - middle).powi(2)).sum();
+            student(count - 1) * (squares * (count - 1) as f64 / count as f64).sqrt()
+        });
+        Some(Self { mean, within: within.filter(|within| within.is_finite()) })
+    }
+
+    /// Tells whether it is surely not 0, with a confidence of 95 %; never of fewer than two values.
+    pub(crate) fn is_sure(self) -> bool {
+        self.within.is_some_and(|within| self.mean.abs() > within)
+    }
+
     /// Returns the mean and its bounds in another unit.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self { mean: self.mean * factor, within: self.within.map(|within| within * factor) }
@@ -91,7 +109,21 @@ mod tests {
         assert_eq!(Mean::of_groups(&[vec![3.0, 5.0], vec![1.0]]).to_string(), "2.50");
         assert_eq!(Mean::of_groups(&[vec![3.0, 3.0]]).within, Some(0.0));
         assert_eq!(Mean::of_groups(&[]).within, None);
+        assert!(
+            mean.is_sure() && !Mean::of([3.0, -5.0].into_iter()).is_sure() && !Mean::of([3.0].into_iter()).is_sure()
+        );
         // t of 60 and of 120 degrees is 2.000 and 1.980.
         assert!((student(60) - 2.0).abs() < 0.001 && (student(120) - 1.98).abs() < 0.001);
+    }
+
+    #[test]
+    fn the_jackknife_of_a_mean_is_the_mean_with_its_bounds() {
+        let values = [3.0, 5.0, 7.0, 11.0];
+        let left = |left_out: Option<usize>| (0..4).filter(move |i| Some(*i) != left_out).map(|i| values[i]);
+        let mean = |left_out| Some(left(left_out).sum::<f64>() / left(left_out).count() as f64);
+        let (found, known) = (Mean::jackknifed(4, mean).unwrap(), Mean::of(values.into_iter()));
+        assert_eq!(format!("{found:.9}"), format!("{known:.9}"));
+        assert_eq!(Mean::jackknifed(4, |_| None), None);
+        assert_eq!(Mean::jackknifed(1, |_| Some(2.0)), Some(Mean { mean: 2.0, within: None }));
     }
 }

@@ -7,12 +7,14 @@ use plotters::prelude::*;
 use wnm_core::{Signal, Threshold};
 
 use crate::SimError;
-use crate::chart::columns::{Column, SIGNALS, STATES};
+use crate::chart::columns::{Column, Columns, SIGNALS, STATES};
 use crate::chart::{Decisions, Drawing};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+/// Of a picture of one run, and of each of several.
 const WIDTH: u32 = 1200;
+const NARROW: u32 = 760;
 const TITLE: u32 = 40;
 const NODES: u32 = 210;
 const LANE: u32 = 18;
@@ -103,30 +105,46 @@ impl Time {
     }
 }
 
-/// Returns the picture as SVG.
-pub(super) fn draw(drawing: &Drawing<'_>) -> Result<String, SimError> {
+/// Returns the picture as SVG: of several runs beside each other, with nodes on the same scale.
+pub(super) fn draw(drawings: &[Drawing<'_>]) -> Result<String, SimError> {
     let mut svg = String::new();
-    let failed = |error: &dyn Display| SimError::Input(format!("{}: cannot be drawn: {error}", drawing.title));
-    draw_into(drawing, &mut svg).map_err(|error| failed(&error))?;
+    let title = drawings.first().map_or("", |drawing| drawing.title);
+    let failed = |error: &dyn Display| SimError::Input(format!("{title}: cannot be drawn: {error}"));
+    draw_into(drawings, &mut svg).map_err(|error| failed(&error))?;
     Ok(svg)
 }
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-fn draw_into(drawing: &Drawing<'_>, svg: &mut String) -> Drawn {
-    let panels = panels(drawing);
-    let lanes = u32::try_from(drawing.columns.headings().len())?;
+fn draw_into(drawings: &[Drawing<'_>], svg: &mut String) -> Drawn {
+    let most = |of: fn(&Drawing<'_>) -> usize| u32::try_from(drawings.iter().map(of).max().unwrap_or(0));
+    let lanes = most(|drawing| drawing.columns.headings().len())?;
     let lanes_height = if lanes == 0 { 0 } else { lanes * LANE + 8 };
-    let height = TITLE + NODES + lanes_height + PANEL * u32::try_from(panels.len())? + AXIS;
-    let root = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
+    let height = TITLE + NODES + lanes_height + PANEL * most(|drawing| panels(drawing).len())? + AXIS;
+    let width = if drawings.len() > 1 { NARROW * u32::try_from(drawings.len())? } else { WIDTH };
+    let root = SVGBackend::with_string(svg, (width, height)).into_drawing_area();
     root.fill(&WHITE)?;
+    let most_nodes = drawings.iter().map(|drawing| greatest_count(drawing.columns)).max().unwrap_or(0).max(1);
+    for (area, drawing) in root.split_evenly((1, drawings.len())).iter().zip(drawings) {
+        draw_one(area, drawing, most_nodes, lanes_height)?;
+    }
+    root.present()?;
+    Ok(())
+}
+
+fn greatest_count(columns: &Columns) -> u32 {
+    columns.all.iter().map(|column| column.nodes.iter().sum::<u32>()).max().unwrap_or(0)
+}
+
+fn draw_one(area: &Area<'_>, drawing: &Drawing<'_>, most_nodes: u32, lanes_height: u32) -> Drawn {
+    let panels = panels(drawing);
     let time = Time::of(&drawing.columns.all);
-    let (title, rest) = root.split_vertically(TITLE);
+    let (title, rest) = area.split_vertically(TITLE);
     title.draw_text(&heading(drawing), &("sans-serif", 15).into_text_style(&title), (12, 12))?;
     let (nodes, rest) = rest.split_vertically(NODES);
-    draw_nodes(&nodes, drawing, &time)?;
+    draw_nodes(&nodes, drawing, most_nodes, &time)?;
     let (lanes_area, mut rest) = rest.split_vertically(lanes_height);
-    if lanes > 0 {
+    if !drawing.columns.headings().is_empty() {
         draw_lanes(&lanes_area, drawing, &time)?;
     }
     for (i, panel) in panels.iter().enumerate() {
@@ -135,7 +153,6 @@ fn draw_into(drawing: &Drawing<'_>, svg: &mut String) -> Drawn {
         rest = below;
         draw_panel(&area, panel, drawing, &time, if is_last { time.name } else { "" })?;
     }
-    root.present()?;
     Ok(())
 }
 
@@ -155,9 +172,8 @@ fn runs(columns: &[Column]) -> impl Iterator<Item = &[Column]> {
     columns.chunk_by(|_, next| !next.after_gap)
 }
 
-fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
+fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) -> Drawn {
     let columns = &drawing.columns.all;
-    let most = columns.iter().map(|column| column.nodes.iter().sum::<u32>()).max().unwrap_or(0).max(1);
     let mut chart = ChartBuilder::on(area)
         .set_label_area_size(LabelAreaPosition::Left, LEFT)
         .margin_right(16)

@@ -37,7 +37,7 @@ use node::{Curves, Node, Process, left_of};
 use volumes::Volumes;
 
 pub(crate) use pilot::{Pilot, PilotSpec};
-pub(crate) use run::{run_observed, run_once};
+pub(crate) use run::{Cycle, run_observed, run_once};
 pub(crate) use scenario::{HostScenario, Scenario};
 pub(crate) use score::Score;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, decide, settle,
+    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, decide, settle,
 };
 
 use super::{HostScenario, rivals::Rival};
@@ -16,6 +16,8 @@ pub(crate) struct PilotSpec {
     pub(crate) name: String,
     /// What it sets, over what the operator of the host wants.
     pub(crate) settings: RawSettings,
+    /// The part of steady that is left out.
+    without: Option<Part>,
     rival: Option<Rival>,
 }
 
@@ -39,7 +41,23 @@ impl PilotSpec {
                 return Err(SimError::Input(format!("--policy {name}: {problem}, {rivals}")));
             }
         }
-        Ok(Self { name: shown, settings: set.clone().over(settings), rival })
+        Ok(Self { name: shown, settings: set.clone().over(settings), without: None, rival })
+    }
+
+    /// Returns the engine under these settings.
+    pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<Part>) -> Self {
+        Self { name: name.into(), settings, without, rival: None }
+    }
+
+    /// Returns the rival that runs so many nodes.
+    pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
+        let rival = Some(Rival::Fixed(nodes));
+        Self { name: name.into(), settings: RawSettings::default(), without: None, rival }
+    }
+
+    /// Tells whether it may cap the colony's CPU.
+    pub(crate) fn has_quota(&self) -> bool {
+        self.settings.quota.unwrap_or(true)
     }
 
     /// Tells whether it is a rival, which no setting but those of the operator moves.
@@ -53,8 +71,9 @@ impl PilotSpec {
     /// Its settings and those of the host contradict each other.
     pub(crate) fn pilot(&self, spec: &HostScenario) -> Result<Pilot, SimError> {
         let settings = self.settings.clone().over(spec.settings.clone());
-        let policy = Policy::new(&settings, Some(spec.size.cpus))
+        let mut policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::Input(format!("policy {}: {problems}", self.name)))?;
+        policy.tuning.without = self.without;
         Ok(Pilot::new(policy, settings.quota.unwrap_or(true), self.rival.clone()))
     }
 }

@@ -277,6 +277,12 @@ impl HostScenario {
         Ok(Self { name, size, scenario, settings, limits })
     }
 
+    /// Tells whether the load that is not ours is always the same, but for its noise.
+    pub(crate) fn is_constant(&self) -> bool {
+        let Scenario { load, memory, .. } = &*self.scenario;
+        memory.often.is_none() && load.iter().all(|source| matches!(source, Source::Constant { .. }))
+    }
+
     /// Returns how many nodes run at the beginning.
     pub(crate) fn start(&self) -> u32 {
         let start = (self.scenario.colony.start_per_core.get() * f64::from(self.size.cpus)).round() as u32;
