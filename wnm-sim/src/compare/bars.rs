@@ -34,11 +34,20 @@ type Found = Option<(f64, String)>;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "node-hours, mean of ratios",
-        short: "node-hours",
+        short: "node-hours, mean",
         is_least: true,
         is_ratio: true,
         limit: |_| 1.1,
         of: |all, _| mean(all, |against| against.figures.node_hours.ratio().map(|ratio| -ratio)).map(negated),
+    },
+    // Each scenario counts alike: as a share of what a count that knows all would have had.
+    Rule {
+        name: "node-hours, ratio of sums",
+        short: "node-hours",
+        is_least: true,
+        is_ratio: true,
+        limit: |_| 1.1,
+        of: |all, limit| least_of_sums(all, limit, |figures| &figures.yielded),
     },
     Rule {
         name: "node-hours, least ratio",
@@ -191,6 +200,16 @@ fn of_sums<'a>(
     Some((ratio, worst))
 }
 
+/// Returns the ratio of sums; the scenario that lacks most to the limit is to blame.
+fn least_of_sums(all: &[Against], limit: f64, figure: impl Fn(&Figures) -> &Paired) -> Found {
+    let ratio = Paired::sum(all.iter().map(|against| figure(&against.figures))).ratio()?;
+    let lacking = |against: &Against| {
+        let paired = figure(&against.figures);
+        Some(limit * paired.classic() - paired.ours())
+    };
+    greatest(all, lacking).map(|(_, worst)| (ratio, worst))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +247,7 @@ mod tests {
     fn bars_are_met_or_missed() {
         let same = |ours: f64, classic: f64| [[ours, classic]; 2];
         let hours: Setting = |figures, paired| figures.node_hours = paired;
+        let shares: Setting = |figures, paired| figures.yielded = paired;
         let avoidable: Setting = |figures, paired| figures.avoidable = paired;
         let churn: Setting = |figures, paired| figures.churn = paired;
         let bytes: Setting = |figures, paired| figures.bytes = paired;
@@ -266,6 +286,20 @@ mod tests {
                 hours,
                 vec![[[12.0, 10.0], [10.0, 10.0]]],
                 "1.100 ± 1.271 of 1.1 met",
+            ),
+            (
+                "node-hours, ratio of sums",
+                minute(),
+                shares,
+                vec![same(0.8, 0.2), same(0.3, 0.8)],
+                "1.100 ± 0.000 of 1.1 met",
+            ),
+            (
+                "node-hours, ratio of sums",
+                minute(),
+                shares,
+                vec![same(0.8, 0.2), same(0.25, 0.8)],
+                "1.050 ± 0.000 of 1.1 missed in two",
             ),
             (
                 "node-hours, least ratio",
