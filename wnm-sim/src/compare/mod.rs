@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// A TOML file of settings, such as `wnm-sim tune` writes, compared as steady-tuned
     #[arg(long, value_name = "POLICY.toml")]
     tuned: Option<PathBuf>,
-    /// Compare steady with quota without each of its parts in turn as well, on at most 10 seeds
+    /// Compare steady with quota without each of its parts in turn as well, on at most 5 seeds
     #[arg(long)]
     ablation: bool,
     /// Runs at once; as many as there are processors unless given
