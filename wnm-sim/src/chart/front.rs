@@ -120,9 +120,15 @@ fn draw_front(
         let bars = [vec![(costs.0.max(left), y), (costs.1.max(left), y)], vec![(x, gains.0), (x, gains.1)]];
         chart.draw_series(bars.map(|bar| PathElement::new(bar, color.mix(0.5))))?;
         let radius = if spot.name.is_empty() { 2 } else { 5 };
+        // Of two that are close to each other, the lower one has its name below.
+        let is_close = |other: &Spot| {
+            let (to, up) = (at(other).0 / x, (other.gain.mean - y) / (highest - lowest).max(1.0));
+            other.name != spot.name && to.ln().abs() < 0.5 && (0.0..0.04).contains(&up)
+        };
+        let below = if spots.iter().any(is_close) { 0 } else { -14 };
         let mark = EmptyElement::at((x, y))
             + Circle::new((0, 0), radius, color.filled())
-            + Text::new(spot.name.clone(), (9, -7), ("sans-serif", 13));
+            + Text::new(spot.name.clone(), (9, below), ("sans-serif", 13));
         chart.draw_series([mark])?;
     }
     Ok(())

@@ -8,100 +8,41 @@ use super::Round;
 use super::contest::Against;
 use super::field::{CLASSICS, STEADY};
 use crate::SimError;
-use crate::score::Sum;
+use crate::chart::front::{self, Front, Kind, Spot};
+use crate::score::Rank;
+use crate::statistics::Mean;
 
 const WIDTH: u32 = 900;
-const HEIGHT: u32 = 560;
 /// Of a scenario in the picture of differences.
 const LINE: u32 = 24;
 /// Lines below the scenarios, for the names of the policies.
 const LEGEND: f64 = 3.0;
-/// The least avoidable time that is shown, in percent of the time: the scale has no 0.
-const LEAST: f64 = 0.01;
-const CLASSIC: RGBColor = RGBColor(213, 94, 0);
-const RIVAL: RGBColor = RGBColor(110, 110, 110);
-const OURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+const COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
 type Drawn = Result<(), Box<dyn Error>>;
 
-fn color(policy: &str) -> RGBColor {
-    let ours = STEADY.iter().position(|steady| *steady == policy).and_then(|i| OURS.get(i));
-    ours.copied().unwrap_or(if CLASSICS.contains(&policy) { CLASSIC } else { RIVAL })
-}
-
-fn drawn(what: &str, draw: impl FnOnce(&mut String) -> Drawn) -> Result<String, SimError> {
-    let mut svg = String::new();
-    draw(&mut svg).map_err(|error| SimError::Input(format!("{what}: cannot be drawn: {error}")))?;
-    Ok(svg)
-}
-
-/// A policy in the picture of the front: avoidable time in percent of the time, node-hours in percent of the best.
-struct Spot<'a> {
-    policy: &'a str,
-    x: f64,
-    y: f64,
-}
-
-/// Draws node-hours against avoidable time, over all policies.
+/// Draws node-hours against avoidable time, over all policies, for each length of cycle.
 ///
 /// # Errors
 /// It cannot be drawn.
-pub(super) fn front(round: &Round) -> Result<String, SimError> {
-    let spot = |policy: &str| {
-        let mean = |figure: fn(&Sum) -> f64| round.mean(policy, figure) * 100.0;
-        (mean(|sum| sum.avoidable.mean).max(LEAST), mean(|sum| sum.yielded.mean))
-    };
-    let spots = round.ranking.iter().map(|rank| {
-        let (x, y) = spot(&rank.policy);
-        Spot { policy: &rank.policy, x, y }
+pub(super) fn front(rounds: &[Round]) -> Result<String, SimError> {
+    let fronts = rounds.iter().map(|round| {
+        let spot = |rank: &Rank| {
+            let mean = |figure| Mean { mean: round.mean(&rank.policy, figure) * 100.0, within: None };
+            let is = |names: &[&str]| names.contains(&rank.policy.as_str());
+            let kind = match () {
+                () if is(&STEADY) => Kind::Found,
+                () if is(&CLASSICS) => Kind::Measure,
+                () => Kind::Other,
+            };
+            let (cost, gain) = (mean(|sum| sum.avoidable.mean), mean(|sum| sum.yielded.mean));
+            Spot { name: rank.policy.clone(), cost, gain, kind }
+        };
+        let caption = format!("cycles of {} s, means over all scenarios", round.cycle);
+        Front { caption, spots: round.ranking.iter().map(spot).collect() }
     });
-    let spots: Vec<_> = spots.collect();
-    drawn("the front", |svg| draw_front(&spots, svg))
-}
-
-fn draw_front(spots: &[Spot<'_>], svg: &mut String) -> Drawn {
-    let root = SVGBackend::with_string(svg, (WIDTH, HEIGHT)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let right = spots.iter().map(|spot| spot.x).fold(1.0, f64::max) * 3.0;
-    let left = spots.iter().map(|spot| spot.x).fold(1.0, f64::min) / 3.0;
-    let lowest = spots.iter().map(|spot| spot.y).fold(100.0, f64::min);
-    let highest = spots.iter().map(|spot| spot.y).fold(100.0, f64::max);
-    let mut chart = ChartBuilder::on(&root)
-        .margin(16)
-        .caption("node-hours against avoidable time over limits, means over all scenarios", ("sans-serif", 15))
-        .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d((left..right).log_scale(), (lowest - 4.0).max(0.0)..highest + 3.0)?;
-    chart
-        .configure_mesh()
-        .x_desc("avoidable time over limits, % of the time")
-        .y_desc("node-hours, % of the best possible")
-        .x_label_formatter(&|x| format!("{x}"))
-        .y_label_formatter(&|y| format!("{y:.0}"))
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    // The front: the policies to which no other is better in both. Its line turns at what each of them reaches.
-    let beats =
-        |one: &Spot<'_>, other: &Spot<'_>| one.x <= other.x && one.y >= other.y && (one.x, one.y) != (other.x, other.y);
-    let mut best: Vec<&Spot<'_>> = spots.iter().filter(|spot| !spots.iter().any(|other| beats(other, spot))).collect();
-    best.sort_by(|one, other| one.x.total_cmp(&other.x));
-    let mut line: Vec<(f64, f64)> = Vec::new();
-    for spot in best {
-        line.extend(line.last().map(|before| (spot.x, before.1)));
-        line.push((spot.x, spot.y));
-    }
-    chart.draw_series(LineSeries::new(line, RIVAL.mix(0.5)))?;
-    for Spot { policy, x, y } in spots {
-        // Of two that are close to each other, the lower one has its name below.
-        let is_close = |other: &Spot<'_>| (other.x / x).ln().abs() < 0.4 && (0.0..2.0).contains(&(other.y - y));
-        let is_below = spots.iter().any(|other| other.policy != *policy && is_close(other));
-        let spot = EmptyElement::at((*x, *y))
-            + Circle::new((0, 0), 5, color(policy).filled())
-            + Text::new((*policy).to_owned(), (9, if is_below { 0 } else { -14 }), ("sans-serif", 13));
-        chart.draw_series([spot])?;
-    }
-    root.present()?;
-    Ok(())
+    let (cost, gain) = ("avoidable time over limits, % of the time", "node-hours, % of the best possible");
+    front::draw(&fronts.collect::<Vec<_>>(), cost, gain)
 }
 
 /// Draws by how much each variant of steady is above the better classic in each scenario, by the scalar.
@@ -109,7 +50,10 @@ fn draw_front(spots: &[Spot<'_>], svg: &mut String) -> Drawn {
 /// # Errors
 /// It cannot be drawn.
 pub(super) fn differences(round: &Round) -> Result<String, SimError> {
-    drawn("the differences", |svg| draw_differences(round, svg))
+    let mut svg = String::new();
+    draw_differences(round, &mut svg)
+        .map_err(|error| SimError::Input(format!("the differences: cannot be drawn: {error}")))?;
+    Ok(svg)
 }
 
 fn draw_differences(round: &Round, svg: &mut String) -> Drawn {
@@ -148,8 +92,7 @@ fn draw_differences(round: &Round, svg: &mut String) -> Drawn {
         chart.plotting_area().draw(&name)?;
     }
     chart.draw_series(LineSeries::new([(0.0, 0.0), (0.0, lines)], BLACK))?;
-    for (i, contest) in round.contests.iter().enumerate() {
-        let color = color(&contest.policy);
+    for ((i, contest), color) in round.contests.iter().enumerate().zip(COLORS) {
         let y = |line: usize| line as f64 + (i as f64 + 1.0) / (count + 1.0);
         let spans: Vec<_> = contest.scenarios.iter().map(span).enumerate().collect();
         let bounds =

@@ -45,7 +45,7 @@ pub(super) fn write(
     let mut files = vec![
         ("figures.md", tables::figures(comparison, &run.caption)),
         ("scenarios.md", tables::scenarios(comparison)),
-        ("front.svg", pictures::front(round)?),
+        ("front.svg", pictures::front(&comparison.rounds)?),
         ("differences.svg", pictures::differences(round)?),
         ("run.svg", run.svg),
     ];

@@ -279,9 +279,6 @@ fn ablation(comparison: &Comparison) -> Option<Sheet> {
 fn grown(mean: Mean, digits: usize) -> String {
     match mean {
         Mean { mean: 0.0, within: None | Some(0.0) } => "0".to_owned(),
-        Mean { mean, within } => {
-            let within = within.map(|within| format!(" ± {within:.digits$}")).unwrap_or_default();
-            format!("{mean:+.digits$}{within}")
-        }
+        mean => format!("{mean:+.digits$}"),
     }
 }
