@@ -11,6 +11,8 @@ use crate::statistics::Mean;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Absence {
+    /// What it is left out of.
+    pub(super) of: &'static str,
     /// The part.
     pub(super) part: String,
     /// What to think of it.
@@ -82,7 +84,7 @@ pub(super) fn absence(ablated: &Ablated, with: &Contest, board: &Board<'_>) -> A
         .map(|rule| Growth { name: rule.name, by: Mean::jackknifed(with.seeds(), |left_out| growth(left_out, rule)) })
         .collect();
     let worth = worth(scalar, figures.iter().filter_map(|figure| figure.by));
-    Absence { part: name(ablated.part), worth, scalar, figures, runs, changed, most }
+    Absence { of: ablated.of, part: name(ablated.part), worth, scalar, figures, runs, changed, most }
 }
 
 fn worth(scalar: Mean, mut figures: impl Iterator<Item = Mean>) -> Worth {

@@ -16,11 +16,11 @@ const COUNTS: u32 = 8;
 
 /// Steady on a host that cannot cap the colony's CPU, on one that can, and under the settings of a file.
 pub(super) const STEADY: [&str; 3] = ["steady", "steady-quota", "steady-tuned"];
-/// Steady with its quota: without a part of it, it shows what the part is worth.
-pub(super) const WHOLE: &str = STEADY[1];
 
 /// Steady without one of its parts.
 pub(super) struct Ablated {
+    /// What it is with the part.
+    pub(super) of: &'static str,
     pub(super) part: Part,
     pub(super) pilot: PilotSpec,
 }
@@ -63,14 +63,17 @@ impl Field {
         let steady = preset(Preset::Steady);
         let [plain, quota, tuned_name] = STEADY;
         let without_quota = RawSettings { quota: Some(false), ..steady.clone() };
-        let mut variants =
-            vec![PilotSpec::engine(plain, without_quota, None), PilotSpec::engine(quota, steady.clone(), None)];
-        let without = |part: &Part| {
-            let name = format!("{WHOLE}-without-{}", name(*part));
-            Ablated { part: *part, pilot: PilotSpec::engine(name, steady.clone(), Some(*part)) }
-        };
-        let parts: &[Part] = if with_ablation { &Part::ALL } else { &[] };
-        let ablated = parts.iter().map(without).collect();
+        let wholes = [(quota, steady.clone()), (plain, without_quota)];
+        let mut ablated = Vec::new();
+        for (of, settings) in wholes.iter().filter(|_| with_ablation) {
+            // Without a cap there is nothing in that part.
+            for part in Part::ALL.into_iter().filter(|part| *of == quota || *part != Part::Quota) {
+                let name = format!("{of}-without-{}", name(part));
+                ablated.push(Ablated { of, part, pilot: PilotSpec::engine(name, settings.clone(), Some(part)) });
+            }
+        }
+        let mut variants: Vec<_> =
+            wholes.into_iter().rev().map(|(name, settings)| PilotSpec::engine(name, settings, None)).collect();
         if let Some(path) = tuned {
             variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None));
         }
@@ -121,7 +124,7 @@ impl Field {
         self.classics.iter().chain(&self.variants).chain(fixed).chain(&self.rivals)
     }
 
-    /// Returns steady without each of its parts.
+    /// Returns both steady without each of their parts.
     pub(super) fn ablated(&self) -> impl Iterator<Item = &PilotSpec> {
         self.ablated.iter().map(|ablated| &ablated.pilot)
     }

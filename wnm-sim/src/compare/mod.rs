@@ -25,7 +25,7 @@ use crate::{Exit, SimError, jobs};
 
 use ablation::{Absence, absence};
 use contest::{Board, Contest, Terms};
-use field::{Field, FixedCount, WHOLE};
+use field::{Ablated, Field, FixedCount};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
 
 /// Compares steady with classic and with simple rivals, and tells which bars are met
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// A TOML file of settings, such as `wnm-sim tune` writes, compared as steady-tuned
     #[arg(long, value_name = "POLICY.toml")]
     tuned: Option<PathBuf>,
-    /// Compare steady with quota without each of its parts in turn as well, on at most 5 seeds
+    /// Compare steady, with quota and without, without each of its parts in turn as well, on at most 3 seeds
     #[arg(long)]
     ablation: bool,
     /// Runs at once; as many as there are processors unless given
@@ -90,7 +90,7 @@ struct Comparison {
     rounds: Vec<Round>,
     /// How many nodes the rival of a fixed count ran in each scenario.
     fixed: Vec<FixedCount>,
-    /// What changes in steady with quota without each of its parts; empty unless asked for.
+    /// What changes in steady, with quota and without, without each of its parts; empty unless asked for.
     ablation: Vec<Absence>,
 }
 
@@ -185,8 +185,13 @@ fn compared(runs: &[RunLine], seeds: u64, specs: &[HostScenario], field: &Field,
     }
     let ablated: Vec<_> = runs.iter().filter(|run| extent.is_ablated(run)).collect();
     let board = Board::new(&ablated, specs);
-    let whole = Contest::new(WHOLE, &board, Terms { has_quota: true, cycle: extent.cycle });
-    let ablation = field.ablated.iter().map(|ablated| absence(ablated, &whole, &board)).collect();
+    let absences = |ablated: &[Ablated]| {
+        let Some(first) = ablated.first() else { return Vec::new() };
+        let terms = Terms { has_quota: first.pilot.has_quota(), cycle: extent.cycle };
+        let whole = Contest::new(first.of, &board, terms);
+        ablated.iter().map(|ablated| absence(ablated, &whole, &board)).collect()
+    };
+    let ablation = field.ablated.chunk_by(|one, next| one.of == next.of).flat_map(absences).collect();
     Comparison { extent, interrupted_after, rounds, fixed: field.fixed_counts(), ablation }
 }
 

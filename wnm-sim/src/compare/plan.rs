@@ -25,7 +25,7 @@ pub(super) const FINE_CYCLE: u32 = 5;
 pub(super) const FINE_SEEDS: u64 = 5;
 
 /// Seeds without each part of steady, at most.
-const ABLATED_SEEDS: u64 = 5;
+const ABLATED_SEEDS: u64 = 3;
 
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use super::ablation::{Absence, Worth};
 use super::bars::RULES;
 use super::contest::{Contest, Figures, Paired};
-use super::field::{STEADY, WHOLE};
+use super::field::STEADY;
 use super::{Comparison, Round};
 use crate::score::{Rank, Sum};
 use crate::statistics::Mean;
@@ -72,7 +72,7 @@ pub(super) fn scenarios(comparison: &Comparison) -> String {
 
 /// Returns the page of what each part of steady is worth.
 pub(super) fn parts(comparison: &Comparison) -> String {
-    let tables: Vec<_> = ablation(comparison).map(|sheet| sheet.markdown()).into_iter().collect();
+    let tables: Vec<_> = ablation(comparison).map(|sheet| sheet.markdown()).collect();
     format!("{}{}", heading("Steady without each of its parts", comparison), tables.join("\n"))
 }
 
@@ -245,10 +245,13 @@ fn standing(round: &Round) -> Sheet {
     }
 }
 
-/// What changes without each part; None where that was not asked for.
-fn ablation(comparison: &Comparison) -> Option<Sheet> {
-    let round = comparison.rounds.first()?;
-    let first = comparison.ablation.first()?;
+/// What changes without each part, for each that parts are left out of: none where that was not asked for.
+fn ablation(comparison: &Comparison) -> impl Iterator<Item = Sheet> {
+    let of_one = comparison.ablation.chunk_by(|one, next| one.of == next.of);
+    of_one.filter_map(|absences| Some(absent(comparison.rounds.first()?, absences.first()?, absences)))
+}
+
+fn absent(round: &Round, first: &Absence, absences: &[Absence]) -> Sheet {
     let row = |absence: &Absence| {
         let worth = match absence.worth {
             Worth::Nothing => "changes nothing",
@@ -267,12 +270,15 @@ fn ablation(comparison: &Comparison) -> Option<Sheet> {
         words.into_iter().chain(runs).chain(figures).collect()
     };
     let fixed = ["part", "", "most in", "runs changed", "scalar"];
-    Some(Sheet {
-        title: format!("What changes in {WHOLE} without a part: cycles of {} s, {} runs each", round.cycle, first.runs),
+    Sheet {
+        title: format!(
+            "What changes in {} without a part: cycles of {} s, {} runs each",
+            first.of, round.cycle, first.runs
+        ),
         heading: fixed.into_iter().chain(RULES.iter().map(|rule| rule.short)).collect(),
         words: 3,
-        rows: comparison.ablation.iter().map(row).collect(),
-    })
+        rows: absences.iter().map(row).collect(),
+    }
 }
 
 /// Returns by how much something grows; nothing where it does not.
