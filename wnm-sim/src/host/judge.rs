@@ -196,7 +196,8 @@ impl Judge {
             Action::Remove { .. } => _ = self.last.remove(&id),
             _ => _ = self.last.insert(id, (now, way)),
         }
-        if let (Action::Remove { .. }, Reason::Pressure { .. }) = (&planned.action, &planned.reason)
+        if let (Action::Remove { .. }, Reason::Pressure { .. } | Reason::Relief { .. }) =
+            (&planned.action, &planned.reason)
             && let Ok(place) = host.place(id)
         {
             let node = &host.nodes[place];
