@@ -121,7 +121,7 @@ impl Tuning {
         }
         if tuning.goal + tuning.back > 1.0 {
             let found = format!("{} %", tuning.goal * 100.0);
-            let expected = format!("at most {} %, what steady_back leaves of 100 %", (1.0 - tuning.back) * 100.0);
+            let expected = format!("at most {} %, what steady_back leaves of 100 %", 100.0 - tuning.back * 100.0);
             problems.push(Problem::new("steady_goal", expected, found));
         }
         if tuning.adds == 0 {

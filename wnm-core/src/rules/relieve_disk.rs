@@ -11,11 +11,9 @@ use crate::situation::{Seen, Situation};
 use crate::units::Percent;
 
 /// Share of the gap between the marks, below the upper one, from which nodes are removed.
-const MARGIN: f64 = 0.05;
+const MARGIN: f64 = 0.02;
 /// Nodes that are removed in one cycle, at most.
 const MOST: usize = 4;
-/// A node with less than this share of what is typical frees too little to be worth its identity.
-const WORTH: u64 = 4;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
@@ -33,10 +31,8 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let under_way = leaving.map(held).fold(0, u64::saturating_add);
         let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
         let mut left = over - under_way as f64;
-        let worth = typical(situation, &on_it, &held) / WORTH;
         let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
-        let running =
-            choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen) && held(seen) >= worth);
+        let running = choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen));
         let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);
         let lingers = running.into_iter().map(|seen| (seen, policy.delays.remove));
         for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers).take(room) {
@@ -59,12 +55,4 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 
 fn is_removing(seen: &Seen<'_>) -> bool {
     matches!(*seen.state, NodeState::Removing { .. })
-}
-
-/// Returns the median of what the nodes of a volume that may be removed hold, in bytes.
-fn typical(situation: &Situation<'_>, on_it: &impl Fn(&Seen<'_>) -> bool, held: &impl Fn(&Seen<'_>) -> u64) -> u64 {
-    let may_go = |seen: &&Seen<'_>| seen.is_free() && seen.is_running() && on_it(seen);
-    let mut sizes: Vec<u64> = situation.nodes.iter().filter(may_go).map(held).collect();
-    let middle = sizes.len() / 2;
-    if sizes.is_empty() { 0 } else { *sizes.select_nth_unstable(middle).1 }
 }

@@ -22,7 +22,7 @@ const LEAST_SERVED: f64 = 0.3;
 /// Share of the one-minute means that a prediction is above.
 const QUANTILE: f64 = 0.9;
 /// Time that what volumes will hold is predicted for.
-const HORIZON: f64 = 86_400.0;
+const HORIZON: f64 = 1.4 * 86_400.0;
 
 /// The processors, in percent of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -245,16 +245,15 @@ fn memory_near_its_mark_is_brought_back_at_once() {
 }
 
 #[test]
-fn a_volume_that_fills_loses_nodes_before_it_is_full_and_none_that_frees_little() {
+fn a_volume_that_fills_loses_its_youngest_nodes_before_it_is_full() {
     let mut host = Host::new(8, &[("node_cap", "8")]);
     let look = &mut host.colony.look;
-    look.host.volumes[0].used = percent(90.0);
-    // The two youngest hold too little to be worth their identities.
+    look.host.volumes[0].used = percent(89.8);
+    // It is 1 GB over the mark of 89.7 %: two of these are enough.
     for number in [7, 8] {
-        look.nodes.get_mut(&id(number)).expect("it is there").disk = Some(Bytes(1_000_000_000));
+        look.nodes.get_mut(&id(number)).expect("it is there").disk = Some(Bytes(600_000_000));
     }
-    // 0.75 % of a terabyte is over the mark of 89.25 %: one node of 10 GB is enough.
-    assert_eq!(host.deeds(1), [(1, "remove", 6)]);
+    assert_eq!(host.deeds(1), [(1, "remove", 8), (1, "remove", 7)]);
 }
 
 #[test]
