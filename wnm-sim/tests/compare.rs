@@ -88,6 +88,7 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
     ## steady-tuned / the better classic: cycles of 60 s, 2 seeds
     # Steady without each of its parts
     ## What changes in steady-quota without a part: cycles of 60 s, 4 runs each
+    ## What changes in steady without a part: cycles of 60 s, 4 runs each
     "#);
     for name in ["differences.svg", "front.svg", "run.svg"] {
         let picture = folder.read(&format!("report/{name}"));
