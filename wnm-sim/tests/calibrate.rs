@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{run, run_with};
+use common::{Folder, run, run_with};
 use serde_json::Value;
 
 /// Constants that no default has.
@@ -44,31 +44,14 @@ percent = 20
 deaths_per_node_day = 10
 "#;
 
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-
-    /// Runs a scenario in cycles of five seconds, and returns the trace of that.
-    fn trace(&self, scenario: &str, days: &str) -> String {
-        let scenario = self.write("known.toml", scenario);
-        let trace = self.path("known.jsonl.gz");
-        let length = ["--days", days, "--cycle", "5", "--seed", "2", "--seeds", "1"];
-        let ran = run(&[&["run", &scenario, "--set", "delay_start=60", "--trace", &trace][..], &length].concat());
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-        trace
-    }
+/// Runs a scenario in cycles of five seconds, and returns the trace of that.
+fn trace(folder: &Folder, scenario: &str, days: &str) -> String {
+    let scenario = folder.write("known.toml", scenario);
+    let trace = folder.path("known.jsonl.gz");
+    let length = ["--days", days, "--cycle", "5", "--seed", "2", "--seeds", "1"];
+    let ran = run(&[&["run", &scenario, "--set", "delay_start=60", "--trace", &trace][..], &length].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    trace
 }
 
 fn report(arguments: &[&str]) -> Value {
@@ -113,7 +96,7 @@ fn machine(samples: u32, line: impl Fn(u32, &mut serde_json::Map<String, Value>)
 #[test]
 fn constants_of_the_model_are_found_again_in_a_run_of_it() {
     let folder = Folder::new();
-    let trace = folder.trace(&format!("{SCENARIO}{MODEL}"), "0.09");
+    let trace = trace(&folder, &format!("{SCENARIO}{MODEL}"), "0.09");
     let model = folder.path("model.toml");
     let report = report(&[&trace, "--out", &model]);
     assert_eq!(verdicts(&report), ["credible for cpu, memory, disk and load"]);

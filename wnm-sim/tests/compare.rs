@@ -5,7 +5,7 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::{BINARY, run};
+use common::{BINARY, Folder, run};
 
 /// A small host whose load jumps, so that every policy has something to do.
 const SMALL: &str = r#"
@@ -25,27 +25,6 @@ kind = "jump"
 percent = 30
 day = 0.05
 "#;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-}
 
 #[test]
 fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{run, run_with};
+use common::{Folder, run, run_with};
 
 /// A host without chance, so that its figures can be told.
 const PLAIN: &str = r#"
@@ -26,23 +26,6 @@ foreign_wander = 0
 noise = 0
 spikes_per_hour = 0
 "#;
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-}
 
 #[test]
 fn the_table_tells_scores_and_ranks() {

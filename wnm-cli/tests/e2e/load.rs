@@ -164,9 +164,9 @@ fn compare(timing: &Timing, quota: bool) -> [Means; 3] {
 }
 
 #[test]
-#[ignore = "loads the machine for four minutes; needs root, control groups and stress-ng"]
+#[ignore = "loads the machine for three minutes; needs root, control groups and stress-ng"]
 fn nodes_give_way_under_a_cap_and_get_back_what_they_need() {
-    let timing = Timing { quiet: (30, 60), begin: 60, busy: (110, 180), end: 180, after: (210, 240) };
+    let timing = Timing { quiet: (20, 45), begin: 45, busy: (85, 135), end: 135, after: (155, 180) };
     let [quiet, busy, after] = compare(&timing, true);
     assert!(busy.own < 0.7 * quiet.own && after.own > 0.9 * quiet.own);
     assert!([quiet, busy, after].iter().all(|means| means.nodes > f64::from(NODES) - 0.1), "no node is stopped");
