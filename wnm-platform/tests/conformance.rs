@@ -62,9 +62,6 @@ const CHECKS: &[(&str, Check)] = &[
     ("a_lost_folder_does_not_hide_its_process", trouble::folder_lost),
 ];
 
-/// Checks that run at once.
-const AT_ONCE: usize = 6;
-
 fn main() -> ExitCode {
     if standin::is_called().is_some() {
         return standin::main();
@@ -107,10 +104,7 @@ fn main() -> ExitCode {
     };
     let trial = Trial::test("two_hundred_nodes", figures).with_kind(system.to_string());
     trials.push(trial.with_ignored_flag(!can_work_here(system)));
-    let mut arguments = Arguments::from_args();
-    // They wait for processes much more than they work.
-    arguments.test_threads.get_or_insert(AT_ONCE);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// Tells whether a process manager can be tried on this host; one that cannot is shown as ignored.
