@@ -116,7 +116,6 @@ fn real(timing: &Timing, quota: bool) -> [Means; 3] {
     sleep(Duration::from_secs(timing.after.1 - timing.end));
     let text = host.expect(0, "history").out;
     println!("{text}{}", host.expect(0, "status").out);
-    assert!(!text.contains(" stop "), "under a cap no node is stopped");
     [timing.quiet, timing.busy, timing.after].map(|(from, until)| means(&trace, from, until))
 }
 
@@ -167,8 +166,17 @@ fn compare(timing: &Timing, quota: bool) -> [Means; 3] {
 #[test]
 #[ignore = "loads the machine for three minutes; needs root, control groups and stress-ng"]
 fn nodes_give_way_under_a_cap_and_get_back_what_they_need() {
-    let timing = Timing { quiet: (20, 45), begin: 45, busy: (85, 135), end: 135, after: (155, 180) };
+    // What others took stays in the mean of a minute for a minute.
+    let timing = Timing { quiet: (20, 45), begin: 45, busy: (85, 135), end: 135, after: (180, 205) };
     let [quiet, busy, after] = compare(&timing, true);
     assert!(busy.own < 0.7 * quiet.own && after.own > 0.9 * quiet.own);
     assert!([quiet, busy, after].iter().all(|means| means.nodes > f64::from(NODES) - 0.1), "no node is stopped");
+}
+
+#[test]
+#[ignore = "loads the machine for seven minutes; needs stress-ng"]
+fn nodes_stop_without_a_cap_and_rest() {
+    let timing = Timing { quiet: (30, 60), begin: 60, busy: (280, 360), end: 360, after: (390, 420) };
+    let [quiet, busy, after] = compare(&timing, false);
+    assert!(busy.nodes < quiet.nodes - 1.0 && (after.nodes - busy.nodes).abs() < 0.1);
 }
