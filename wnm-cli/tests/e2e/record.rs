@@ -129,3 +129,21 @@ fn full_files_are_moved_aside() {
         assert!(samples(&lines) == 1 || name == "r.jsonl", "{name}: {lines:?}");
     }
 }
+
+#[test]
+fn what_others_do_meanwhile_is_recorded() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);
+    let is_running = |out: &Path, count: u32| {
+        lines(out).iter().any(|line| matches!(line, TraceLine::Sample(sample) if sample.running_nodes == Some(count)))
+    };
+    let child = recording(&host, "seen.jsonl", &[], |out| is_running(out, 2));
+    host.expect(0, "node stop 1");
+    let begun = Instant::now();
+    while !is_running(&host.path("seen.jsonl"), 1) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "expected one running node in the end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(end(child, Signal::TERM), Some(0));
+}
