@@ -11,7 +11,7 @@ use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{Observation, Presence};
 use crate::policy::Policy;
 use crate::rules::{MOST_RULES, Plan, cap_colony, rules};
-use crate::situation::{Look, Situation};
+use crate::situation::{Look, Situation, Steady};
 use crate::steps::{ActionRecord, Outcome};
 use crate::trend::Trend;
 use crate::units::{Timestamp, Version};
@@ -67,11 +67,37 @@ impl EngineState {
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
 pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
+    judge(&Situation::new(policy, state, observation))
+}
+
+/// Returns the state after a cycle: what was seen, changed by what was done.
+///
+/// `outcomes` holds every action that was worked on in this cycle, those begun in earlier cycles included; one that
+/// is missing there counts as not begun.
+#[must_use]
+pub fn settle(
+    state: EngineState,
+    policy: &Policy,
+    observation: &Observation,
+    outcomes: &[(Planned, Outcome)],
+) -> EngineState {
+    let look = Situation::new(policy, &state, observation).into_look();
+    look.settle(state, policy, observation, outcomes)
+}
+
+/// Decides what to do, and returns besides what there is to settle: for those who do both at once, as [`decide`] and
+/// [`settle`] look at every node each.
+#[must_use]
+pub fn consider(policy: &Policy, state: &EngineState, observation: &Observation) -> (Decision, Look) {
     let situation = Situation::new(policy, state, observation);
-    let mut plan = Plan::new(&situation);
+    (judge(&situation), situation.into_look())
+}
+
+fn judge(situation: &Situation<'_>) -> Decision {
+    let mut plan = Plan::new(situation);
     let mut verdicts = Vec::with_capacity(MOST_RULES);
-    for rule in rules(policy.preset) {
-        let verdict = (rule.judge)(&situation, &mut plan);
+    for rule in rules(situation.policy.preset) {
+        let verdict = (rule.judge)(situation, &mut plan);
         let ends = !matches!(verdict, Verdict::Passes(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
         if ends {
@@ -83,42 +109,40 @@ pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -
         features: situation.features,
         actions: plan.into_actions(),
         verdicts,
-        quota: cap_colony::judge(&situation),
+        quota: cap_colony::judge(situation),
     }
 }
 
-/// Returns the state after a cycle: what was seen, changed by what was done.
-///
-/// `outcomes` holds every action that was worked on in this cycle, those begun in earlier cycles included; one that
-/// is missing there counts as not begun.
-#[must_use]
-pub fn settle(
-    mut state: EngineState,
-    policy: &Policy,
-    observation: &Observation,
-    outcomes: &[(Planned, Outcome)],
-) -> EngineState {
-    let Look { changes, missing, usage } = Look::new(policy, &state, observation);
-    state.trend = usage.map(|usage| {
-        let mut trend = state.trend.take().unwrap_or_default();
-        trend.look(policy, observation, &usage);
+impl Look {
+    /// Returns the state after a cycle as [`settle`] does, given the arguments that this look was made with.
+    #[must_use]
+    pub fn settle(
+        self,
+        mut state: EngineState,
+        policy: &Policy,
+        observation: &Observation,
+        outcomes: &[(Planned, Outcome)],
+    ) -> EngineState {
+        let now = observation.now;
+        state.trend = self.steady.map(|Steady { mut trend, usage, .. }| {
+            for (planned, outcome) in outcomes {
+                if !state.acting.contains(&planned.action.node()) {
+                    trend.begin(policy, planned, &usage, now);
+                }
+                if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
+                    trend.deleted(*node, observation);
+                }
+            }
+            Box::new(trend)
+        });
+        state.nodes.extend(self.changes);
+        state.missing = self.missing;
+        remember_devices(&mut state, observation);
         for (planned, outcome) in outcomes {
-            if !state.acting.contains(&planned.action.node()) {
-                trend.begin(policy, planned, &usage, observation.now);
-            }
-            if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
-                trend.deleted(*node, observation);
-            }
+            apply(&mut state, planned, outcome, now);
         }
-        trend
-    });
-    state.nodes.extend(changes);
-    state.missing = missing;
-    remember_devices(&mut state, observation);
-    for (planned, outcome) in outcomes {
-        apply(&mut state, planned, outcome, observation.now);
+        state
     }
-    state
 }
 
 fn remember_devices(state: &mut EngineState, observation: &Observation) {

@@ -63,7 +63,7 @@ pub use clock::{Clock, ClockReading};
 pub use colony::{Colony, Counters, NodeCounters};
 pub use command_line::{CommandLine, NotANodeCommand};
 pub use decision::{Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict};
-pub use engine::{EngineState, decide, settle};
+pub use engine::{EngineState, consider, decide, settle};
 pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use firewall::{FirewallKind, NotAFirewall};
 pub use flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
@@ -77,6 +77,7 @@ pub use request::{Grant, Refusal, Selection, Verb, grant};
 pub use settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,
 };
+pub use situation::Look;
 pub use steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use trend::Trend;
 pub use tuning::{Part, Tuning};

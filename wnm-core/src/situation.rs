@@ -95,6 +95,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) census: Census,
     pub(crate) features: Features,
     pub(crate) anomaly: Option<Anomaly>,
+    /// The nodes whose folder is missing, or was when somebody last looked.
+    missing: BTreeSet<NodeId>,
     /// What the steady rules look at besides; None under another preset.
     pub(crate) steady: Option<Steady>,
 }
@@ -112,21 +114,27 @@ impl<'a> Situation<'a> {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
         let mut nodes = Vec::with_capacity(observation.nodes.len());
         let mut census = Census::default();
+        let mut missing = BTreeSet::new();
         let mut vanished = false;
         let mut usage = Usage::of(policy, observation);
         for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
-            vanished |= match seen.sample.presence {
-                Presence::FolderMissing => true,
-                Presence::Gone => !matches!(seen.state, Believed::Remembered(NodeState::Stopped { .. })),
+            match seen.sample.presence {
+                Presence::FolderMissing => {
+                    vanished = true;
+                    missing.insert(seen.id);
+                }
+                Presence::Gone => vanished |= !matches!(seen.state, Believed::Remembered(NodeState::Stopped { .. })),
+                // Nobody looked, so it is as it was.
+                Presence::Unobserved if state.missing.contains(&seen.id) => _ = missing.insert(seen.id),
                 Presence::Unobserved
                 | Presence::Answering
                 | Presence::Silent
                 | Presence::Stray
-                | Presence::Unreachable => false,
-            };
+                | Presence::Unreachable => {}
+            }
             if let Some(usage) = &mut usage {
-                usage.count(&seen, policy, observation.now);
+                usage.count(&seen);
             }
             nodes.push(seen);
         }
@@ -138,53 +146,36 @@ impl<'a> Situation<'a> {
             let outlook = trend.look(policy, observation, &usage);
             Steady { trend, outlook, usage }
         });
-        Self { policy, state, observation, nodes, census, features, anomaly, steady }
+        Self { policy, state, observation, nodes, census, features, anomaly, missing, steady }
     }
 
     /// Returns every signal that has thresholds, beside them.
     pub(crate) fn measures(&self) -> Vec<Measure> {
         measures(self.policy, &self.observation.host).collect()
     }
+
+    /// Returns what this look changes of what is remembered.
+    pub(crate) fn into_look(self) -> Look {
+        let Self { state, nodes, missing, steady, .. } = self;
+        let mut changes = Vec::new();
+        for seen in nodes {
+            match seen.state {
+                Believed::Now(now) if state.nodes.get(&seen.id) != Some(&now) => changes.push((seen.id, *now)),
+                Believed::Now(_) | Believed::Remembered(_) => {}
+            }
+        }
+        Look { changes, missing, steady }
+    }
 }
 
-/// What one look at the nodes changes of what is remembered of them.
-pub(crate) struct Look {
+/// What one look changes of what is remembered, for [`Look::settle`].
+pub struct Look {
     /// The states that differ from those remembered.
     pub(crate) changes: Vec<(NodeId, NodeState)>,
     /// The nodes whose folder is missing, or was when somebody last looked.
     pub(crate) missing: BTreeSet<NodeId>,
-    /// What our nodes use, where the rules ask for it.
-    pub(crate) usage: Option<Usage>,
-}
-
-impl Look {
-    pub(crate) fn new(policy: &Policy, state: &EngineState, observation: &Observation) -> Self {
-        let anomaly = LazyCell::new(|| anomaly(state, observation));
-        let usage = Usage::of(policy, observation);
-        let mut look = Self { changes: Vec::new(), missing: BTreeSet::new(), usage };
-        for seen in believed(policy, state, observation, &anomaly) {
-            if let Some(usage) = &mut look.usage {
-                usage.count(&seen, policy, observation.now);
-            }
-            let Seen { id, sample, state: now, .. } = seen;
-            let is_missing = match sample.presence {
-                Presence::FolderMissing => true,
-                // Nobody looked, so it is as it was.
-                Presence::Unobserved => state.missing.contains(&id),
-                Presence::Answering | Presence::Silent | Presence::Stray | Presence::Gone | Presence::Unreachable => {
-                    false
-                }
-            };
-            if is_missing {
-                look.missing.insert(id);
-            }
-            match now {
-                Believed::Now(now) if state.nodes.get(&id) != Some(&now) => look.changes.push((id, *now)),
-                Believed::Now(_) | Believed::Remembered(_) => {}
-            }
-        }
-        look
-    }
+    /// The trend with this look, under a preset that has one.
+    pub(crate) steady: Option<Steady>,
 }
 
 /// What is wrong with the colony, worked out when somebody asks.
@@ -247,7 +238,8 @@ fn current_state<'a>(
         let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
         return Believed::Now(Box::new(now));
     };
-    if presence == Presence::Unobserved {
+    // What most looks show of most nodes.
+    if let (Presence::Unobserved, _) | (Presence::Answering, NodeState::Running { .. }) = (presence, recorded) {
         return Believed::Remembered(recorded);
     }
     let settled = |since, delay| !acting && now.since(since) >= delay;

@@ -184,8 +184,7 @@ impl Timestamp {
     /// Returns how long ago `earlier` was; zero when it lies ahead.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        let millis = i128::from(self.0) - i128::from(earlier.0);
-        Duration::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
     /// Returns the moment that much later, at the end of time where it overflows.

@@ -6,7 +6,7 @@ use crate::node::NodeState;
 use crate::observation::Observation;
 use crate::policy::{Policy, Preset};
 use crate::situation::Seen;
-use crate::units::{Percent, Timestamp};
+use crate::units::{Bytes, Percent, Timestamp};
 
 /// Age of a process from which its CPU is that of a grown node.
 const GROWN: Duration = Duration::from_secs(900);
@@ -30,13 +30,13 @@ const THROTTLED: f64 = 5.0;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Sum {
     total: f64,
-    count: u16,
+    count: u32,
 }
 
 impl Sum {
     fn add(&mut self, value: f64) {
         self.total += value;
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
     }
 
     fn mean(self) -> Option<f64> {
@@ -44,9 +44,45 @@ impl Sum {
     }
 }
 
+/// A sum of bytes and how many it is of: whole numbers, as long as there are many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct SumOfBytes {
+    total: u64,
+    count: u32,
+}
+
+impl SumOfBytes {
+    fn add(&mut self, bytes: Bytes) {
+        self.total = self.total.saturating_add(bytes.0);
+        self.count += 1;
+    }
+
+    fn sum(self) -> Sum {
+        Sum { total: self.total as f64, count: self.count }
+    }
+}
+
+/// When a state began that makes a process of some age now: comparing moments costs less than telling ages.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Ages {
+    young: Timestamp,
+    grown: Timestamp,
+    grown_memory: Timestamp,
+}
+
+impl Ages {
+    fn at(now: Timestamp) -> Self {
+        Self { young: now.before(YOUNG), grown: now.before(GROWN), grown_memory: now.before(GROWN_MEMORY) }
+    }
+}
+
 /// What our nodes use.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Usage {
+    /// Of those that are being started, and of those that run: these were started for a while before.
+    starting_ages: Ages,
+    running_ages: Ages,
+    grown_disk_since: Timestamp,
     /// Nodes whose process lives and is not on its way out.
     pub(crate) live: u16,
     /// For which share of the time the colony was held back by its quota, so that its use does not show what it
@@ -57,35 +93,40 @@ pub(crate) struct Usage {
     grown_cpu: Sum,
     young_cpu: Sum,
     /// In bytes.
-    memory: Sum,
-    grown_memory: Sum,
-    grown_disk: Sum,
-    growing_disk: Sum,
+    memory: SumOfBytes,
+    grown_memory: SumOfBytes,
+    grown_disk: SumOfBytes,
+    growing_disk: SumOfBytes,
 }
 
 impl Usage {
     /// Returns nothing counted so far; None where no rule asks for it.
     pub(crate) fn of(policy: &Policy, observation: &Observation) -> Option<Self> {
-        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+        let (now, throttled) = (observation.now, observation.host.quota.and_then(|quota| quota.throttled));
         match policy.preset {
             Preset::Classic => None,
-            Preset::Steady => {
-                Some(Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() })
-            }
+            Preset::Steady => Some(Self {
+                starting_ages: Ages::at(now),
+                running_ages: Ages::at(now.after(policy.delays.start)),
+                grown_disk_since: now.before(GROWN_DISK),
+                throttled: throttled.filter(|share| share.get() > THROTTLED),
+                ..Self::default()
+            }),
         }
     }
 
     /// Counts one node.
-    pub(crate) fn count(&mut self, seen: &Seen<'_>, policy: &Policy, now: Timestamp) {
+    #[inline]
+    pub(crate) fn count(&mut self, seen: &Seen<'_>) {
         if let Some(disk) = seen.sample.disk {
-            let is_grown = now.since(seen.sample.born) >= GROWN_DISK;
+            let is_grown = seen.sample.born <= self.grown_disk_since;
             let sum = if is_grown { &mut self.grown_disk } else { &mut self.growing_disk };
-            sum.add(disk.0 as f64);
+            sum.add(disk);
         }
-        let age = match *seen.state {
-            NodeState::Running { since } => now.since(since).saturating_add(policy.delays.start),
+        let (since, ages) = match *seen.state {
+            NodeState::Running { since } => (since, &self.running_ages),
             NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                now.since(since)
+                (since, &self.starting_ages)
             }
             NodeState::Stopped { .. }
             | NodeState::Migrating { .. }
@@ -99,24 +140,24 @@ impl Usage {
         self.live = self.live.saturating_add(1);
         if let Some(cpu) = seen.sample.cpu {
             self.cpu.add(cpu.get());
-            if age >= GROWN {
+            if since <= ages.grown {
                 self.grown_cpu.add(cpu.get());
-            } else if age < YOUNG {
+            } else if since > ages.young {
                 self.young_cpu.add(cpu.get());
             }
         }
         if let Some(memory) = seen.sample.memory {
-            self.memory.add(memory.0 as f64);
-            if age >= GROWN_MEMORY {
-                self.grown_memory.add(memory.0 as f64);
+            self.memory.add(memory);
+            if since <= ages.grown_memory {
+                self.grown_memory.add(memory);
             }
         }
     }
 
     /// Returns what all nodes use, in cores; None when that is known of less than half of them.
     pub(crate) fn own(&self, cost: f64) -> Option<f64> {
-        let unknown = self.live.saturating_sub(self.cpu.count);
-        (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+        let unknown = u32::from(self.live).saturating_sub(self.cpu.count);
+        (unknown <= u32::from(self.live) / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
     }
 
     /// Returns what a grown node uses, in cores.
@@ -131,28 +172,29 @@ impl Usage {
 
     /// Returns the memory of a grown node, in bytes.
     pub(crate) fn typical_memory(&self) -> f64 {
-        let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
-        self.grown_memory.mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
+        let growing = || self.memory.sum().mean().map(|mean| mean * MEMORY_GROWTH);
+        self.grown_memory.sum().mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
     }
 
     /// Returns what the nodes have still to grow in memory, in bytes.
     pub(crate) fn memory_to_come(&self) -> f64 {
-        let growing = f64::from(self.memory.count - self.grown_memory.count);
-        (growing * self.typical_memory() - (self.memory.total - self.grown_memory.total)).max(0.0)
+        let (all, grown) = (self.memory.sum(), self.grown_memory.sum());
+        (f64::from(all.count - grown.count) * self.typical_memory() - (all.total - grown.total)).max(0.0)
     }
 
     /// Returns the mean memory of a node as it is now, in bytes.
     pub(crate) fn mean_memory(&self) -> Option<f64> {
-        self.memory.mean()
+        self.memory.sum().mean()
     }
 
     /// Returns what young nodes have still to grow on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
-        (f64::from(self.growing_disk.count) * self.typical_disk() - self.growing_disk.total).max(0.0)
+        let growing = self.growing_disk.sum();
+        (f64::from(growing.count) * self.typical_disk() - growing.total).max(0.0)
     }
 
     /// Returns what a node comes to hold within a day or two, in bytes.
     pub(crate) fn typical_disk(&self) -> f64 {
-        self.grown_disk.mean().unwrap_or(PRIOR_DISK)
+        self.grown_disk.sum().mean().unwrap_or(PRIOR_DISK)
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, decide, settle,
+    Decision, EngineState, Look, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, consider,
+    decide, settle,
 };
 
 use super::{HostScenario, rivals::Rival};
@@ -83,6 +84,8 @@ pub(crate) struct Pilot {
     policy: Policy,
     state: EngineState,
     rival: Option<(Rival, Decision)>,
+    /// What the look that was decided by changes, until that is settled.
+    look: Option<Look>,
     /// Whether the host lets it cap the colony.
     pub(super) has_quota: bool,
 }
@@ -96,7 +99,7 @@ impl Pilot {
             empty.verdicts.clear();
             (rival, empty)
         });
-        Self { policy, state: EngineState::default(), rival, has_quota }
+        Self { policy, state: EngineState::default(), rival, look: None, has_quota }
     }
 
     /// Returns what is believed of the nodes.
@@ -111,7 +114,11 @@ impl Pilot {
 
     pub(super) fn decide(&mut self, seen: &Observation) -> Decision {
         match &mut self.rival {
-            None => decide(&self.policy, &self.state, seen),
+            None => {
+                let (decision, look) = consider(&self.policy, &self.state, seen);
+                self.look = Some(look);
+                decision
+            }
             Some((rival, empty)) => {
                 Decision { actions: rival.decide(&self.policy, &self.state, seen), ..empty.clone() }
             }
@@ -119,6 +126,10 @@ impl Pilot {
     }
 
     pub(super) fn settle(&mut self, seen: &Observation, outcomes: &[(Planned, Outcome)]) {
-        self.state = settle(std::mem::take(&mut self.state), &self.policy, seen, outcomes);
+        let state = std::mem::take(&mut self.state);
+        self.state = match self.look.take() {
+            Some(look) => look.settle(state, &self.policy, seen, outcomes),
+            None => settle(state, &self.policy, seen, outcomes),
+        };
     }
 }

@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wnm_core::{
-    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence, decide,
-    settle,
+    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence,
+    consider, decide, settle,
 };
 
 use super::facts::Facts;
 use super::{Finding, Trial};
 
-/// Property 1: the same policy, state and observation give the same bytes, twice over.
+/// Property 1: the same policy, state and observation give the same bytes, twice over, and both at once.
 pub(super) fn same_input(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
     let decided = || json(&decide(policy, state, observation));
     let settled = || json(&settle(state.clone(), policy, observation, &[]));
-    if decided()? != decided()? || settled()? != settled()? {
+    let (decision, look) = consider(policy, state, observation);
+    let considered = (json(&decision)?, json(&look.settle(state.clone(), policy, observation, &[]))?);
+    if (decided()?, settled()?) != considered || (decided()?, settled()?) != considered {
         return Err("the same input gave another decision or state".to_owned());
     }
     Ok(())
