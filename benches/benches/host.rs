@@ -12,7 +12,7 @@ fn week(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("host week");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
     for (scenario, policy) in
-        [("calm-16", "classic"), ("storms-16", "classic"), ("storms-16", "fixed:100"), ("storms-2", "classic")]
+        [("calm-16", "classic"), ("calm-16", "steady"), ("storms-16", "fixed:100"), ("storms-2", "classic")]
     {
         group.bench_function(format!("{scenario}/{policy}"), |b| {
             b.iter(|| healthy_nodes(scenario, policy, 1, 7.0, 60).unwrap());

@@ -133,7 +133,7 @@ impl Look {
                     trend.deleted(*node, observation);
                 }
             }
-            Box::new(trend)
+            trend
         });
         state.nodes.extend(self.changes);
         state.missing = self.missing;

@@ -104,7 +104,7 @@ pub(crate) struct Situation<'a> {
 /// What the steady rules look at besides.
 pub(crate) struct Steady {
     /// The trend, this look included.
-    pub(crate) trend: Trend,
+    pub(crate) trend: Box<Trend>,
     pub(crate) outlook: Outlook,
     pub(crate) usage: Usage,
 }
@@ -116,7 +116,6 @@ impl<'a> Situation<'a> {
         let mut census = Census::default();
         let mut missing = BTreeSet::new();
         let mut vanished = false;
-        let mut usage = Usage::of(policy, observation);
         for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
             match seen.sample.presence {
@@ -133,16 +132,13 @@ impl<'a> Situation<'a> {
                 | Presence::Stray
                 | Presence::Unreachable => {}
             }
-            if let Some(usage) = &mut usage {
-                usage.count(&seen);
-            }
             nodes.push(seen);
         }
         // Where no node vanished there is nothing to count.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
-        let steady = usage.map(|usage| {
-            let mut trend = state.trend.as_deref().cloned().unwrap_or_default();
+        let steady = Usage::of(policy, observation, &nodes).map(|usage| {
+            let mut trend = state.trend.clone().unwrap_or_default();
             let outlook = trend.look(policy, observation, &usage);
             Steady { trend, outlook, usage }
         });
@@ -215,7 +211,9 @@ impl Census {
             NodeState::Stopped { .. } => {}
             NodeState::Disabled { .. } => return,
         }
-        self.otherwise_acting += u32::from(seen.acting && !seen.state.is_in_operation());
+        if seen.acting && !seen.state.is_in_operation() {
+            self.otherwise_acting += 1;
+        }
         if let (Some(version), Some(target)) = (&seen.sample.version, target) {
             self.outdated += u32::from(version != target);
         }

@@ -63,7 +63,6 @@ impl SumOfBytes {
 }
 
 /// When a state began that makes a process of some age now: comparing moments costs less than telling ages.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Ages {
     young: Timestamp,
     grown: Timestamp,
@@ -79,10 +78,6 @@ impl Ages {
 /// What our nodes use.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Usage {
-    /// Of those that are being started, and of those that run: these were started for a while before.
-    starting_ages: Ages,
-    running_ages: Ages,
-    grown_disk_since: Timestamp,
     /// Nodes whose process lives and is not on its way out.
     pub(crate) live: u16,
     /// For which share of the time the colony was held back by its quota, so that its use does not show what it
@@ -95,63 +90,64 @@ pub(crate) struct Usage {
     /// In bytes.
     memory: SumOfBytes,
     grown_memory: SumOfBytes,
+    disk: SumOfBytes,
     grown_disk: SumOfBytes,
-    growing_disk: SumOfBytes,
 }
 
 impl Usage {
-    /// Returns nothing counted so far; None where no rule asks for it.
-    pub(crate) fn of(policy: &Policy, observation: &Observation) -> Option<Self> {
-        let (now, throttled) = (observation.now, observation.host.quota.and_then(|quota| quota.throttled));
+    /// Returns what these nodes use; None where no rule asks for it.
+    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
         match policy.preset {
             Preset::Classic => None,
-            Preset::Steady => Some(Self {
-                starting_ages: Ages::at(now),
-                running_ages: Ages::at(now.after(policy.delays.start)),
-                grown_disk_since: now.before(GROWN_DISK),
-                throttled: throttled.filter(|share| share.get() > THROTTLED),
-                ..Self::default()
-            }),
+            Preset::Steady => Some(Self::count(policy, observation, nodes)),
         }
     }
 
-    /// Counts one node.
-    #[inline]
-    pub(crate) fn count(&mut self, seen: &Seen<'_>) {
-        if let Some(disk) = seen.sample.disk {
-            let is_grown = seen.sample.born <= self.grown_disk_since;
-            let sum = if is_grown { &mut self.grown_disk } else { &mut self.growing_disk };
-            sum.add(disk);
-        }
-        let (since, ages) = match *seen.state {
-            NodeState::Running { since } => (since, &self.running_ages),
-            NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                (since, &self.starting_ages)
+    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
+        let now = observation.now;
+        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+        let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
+        // A node that runs was started for a while before.
+        let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
+        let grown_disk = now.before(GROWN_DISK);
+        for Seen { sample, state, acting, .. } in nodes {
+            if let Some(disk) = sample.disk {
+                usage.disk.add(disk);
+                if sample.born <= grown_disk {
+                    usage.grown_disk.add(disk);
+                }
             }
-            NodeState::Stopped { .. }
-            | NodeState::Migrating { .. }
-            | NodeState::Removing { .. }
-            | NodeState::Dead { .. }
-            | NodeState::Disabled { .. } => return,
-        };
-        if seen.acting && !seen.state.is_in_operation() {
-            return;
-        }
-        self.live = self.live.saturating_add(1);
-        if let Some(cpu) = seen.sample.cpu {
-            self.cpu.add(cpu.get());
-            if since <= ages.grown {
-                self.grown_cpu.add(cpu.get());
-            } else if since > ages.young {
-                self.young_cpu.add(cpu.get());
+            let (since, ages) = match **state {
+                NodeState::Running { since } => (since, &running),
+                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
+                    (since, &starting)
+                }
+                NodeState::Stopped { .. }
+                | NodeState::Migrating { .. }
+                | NodeState::Removing { .. }
+                | NodeState::Dead { .. }
+                | NodeState::Disabled { .. } => continue,
+            };
+            if *acting && !state.is_in_operation() {
+                continue;
+            }
+            usage.live = usage.live.saturating_add(1);
+            if let Some(cpu) = sample.cpu {
+                usage.cpu.add(cpu.get());
+                if since <= ages.grown {
+                    usage.grown_cpu.add(cpu.get());
+                } else if since > ages.young {
+                    usage.young_cpu.add(cpu.get());
+                }
+            }
+            if let Some(memory) = sample.memory {
+                usage.memory.add(memory);
+                if since <= ages.grown_memory {
+                    usage.grown_memory.add(memory);
+                }
             }
         }
-        if let Some(memory) = seen.sample.memory {
-            self.memory.add(memory);
-            if since <= ages.grown_memory {
-                self.grown_memory.add(memory);
-            }
-        }
+        usage
     }
 
     /// Returns what all nodes use, in cores; None when that is known of less than half of them.
@@ -189,8 +185,8 @@ impl Usage {
 
     /// Returns what young nodes have still to grow on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
-        let growing = self.growing_disk.sum();
-        (f64::from(growing.count) * self.typical_disk() - growing.total).max(0.0)
+        let (all, grown) = (self.disk.sum(), self.grown_disk.sum());
+        (f64::from(all.count - grown.count) * self.typical_disk() - (all.total - grown.total)).max(0.0)
     }
 
     /// Returns what a node comes to hold within a day or two, in bytes.

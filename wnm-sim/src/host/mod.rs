@@ -33,7 +33,7 @@ use crate::load_average::LoadAverages;
 use constants::Constants;
 use foreign::{Episodes, Foreign, Part, Wander};
 use happenings::Happenings;
-use node::{Curves, Node, Process, left_of};
+use node::{Curves, Left, Node, Process, left_of};
 use volumes::Volumes;
 
 pub(crate) use pilot::{Pilot, PilotSpec};
@@ -109,7 +109,8 @@ struct Interval {
 struct Host {
     constants: Constants,
     curves: Curves,
-    tick: Curves,
+    /// What a step leaves of what decays.
+    left: Left,
     cpus: f64,
     memory_mb: f64,
     now: Seconds,
@@ -157,7 +158,7 @@ impl Host {
         let mut host = Self {
             constants,
             curves: Curves::new(&constants, cycle),
-            tick: Curves::new(&constants, TICK),
+            left: Curves::new(&constants, TICK).after(TICK),
             cpus,
             memory_mb: spec.size.memory_gb.get() * 1000.0,
             now: 0.0,
@@ -225,10 +226,11 @@ impl Host {
         self.now += TICK;
         let mut part = self.foreign.step(self.now);
         let (wandered, noise) = (1.0 + self.own_wander.step(&mut self.noise), self.draw_noise());
-        self.sums.surge = left_of(self.sums.surge, self.tick.surge.after(TICK));
-        self.sums.memory_gap = left_of(self.sums.memory_gap, self.tick.memory.after(TICK));
+        let left = self.left;
+        self.sums.surge = left_of(self.sums.surge, left.surge);
+        self.sums.memory_gap = left_of(self.sums.memory_gap, left.memory);
         self.sums.leaked += self.sums.leak * TICK;
-        self.volumes.step(self.tick.disk.after(TICK));
+        self.volumes.step(left.disk);
         self.happen();
         let is_up = !self.is_down();
         if !is_up {

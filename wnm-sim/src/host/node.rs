@@ -6,25 +6,6 @@ use super::constants::Constants;
 use super::volumes::Volumes;
 use super::{Seconds, Sums};
 
-/// What is left of something that decays, after a time and after each of the usual steps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Decay {
-    seconds: f64,
-    step: f64,
-    per_step: f64,
-}
-
-impl Decay {
-    pub(super) fn new(seconds: f64, step: f64) -> Self {
-        Self { seconds, step, per_step: (-step / seconds).exp() }
-    }
-
-    /// Returns what is left of 1 after a time: at no cost after the usual one.
-    pub(super) fn after(&self, time: f64) -> f64 {
-        if time == self.step { self.per_step } else { (-time / self.seconds).exp() }
-    }
-}
-
 /// Returns a part of something, or nothing where hardly anything is left: processors are very slow with numbers that
 /// are nearly 0.
 pub(super) fn left_of(whole: f64, part: f64) -> f64 {
@@ -32,23 +13,46 @@ pub(super) fn left_of(whole: f64, part: f64) -> f64 {
     if left > 1e-12 { left } else { 0.0 }
 }
 
+/// What a time leaves of all that decays as a node grows: parts of a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    pub(super) surge: f64,
+    pub(super) memory: f64,
+    pub(super) disk: f64,
+}
+
 /// How what a node uses goes from what it starts with to what it ends with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curves {
-    pub(super) surge: Decay,
-    pub(super) memory: Decay,
-    pub(super) disk: Decay,
+    surge_seconds: Seconds,
+    memory_seconds: Seconds,
+    disk_seconds: Seconds,
+    step: Seconds,
+    per_step: Left,
 }
 
 impl Curves {
     /// Returns the curves for steps of so many seconds.
-    pub(super) fn new(constants: &Constants, step: f64) -> Self {
-        let decay = |seconds: f64| Decay::new(seconds, step);
-        Self {
-            surge: decay(constants.surge_seconds.get()),
-            memory: decay(constants.memory_seconds.get()),
-            disk: decay(constants.disk_seconds.get()),
+    pub(super) fn new(constants: &Constants, step: Seconds) -> Self {
+        let whole = Left { surge: 1.0, memory: 1.0, disk: 1.0 };
+        let mut curves = Self {
+            surge_seconds: constants.surge_seconds.get(),
+            memory_seconds: constants.memory_seconds.get(),
+            disk_seconds: constants.disk_seconds.get(),
+            step: 0.0,
+            per_step: whole,
+        };
+        (curves.per_step, curves.step) = (curves.after(step), step);
+        curves
+    }
+
+    /// Returns what is left after a time: at no cost after the usual one.
+    pub(super) fn after(&self, time: Seconds) -> Left {
+        if time == self.step {
+            return self.per_step;
         }
+        let left = |seconds: Seconds| (-time / seconds).exp();
+        Left { surge: left(self.surge_seconds), memory: left(self.memory_seconds), disk: left(self.disk_seconds) }
     }
 }
 
@@ -109,9 +113,10 @@ impl Node {
         }
         self.at = now;
         if let Some(process) = &mut self.process {
-            process.surge = left_of(process.surge, curves.surge.after(time));
-            process.memory_gap = left_of(process.memory_gap, curves.memory.after(time));
-            self.disk_gap = left_of(self.disk_gap, curves.disk.after(time));
+            let left = curves.after(time);
+            process.surge = left_of(process.surge, left.surge);
+            process.memory_gap = left_of(process.memory_gap, left.memory);
+            self.disk_gap = left_of(self.disk_gap, left.disk);
         }
     }
 
