@@ -105,7 +105,7 @@ impl Host {
             let age = now - process.started;
             sample.presence = if age >= answers { Presence::Answering } else { Presence::Silent };
             let present = if age < interval.seconds { age / interval.seconds } else { 1.0 };
-            sample.cpu = Cores::clamped(node.demand(process) * got * present);
+            sample.cpu = Cores::clamped(node.mean_demand(process) * got * present);
             sample.memory = Some(bytes(node.memory_mb(process, now, &constants) * 1e6));
         }
         self.sums = sums;

@@ -4,7 +4,7 @@ use wnm_core::{NodeId, Timestamp};
 
 use super::constants::Constants;
 use super::volumes::Volumes;
-use super::{Seconds, Sums};
+use super::{Seconds, Sums, TICK};
 
 /// Returns a part of something, or nothing where hardly anything is left: processors are very slow with numbers that
 /// are nearly 0.
@@ -17,6 +17,8 @@ pub(super) fn left_of(whole: f64, part: f64) -> f64 {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Left {
     pub(super) surge: f64,
+    /// What there was of it on average, at the ends of the model's steps.
+    surge_mean: f64,
     pub(super) memory: f64,
     pub(super) disk: f64,
 }
@@ -34,7 +36,7 @@ pub(super) struct Curves {
 impl Curves {
     /// Returns the curves for steps of so many seconds.
     pub(super) fn new(constants: &Constants, step: Seconds) -> Self {
-        let whole = Left { surge: 1.0, memory: 1.0, disk: 1.0 };
+        let whole = Left { surge: 1.0, surge_mean: 1.0, memory: 1.0, disk: 1.0 };
         let mut curves = Self {
             surge_seconds: constants.surge_seconds.get(),
             memory_seconds: constants.memory_seconds.get(),
@@ -51,8 +53,15 @@ impl Curves {
         if time == self.step {
             return self.per_step;
         }
-        let left = |seconds: Seconds| (-time / seconds).exp();
-        Left { surge: left(self.surge_seconds), memory: left(self.memory_seconds), disk: left(self.disk_seconds) }
+        let left = |time: Seconds, seconds: Seconds| (-time / seconds).exp();
+        let (surge, step) = (left(time, self.surge_seconds), left(TICK, self.surge_seconds));
+        Left {
+            surge,
+            // The sum of a geometric series.
+            surge_mean: step / (1.0 - step) * (1.0 - surge) * TICK / time,
+            memory: left(time, self.memory_seconds),
+            disk: left(time, self.disk_seconds),
+        }
     }
 }
 
@@ -68,6 +77,8 @@ pub(super) struct Process {
     pub(super) is_grown_up: bool,
     /// What it uses of a processor beyond its grown use, in cores.
     pub(super) surge: f64,
+    /// What that was on average until it last grew, in cores.
+    pub(super) surge_mean: f64,
     /// What it costs more for a while, in cores.
     pub(super) extra: f64,
     /// Memory that it has still to take, in MB.
@@ -114,15 +125,16 @@ impl Node {
         self.at = now;
         if let Some(process) = &mut self.process {
             let left = curves.after(time);
+            process.surge_mean = process.surge * left.surge_mean;
             process.surge = left_of(process.surge, left.surge);
             process.memory_gap = left_of(process.memory_gap, left.memory);
             self.disk_gap = left_of(self.disk_gap, left.disk);
         }
     }
 
-    /// Returns what it wants of the processors, in cores.
-    pub(super) fn demand(&self, process: &Process) -> f64 {
-        self.base + process.extra + process.surge
+    /// Returns what it wanted of the processors until it last grew, in cores.
+    pub(super) fn mean_demand(&self, process: &Process) -> f64 {
+        self.base + process.extra + process.surge_mean
     }
 
     /// Returns what has leaked since the process started, or the run began, in MB.

@@ -67,6 +67,7 @@ impl Host {
             is_ending: false,
             is_grown_up: self.now - at >= GROWN_UP,
             surge: node.base * self.constants.surge.get(),
+            surge_mean: 0.0,
             extra: 0.0,
             memory_gap: self.constants.memory_full_mb.get() - self.constants.memory_start_mb.get(),
         };

@@ -97,6 +97,29 @@ fn processors_are_shared_in_proportion_and_a_quota_holds_back_what_does_not_run(
 }
 
 #[test]
+fn what_nodes_are_told_to_use_adds_up_to_what_the_host_is() {
+    let spec = spec_of(&PLAIN.replace("surge = 0", "surge = 6"));
+    let mut host = Host::new(&spec, 1, 60.0);
+    let ids: Vec<NodeId> = host.nodes.iter().map(|node| node.id).collect();
+    ids.iter().for_each(|id| host.end(*id));
+    ids[1..].iter().for_each(|id| host.start(*id, host.now));
+    let mut seen = Observation::default();
+    for minute in 0..10 {
+        for step in 0..12 {
+            // One starts in the middle of a minute.
+            if (minute, step) == (0, 6) {
+                host.start(ids[0], host.now);
+            }
+            host.step();
+        }
+        host.look(&mut seen);
+        let nodes: f64 = seen.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
+        let told = seen.host.cpu.unwrap().get();
+        assert!(close(nodes / 4.0 * 100.0, told), "minute {minute}: {nodes} cores of nodes, {told} % of the host");
+    }
+}
+
+#[test]
 fn no_more_is_used_than_there_is_and_a_quota_is_kept() {
     for (name, quota) in
         [("storms-2", None), ("neighbour-16", None), ("upgrades-2", Some(0.3)), ("trace-build-2", Some(0.2))]
