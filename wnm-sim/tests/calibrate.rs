@@ -44,11 +44,11 @@ percent = 20
 deaths_per_node_day = 10
 "#;
 
-/// Runs a scenario in cycles of five seconds, and returns the trace of that.
-fn trace(folder: &Folder, scenario: &str, days: &str) -> String {
+/// Runs a scenario in cycles of so many seconds, and returns the trace of that.
+fn trace(folder: &Folder, scenario: &str, days: &str, cycle: &str) -> String {
     let scenario = folder.write("known.toml", scenario);
     let trace = folder.path("known.jsonl.gz");
-    let length = ["--days", days, "--cycle", "5", "--seed", "2", "--seeds", "1"];
+    let length = ["--days", days, "--cycle", cycle, "--seed", "2", "--seeds", "1"];
     let ran = run(&[&["run", &scenario, "--set", "delay_start=60", "--trace", &trace][..], &length].concat());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     trace
@@ -93,10 +93,33 @@ fn machine(samples: u32, line: impl Fn(u32, &mut serde_json::Map<String, Value>)
     text
 }
 
+/// The sum over seventy nodes that differ does not show one start.
+#[test]
+fn a_small_surge_is_found_among_many_nodes_that_differ() {
+    let folder = Folder::new();
+    let text = [
+        ("surge = 4", "surge = 2"),
+        ("surge_seconds = 45", "surge_seconds = 100"),
+        ("cpu_spread = 0.1", "cpu_spread = 0.3"),
+        ("cap_per_core = 5", "cap_per_core = 15"),
+        ("deaths_per_node_day = 10", "deaths_per_node_day = 0"),
+    ]
+    .into_iter()
+    .fold(format!("{SCENARIO}{MODEL}"), |text, (from, to)| text.replace(from, to));
+    let report = report(&[&trace(&folder, &text, "0.5", "60")]);
+    let found = constants(&report);
+    for (name, known) in [("surge", 2.0), ("surge_seconds", 100.0)] {
+        assert!(
+            (found.get(name).unwrap_or(&f64::NAN) / known - 1.0).abs() < 0.15,
+            "{name}: found {found:?}, which is {known}"
+        );
+    }
+}
+
 #[test]
 fn constants_of_the_model_are_found_again_in_a_run_of_it() {
     let folder = Folder::new();
-    let trace = trace(&folder, &format!("{SCENARIO}{MODEL}"), "0.09");
+    let trace = trace(&folder, &format!("{SCENARIO}{MODEL}"), "0.09", "5");
     let model = folder.path("model.toml");
     let report = report(&[&trace, "--out", &model]);
     assert_eq!(verdicts(&report), ["credible for cpu, memory, disk and load"]);

@@ -3,7 +3,7 @@
 use super::fit::{Row, factors, least, median, residual};
 use super::record::{NodePoint, Point};
 use super::signal::{Kind, Whose};
-use super::surge;
+use super::surge::{self, Surge};
 use crate::host::TICK;
 
 /// Starts of which a course after the start can be told.
@@ -15,6 +15,8 @@ const YOUNG: f64 = 0.1;
 const ENOUGH_YOUNG: usize = 10;
 /// A surge that lasts longer is none.
 const LONGEST_SURGE: f64 = 1800.0;
+/// One that the sum over all nodes does not show lasts no longer than this, in seconds.
+const USUAL_SURGE: f64 = 300.0;
 
 /// What nodes use by their age: so much each, and so much for what the column of age says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,10 +114,17 @@ impl Samples<'_> {
         };
         let (with, without) = (off(&course), off(&none));
         let used: f64 = young.iter().map(|(_, measured)| measured - none.level).sum();
+        let is_told =
+            young.len() >= ENOUGH_YOUNG && with < (1.0 - BETTER) * without && seconds < 0.9 * longest && each > 0.0;
+        // Where nodes are listed each of them tells more than their sum, in which a single start is lost.
+        let about = if is_told { seconds } else { seconds.min(USUAL_SURGE) };
+        if let Some(surge) = self.surge(&Curve { seconds: about, ..course }).filter(|surge| surge.gain > BETTER) {
+            return self.with_surge(&course, &surge);
+        }
         if young.len() < ENOUGH_YOUNG {
             none
-        } else if with < (1.0 - BETTER) * without && seconds < 0.9 * longest && each > 0.0 {
-            self.refined(course)
+        } else if is_told {
+            course
         } else if without < self.bound * used {
             Curve { young: Some(0.0), ..none }
         } else {
@@ -123,17 +132,19 @@ impl Samples<'_> {
         }
     }
 
-    /// Returns the curve with the surge of the single nodes, where they are listed.
-    fn refined(&self, course: Curve) -> Curve {
-        if (self.signal, self.of) != (Kind::Cpu, Whose::Nodes) {
-            return course;
-        }
+    /// Returns the surge of single nodes, where they are listed.
+    fn surge(&self, about: &Curve) -> Option<Surge> {
+        let is_of_nodes = (self.signal, self.of) == (Kind::Cpu, Whose::Nodes);
         let points = self.all.iter().map(|(point, _)| *point);
-        let Some((surge, seconds)) = surge::of_nodes(&course, points, self.span()) else { return course };
-        let as_one = |(columns, measured): Row| ([columns[0] + surge * columns[1], 0.0, columns[2]], measured);
-        let rows: Vec<_> = self.rows(seconds).into_iter().map(as_one).collect();
+        is_of_nodes.then(|| surge::of_nodes(about, points, self.span())).flatten()
+    }
+
+    /// Returns the curve with that surge.
+    fn with_surge(&self, course: &Curve, surge: &Surge) -> Curve {
+        let as_one = |(columns, measured): Row| ([columns[0] + surge.times * columns[1], 0.0, columns[2]], measured);
+        let rows: Vec<_> = self.rows(surge.seconds).into_iter().map(as_one).collect();
         let [each, ..] = fit(&rows).1;
-        Curve { each, young: Some(surge * each), seconds, ..course }
+        Curve { each, young: Some(surge.times * each), seconds: surge.seconds, ..*course }
     }
 
     /// Returns what the model says of each sample for factors of 1, beside what was measured.

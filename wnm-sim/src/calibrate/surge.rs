@@ -32,13 +32,22 @@ pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) ->
     found.into_iter().filter_map(usual).collect()
 }
 
-/// Returns the surge of single nodes, as a multiple of their grown use, and the time in which it falls to a third; None
-/// where too few are listed.
+/// The surge of single nodes.
+pub(super) struct Surge {
+    /// As a multiple of their grown use.
+    pub(super) times: f64,
+    /// Seconds in which it falls to a third.
+    pub(super) seconds: f64,
+    /// The share of the error of young nodes that it takes.
+    pub(super) gain: f64,
+}
+
+/// Returns the surge of single nodes, given about how many seconds it lasts; None where too few are listed.
 pub(super) fn of_nodes<'a>(
     cpu: &Curve,
     points: impl Iterator<Item = &'a Point> + Clone,
     span: [f64; 2],
-) -> Option<(f64, f64)> {
+) -> Option<Surge> {
     let bases = bases(points.clone(), cpu);
     let of_point = |point: &'a Point| {
         let young = |age: &f64| *age < 2.0 * OVER * cpu.seconds;
@@ -59,12 +68,14 @@ pub(super) fn of_nodes<'a>(
         };
         young.iter().map(row).collect()
     };
-    let cost = |seconds: f64| {
-        let rows = rows(seconds);
-        let factors = factors(&rows);
-        rows.iter().map(|row| residual(row, &factors).abs()).sum()
+    let off = |rows: &[Row]| -> (f64, [f64; 3]) {
+        let factors = factors(rows);
+        (rows.iter().map(|row| residual(row, &factors).abs()).sum(), factors)
     };
-    let seconds = least(span[0], span[1], cost);
-    let [grown, surge, _] = factors(&rows(seconds));
-    (grown > 0.0).then(|| (surge / grown, seconds))
+    let seconds = least(span[0], span[1], |seconds| off(&rows(seconds)).0);
+    let (with, [grown, surge, _]) = off(&rows(seconds));
+    let mut none = rows(seconds);
+    none.iter_mut().for_each(|(columns, _)| columns[1] = 0.0);
+    let (without, _) = off(&none);
+    (grown > 0.0).then(|| Surge { times: surge / grown, seconds, gain: 1.0 - with / without.max(f64::MIN_POSITIVE) })
 }
