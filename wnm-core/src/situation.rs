@@ -102,6 +102,7 @@ pub(crate) struct Situation<'a> {
 }
 
 /// What the steady rules look at besides.
+#[derive(Debug)]
 pub(crate) struct Steady {
     /// The trend, this look included.
     pub(crate) trend: Box<Trend>,
@@ -165,6 +166,7 @@ impl<'a> Situation<'a> {
 }
 
 /// What one look changes of what is remembered, for [`Look::settle`].
+#[derive(Debug)]
 pub struct Look {
     /// The states that differ from those remembered.
     pub(crate) changes: Vec<(NodeId, NodeState)>,

@@ -179,7 +179,7 @@ fn nodes_give_way_under_a_cap_and_get_back_what_they_need() {
 #[ignore = "loads the machine for six minutes, and watches it for the half hour for which nodes rest; needs stress-ng"]
 fn nodes_stop_without_a_cap_and_come_back_when_they_have_rested() {
     let timing =
-        Timing { quiet: (30, 60), begin: 60, busy: (280, 360), end: 360, after: (390, 1800), late: (2550, 2580) };
+        Timing { quiet: (30, 60), begin: 60, busy: (280, 360), end: 360, after: (390, 1800), late: (2400, 2430) };
     let [quiet, busy, after, late] = compare(&timing, false);
     assert!(busy.nodes < quiet.nodes - 1.0 && (after.nodes - busy.nodes).abs() < 0.1);
     assert!(late.nodes > f64::from(NODES) - 0.1 && late.own > 0.9 * quiet.own);

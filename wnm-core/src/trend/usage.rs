@@ -6,7 +6,7 @@ use crate::node::NodeState;
 use crate::observation::Observation;
 use crate::policy::{Policy, Preset};
 use crate::situation::Seen;
-use crate::units::{Bytes, Percent, Timestamp};
+use crate::units::{Percent, Timestamp};
 
 /// Age of a process from which its CPU is that of a grown node.
 const GROWN: Duration = Duration::from_secs(900);
@@ -44,24 +44,6 @@ impl Sum {
     }
 }
 
-/// A sum of bytes and how many it is of: whole numbers, as long as there are many of them.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct SumOfBytes {
-    total: u64,
-    count: u32,
-}
-
-impl SumOfBytes {
-    fn add(&mut self, bytes: Bytes) {
-        self.total = self.total.saturating_add(bytes.0);
-        self.count += 1;
-    }
-
-    fn sum(self) -> Sum {
-        Sum { total: self.total as f64, count: self.count }
-    }
-}
-
 /// When a state began that makes a process of some age now: comparing moments costs less than telling ages.
 struct Ages {
     young: Timestamp,
@@ -88,10 +70,10 @@ pub(crate) struct Usage {
     grown_cpu: Sum,
     young_cpu: Sum,
     /// In bytes.
-    memory: SumOfBytes,
-    grown_memory: SumOfBytes,
-    disk: SumOfBytes,
-    grown_disk: SumOfBytes,
+    memory: Sum,
+    grown_memory: Sum,
+    disk: Sum,
+    grown_disk: Sum,
 }
 
 impl Usage {
@@ -112,9 +94,9 @@ impl Usage {
         let grown_disk = now.before(GROWN_DISK);
         for Seen { sample, state, acting, .. } in nodes {
             if let Some(disk) = sample.disk {
-                usage.disk.add(disk);
+                usage.disk.add(disk.0 as f64);
                 if sample.born <= grown_disk {
-                    usage.grown_disk.add(disk);
+                    usage.grown_disk.add(disk.0 as f64);
                 }
             }
             let (since, ages) = match **state {
@@ -141,9 +123,9 @@ impl Usage {
                 }
             }
             if let Some(memory) = sample.memory {
-                usage.memory.add(memory);
+                usage.memory.add(memory.0 as f64);
                 if since <= ages.grown_memory {
-                    usage.grown_memory.add(memory);
+                    usage.grown_memory.add(memory.0 as f64);
                 }
             }
         }
@@ -168,29 +150,29 @@ impl Usage {
 
     /// Returns the memory of a grown node, in bytes.
     pub(crate) fn typical_memory(&self) -> f64 {
-        let growing = || self.memory.sum().mean().map(|mean| mean * MEMORY_GROWTH);
-        self.grown_memory.sum().mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
+        let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
+        self.grown_memory.mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
     }
 
     /// Returns what the nodes have still to grow in memory, in bytes.
     pub(crate) fn memory_to_come(&self) -> f64 {
-        let (all, grown) = (self.memory.sum(), self.grown_memory.sum());
+        let (all, grown) = (self.memory, self.grown_memory);
         (f64::from(all.count - grown.count) * self.typical_memory() - (all.total - grown.total)).max(0.0)
     }
 
     /// Returns the mean memory of a node as it is now, in bytes.
     pub(crate) fn mean_memory(&self) -> Option<f64> {
-        self.memory.sum().mean()
+        self.memory.mean()
     }
 
     /// Returns what young nodes have still to grow on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
-        let (all, grown) = (self.disk.sum(), self.grown_disk.sum());
+        let (all, grown) = (self.disk, self.grown_disk);
         (f64::from(all.count - grown.count) * self.typical_disk() - (all.total - grown.total)).max(0.0)
     }
 
     /// Returns what a node comes to hold within a day or two, in bytes.
     pub(crate) fn typical_disk(&self) -> f64 {
-        self.grown_disk.sum().mean().unwrap_or(PRIOR_DISK)
+        self.grown_disk.mean().unwrap_or(PRIOR_DISK)
     }
 }

@@ -79,8 +79,8 @@ pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f6
     (there / length, (left(age - there) - left(age)) * seconds / length)
 }
 
-/// Returns the factors that fit rows best, after their distance from them all.
-fn fit(rows: &[Row]) -> (f64, [f64; 3]) {
+/// Returns the factors that fit rows best, after the distance of all rows from that.
+pub(super) fn fit(rows: &[Row]) -> (f64, [f64; 3]) {
     let factors = factors(rows);
     (rows.iter().map(|row| residual(row, &factors).abs()).sum(), factors)
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::curve::{Curve, use_of_processors};
-use super::fit::{Row, factors, least, median, residual};
+use super::curve::{Curve, fit, use_of_processors};
+use super::fit::{Row, least, median};
 use super::record::{NodePoint, Point};
 
 /// Samples of a node of which it can be told what it costs.
@@ -68,14 +68,10 @@ pub(super) fn of_nodes<'a>(
         };
         young.iter().map(row).collect()
     };
-    let off = |rows: &[Row]| -> (f64, [f64; 3]) {
-        let factors = factors(rows);
-        (rows.iter().map(|row| residual(row, &factors).abs()).sum(), factors)
-    };
-    let seconds = least(span[0], span[1], |seconds| off(&rows(seconds)).0);
-    let (with, [grown, surge, _]) = off(&rows(seconds));
+    let seconds = least(span[0], span[1], |seconds| fit(&rows(seconds)).0);
+    let (with, [grown, surge, _]) = fit(&rows(seconds));
     let mut none = rows(seconds);
     none.iter_mut().for_each(|(columns, _)| columns[1] = 0.0);
-    let (without, _) = off(&none);
+    let (without, _) = fit(&none);
     (grown > 0.0).then(|| Surge { times: surge / grown, seconds, gain: 1.0 - with / without.max(f64::MIN_POSITIVE) })
 }
