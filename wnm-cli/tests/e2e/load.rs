@@ -80,18 +80,17 @@ fn cpus() -> f64 {
     std::thread::available_parallelism().unwrap().get() as f64
 }
 
-/// When others begin and end, and what is looked at before, while they work, and twice after they have ended.
+/// When others begin, what is looked at before, while they work and after they have ended, and when all is over.
 struct Timing {
     quiet: (u64, u64),
     begin: u64,
     busy: (u64, u64),
     end: u64,
     after: (u64, u64),
-    late: (u64, u64),
 }
 
 /// Returns what came of it on this machine: before others work, while they do, and after.
-fn real(timing: &Timing, quota: bool) -> [Means; 4] {
+fn real(timing: &Timing, quota: bool) -> [Means; 3] {
     let host = Host::new();
     let environment = format!("WNM_STANDIN_BURN=cores={}", OWN / 100.0 * cpus() / f64::from(NODES));
     let mut init = host.init_args();
@@ -114,10 +113,10 @@ fn real(timing: &Timing, quota: bool) -> [Means; 4] {
     let others = Process::spawn(Command::new("stress-ng").args(stress));
     sleep(Duration::from_secs(timing.end - timing.begin));
     drop(others);
-    sleep(Duration::from_secs(timing.late.1 - timing.end));
+    sleep(Duration::from_secs(timing.after.1 - timing.end));
     let text = host.expect(0, "history").out;
     println!("{text}{}", host.expect(0, "status").out);
-    [timing.quiet, timing.busy, timing.after, timing.late].map(|(from, until)| means(&trace, from, until))
+    [timing.quiet, timing.busy, timing.after].map(|(from, until)| means(&trace, from, until))
 }
 
 /// Returns what the modelled host says: before others work, and while they do.
@@ -151,7 +150,7 @@ fn modelled(timing: &Timing, quota: bool) -> [Means; 2] {
 }
 
 /// Runs both, prints them side by side, and compares them.
-fn compare(timing: &Timing, quota: bool) -> [Means; 4] {
+fn compare(timing: &Timing, quota: bool) -> [Means; 3] {
     let real = real(timing, quota);
     let [quiet, busy] = modelled(timing, quota);
     for (when, real, modelled) in [("quiet", &real[0], &quiet), ("others work", &real[1], &busy)] {
@@ -161,7 +160,6 @@ fn compare(timing: &Timing, quota: bool) -> [Means; 4] {
         assert!((real.nodes - modelled.nodes).abs() <= 0.5, "{when}");
     }
     println!("{:<16} this machine: {}", "they have ended", real[2]);
-    println!("{:<16} this machine: {}", "later", real[3]);
     real
 }
 
@@ -169,18 +167,16 @@ fn compare(timing: &Timing, quota: bool) -> [Means; 4] {
 #[ignore = "loads the machine for three minutes; needs root, control groups and stress-ng"]
 fn nodes_give_way_under_a_cap_and_get_back_what_they_need() {
     // What others took stays in the mean of a minute for a minute.
-    let timing = Timing { quiet: (20, 45), begin: 45, busy: (85, 135), end: 135, after: (155, 175), late: (180, 205) };
-    let [quiet, busy, after, late] = compare(&timing, true);
-    assert!(busy.own < 0.7 * quiet.own && late.own > 0.9 * quiet.own);
-    assert!([quiet, busy, after, late].iter().all(|means| means.nodes > f64::from(NODES) - 0.1), "no node is stopped");
+    let timing = Timing { quiet: (20, 45), begin: 45, busy: (85, 135), end: 135, after: (180, 205) };
+    let [quiet, busy, after] = compare(&timing, true);
+    assert!(busy.own < 0.7 * quiet.own && after.own > 0.9 * quiet.own);
+    assert!([quiet, busy, after].iter().all(|means| means.nodes > f64::from(NODES) - 0.1), "no node is stopped");
 }
 
 #[test]
-#[ignore = "loads the machine for six minutes, and watches it for the half hour for which nodes rest; needs stress-ng"]
-fn nodes_stop_without_a_cap_and_come_back_when_they_have_rested() {
-    let timing =
-        Timing { quiet: (30, 60), begin: 60, busy: (280, 360), end: 360, after: (390, 1800), late: (2400, 2430) };
-    let [quiet, busy, after, late] = compare(&timing, false);
+#[ignore = "loads the machine for seven minutes; needs stress-ng"]
+fn nodes_stop_without_a_cap_and_rest() {
+    let timing = Timing { quiet: (30, 60), begin: 60, busy: (280, 360), end: 360, after: (390, 420) };
+    let [quiet, busy, after] = compare(&timing, false);
     assert!(busy.nodes < quiet.nodes - 1.0 && (after.nodes - busy.nodes).abs() < 0.1);
-    assert!(late.nodes > f64::from(NODES) - 0.1 && late.own > 0.9 * quiet.own);
 }

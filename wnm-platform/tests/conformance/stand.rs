@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -370,14 +370,21 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Returns a port that is free for UDP and TCP, and that no other check of this run gets. They lie below those that
-/// the system gives out by itself.
+/// Returns a port that is free for UDP and TCP, and that no other check gets, neither of this run nor of one beside it.
+/// They lie below those that the system gives out by itself.
 fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Runs beside this one begin elsewhere.
-    let start = 12_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    /// Who holds the first port of a thousand has the others.
+    static OURS: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
+    let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        let Some(port) = ours.1.next() else {
+            let hold =
+                |first: u16| Some((TcpListener::bind((Ipv4Addr::LOCALHOST, first)).ok()?, first + 1..first + 1000));
+            let (holder, ports) = (12..21).map(|thousand| thousand * 1000).find_map(hold).unwrap();
+            ours.0.push(holder);
+            ours.1 = ports;
+            continue;
+        };
         let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port));
         if udp.is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
