@@ -21,8 +21,10 @@ const NODES: u32 = 6;
 /// What nodes and others use, in percent of the processors.
 const OWN: f64 = 30.0;
 const OTHERS: f64 = 50.0;
-/// By how much, in percent of the processors, the machine may differ from the model.
+/// By how much, in percent of the processors, nodes may differ from those of the model, and all: something else is
+/// always there that nobody asked for.
 const TOLERANCE: f64 = 6.0;
+const TOLERANCE_OF_ALL: f64 = 10.0;
 
 /// A process that is told to end with its test.
 struct Process(Child);
@@ -155,8 +157,8 @@ fn compare(timing: &Timing, quota: bool) -> [Means; 3] {
     let [quiet, busy] = modelled(timing, quota);
     for (when, real, modelled) in [("quiet", &real[0], &quiet), ("others work", &real[1], &busy)] {
         println!("{when:<16} this machine: {real}   the model: {modelled}");
-        let is_near = |one: f64, other: f64| (one - other).abs() <= TOLERANCE;
-        assert!(is_near(real.cpu, modelled.cpu) && is_near(real.own, modelled.own), "{when}");
+        assert!((real.cpu - modelled.cpu).abs() <= TOLERANCE_OF_ALL, "{when}");
+        assert!((real.own - modelled.own).abs() <= TOLERANCE, "{when}");
         assert!((real.nodes - modelled.nodes).abs() <= 0.5, "{when}");
     }
     println!("{:<16} this machine: {}", "they have ended", real[2]);
