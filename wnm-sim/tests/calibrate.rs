@@ -307,7 +307,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     let known = folder.write("known.toml", SCENARIO);
     for (arguments, said) in [
         (&[short.as_str()][..], "short.jsonl: expected 7 minutes or more"),
-        (&[&single], "single.jsonl: expected 5 minutes or more"),
+        (&[&single], "single.jsonl: expected 5 minutes or more without gaps, found 0 s in 0 steps of 5 s"),
         (&[&bare], "bare.jsonl: expected a header that says host.cpus, or --cpus N, found neither"),
         (&[&empty], "empty.jsonl: expected samples with nodes (nodes, or running_nodes above 0), found none"),
         (&[&one, &other], "other.jsonl: expected traces of one machine, found 4 processors after 2"),

@@ -118,6 +118,7 @@ fn real(timing: &Timing, quota: bool) -> [Means; 3] {
     sleep(Duration::from_secs(timing.after.1 - timing.end));
     let text = host.expect(0, "history").out;
     println!("{text}{}", host.expect(0, "status").out);
+    assert!(!quota || !text.contains(" stop "), "under a cap no node is stopped");
     [timing.quiet, timing.busy, timing.after].map(|(from, until)| means(&trace, from, until))
 }
 

@@ -134,7 +134,8 @@ impl Record {
 
     /// Deals out blocks of neighbours in time to the parts.
     fn part(&mut self) {
-        self.seconds = self.points.iter().map(|point| point.length).sum();
+        // The sum of no numbers would be -0.
+        self.seconds = self.points.iter().fold(0.0, |sum, point| sum + point.length);
         let block = (self.seconds / BLOCKS).max(SHORTEST_BLOCK);
         let mut at = 0.0;
         for point in &mut self.points {

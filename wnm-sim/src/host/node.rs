@@ -57,8 +57,8 @@ impl Curves {
         let (surge, step) = (left(time, self.surge_seconds), left(TICK, self.surge_seconds));
         Left {
             surge,
-            // The sum of a geometric series.
-            surge_mean: step / (1.0 - step) * (1.0 - surge) * TICK / time,
+            // The sum of a geometric series, of equal terms where nothing decays.
+            surge_mean: if step < 1.0 { step / (1.0 - step) * (1.0 - surge) * TICK / time } else { 1.0 },
             memory: left(time, self.memory_seconds),
             disk: left(time, self.disk_seconds),
         }

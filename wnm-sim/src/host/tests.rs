@@ -98,8 +98,14 @@ fn processors_are_shared_in_proportion_and_a_quota_holds_back_what_does_not_run(
 
 #[test]
 fn what_nodes_are_told_to_use_adds_up_to_what_the_host_is() {
-    let spec = spec_of(&PLAIN.replace("surge = 0", "surge = 6"));
-    let mut host = Host::new(&spec, 1, 60.0);
+    for seconds in ["1", "90", "1e18"] {
+        let surge = format!("surge = 6\nsurge_seconds = {seconds}");
+        adds_up(&spec_of(&PLAIN.replace("surge = 0", &surge)));
+    }
+}
+
+fn adds_up(spec: &HostScenario) {
+    let mut host = Host::new(spec, 1, 60.0);
     let ids: Vec<NodeId> = host.nodes.iter().map(|node| node.id).collect();
     ids.iter().for_each(|id| host.end(*id));
     ids[1..].iter().for_each(|id| host.start(*id, host.now));
