@@ -209,6 +209,9 @@ pub enum Hold {
     Throttled {
         /// For which share of the time.
         share: Percent,
+        /// What is kept free of the processors for what others may begin.
+        #[serde(default)]
+        reserve: Percent,
     },
 }
 

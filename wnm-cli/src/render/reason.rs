@@ -168,7 +168,10 @@ fn hold(hold: &Hold) -> String {
         Hold::Surge { expected, ceiling } => {
             format!("starting one more would take cpu to {expected}, and must stay under {ceiling}")
         }
-        Hold::Throttled { share } => format!("the CPU quota holds the colony back for {share} of the time"),
+        Hold::Throttled { share, reserve } => {
+            let kept = if reserve.get() < 1.0 { String::new() } else { format!(", to keep {reserve} free for others") };
+            format!("the CPU quota holds the colony back for {share} of the time{kept}")
+        }
     }
 }
 

@@ -24,12 +24,12 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let (foreign, mark) = (Percent::clamped(cpu.foreign).unwrap_or_default(), policy.cpu.remove);
         return Verdict::Passes(Pass::Futile { foreign, mark });
     }
-    let (is_throttled, for_long) = steady.trend.throttled(situation.observation.now);
-    if for_long {
+    if steady.trend.throttled(situation.observation.now).1 {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
-    if let Some(share) = steady.usage.throttled.filter(|_| is_throttled) {
-        return Verdict::Passes(Pass::Holds(Hold::Throttled { share }));
+    if let Some(share) = steady.usage.throttled {
+        let reserve = Percent::clamped(steady.trend.reserve());
+        return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default() }));
     }
     let ride = steady.trend.ride(policy);
     let (over, over_soft) = steady.trend.dwelt();

@@ -5,6 +5,7 @@
 
 mod disk;
 mod outlook;
+mod reserve;
 mod usage;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +23,7 @@ use crate::tuning::Part;
 use crate::units::Timestamp;
 
 pub(crate) use outlook::{Cpu, Outlook};
+use reserve::Reserve;
 pub(crate) use usage::Usage;
 
 /// A time beyond which two looks have nothing to do with each other.
@@ -43,11 +45,13 @@ const RIDES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_sec
 /// How long the load is watched after a stop, to learn whether it was worth it.
 const WATCH: Duration = Duration::from_secs(300);
 
-/// How long nothing grows, and nothing is stopped below the mark, after the quota held the colony back.
+/// How long nothing grows after the quota held the colony back so far that it did not serve.
 const THROTTLED_HOLD: Duration = Duration::from_secs(300);
 /// Milliseconds of being held back after which there are too many nodes, and between two steps of stopping some.
 const THROTTLED_LONG: u32 = 3_600_000;
 const THROTTLED_STEP: u32 = 300_000;
+/// Share of what nodes serve with that is as good: caps are not moved by little.
+const BARELY: f64 = 0.9;
 
 /// One look at the processors.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -97,9 +101,14 @@ pub struct Trend {
     /// Milliseconds of being over the mark that are waited out; None before anything was learned.
     ride: Option<u32>,
     watch: Option<Watch>,
-    /// When the quota last held the colony back, and for how many milliseconds it did, less those for which it did not.
+    /// When the quota last left the nodes less than what they serve with, and for how many milliseconds it did, less
+    /// those for which it did not.
     throttled_at: Option<Timestamp>,
     throttled: u32,
+    /// Milliseconds for which others alone have kept the machine at its mark without a break.
+    futile: u32,
+    /// What a cap keeps free for others.
+    reserve: Reserve,
     /// When nodes were last started, added, stopped or removed by a rule.
     changed: Option<Timestamp>,
     /// How each volume fills.
@@ -112,7 +121,7 @@ fn is_held_low(outlook: &Outlook, observation: &Observation) -> bool {
     let needed = outlook.cpu.map(|cpu| cpu.cost * f64::from(cpu.nodes));
     limit
         .zip(needed)
-        .is_some_and(|((limit, cpus), needed)| limit.get() * 100.0 / f64::from(cpus.max(1)) < SERVING * needed)
+        .is_some_and(|((limit, cpus), needed)| limit.get() * 100.0 / f64::from(cpus.max(1)) < BARELY * SERVING * needed)
 }
 
 /// Counts milliseconds up while something is so, and down while it is not.
@@ -153,14 +162,19 @@ impl Trend {
         }
         if !is_first {
             self.learn_cost(cpu.get(), span, usage);
-            self.fill_minute(moment);
-        }
-        if usage.throttled.is_some() {
-            self.throttled_at = Some(now);
+            // Growth goes by what nodes need, and not by what they were let have.
+            let needed = usage.throttled.map_or(0.0, |_| (self.cost() * f64::from(usage.live) * of_machine) as f32);
+            self.fill_minute(Moment { cpu: moment.cpu + (needed - moment.own).max(0.0), ..moment });
         }
         let outlook = Outlook::new(policy, self, observation, usage);
-        count(&mut self.throttled, moment.span, is_held_low(&outlook, observation));
+        let is_held_low = is_held_low(&outlook, observation);
+        count(&mut self.throttled, moment.span, is_held_low);
+        if is_held_low && usage.throttled.is_some() {
+            self.throttled_at = Some(now);
+        }
         if let Some(cpu) = &outlook.cpu {
+            self.futile = if cpu.is_futile { self.futile.saturating_add(moment.span) } else { 0 };
+            self.reserve.look(cpu.rise, moment.span, usage.throttled.is_some());
             self.dwell(cpu, moment.span, policy);
             self.watch(cpu, now, policy);
         }
@@ -201,11 +215,21 @@ impl Trend {
         (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_soft.into()))
     }
 
-    /// Tells whether the quota held the colony back within the last minutes, and whether it did for so long that
-    /// there are too many nodes.
+    /// Tells whether the quota left the nodes less than what they serve with within the last minutes, and whether it did
+    /// for so long that there are too many nodes.
     pub(crate) fn throttled(&self, now: Timestamp) -> (bool, bool) {
         let lately = self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD);
         (lately, self.throttled >= THROTTLED_LONG)
+    }
+
+    /// Returns for how long others alone have kept the machine at its mark.
+    pub(crate) fn futile(&self) -> Duration {
+        Duration::from_millis(self.futile.into())
+    }
+
+    /// Returns what a cap keeps free for what others may begin, in percent of the machine.
+    pub(crate) fn reserve(&self) -> f64 {
+        self.reserve.percent()
     }
 
     /// Returns when the last change will have shown its effect; None when it has.
