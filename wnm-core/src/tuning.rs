@@ -35,13 +35,17 @@ pub enum Part {
     MemoryToCome,
     /// A node that was stopped for pressure rests for half an hour.
     Rest,
+    /// Nodes that started within the last half hour are stopped last.
+    Fresh,
     /// The colony's CPU is capped instead of stopping nodes.
     Quota,
+    /// The cap keeps free what others lately rose by.
+    Reserve,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Futility,
         Self::Excess,
         Self::Size,
@@ -54,7 +58,9 @@ impl Part {
         Self::LoadGate,
         Self::MemoryToCome,
         Self::Rest,
+        Self::Fresh,
         Self::Quota,
+        Self::Reserve,
     ];
 }
 

@@ -34,7 +34,8 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
         serving
     } else {
         // For what others may begin nodes give way as far as they still serve, for what they have begun further.
-        (room - steady.trend.reserve()).max(serving).min(room - cpu.rise).max(LEAST * needed)
+        let reserve = if policy.tuning.has(Part::Reserve) { steady.trend.reserve() } else { 0.0 };
+        (room - reserve).max(serving).min(room - cpu.rise).max(LEAST * needed)
     };
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
     in_force.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))

@@ -1,18 +1,13 @@
 //! Room for more: start what is stopped, oldest first, then add.
 
-use std::time::Duration;
-
 use crate::allocation::free_ids;
 use crate::decision::{Action, Pass, Reason, Rest, Verdict};
 use crate::node::{NodeId, NodeState, StopCause};
 use crate::policy::{Policy, Preset};
-use crate::rules::{First, Plan, choose};
+use crate::rules::{First, Plan, REST, choose};
 use crate::situation::{Seen, Situation};
 use crate::tuning::Part;
 use crate::units::{Timestamp, Version};
-
-/// How long a node rests, under steady rules, after it was stopped for pressure.
-const REST: Duration = Duration::from_secs(1800);
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;

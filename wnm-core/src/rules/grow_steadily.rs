@@ -107,7 +107,10 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
         return Some(Hold::Missing { signal: Signal::Disk(0) });
     }
     if steady.trend.throttled(observation.now).0 {
-        return Some(Hold::Throttled { share: steady.usage.throttled.unwrap_or_default(), reserve: Percent::default() });
+        return Some(Hold::Throttled {
+            share: steady.usage.throttled.unwrap_or_default(),
+            reserve: Percent::default(),
+        });
     }
     let covered = steady.trend.covered();
     (covered < LEAST_SEEN).then_some(Hold::Watching { seen: covered, wanted: LEAST_SEEN })

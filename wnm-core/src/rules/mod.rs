@@ -15,10 +15,17 @@ mod relieve_pressure;
 mod relieve_traffic;
 mod upgrade;
 
+use std::time::Duration;
+
 use crate::decision::{Action, Planned, Reason, Verdict};
+use crate::node::NodeState;
 use crate::policy::Preset;
 use crate::situation::{Seen, Situation};
 use crate::trace::MOST_NODES;
+use crate::tuning::Part;
+
+/// How long a node rests, under steady rules, after it was stopped for pressure, and is spared after it was started.
+const REST: Duration = Duration::from_secs(1800);
 
 /// One rule.
 pub(crate) struct Rule {
@@ -110,6 +117,17 @@ pub(crate) fn choose<'s, 'a>(
     wanted: impl Fn(&Seen<'a>) -> bool,
 ) -> Vec<&'s Seen<'a>> {
     choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
+}
+
+/// Returns up to `count` running nodes, the youngest first, but those that started lately last: they are not to come and
+/// go in turn.
+fn choose_to_rest<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s Seen<'a>> {
+    let lately = situation.observation.now.before(REST);
+    let spares = situation.policy.tuning.has(Part::Fresh);
+    let is_fresh = |seen: &Seen<'a>| matches!(*seen.state, NodeState::Running { since } if spares && since > lately);
+    let mut chosen = choose(situation, First::Youngest, count, |seen| seen.is_running() && !is_fresh(seen));
+    chosen.extend(choose(situation, First::Youngest, count - chosen.len(), is_fresh));
+    chosen
 }
 
 /// Returns up to `count` nodes that satisfy `wanted`, by age, whether or not a rule might choose them.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::decision::{Action, Hold, Pass, Reason, Relief, Rest, Verdict};
 use crate::pressure::{Measure, Signal};
-use crate::rules::{First, Plan, choose};
-use crate::situation::{Seen, Situation};
+use crate::rules::{Plan, choose_to_rest};
+use crate::situation::Situation;
 use crate::tuning::Part;
 use crate::units::Percent;
 
@@ -62,7 +62,7 @@ fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64)
     let count = (wanted as usize).min(running.div_ceil(2));
     let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
     let measure = Measure::new(Signal::Cpu, seen, policy.cpu);
-    for node in choose(situation, First::Youngest, count, Seen::is_running) {
+    for node in choose_to_rest(situation, count) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief, measure });
     }
     if plan.has_actions() { Verdict::Acts } else { Verdict::Rests(Rest::NothingToRelieve) }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::decision::{Action, Hold, Pass, Reason, Relief, Rest, Verdict};
 use crate::pressure::{Measure, Signal};
-use crate::rules::{First, Plan, choose};
+use crate::rules::{Plan, choose_to_rest};
 use crate::situation::{Seen, Situation};
 use crate::tuning::Part;
 
@@ -48,7 +48,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let each = steady.usage.mean_memory().unwrap_or(0.0).max(1.0);
     let wanted = (of_total(used.get() - policy.back(policy.memory)) / each).ceil().max(1.0);
-    for node in choose(situation, First::Youngest, (wanted as usize).min(most), Seen::is_running) {
+    for node in choose_to_rest(situation, (wanted as usize).min(most)) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief: Relief::Memory, measure });
     }
     if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::NothingLeft) }

@@ -66,8 +66,9 @@ impl Field {
         let wholes = [(quota, steady.clone()), (plain, without_quota)];
         let mut ablated = Vec::new();
         for (of, settings) in wholes.iter().filter(|_| with_ablation) {
-            // Without a cap there is nothing in that part.
-            for part in Part::ALL.into_iter().filter(|part| *of == quota || *part != Part::Quota) {
+            // Without a cap there is nothing in its parts.
+            let has = |part: &Part| *of == quota || !matches!(part, Part::Quota | Part::Reserve);
+            for part in Part::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", name(part));
                 ablated.push(Ablated { of, part, pilot: PilotSpec::engine(name, settings.clone(), Some(part)) });
             }
