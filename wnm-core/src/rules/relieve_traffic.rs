@@ -2,8 +2,8 @@
 
 use crate::decision::{Action, Pass, Reason, Relief, Rest, Verdict};
 use crate::pressure::{Measure, Signal, measures};
-use crate::rules::{First, Plan, choose};
-use crate::situation::{Seen, Situation};
+use crate::rules::{Plan, choose_to_rest};
+use crate::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, observation, features, steady, .. } = situation;
@@ -17,8 +17,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         |signal| matches!(signal, Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite);
     let is_wanted = |measure: &Measure| is_traffic(measure.signal) && measure.is_exceeded();
     let exceeded = measures(policy, &observation.host).find(is_wanted);
-    let youngest = choose(situation, First::Youngest, 1, Seen::is_running);
-    for (measure, seen) in exceeded.into_iter().zip(youngest) {
+    for (measure, seen) in exceeded.into_iter().zip(choose_to_rest(situation, 1)) {
         plan.push(Action::Stop { node: seen.id }, Reason::Relief { relief: Relief::Traffic, measure });
     }
     if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::NothingLeft) }

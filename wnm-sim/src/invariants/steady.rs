@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, NodeState, Percent, Planned, Policy, Reason, Relief, Signal, StopCause, Threshold};
+use wnm_core::{Action, NodeId, NodeState, Percent, Planned, Policy, Reason, Relief, Signal, StopCause, Threshold};
 
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
@@ -82,6 +82,14 @@ pub(super) fn predicted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     }
 }
 
+/// Tells whether a node that runs has not run for half an hour.
+fn has_just_started(trial: &Trial<'_>, id: NodeId) -> bool {
+    match trial.state.nodes.get(&id) {
+        Some(NodeState::Running { since }) => trial.observation.now.since(*since) < REST,
+        _ => true,
+    }
+}
+
 /// Property 20: no node starts within half an hour of its stop for pressure.
 pub(super) fn rested(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     for planned in trial.decided().filter(|planned| matches!(planned.action, Action::Start { .. })) {
@@ -96,7 +104,7 @@ pub(super) fn rested(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     Ok(())
 }
 
-/// The youngest are stopped, unless one leaks, and the oldest that are ready started.
+/// The youngest are stopped, unless one leaks, but last those that have just started; the oldest that are ready start.
 pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let chosen = |wanted: &dyn Fn(&Planned) -> bool| {
         trial.decided().filter(|planned| wanted(planned)).map(|planned| planned.action.node()).collect::<Vec<_>>()
@@ -112,9 +120,11 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     };
     let stops = chosen(&is_stop);
     if !stops.is_empty() {
-        let running = by_age(&|node: &Believed<'_>| node.is_running());
-        if !running.iter().rev().take(stops.len()).eq(stops.iter()) {
-            return Err(format!("{stops:?} stop, and the youngest come first"));
+        let mut running = by_age(&|node: &Believed<'_>| node.is_running());
+        running.reverse();
+        running.sort_by_key(|id| has_just_started(trial, *id));
+        if !running.iter().take(stops.len()).eq(stops.iter()) {
+            return Err(format!("{stops:?} stop, and the youngest come first, but those that have just started"));
         }
     }
     let starts = chosen(&|planned: &Planned| matches!(planned.action, Action::Start { .. }));
