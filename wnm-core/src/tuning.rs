@@ -39,7 +39,7 @@ pub enum Part {
     Fresh,
     /// The colony's CPU is capped instead of stopping nodes.
     Quota,
-    /// The cap keeps free what others lately rose by.
+    /// The cap keeps free what others lately rose by, and gives way to a load that is too high.
     Reserve,
 }
 

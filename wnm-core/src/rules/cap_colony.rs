@@ -33,9 +33,12 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
         // What others take for good beyond all room is not made up for.
         serving
     } else {
-        // For what others may begin nodes give way as far as they still serve, for what they have begun further.
-        let reserve = if policy.tuning.has(Part::Reserve) { steady.trend.reserve() } else { 0.0 };
-        (room - reserve).max(serving).min(room - cpu.rise).max(LEAST * needed)
+        // For what others may begin, and for a load that is too high, nodes give way as far as they still serve; for what
+        // others have begun further.
+        let is_loaded = policy.load.zip(observation.host.load).is_some_and(|(marks, load)| load.one > marks.remove);
+        let reserve = steady.trend.reserve().filter(|_| policy.tuning.has(Part::Reserve));
+        let kept = reserve.map_or(0.0, |reserve| if is_loaded { room } else { reserve });
+        (room - kept).max(serving).min(room - cpu.rise).max(LEAST * needed)
     };
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
     in_force.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))

@@ -28,7 +28,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
     if let Some(share) = steady.usage.throttled {
-        let reserve = Percent::clamped(steady.trend.reserve());
+        let reserve = steady.trend.reserve().and_then(Percent::clamped);
         return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default() }));
     }
     let ride = steady.trend.ride(policy);

@@ -227,8 +227,9 @@ impl Trend {
         Duration::from_millis(self.futile.into())
     }
 
-    /// Returns what a cap keeps free for what others may begin, in percent of the machine.
-    pub(crate) fn reserve(&self) -> f64 {
+    /// Returns what a cap keeps free for what others may begin, in percent of the machine; None while it is measured
+    /// what the nodes need.
+    pub(crate) fn reserve(&self) -> Option<f64> {
         self.reserve.percent()
     }
 

@@ -37,9 +37,9 @@ impl Reserve {
         self.is_held = if self.is_held { self.trusted > 0 } else { self.trusted == TRUSTED };
     }
 
-    /// Returns what is to be kept free, in percent of the machine.
-    pub(super) fn percent(self) -> f64 {
-        if self.is_held { self.swing.into() } else { 0.0 }
+    /// Returns what is to be kept free, in percent of the machine; None while it is measured what the nodes need.
+    pub(super) fn percent(self) -> Option<f64> {
+        self.is_held.then(|| self.swing.into())
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     fn measured(rise: f64) -> Reserve {
         let mut reserve = Reserve::default();
         for _ in 0..10 {
-            assert_eq!(reserve.percent(), 0.0, "before the need is known");
+            assert_eq!(reserve.percent(), None, "before the need is known");
             reserve.look(rise, MINUTE, false);
         }
         reserve
@@ -62,33 +62,33 @@ mod tests {
     #[test]
     fn what_others_rose_by_fades_to_a_third_in_two_hours() {
         let mut reserve = measured(30.0);
-        assert_eq!(reserve.percent(), 30.0);
+        assert_eq!(reserve.percent(), Some(30.0));
         for _ in 0..120 {
             reserve.look(0.0, MINUTE, false);
         }
-        assert!((reserve.percent() - 30.0 / std::f64::consts::E).abs() < 1e-2, "{reserve:?}");
+        assert!((reserve.percent().unwrap() - 30.0 / std::f64::consts::E).abs() < 1e-2, "{reserve:?}");
         reserve.look(20.0, MINUTE, false);
-        assert_eq!(reserve.percent(), 20.0);
+        assert_eq!(reserve.percent(), Some(20.0));
     }
 
     #[test]
     fn short_looks_need_no_reserve() {
         let mut reserve = measured(0.0);
         reserve.look(40.0, 5_000, false);
-        assert_eq!(reserve.percent(), 0.0);
+        assert_eq!(reserve.percent(), Some(0.0));
     }
 
     #[test]
     fn after_two_hours_of_holding_back_the_need_is_measured_for_ten_minutes() {
         let mut reserve = measured(30.0);
         for minute in 0..120 {
-            assert!(reserve.percent() > 0.0, "{minute}");
+            assert!(reserve.percent().is_some(), "{minute}");
             reserve.look(30.0, MINUTE, true);
         }
         for minute in 0..10 {
-            assert_eq!(reserve.percent(), 0.0, "{minute}");
+            assert_eq!(reserve.percent(), None, "{minute}");
             reserve.look(30.0, MINUTE, false);
         }
-        assert_eq!(reserve.percent(), 30.0);
+        assert_eq!(reserve.percent(), Some(30.0));
     }
 }
