@@ -385,6 +385,19 @@ fn nodes_give_way_to_what_may_come_again_as_far_as_they_still_serve() {
 }
 
 #[test]
+fn a_load_over_its_mark_holds_nodes_to_what_they_serve_with() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+    // Not before it is known what they need.
+    host.load = Some(12.0);
+    assert_eq!((host.deeds(5), host.cap()), (vec![], 61.0));
+    host.minutes(10);
+    assert_eq!((host.deeds(5), host.cap()), (vec![], 27.0));
+    host.load = None;
+    host.minute();
+    assert_eq!(host.cap(), 61.0);
+}
+
+#[test]
 fn a_colony_that_is_held_back_and_serves_grows_by_what_it_needs() {
     let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).capped();
     host.foreign = 13.0;
