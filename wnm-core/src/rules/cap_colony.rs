@@ -29,7 +29,7 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     let needed = cpu.cost * f64::from(cpu.nodes);
     let serving = SERVING * needed;
     let room = policy.soft(policy.cpu) - cpu.foreign;
-    let wanted = if steady.trend.futile() >= PASSING {
+    let wanted = if steady.trend.futile_for() >= PASSING {
         // What others take for good beyond all room is not made up for.
         serving
     } else {

@@ -223,7 +223,7 @@ impl Trend {
     }
 
     /// Returns for how long others alone have kept the machine at its mark.
-    pub(crate) fn futile(&self) -> Duration {
+    pub(crate) fn futile_for(&self) -> Duration {
         Duration::from_millis(self.futile.into())
     }
 
@@ -248,7 +248,8 @@ impl Trend {
         if cpu > CROWDED || usage.throttled.is_some() {
             return;
         }
-        let weight = 1.0 - (-span.as_secs_f64() / COST_SMOOTHING).exp();
+        // The first is taken as it is.
+        let weight = self.cost.map_or(1.0, |_| 1.0 - (-span.as_secs_f64() / COST_SMOOTHING).exp());
         self.cost = Some((self.cost() + (mean - self.cost()) * weight) as f32);
     }
 
