@@ -106,7 +106,7 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
     if observation.host.volumes.is_empty() {
         return Some(Hold::Missing { signal: Signal::Disk(0) });
     }
-    if steady.trend.throttled(observation.now).0 {
+    if steady.trend.was_held_low(observation.now) {
         return Some(Hold::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),

@@ -24,7 +24,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let (foreign, mark) = (Percent::clamped(cpu.foreign).unwrap_or_default(), policy.cpu.remove);
         return Verdict::Passes(Pass::Futile { foreign, mark });
     }
-    if steady.trend.throttled(situation.observation.now).1 {
+    if steady.trend.was_held_low_for_long() {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
     if let Some(share) = steady.usage.throttled {

@@ -215,11 +215,14 @@ impl Trend {
         (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_soft.into()))
     }
 
-    /// Tells whether the quota left the nodes less than what they serve with within the last minutes, and whether it did
-    /// for so long that there are too many nodes.
-    pub(crate) fn throttled(&self, now: Timestamp) -> (bool, bool) {
-        let lately = self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD);
-        (lately, self.throttled >= THROTTLED_LONG)
+    /// Tells whether the quota left the nodes less than what they serve with within the last minutes.
+    pub(crate) fn was_held_low(&self, now: Timestamp) -> bool {
+        self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD)
+    }
+
+    /// Tells whether it did for so long that there are too many nodes.
+    pub(crate) fn was_held_low_for_long(&self) -> bool {
+        self.throttled >= THROTTLED_LONG
     }
 
     /// Returns for how long others alone have kept the machine at its mark.
