@@ -15,6 +15,8 @@ use crate::error::PlatformError;
 
 /// How long output is awaited after the program ended while a child of it keeps the streams open.
 const GRACE: Duration = Duration::from_millis(100);
+/// How long a program that is open for writing is tried again.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// Runs a program and returns how it ended.
 pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
@@ -47,12 +49,12 @@ impl Drop for Group {
     }
 }
 
-/// Starts the program. One that is busy is tried again: while another thread forks, a file that was just written
-/// counts as open for writing for a moment.
+/// Starts the program. One that is busy is tried again: while another thread forks, or another process looks at the
+/// open files of the writer, a file that was just written counts as open for writing for a moment.
 fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
     loop {
         match call.command().spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && begun.elapsed() < GRACE => {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
                 thread::sleep(Duration::from_millis(5));
             }
             result => return result,

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use plist::{Dictionary, Value as Item};
 use serde_json::{Value, json};
+use wnm_platform::exec::{Call, Exec};
 
 use crate::launchctl::{self, Launchd, end};
 
@@ -220,9 +221,9 @@ impl Antctl {
     }
 }
 
-/// Asks a program for its version.
+/// Asks a program for its version, with patience: whoever looks at this process's open files may keep the copy that it
+/// just wrote open for a moment longer.
 fn version(program: &Path) -> String {
-    let output = std::process::Command::new(program).arg("--version").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().next().unwrap().trim_start_matches("Autonomi Node v").to_owned()
+    let output = Exec::real().succeed(&Call::new(program).arg("--version")).unwrap();
+    output.text().lines().next().unwrap().trim_start_matches("Autonomi Node v").to_owned()
 }
