@@ -3,7 +3,6 @@
 //! The engine knows nothing of node programs. Who brings observations of things that run, stop and cost something gets
 //! decisions about them, each with its reason.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use wnm_core::{
@@ -35,7 +34,7 @@ fn observe(servers: &[GameServer], cpu: f64, now: Timestamp) -> Result<Observati
             load: Some(LoadAverages { one: load, five: load, fifteen: load }),
             ..HostSample::default()
         },
-        nodes: servers.iter().map(|server| (server.slot, sample(server))).collect::<BTreeMap<_, _>>(),
+        nodes: servers.iter().map(|server| (server.slot, sample(server))).collect(),
         ..Observation::default()
     })
 }

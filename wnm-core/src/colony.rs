@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineState;
-use crate::node::{Node, NodeId};
+use crate::node::{Node, NodeId, NodeMap};
 use crate::observation::NodeSample;
 use crate::quota::QuotaCounters;
 use crate::settings::Settings;
@@ -22,7 +22,7 @@ pub struct Colony {
     /// What the engine remembers.
     pub state: EngineState,
     /// The last sample of each node that was seen.
-    pub samples: BTreeMap<NodeId, NodeSample>,
+    pub samples: NodeMap<NodeSample>,
     /// Actions that began and have not ended, in the order they began.
     pub unfinished: Vec<ActionRecord>,
     /// What rates are counted from.

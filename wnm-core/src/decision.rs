@@ -212,6 +212,9 @@ pub enum Hold {
         /// What is kept free of the processors for what others may begin.
         #[serde(default)]
         reserve: Percent,
+        /// The load average that nodes give way to, where it is over its mark.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        load: Option<Measure>,
     },
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
-use crate::node::{NodeId, NodeState, StopCause};
+use crate::node::{NodeId, NodeMap, NodeState, StopCause};
 use crate::observation::{Observation, Presence};
 use crate::policy::Policy;
 use crate::rules::{MOST_RULES, Plan, cap_colony, rules};
@@ -21,7 +21,8 @@ use crate::units::{Timestamp, Version};
 #[serde(default)]
 pub struct EngineState {
     /// What each node is believed to be doing.
-    pub nodes: BTreeMap<NodeId, NodeState>,
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub nodes: NodeMap<NodeState>,
     /// Nodes with an action that has begun and not ended.
     pub acting: BTreeSet<NodeId>,
     /// Nodes whose folder was missing at the last look.

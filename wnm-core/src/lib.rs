@@ -68,7 +68,7 @@ pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use firewall::{FirewallKind, NotAFirewall};
 pub use flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
 pub use manager::{ManagerKind, NotAManager, Program, Scope};
-pub use node::{Node, NodeId, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
 pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume};
 pub use policy::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use pressure::{Features, Measure, Reading, Signal, measures};

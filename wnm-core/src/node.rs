@@ -25,6 +25,9 @@ pub struct NotANode {
     pub found: String,
 }
 
+/// Something of each node, by id: in one stretch of memory, as a cycle reads all of it from end to end.
+pub type NodeMap<T> = litemap::LiteMap<NodeId, T>;
+
 impl NodeId {
     /// The lowest number a node can have.
     pub const FIRST: Self = Self(1);

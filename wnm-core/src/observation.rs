@@ -1,12 +1,11 @@
 //! What was seen of the host and its nodes at one moment. What could not be seen is None: missing is data.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::exposition::NodeMetrics;
-use crate::node::NodeId;
+use crate::node::NodeMap;
 use crate::quota::QuotaSample;
 use crate::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 
@@ -20,7 +19,7 @@ pub struct Observation {
     /// The machine.
     pub host: HostSample,
     /// The nodes, by id.
-    pub nodes: BTreeMap<NodeId, NodeSample>,
+    pub nodes: NodeMap<NodeSample>,
     /// The version of the binary that new nodes get; None when it cannot be told.
     pub target: Option<Version>,
 }

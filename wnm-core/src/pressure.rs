@@ -233,7 +233,7 @@ impl Features {
             remove: false,
             upgrade: false,
         };
-        for measure in measures(policy, host) {
+        measures(policy, host).for_each(|measure| {
             let (allow, remove) = match measure.signal {
                 Signal::Cpu => (&mut features.allow_cpu, &mut features.remove_cpu),
                 Signal::Memory => (&mut features.allow_mem, &mut features.remove_mem),
@@ -241,7 +241,7 @@ impl Features {
                     // A new node goes where there is room: one volume is enough.
                     features.allow_hd |= measure.allows();
                     features.remove_hd |= measure.is_exceeded();
-                    continue;
+                    return;
                 }
                 Signal::Load1 | Signal::Load5 | Signal::Load15 => {
                     (&mut features.load_allow, &mut features.load_not_allow)
@@ -251,7 +251,7 @@ impl Features {
             };
             *allow &= measure.allows();
             *remove |= measure.is_exceeded();
-        }
+        });
         features
     }
 

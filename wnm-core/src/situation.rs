@@ -10,7 +10,7 @@ use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{NodeSample, Observation, Presence, Volume};
 use crate::policy::{Policy, Upgrades};
 use crate::pressure::{Features, Measure, measures};
-use crate::trend::{Outlook, Trend, Usage};
+use crate::trend::{Outlook, Tally, Trend, Usage};
 use crate::units::Version;
 
 /// A state, small as long as it is the one remembered: every node of every look has one.
@@ -117,8 +117,12 @@ impl<'a> Situation<'a> {
         let mut census = Census::default();
         let mut missing = BTreeSet::new();
         let mut vanished = false;
+        let mut tally = Tally::new(policy, observation);
         for seen in believed(policy, state, observation, &anomaly) {
             census.count(&seen, observation.target.as_ref());
+            if let Some(tally) = &mut tally {
+                tally.count(&seen);
+            }
             match seen.sample.presence {
                 Presence::FolderMissing => {
                     vanished = true;
@@ -138,7 +142,7 @@ impl<'a> Situation<'a> {
         // Where no node vanished there is nothing to count.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
-        let steady = Usage::of(policy, observation, &nodes).map(|usage| {
+        let steady = tally.map(Tally::total).map(|usage| {
             let mut trend = state.trend.clone().unwrap_or_default();
             let outlook = trend.look(policy, observation, &usage);
             Steady { trend, outlook, usage }
@@ -186,16 +190,22 @@ fn believed<'a>(
     observation: &'a Observation,
     anomaly: Lazily<'_, impl FnOnce() -> Option<Anomaly>>,
 ) -> impl Iterator<Item = Seen<'a>> {
-    let mut remembered = state.nodes.iter();
-    let mut next = remembered.next();
-    observation.nodes.iter().map(move |(id, sample)| {
+    let mut remembered = state.nodes.as_slice();
+    observation.nodes.as_slice().iter().map(move |(id, sample)| {
         // Both are in order of the ids, and seldom differ.
-        while next.is_some_and(|(other, _)| other < id) {
-            next = remembered.next();
+        while let [(other, _), others @ ..] = remembered
+            && other < id
+        {
+            remembered = others;
         }
-        let recorded = next.filter(|(other, _)| *other == id).map(|(_, state)| state);
+        let recorded = remembered.first().filter(|(other, _)| other == id).map(|(_, state)| state);
         let acting = !state.acting.is_empty() && state.acting.contains(id);
-        let now = current_state(policy, state, observation, anomaly, (*id, sample), recorded, acting);
+        let now = match (recorded, sample.presence) {
+            // What most looks show of most nodes.
+            (Some(recorded), Presence::Unobserved)
+            | (Some(recorded @ NodeState::Running { .. }), Presence::Answering) => Believed::Remembered(recorded),
+            _ => current_state(policy, state, observation, anomaly, (*id, sample), recorded, acting),
+        };
         Seen { id: *id, sample, state: now, acting }
     })
 }
@@ -238,10 +248,6 @@ fn current_state<'a>(
         let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
         return Believed::Now(Box::new(now));
     };
-    // What most looks show of most nodes.
-    if let (Presence::Unobserved, _) | (Presence::Answering, NodeState::Running { .. }) = (presence, recorded) {
-        return Believed::Remembered(recorded);
-    }
     let settled = |since, delay| !acting && now.since(since) >= delay;
     let is_open = match recorded {
         NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. } => {

@@ -1,11 +1,9 @@
 //! What is written as a trace is read again as it was.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
-use std::collections::BTreeMap;
-
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{
-    Bytes, BytesPerSecond, Cores, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState,
+    Bytes, BytesPerSecond, Cores, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
     Observation, Percent, Policy, QuotaSample, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
 };
 
@@ -57,10 +55,12 @@ fn observation(second: i64) -> Observation {
     }
 }
 
-fn states() -> BTreeMap<NodeId, NodeState> {
+fn states() -> NodeMap<NodeState> {
     let since = Timestamp::from_millis(1_795_000_000_001);
     let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Found };
-    [(id(1), NodeState::Running { since }), (id(2), stopped), (id(3), NodeState::Removing { since })].into()
+    [(id(1), NodeState::Running { since }), (id(2), stopped), (id(3), NodeState::Removing { since })]
+        .into_iter()
+        .collect()
 }
 
 /// Reads what was written, line after line.
@@ -118,7 +118,7 @@ fn nothing_that_is_written_is_lost() {
     state.nodes.insert(id(9), NodeState::Restarting { since: seen.now });
     check(&seen, &state, 1300);
     // Everything that can be unknown is.
-    seen = Observation { now: observation(3).now, nodes: BTreeMap::new(), ..Observation::default() };
+    seen = Observation { now: observation(3).now, nodes: NodeMap::new(), ..Observation::default() };
     seen.host = HostSample { cpus: Some(16), memory_total: seen.host.memory_total, ..HostSample::default() };
     seen.host.memory_total = Some(Bytes(25_276_502_016));
     check(&seen, &EngineState::default(), 300);

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, HostSample, MetricsSource, Node, NodeCounters, NodeId, NodeSample, NodeState,
-    Observation, Presence, QuotaCounters, QuotaSample, Timestamp,
+    Action, Clock, Colony, Counters, HostSample, MetricsSource, Node, NodeCounters, NodeId, NodeMap, NodeSample,
+    NodeState, Observation, Presence, QuotaCounters, QuotaSample, Timestamp,
 };
 
 use crate::Platform;
@@ -71,7 +71,7 @@ impl Platform {
             binaries: &mut binaries,
             versions_until: Instant::now() + VERSIONS_BUDGET,
         };
-        let mut nodes = BTreeMap::new();
+        let mut nodes = NodeMap::with_capacity(colony.nodes.len());
         for node in colony.nodes.values() {
             let service = services.get(&node.id);
             let usage = match service {

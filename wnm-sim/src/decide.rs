@@ -122,7 +122,7 @@ fn answer_case(line: &[u8], room: &mut Room, answer: &mut Vec<u8>) -> Result<(),
     let policy = case.policy(config).map_err(|problems| format!("config: {problems}"))?;
     let Room { state, observation } = room;
     // No situation has to do with the one before: of a node that stopped nobody knows when, nothing is remembered.
-    for node in state.nodes.values_mut() {
+    for (_, node) in &mut state.nodes {
         *node = NodeState::Stopped { since: None, cause: StopCause::Found };
     }
     case.observe_into(config, observation, state).map_err(|error| error.to_string())?;

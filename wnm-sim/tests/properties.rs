@@ -10,8 +10,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, EngineState, HostSample, IoThresholds, Limits, Load,
-    LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause, Threshold,
-    Timestamp, Tuning, Upgrades, Version, Volume, decide, settle,
+    LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause,
+    Threshold, Timestamp, Tuning, Upgrades, Version, Volume, decide, settle,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -140,11 +140,12 @@ fn sample(presence: impl Strategy<Value = Presence>) -> impl Strategy<Value = No
 }
 
 /// Nodes in a look: none, some, or a thousand.
-fn nodes() -> impl Strategy<Value = BTreeMap<NodeId, NodeSample>> {
+fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
     let unseen = || sample(Just(Presence::Unobserved));
     let thousand = vec(sample(presence()), 1000)
         .prop_map(|samples| (1..).filter_map(NodeId::new).zip(samples).collect::<BTreeMap<_, _>>());
     prop_oneof![40 => btree_map(id(), sample(presence()), 0..30), 30 => btree_map(id(), unseen(), 0..30), 1 => thousand]
+        .prop_map(|nodes| nodes.into_iter().collect())
 }
 
 fn volumes() -> impl Strategy<Value = Vec<Volume>> {
@@ -199,7 +200,7 @@ fn given() -> impl Strategy<Value = Given> {
         let (states, spare, acting, missing, devices, refused) = remembered;
         let (host, nodes, target, rebooted) = seen;
         // A thousand nodes are in some state too, and not just those whose numbers are drawn.
-        let mut states: BTreeMap<NodeId, NodeState> = states;
+        let mut states: NodeMap<NodeState> = states.into_iter().collect();
         for (i, id) in nodes.keys().enumerate().skip(40) {
             states.insert(*id, spare[i % spare.len()].clone());
         }
@@ -233,7 +234,7 @@ fn given_steady() -> impl Strategy<Value = Given> {
         for volume in &mut observation.host.volumes {
             volume.total = Some(Bytes(disk * 1_000_000_000));
         }
-        for (i, sample) in observation.nodes.values_mut().enumerate() {
+        for (i, (_, sample)) in observation.nodes.iter_mut().enumerate() {
             sample.cpu = Cores::clamped(i as f64 / 50.0);
             sample.memory = Some(Bytes(i as u64 * 50_000_000));
             sample.disk = Some(Bytes(i as u64 * 1_000_000_000));

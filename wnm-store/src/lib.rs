@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeSample, NodeState, RawSettings, Settings};
+use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
 
 pub use error::{Claim, StoreError};
 pub use history::{CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter, Retention};
@@ -58,7 +58,7 @@ pub struct Snapshot {
     /// What the engine remembers; nodes of unfinished actions are acting.
     pub state: EngineState,
     /// The last sample of each node that was seen.
-    pub samples: BTreeMap<NodeId, NodeSample>,
+    pub samples: NodeMap<NodeSample>,
     /// Actions that have not ended, in the order they began, with what they wait for.
     pub unfinished: Vec<CycleAction>,
     /// The latest cycle.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{EngineState, Node, NodeId, NodeSample, NodeState, Observation, Presence};
+use wnm_core::{EngineState, Node, NodeId, NodeMap, NodeSample, Observation, Presence};
 
 use crate::error::{Claim, Fault, StoreError};
 use crate::json;
@@ -26,22 +26,22 @@ fn by_node<T: DeserializeOwned>(
     select: &str,
     what: &str,
     unreadable: &mut Unreadable,
-) -> Result<BTreeMap<NodeId, T>, Fault> {
+) -> Result<NodeMap<T>, Fault> {
     let mut statement = db.prepare_cached(select)?;
     let mut rows = statement.query([])?;
-    let mut found = Vec::new();
+    let mut found = NodeMap::new();
     while let Some(row) = rows.next()? {
         let id = id(row, 0)?;
         match json::required(row, 1, || format!("{what} {id}")) {
-            Ok(value) => found.push((id, value)),
+            Ok(value) => _ = found.insert(id, value),
             Err(error) => unreadable.push(error),
         }
     }
-    Ok(found.into_iter().collect())
+    Ok(found)
 }
 
 pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeMap<NodeId, Node>, Fault> {
-    let mut nodes: BTreeMap<NodeId, Node> = by_node(db, "SELECT id, facts FROM nodes ORDER BY id", "node", unreadable)?;
+    let mut nodes: NodeMap<Node> = by_node(db, "SELECT id, facts FROM nodes ORDER BY id", "node", unreadable)?;
     nodes.retain(|id, node| {
         if *id != node.id {
             let found = format!("node {}", node.id);
@@ -49,16 +49,15 @@ pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeM
         }
         *id == node.id
     });
-    Ok(nodes)
+    Ok(nodes.into_iter().collect())
 }
 
-pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeMap<NodeId, NodeSample>, Fault> {
+pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<NodeSample>, Fault> {
     by_node(db, "SELECT node, sample FROM samples ORDER BY node", "the last sample of node", unreadable)
 }
 
 pub(crate) fn state(db: &Connection, unreadable: &mut Unreadable) -> Result<EngineState, Fault> {
-    let nodes: BTreeMap<NodeId, NodeState> =
-        by_node(db, "SELECT node, state FROM states ORDER BY node", "the state of node", unreadable)?;
+    let nodes = by_node(db, "SELECT node, state FROM states ORDER BY node", "the state of node", unreadable)?;
     let rest: EngineState = single(db, "engine", unreadable)?.unwrap_or_default();
     Ok(EngineState { nodes, ..rest })
 }
@@ -167,7 +166,7 @@ pub(crate) fn sample_texts(observation: &Observation) -> Result<Texts, StoreErro
 
 /// Returns everything of the state but the nodes' states, as text.
 pub(crate) fn engine_text(state: &EngineState) -> Result<String, StoreError> {
-    let rest = EngineState { nodes: BTreeMap::new(), ..state.clone() };
+    let rest = EngineState { nodes: NodeMap::new(), ..state.clone() };
     json::text(&rest, || "the engine's state".into())
 }
 

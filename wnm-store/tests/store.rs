@@ -263,8 +263,10 @@ fn what_was_begun_survives_a_crash_with_every_step() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
     store.insert_node(&node(1)).unwrap();
-    let running =
-        EngineState { nodes: [(id(1), NodeState::Running { since: at(1) })].into(), ..EngineState::default() };
+    let running = EngineState {
+        nodes: [(id(1), NodeState::Running { since: at(1) })].into_iter().collect(),
+        ..EngineState::default()
+    };
     save(&mut store, 50, &running, [1]);
     let decided =
         decision([Action::Remove { node: id(1), linger: Duration::from_secs(1) }, Action::Add { node: id(2) }]);
@@ -667,7 +669,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
         proptest::option::of(clock.prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot }))),
     )
         .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock)| EngineState {
-            nodes,
+            nodes: nodes.into_iter().collect(),
             acting,
             missing,
             devices,

@@ -126,18 +126,18 @@ fn page(view: &NodeView) -> String {
 
 /// Returns the views of the nodes of these ids, or of all.
 pub(crate) fn views(snapshot: wnm_store::Snapshot, only: &[NodeId], now: Timestamp) -> Vec<NodeView> {
-    let wnm_store::Snapshot { nodes, mut state, mut samples, .. } = snapshot;
+    let wnm_store::Snapshot { nodes, state, mut samples, .. } = snapshot;
     let wanted = |id: &NodeId| only.is_empty() || only.contains(id);
     nodes
         .into_iter()
         .filter(|(id, _)| wanted(id))
         .map(|(id, node)| {
-            let state = state.nodes.remove(&id);
+            let state = state.nodes.get(&id).cloned();
             NodeView {
                 name: id.name(),
                 status: state.as_ref().map_or("UNKNOWN", NodeState::word),
                 state,
-                sample: samples.remove(&id),
+                sample: samples.get_mut(&id).map(std::mem::take),
                 node,
                 now,
             }

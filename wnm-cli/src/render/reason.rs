@@ -168,9 +168,15 @@ fn hold(hold: &Hold) -> String {
         Hold::Surge { expected, ceiling } => {
             format!("starting one more would take cpu to {expected}, and must stay under {ceiling}")
         }
-        Hold::Throttled { share, reserve } => {
-            let kept = if reserve.get() < 1.0 { String::new() } else { format!(", to keep {reserve} free for others") };
-            format!("the CPU quota holds the colony back for {share} of the time{kept}")
+        Hold::Throttled { share, reserve, load } => {
+            let end = match load {
+                Some(Measure { signal, seen: Some(seen), remove, .. }) => {
+                    format!(", as {signal} is {seen} of {remove}")
+                }
+                _ if reserve.get() >= 1.0 => format!(", to keep {reserve} free for others"),
+                _ => String::new(),
+            };
+            format!("the CPU quota holds the colony back for {share} of the time{end}")
         }
     }
 }
@@ -279,6 +285,36 @@ mod tests {
         nothing to do
         adds when cpu < 50.0 %, now 60.0 %
         ");
+    }
+
+    #[test]
+    fn each_relief_and_each_hold_has_its_sentence() {
+        let percent = |value| Percent::new(value).unwrap();
+        let [cpu, ..] = signals(72.0, &[20.0])[..] else { panic!("the processors come first") };
+        let measure = |signal| Measure { signal, ..cpu };
+        let reliefs = [Relief::Ride, Relief::Soft, Relief::Memory, Relief::Leak, Relief::Disk, Relief::Throttled];
+        let signals = [Signal::Cpu, Signal::Cpu, Signal::Memory, Signal::Memory, Signal::Disk(0), Signal::Cpu];
+        let traffic = relief(Relief::Traffic, &measure(Signal::NetRead));
+        let relieved = reliefs.into_iter().zip(signals).map(|(cause, signal)| relief(cause, &measure(signal)));
+        let over = Reading::Percent(percent(72.0));
+        let load = Measure {
+            signal: Signal::Load1,
+            seen: Some(Reading::Load(wnm_core::Load::new(12.0).unwrap())),
+            less_than: Reading::Load(wnm_core::Load::new(6.0).unwrap()),
+            remove: Reading::Load(wnm_core::Load::new(10.0).unwrap()),
+        };
+        let throttled = |reserve, load| Hold::Throttled { share: percent(40.0), reserve: percent(reserve), load };
+        let holds = [
+            Hold::Missing { signal: Signal::Load1 },
+            Hold::OverSoft { signal: Signal::Memory, seen: over, mark: Reading::Percent(percent(66.0)) },
+            Hold::NoRoom { signal: Signal::Cpu, expected: over, ceiling: Reading::Percent(percent(60.0)) },
+            Hold::Surge { expected: percent(72.0), ceiling: percent(66.0) },
+            throttled(0.0, None),
+            throttled(20.0, None),
+            throttled(20.0, Some(load)),
+        ];
+        let said: Vec<String> = relieved.chain([traffic]).chain(holds.iter().map(hold)).collect();
+        insta::assert_snapshot!(said.join("\n"), @"");
     }
 
     #[test]

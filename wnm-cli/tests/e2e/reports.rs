@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use influxdb_line_protocol::{FieldValue, ParsedLine, parse_lines};
 use serde_json::Value;
 use wnm_core::{
-    BytesPerSecond, Counters, EngineState, Flavor, HostSample, Load, LoadAverages, ManagerKind, Node, NodeId,
+    BytesPerSecond, Counters, EngineState, Flavor, HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMap,
     NodeMetrics, NodeSample, NodeState, Observation, Percent, Policy, Ports, Presence, RawSettings, StopCause,
     Timestamp, Upnp, Version, Volume, decide,
 };
@@ -138,7 +138,7 @@ const LOOKED: i64 = 1_795_211_466_632;
 struct Colony {
     host: Host,
     store: Store,
-    samples: BTreeMap<NodeId, NodeSample>,
+    samples: NodeMap<NodeSample>,
     state: EngineState,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pressure::{Measure, Signal};
 use crate::situation::Situation;
 use crate::tuning::Part;
 use crate::units::Cores;
@@ -35,11 +36,17 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     } else {
         // For what others may begin, and for a load that is too high, nodes give way as far as they still serve; for what
         // others have begun further.
-        let is_loaded = policy.load.zip(observation.host.load).is_some_and(|(marks, load)| load.one > marks.remove);
         let reserve = steady.trend.reserve().filter(|_| policy.tuning.has(Part::Reserve));
-        let kept = reserve.map_or(0.0, |reserve| if is_loaded { room } else { reserve });
+        let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { room } else { reserve });
         (room - kept).max(serving).min(room - cpu.rise).max(LEAST * needed)
     };
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
     in_force.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))
+}
+
+/// Returns the load average beside its marks while it is over the upper one.
+pub(crate) fn overload(situation: &Situation<'_>) -> Option<Measure> {
+    let Situation { policy, observation, .. } = situation;
+    let measure = Measure::new(Signal::Load1, observation.host.load.map(|load| load.one), policy.load?);
+    measure.is_exceeded().then_some(measure)
 }

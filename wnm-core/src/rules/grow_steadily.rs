@@ -110,6 +110,7 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
         return Some(Hold::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
+            load: None,
         });
     }
     let covered = steady.trend.covered();

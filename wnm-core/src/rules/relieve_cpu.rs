@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decision::{Action, Hold, Pass, Reason, Relief, Rest, Verdict};
 use crate::pressure::{Measure, Signal};
+use crate::rules::cap_colony::overload;
 use crate::rules::{Plan, choose_to_rest};
 use crate::situation::Situation;
 use crate::tuning::Part;
@@ -29,7 +30,8 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     if let Some(share) = steady.usage.throttled {
         let reserve = steady.trend.reserve().and_then(Percent::clamped);
-        return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default() }));
+        let load = reserve.and_then(|_| overload(situation));
+        return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default(), load }));
     }
     let ride = steady.trend.ride(policy);
     let (over, over_soft) = steady.trend.dwelt();

@@ -24,7 +24,7 @@ use crate::units::Timestamp;
 
 pub(crate) use outlook::{Cpu, Outlook};
 use reserve::Reserve;
-pub(crate) use usage::Usage;
+pub(crate) use usage::{Tally, Usage};
 
 /// A time beyond which two looks have nothing to do with each other.
 const STALE: Duration = Duration::from_secs(600);

@@ -6,7 +6,7 @@ use crate::node::NodeState;
 use crate::observation::Observation;
 use crate::policy::{Policy, Preset};
 use crate::situation::Seen;
-use crate::units::{Percent, Timestamp};
+use crate::units::{Bytes, Cores, Percent, Timestamp};
 
 /// Age of a process from which its CPU is that of a grown node.
 const GROWN: Duration = Duration::from_secs(900);
@@ -28,19 +28,37 @@ const THROTTLED: f64 = 5.0;
 
 /// A sum and how many it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Sum {
-    total: f64,
+struct Sum<T> {
+    total: T,
     count: u32,
 }
 
-impl Sum {
-    fn add(&mut self, value: f64) {
-        self.total += value;
+impl Sum<f64> {
+    fn add(&mut self, cores: Cores) {
+        self.total += cores.get();
         self.count += 1;
     }
 
     fn mean(self) -> Option<f64> {
         (self.count > 0).then(|| self.total / f64::from(self.count))
+    }
+}
+
+/// Bytes stay whole numbers until the end, as processors are slow to make others of them.
+impl Sum<u64> {
+    fn add(&mut self, bytes: Bytes) {
+        self.total = self.total.saturating_add(bytes.0);
+        self.count += 1;
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.total as f64 / f64::from(self.count))
+    }
+
+    /// Returns what all but the grown ones lack of what is typical.
+    fn to_come(self, grown: Self, typical: f64) -> f64 {
+        let (count, total) = (self.count - grown.count, self.total - grown.total);
+        (f64::from(count) * typical - total as f64).max(0.0)
     }
 }
 
@@ -66,72 +84,90 @@ pub(crate) struct Usage {
     /// needs; None where that is next to nothing.
     pub(crate) throttled: Option<Percent>,
     /// In cores.
-    cpu: Sum,
-    grown_cpu: Sum,
-    young_cpu: Sum,
+    cpu: Sum<f64>,
+    grown_cpu: Sum<f64>,
+    young_cpu: Sum<f64>,
     /// In bytes.
-    memory: Sum,
-    grown_memory: Sum,
-    disk: Sum,
-    grown_disk: Sum,
+    memory: Sum<u64>,
+    grown_memory: Sum<u64>,
+    disk: Sum<u64>,
+    grown_disk: Sum<u64>,
+}
+
+/// Sums up what our nodes use, one after the other.
+pub(crate) struct Tally {
+    usage: Usage,
+    starting: Ages,
+    running: Ages,
+    grown_disk: Timestamp,
+}
+
+impl Tally {
+    /// Returns the sum over no nodes; None where no rule asks for it.
+    pub(crate) fn new(policy: &Policy, observation: &Observation) -> Option<Self> {
+        match policy.preset {
+            Preset::Classic => None,
+            Preset::Steady => {
+                let now = observation.now;
+                let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+                Some(Self {
+                    usage: Usage { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Usage::default() },
+                    starting: Ages::at(now),
+                    // A node that runs was started for a while before.
+                    running: Ages::at(now.after(policy.delays.start)),
+                    grown_disk: now.before(GROWN_DISK),
+                })
+            }
+        }
+    }
+
+    /// Adds a node.
+    pub(crate) fn count(&mut self, Seen { sample, state, acting, .. }: &Seen<'_>) {
+        let usage = &mut self.usage;
+        if let Some(disk) = sample.disk {
+            usage.disk.add(disk);
+            if sample.born <= self.grown_disk {
+                usage.grown_disk.add(disk);
+            }
+        }
+        let (since, ages) = match **state {
+            NodeState::Running { since } => (since, &self.running),
+            NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
+                (since, &self.starting)
+            }
+            NodeState::Stopped { .. }
+            | NodeState::Migrating { .. }
+            | NodeState::Removing { .. }
+            | NodeState::Dead { .. }
+            | NodeState::Disabled { .. } => return,
+        };
+        if *acting && !state.is_in_operation() {
+            return;
+        }
+        usage.live = usage.live.saturating_add(1);
+        if let Some(cpu) = sample.cpu {
+            usage.cpu.add(cpu);
+            if since <= ages.grown {
+                usage.grown_cpu.add(cpu);
+            } else if since > ages.young {
+                usage.young_cpu.add(cpu);
+            }
+        }
+        if let Some(memory) = sample.memory {
+            usage.memory.add(memory);
+            if since <= ages.grown_memory {
+                usage.grown_memory.add(memory);
+            }
+        }
+    }
+
+    /// Returns what was summed up.
+    pub(crate) fn total(self) -> Usage {
+        self.usage
+    }
 }
 
 impl Usage {
-    /// Returns what these nodes use; None where no rule asks for it.
-    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
-        match policy.preset {
-            Preset::Classic => None,
-            Preset::Steady => Some(Self::count(policy, observation, nodes)),
-        }
-    }
-
-    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
-        let now = observation.now;
-        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
-        let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
-        // A node that runs was started for a while before.
-        let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
-        let grown_disk = now.before(GROWN_DISK);
-        for Seen { sample, state, acting, .. } in nodes {
-            if let Some(disk) = sample.disk {
-                usage.disk.add(disk.0 as f64);
-                if sample.born <= grown_disk {
-                    usage.grown_disk.add(disk.0 as f64);
-                }
-            }
-            let (since, ages) = match **state {
-                NodeState::Running { since } => (since, &running),
-                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                    (since, &starting)
-                }
-                NodeState::Stopped { .. }
-                | NodeState::Migrating { .. }
-                | NodeState::Removing { .. }
-                | NodeState::Dead { .. }
-                | NodeState::Disabled { .. } => continue,
-            };
-            if *acting && !state.is_in_operation() {
-                continue;
-            }
-            usage.live = usage.live.saturating_add(1);
-            if let Some(cpu) = sample.cpu {
-                usage.cpu.add(cpu.get());
-                if since <= ages.grown {
-                    usage.grown_cpu.add(cpu.get());
-                } else if since > ages.young {
-                    usage.young_cpu.add(cpu.get());
-                }
-            }
-            if let Some(memory) = sample.memory {
-                usage.memory.add(memory.0 as f64);
-                if since <= ages.grown_memory {
-                    usage.grown_memory.add(memory.0 as f64);
-                }
-            }
-        }
-        usage
-    }
-
     /// Returns what all nodes use, in cores; None when that is known of less than half of them.
     pub(crate) fn own(&self, cost: f64) -> Option<f64> {
         let unknown = u32::from(self.live).saturating_sub(self.cpu.count);
@@ -156,8 +192,7 @@ impl Usage {
 
     /// Returns what the nodes have still to grow in memory, in bytes.
     pub(crate) fn memory_to_come(&self) -> f64 {
-        let (all, grown) = (self.memory, self.grown_memory);
-        (f64::from(all.count - grown.count) * self.typical_memory() - (all.total - grown.total)).max(0.0)
+        self.memory.to_come(self.grown_memory, self.typical_memory())
     }
 
     /// Returns the mean memory of a node as it is now, in bytes.
@@ -167,8 +202,7 @@ impl Usage {
 
     /// Returns what young nodes have still to grow on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
-        let (all, grown) = (self.disk, self.grown_disk);
-        (f64::from(all.count - grown.count) * self.typical_disk() - (all.total - grown.total)).max(0.0)
+        self.disk.to_come(self.grown_disk, self.typical_disk())
     }
 
     /// Returns what a node comes to hold within a day or two, in bytes.

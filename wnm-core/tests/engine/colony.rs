@@ -1,12 +1,11 @@
 //! A colony on a calm host, made as a test wants it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wnm_core::steps::Outcome;
 use wnm_core::{
-    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned,
-    Policy, Presence, RawSettings, Reason, Rest, StopCause, Timestamp, Version, Volume, decide, settle,
+    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
+    Planned, Policy, Presence, RawSettings, Reason, Rest, StopCause, Timestamp, Version, Volume, decide, settle,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
@@ -95,7 +94,7 @@ impl Colony {
         decide(&self.policy, &self.state, &self.look).rest()
     }
 
-    pub(crate) fn settled(&self, outcomes: &[(Action, Outcome)]) -> BTreeMap<NodeId, NodeState> {
+    pub(crate) fn settled(&self, outcomes: &[(Action, Outcome)]) -> NodeMap<NodeState> {
         self.settled_state(outcomes).nodes
     }
 

@@ -33,7 +33,7 @@ impl Host {
         colony.look.host.memory_total = Some(Bytes(100_000_000_000));
         let volume = Volume { used: percent(20.0), total: Some(Bytes(1_000_000_000_000)), ..Volume::default() };
         colony.look.host.volumes = vec![volume];
-        for sample in colony.look.nodes.values_mut() {
+        for (_, sample) in &mut colony.look.nodes {
             sample.memory = Some(Bytes(200_000_000));
             sample.disk = Some(Bytes(10_000_000_000));
         }
@@ -57,7 +57,7 @@ impl Host {
             quota.throttled = percent(if own > limit { 80.0 } else { 0.0 });
             let share = (limit / own.max(limit)).min(1.0);
             own *= share;
-            for sample in look.nodes.values_mut() {
+            for (_, sample) in &mut look.nodes {
                 sample.cpu = sample.cpu.and_then(|cpu| Cores::clamped(cpu.get() * share));
             }
         }
@@ -257,7 +257,7 @@ fn a_leak_costs_the_node_that_leaks() {
 #[test]
 fn memory_near_its_mark_is_brought_back_at_once() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
-    for sample in host.colony.look.nodes.values_mut() {
+    for (_, sample) in &mut host.colony.look.nodes {
         sample.memory = Some(Bytes(1_000_000_000));
     }
     host.minutes(10);
@@ -282,7 +282,7 @@ fn a_volume_that_fills_loses_its_youngest_nodes_before_it_is_full() {
 fn nodes_of_unknown_size_are_removed_one_at_a_time() {
     let mut host = Host::new(8, &[("node_cap", "8")]);
     host.colony.look.host.volumes[0].used = percent(95.0);
-    for sample in host.colony.look.nodes.values_mut() {
+    for (_, sample) in &mut host.colony.look.nodes {
         sample.disk = None;
     }
     assert_eq!(host.deeds(1), [(1, "remove", 8)]);

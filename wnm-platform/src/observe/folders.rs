@@ -1,12 +1,11 @@
 //! What takes longer than one look: each look weighs and counts the folders of a few nodes, others another time.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Bytes, Colony, MetricsSource, NodeId, NodeSample, Presence};
+use wnm_core::{Bytes, Colony, MetricsSource, NodeId, NodeMap, NodeSample, Presence};
 
 /// The longest that one folder is looked at: what is larger is never known.
 const MOST: Duration = Duration::from_millis(500);
@@ -18,7 +17,7 @@ const MOST_RECORDS: usize = 200_000;
 /// Weighs the folders of as many nodes as the time allows, those that never were first.
 ///
 /// `turn` is any number that differs from look to look: it decides who comes first.
-pub(super) fn weigh(colony: &Colony, samples: &mut BTreeMap<NodeId, NodeSample>, turn: u64, budget: Duration) {
+pub(super) fn weigh(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let here = samples.iter().filter(|(_, sample)| sample.presence != Presence::FolderMissing);
     let mut due: Vec<_> = here.map(|(id, sample)| (*id, sample.disk.is_some())).collect();
     begin_elsewhere(&mut due, turn);
@@ -55,7 +54,7 @@ fn held(folder: &Path, until: Instant) -> Option<u64> {
 }
 
 /// Counts the records of as many running nodes as the time allows; the others keep the count of an earlier look.
-pub(super) fn count_records(colony: &Colony, samples: &mut BTreeMap<NodeId, NodeSample>, turn: u64, budget: Duration) {
+pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
         let is_silent = node.flavor.metrics_source() == MetricsSource::Process;

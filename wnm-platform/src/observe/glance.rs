@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Clock, Colony, Counters, HostSample, NodeCounters, NodeSample, Observation, Presence, ProcessIdentity};
+use wnm_core::{
+    Clock, Colony, Counters, HostSample, NodeCounters, NodeMap, NodeSample, Observation, Presence, ProcessIdentity,
+};
 
 use super::sample;
 use crate::Platform;
@@ -21,7 +23,7 @@ impl Platform {
         let (quota, quota_counters) = self.see_quota(colony, &before);
         let mut counters = Counters { quota: quota_counters, ..reading.counters() };
         let elapsed = reading.since(&before);
-        let mut nodes = BTreeMap::new();
+        let mut nodes = NodeMap::with_capacity(colony.nodes.len());
         for (id, node) in &colony.nodes {
             // One that was made just now was not looked at yet.
             let last = colony.samples.get(id).cloned();

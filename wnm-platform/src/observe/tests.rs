@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
-    Birth, Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, Planned, ProcessIdentity,
-    Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
+    Birth, Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NodeMap, Planned,
+    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
 };
 
 use super::*;
@@ -52,7 +52,7 @@ impl Place {
             settings,
             nodes: BTreeMap::new(),
             state: EngineState::default(),
-            samples: BTreeMap::new(),
+            samples: NodeMap::new(),
             unfinished: Vec::new(),
             counters: None,
         };
@@ -90,7 +90,7 @@ impl Place {
     }
 
     /// Looks so many milliseconds after the host started, and remembers what was seen.
-    fn look(&mut self, uptime: u64) -> BTreeMap<NodeId, NodeSample> {
+    fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());
         let (observation, counters) =
@@ -290,7 +290,7 @@ fn folders_are_weighed_and_what_was_weighed_is_remembered() {
     let root = place.colony.nodes[&one].root_dir.clone();
     fs::write(root.join("record"), [7; 300_000]).unwrap();
     let samples = place.look(10_000);
-    let held = |samples: &BTreeMap<NodeId, NodeSample>, id| samples[&id].disk.map(|disk| disk.0 / 100_000);
+    let held = |samples: &NodeMap<NodeSample>, id| samples[&id].disk.map(|disk| disk.0 / 100_000);
     assert_eq!((held(&samples, one), held(&samples, two)), (Some(3), Some(0)));
     fs::remove_dir_all(&root).unwrap();
     assert_eq!(held(&place.look(70_000), one), Some(3), "it cannot be seen now");

@@ -142,6 +142,7 @@ impl Host {
     pub(super) fn change_version(&mut self, id: NodeId, version: u64) {
         if let Some(node) = self.node(id) {
             node.version = node.version.max(version);
+            node.is_untold = true;
         }
     }
 

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use wnm_core::{
-    Bytes, Cores, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Presence, QuotaSample, Volume,
-};
+use wnm_core::{Bytes, Cores, Load, LoadAverages, NodeSample, Observation, Percent, Presence, QuotaSample, Volume};
 
 use super::node::Folder;
 use super::{Host, Interval, Sums, timestamp};
@@ -64,19 +62,12 @@ impl Host {
 
     /// Makes the samples those of the nodes there are.
     fn list_nodes(&mut self, seen: &mut Observation) {
-        let stale = |id: &&NodeId| self.place(**id).is_err();
-        let stale: Vec<NodeId> = seen.nodes.keys().filter(stale).copied().collect();
-        for id in stale {
-            seen.nodes.remove(&id);
-        }
+        seen.nodes.retain(|id, _| self.place(*id).is_ok());
         for node in &mut self.nodes {
-            let sample = seen.nodes.entry(node.id).or_insert_with(|| {
-                node.told = None;
-                NodeSample::default()
-            });
+            let sample = seen.nodes.entry(node.id).or_default();
             // A number may be another node by now.
             if sample.born != node.born {
-                node.told = None;
+                node.is_untold = true;
                 *sample = NodeSample { born: node.born, volume: Some(node.volume), ..NodeSample::default() };
             }
         }
@@ -89,10 +80,9 @@ impl Host {
         let answers = constants.answer_seconds.get();
         let mut sums = Sums::default();
         self.volumes.empty();
-        for (node, sample) in self.nodes.iter_mut().zip(seen.nodes.values_mut()) {
+        for (node, (_, sample)) in self.nodes.iter_mut().zip(&mut seen.nodes) {
             node.grow(now, &curves);
-            if node.told != Some(node.version) {
-                node.told = Some(node.version);
+            if std::mem::take(&mut node.is_untold) {
                 sample.version = Some(version(node.version));
             }
             sample.disk = Some(bytes(node.disk_gb(&constants) * 1e9));

@@ -103,9 +103,9 @@ pub(super) struct Node {
     pub(super) base: f64,
     /// What it leaks, in MB/s.
     pub(super) leak: f64,
-    /// The patch number of its program, and the one that the manager was told.
+    /// The patch number of its program, and whether that is still to be told.
     pub(super) version: u64,
-    pub(super) told: Option<u64>,
+    pub(super) is_untold: bool,
     pub(super) process: Option<Process>,
     /// Whether somebody wants it to run: it starts again with the host.
     pub(super) is_wanted: bool,

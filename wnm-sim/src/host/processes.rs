@@ -41,7 +41,7 @@ impl Host {
             base: self.constants.cpu_cores.get() * spread,
             leak,
             version: self.target,
-            told: None,
+            is_untold: true,
             process: None,
             is_wanted: true,
             disk_gap: self.constants.disk_gb.get(),

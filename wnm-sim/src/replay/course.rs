@@ -81,13 +81,14 @@ impl Course {
     fn populate(&mut self, count: Option<u32>) {
         let now = self.observation.now;
         let Some(count) = count.map(|count| count as usize) else { return };
-        while self.observation.nodes.len() > count {
-            if let Some((id, _)) = self.observation.nodes.pop_last() {
-                self.state.nodes.remove(&id);
-            }
+        while let Some((&last, _)) = self.observation.nodes.last()
+            && self.observation.nodes.len() > count
+        {
+            self.observation.nodes.remove(&last);
+            self.state.nodes.remove(&last);
         }
         while self.observation.nodes.len() < count {
-            let id = self.observation.nodes.last_key_value().map_or(NodeId::FIRST, |(last, _)| last.next());
+            let id = self.observation.nodes.last().map_or(NodeId::FIRST, |(last, _)| last.next());
             let sample = NodeSample { born: now, volume: Some(0), ..NodeSample::default() };
             self.observation.nodes.insert(id, sample);
             self.state.nodes.insert(id, NodeState::Running { since: now });

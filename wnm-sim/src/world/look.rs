@@ -49,9 +49,7 @@ impl World {
             hold(&mut seen.host, policy);
         }
         if seen.nodes.len() != rows.len() || !seen.nodes.keys().eq(rows.keys()) {
-            let is_stale = |id: &&NodeId| !rows.contains_key(id);
-            let stale: Vec<_> = seen.nodes.keys().filter(is_stale).copied().collect();
-            stale.iter().for_each(|id| _ = seen.nodes.remove(id));
+            seen.nodes.retain(|id, _| rows.contains_key(id));
             for id in rows.keys() {
                 seen.nodes.entry(*id).or_insert_with(|| {
                     self.sites.get_mut(id.get() as usize - 1).into_iter().for_each(|site| site.told = None);
@@ -59,7 +57,7 @@ impl World {
                 });
             }
         }
-        for ((id, row), sample) in rows.iter().zip(seen.nodes.values_mut()) {
+        for ((id, row), (_, sample)) in rows.iter().zip(&mut seen.nodes) {
             self.look_at_node(*id, row, sample);
             self.tell_version(*id, sample);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{NodeId, NodeSample, NodeState, Presence, StopCause, Timestamp};
+use wnm_core::{NodeId, NodeMap, NodeSample, NodeState, Presence, StopCause, Timestamp};
 use wnm_platform::Platform;
 use wnm_store::Snapshot;
 
@@ -53,12 +53,12 @@ fn clock(snapshot: &Snapshot) -> Option<Check> {
     })
 }
 
-fn of_presence(samples: &BTreeMap<NodeId, NodeSample>, presences: &[Presence]) -> Vec<NodeId> {
+fn of_presence(samples: &NodeMap<NodeSample>, presences: &[Presence]) -> Vec<NodeId> {
     let found = samples.iter().filter(|(_, sample)| presences.contains(&sample.presence));
     found.map(|(id, _)| *id).collect()
 }
 
-fn strays(samples: &BTreeMap<NodeId, NodeSample>) -> Option<Check> {
+fn strays(samples: &NodeMap<NodeSample>) -> Option<Check> {
     let strays = of_presence(samples, &[Presence::Stray]);
     (!strays.is_empty()).then(|| {
         let found = format!("another process answers on the ports of {}", names(&strays));
@@ -66,7 +66,7 @@ fn strays(samples: &BTreeMap<NodeId, NodeSample>) -> Option<Check> {
     })
 }
 
-fn silent(samples: &BTreeMap<NodeId, NodeSample>) -> Option<Check> {
+fn silent(samples: &NodeMap<NodeSample>) -> Option<Check> {
     let silent = of_presence(samples, &[Presence::Silent, Presence::Unreachable]);
     (!silent.is_empty()).then(|| {
         let found = format!("no answer from the metrics ports of {}", names(&silent));
@@ -75,7 +75,7 @@ fn silent(samples: &BTreeMap<NodeId, NodeSample>) -> Option<Check> {
 }
 
 /// Lists the nodes that are shunned, the longest first.
-fn shunned(samples: &BTreeMap<NodeId, NodeSample>, now: Timestamp) -> Option<Check> {
+fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
     let mut shunned: Vec<_> = samples.iter().filter_map(|(id, sample)| Some((sample.shunned_since?, *id))).collect();
     shunned.sort();
     (!shunned.is_empty()).then(|| {
@@ -107,7 +107,7 @@ pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check
     }
 }
 
-fn restarting(counts: &BTreeMap<NodeId, u32>, samples: &BTreeMap<NodeId, NodeSample>) -> Option<Check> {
+fn restarting(counts: &BTreeMap<NodeId, u32>, samples: &NodeMap<NodeSample>) -> Option<Check> {
     let uptime = |id| samples.get(id).and_then(|sample| sample.metrics.as_ref()?.uptime);
     let is_young = |id| uptime(id).is_none_or(|uptime| uptime < SETTLED);
     let again: Vec<_> = counts.iter().filter(|(id, count)| **count >= RESTARTS && is_young(id)).collect();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::commands::doctor::Health;
 
-    fn samples(all: impl IntoIterator<Item = NodeSample>) -> BTreeMap<NodeId, NodeSample> {
+    fn samples(all: impl IntoIterator<Item = NodeSample>) -> NodeMap<NodeSample> {
         (1..).filter_map(NodeId::new).zip(all).collect()
     }
 

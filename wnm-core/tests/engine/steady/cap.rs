@@ -1,6 +1,6 @@
 //! The cap on what nodes use together: when it closes, for whom, and when it opens again.
 
-use wnm_core::{Hold, Pass, Verdict};
+use wnm_core::{Hold, Pass, Reading, Verdict};
 
 use super::{Host, said};
 
@@ -56,6 +56,10 @@ fn a_load_over_its_mark_holds_nodes_to_what_they_serve_with() {
     assert_eq!((host.deeds(5), host.cap()), (vec![], 61.0));
     host.minutes(10);
     assert_eq!((host.deeds(5), host.cap()), (vec![], 28.0));
+    let decision = host.minute();
+    let held = said(&decision, "relieve_cpu");
+    let Some(Verdict::Passes(Pass::Holds(Hold::Throttled { load: Some(load), .. }))) = held else { panic!("{held:?}") };
+    assert_eq!(load.seen.map(Reading::number), Some(12.0));
     host.load = None;
     host.minute();
     assert_eq!(host.cap(), 61.0);
