@@ -86,7 +86,7 @@ impl Host {
                 sample.version = Some(version(node.version));
             }
             sample.disk = Some(bytes(node.disk_gb(&constants) * 1e9));
-            node.count(&mut sums, &mut self.volumes, now, &constants);
+            node.count(&mut sums, &mut self.volumes, &constants);
             let Some(process) = &node.process else {
                 sample.presence = if node.folder == Folder::Lost { Presence::FolderMissing } else { Presence::Gone };
                 (sample.cpu, sample.memory) = (None, None);
@@ -96,7 +96,7 @@ impl Host {
             sample.presence = if age >= answers { Presence::Answering } else { Presence::Silent };
             let present = if age < interval.seconds { age / interval.seconds } else { 1.0 };
             sample.cpu = Cores::clamped(node.mean_demand(process) * got * present);
-            sample.memory = Some(bytes(node.memory_mb(process, now, &constants) * 1e6));
+            sample.memory = Some(bytes(process.memory_mb(&constants) * 1e6));
         }
         self.sums = sums;
     }

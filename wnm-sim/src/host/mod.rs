@@ -207,7 +207,7 @@ impl Host {
         self.sums = Sums::default();
         self.volumes.empty();
         for node in &self.nodes {
-            node.count(&mut self.sums, &mut self.volumes, self.now, &self.constants);
+            node.count(&mut self.sums, &mut self.volumes, &self.constants);
         }
     }
 
@@ -299,16 +299,17 @@ impl Sums {
         self.surge += process.surge;
         self.memory_gap += process.memory_gap;
         self.leak += node.leak;
+        self.leaked += process.leaked;
     }
 
-    fn take(&mut self, node: &Node, process: &Process, now: Seconds) {
+    fn take(&mut self, node: &Node, process: &Process) {
         self.up -= 1;
         self.grown_up -= u32::from(process.is_grown_up);
         self.base -= node.base + process.extra;
         self.surge -= process.surge;
         self.memory_gap -= process.memory_gap;
         self.leak -= node.leak;
-        self.leaked -= node.leaked(process, now);
+        self.leaked -= process.leaked;
     }
 }
 

@@ -83,6 +83,15 @@ pub(super) struct Process {
     pub(super) extra: f64,
     /// Memory that it has still to take, in MB.
     pub(super) memory_gap: f64,
+    /// What had leaked since it started, or the run began, when it last grew, in MB.
+    pub(super) leaked: f64,
+}
+
+impl Process {
+    /// Returns what it holds of the memory, in MB.
+    pub(super) fn memory_mb(&self, constants: &Constants) -> f64 {
+        constants.memory_full_mb.get() - self.memory_gap + self.leaked
+    }
 }
 
 /// What became of a node's folder.
@@ -128,6 +137,7 @@ impl Node {
             process.surge_mean = process.surge * left.surge_mean;
             process.surge = left_of(process.surge, left.surge);
             process.memory_gap = left_of(process.memory_gap, left.memory);
+            process.leaked = self.leak * (now - process.started.max(0.0));
             self.disk_gap = left_of(self.disk_gap, left.disk);
         }
     }
@@ -137,15 +147,6 @@ impl Node {
         self.base + process.extra + process.surge_mean
     }
 
-    /// Returns what has leaked since the process started, or the run began, in MB.
-    pub(super) fn leaked(&self, process: &Process, now: Seconds) -> f64 {
-        self.leak * (now - process.started.max(0.0))
-    }
-
-    /// Returns what it holds of the memory, in MB.
-    pub(super) fn memory_mb(&self, process: &Process, now: Seconds, constants: &Constants) -> f64 {
-        constants.memory_full_mb.get() - process.memory_gap + self.leaked(process, now)
-    }
 
     /// Returns what its folder holds, in GB.
     pub(super) fn disk_gb(&self, constants: &Constants) -> f64 {
@@ -156,11 +157,10 @@ impl Node {
     }
 
     /// Adds what it uses to the sums, once it has grown until now.
-    pub(super) fn count(&self, sums: &mut Sums, volumes: &mut Volumes, now: Seconds, constants: &Constants) {
+    pub(super) fn count(&self, sums: &mut Sums, volumes: &mut Volumes, constants: &Constants) {
         match &self.process {
             Some(process) => {
                 sums.add(self, process);
-                sums.leaked += self.leaked(process, now);
                 volumes.begin(self.volume, self.disk_gap, constants);
             }
             None => volumes.hold(self.volume, self.disk_gb(constants)),

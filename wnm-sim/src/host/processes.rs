@@ -13,7 +13,7 @@ impl Host {
         let curves = self.curves;
         let size = |node: &mut Node| {
             node.grow(now, &curves);
-            node.process.map(|process| (node.memory_mb(&process, now, &constants), node.id))
+            node.process.map(|process| (process.memory_mb(&constants), node.id))
         };
         let largest = self.nodes.iter_mut().filter_map(size).max_by(|one, other| one.0.total_cmp(&other.0));
         largest.inspect(|(_, id)| self.end(*id)).is_some()
@@ -70,6 +70,7 @@ impl Host {
             surge_mean: 0.0,
             extra: 0.0,
             memory_gap: self.constants.memory_full_mb.get() - self.constants.memory_start_mb.get(),
+            leaked: 0.0,
         };
         self.sums.add(node, &process);
         self.volumes.begin_to_grow(node.volume, node.disk_gap, &self.constants);
@@ -86,7 +87,7 @@ impl Host {
         let node = &mut self.nodes[place];
         node.grow(now, &curves);
         let Some(process) = node.process.take() else { return };
-        self.sums.take(node, &process, now);
+        self.sums.take(node, &process);
         self.volumes.cease_to_grow(node.volume, node.disk_gap, &self.constants);
     }
 
