@@ -68,7 +68,7 @@ impl EngineState {
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
 pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
-    judge(&Situation::new(policy, state, observation))
+    judge(&Situation::new(policy, state, state.trend.clone(), observation))
 }
 
 /// Returns the state after a cycle: what was seen, changed by what was done.
@@ -77,20 +77,24 @@ pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -
 /// is missing there counts as not begun.
 #[must_use]
 pub fn settle(
-    state: EngineState,
+    mut state: EngineState,
     policy: &Policy,
     observation: &Observation,
     outcomes: &[(Planned, Outcome)],
 ) -> EngineState {
-    let look = Situation::new(policy, &state, observation).into_look();
+    let trend = state.trend.take();
+    let look = Situation::new(policy, &state, trend, observation).into_look();
     look.settle(state, policy, observation, outcomes)
 }
 
 /// Decides what to do, and returns besides what there is to settle: for those who do both at once, as [`decide`] and
 /// [`settle`] look at every node each.
+///
+/// The trend goes from the state into the look, and comes back when that is settled.
 #[must_use]
-pub fn consider(policy: &Policy, state: &EngineState, observation: &Observation) -> (Decision, Look) {
-    let situation = Situation::new(policy, state, observation);
+pub fn consider(policy: &Policy, state: &mut EngineState, observation: &Observation) -> (Decision, Look) {
+    let trend = state.trend.take();
+    let situation = Situation::new(policy, state, trend, observation);
     (judge(&situation), situation.into_look())
 }
 

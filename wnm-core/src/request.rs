@@ -135,7 +135,7 @@ pub fn grant(
     verb: Verb,
     selection: &Selection,
 ) -> Grant {
-    let situation = Situation::new(policy, state, observation);
+    let situation = Situation::new(policy, state, state.trend.clone(), observation);
     let mut actions = Vec::new();
     let mut refused = Vec::new();
     match selection {

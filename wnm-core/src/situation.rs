@@ -9,8 +9,8 @@ use crate::engine::EngineState;
 use crate::node::{NodeId, NodeState, StopCause};
 use crate::observation::{NodeSample, Observation, Presence, Volume};
 use crate::policy::{Policy, Upgrades};
-use crate::pressure::{Features, Measure, measures};
-use crate::trend::{Outlook, Tally, Trend, Usage};
+use crate::pressure::{Features, MOST_MEASURES, Measure, measures};
+use crate::trend::{Outlook, Trend, Usage};
 use crate::units::Version;
 
 /// A state, small as long as it is the one remembered: every node of every look has one.
@@ -111,18 +111,19 @@ pub(crate) struct Steady {
 }
 
 impl<'a> Situation<'a> {
-    pub(crate) fn new(policy: &'a Policy, state: &'a EngineState, observation: &'a Observation) -> Self {
+    /// Works out the situation. The trend is the one remembered in the state, which may have been taken out of it.
+    pub(crate) fn new(
+        policy: &'a Policy,
+        state: &'a EngineState,
+        trend: Option<Box<Trend>>,
+        observation: &'a Observation,
+    ) -> Self {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
-        let mut nodes = Vec::with_capacity(observation.nodes.len());
-        let mut census = Census::default();
+        let nodes: Vec<_> = believed(policy, state, observation, &anomaly).collect();
+        let census = Census::of(&nodes, observation.target.as_ref());
         let mut missing = BTreeSet::new();
         let mut vanished = false;
-        let mut tally = Tally::new(policy, observation);
-        for seen in believed(policy, state, observation, &anomaly) {
-            census.count(&seen, observation.target.as_ref());
-            if let Some(tally) = &mut tally {
-                tally.count(&seen);
-            }
+        for seen in nodes.iter().filter(|seen| seen.sample.presence != Presence::Answering) {
             match seen.sample.presence {
                 Presence::FolderMissing => {
                     vanished = true;
@@ -137,13 +138,12 @@ impl<'a> Situation<'a> {
                 | Presence::Stray
                 | Presence::Unreachable => {}
             }
-            nodes.push(seen);
         }
         // Where no node vanished there is nothing to count.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
-        let steady = tally.map(Tally::total).map(|usage| {
-            let mut trend = state.trend.clone().unwrap_or_default();
+        let steady = Usage::of(policy, observation, &nodes).map(|usage| {
+            let mut trend = trend.unwrap_or_default();
             let outlook = trend.look(policy, observation, &usage);
             Steady { trend, outlook, usage }
         });
@@ -152,7 +152,10 @@ impl<'a> Situation<'a> {
 
     /// Returns every signal that has thresholds, beside them.
     pub(crate) fn measures(&self) -> Vec<Measure> {
-        measures(self.policy, &self.observation.host).collect()
+        let host = &self.observation.host;
+        let mut all = Vec::with_capacity(MOST_MEASURES + host.volumes.len());
+        measures(self.policy, host).for_each(|measure| all.push(measure));
+        all
     }
 
     /// Returns what this look changes of what is remembered.
@@ -211,8 +214,15 @@ fn believed<'a>(
 }
 
 impl Census {
+    /// Counts, with all registers to itself.
+    #[inline(never)]
+    fn of(nodes: &[Seen<'_>], target: Option<&Version>) -> Self {
+        let mut census = Self { total: u32::try_from(nodes.len()).unwrap_or(u32::MAX), ..Self::default() };
+        nodes.iter().for_each(|seen| census.count(seen, target));
+        census
+    }
+
     fn count(&mut self, seen: &Seen<'_>, target: Option<&Version>) {
-        self.total += 1;
         match *seen.state {
             NodeState::Running { .. } | NodeState::Unknown { .. } => self.running += 1,
             NodeState::Restarting { .. } => self.restarting += 1,

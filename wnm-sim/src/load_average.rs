@@ -11,8 +11,8 @@ pub(crate) struct LoadAverages([u64; 3]);
 
 impl LoadAverages {
     /// Goes on by five seconds, at whose end so many thousandths of a task were runnable or waited for disks.
-    pub(crate) fn tick(&mut self, millitasks: u64) {
-        let active = millitasks * ONE / 1000;
+    pub(crate) fn tick(&mut self, millitasks: u32) {
+        let active = u64::from(millitasks) * ONE / 1000;
         for (load, decay) in self.0.iter_mut().zip(DECAY) {
             // As `calc_load` does, which rounds up while the average rises.
             let up = if active >= *load { ONE - 1 } else { 0 };

@@ -24,7 +24,7 @@ use crate::units::Timestamp;
 
 pub(crate) use outlook::{Cpu, Outlook};
 use reserve::Reserve;
-pub(crate) use usage::{Tally, Usage};
+pub(crate) use usage::Usage;
 
 /// A time beyond which two looks have nothing to do with each other.
 const STALE: Duration = Duration::from_secs(600);
@@ -64,7 +64,7 @@ struct Moment {
     own: f32,
     /// The load average over one minute.
     load: Option<f32>,
-    nodes: u16,
+    nodes: u32,
 }
 
 /// The means of about a minute.
@@ -82,7 +82,7 @@ struct Minute {
 struct Watch {
     since: Timestamp,
     /// Nodes there were.
-    nodes: u16,
+    nodes: u32,
 }
 
 /// What is remembered of the host.
@@ -259,7 +259,7 @@ impl Trend {
     /// Adds a look to the minute that is not yet full, or begins one.
     fn fill_minute(&mut self, moment: Moment) {
         let tasks = outlook::runnable(&self.recent, Duration::from_secs(60)).map(|tasks| tasks as f32);
-        let fresh = Minute { span: moment.span, cpu: moment.cpu, tasks, nodes: f32::from(moment.nodes) };
+        let fresh = Minute { span: moment.span, cpu: moment.cpu, tasks, nodes: moment.nodes as f32 };
         match self.minutes.back_mut() {
             Some(minute) if minute.span < ALMOST_A_MINUTE => {
                 let span = minute.span.saturating_add(fresh.span);

@@ -40,7 +40,7 @@ pub(crate) struct Cpu {
     /// What a grown node needs.
     pub(crate) cost: f64,
     /// Nodes whose process lives.
-    pub(crate) nodes: u16,
+    pub(crate) nodes: u32,
     /// Others alone keep the machine at its mark: stopping nodes cannot help.
     pub(crate) is_futile: bool,
 }

@@ -1,9 +1,10 @@
 //! What our nodes use, summed in one pass over them.
 
+use std::ops::Sub;
 use std::time::Duration;
 
 use crate::node::NodeState;
-use crate::observation::Observation;
+use crate::observation::{NodeSample, Observation};
 use crate::policy::{Policy, Preset};
 use crate::situation::Seen;
 use crate::units::{Bytes, Cores, Percent, Timestamp};
@@ -33,6 +34,14 @@ struct Sum<T> {
     count: u32,
 }
 
+impl<T: Sub<Output = T>> Sum<T> {
+    /// Returns the sum over those that are not among the others, who are some of them.
+    fn without(self, others: Self) -> Self {
+        Self { total: self.total - others.total, count: self.count - others.count }
+    }
+}
+
+/// Cores.
 impl Sum<f64> {
     fn add(&mut self, cores: Cores) {
         self.total += cores.get();
@@ -44,7 +53,7 @@ impl Sum<f64> {
     }
 }
 
-/// Bytes stay whole numbers until the end, as processors are slow to make others of them.
+/// Bytes: whole numbers until the end, as processors are slow to make others of them.
 impl Sum<u64> {
     fn add(&mut self, bytes: Bytes) {
         self.total = self.total.saturating_add(bytes.0);
@@ -55,10 +64,9 @@ impl Sum<u64> {
         (self.count > 0).then(|| self.total as f64 / f64::from(self.count))
     }
 
-    /// Returns what all but the grown ones lack of what is typical.
-    fn to_come(self, grown: Self, typical: f64) -> f64 {
-        let (count, total) = (self.count - grown.count, self.total - grown.total);
-        (f64::from(count) * typical - total as f64).max(0.0)
+    /// Returns what all of them lack of what is typical.
+    fn lacks(self, typical: f64) -> f64 {
+        (f64::from(self.count) * typical - self.total as f64).max(0.0)
     }
 }
 
@@ -79,104 +87,92 @@ impl Ages {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Usage {
     /// Nodes whose process lives and is not on its way out.
-    pub(crate) live: u16,
+    pub(crate) live: u32,
     /// For which share of the time the colony was held back by its quota, so that its use does not show what it
     /// needs; None where that is next to nothing.
     pub(crate) throttled: Option<Percent>,
     /// In cores.
     cpu: Sum<f64>,
-    grown_cpu: Sum<f64>,
+    growing_cpu: Sum<f64>,
     young_cpu: Sum<f64>,
     /// In bytes.
     memory: Sum<u64>,
-    grown_memory: Sum<u64>,
+    growing_memory: Sum<u64>,
     disk: Sum<u64>,
-    grown_disk: Sum<u64>,
-}
-
-/// Sums up what our nodes use, one after the other.
-pub(crate) struct Tally {
-    usage: Usage,
-    starting: Ages,
-    running: Ages,
-    grown_disk: Timestamp,
-}
-
-impl Tally {
-    /// Returns the sum over no nodes; None where no rule asks for it.
-    pub(crate) fn new(policy: &Policy, observation: &Observation) -> Option<Self> {
-        match policy.preset {
-            Preset::Classic => None,
-            Preset::Steady => {
-                let now = observation.now;
-                let throttled = observation.host.quota.and_then(|quota| quota.throttled);
-                Some(Self {
-                    usage: Usage { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Usage::default() },
-                    starting: Ages::at(now),
-                    // A node that runs was started for a while before.
-                    running: Ages::at(now.after(policy.delays.start)),
-                    grown_disk: now.before(GROWN_DISK),
-                })
-            }
-        }
-    }
-
-    /// Adds a node.
-    pub(crate) fn count(&mut self, Seen { sample, state, acting, .. }: &Seen<'_>) {
-        let usage = &mut self.usage;
-        if let Some(disk) = sample.disk {
-            usage.disk.add(disk);
-            if sample.born <= self.grown_disk {
-                usage.grown_disk.add(disk);
-            }
-        }
-        let (since, ages) = match **state {
-            NodeState::Running { since } => (since, &self.running),
-            NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                (since, &self.starting)
-            }
-            NodeState::Stopped { .. }
-            | NodeState::Migrating { .. }
-            | NodeState::Removing { .. }
-            | NodeState::Dead { .. }
-            | NodeState::Disabled { .. } => return,
-        };
-        if *acting && !state.is_in_operation() {
-            return;
-        }
-        usage.live = usage.live.saturating_add(1);
-        if let Some(cpu) = sample.cpu {
-            usage.cpu.add(cpu);
-            if since <= ages.grown {
-                usage.grown_cpu.add(cpu);
-            } else if since > ages.young {
-                usage.young_cpu.add(cpu);
-            }
-        }
-        if let Some(memory) = sample.memory {
-            usage.memory.add(memory);
-            if since <= ages.grown_memory {
-                usage.grown_memory.add(memory);
-            }
-        }
-    }
-
-    /// Returns what was summed up.
-    pub(crate) fn total(self) -> Usage {
-        self.usage
-    }
+    growing_disk: Sum<u64>,
 }
 
 impl Usage {
+    /// Returns what these nodes use; None where no rule asks for it.
+    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
+        match policy.preset {
+            Preset::Classic => None,
+            Preset::Steady => Some(Self::count(policy, observation, nodes)),
+        }
+    }
+
+    /// Sums up, with all registers to itself.
+    #[inline(never)]
+    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
+        let now = observation.now;
+        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+        let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
+        // A node that runs was started for a while before.
+        let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
+        let grown_disk = now.before(GROWN_DISK);
+        for Seen { sample, state, acting, .. } in nodes {
+            if let Some(disk) = sample.disk {
+                usage.disk.add(disk);
+                if sample.born > grown_disk {
+                    usage.growing_disk.add(disk);
+                }
+            }
+            if *acting && !state.is_in_operation() {
+                continue;
+            }
+            match **state {
+                NodeState::Running { since } => usage.count_process(sample, since, &running),
+                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
+                    usage.count_process(sample, since, &starting);
+                }
+                NodeState::Stopped { .. }
+                | NodeState::Migrating { .. }
+                | NodeState::Removing { .. }
+                | NodeState::Dead { .. }
+                | NodeState::Disabled { .. } => {}
+            }
+        }
+        usage
+    }
+
+    fn count_process(&mut self, sample: &NodeSample, since: Timestamp, ages: &Ages) {
+        self.live += 1;
+        if let Some(cpu) = sample.cpu {
+            self.cpu.add(cpu);
+            if since > ages.grown {
+                self.growing_cpu.add(cpu);
+                if since > ages.young {
+                    self.young_cpu.add(cpu);
+                }
+            }
+        }
+        if let Some(memory) = sample.memory {
+            self.memory.add(memory);
+            if since > ages.grown_memory {
+                self.growing_memory.add(memory);
+            }
+        }
+    }
+
     /// Returns what all nodes use, in cores; None when that is known of less than half of them.
     pub(crate) fn own(&self, cost: f64) -> Option<f64> {
-        let unknown = u32::from(self.live).saturating_sub(self.cpu.count);
-        (unknown <= u32::from(self.live) / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+        let unknown = self.live.saturating_sub(self.cpu.count);
+        (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
     }
 
     /// Returns what a grown node uses, in cores.
     pub(crate) fn grown_cpu(&self) -> Option<f64> {
-        self.grown_cpu.mean()
+        self.cpu.without(self.growing_cpu).mean()
     }
 
     /// Returns what young nodes use beyond what they will once they are grown, in cores: it goes away by itself.
@@ -187,12 +183,12 @@ impl Usage {
     /// Returns the memory of a grown node, in bytes.
     pub(crate) fn typical_memory(&self) -> f64 {
         let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
-        self.grown_memory.mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
+        self.memory.without(self.growing_memory).mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
     }
 
     /// Returns what the nodes have still to grow in memory, in bytes.
     pub(crate) fn memory_to_come(&self) -> f64 {
-        self.memory.to_come(self.grown_memory, self.typical_memory())
+        self.growing_memory.lacks(self.typical_memory())
     }
 
     /// Returns the mean memory of a node as it is now, in bytes.
@@ -202,11 +198,11 @@ impl Usage {
 
     /// Returns what young nodes have still to grow on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
-        self.disk.to_come(self.grown_disk, self.typical_disk())
+        self.growing_disk.lacks(self.typical_disk())
     }
 
     /// Returns what a node comes to hold within a day or two, in bytes.
     pub(crate) fn typical_disk(&self) -> f64 {
-        self.grown_disk.mean().unwrap_or(PRIOR_DISK)
+        self.disk.without(self.growing_disk).mean().unwrap_or(PRIOR_DISK)
     }
 }

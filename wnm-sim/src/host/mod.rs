@@ -243,8 +243,8 @@ impl Host {
         let Shares { own, foreign, runnable } = share(own_wanted, others, self.quota, self.cpus);
         let alone = share(0.0, others, None, self.cpus);
         if is_up {
-            self.loads.tick(((runnable + part.blocked) * 1000.0) as u64);
-            self.loads_alone.tick(((alone.runnable + part.blocked) * 1000.0) as u64);
+            self.loads.tick(((runnable + part.blocked) * 1000.0) as u32);
+            self.loads_alone.tick(((alone.runnable + part.blocked) * 1000.0) as u32);
         }
         let interval = &mut self.interval;
         interval.seconds += TICK;

@@ -147,7 +147,6 @@ impl Node {
         self.base + process.extra + process.surge_mean
     }
 
-
     /// Returns what its folder holds, in GB.
     pub(super) fn disk_gb(&self, constants: &Constants) -> f64 {
         match self.folder {

@@ -115,7 +115,7 @@ impl Pilot {
     pub(super) fn decide(&mut self, seen: &Observation) -> Decision {
         match &mut self.rival {
             None => {
-                let (decision, look) = consider(&self.policy, &self.state, seen);
+                let (decision, look) = consider(&self.policy, &mut self.state, seen);
                 self.look = Some(look);
                 decision
             }

@@ -15,8 +15,9 @@ pub(super) fn same_input(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
     let decided = || json(&decide(policy, state, observation));
     let settled = || json(&settle(state.clone(), policy, observation, &[]));
-    let (decision, look) = consider(policy, state, observation);
-    let considered = (json(&decision)?, json(&look.settle(state.clone(), policy, observation, &[]))?);
+    let mut lent = state.clone();
+    let (decision, look) = consider(policy, &mut lent, observation);
+    let considered = (json(&decision)?, json(&look.settle(lent, policy, observation, &[]))?);
     if (decided()?, settled()?) != considered || (decided()?, settled()?) != considered {
         return Err("the same input gave another decision or state".to_owned());
     }

@@ -178,7 +178,7 @@ impl World {
     fn average_load(&mut self, demand: i64, step: Millis) {
         // After two hours the averages stand.
         for _ in 0..(step / 5000).clamp(1, 1440) {
-            self.load.tick(demand.max(0) as u64);
+            self.load.tick(demand.max(0) as u32);
         }
     }
 
