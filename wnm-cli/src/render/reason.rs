@@ -314,7 +314,22 @@ mod tests {
             throttled(20.0, Some(load)),
         ];
         let said: Vec<String> = relieved.chain([traffic]).chain(holds.iter().map(hold)).collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        cpu has been above 70.0 % for too long, now 72.0 %
+        cpu has been near 70.0 % for too long, now 72.0 %
+        memory is 72.0 %, near 70.0 %
+        memory is 72.0 %, near 70.0 %, and the node holds much more than others
+        disk is 72.0 %, near 70.0 %
+        the colony's CPU quota has held it back for an hour; cpu is 72.0 %
+        net read is 72.0 %, above 70.0 %
+        load 1 min is not known
+        adds when memory < 66.0 %, now 72.0 %
+        with one more, cpu would come to 72.0 %, and must stay under 60.0 %
+        starting one more would take cpu to 72.0 %, and must stay under 66.0 %
+        the CPU quota holds the colony back for 40.0 % of the time
+        the CPU quota holds the colony back for 40.0 % of the time, to keep 20.0 % free for others
+        the CPU quota holds the colony back for 40.0 % of the time, as load 1 min is 12.00 of 10.00
+        ");
     }
 
     #[test]
