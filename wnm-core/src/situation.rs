@@ -1,4 +1,4 @@
-//! The situation: everything the rules look at, worked out once a cycle in one pass over the nodes.
+//! The situation: everything the rules look at, worked out once a cycle.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;

@@ -266,12 +266,10 @@ fn nodes_give_way_under_a_cap_and_get_back_what_they_need() {
 }
 
 #[test]
-#[ignore = "loads the machine for five minutes and watches it for three quarters of an hour; needs stress-ng"]
-fn nodes_stop_without_a_cap_rest_and_come_back() {
-    let windows =
-        &[("before", -30, 0), ("others work", 220, 300), ("they have ended", 330, 360), ("nodes are back", 2640, 2700)];
+#[ignore = "loads the machine for seven minutes; needs stress-ng"]
+fn nodes_stop_without_a_cap_and_rest() {
+    let windows = &[("before", -30, 0), ("others work", 220, 300), ("they have ended", 330, 360)];
     let means = compare(&Timing { before: 60, end: 300, windows }, false);
-    let [(before, _), (busy, _), (after, _), (back, _)] = means.as_slice() else { panic!("four were looked at") };
+    let [(before, _), (busy, _), (after, _)] = means.as_slice() else { panic!("three were looked at") };
     assert!(busy.nodes < before.nodes - 1.0 && (after.nodes - busy.nodes).abs() < 0.1);
-    assert!(back.nodes > before.nodes - 0.1);
 }
