@@ -172,7 +172,8 @@ impl Usage {
 
     /// Returns what a grown node uses, in cores.
     pub(crate) fn grown_cpu(&self) -> Option<f64> {
-        self.cpu.without(self.growing_cpu).mean()
+        // What rounding leaves may be less than nothing.
+        self.cpu.without(self.growing_cpu).mean().map(|mean| mean.max(0.0))
     }
 
     /// Returns what young nodes use beyond what they will once they are grown, in cores: it goes away by itself.
