@@ -31,55 +31,41 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod allocation;
-pub mod case;
-mod clock;
-mod colony;
-mod command_line;
-mod decision;
+mod action;
 mod engine;
-mod exposition;
-mod firewall;
-mod flavor;
-mod manager;
-mod node;
-mod observation;
+mod format;
+mod model;
 mod policy;
-mod pressure;
-mod quota;
-mod request;
-mod rules;
-mod settings;
-mod situation;
-pub mod steps;
-pub mod trace;
-mod trend;
-mod tuning;
-mod units;
-mod wallet;
 
-pub use allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
-pub use clock::{Clock, ClockReading};
-pub use colony::{Colony, Counters, NodeCounters};
-pub use command_line::{CommandLine, NotANodeCommand};
-pub use decision::{Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict};
-pub use engine::{EngineState, consider, decide, settle};
-pub use exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
-pub use firewall::{FirewallKind, NotAFirewall};
-pub use flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
-pub use manager::{ManagerKind, NotAManager, Program, Scope};
-pub use node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
-pub use observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume};
-pub use policy::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
-pub use pressure::{Features, Measure, Reading, Signal, measures};
-pub use quota::{QuotaCounters, QuotaSample};
-pub use request::{Grant, Refusal, Selection, Verb, grant};
-pub use settings::{
+pub use action::steps;
+pub use format::{case, trace};
+
+pub use action::decision::{
+    Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict,
+};
+pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use engine::Look;
+pub use engine::Trend;
+pub use engine::colony::{Colony, Counters, NodeCounters};
+pub use engine::evaluate::{EngineState, consider, decide, settle};
+pub use engine::request::{Grant, Refusal, Selection, Verb, grant};
+pub use format::command_line::{CommandLine, NotANodeCommand};
+pub use format::exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
+pub use model::clock::{Clock, ClockReading};
+pub use model::cpu_limit::{QuotaCounters, QuotaSample};
+pub use model::firewall::{FirewallKind, NotAFirewall};
+pub use model::flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
+pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
+pub use model::node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use model::observation::{
+    HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume,
+};
+pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
+pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletError};
+pub use policy::allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
+pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
+pub use policy::settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,
 };
-pub use situation::Look;
-pub use steps::{ActionId, ActionRecord, Outcome, StepRecord};
-pub use trend::Trend;
-pub use tuning::{Part, Tuning};
-pub use units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
-pub use wallet::{Address, FAUCET, Payee, Rewards, WalletError};
+pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
+pub use policy::tuning::{Part, Tuning};

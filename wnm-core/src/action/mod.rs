@@ -1,0 +1,4 @@
+//! Actions: their reasons, the verdicts of the rules, and the journalled steps that carry an action out.
+
+pub(crate) mod decision;
+pub mod steps;

@@ -1,0 +1,202 @@
+//! What the trend says of now and of what comes: demand, whose it is, and what there is room for.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Moment, Trend, Usage, disk};
+use crate::model::observation::Observation;
+use crate::model::units::Load;
+use crate::policy::thresholds::Policy;
+use crate::policy::tuning::Part;
+
+/// Mean use of all processors from which it no longer shows what is demanded, in percent.
+const SATURATED: f64 = 97.0;
+/// Runnable tasks for each core that is asked for: those of a crowded machine queue.
+const TASKS_PER_CORE: f64 = 1.2;
+/// The most that a saturated machine is taken to be asked for, in percent of what it has.
+const MOST_DEMAND: f64 = 200.0;
+/// Share of the upper mark above which others alone keep the machine over it.
+const FUTILE: f64 = 0.98;
+/// The least that our nodes are taken to get of what they ask for.
+const LEAST_SERVED: f64 = 0.3;
+/// Share of the one-minute means that a prediction is above.
+const QUANTILE: f64 = 0.9;
+/// Time that what volumes will hold is predicted for.
+const HORIZON: f64 = 1.4 * 86_400.0;
+
+/// The processors, in percent of all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cpu {
+    /// Mean use over a minute, as it would be with the nodes there are now.
+    pub(crate) mean: f64,
+    /// What is asked for: more than the mean where the machine is saturated.
+    pub(crate) demand: f64,
+    /// What others ask for.
+    pub(crate) foreign: f64,
+    /// How much more than on average others may be using by now.
+    pub(crate) rise: f64,
+    /// What young nodes use beyond what they will once they are grown.
+    pub(crate) excess: f64,
+    /// What a grown node needs.
+    pub(crate) cost: f64,
+    /// Nodes whose process lives.
+    pub(crate) nodes: u32,
+    /// Others alone keep the machine at its mark: stopping nodes cannot help.
+    pub(crate) is_futile: bool,
+}
+
+/// What the rules look at.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Outlook {
+    /// None where a figure is missing.
+    pub(crate) cpu: Option<Cpu>,
+}
+
+impl Outlook {
+    pub(super) fn new(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage) -> Self {
+        Self { cpu: cpu(policy, trend, observation, usage) }
+    }
+}
+
+fn cpu(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage) -> Option<Cpu> {
+    let cpus = f64::from(observation.host.cpus?.max(1));
+    let of_machine = 100.0 / cpus;
+    let cost = trend.cost() * of_machine;
+    let nodes = f64::from(usage.live);
+    let (used, own) = minute(&trend.recent, nodes, cost)?;
+    let excess = usage.excess(trend.cost()) * of_machine;
+    let seen_foreign = (used - own).max(0.0);
+    let mut outlook = Cpu {
+        mean: used,
+        demand: used,
+        foreign: seen_foreign,
+        rise: rise(&trend.recent, seen_foreign),
+        excess,
+        cost,
+        nodes: usage.live,
+        is_futile: false,
+    };
+    if used >= SATURATED {
+        let asked = |over| runnable(&trend.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);
+        let demand = asked(Duration::from_secs(60)).unwrap_or(100.0).clamp(100.0, MOST_DEMAND);
+        let served = if nodes > 0.0 { (own / (cost * nodes)).clamp(LEAST_SERVED, 1.0) } else { 1.0 };
+        let lasting = asked(Duration::from_secs(120)).unwrap_or(100.0) / 100.0;
+        outlook.demand = demand;
+        outlook.foreign = seen_foreign * (demand / 100.0).max(1.0 / served).max(lasting);
+    }
+    outlook.is_futile = policy.tuning.has(Part::Futility) && outlook.foreign > FUTILE * policy.cpu.remove.get();
+    Some(outlook)
+}
+
+/// Returns how much more than on average others may be using by now.
+///
+/// What began in the middle of a long interval shows only in part: what it shows is taken twice over. Short intervals
+/// show it in the last of them.
+fn rise(recent: &VecDeque<Moment>, mean: f64) -> f64 {
+    const LONG: u32 = 30_000;
+    let mut foreign = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
+    match (foreign.next(), foreign.next()) {
+        (Some((span, now)), Some((_, before))) if span >= LONG => 2.0 * (now - before).max(0.0),
+        (Some((_, now)), _) => (now - mean).max(0.0),
+        (None, _) => 0.0,
+    }
+}
+
+/// Returns mean use over the last minute, by all and by our nodes, as it would be with so many nodes.
+fn minute(recent: &VecDeque<Moment>, nodes: f64, cost: f64) -> Option<(f64, f64)> {
+    let mut left = 60_000.0;
+    let (mut used, mut own) = (0.0, 0.0);
+    for moment in recent.iter().rev() {
+        let span = f64::from(moment.span).min(left);
+        let since = cost * (nodes - f64::from(moment.nodes));
+        used += (f64::from(moment.cpu) + since) * span;
+        own += (f64::from(moment.own) + since) * span;
+        left -= span;
+        if left <= 0.0 {
+            break;
+        }
+    }
+    let span = 60_000.0 - left;
+    (span > 0.0).then(|| ((used / span).max(0.0), (own / span).max(0.0)))
+}
+
+/// Returns how many tasks were runnable on average, recovered from two load averages about so far apart.
+///
+/// The kernel's average over one minute is `L(t) = E·L(t−w) + (1−E)·n` with `E = exp(−w/60)`.
+pub(super) fn runnable(recent: &VecDeque<Moment>, over: Duration) -> Option<f64> {
+    /// Looks this close together say nothing: load averages change every five seconds.
+    const LEAST: Duration = Duration::from_secs(5);
+    let last = recent.back()?;
+    let is_earlier = |moment: &&Moment| last.at.since(moment.at) + LEAST >= over;
+    let earlier = recent.iter().rev().find(is_earlier).or_else(|| recent.front())?;
+    let apart = last.at.since(earlier.at);
+    if apart < LEAST {
+        return None;
+    }
+    let kept = (-apart.as_secs_f64() / 60.0).exp();
+    Some(((f64::from(last.load?) - kept * f64::from(earlier.load?)) / (1.0 - kept)).max(0.0))
+}
+
+impl Trend {
+    /// Returns how long minutes were seen for without a gap.
+    pub(crate) fn covered(&self) -> Duration {
+        Duration::from_millis(self.minutes.iter().map(|minute| u64::from(minute.span)).sum())
+    }
+
+    /// Predicts CPU use with so many more nodes, by what it was over a time, in percent.
+    pub(crate) fn cpu_with(&self, more: usize, over: Duration, cpu: &Cpu) -> Option<f64> {
+        let now = f64::from(cpu.nodes);
+        let values = self.over(over).map(|minute| f64::from(minute.cpu) + cpu.cost * (now - f64::from(minute.nodes)));
+        quantile(values).map(|seen| seen + cpu.cost * more as f64)
+    }
+
+    /// Predicts runnable tasks with so many more nodes, by what they were over a time.
+    pub(crate) fn load_with(&self, more: usize, over: Duration, cpu: &Cpu) -> Option<Load> {
+        let now = f64::from(cpu.nodes);
+        let cost = self.cost();
+        // A minute without a load average is one of which nothing is known.
+        let values = self
+            .over(over)
+            .map(|minute| minute.tasks.map_or(f64::INFINITY, f64::from) + cost * (now - f64::from(minute.nodes)));
+        Load::clamped(quantile(values)? + cost * more as f64)
+    }
+
+    /// Predicts what a volume will hold with so many more nodes, in percent; None where a figure is missing.
+    pub(crate) fn disk_with(
+        &self,
+        more: usize,
+        volume: usize,
+        observation: &Observation,
+        usage: &Usage,
+    ) -> Option<f64> {
+        let volume = observation.host.volumes.get(volume)?;
+        let (used, total) = (disk::used(volume)? as f64, volume.total?.0 as f64);
+        let growth = self.volumes.get(&volume.root).map_or(0.0, |filling| filling.growth(volume, observation.now));
+        let to_come = usage.disk_to_come() / observation.host.volumes.len() as f64;
+        let held = used + (growth * HORIZON).max(to_come) + more as f64 * usage.typical_disk();
+        (total > 0.0).then(|| held / total * 100.0)
+    }
+
+    fn over(&self, time: Duration) -> impl Iterator<Item = &super::Minute> {
+        let mut left = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        self.minutes.iter().rev().take_while(move |minute| {
+            let is_within = left > 0;
+            left -= i64::from(minute.span);
+            is_within
+        })
+    }
+}
+
+/// Returns the value that most are below; None of none.
+fn quantile(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted = [0.0; super::MINUTES];
+    let mut count = 0;
+    for (place, value) in sorted.iter_mut().zip(values) {
+        *place = value;
+        count += 1;
+    }
+    let sorted = sorted.get_mut(..count)?;
+    // Of 5 values the 5th, of 30 the 27th.
+    let nth = ((count as f64 * QUANTILE).ceil() as usize).checked_sub(1)?;
+    Some(*sorted.select_nth_unstable_by(nth, f64::total_cmp).1)
+}

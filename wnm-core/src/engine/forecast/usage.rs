@@ -1,0 +1,209 @@
+//! What our nodes use, summed in one pass over them.
+
+use std::ops::Sub;
+use std::time::Duration;
+
+use crate::engine::census::Seen;
+use crate::model::node::NodeState;
+use crate::model::observation::{NodeSample, Observation};
+use crate::model::units::{Bytes, Cores, Percent, Timestamp};
+use crate::policy::thresholds::{Policy, Preset};
+
+/// Age of a process from which its CPU is that of a grown node.
+const GROWN: Duration = Duration::from_secs(900);
+/// Age of a process up to which it may need more than it will.
+const YOUNG: Duration = Duration::from_secs(600);
+/// Age of a process from which its memory is that of a grown node.
+const GROWN_MEMORY: Duration = Duration::from_secs(8 * 3600);
+/// Age of a node from which its folder tells what nodes come to hold.
+const GROWN_DISK: Duration = Duration::from_secs(86_400);
+/// How much more memory than now a colony of young nodes is expected to need.
+const MEMORY_GROWTH: f64 = 1.5;
+/// Memory of a node before one was measured, in bytes.
+const PRIOR_MEMORY: f64 = 200e6;
+/// What a node comes to hold within a day or two before one was measured, in bytes.
+const PRIOR_DISK: f64 = 5e9;
+
+/// Share of the time, in percent, from which being held back counts.
+const THROTTLED: f64 = 5.0;
+
+/// A sum and how many it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Sum<T> {
+    total: T,
+    count: u32,
+}
+
+impl<T: Sub<Output = T>> Sum<T> {
+    /// Returns the sum over those that are not among the others, who are some of them.
+    fn without(self, others: Self) -> Self {
+        Self { total: self.total - others.total, count: self.count - others.count }
+    }
+}
+
+/// Cores.
+impl Sum<f64> {
+    fn add(&mut self, cores: Cores) {
+        self.total += cores.get();
+        self.count += 1;
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.total / f64::from(self.count))
+    }
+}
+
+/// Bytes: whole numbers until the end, as processors are slow to make others of them.
+impl Sum<u64> {
+    fn add(&mut self, bytes: Bytes) {
+        self.total = self.total.saturating_add(bytes.0);
+        self.count += 1;
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.total as f64 / f64::from(self.count))
+    }
+
+    /// Returns what all of them lack of what is typical.
+    fn lacks(self, typical: f64) -> f64 {
+        (f64::from(self.count) * typical - self.total as f64).max(0.0)
+    }
+}
+
+/// When a state began that makes a process of some age now: comparing moments costs less than telling ages.
+struct Ages {
+    young: Timestamp,
+    grown: Timestamp,
+    grown_memory: Timestamp,
+}
+
+impl Ages {
+    fn at(now: Timestamp) -> Self {
+        Self { young: now.before(YOUNG), grown: now.before(GROWN), grown_memory: now.before(GROWN_MEMORY) }
+    }
+}
+
+/// What our nodes use.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Usage {
+    /// Nodes whose process lives and is not on its way out.
+    pub(crate) live: u32,
+    /// For which share of the time the colony was held back by its quota, so that its use does not show what it
+    /// needs; None where that is next to nothing.
+    pub(crate) throttled: Option<Percent>,
+    /// In cores.
+    cpu: Sum<f64>,
+    growing_cpu: Sum<f64>,
+    young_cpu: Sum<f64>,
+    /// In bytes.
+    memory: Sum<u64>,
+    growing_memory: Sum<u64>,
+    disk: Sum<u64>,
+    growing_disk: Sum<u64>,
+}
+
+impl Usage {
+    /// Returns what these nodes use; None where no rule asks for it.
+    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
+        match policy.preset {
+            Preset::Classic => None,
+            Preset::Steady => Some(Self::count(policy, observation, nodes)),
+        }
+    }
+
+    /// Sums up, with all registers to itself.
+    #[inline(never)]
+    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
+        let now = observation.now;
+        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+        let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
+        // A node that runs was started for a while before.
+        let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
+        let grown_disk = now.before(GROWN_DISK);
+        for Seen { sample, state, acting, .. } in nodes {
+            if let Some(disk) = sample.disk {
+                usage.disk.add(disk);
+                if sample.born > grown_disk {
+                    usage.growing_disk.add(disk);
+                }
+            }
+            if *acting && !state.is_in_operation() {
+                continue;
+            }
+            match **state {
+                NodeState::Running { since } => usage.count_process(sample, since, &running),
+                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
+                    usage.count_process(sample, since, &starting);
+                }
+                NodeState::Stopped { .. }
+                | NodeState::Migrating { .. }
+                | NodeState::Removing { .. }
+                | NodeState::Dead { .. }
+                | NodeState::Disabled { .. } => {}
+            }
+        }
+        usage
+    }
+
+    fn count_process(&mut self, sample: &NodeSample, since: Timestamp, ages: &Ages) {
+        self.live += 1;
+        if let Some(cpu) = sample.cpu {
+            self.cpu.add(cpu);
+            if since > ages.grown {
+                self.growing_cpu.add(cpu);
+                if since > ages.young {
+                    self.young_cpu.add(cpu);
+                }
+            }
+        }
+        if let Some(memory) = sample.memory {
+            self.memory.add(memory);
+            if since > ages.grown_memory {
+                self.growing_memory.add(memory);
+            }
+        }
+    }
+
+    /// Returns what all nodes use, in cores; None when that is known of less than half of them.
+    pub(crate) fn own(&self, cost: f64) -> Option<f64> {
+        let unknown = self.live.saturating_sub(self.cpu.count);
+        (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+    }
+
+    /// Returns what a grown node uses, in cores.
+    pub(crate) fn grown_cpu(&self) -> Option<f64> {
+        // What rounding leaves may be less than nothing.
+        self.cpu.without(self.growing_cpu).mean().map(|mean| mean.max(0.0))
+    }
+
+    /// Returns what young nodes use beyond what they will once they are grown, in cores: it goes away by itself.
+    pub(crate) fn excess(&self, cost: f64) -> f64 {
+        (self.young_cpu.total - f64::from(self.young_cpu.count) * cost).max(0.0)
+    }
+
+    /// Returns the memory of a grown node, in bytes.
+    pub(crate) fn typical_memory(&self) -> f64 {
+        let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
+        self.memory.without(self.growing_memory).mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
+    }
+
+    /// Returns what the nodes have still to grow in memory, in bytes.
+    pub(crate) fn memory_to_come(&self) -> f64 {
+        self.growing_memory.lacks(self.typical_memory())
+    }
+
+    /// Returns the mean memory of a node as it is now, in bytes.
+    pub(crate) fn mean_memory(&self) -> Option<f64> {
+        self.memory.mean()
+    }
+
+    /// Returns what young nodes have still to grow on all volumes, in bytes.
+    pub(crate) fn disk_to_come(&self) -> f64 {
+        self.growing_disk.lacks(self.typical_disk())
+    }
+
+    /// Returns what a node comes to hold within a day or two, in bytes.
+    pub(crate) fn typical_disk(&self) -> f64 {
+        self.disk.without(self.growing_disk).mean().unwrap_or(PRIOR_DISK)
+    }
+}

@@ -1,0 +1,93 @@
+//! Room for more: start what is stopped, oldest first, then add.
+
+use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
+use crate::engine::census::{Seen, Situation};
+use crate::engine::rules::{First, Plan, REST, choose};
+use crate::model::node::{NodeId, NodeState, StopCause};
+use crate::model::units::{Timestamp, Version};
+use crate::policy::allocation::free_ids;
+use crate::policy::thresholds::{Policy, Preset};
+use crate::policy::tuning::Part;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, features, .. } = situation;
+    let (total, cap) = (census.total, policy.node_cap);
+    if !features.add_new_node {
+        return Verdict::Passes(if total >= cap || !features.allow_node_cap {
+            Pass::CapReached { total, cap }
+        } else if !features.signals_allow() {
+            Pass::NoRoom
+        } else {
+            Pass::Busy
+        });
+    }
+    let (_, waiting) = stopped(situation);
+    let room = plan.room(policy.limits.starts, census.restarting);
+    fill(situation, plan, room);
+    match waiting {
+        _ if plan.has_actions() => Verdict::Acts,
+        Some((until, node)) => Verdict::Rests(Rest::WaitingToRestart { node, until }),
+        None => Verdict::Passes(Pass::Busy),
+    }
+}
+
+/// Returns how many stopped nodes may start now, and which of those that wait may start first, and when.
+pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
+    let mut ready = 0;
+    let mut waiting = None;
+    for seen in situation.nodes.iter().filter(|seen| seen.is_stopped()) {
+        match ready_at(situation, seen).filter(|at| *at > situation.observation.now) {
+            None => ready += usize::from(seen.is_free()),
+            Some(at) => waiting = waiting.into_iter().chain([(at, seen.id)]).min(),
+        }
+    }
+    (ready, waiting)
+}
+
+/// Plans as many nodes as there is room for: stopped ones first, oldest first, and then new ones.
+pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
+    let Situation { policy, census, observation, .. } = situation;
+    let (total, cap) = (census.total, policy.node_cap);
+    let is_ready = |seen: &Seen<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
+    let ready = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
+    let mut left = room - ready.len();
+    for seen in ready {
+        let upgrade_to = newer(situation, seen.sample.version.as_ref());
+        plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::RoomToStart);
+    }
+    // A stopped node that only waits for its time is worth more than a new one.
+    if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
+        left = 0;
+    }
+    let taken = situation.nodes.iter().map(|seen| seen.id);
+    let most = left.min(cap.saturating_sub(total) as usize);
+    for node in free_ids(taken, policy.highest_node_id_used).take(most) {
+        plan.push(Action::Add { node }, Reason::RoomToAdd { total, cap });
+    }
+}
+
+/// Returns when a stopped node may start; None when it need not wait.
+fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
+    let Policy { preset, delays, tuning, .. } = situation.policy;
+    match *seen.state {
+        NodeState::Stopped { since, cause } => {
+            let rests = *preset == Preset::Steady && cause == StopCause::Pressure && tuning.has(Part::Rest);
+            let delay = if rests { delays.restart.max(REST) } else { delays.restart };
+            since.map(|since| since.after(delay))
+        }
+        NodeState::Running { .. }
+        | NodeState::Unknown { .. }
+        | NodeState::Restarting { .. }
+        | NodeState::Upgrading { .. }
+        | NodeState::Migrating { .. }
+        | NodeState::Removing { .. }
+        | NodeState::Dead { .. }
+        | NodeState::Disabled { .. } => None,
+    }
+}
+
+/// Returns the version a node is to have when it starts, if that is newer than its own and was not refused.
+fn newer(situation: &Situation<'_>, version: Option<&Version>) -> Option<Version> {
+    let target = situation.observation.target.as_ref().filter(|target| !situation.state.is_refused(target))?;
+    version.is_some_and(|version| version < target).then(|| target.clone())
+}

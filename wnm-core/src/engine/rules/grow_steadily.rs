@@ -1,0 +1,182 @@
+//! Room for more, as far as it can be foreseen: start what is stopped, oldest first, then add.
+
+use std::time::Duration;
+
+use crate::action::decision::{Hold, Pass, Rest, Verdict};
+use crate::engine::census::{Situation, Steady};
+use crate::engine::forecast::Cpu;
+use crate::engine::rules::{Plan, grow};
+use crate::model::units::{Load, Percent};
+use crate::policy::pressure::{Reading, Signal, measures};
+use crate::policy::thresholds::Policy;
+use crate::policy::tuning::Part;
+
+/// How long there must have been room, and the least of it that must have been seen.
+const WINDOW: Duration = Duration::from_secs(1800);
+const LEAST_SEEN: Duration = Duration::from_secs(270);
+/// How many times as much CPU as it will need a node needs while it starts.
+const SURGE: f64 = 7.0;
+/// Share of the gap between the marks, below the upper one, that the surge must leave free.
+const SURGE_MARGIN: f64 = 0.15;
+/// Use by young nodes beyond what they will need, in percent, below which one node may start whatever its surge.
+const CALM: f64 = 1.0;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, .. } = situation;
+    let (total, cap) = (census.total, policy.node_cap);
+    let active = census.running + census.restarting + census.upgrading + census.migrating;
+    if active >= cap {
+        return Verdict::Passes(Pass::CapReached { total, cap });
+    }
+    let held = |hold| Verdict::Passes(Pass::Holds(hold));
+    let Some((steady, cpu)) = situation.steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
+        return held(Hold::Missing { signal: Signal::Cpu });
+    };
+    if let Some(hold) = calm(situation, steady) {
+        return held(hold);
+    }
+    if let Some(until) = steady.trend.settles_at(policy, situation.observation.now) {
+        return Verdict::Rests(Rest::Settling { until });
+    }
+    let (is_ready, waiting) = grow::stopped(situation);
+    if is_ready == 0
+        && let Some((until, node)) = waiting
+    {
+        return Verdict::Rests(Rest::WaitingToRestart { node, until });
+    }
+    let most = plan.room(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
+    let most = most.min((cap - active) as usize);
+    if most == 0 {
+        return Verdict::Passes(Pass::Busy);
+    }
+    let (most, is_new) =
+        if is_ready > 0 { (most.min(is_ready), false) } else { (most.min((cap.saturating_sub(total)) as usize), true) };
+    if most == 0 {
+        return Verdict::Passes(Pass::CapReached { total, cap });
+    }
+    let mut refused = None;
+    let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
+        None => true,
+        Some(hold) => {
+            refused = Some(hold);
+            false
+        }
+    };
+    let Some(count) = (1..=most).take_while(fits).last() else {
+        return held(refused.unwrap_or(Hold::Missing { signal: Signal::Cpu }));
+    };
+    grow::fill(situation, plan, count);
+    if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::Busy) }
+}
+
+/// Returns what keeps the colony from growing at all: a figure that is missing, or too high already.
+fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
+    let Situation { policy, observation, .. } = situation;
+    for measure in measures(policy, &observation.host) {
+        let signal = measure.signal;
+        let Some(seen) = measure.seen else {
+            return Some(Hold::Missing { signal });
+        };
+        let soft = match (signal, measure.less_than, measure.remove) {
+            (Signal::Memory, Reading::Percent(low), Reading::Percent(high)) => {
+                high.get() - (high.get() - low.get()) * policy.tuning.soft
+            }
+            (Signal::Cpu, ..) => {
+                let mean = steady.outlook.cpu.map_or(f64::INFINITY, |cpu| cpu.mean);
+                let mark = policy.soft(policy.cpu);
+                if mean > mark {
+                    let seen = Percent::clamped(mean).unwrap_or_default().into();
+                    return Some(Hold::OverSoft { signal, seen, mark: percent(mark) });
+                }
+                continue;
+            }
+            (Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite, low, _) => {
+                if seen >= low {
+                    return Some(Hold::OverSoft { signal, seen, mark: low });
+                }
+                continue;
+            }
+            // Volumes are predicted, and load is recovered from its averages, below.
+            _ => continue,
+        };
+        if seen.number() > soft {
+            return Some(Hold::OverSoft { signal, seen, mark: percent(soft) });
+        }
+    }
+    if observation.host.volumes.is_empty() {
+        return Some(Hold::Missing { signal: Signal::Disk(0) });
+    }
+    if steady.trend.was_held_low(observation.now) {
+        return Some(Hold::Throttled {
+            share: steady.usage.throttled.unwrap_or_default(),
+            reserve: Percent::default(),
+            load: None,
+        });
+    }
+    let covered = steady.trend.covered();
+    (covered < LEAST_SEEN).then_some(Hold::Watching { seen: covered, wanted: LEAST_SEEN })
+}
+
+/// Returns what so many more nodes would not fit under.
+fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Hold> {
+    let Situation { policy, observation, .. } = situation;
+    let (trend, usage, tuning) = (&steady.trend, &steady.usage, &policy.tuning);
+    let window = if tuning.has(Part::LongWindow) { WINDOW } else { LEAST_SEEN };
+    let expected = trend.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
+    if expected >= policy.goal(policy.cpu) {
+        return Some(no_room(Signal::Cpu, expected, policy.goal(policy.cpu)));
+    }
+    if let Some(marks) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
+        let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.goal;
+        let Some(expected) = trend.load_with(more, window, cpu) else {
+            return Some(Hold::Missing { signal: Signal::Load1 });
+        };
+        if expected.get() >= ceiling {
+            let ceiling = Load::clamped(ceiling).unwrap_or_default();
+            return Some(Hold::NoRoom { signal: Signal::Load1, expected: expected.into(), ceiling: ceiling.into() });
+        }
+    }
+    let surge = cpu.mean + SURGE * more as f64 * cpu.cost;
+    let ceiling = Policy::below_upper(policy.cpu, SURGE_MARGIN);
+    let is_alone_in_calm = more == 1 && cpu.excess < CALM;
+    if surge >= ceiling && !is_alone_in_calm && tuning.has(Part::Surge) {
+        return Some(Hold::Surge {
+            expected: Percent::clamped(surge).unwrap_or_default(),
+            ceiling: Percent::clamped(ceiling).unwrap_or_default(),
+        });
+    }
+    let memory = observation.host.memory.zip(observation.host.memory_total);
+    let Some((used, total)) = memory else { return Some(Hold::Missing { signal: Signal::Memory }) };
+    let to_come = if tuning.has(Part::MemoryToCome) { usage.memory_to_come() } else { 0.0 };
+    let expected = used.get() + (to_come + more as f64 * usage.typical_memory()) / total.0.max(1) as f64 * 100.0;
+    if expected >= policy.goal(policy.memory) {
+        return Some(no_room(Signal::Memory, expected, policy.goal(policy.memory)));
+    }
+    volumes(situation, steady, more, is_new)
+}
+
+/// Returns the volume with the most room, if so many more nodes do not fit even there.
+fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Hold> {
+    let Situation { policy, observation, .. } = situation;
+    let ceiling = Policy::below_upper(policy.disk, 0.5);
+    let more = if is_new { more } else { 0 };
+    let held = |i: usize| {
+        let volume = observation.host.volumes.get(i);
+        if policy.tuning.has(Part::Forecast) {
+            steady.trend.disk_with(more, i, observation, &steady.usage)
+        } else {
+            volume.and_then(|volume| volume.used).map(Percent::get)
+        }
+    };
+    let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
+    let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    (expected >= ceiling).then(|| no_room(Signal::Disk(roomiest), expected, ceiling))
+}
+
+fn no_room(signal: Signal, expected: f64, ceiling: f64) -> Hold {
+    Hold::NoRoom { signal, expected: percent(expected), ceiling: percent(ceiling) }
+}
+
+fn percent(value: f64) -> Reading {
+    Percent::clamped(value).unwrap_or_default().into()
+}

@@ -1,0 +1,71 @@
+//! Too much CPU use for too long: stop as many of the youngest as bring it back, once, unless it is not ours.
+
+use std::time::Duration;
+
+use crate::action::decision::{Action, Hold, Pass, Reason, Relief, Rest, Verdict};
+use crate::engine::census::Situation;
+use crate::engine::cpu_limit::overload;
+use crate::engine::rules::{Plan, choose_to_rest};
+use crate::model::units::Percent;
+use crate::policy::pressure::{Measure, Signal};
+use crate::policy::tuning::Part;
+
+/// How long CPU use may be over its soft mark.
+const SOFT_RIDE: Duration = Duration::from_secs(900);
+
+/// Share of the nodes that stops at a time where the quota held the colony back for long.
+const THROTTLED_SHARE: f64 = 0.1;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, steady, .. } = situation;
+    let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
+        return Verdict::Passes(Pass::Holds(Hold::Missing { signal: Signal::Cpu }));
+    };
+    if cpu.is_futile {
+        let (foreign, mark) = (Percent::clamped(cpu.foreign).unwrap_or_default(), policy.cpu.remove);
+        return Verdict::Passes(Pass::Futile { foreign, mark });
+    }
+    if steady.trend.was_held_low_for_long() {
+        return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
+    }
+    if let Some(share) = steady.usage.throttled {
+        let reserve = steady.trend.reserve().and_then(Percent::clamped);
+        let load = reserve.and_then(|_| overload(situation));
+        return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default(), load }));
+    }
+    let ride = steady.trend.ride(policy);
+    let (over, over_soft) = steady.trend.dwelt();
+    let relief = if over >= ride && !over.is_zero() {
+        Relief::Ride
+    } else if over_soft >= SOFT_RIDE && policy.tuning.has(Part::Soft) {
+        Relief::Soft
+    } else if over.is_zero() && over_soft.is_zero() {
+        return Verdict::Passes(Pass::NoPressure);
+    } else {
+        return Verdict::Passes(Pass::Dwelling { over, ride, over_soft, soft_ride: SOFT_RIDE });
+    };
+    let nodes = f64::from(cpu.nodes.max(1));
+    let each = ((cpu.demand - cpu.foreign).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
+    let excess = if policy.tuning.has(Part::Excess) { cpu.excess } else { 0.0 };
+    let wanted = ((cpu.demand - excess - policy.back(policy.cpu)) / each).ceil();
+    if wanted < 1.0 {
+        return Verdict::Passes(Pass::NoPressure);
+    }
+    stop(situation, plan, relief, if policy.tuning.has(Part::Size) { wanted } else { 1.0 })
+}
+
+/// Plans to stop so many of the youngest nodes, at most half of them.
+fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64) -> Verdict {
+    let Situation { policy, observation, steady, .. } = situation;
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+        return Verdict::Rests(Rest::Settling { until });
+    }
+    let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
+    let count = (wanted as usize).min(running.div_ceil(2));
+    let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
+    let measure = Measure::new(Signal::Cpu, seen, policy.cpu);
+    for node in choose_to_rest(situation, count) {
+        plan.push(Action::Stop { node: node.id }, Reason::Relief { relief, measure });
+    }
+    if plan.has_actions() { Verdict::Acts } else { Verdict::Rests(Rest::NothingToRelieve) }
+}

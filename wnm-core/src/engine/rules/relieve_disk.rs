@@ -1,0 +1,58 @@
+//! A volume that fills: remove nodes of it before it is full, for stopping them frees nothing.
+
+use std::time::Duration;
+
+use crate::action::decision::{Action, Pass, Reason, Relief, Verdict};
+use crate::engine::census::{Seen, Situation};
+use crate::engine::rules::{First, Plan, choose};
+use crate::model::node::NodeState;
+use crate::model::units::Percent;
+use crate::policy::pressure::{Measure, Signal};
+use crate::policy::thresholds::Policy;
+
+/// Share of the gap between the marks, below the upper one, from which nodes are removed.
+const MARGIN: f64 = 0.02;
+/// Nodes that are removed in one cycle, at most.
+const MOST: usize = 4;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, observation, .. } = situation;
+    let mark = Policy::below_upper(policy.disk, MARGIN);
+    let mut room = plan.room(policy.limits.removals, census.removing).min(MOST);
+    let mut is_over = false;
+    for (i, volume) in observation.host.volumes.iter().enumerate() {
+        let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
+        // A node of which it is not known where it lies is taken to lie on the first volume that is too full.
+        let is_lost = |seen: &Seen<'_>| seen.sample.volume.is_none() && !is_over;
+        let on_it = |seen: &Seen<'_>| seen.sample.volume == Some(i) || is_lost(seen);
+        // What is not known may be enough: one at a time, then.
+        let held = |seen: &Seen<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
+        let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
+        let under_way = leaving.map(held).fold(0, u64::saturating_add);
+        let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
+        let mut left = over - under_way as f64;
+        let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
+        let running = choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen));
+        let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);
+        let lingers = running.into_iter().map(|seen| (seen, policy.delays.remove));
+        for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers).take(room) {
+            if left <= 0.0 {
+                break;
+            }
+            left -= held(seen).max(1) as f64;
+            room -= 1;
+            plan.push(Action::Remove { node: seen.id, linger }, Reason::Relief { relief: Relief::Disk, measure });
+        }
+        is_over = true;
+    }
+    match (plan.has_actions(), is_over) {
+        (true, _) => Verdict::Acts,
+        (false, true) if census.removing > 0 => Verdict::Passes(Pass::ReliefUnderWay { removing: census.removing }),
+        (false, true) => Verdict::Passes(Pass::NothingLeft),
+        (false, false) => Verdict::Passes(Pass::NoPressure),
+    }
+}
+
+fn is_removing(seen: &Seen<'_>) -> bool {
+    matches!(*seen.state, NodeState::Removing { .. })
+}

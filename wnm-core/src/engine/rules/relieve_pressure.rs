@@ -1,0 +1,71 @@
+//! Too much of something: stop the youngest nodes, or remove them where stopping frees nothing.
+
+use std::time::Duration;
+
+use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
+use crate::engine::census::{Seen, Situation};
+use crate::engine::rules::{First, Plan, choose};
+use crate::policy::pressure::{Measure, Signal, measures};
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, features, .. } = situation;
+    if !features.remove {
+        return Verdict::Passes(Pass::NoPressure);
+    }
+    let room = plan.room(policy.limits.removals, census.removing);
+    let over_cap = census.total > policy.node_cap;
+    // An outdated colony under pressure gives up its youngest: a removed node comes back with the new version.
+    let by_removal = features.remove_hd || over_cap || (census.outdated > 0 && census.removing == 0);
+    if by_removal {
+        remove_youngest(situation, plan, room, over_cap);
+    } else if census.removing == 0 {
+        for seen in choose(situation, First::Youngest, room, Seen::is_running) {
+            plan.push(Action::Stop { node: seen.id }, reason(situation, None));
+        }
+    }
+    if plan.has_actions() {
+        Verdict::Acts
+    } else if census.removing > 0 {
+        Verdict::Rests(Rest::ReliefUnderWay { removing: census.removing })
+    } else {
+        Verdict::Rests(Rest::NothingToRelieve)
+    }
+}
+
+/// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
+pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
+    let for_disk = situation.features.remove_hd && !over_cap;
+    let would_help = |seen: &Seen<'_>| {
+        let is_full = |volume: usize| {
+            let volume = situation.observation.host.volumes.get(volume);
+            volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))
+        };
+        !for_disk || seen.sample.volume.is_none_or(is_full)
+    };
+    let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && would_help(seen));
+    let left = room - stopped.len();
+    let running = choose(situation, First::Youngest, left, |seen| seen.is_running() && would_help(seen));
+    for (seen, linger) in stopped
+        .into_iter()
+        .map(|seen| (seen, Duration::ZERO))
+        .chain(running.into_iter().map(|seen| (seen, situation.policy.delays.remove)))
+    {
+        let volume = for_disk.then_some(seen.sample.volume).flatten();
+        plan.push(Action::Remove { node: seen.id, linger }, reason(situation, volume));
+    }
+}
+
+/// Returns the reason for relief: the cap, else the volume the node is on, else the first signal over its mark.
+fn reason(situation: &Situation<'_>, volume: Option<usize>) -> Reason {
+    let (total, cap) = (situation.census.total, situation.policy.node_cap);
+    if total > cap {
+        return Reason::OverCap { total, cap };
+    }
+    let mut exceeded = measures(situation.policy, &situation.observation.host).filter(Measure::is_exceeded);
+    let is_wanted = |measure: &Measure| match (situation.features.remove_hd, measure.signal) {
+        (true, Signal::Disk(i)) => volume.is_none_or(|wanted| wanted == i),
+        (true, _) => false,
+        (false, _) => true,
+    };
+    exceeded.find(is_wanted).map_or(Reason::OverCap { total, cap }, |measure| Reason::Pressure { measure })
+}

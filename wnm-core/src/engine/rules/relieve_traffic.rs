@@ -1,0 +1,24 @@
+//! Too much traffic of disks or network, where the operator set marks on it: stop the youngest, one at a time.
+
+use crate::action::decision::{Action, Pass, Reason, Relief, Rest, Verdict};
+use crate::engine::census::Situation;
+use crate::engine::rules::{Plan, choose_to_rest};
+use crate::policy::pressure::{Measure, Signal, measures};
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, observation, features, steady, .. } = situation;
+    if !(features.remove_hdio || features.remove_netio) {
+        return Verdict::Passes(Pass::NoPressure);
+    }
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+        return Verdict::Rests(Rest::Settling { until });
+    }
+    let is_traffic =
+        |signal| matches!(signal, Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite);
+    let is_wanted = |measure: &Measure| is_traffic(measure.signal) && measure.is_exceeded();
+    let exceeded = measures(policy, &observation.host).find(is_wanted);
+    for (measure, seen) in exceeded.into_iter().zip(choose_to_rest(situation, 1)) {
+        plan.push(Action::Stop { node: seen.id }, Reason::Relief { relief: Relief::Traffic, measure });
+    }
+    if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::NothingLeft) }
+}

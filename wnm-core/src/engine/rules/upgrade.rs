@@ -1,0 +1,37 @@
+//! Roll out the node binary, oldest nodes first, never under pressure and never backwards.
+
+use crate::action::decision::{Action, Pass, Reason, Verdict};
+use crate::engine::census::Situation;
+use crate::engine::rules::{First, Plan, choose};
+use crate::policy::thresholds::Upgrades;
+
+pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+    let Situation { policy, census, .. } = situation;
+    if policy.upgrades == Upgrades::ByNodes {
+        return Verdict::Passes(Pass::UpgradesOff);
+    }
+    let Some(target) = &situation.observation.target else { return Verdict::Passes(Pass::TargetUnknown) };
+    if situation.state.is_refused(target) {
+        return Verdict::Passes(Pass::TargetRefused { version: target.clone() });
+    }
+    if census.outdated == 0 {
+        return Verdict::Passes(Pass::NothingOutdated);
+    }
+    if !situation.features.upgrade {
+        return Verdict::Passes(Pass::TargetIsOlder);
+    }
+    let is_older = |version: &Option<_>| version.as_ref().is_some_and(|version| version < target);
+    let room = plan.room(policy.limits.upgrades, census.upgrading);
+    let outdated = choose(situation, First::Oldest, room, |seen| seen.is_running() && is_older(&seen.sample.version));
+    for seen in outdated {
+        let Some(from) = seen.sample.version.clone() else { continue };
+        let action = Action::Upgrade { node: seen.id, from: Some(from.clone()), to: target.clone() };
+        plan.push(action, Reason::Outdated { from, to: target.clone() });
+    }
+    if plan.has_actions() {
+        Verdict::Acts
+    } else {
+        // Only stopped nodes are outdated: they are upgraded as they start, and nothing here may keep them from it.
+        Verdict::Passes(Pass::NothingOutdated)
+    }
+}

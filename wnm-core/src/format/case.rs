@@ -1,0 +1,391 @@
+//! Decision cases: one situation as JSON, in the words of the earlier tool, and what was decided in it.
+//!
+//! `{"config": {…}, "metrics": {…}, "nodes": [{"id", "status", "version", "age"}], "enable_upgrade": false}`
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::action::decision::{Decision, Rest};
+use crate::engine::evaluate::EngineState;
+use crate::model::node::{NodeId, NodeState, StopCause};
+use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
+use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::policy::settings::{Problems, RawSettings};
+use crate::policy::thresholds::{Policy, Preset};
+
+/// Thresholds, limits and delays, and the moment of the last stop of the host.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CaseConfig {
+    /// The settings.
+    pub settings: RawSettings,
+    /// When the host was last seen before it stopped, in Unix seconds: a later start of the host means a reboot.
+    pub last_stopped_at: Option<i64>,
+}
+
+impl<'de> Deserialize<'de> for CaseConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = CaseConfig;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of settings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CaseConfig, A::Error> {
+                let mut config = CaseConfig::default();
+                while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                    if key == "last_stopped_at" {
+                        config.last_stopped_at = map.next_value()?;
+                    } else {
+                        config.settings.set_from(&key, &mut map)?;
+                    }
+                }
+                Ok(config)
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// The figures of the machine-metrics report that decisions depend on; what is left out is unknown.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CaseMetrics {
+    /// When the host started, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_start: Option<i64>,
+    /// Use of all processors, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_cpu_percent: Option<f64>,
+    /// Use of memory, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_mem_percent: Option<f64>,
+    /// Use of the volume that holds the nodes, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_hd_percent: Option<f64>,
+    /// Disk reading, in bytes per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdio_read_bytes: Option<f64>,
+    /// Disk writing, in bytes per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdio_write_bytes: Option<f64>,
+    /// Network receiving, in bytes per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netio_read_bytes: Option<f64>,
+    /// Network sending, in bytes per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netio_write_bytes: Option<f64>,
+    /// Load average over one minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_average_1: Option<f64>,
+    /// Load average over five minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_average_5: Option<f64>,
+    /// Load average over fifteen minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_average_15: Option<f64>,
+    /// The version of the binary that new nodes get; empty when unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub antnode_version: Option<String>,
+}
+
+impl CaseMetrics {
+    /// Returns the host sample these figures describe. A figure that is no possible value counts as missing.
+    #[must_use]
+    pub fn host(&self) -> HostSample {
+        let percent = |value: Option<f64>| value.and_then(|v| Percent::new(v).ok());
+        let rate = |value: Option<f64>| value.filter(|v| *v >= 0.0).map(|v| BytesPerSecond(v as u64));
+        let load = |value: Option<f64>| value.and_then(|v| Load::new(v).ok());
+        let loads = (load(self.load_average_1), load(self.load_average_5), load(self.load_average_15));
+        HostSample {
+            started: self.system_start.map(Timestamp::from_secs),
+            cpu: percent(self.used_cpu_percent),
+            memory: percent(self.used_mem_percent),
+            volumes: vec![Volume { used: percent(self.used_hd_percent), ..Volume::default() }],
+            load: match loads {
+                (Some(one), Some(five), Some(fifteen)) => Some(LoadAverages { one, five, fifteen }),
+                _ => None,
+            },
+            disk_read: rate(self.hdio_read_bytes),
+            disk_write: rate(self.hdio_write_bytes),
+            net_read: rate(self.netio_read_bytes),
+            net_write: rate(self.netio_write_bytes),
+            ..HostSample::default()
+        }
+    }
+}
+
+/// The states a case can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CaseStatus {
+    /// Runs and answers.
+    Running,
+    /// Lives, and does not answer.
+    Unknown,
+    /// Does not run.
+    Stopped,
+    /// Was told to start.
+    Restarting,
+    /// Changes its program.
+    Upgrading,
+    /// Moves to another volume.
+    Migrating,
+    /// Is on its way out.
+    Removing,
+    /// Has lost its folder.
+    Dead,
+    /// Is kept down by the operator.
+    Disabled,
+}
+
+/// One node of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseNode {
+    /// Its number, from 1.
+    pub id: NodeId,
+    /// Its state.
+    pub status: CaseStatus,
+    /// Its version; None when the text is empty or none.
+    #[serde(default, deserialize_with = "version_or_nothing", skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// When it was born, in Unix seconds: the youngest node has the largest.
+    #[serde(default)]
+    pub age: i64,
+    /// When its state began, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+    /// Its processor use, in cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Its resident memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// What its folder holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_bytes: Option<u64>,
+}
+
+impl CaseNode {
+    /// Returns the state this node is in; one that does not say since when keeps the beginning remembered of it.
+    #[must_use]
+    pub fn state(&self, remembered: Option<&NodeState>, now: Timestamp, target: Option<&Version>) -> NodeState {
+        let said = self.since.map(timestamp);
+        let same = remembered.filter(|state| state.word() == self.status.word());
+        let since = said.or_else(|| same.and_then(NodeState::since));
+        self.status.state(since, now, || self.version.clone(), target)
+    }
+
+    /// Returns what was seen of this node.
+    #[must_use]
+    pub fn sample(&self) -> NodeSample {
+        NodeSample {
+            born: Timestamp::from_secs(self.age),
+            version: self.version.clone(),
+            volume: Some(0),
+            cpu: self.cpu.and_then(|cpu| Cores::new(cpu).ok()),
+            memory: self.memory_bytes.map(Bytes),
+            disk: self.disk_bytes.map(Bytes),
+            ..NodeSample::default()
+        }
+    }
+}
+
+impl CaseStatus {
+    /// Returns the word of a state.
+    #[must_use]
+    pub const fn of(state: &NodeState) -> Self {
+        match state {
+            NodeState::Running { .. } => Self::Running,
+            NodeState::Unknown { .. } => Self::Unknown,
+            NodeState::Stopped { .. } => Self::Stopped,
+            NodeState::Restarting { .. } => Self::Restarting,
+            NodeState::Upgrading { .. } => Self::Upgrading,
+            NodeState::Migrating { .. } => Self::Migrating,
+            NodeState::Removing { .. } => Self::Removing,
+            NodeState::Dead { .. } => Self::Dead,
+            NodeState::Disabled { .. } => Self::Disabled,
+        }
+    }
+
+    /// Returns the state of this name. Where it is not known since when, it began now; a stopped node then need not
+    /// wait.
+    #[must_use]
+    pub fn state(
+        self,
+        since: Option<Timestamp>,
+        now: Timestamp,
+        version: impl FnOnce() -> Option<Version>,
+        target: Option<&Version>,
+    ) -> NodeState {
+        let begun = since.unwrap_or(now);
+        match self {
+            Self::Running => NodeState::Running { since: begun },
+            Self::Unknown => NodeState::Unknown { since: begun },
+            Self::Stopped => NodeState::Stopped { since, cause: StopCause::Found },
+            Self::Restarting => NodeState::Restarting { since: begun },
+            Self::Upgrading => NodeState::Upgrading {
+                since: begun,
+                from: version(),
+                to: target.cloned().unwrap_or(Version::new(0, 0, 0)),
+            },
+            Self::Migrating => NodeState::Migrating { since: begun },
+            Self::Removing => NodeState::Removing { since: begun },
+            Self::Dead => NodeState::Dead { since: begun },
+            Self::Disabled => NodeState::Disabled { since: begun },
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Unknown => "UNKNOWN",
+            Self::Stopped => "STOPPED",
+            Self::Restarting => "RESTARTING",
+            Self::Upgrading => "UPGRADING",
+            Self::Migrating => "MIGRATING",
+            Self::Removing => "REMOVING",
+            Self::Dead => "DEAD",
+            Self::Disabled => "DISABLED",
+        }
+    }
+}
+
+/// Reads a version without keeping its text; an absent one, an empty text and any other that is no version are None.
+fn version_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
+    struct Text;
+    impl Visitor<'_> for Text {
+        type Value = Option<Version>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a version, or an empty text")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<Version>, E> {
+            Ok(text.parse().ok())
+        }
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Option<Version>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(Text)
+}
+
+pub(crate) fn timestamp(seconds: f64) -> Timestamp {
+    // A cast saturates, and turns NaN into 0.
+    Timestamp::from_millis((seconds * 1000.0).round() as i64)
+}
+
+/// One situation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Thresholds, limits and delays; None where those of the case before go on.
+    #[serde(default)]
+    pub config: Option<CaseConfig>,
+    /// The host.
+    pub metrics: CaseMetrics,
+    /// The nodes, in any order.
+    pub nodes: Vec<CaseNode>,
+    /// Whether the node binary is rolled out.
+    #[serde(default)]
+    pub enable_upgrade: bool,
+    /// Which rules are in force.
+    #[serde(default)]
+    pub preset: Option<Preset>,
+    /// The time, in Unix seconds.
+    #[serde(default)]
+    pub now: Option<f64>,
+    /// What is expected, for those who compare; not looked at here.
+    #[serde(default)]
+    pub expected: serde::de::IgnoredAny,
+}
+
+impl Case {
+    /// Returns the policy of this case.
+    ///
+    /// # Errors
+    /// The settings contradict each other.
+    pub fn policy(&self, config: &CaseConfig) -> Result<Policy, Problems> {
+        let mut raw = config.settings.clone();
+        raw.enable_upgrade = Some(self.enable_upgrade);
+        raw.preset = self.preset.or(raw.preset);
+        Policy::new(&raw, None)
+    }
+
+    /// Returns what is seen in this case, and puts the states of its nodes in the place of those remembered.
+    ///
+    /// # Errors
+    /// A node stands in it twice.
+    pub fn observe(&self, config: &CaseConfig, state: &mut EngineState) -> Result<Observation, TwiceInACase> {
+        let mut observation = Observation::default();
+        self.observe_into(config, &mut observation, state)?;
+        Ok(observation)
+    }
+
+    /// Does what [`observe`](Self::observe) does, with an observation whose room can be used again.
+    ///
+    /// # Errors
+    /// A node stands in the case twice; then nothing is changed.
+    pub fn observe_into(
+        &self,
+        config: &CaseConfig,
+        observation: &mut Observation,
+        state: &mut EngineState,
+    ) -> Result<(), TwiceInACase> {
+        self.check_ids()?;
+        let target = self.metrics.antnode_version.as_deref().and_then(|text| text.parse().ok());
+        let now = self.now.map(timestamp).unwrap_or_default();
+        let rebooted = self.metrics.system_start.zip(config.last_stopped_at).is_some_and(|(start, stop)| start > stop);
+        for node in &self.nodes {
+            let next = node.state(state.nodes.get(&node.id), now, target.as_ref());
+            state.nodes.insert(node.id, next);
+            observation.nodes.insert(node.id, node.sample());
+        }
+        // What is not in this case is no more.
+        if state.nodes.len() > self.nodes.len() || observation.nodes.len() > self.nodes.len() {
+            let ids: BTreeSet<NodeId> = self.nodes.iter().map(|node| node.id).collect();
+            state.nodes.retain(|id, _| ids.contains(id));
+            observation.nodes.retain(|id, _| ids.contains(id));
+        }
+        *observation = Observation {
+            now,
+            rebooted,
+            host: self.metrics.host(),
+            nodes: std::mem::take(&mut observation.nodes),
+            target,
+        };
+        Ok(())
+    }
+
+    /// Tells that no node stands in this case twice.
+    ///
+    /// # Errors
+    /// One does.
+    pub fn check_ids(&self) -> Result<(), TwiceInACase> {
+        if self.nodes.is_sorted_by(|one, next| one.id < next.id) {
+            return Ok(());
+        }
+        let mut ids = BTreeSet::new();
+        let twice = self.nodes.iter().find(|node| !ids.insert(node.id));
+        twice.map_or(Ok(()), |node| Err(TwiceInACase { id: node.id }))
+    }
+}
+
+/// A case names a node twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected each node once, found node {id} twice")]
+pub struct TwiceInACase {
+    /// The node.
+    pub id: NodeId,
+}
+
+/// Returns the decision in the words of a case: `["stop", 12]`, or `["survey", null]` where nothing is done.
+#[must_use]
+pub fn spoken(decision: &Decision) -> Vec<(&'static str, Option<NodeId>)> {
+    match decision.rest() {
+        Some(Rest::Rebooted) => vec![("resurvey", None)],
+        Some(_) => vec![("survey", None)],
+        None => decision.actions.iter().map(|p| (p.action.verb(), Some(p.action.node()))).collect(),
+    }
+}

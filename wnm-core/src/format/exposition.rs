@@ -1,0 +1,236 @@
+//! What a node says of itself: OpenMetrics text, read in one pass.
+
+use memchr::memchr;
+use serde::{Deserialize, Serialize};
+
+use crate::model::units::Version;
+
+/// The figures of one node. What the text does not say, or says as nonsense, is None: unknown is not zero.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct NodeMetrics {
+    /// Seconds since the node program started.
+    pub uptime: Option<u64>,
+    /// Records held.
+    pub records: Option<u64>,
+    /// Records held that are the node's responsibility; 0 until a first quote.
+    pub relevant_records: Option<u64>,
+    /// Records it may hold at most; 0 until a first quote.
+    pub max_records: Option<u64>,
+    /// Payments received; 0 until a first quote.
+    pub payment_count: Option<u64>,
+    /// Hours the node has been part of the network; 0 until a first quote.
+    pub live_time: Option<u64>,
+    /// Peers connected now.
+    pub connected_peers: Option<u64>,
+    /// Peers in the routing table.
+    pub routing_table_peers: Option<u64>,
+    /// Connections open now.
+    pub open_connections: Option<u64>,
+    /// Nodes in the whole network, as this one estimates.
+    pub network_size: Option<u64>,
+    /// Memory of the process, in megabytes, as the node measures it.
+    pub memory_mb: Option<f64>,
+    /// CPU of the process, in percent of one core, as the node measures it.
+    pub cpu_percent: Option<f64>,
+    /// Whether, or how many of, its close group shun it now.
+    pub shunned_by_close_group: Option<u64>,
+    /// Times it was shunned.
+    pub shunned_count: Option<u64>,
+    /// Peers it holds for bad.
+    pub bad_peers: Option<u64>,
+    /// Records stored on request, all kinds together; 0 when the counter is declared without a sample.
+    pub puts_ok: Option<u64>,
+    /// Requests to store that failed.
+    pub puts_failed: Option<u64>,
+    /// Bytes over the network, both directions together.
+    pub network_bytes: Option<u64>,
+    /// Balance of the rewards wallet in atto, which outgrows 64 bits.
+    pub reward_balance: Option<u128>,
+}
+
+/// Who a node says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeIdentity {
+    /// The version of the running program.
+    pub version: Option<Version>,
+    /// Its name in the network.
+    pub peer_id: Option<String>,
+}
+
+/// Reads the text that `/metrics` serves.
+///
+/// Never fails: lines that are not understood are passed over, whatever bytes they hold.
+#[must_use]
+pub fn parse_metrics(text: &[u8]) -> NodeMetrics {
+    let mut metrics = NodeMetrics::default();
+    for line in lines(text) {
+        if let Some(name) = declared_counter(line) {
+            if name == b"ant_node_put_record_ok" {
+                // A counter with labels has no sample before its first event: declared alone, it stands at 0.
+                metrics.puts_ok.get_or_insert(0);
+            }
+            continue;
+        }
+        // All names that count begin with one of these: most lines end here.
+        if !(line.starts_with(b"ant_n") || line.starts_with(b"libp2p_bandwidth")) {
+            continue;
+        }
+        let Some(sample) = Sample::read(line) else { continue };
+        match sample.name {
+            b"ant_node_uptime" => metrics.uptime = sample.count(),
+            b"ant_node_current_reward_wallet_balance" => metrics.reward_balance = sample.integer(),
+            b"ant_node_put_record_ok_total" => add(&mut metrics.puts_ok, sample.count()),
+            b"ant_node_put_record_err_total" => metrics.puts_failed = sample.count(),
+            b"libp2p_bandwidth_bytes_total" => add(&mut metrics.network_bytes, sample.count()),
+            b"ant_networking_records_stored" => metrics.records = sample.count(),
+            b"ant_networking_relevant_records" => metrics.relevant_records = sample.count(),
+            b"ant_networking_max_records" => metrics.max_records = sample.count(),
+            b"ant_networking_received_payment_count" => metrics.payment_count = sample.count(),
+            b"ant_networking_live_time" => metrics.live_time = sample.count(),
+            b"ant_networking_connected_peers" => metrics.connected_peers = sample.count(),
+            b"ant_networking_peers_in_routing_table" => metrics.routing_table_peers = sample.count(),
+            b"ant_networking_open_connections" => metrics.open_connections = sample.count(),
+            b"ant_networking_estimated_network_size" => metrics.network_size = sample.count(),
+            b"ant_networking_process_memory_used_mb" => metrics.memory_mb = sample.float(),
+            b"ant_networking_process_cpu_usage_percentage" => metrics.cpu_percent = sample.float(),
+            b"ant_networking_shunned_by_close_group" => metrics.shunned_by_close_group = sample.count(),
+            b"ant_networking_shunned_count_total" => metrics.shunned_count = sample.count(),
+            b"ant_networking_bad_peers_count_total" => metrics.bad_peers = sample.count(),
+            _ => {}
+        }
+    }
+    metrics
+}
+
+/// Reads the text that `/metadata` serves. Never fails.
+#[must_use]
+pub fn parse_identity(text: &[u8]) -> NodeIdentity {
+    let mut identity = NodeIdentity::default();
+    for line in lines(text) {
+        let Some(sample) = Sample::read(line) else { continue };
+        match sample.name {
+            b"ant_node_antnode_version_info" => {
+                identity.version = sample.label(b"antnode_version").and_then(|text| text.parse().ok());
+            }
+            b"ant_networking_peer_id_info" => {
+                let peer = sample.label(b"peer_id").filter(|id| is_peer_id(id));
+                identity.peer_id = peer.map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+    identity
+}
+
+/// Tells whether a text can be a peer id: at most 128 letters and digits. What a node says ends up on terminals.
+fn is_peer_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+fn add(sum: &mut Option<u64>, value: Option<u64>) {
+    if let Some(value) = value {
+        *sum = Some(sum.unwrap_or(0).saturating_add(value));
+    }
+}
+
+/// Returns the name in a `# TYPE name counter` line.
+fn declared_counter(line: &[u8]) -> Option<&[u8]> {
+    line.strip_prefix(b"# TYPE ")?.strip_suffix(b" counter")
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', rest);
+        let (line, after) = end.map_or((rest, &rest[rest.len()..]), |at| (&rest[..at], &rest[at + 1..]));
+        rest = after;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
+}
+
+/// One line of text: a name, perhaps labels in braces, a value.
+struct Sample<'a> {
+    name: &'a [u8],
+    labels: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Sample<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let name_end = line.iter().position(|b| matches!(b, b'{' | b' '))?;
+        let (name, rest) = line.split_at(name_end);
+        let (labels, rest) = match rest.strip_prefix(b"{") {
+            Some(inside) => inside.split_at(end_of_labels(inside)?),
+            None => (&rest[..0], rest),
+        };
+        let value = rest.strip_prefix(b"}").unwrap_or(rest).strip_prefix(b" ")?;
+        // A timestamp may follow the value.
+        let value = value.split(|b| *b == b' ').next()?;
+        Some(Self { name, labels, value })
+    }
+
+    /// Returns the value of a label that holds no escapes.
+    fn label(&self, name: &[u8]) -> Option<&'a str> {
+        let mut rest = self.labels;
+        loop {
+            let equals = memchr(b'=', rest)?;
+            let (key, quoted) = (&rest[..equals], rest[equals + 1..].strip_prefix(b"\"")?);
+            let end = end_of_quoted(quoted)?;
+            if key == name {
+                let text = std::str::from_utf8(&quoted[..end]).ok()?;
+                return (!text.contains('\\')).then_some(text);
+            }
+            rest = quoted[end + 1..].strip_prefix(b",")?;
+        }
+    }
+
+    fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.value).ok()
+    }
+
+    /// Returns the value when it is finite and not negative.
+    fn float(&self) -> Option<f64> {
+        self.text()?.parse().ok().filter(|v: &f64| v.is_finite() && *v >= 0.0)
+    }
+
+    /// Returns the value as a whole number; also one written as `12.0`.
+    fn count(&self) -> Option<u64> {
+        let text = self.text()?;
+        // 2^53: beyond it a float no longer names one whole number.
+        let whole = |v: &f64| v.fract() == 0.0 && *v <= 9_007_199_254_740_992.0;
+        text.parse().ok().or_else(|| self.float().filter(whole).map(|v| v as u64))
+    }
+
+    fn integer(&self) -> Option<u128> {
+        self.text()?.parse().ok().or_else(|| self.count().map(u128::from))
+    }
+}
+
+/// Returns where the closing brace stands, past braces within quotes.
+fn end_of_labels(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match text.get(at)? {
+            b'}' => return Some(at),
+            b'"' => at += end_of_quoted(&text[at + 1..])? + 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Returns where the closing quote stands, past escaped ones.
+fn end_of_quoted(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}

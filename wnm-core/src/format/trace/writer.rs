@@ -1,0 +1,159 @@
+//! Writing a trace: remembers what was written of each node, so that only changes follow.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::action::decision::Decision;
+use crate::engine::evaluate::EngineState;
+use crate::format::trace::nodes::{NodeChanges, WrittenNode};
+use crate::format::trace::sample::{TraceSample, line};
+use crate::format::trace::{DecidedLine, HeaderHost, HeaderLine, TRACE_VERSION, TraceHeader, seconds};
+use crate::model::node::{NodeId, NodeState};
+use crate::model::observation::Observation;
+use crate::model::units::Timestamp;
+use crate::policy::settings::RawSettings;
+
+/// Samples from one full list of the nodes to the next.
+const FULL_EVERY: u32 = 1000;
+
+/// Turns observations into the lines of a trace. No line it returns ends with a line feed.
+#[derive(Debug, Clone)]
+pub struct TraceWriter {
+    header: TraceHeader,
+    nodes: BTreeMap<NodeId, WrittenNode>,
+    until_full: u32,
+}
+
+impl TraceHeader {
+    /// The settings that a decision depends on: the others, such as who is paid, are nobody's business.
+    pub const POLICY_KEYS: [&'static str; 34] = [
+        "preset",
+        "node_cap",
+        "cpu_less_than",
+        "cpu_remove",
+        "mem_less_than",
+        "mem_remove",
+        "hd_less_than",
+        "hd_remove",
+        "hdio_read_less_than",
+        "hdio_read_remove",
+        "hdio_write_less_than",
+        "hdio_write_remove",
+        "netio_read_less_than",
+        "netio_read_remove",
+        "netio_write_less_than",
+        "netio_write_remove",
+        "desired_load_average",
+        "max_load_average_allowed",
+        "delay_start",
+        "delay_restart",
+        "delay_upgrade",
+        "delay_remove",
+        "max_concurrent_upgrades",
+        "max_concurrent_starts",
+        "max_concurrent_removals",
+        "max_concurrent_operations",
+        "enable_upgrade",
+        "highest_node_id_used",
+        "steady_soft",
+        "steady_back",
+        "steady_goal",
+        "steady_ride",
+        "steady_settle",
+        "steady_adds",
+    ];
+
+    /// Returns the line of this header, with those settings only that a decision depends on.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut policy = RawSettings::default();
+        for key in Self::POLICY_KEYS {
+            if let Some(text) = self.policy.get(key) {
+                // What a setting is written as, it is read from.
+                _ = policy.set(key, &text);
+            }
+        }
+        let host = HeaderHost { cpus: self.cpus, memory_bytes: self.memory.map(|bytes| bytes.0) };
+        text(&HeaderLine { wnm_trace: TRACE_VERSION, program: self.program.clone(), host, policy })
+    }
+}
+
+impl TraceWriter {
+    /// Returns a writer that has written nothing.
+    #[must_use]
+    pub const fn new(header: TraceHeader) -> Self {
+        Self { header, nodes: BTreeMap::new(), until_full: 0 }
+    }
+
+    /// Returns the line a file begins with. The next sample lists all nodes, so that each file stands for itself.
+    pub fn header(&mut self) -> String {
+        self.until_full = 0;
+        self.header.line()
+    }
+
+    /// Returns the line of one look at everything.
+    pub fn sample(&mut self, observation: &Observation, state: &EngineState) -> String {
+        let is_full = self.until_full == 0;
+        self.until_full = if is_full { FULL_EVERY - 1 } else { self.until_full - 1 };
+        let nodes = self.changes(observation, state, is_full);
+        let running = |state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Unknown { .. });
+        let running = observation.nodes.keys().filter(|id| state.nodes.get(id).is_some_and(running)).count();
+        let sample = TraceSample {
+            at: observation.now,
+            rebooted: observation.rebooted,
+            host: observation.host.clone(),
+            target: observation.target.clone(),
+            running_nodes: u32::try_from(running).ok(),
+            nodes,
+        };
+        line(&sample).unwrap_or_default()
+    }
+
+    /// Returns the line of what was decided at the last sample, which makes the trace a run.
+    #[must_use]
+    pub fn decided(&self, at: Timestamp, decision: &Decision) -> String {
+        text(&DecidedLine { ts: seconds(at), decided: decision.actions.clone(), rest: decision.rest() })
+    }
+
+    /// Returns the line of what somebody has to say.
+    #[must_use]
+    pub fn note(&self, at: Timestamp, note: &str) -> String {
+        #[derive(Serialize)]
+        struct NoteLine<'a> {
+            ts: f64,
+            note: &'a str,
+        }
+        text(&NoteLine { ts: seconds(at), note })
+    }
+
+    fn changes(&mut self, observation: &Observation, state: &EngineState, is_full: bool) -> NodeChanges {
+        let mut changed = Vec::new();
+        let gone: Vec<NodeId> = self.nodes.keys().filter(|id| !observation.nodes.contains_key(id)).copied().collect();
+        for id in &gone {
+            self.nodes.remove(id);
+        }
+        for (id, sample) in &observation.nodes {
+            let now = WrittenNode::new(sample, state.nodes.get(id), state.acting.contains(id));
+            let before = self.nodes.get(id);
+            if is_full {
+                changed.push(now.change(*id, None));
+            } else if before != Some(&now) {
+                changed.push(now.change(*id, before));
+            } else {
+                continue;
+            }
+            self.nodes.insert(*id, now);
+        }
+        match (is_full, changed.is_empty() && gone.is_empty()) {
+            (true, _) => NodeChanges::All(changed),
+            (false, true) => NodeChanges::Same,
+            (false, false) => NodeChanges::Some { changed, gone },
+        }
+    }
+}
+
+/// Returns the JSON of a line. None of these can fail: their keys are texts and their numbers finite.
+fn text(line: &impl Serialize) -> String {
+    serde_json::to_string(line).unwrap_or_default()
+}

@@ -1,0 +1,61 @@
+//! What opens and closes ports on the host.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::manager::{ManagerKind, Program, Scope};
+
+/// A firewall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirewallKind {
+    /// No rules are made: ports are open, or opened by the operator.
+    None,
+    /// Rules of ufw, each with the node's name as its comment.
+    Ufw,
+}
+
+impl FirewallKind {
+    /// Every firewall there is.
+    pub const ALL: [Self; 2] = [Self::None, Self::Ufw];
+
+    /// Returns the firewall that goes with a process manager when no setting says otherwise.
+    #[must_use]
+    pub const fn of(manager: ManagerKind) -> Self {
+        match (manager.program, manager.scope) {
+            (Program::Systemd, Scope::Sudo) => Self::Ufw,
+            _ => Self::None,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Ufw => "ufw",
+        }
+    }
+}
+
+impl fmt::Display for FirewallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A text names no firewall.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected ufw or none, found {found:?}")]
+pub struct NotAFirewall {
+    /// What was given.
+    pub found: String,
+}
+
+impl FromStr for FirewallKind {
+    type Err = NotAFirewall;
+    fn from_str(text: &str) -> Result<Self, NotAFirewall> {
+        let named = Self::ALL.into_iter().find(|kind| kind.word() == text);
+        named.ok_or_else(|| NotAFirewall { found: text.to_owned() })
+    }
+}

@@ -1,0 +1,260 @@
+//! Which numbers, ports and folders new nodes get.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::node::{Node, NodeId, Ports};
+use crate::model::observation::Volume;
+use crate::model::units::{Bytes, Timestamp};
+use crate::policy::settings::{Problem, RawSettings, Settings};
+use crate::policy::thresholds::Policy;
+
+/// Where the three port ranges begin. Node N has the ports `start · 1000 + N` of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRanges {
+    node: u16,
+    metrics: u16,
+    rpc: u16,
+}
+
+impl PortRanges {
+    /// Returns the ranges of the settings: 55, 13 and 30 thousand where they say nothing.
+    ///
+    /// # Errors
+    /// Up to `node_cap`, a range passes port 65535 or runs into another.
+    pub fn new(raw: &RawSettings) -> Result<Self, Problem> {
+        let start = |setting: Option<crate::policy::settings::Thousands>, default| setting.map_or(default, |t| t.0);
+        let ranges = Self {
+            node: start(raw.port_start, 55),
+            metrics: start(raw.metrics_port_start, 13),
+            rpc: start(raw.rpc_port_start, 30),
+        };
+        let cap = raw.node_cap.unwrap_or(Policy::DEFAULT_NODE_CAP);
+        let named =
+            [("port_start", ranges.node), ("metrics_port_start", ranges.metrics), ("rpc_port_start", ranges.rpc)];
+        for (i, (key, start)) in named.into_iter().enumerate() {
+            let (first, last) = (u32::from(start) * 1000 + 1, (u32::from(start) * 1000).saturating_add(cap));
+            if last > u32::from(u16::MAX) {
+                return Err(Problem::new(
+                    key,
+                    format!("a range that ends below port 65536 with node_cap {cap}"),
+                    format!("{start}, which would end at {last}"),
+                ));
+            }
+            let overlaps = |other: u16| {
+                let other = u32::from(other) * 1000;
+                first <= other + cap && other < last
+            };
+            if let Some((other, _)) = named[..i].iter().find(|(_, other)| overlaps(*other)) {
+                return Err(Problem::new(
+                    key,
+                    format!("a range that does not run into that of {other} with node_cap {cap}"),
+                    format!("{start}, ports {first} to {last}"),
+                ));
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// Returns the thousands at which node, metrics and third ports begin.
+    #[must_use]
+    pub const fn thousands(self) -> [u16; 3] {
+        [self.node, self.metrics, self.rpc]
+    }
+
+    /// Returns the ports of a node; None when one would pass 65535.
+    #[must_use]
+    pub fn of(&self, id: NodeId) -> Option<Ports> {
+        let port = |start: u16| (u32::from(start) * 1000).checked_add(id.get()).and_then(|p| u16::try_from(p).ok());
+        Some(Ports { node: port(self.node)?, metrics: port(self.metrics)?, rpc: port(self.rpc)? })
+    }
+}
+
+/// Returns the lowest ids that none of `taken` has, from 1, or from beyond the highest one that was ever used where
+/// none may be used twice. `taken` ascends.
+pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> impl Iterator<Item = NodeId> {
+    let mut candidate = used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
+    let first = candidate;
+    let mut taken = taken.into_iter().filter(move |id| *id >= first).peekable();
+    std::iter::from_fn(move || {
+        while taken.next_if(|id| *id <= candidate).is_some_and(|id| id == candidate) {
+            candidate = candidate.next();
+        }
+        let free = candidate;
+        candidate = candidate.next();
+        Some(free)
+    })
+}
+
+/// Returns the storage folder with the most room for one more node: what is free on its volume, less what `nodes`, each
+/// with its folder and what that holds, may still grow by until each holds `full`. The first where nothing tells them
+/// apart; None where there is none.
+pub fn roomiest<'a, 'n>(
+    storage: &'a [PathBuf],
+    volumes: &[Volume],
+    full: Bytes,
+    nodes: impl Iterator<Item = (&'n Path, Bytes)> + Clone,
+) -> Option<&'a PathBuf> {
+    let room = |folder: &PathBuf| {
+        let free = volumes.iter().find(|volume| volume.root == *folder)?.available?;
+        let growth = nodes.clone().filter(|(root, _)| root.starts_with(folder));
+        let growth: u64 = growth.map(|(_, held)| full.0.saturating_sub(held.0)).fold(0, u64::saturating_add);
+        Some(free.0.saturating_sub(growth))
+    };
+    storage.iter().rev().max_by_key(|folder| room(folder))
+}
+
+/// What a new node is given from outside: chance and place, which the core does not make up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// Names the node for ever.
+    pub uuid: String,
+    /// A uniformly random number, from which its wallet is drawn.
+    pub roll: u64,
+    /// The storage folder it goes to.
+    pub storage: PathBuf,
+    /// Where its logs go.
+    pub logs: PathBuf,
+    /// When it is made.
+    pub now: Timestamp,
+}
+
+/// A new node cannot have its ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllocationError {
+    /// The range ends.
+    #[error(
+        "expected the ports of node {id} to end below 65536: lower node_cap, or remove and add nodes to refill low numbers"
+    )]
+    PortsExhausted {
+        /// The node.
+        id: NodeId,
+    },
+    /// Another node has the port.
+    #[error("expected port {port} for node {id} to be free, found it given to node {other}")]
+    PortTaken {
+        /// The node.
+        id: NodeId,
+        /// The port.
+        port: u16,
+        /// Who has it.
+        other: NodeId,
+    },
+}
+
+/// Returns the node that this id becomes under the settings.
+///
+/// # Errors
+/// A port passes 65535 or belongs to one of `others`.
+pub fn new_node<'a>(
+    id: NodeId,
+    settings: &Settings,
+    birth: Birth,
+    others: impl IntoIterator<Item = &'a Node>,
+) -> Result<Node, AllocationError> {
+    let ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
+    for other in others {
+        if let Some(port) = ports.all().into_iter().find(|port| other.ports.all().contains(port)) {
+            return Err(AllocationError::PortTaken { id, port, other: other.id });
+        }
+    }
+    let name = settings.manager.folder_name(id);
+    let root_dir = birth.storage.join(&name);
+    Ok(Node {
+        id,
+        uuid: birth.uuid,
+        flavor: settings.flavor,
+        manager: settings.manager,
+        binary: root_dir.join(settings.flavor.program()),
+        log_dir: log_dir(&root_dir, &birth.logs, &name),
+        root_dir,
+        ports,
+        wallet: settings.rewards.draw(birth.roll, settings.donate),
+        network: settings.network.clone(),
+        arguments: settings.arguments.clone(),
+        environment: settings.environment.clone(),
+        upnp: settings.upnp,
+        born: birth.now,
+    })
+}
+
+/// Returns where a node logs: below the logs folder, or in its own when there is none.
+fn log_dir(root_dir: &Path, logs: &Path, name: &str) -> PathBuf {
+    if logs.as_os_str().is_empty() { root_dir.join("logs") } else { logs.join(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::settings::Thousands;
+
+    fn ids(numbers: &[u32]) -> Vec<NodeId> {
+        numbers.iter().filter_map(|n| NodeId::new(*n)).collect()
+    }
+
+    #[test]
+    fn holes_are_filled_from_the_first_number() {
+        for (taken, want) in
+            [(&[][..], &[1, 2, 3][..]), (&[1, 2, 5], &[3, 4, 6]), (&[2, 3], &[1, 4, 5]), (&[7], &[1, 2, 3])]
+        {
+            let free: Vec<NodeId> = free_ids(ids(taken), None).take(3).collect();
+            assert_eq!(free, ids(want), "{taken:?}");
+        }
+        for (taken, used, want) in [(&[][..], 0, &[1, 2][..]), (&[1], 3, &[4, 5]), (&[2, 5], 4, &[6, 7])] {
+            let free: Vec<NodeId> = free_ids(ids(taken), Some(used)).take(2).collect();
+            assert_eq!(free, ids(want), "{taken:?} after {used}");
+        }
+    }
+
+    #[test]
+    fn a_new_node_goes_where_there_is_most_room_for_one_more() {
+        let storage = ["/a", "/b", "/c"].map(PathBuf::from);
+        let goes = |free: [Option<u64>; 3], nodes: &[(&str, u64)]| {
+            let volume = |(root, free): (&PathBuf, Option<u64>)| Volume {
+                root: root.clone(),
+                available: free.map(Bytes),
+                ..Volume::default()
+            };
+            let volumes: Vec<Volume> = storage.iter().zip(free).map(volume).collect();
+            let nodes = nodes.iter().map(|(root, held)| (Path::new(*root), Bytes(*held)));
+            roomiest(&storage, &volumes, Bytes(20), nodes).and_then(|folder| folder.to_str())
+        };
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[]), Some("/b"));
+        // A node that was just made holds nothing yet.
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 0)]), Some("/a"));
+        assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 20)]), Some("/b"));
+        assert_eq!(goes([Some(50), Some(60), None], &[("/b/1", 0), ("/b/2", 5), ("/a/3", 1), ("/a/4", 9)]), Some("/b"));
+        assert_eq!(goes([Some(9), Some(9), Some(9)], &[]), Some("/a"));
+        assert_eq!(goes([None, None, Some(1)], &[("/c/1", 0)]), Some("/c"));
+        assert_eq!(goes([None; 3], &[]), Some("/a"));
+        assert_eq!(roomiest(&[], &[], Bytes(1), std::iter::empty()), None);
+    }
+
+    #[test]
+    fn ports_that_overflow_or_collide_are_refused() {
+        let check = |node: u16, metrics: u16, cap: u32| {
+            let raw = RawSettings {
+                port_start: Some(Thousands(node)),
+                metrics_port_start: Some(Thousands(metrics)),
+                node_cap: Some(cap),
+                ..RawSettings::default()
+            };
+            PortRanges::new(&raw).map(|_| ()).map_err(|problem| problem.to_string())
+        };
+        assert_eq!(check(55, 13, 1000), Ok(()));
+        assert_eq!(check(64, 13, 1000), Ok(()));
+        assert_eq!(check(55, 54, 1000), Ok(()));
+        insta::assert_snapshot!(
+            [check(64, 13, 2000), check(55, 54, 1001), check(55, 55, 1), check(12, 13, 1001)]
+                .map(Result::unwrap_err)
+                .join("\n"),
+            @r"
+        port_start: expected a range that ends below port 65536 with node_cap 2000, found 64, which would end at 66000
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 54, ports 54001 to 55001
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1, found 55, ports 55001 to 55001
+        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 13, ports 13001 to 14001
+        "
+        );
+    }
+}
