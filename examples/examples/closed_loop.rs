@@ -12,8 +12,8 @@ use wnm_core::{
 /// The model: eight processors, of which a node uses 2 % and somebody else's job, in the second hour, 60 %.
 fn look(now: Timestamp, born: &BTreeMap<NodeId, Timestamp>, state: &EngineState) -> Observation {
     let runs = |id: &NodeId| state.nodes.get(id).is_none_or(NodeState::is_active);
-    let foreign = if (3600..7200).contains(&now.as_secs()) { 60.0 } else { 0.0 };
-    let cpu = Percent::clamped(foreign + 2.0 * born.keys().filter(|id| runs(id)).count() as f64);
+    let background = if (3600..7200).contains(&now.as_secs()) { 60.0 } else { 0.0 };
+    let cpu = Percent::clamped(background + 2.0 * born.keys().filter(|id| runs(id)).count() as f64);
     let volumes = vec![Volume { used: Percent::clamped(20.0), ..Volume::default() }];
     let load = LoadAverages { one: Default::default(), five: Default::default(), fifteen: Default::default() };
     let presence = |id: &NodeId| if runs(id) { Presence::Answering } else { Presence::Gone };

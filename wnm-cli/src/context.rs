@@ -68,7 +68,7 @@ impl Context {
             store.save_settings(&folded)?;
         }
         let platform = Platform::new(&settings)?;
-        platform.remember(store.learnt()?);
+        platform.remember(store.cached()?);
         let logs = places::logs(settings.manager.scope);
         Ok(Self {
             store,
@@ -88,7 +88,7 @@ impl Context {
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != self.settings {
             let platform = Platform::new(&settings)?;
-            platform.remember(self.platform.learnt());
+            platform.remember(self.platform.cached());
             self.platform = platform;
             self.settings = settings;
         }

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, Grant, HostSample, Node, NodeId, Observation, Outcome,
-    Planned, Program, Reason, Refusal, Selection, Settings, Verb, decide, grant, new_node, settle,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, HostSample, Node, NodeId, Observation, Outcome, Planned,
+    Program, Reason, Refusal, RequestPlan, Selection, Settings, Verb, decide, new_node, plan_request, settle,
 };
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::CycleId;
 
 use crate::context::{Context, Signals};
+use crate::cpu_limit;
 use crate::error::CliError;
 use crate::progress::Watched;
-use crate::quota;
 
 /// What a cycle is to do beyond looking.
 #[derive(Debug, Clone)]
-pub(crate) enum Wish {
+pub(crate) enum Trigger {
     /// What the rules decide.
-    Decide,
+    Scheduled,
     /// What the operator asks for.
-    Asked(Verb, Selection),
+    Requested(Verb, Selection),
     /// Nothing new: only go on with what has begun.
-    GoOn,
+    Resumed,
 }
 
 /// Whether the decision is acted upon.
@@ -86,7 +86,7 @@ fn sweep(settings: &Settings, host: &HostSample) {
 }
 
 /// Runs one cycle.
-pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Report, CliError> {
+pub(crate) fn run(context: &mut Context, trigger: &Trigger, mode: Mode) -> Result<Report, CliError> {
     let mut colony = context.store.load(context.settings.clone())?;
     colony.state.take_up(&colony.unfinished);
     let (clock, rebooted) = read_clock(colony.state.clock.as_ref())?;
@@ -94,23 +94,23 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
     if let Signals::Scripted(host) = &context.signals {
         observation.host.clone_from(host);
     }
-    let Grant { mut decision, refused } = decided(&colony, &observation, wish);
+    let RequestPlan { mut decision, refused } = decided(&colony, &observation, trigger);
     if mode == Mode::DryRun {
         return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
     }
 
-    quota::put_in_force(&context.platform, &colony.settings, &observation, &decision);
-    let newcomers = newcomers(context, &colony, &observation, &mut decision)?;
-    use_up(context, &newcomers)?;
-    let (cycle, begun) = context.store.begin(&observation, &decision, &newcomers)?;
-    colony.nodes.extend(newcomers.into_iter().map(|node| (node.id, node)));
+    cpu_limit::put_in_force(&context.platform, &colony.settings, &observation, &decision);
+    let new_nodes = new_nodes(context, &colony, &observation, &mut decision)?;
+    use_up(context, &new_nodes)?;
+    let (cycle, begun) = context.store.begin(&observation, &decision, &new_nodes)?;
+    colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
     let mut records = std::mem::take(&mut colony.unfinished);
     records.extend(begun);
-    let mut hands = context.platform.hands(&colony.settings, &colony.nodes);
+    let mut executor = context.platform.executor(&colony.settings, &colony.nodes);
     context.progress.expect(&records);
     let mut journal = Watched { store: &mut context.store, progress: &context.progress };
-    let outcomes = carry_out(&mut records, &mut hands, &mut journal, observation.now);
-    drop(hands);
+    let outcomes = carry_out(&mut records, &mut executor, &mut journal, observation.now);
+    drop(executor);
 
     let planned: Vec<(Planned, Outcome)> =
         records.iter().map(|record| record.planned.clone()).zip(outcomes.iter().cloned()).collect();
@@ -118,7 +118,7 @@ pub(crate) fn run(context: &mut Context, wish: &Wish, mode: Mode) -> Result<Repo
     colony.state.clock = Some(clock);
     let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes.iter().cloned()).collect();
     context.store.finish(cycle, &ended, &colony.state, &observation, &counters)?;
-    context.store.keep_learnt(&context.platform.learnt())?;
+    context.store.save_cache(&context.platform.cached())?;
     sweep(&colony.settings, &observation.host);
 
     colony.nodes.retain(|id, _| colony.state.nodes.contains_key(id));
@@ -136,18 +136,18 @@ fn read_clock(last: Option<&Clock>) -> Result<(Clock, bool), CliError> {
     })
 }
 
-fn decided(colony: &Colony, observation: &Observation, wish: &Wish) -> Grant {
+fn decided(colony: &Colony, observation: &Observation, trigger: &Trigger) -> RequestPlan {
     let (policy, state) = (&colony.settings.policy, &colony.state);
-    match wish {
-        Wish::Decide => Grant { decision: decide(policy, state, observation), refused: Vec::new() },
-        Wish::Asked(verb, selection) => grant(policy, state, observation, *verb, selection),
-        Wish::GoOn => grant(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
+    match trigger {
+        Trigger::Scheduled => RequestPlan { decision: decide(policy, state, observation), refused: Vec::new() },
+        Trigger::Requested(verb, selection) => plan_request(policy, state, observation, *verb, selection),
+        Trigger::Resumed => plan_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
     }
 }
 
 /// Returns the nodes that the decision adds, with their ports, folders and wallets. An addition whose ports belong to
 /// another node is taken out of the decision, and holds up nothing else.
-fn newcomers(
+fn new_nodes(
     context: &Context,
     colony: &Colony,
     observation: &Observation,
@@ -166,7 +166,7 @@ fn newcomers(
         };
         match new_node(id, &colony.settings, birth, colony.nodes.values().chain(made.values())) {
             Ok(node) => _ = made.insert(id, node),
-            Err(error) if planned.reason == Reason::Asked => return Err(error.into()),
+            Err(error) if planned.reason == Reason::Requested => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, "a node is not added");
                 impossible.push(id);
@@ -178,8 +178,8 @@ fn newcomers(
 }
 
 /// Remembers that these numbers were used, where none may be used twice. Before they are: one that is lost is no harm.
-fn use_up(context: &mut Context, newcomers: &[Node]) -> Result<(), CliError> {
-    let highest = newcomers.iter().map(|node| node.id.get()).max();
+fn use_up(context: &mut Context, new_nodes: &[Node]) -> Result<(), CliError> {
+    let highest = new_nodes.iter().map(|node| node.id.get()).max();
     let (Program::Antctl, Some(highest)) = (context.settings.manager.program, highest) else { return Ok(()) };
     let mut stored = context.store.settings()?;
     let highest = highest.max(stored.highest_node_id_used.unwrap_or(0));

@@ -8,10 +8,10 @@ use signal_hook::iterator::Signals as SignalStream;
 
 use crate::args::Daemon;
 use crate::context::{self, Context, LOCK_PATIENCE};
-use crate::cycle::{self, Mode, Wish};
+use crate::cpu_limit;
+use crate::cycle::{self, Mode, Trigger};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::quota;
 
 /// How long the daemon goes on with actions under way after it was told to end.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ pub(crate) fn run(db: &std::path::Path, args: &Daemon, output: &mut Output) -> R
     tracing::info!(interval = ?args.interval, "daemon begins");
     loop {
         let begun = Instant::now();
-        turn(&mut context, db, &Wish::Decide, output)?;
+        turn(&mut context, db, &Trigger::Scheduled, output)?;
         match wakes.recv_timeout(args.interval.saturating_sub(begun.elapsed()).max(TURN_OF_OTHERS)) {
             Err(RecvTimeoutError::Timeout) | Ok(Wake::Look) => {}
             Err(RecvTimeoutError::Disconnected) | Ok(Wake::End) => break,
@@ -48,10 +48,10 @@ pub(crate) fn run(db: &std::path::Path, args: &Daemon, output: &mut Output) -> R
 }
 
 /// Runs one cycle under the lock. What can pass by itself is logged, and the next cycle tries again.
-fn turn(context: &mut Context, db: &std::path::Path, wish: &Wish, output: &mut Output) -> Result<bool, CliError> {
+fn turn(context: &mut Context, db: &std::path::Path, trigger: &Trigger, output: &mut Output) -> Result<bool, CliError> {
     let attempt = context::lock(db, LOCK_PATIENCE).and_then(|_lock| {
         context.refresh()?;
-        cycle::run(context, wish, Mode::Act)
+        cycle::run(context, trigger, Mode::Act)
     });
     match attempt {
         Ok(report) => {
@@ -61,7 +61,7 @@ fn turn(context: &mut Context, db: &std::path::Path, wish: &Wish, output: &mut O
         // Without a reader there is nobody to work for.
         Err(CliError::Output(error)) => Err(CliError::Output(error)),
         Err(error) => {
-            tracing::error!(%error, mend = error.mend(), "cycle failed");
+            tracing::error!(%error, hint = error.hint(), "cycle failed");
             Ok(false)
         }
     }
@@ -70,10 +70,10 @@ fn turn(context: &mut Context, db: &std::path::Path, wish: &Wish, output: &mut O
 fn drain(context: &mut Context, db: &std::path::Path, output: &mut Output) -> Result<Exit, CliError> {
     let told = Instant::now();
     tracing::info!("daemon drains");
-    while turn(context, db, &Wish::GoOn, output)? && told.elapsed() < DRAIN {
+    while turn(context, db, &Trigger::Resumed, output)? && told.elapsed() < DRAIN {
         std::thread::sleep(DRAIN_INTERVAL);
     }
-    quota::lift(context.platform.quota());
+    cpu_limit::lift(context.platform.cpu_limit());
     tracing::info!("daemon ends");
     Ok(Exit::Done)
 }

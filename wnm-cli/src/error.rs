@@ -1,4 +1,4 @@
-//! What can go wrong, with the mend beside it, and the exit code it ends in.
+//! What can go wrong, with the hint beside it, and the exit code it ends in.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ pub(crate) enum CliError {
     #[error("expected a cycle that was kept, found none{}", .0.map(|id| format!(" of number {id}")).unwrap_or_default())]
     NoSuchCycle(Option<i64>),
     #[error("{what}")]
-    Usage { what: String, mend: String },
+    Usage { what: String, hint: String },
     #[error("expected InfluxDB at {url} to take the lines, found {found}")]
     NotPushed { url: String, found: String },
     #[error(transparent)]
@@ -104,7 +104,7 @@ impl CliError {
     }
 
     /// Returns what the operator can do about it.
-    pub(crate) fn mend(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Settings(problems) => {
                 let needs_wallet = problems.all().iter().any(|p| p.key == "rewards_address" && p.found == "nothing");
@@ -126,8 +126,8 @@ impl CliError {
             ),
             Self::Unconfirmed => Some("wnm teardown --confirm".to_owned()),
             Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
-            Self::Usage { mend, .. } => Some(mend.clone()),
-            Self::Legacy(error) => Some(error.mend()),
+            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Legacy(error) => Some(error.hint()),
             Self::NotPushed { .. } => {
                 Some("compare the address with INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN, then try again".to_owned())
             }
@@ -135,7 +135,7 @@ impl CliError {
                 Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
             }
             Self::Store(StoreError::NotInitialised { path }) => Some(begin(path)),
-            Self::Platform(error) => platform_mend(error),
+            Self::Platform(error) => platform_hint(error),
             Self::Allocation(_) | Self::Lock(_) | Self::Store(_) => None,
             Self::Output(_) | Self::Random(_) | Self::Json(_) => None,
         }
@@ -152,11 +152,11 @@ fn begin(path: &Path) -> String {
 }
 
 /// Returns what the operator can do about something the host did not do.
-fn platform_mend(error: &PlatformError) -> Option<String> {
-    let mend = match error {
+fn platform_hint(error: &PlatformError) -> Option<String> {
+    let hint = match error {
         PlatformError::BinaryMissing { .. } => "put the node program there, or name it with --antnode-path PATH",
         PlatformError::BinaryNotExecutable { .. } => "chmod +x it, or name another with --antnode-path PATH",
-        PlatformError::BinaryForeign { .. } | PlatformError::BinaryHangs { .. } => {
+        PlatformError::BinaryUnrecognized { .. } | PlatformError::BinaryHangs { .. } => {
             "name the node program with --antnode-path PATH; for ant-node also --flavor ant-node"
         }
         PlatformError::BinaryOtherMachine { .. } => "get the node program for this kind of machine",
@@ -166,5 +166,5 @@ fn platform_mend(error: &PlatformError) -> Option<String> {
         }
         _ => return None,
     };
-    Some(mend.to_owned())
+    Some(hint.to_owned())
 }

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod config;
 mod context;
+mod cpu_limit;
 mod cycle;
 mod daemon;
 mod error;
@@ -11,7 +12,6 @@ mod legacy;
 mod output;
 mod progress;
 mod push;
-mod quota;
 mod render;
 #[cfg(test)]
 mod schema;
@@ -21,12 +21,12 @@ use std::process::ExitCode;
 
 use legacy::Rewritten;
 use output::Output;
-use wnm_platform::standin;
+use wnm_platform::fake_node;
 
 fn main() -> ExitCode {
     // Copied under the name of a node program, this executable plays that node.
-    if standin::is_called().is_some() {
-        return standin::main();
+    if fake_node::is_called().is_some() {
+        return fake_node::main();
     }
     let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
         Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),

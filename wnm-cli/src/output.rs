@@ -19,7 +19,7 @@ pub(crate) struct Told {
     /// What was expected, and what was found.
     error: String,
     /// What the operator can do about it.
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 /// Where a command writes.
@@ -129,7 +129,7 @@ impl Output {
         self.result(&render::cycle::summary(report), |_| render::cycle::text(report))
     }
 
-    /// Writes an error and its mend to standard error, and returns how the command ends.
+    /// Writes an error and its hint to standard error, and returns how the command ends.
     pub(crate) fn fail(&self, error: &CliError) -> Exit {
         if matches!(error, CliError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Done;
@@ -138,7 +138,7 @@ impl Output {
         let mut err = anstream::stderr().lock();
         // There is nowhere else to say that saying failed.
         let _ = if self.json {
-            let told = Told { error: error.to_string(), mend: error.mend() };
+            let told = Told { error: error.to_string(), hint: error.hint() };
             serde_json::to_string(&told).map_err(io::Error::from).and_then(|told| writeln!(err, "{told}"))
         } else {
             render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))

@@ -26,7 +26,7 @@ impl Target {
     /// # Errors
     /// The address is none, or is encrypted, or a variable is missing.
     pub(crate) fn new(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CliError> {
-        let unusable = |what: String, mend: &str| CliError::Usage { what, mend: mend.to_owned() };
+        let unusable = |what: String, hint: &str| CliError::Usage { what, hint: hint.to_owned() };
         if url.starts_with("https://") {
             return Err(unusable(
                 format!("expected an address that begins with http://, found {url}: this wnm was built without TLS"),

@@ -14,7 +14,7 @@
 //!
 //! - [`decide`] looks at an [`Observation`] with a [`Policy`] and the [`EngineState`] remembered from the cycle before,
 //!   and returns a [`Decision`]: actions, each with its [`Reason`], and what every rule said.
-//! - [`steps`] carries an action out as a list of idempotent steps, through [`Hands`](steps::Hands) that touch the
+//! - [`steps`] carries an action out as a list of idempotent steps, through [`Executor`](steps::Executor) that touch the
 //!   host and a [`Journal`](steps::Journal) that remembers.
 //! - [`settle`] returns the state that the next cycle starts from.
 //!
@@ -44,15 +44,15 @@ pub use action::decision::{
     Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict,
 };
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use engine::Forecast;
 pub use engine::Look;
-pub use engine::Trend;
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{EngineState, consider, decide, settle};
-pub use engine::request::{Grant, Refusal, Selection, Verb, grant};
+pub use engine::request::{Refusal, RequestPlan, Selection, Verb, plan_request};
 pub use format::command_line::{CommandLine, NotANodeCommand};
 pub use format::exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
-pub use model::cpu_limit::{QuotaCounters, QuotaSample};
+pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample};
 pub use model::firewall::{FirewallKind, NotAFirewall};
 pub use model::flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};

@@ -3,8 +3,8 @@
 
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{
-    Bytes, BytesPerSecond, Cores, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
-    Observation, Percent, Policy, QuotaSample, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
+    Bytes, BytesPerSecond, Cores, CpuLimitSample, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap,
+    NodeSample, NodeState, Observation, Percent, Policy, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
 };
 
 fn id(number: u32) -> NodeId {
@@ -48,7 +48,7 @@ fn observation(second: i64) -> Observation {
             net_read: Some(BytesPerSecond(0)),
             net_write: Some(BytesPerSecond(1)),
             stalls: Some(Stalls { cpu: percent(6.0), memory: percent(0.0), io: percent(0.94) }),
-            quota: Some(QuotaSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
+            cpu_limit: Some(CpuLimitSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
         target: Some("0.4.18-rc.1".parse().unwrap()),
@@ -229,7 +229,7 @@ fn changes_must_fit_the_nodes_there_are() {
 }
 
 #[test]
-fn foreign_figures_that_cannot_be_are_missing() {
+fn background_figures_that_cannot_be_are_missing() {
     let line = r#"{"ts": 5, "used_cpu_percent": -3, "hdio_read_bytes": -1, "running_nodes": 65536, "colour": "red"}"#;
     let TraceLine::Sample(sample) = TraceLine::parse(line).unwrap() else { panic!() };
     assert_eq!((sample.at, sample.running_nodes), (Timestamp::from_secs(5), None));

@@ -60,7 +60,7 @@ struct Entry {
 enum Finding {
     Version(Version),
     /// Another program: this is what it printed.
-    Foreign(String),
+    Background(String),
     OtherMachine,
     /// It did not end in time, so many times.
     Hangs(u32),
@@ -150,7 +150,7 @@ impl Finding {
         let path = path.to_owned();
         match self {
             Self::Version(version) => Ok(version),
-            Self::Foreign(printed) => Err(PlatformError::BinaryForeign { path, flavor, printed }),
+            Self::Background(printed) => Err(PlatformError::BinaryUnrecognized { path, flavor, printed }),
             Self::OtherMachine => Err(PlatformError::BinaryOtherMachine { path }),
             Self::Hangs(_) => Err(PlatformError::BinaryHangs { path }),
         }
@@ -180,7 +180,7 @@ fn ask(exec: &Exec, flavor: Flavor, path: &Path) -> Result<Finding, PlatformErro
     match exec.run(&call) {
         Ok(output) => Ok(match flavor.version_in(&output.text()) {
             Some(version) => Finding::Version(version),
-            None => Finding::Foreign(output.quote()),
+            None => Finding::Background(output.quote()),
         }),
         Err(PlatformError::NotStarted { source, .. }) if is_other_machine(&source) => Ok(Finding::OtherMachine),
         Err(error) => Err(error),
@@ -251,9 +251,9 @@ mod tests {
         assert_eq!(ask_now(&antnode(path, "Autonomi Node v0.4.10-rc.1")).unwrap().to_string(), "0.4.10-rc.1");
         assert!(matches!(ask_now(&path.join("none")), Err(PlatformError::BinaryMissing { .. })));
         assert!(matches!(ask_now(path), Err(PlatformError::BinaryNotExecutable { .. })));
-        let foreign = ask_now(&program(path, "bash", b"#!/bin/sh\necho 'GNU bash, version 5.2.15'\n"));
+        let background = ask_now(&program(path, "bash", b"#!/bin/sh\necho 'GNU bash, version 5.2.15'\n"));
         assert!(
-            matches!(foreign, Err(PlatformError::BinaryForeign { ref printed, .. }) if printed.contains("GNU bash"))
+            matches!(background, Err(PlatformError::BinaryUnrecognized { ref printed, .. }) if printed.contains("GNU bash"))
         );
         let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xff\x01\0\0\0".to_vec();
         elf.resize(200, 0);

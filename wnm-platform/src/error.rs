@@ -59,7 +59,7 @@ pub enum PlatformError {
     },
     /// The binary is no node program: its version text is not one.
     #[error("expected {} to be {}, found a program whose --version prints {printed:?}", .path.display(), .flavor.program())]
-    BinaryForeign {
+    BinaryUnrecognized {
         /// Where it is.
         path: PathBuf,
         /// The program that was expected.
@@ -111,7 +111,7 @@ pub enum PlatformError {
     },
     /// The volume is too full.
     #[error("expected {needed} free at {}, found {available}", .path.display())]
-    NoRoom {
+    NoHeadroom {
         /// A folder on the volume.
         path: PathBuf,
         /// What is needed.
@@ -218,7 +218,7 @@ pub enum PlatformError {
     },
     /// The processor time of all nodes together cannot be capped.
     #[error("expected a control group that holds all nodes, found that {found}")]
-    NoQuota {
+    NoCpuLimit {
         /// What is in the way.
         found: String,
     },

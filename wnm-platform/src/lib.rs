@@ -1,24 +1,20 @@
 //! What touches the host.
-pub mod standin;
+pub mod fake_node;
 
 pub mod binary;
+pub mod cpu_limit;
 mod error;
 pub mod exec;
+pub mod executor;
 pub mod firewall;
-pub mod hands;
-pub mod host;
 pub mod manager;
 pub mod node_dir;
-mod observe;
-pub mod own_service;
+pub mod observe;
 pub mod places;
 mod platform;
-pub mod ports;
-pub mod probe;
-pub mod process;
-pub mod quota;
+pub mod service_install;
 
 pub use error::PlatformError;
 pub use exec::Exec;
-pub use host::read_clock;
+pub use observe::host::read_clock;
 pub use platform::Platform;

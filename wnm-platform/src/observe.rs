@@ -1,7 +1,11 @@
 //! One look at the host and its nodes. What could not be seen is data: nothing here fails.
 
 mod folders;
-mod glance;
+pub mod host;
+pub mod ports;
+pub mod probe;
+pub mod process;
+mod quick_check;
 mod sample;
 mod silent;
 
@@ -11,15 +15,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, HostSample, MetricsSource, Node, NodeCounters, NodeId, NodeMap, NodeSample,
-    NodeState, Observation, Presence, QuotaCounters, QuotaSample, Timestamp,
+    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, MetricsSource, Node, NodeCounters,
+    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, Timestamp,
 };
 
 use crate::Platform;
 use crate::binary::BinaryCache;
-use crate::host::{Reading, SHORTEST_INTERVAL, Usage};
 use crate::manager::{self, Options, Service};
-use crate::probe::{self, Answer, AskIdentity, Hope, Target};
+use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::probe::{Answer, AskIdentity, Hope, Target};
 use sample::Seen;
 
 /// How long a cycle may go on starting node programs only to learn their versions.
@@ -54,12 +58,12 @@ impl Platform {
             Service::Stopped | Service::Unknown(_) => None,
         });
         let usage = self.host.usage(running);
-        let (quota, quota_counters) = self.see_quota(colony, before);
-        let host = HostSample { quota, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let (cpu_limit, cpu_limit_counters) = self.see_cpu_limit(colony, before);
+        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
-        let mut counters = Counters { quota: quota_counters, ..reading.counters() };
+        let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
         let mut look = Look {
             platform: self,
             colony,
@@ -125,8 +129,8 @@ impl Platform {
     }
 
     /// Looks at the cap on the colony, unless there is to be none.
-    fn see_quota(&self, colony: &Colony, before: &Counters) -> (Option<QuotaSample>, Option<QuotaCounters>) {
-        if colony.settings.quota { self.quota().sample(before.quota) } else { (None, None) }
+    fn see_cpu_limit(&self, colony: &Colony, before: &Counters) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
+        if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
     }
 
     fn probe_limits(&self, colony: &Colony) -> probe::Limits {

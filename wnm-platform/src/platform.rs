@@ -6,15 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wnm_core::{Node, NodeId, Settings, Version};
 
 use crate::binary::BinaryCache;
+use crate::cpu_limit::CpuLimit;
 use crate::error::PlatformError;
 use crate::exec::Exec;
+use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::hands::HostHands;
-use crate::host::Host;
 use crate::manager::{self, Options, ProcessManager};
 use crate::node_dir;
-use crate::probe::Limits;
-use crate::quota::Quota;
+use crate::observe::host::Host;
+use crate::observe::probe::Limits;
 
 /// The host that a colony lives on, with the process manager and the firewall that its settings name.
 pub struct Platform {
@@ -23,7 +23,7 @@ pub struct Platform {
     pub(crate) manager: Box<dyn ProcessManager>,
     pub(crate) firewall: Box<dyn Firewall>,
     pub(crate) probe_limits: Limits,
-    quota: Quota,
+    cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
 }
 
@@ -39,25 +39,25 @@ impl Platform {
             manager: manager::open(settings.manager, &Options::of(settings))?,
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
-            quota: Quota::of(settings),
+            cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
         })
     }
 
     /// Returns the cap on all nodes together.
     #[must_use]
-    pub fn quota(&self) -> &Quota {
-        &self.quota
+    pub fn cpu_limit(&self) -> &CpuLimit {
+        &self.cpu_limit
     }
 
     /// Takes up what an earlier run learnt of node programs; see [`learnt`](Self::learnt).
-    pub fn remember(&self, learnt: serde_json::Value) {
-        *self.binaries() = BinaryCache::load(learnt);
+    pub fn remember(&self, cached: serde_json::Value) {
+        *self.binaries() = BinaryCache::load(cached);
     }
 
     /// Returns what was learnt of node programs, to be kept for the next run: without it each run asks them anew.
     #[must_use]
-    pub fn learnt(&self) -> serde_json::Value {
+    pub fn cached(&self) -> serde_json::Value {
         self.binaries().save()
     }
 
@@ -103,10 +103,10 @@ impl Platform {
         self.manager.adopt(node)
     }
 
-    /// Returns the hands that act on these nodes, which must include those about to be made.
+    /// Returns the executor that act on these nodes, which must include those about to be made.
     #[must_use]
-    pub fn hands<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostHands<'a> {
-        HostHands::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
+    pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
+        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {

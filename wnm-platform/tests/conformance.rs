@@ -1,9 +1,11 @@
-//! One suite that every process manager passes, on real processes: stand-ins of the node programs, which this very
+//! One suite that every process manager passes, on real processes: fake nodes of the node programs, which this very
 //! executable plays when it is copied.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 #[path = "conformance/antctl.rs"]
 mod antctl;
+#[path = "conformance/cpu_limit.rs"]
+mod cpu_limit;
 #[path = "conformance/crashes.rs"]
 mod crashes;
 #[path = "conformance/figures.rs"]
@@ -12,8 +14,6 @@ mod figures;
 mod launchctl;
 #[path = "conformance/lifecycle.rs"]
 mod lifecycle;
-#[path = "conformance/quota.rs"]
-mod quota;
 #[path = "conformance/stand.rs"]
 mod stand;
 #[path = "conformance/trouble.rs"]
@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use wnm_core::{ManagerKind, Program, Scope};
-use wnm_platform::standin;
+use wnm_platform::fake_node;
 
 /// What a process manager must stand.
 type Check = fn(ManagerKind);
@@ -63,8 +63,8 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 fn main() -> ExitCode {
-    if standin::is_called().is_some() {
-        return standin::main();
+    if fake_node::is_called().is_some() {
+        return fake_node::main();
     }
     if antctl::is_called() {
         return antctl::main();
@@ -90,11 +90,11 @@ fn main() -> ExitCode {
     for kind in ManagerKind::ALL {
         let run = move || {
             let _alone = alone(kind);
-            quota::holds_nodes_back(kind);
+            cpu_limit::holds_nodes_back(kind);
             Ok::<(), Failed>(())
         };
-        let trial = Trial::test("quota_holds_nodes_back", run).with_kind(kind.to_string());
-        trials.push(trial.with_ignored_flag(!can_work_here(kind) || !quota::can_be_tried(kind)));
+        let trial = Trial::test("cpu_limit_holds_nodes_back", run).with_kind(kind.to_string());
+        trials.push(trial.with_ignored_flag(!can_work_here(kind) || !cpu_limit::can_be_tried(kind)));
     }
     let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
     let figures = move || {

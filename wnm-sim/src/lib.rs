@@ -4,42 +4,31 @@
 //! `run` and `score` judge policies on a modelled one under load, `tune` looks for better ones, `compare` says whether
 //! steady is worth having, `calibrate` fits that host to a recorded machine, and `chart` draws what was recorded or run.
 
-mod calibrate;
+mod capacity;
 mod chance;
-mod chart;
-mod compare;
-mod decide;
+mod chaos;
+mod commands;
 mod error;
-pub mod explore;
-mod faults;
-mod fuse;
-mod host;
-pub mod invariants;
 mod jobs;
-mod ledger;
 mod lines;
 mod load_average;
 mod output;
 mod policy_args;
-mod replay;
-mod run;
 mod run_file;
 mod scenario;
-mod score;
-mod session;
 mod statistics;
 mod table;
 mod trace_file;
-mod tune;
 mod words;
-mod world;
 
 use clap::{Parser, Subcommand};
 
-pub use decide::{Broken, Memory, answer_all};
+pub use chaos::invariants;
+pub use commands::decide::{Broken, Memory, answer_all};
+pub use commands::explore;
+pub use commands::replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
+pub use commands::run::healthy_nodes;
 pub use error::{Exit, SimError};
-pub use replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
-pub use run::healthy_nodes;
 pub use words::Heading;
 
 /// Replays, explores and judges the decisions of the Weave Node Manager, without touching a node.
@@ -49,6 +38,8 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+use commands::{calibrate, chart, compare, decide, replay, run, score, tune};
 
 #[derive(Debug, Subcommand)]
 enum Command {

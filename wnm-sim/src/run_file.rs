@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::SimError;
-use crate::decide::parse;
-use crate::host::Score;
+use crate::capacity::Score;
+use crate::commands::decide::parse;
 use crate::lines::{LONGEST_LINE, Line, Lines};
 use crate::trace_file::open_input;
 

@@ -25,9 +25,9 @@ impl Heading {
             Reason::Relief { relief, measure } => (of_relief(*relief), Some(measure.signal)),
             Reason::OverCap { .. } => ("over cap", None),
             Reason::Outdated { .. } => ("outdated", None),
-            Reason::RoomToStart => ("room to start", None),
-            Reason::RoomToAdd { .. } => ("room to add", None),
-            Reason::Asked => ("asked", None),
+            Reason::HeadroomToStart => ("room to start", None),
+            Reason::HeadroomToAdd { .. } => ("room to add", None),
+            Reason::Requested => ("requested", None),
         };
         Self { verb: planned.action.verb(), why, signal }
     }
@@ -52,7 +52,7 @@ impl Heading {
 
 const fn of_relief(relief: Relief) -> &'static str {
     match relief {
-        Relief::Ride => "too high for too long",
+        Relief::Grace => "too high for too long",
         Relief::Soft => "near the mark for long",
         Relief::Memory | Relief::Disk => "near the mark",
         Relief::Leak => "leaks",

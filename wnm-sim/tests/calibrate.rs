@@ -22,8 +22,8 @@ disk_gb = 5
 disk_seconds = 3600
 own_wander = 0.03
 own_wander_seconds = 120
-foreign_wander = 0.04
-foreign_wander_seconds = 90
+background_wander = 0.04
+background_wander_seconds = 90
 noise = 0.03
 spikes_per_hour = 0
 ";
@@ -136,15 +136,15 @@ fn constants_of_the_model_are_found_again_in_a_run_of_it() {
         ("disk_seconds", 0.01),
         ("own_wander", 0.2),
         ("own_wander_seconds", 0.5),
-        ("foreign_wander", 0.2),
-        ("foreign_wander_seconds", 0.5),
+        ("background_wander", 0.2),
+        ("background_wander_seconds", 0.5),
         ("noise", 0.1),
     ] {
         let known = known["model"][name].as_float().or(known["model"][name].as_integer().map(|n| n as f64)).unwrap();
         let found = found.get(name).unwrap_or(&f64::NAN);
         assert!((found / known - 1.0).abs() <= within, "{name}: found {found}, which is {known}");
     }
-    assert!((report["foreign"]["cpu_percent"].as_f64().unwrap() - 20.0).abs() < 1.0);
+    assert!((report["background"]["cpu_percent"].as_f64().unwrap() - 20.0).abs() < 1.0);
     // What was written is the end of a scenario that runs.
     let fitted = std::fs::read_to_string(model).unwrap();
     let scenario = folder.write("fitted.toml", &format!("{SCENARIO}{fitted}"));
@@ -177,7 +177,7 @@ fn nodes_that_are_only_counted_are_told_by_what_the_machine_uses() {
 
     constant         signal    fitted
     cpu_cores        cpu         0.08
-    foreign_wander   cpu            0
+    background_wander   cpu            0
     noise            cpu     0.007074
     memory_start_mb  memory     49.99
     memory_full_mb   memory     49.99

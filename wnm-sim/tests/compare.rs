@@ -30,7 +30,7 @@ day = 0.05
 fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
     let folder = Folder::new();
     let small = folder.write("small.toml", SMALL);
-    let mine = folder.write("mine.toml", "steady_ride = 120\n");
+    let mine = folder.write("mine.toml", "steady_grace = 120\n");
     let compare = |jobs: &str, further: &[&str]| {
         let arguments =
             ["compare", &small, "calm-2", "--seeds", "2", "--days", "0.15", "--tuned", &mine, "--jobs", jobs];
@@ -61,12 +61,12 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
     # Steady and classic, scenario by scenario
     ## steady less the better classic, seed by seed: cycles of 60 s, 2 seeds
     ## steady / the better classic: cycles of 60 s, 2 seeds
-    ## steady-quota less the better classic, seed by seed: cycles of 60 s, 2 seeds
-    ## steady-quota / the better classic: cycles of 60 s, 2 seeds
+    ## steady-cpu_limit less the better classic, seed by seed: cycles of 60 s, 2 seeds
+    ## steady-cpu_limit / the better classic: cycles of 60 s, 2 seeds
     ## steady-tuned less the better classic, seed by seed: cycles of 60 s, 2 seeds
     ## steady-tuned / the better classic: cycles of 60 s, 2 seeds
     # Steady without each of its parts
-    ## What changes in steady-quota without a part: cycles of 60 s, 4 runs each
+    ## What changes in steady-cpu_limit without a part: cycles of 60 s, 4 runs each
     ## What changes in steady without a part: cycles of 60 s, 4 runs each
     "#);
     for name in ["differences.svg", "front.svg", "run.svg"] {
@@ -82,7 +82,7 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
 
     // What is written can be scored.
     let scored = run(&["score", &folder.path("runs.jsonl")]);
-    assert!(scored.out.contains("steady-quota-without-quota"), "{}{}", scored.out, scored.err);
+    assert!(scored.out.contains("steady-cpu_limit-without-cpu_limit"), "{}{}", scored.out, scored.err);
 
     let json: serde_json::Value = serde_json::from_str(&compare("2", &["--json"])).unwrap();
     let schema = include_str!("../../docs/schema/sim-compare.json");
@@ -129,7 +129,7 @@ fn an_interrupted_comparison_keeps_and_compares_the_seeds_that_are_complete() {
     assert!(seeds > 0 && text.contains(&format!("cycles of 60 s, {seeds} seed")), "{text}");
     assert!(!std::path::Path::new(&report).join("figures.md").exists());
     let scored = run(&["score", &out]);
-    assert!(scored.code == 0 && scored.out.contains("steady-quota"), "{}{}", scored.out, scored.err);
+    assert!(scored.code == 0 && scored.out.contains("steady-cpu_limit"), "{}{}", scored.out, scored.err);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn given() -> impl Strategy<Value = Given> {
             missing,
             devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
-            trend: None,
+            forecast: None,
             clock: None,
         };
         let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target };
@@ -239,15 +239,15 @@ fn given_steady() -> impl Strategy<Value = Given> {
             sample.memory = Some(Bytes(i as u64 * 50_000_000));
             sample.disk = Some(Bytes(i as u64 * 1_000_000_000));
         }
-        let mut trend = EngineState { nodes: state.nodes.clone(), ..EngineState::default() };
+        let mut forecast = EngineState { nodes: state.nodes.clone(), ..EngineState::default() };
         for (ago, (cpu, one)) in (1..=before.len() as i64).rev().zip(before) {
             let load = one.map(|one| LoadAverages { one, five: one, fifteen: one });
             let mut earlier = Observation { now: Timestamp::from_millis(NOW - ago * 300_000), ..observation.clone() };
             (earlier.host.cpu, earlier.host.load, earlier.rebooted) = (cpu, load, false);
-            trend.nodes.clone_from(&state.nodes);
-            trend = settle(trend, &policy, &earlier, &[]);
+            forecast.nodes.clone_from(&state.nodes);
+            forecast = settle(forecast, &policy, &earlier, &[]);
         }
-        state.trend = trend.trend;
+        state.forecast = forecast.forecast;
         Given { policy, state, observation }
     })
 }

@@ -186,7 +186,7 @@ fn a_trace_is_drawn_with_its_nodes_signals_and_actions() {
 fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
     let run_file = r#"{"wnm_trace": 1, "host": {"cpus": 2}}
 {"ts": 1, "used_cpu_percent": 99, "running_nodes": 4}
-{"ts": 1, "decided": [{"action": {"action": "stop", "node": 4}, "reason": {"reason": "asked"}}]}
+{"ts": 1, "decided": [{"action": {"action": "stop", "node": 4}, "reason": {"reason": "requested"}}]}
 {"ts": 2, "used_cpu_percent": 99, "running_nodes": 4}
 {"ts": 2, "decided": [], "rest": {"rest": "content"}}
 {"ts": 3, "note": "lunch <&> tea"}
@@ -197,7 +197,7 @@ fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
     assert!(ran.out.contains(": what was decided") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
     let trace: String = run_file.lines().filter(|line| !line.contains("decided")).map(|l| format!("{l}\n")).collect();
     let ran = run_with(&["chart", "-", "-o", "-"], trace.as_bytes());
-    assert!(ran.out.contains("stop: pressure, cpu (2)") && !ran.out.contains("asked"), "{}", ran.out);
+    assert!(ran.out.contains("stop: pressure, cpu (2)") && !ran.out.contains("requested"), "{}", ran.out);
 }
 
 #[test]

@@ -22,7 +22,7 @@ percent = 10
 cpu_spread = 0
 surge = 0
 own_wander = 0
-foreign_wander = 0
+background_wander = 0
 noise = 0
 spikes_per_hour = 0
 "#;

@@ -1,4 +1,4 @@
-//! The steady preset on the modelled host under foreign load that does not change: it settles within a day, and from
+//! The steady preset on the modelled host under background load that does not change: it settles within a day, and from
 //! then on leaves the colony alone (properties 16 and 17 of what must always hold).
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -22,7 +22,7 @@ start_per_core = 3
 const NO_NOISE: &str = "
 [model]
 own_wander = 0
-foreign_wander = 0
+background_wander = 0
 noise = 0
 spikes_per_hour = 0
 ";
@@ -37,10 +37,10 @@ struct Host {
 
 impl Host {
     /// Returns a host of which others use so many percent.
-    fn new(foreign: u32, more: &str) -> Self {
+    fn new(background: u32, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let scenario = folder.path().join("constant.toml").to_str().unwrap().to_owned();
-        let load = format!("[[load]]\nkind = \"constant\"\npercent = {foreign}\n");
+        let load = format!("[[load]]\nkind = \"constant\"\npercent = {background}\n");
         std::fs::write(&scenario, format!("{HOST}{load}{more}")).unwrap();
         Self { folder, scenario }
     }
@@ -53,10 +53,10 @@ impl Host {
     }
 
     /// Runs steady, and returns the actions of the first day and of those after it.
-    fn actions(&self, quota: &str, seed: &str) -> [Vec<String>; 2] {
+    fn actions(&self, cpu_limit: &str, seed: &str) -> [Vec<String>; 2] {
         let trace = self.folder.path().join("run.jsonl");
         let trace = trace.to_str().unwrap();
-        self.run(&["--policy", "steady", "--set", quota, "--seed", seed, "--seeds", "1", "--trace", trace]);
+        self.run(&["--policy", "steady", "--set", cpu_limit, "--seed", seed, "--seeds", "1", "--trace", trace]);
         let text = std::fs::read_to_string(trace).unwrap();
         let mut actions = [const { Vec::new() }; 2];
         let mut began = None;
@@ -71,35 +71,35 @@ impl Host {
     }
 }
 
-fn settles(quota: &str) {
-    for (foreign, seed) in [(20, "1"), (60, "2")] {
-        let [first, later] = Host::new(foreign, NO_NOISE).actions(quota, seed);
-        assert!(!first.is_empty(), "{quota}, {foreign} %: nothing to settle");
-        assert_eq!(later, [""; 0], "{quota}, {foreign} %");
+fn settles(cpu_limit: &str) {
+    for (background, seed) in [(20, "1"), (60, "2")] {
+        let [first, later] = Host::new(background, NO_NOISE).actions(cpu_limit, seed);
+        assert!(!first.is_empty(), "{cpu_limit}, {background} %: nothing to settle");
+        assert_eq!(later, [""; 0], "{cpu_limit}, {background} %");
     }
     // With noise, a stretch that happens to be quiet lets one more node in, and it stays.
-    let [_, later] = Host::new(40, "").actions(quota, "3");
-    assert!(later.iter().all(|verb| verb == "add") && later.len() < 3, "{quota}: {later:?}");
+    let [_, later] = Host::new(40, "").actions(cpu_limit, "3");
+    assert!(later.iter().all(|verb| verb == "add") && later.len() < 3, "{cpu_limit}: {later:?}");
 }
 
 #[test]
 fn steady_settles_under_constant_load() {
-    settles("quota=false");
+    settles("cpu_limit=false");
 }
 
 #[test]
 fn steady_settles_under_constant_load_where_it_may_cap_the_colony() {
-    settles("quota=true");
+    settles("cpu_limit=true");
 }
 
 #[test]
 fn steady_does_not_flap_under_constant_load_with_noise() {
     let flaps = |score: Value| score["flaps"]["mean"].as_f64().unwrap();
-    for foreign in [10, 60] {
-        let host = Host::new(foreign, "");
-        for quota in ["quota=true", "quota=false"] {
-            let steady = host.run(&["--policy", "steady", "--set", quota, "--seeds", "3"]);
-            assert!(flaps(steady) == 0.0, "{quota}, {foreign} %");
+    for background in [10, 60] {
+        let host = Host::new(background, "");
+        for cpu_limit in ["cpu_limit=true", "cpu_limit=false"] {
+            let steady = host.run(&["--policy", "steady", "--set", cpu_limit, "--seeds", "3"]);
+            assert!(flaps(steady) == 0.0, "{cpu_limit}, {background} %");
         }
     }
     // Flaps would be seen.

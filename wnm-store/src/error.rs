@@ -124,7 +124,7 @@ pub enum StoreError {
         waited: Duration,
     },
     /// There is no room to write.
-    #[error("expected room to write to {path}, found its disk or quota full: free some space, then run this again")]
+    #[error("expected room to write to {path}, found its disk or cpu_limit full: free some space, then run this again")]
     Full {
         /// Where it is.
         path: PathBuf,

@@ -22,7 +22,7 @@ impl Store {
         &mut self,
         observation: &Observation,
         decision: &Decision,
-        newcomers: &[Node],
+        new_nodes: &[Node],
     ) -> Result<(CycleId, Vec<ActionRecord>), StoreError> {
         let now = observation.now;
         let host = json::text(&observation.host, || "the host's sample".into())?;
@@ -33,7 +33,7 @@ impl Store {
             .map(|planned| Ok((planned, json::text(planned, || "a planned action".into())?)))
             .collect::<Result<_, StoreError>>()?;
         self.write(|tx| {
-            for node in newcomers {
+            for node in new_nodes {
                 nodes::insert(tx, node)?;
             }
             tx.prepare_cached("INSERT INTO cycles (at, acted, host, decision) VALUES (?1, ?2, ?3, ?4)")?.execute((

@@ -194,20 +194,20 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn learnt(&self) -> Result<serde_json::Value, StoreError> {
-        self.read(|db| Ok(nodes::single(db, "learnt", &mut Vec::new())?.unwrap_or_default()))
+    pub fn cached(&self) -> Result<serde_json::Value, StoreError> {
+        self.read(|db| Ok(nodes::single(db, "cached", &mut Vec::new())?.unwrap_or_default()))
     }
 
     /// Keeps what was learnt of node programs, for the next run.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn keep_learnt(&mut self, learnt: &serde_json::Value) -> Result<(), StoreError> {
-        if self.learnt()? == *learnt {
+    pub fn save_cache(&mut self, cached: &serde_json::Value) -> Result<(), StoreError> {
+        if self.cached()? == *cached {
             return Ok(());
         }
-        let text = json::text(learnt, || "what was learnt of node programs".into())?;
-        self.write(|tx| nodes::write_single(tx, "learnt", &text))
+        let text = json::text(cached, || "what was cached of node programs".into())?;
+        self.write(|tx| nodes::write_single(tx, "cached", &text))
     }
 
     /// Returns everything that is wrong with the database, in words; nothing when it is sound.

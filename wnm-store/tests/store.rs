@@ -92,7 +92,7 @@ fn observation(now: i64, nodes: impl IntoIterator<Item = u32>) -> Observation {
 }
 
 fn decision(actions: impl IntoIterator<Item = Action>) -> Decision {
-    let actions: Vec<_> = actions.into_iter().map(|action| Planned { action, reason: Reason::Asked }).collect();
+    let actions: Vec<_> = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
     let verdict = if actions.is_empty() { Verdict::Rests(Rest::Content) } else { Verdict::Acts };
     let verdicts = vec![RuleVerdict { rule: "grow".into(), verdict }];
     Decision { actions, verdicts, ..decide(&settings().policy, &EngineState::default(), &Observation::default()) }
@@ -160,7 +160,7 @@ fn a_colony_comes_back_as_it_was() {
         missing: [id(9)].into(),
         devices: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
-        trend: None,
+        forecast: None,
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into() })),
     };
     let pending = Outcome::Pending { step: Step::Linger, since: at(100), why: "until 5".into() };
@@ -637,7 +637,7 @@ fn any_version() -> impl Strategy<Value = Version> {
 }
 
 fn any_state() -> impl Strategy<Value = NodeState> {
-    let causes = [StopCause::Pressure, StopCause::Asked, StopCause::Found, StopCause::StartFailed];
+    let causes = [StopCause::Pressure, StopCause::Requested, StopCause::Found, StopCause::StartFailed];
     prop_oneof![
         any_time().prop_map(|since| NodeState::Running { since }),
         any_time().prop_map(|since| NodeState::Unknown { since }),
@@ -674,7 +674,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
             missing,
             devices,
             failed_upgrades,
-            trend: None,
+            forecast: None,
             clock,
         })
 }

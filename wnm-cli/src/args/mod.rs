@@ -38,7 +38,7 @@ fn in_both_spellings(command: clap::Command) -> clap::Command {
     name = "wnm",
     version,
     about = "Keeps as many Autonomi nodes running as this machine can carry",
-    after_help = "Examples:\n  wnm init --rewards-address 0x…      begin a colony\n  wnm run --dry-run                   show what would be done now\n  wnm daemon                          keep the colony, looking every 5 s\n  wnm status                          the machine and the colony at a glance\n\nWithout a command, wnm runs one cycle: the same as `wnm run`.",
+    after_help = "Examples:\n  wnm init --rewards-address 0x…      begin a colony\n  wnm run --dry-run                   show what would be done now\n  wnm daemon                          keep the colony, looking every 5 s\n  wnm status                          the machine and the colony at a quick_check\n\nWithout a command, wnm runs one cycle: the same as `wnm run`.",
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
@@ -118,7 +118,7 @@ pub(crate) enum Command {
     /// Shows and changes settings
     #[command(subcommand)]
     Config(Config),
-    /// Tells what would keep a colony from running here, each with its mend
+    /// Tells what would keep a colony from running here, each with its hint
     Doctor {
         /// Removes firewall rules of ours that lead nowhere
         #[arg(long)]
@@ -144,7 +144,7 @@ pub(crate) enum Command {
         #[arg(long)]
         purge: bool,
     },
-    /// Shows a colony of stand-in nodes in a folder of its own, a few cycles long
+    /// Shows a colony of fake node nodes in a folder of its own, a few cycles long
     Demo(Demo),
 }
 

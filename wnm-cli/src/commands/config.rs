@@ -180,7 +180,7 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
         Some((key, value)) => Ok((known(key)?, value.to_owned())),
         None => Err(CliError::Usage {
             what: format!("expected a setting and its value, found {word:?} alone"),
-            mend: format!("wnm config set {word}=VALUE"),
+            hint: format!("wnm config set {word}=VALUE"),
         }),
     };
     words.iter().map(pair).collect()
@@ -202,7 +202,7 @@ fn change(
             above => {
                 return Err(CliError::Usage {
                     what: format!("expected {key} to be the database's to say, found it set by {above}"),
-                    mend: "change it there, or take it out there".to_owned(),
+                    hint: "change it there, or take it out there".to_owned(),
                 });
             }
         }

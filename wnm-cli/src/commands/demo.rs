@@ -1,4 +1,4 @@
-//! `wnm demo`: a colony of stand-in nodes, a few cycles long. Processes, ports, files and signals are real; what the
+//! `wnm demo`: a colony of fake node nodes, a few cycles long. Processes, ports, files and signals are real; what the
 //! host is said to carry is scripted, so that every rule has its turn within a minute.
 
 use std::net::{TcpListener, UdpSocket};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use wnm_core::{HostSample, Load, LoadAverages, NodeId, NodeState, Percent, Selection, Verb, Volume};
-use wnm_platform::standin::{self, Script};
+use wnm_platform::fake_node::{self, Script};
 use wnm_store::Store;
 
 use crate::args::{Demo, SettingFlags};
 use crate::config;
 use crate::context::{Context, Signals};
-use crate::cycle::{self, Mode, Report, Wish};
+use crate::cycle::{self, Mode, Report, Trigger};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::{BOLD, styled};
@@ -54,7 +54,7 @@ impl Stage {
     fn build(folder: &Path, ended: Arc<AtomicBool>) -> Result<Self, CliError> {
         let program = folder.join("bin/antnode");
         std::fs::create_dir_all(folder.join("bin"))?;
-        standin::make(&std::env::current_exe()?, &program, &Script::default())?;
+        fake_node::make(&std::env::current_exe()?, &program, &Script::default())?;
         let [node, metrics, rpc] = free_ranges()?;
         let settings = [
             ("node_cap", "6".to_owned()),
@@ -113,7 +113,7 @@ impl Stage {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(unfinished("to play on, was told to end"));
             }
-            let report = cycle::run(&mut self.context, &Wish::Decide, Mode::Act)?;
+            let report = cycle::run(&mut self.context, &Trigger::Scheduled, Mode::Act)?;
             output.cycle(&report)?;
             std::thread::sleep(INTERVAL);
             if is_over(&report) {
@@ -134,16 +134,17 @@ impl Stage {
     /// Removes every node; the folder goes when the demo ends.
     fn clean_up(&mut self, output: &mut Output) -> Result<Exit, CliError> {
         self.tell(output, "\nEverything is removed");
-        let mut wish = Wish::Asked(Verb::Remove, Selection::All);
+        let mut trigger = Trigger::Requested(Verb::Remove, Selection::All);
         for _ in 0..PATIENCE * 10 {
-            let report = cycle::run(&mut self.context, &wish, Mode::Act)?;
+            let report = cycle::run(&mut self.context, &trigger, Mode::Act)?;
             if !report.worked.is_empty() {
                 output.cycle(&report)?;
             }
             if report.colony.nodes.is_empty() {
                 return Ok(Exit::Done);
             }
-            wish = if report.is_pending() { Wish::GoOn } else { Wish::Asked(Verb::Remove, Selection::All) };
+            trigger =
+                if report.is_pending() { Trigger::Resumed } else { Trigger::Requested(Verb::Remove, Selection::All) };
             std::thread::sleep(Duration::from_millis(200));
         }
         Err(unfinished("all nodes to be removed"))
@@ -153,7 +154,7 @@ impl Stage {
 fn unfinished(what: &str) -> CliError {
     CliError::Usage {
         what: format!("expected {what}"),
-        mend: "run `wnm demo` again; `wnm doctor` looks at this host".to_owned(),
+        hint: "run `wnm demo` again; `wnm doctor` looks at this host".to_owned(),
     }
 }
 

@@ -1,13 +1,13 @@
-//! `wnm doctor`: what would keep a colony from running here, each with its mend.
+//! `wnm doctor`: what would keep a colony from running here, each with its hint.
 
 mod colony;
+mod cpu_limit;
 mod firewall;
 mod host;
 mod instances;
-mod keepers;
 mod ports;
-mod quota;
 mod stored;
+mod supervisors;
 mod volumes;
 
 use std::path::Path;
@@ -39,20 +39,20 @@ pub(crate) struct Check {
     what: &'static str,
     health: Health,
     found: String,
-    mend: Option<String>,
+    hint: Option<String>,
 }
 
 impl Check {
     fn fine(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, health: Health::Fine, found: found.into(), mend: None }
+        Self { what, health: Health::Fine, found: found.into(), hint: None }
     }
 
-    fn doubtful(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { what, health: Health::Doubtful, found: found.into(), mend: Some(mend.into()) }
+    fn doubtful(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what, health: Health::Doubtful, found: found.into(), hint: Some(hint.into()) }
     }
 
-    fn wrong(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { what, health: Health::Wrong, found: found.into(), mend: Some(mend.into()) }
+    fn wrong(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what, health: Health::Wrong, found: found.into(), hint: Some(hint.into()) }
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     let (stored, snapshot) = stored::database(db, &mut checks);
     checks.push(stored::lock(db));
     checks.extend(stored::lock_of_python_wnm(db));
-    checks.push(keepers::check(db));
+    checks.push(supervisors::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
     let mut raw = config::surroundings()?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
@@ -93,7 +93,7 @@ fn look(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, c
     checks.push(host::folders(settings));
     checks.extend(volumes::check(settings, snapshot));
     checks.push(ports::check(settings, snapshot));
-    checks.push(quota::check(settings, snapshot));
+    checks.push(cpu_limit::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
     // Without a database every rule would seem to lead nowhere.
     checks.extend(firewall::check(db, settings, fix));
@@ -108,8 +108,8 @@ fn line(check: &Check) -> String {
         Health::Doubtful => styled(YELLOW, "hm   "),
         Health::Wrong => styled(RED, "wrong"),
     };
-    let mend = check.mend.as_ref().map_or_else(String::new, |mend| format!("{:20}mend: {mend}\n", ""));
-    format!("{mark} {:<13} {}\n{mend}", check.what, check.found)
+    let hint = check.hint.as_ref().map_or_else(String::new, |hint| format!("{:20}hint: {hint}\n", ""));
+    format!("{mark} {:<13} {}\n{hint}", check.what, check.found)
 }
 
 /// How many of many are told.

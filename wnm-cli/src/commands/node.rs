@@ -10,7 +10,7 @@ use wnm_store::Store;
 use super::status::colony_time;
 use crate::args::{Count, Node, Nodes, Reset, Selected, SettingFlags, Survey};
 use crate::context::{self, Context, LOCK_PATIENCE};
-use crate::cycle::{self, Mode, Report, Wish};
+use crate::cycle::{self, Mode, Report, Trigger};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
@@ -64,7 +64,7 @@ fn show(
 pub(super) fn no_such_node(id: NodeId) -> CliError {
     CliError::Usage {
         what: format!("expected a node of this colony, found {}", id.name()),
-        mend: "`wnm node list` shows them".to_owned(),
+        hint: "`wnm node list` shows them".to_owned(),
     }
 }
 
@@ -83,7 +83,7 @@ fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliErro
     let once = RawSettings { survey_delay: args.interval, ..RawSettings::default() };
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
-    let report = cycle::run(&mut context, &Wish::GoOn, mode)?;
+    let report = cycle::run(&mut context, &Trigger::Resumed, mode)?;
     let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
     let mut works: Vec<Work> = seen.map(|(id, sample)| Work::seen(*id, states.get(id), sample)).collect();
@@ -127,7 +127,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
                 "expected a process manager that gives a number out again, found {}",
                 context.settings.manager
             ),
-            mend: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
+            hint: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
         });
     }
     let mut works = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
@@ -146,7 +146,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
 
 fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
     let begun = Instant::now();
-    let report = cycle::run(context, &Wish::Asked(verb, selection.clone()), mode)?;
+    let report = cycle::run(context, &Trigger::Requested(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));
     }
@@ -182,7 +182,7 @@ fn stay_with(context: &mut Context, first: Report, begun: Instant) -> Result<Vec
             break;
         }
         std::thread::sleep(POLL);
-        report = cycle::run(context, &Wish::GoOn, Mode::Act)?;
+        report = cycle::run(context, &Trigger::Resumed, Mode::Act)?;
     }
     context.progress.end();
     let work = |(id, planned): (ActionId, Planned)| {

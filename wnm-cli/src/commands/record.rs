@@ -107,7 +107,7 @@ impl Watch {
     }
 
     fn header(&self) -> TraceHeader {
-        let (look, _) = self.platform.glance(&self.colony, &self.clock);
+        let (look, _) = self.platform.quick_check(&self.colony, &self.clock);
         TraceHeader {
             program: Some(concat!("wnm ", env!("CARGO_PKG_VERSION")).to_owned()),
             cpus: look.host.cpus.or(Some(self.host.cpus)),
@@ -124,7 +124,7 @@ impl Watch {
             self.colony.counters = counters;
             self.colony_read = Instant::now();
         }
-        let (observation, counters) = self.platform.glance(&self.colony, &self.clock);
+        let (observation, counters) = self.platform.quick_check(&self.colony, &self.clock);
         let line = writer.sample(&observation, &self.colony.state);
         self.colony.counters = Some(counters);
         Ok(line)
@@ -170,7 +170,7 @@ impl TraceFile {
     fn open(path: &Path) -> Result<Sink, CliError> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| CliError::Usage {
             what: format!("expected to make {}: {error}", path.display()),
-            mend: "choose a name that does not exist yet, in a folder that can be written".to_owned(),
+            hint: "choose a name that does not exist yet, in a folder that can be written".to_owned(),
         })?;
         let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
         Ok(if is_compressed { Sink::Gzip(GzEncoder::new(file, Compression::fast())) } else { Sink::Plain(file) })
@@ -221,7 +221,7 @@ impl TraceFile {
     fn unwritable(&self, error: &io::Error) -> CliError {
         CliError::Usage {
             what: format!("expected to write to {}: {error}", self.path.display()),
-            mend: "make room, or choose another folder".to_owned(),
+            hint: "make room, or choose another folder".to_owned(),
         }
     }
 }

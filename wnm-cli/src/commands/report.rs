@@ -74,13 +74,13 @@ fn format(args: &Report, output: &Output) -> Result<ReportFormat, CliError> {
         let names = known.iter().map(|format| name(&|| clap::ValueEnum::to_possible_value(format)));
         return Err(CliError::Usage {
             what: format!("expected a format that {kind} has, found {asked}"),
-            mend: format!("wnm report {kind} --format {}", names.collect::<Vec<_>>().join("|")),
+            hint: format!("wnm report {kind} --format {}", names.collect::<Vec<_>>().join("|")),
         });
     }
     if args.push.is_some() && args.kind != ReportKind::InfluxResources {
         return Err(CliError::Usage {
             what: format!("expected influx-resources with --push, found {kind}"),
-            mend: "wnm report influx-resources --push URL".to_owned(),
+            hint: "wnm report influx-resources --push URL".to_owned(),
         });
     }
     Ok(format)
@@ -97,7 +97,7 @@ fn settings(store: &Store) -> Result<(Settings, u32), CliError> {
 fn metrics(store: &Store, snapshot: &Snapshot, rows: &[Row<'_>]) -> Result<Fields, CliError> {
     let (settings, _) = settings(store)?;
     let platform = Platform::new(&settings)?;
-    platform.remember(store.learnt()?);
+    platform.remember(store.cached()?);
     let target = platform.program_version(&settings).ok().flatten();
     let host = snapshot.last.as_ref().map(|cycle| cycle.host.clone()).unwrap_or_default();
     Ok(machine_metrics::fields(&settings, &host, rows, target.as_ref()))

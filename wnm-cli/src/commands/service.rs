@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wnm_platform::Exec;
-use wnm_platform::own_service::{Change, Keeper, OwnService, Task};
 use wnm_platform::places;
+use wnm_platform::service_install::{Change, InstalledService, Supervisor, Task};
 use wnm_store::Store;
 
 use crate::args::{Kept, Service};
+use crate::cpu_limit;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::quota;
 
 /// What is said of a service.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct View {
     /// What keeps wnm running: `service`, or `cron`.
-    keeper: &'static str,
+    supervisor: &'static str,
     /// Where it is written down; null for a crontab.
     file: Option<PathBuf>,
     /// Whether it is there now.
@@ -39,8 +39,8 @@ pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, 
             let service = service(db, &kept)?;
             let change = service.uninstall()?;
             // Without a colony there is nothing to lift.
-            if let Ok(quota) = quota::of(db) {
-                quota::lift(&quota);
+            if let Ok(cpu_limit) = cpu_limit::of(db) {
+                cpu_limit::lift(&cpu_limit);
             }
             let said = match change {
                 Change::Made => format!("wnm is not kept {} any more; nodes go on", whereabouts(&service)),
@@ -70,8 +70,8 @@ fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
     // What cannot be asked keeps nothing.
     if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {
         return Err(CliError::Usage {
-            what: format!("expected wnm to be kept by one keeper, found it kept {}", whereabouts(&other)),
-            mend: format!("wnm service uninstall{}", if kept.cron { "" } else { " --cron" }),
+            what: format!("expected wnm to be kept by one supervisor, found it kept {}", whereabouts(&other)),
+            hint: format!("wnm service uninstall{}", if kept.cron { "" } else { " --cron" }),
         });
     }
     let service = service(db, kept)?;
@@ -83,29 +83,29 @@ fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
     tell(&service, kept, Some(change), &said, output)
 }
 
-fn service(db: &Path, kept: &Kept) -> Result<OwnService, CliError> {
-    let keeper = if kept.cron { Some(Keeper::Cron) } else { Keeper::of_host() };
-    let keeper = keeper.ok_or_else(|| CliError::Usage {
+fn service(db: &Path, kept: &Kept) -> Result<InstalledService, CliError> {
+    let supervisor = if kept.cron { Some(Supervisor::Cron) } else { Supervisor::of_host() };
+    let supervisor = supervisor.ok_or_else(|| CliError::Usage {
         what: "expected systemd or launchd to keep services on this host, found neither".to_owned(),
-        mend: "let cron do it: add --cron".to_owned(),
+        hint: "let cron do it: add --cron".to_owned(),
     })?;
     let task = Task { program: std::env::current_exe()?, database: std::path::absolute(db)?, interval: kept.interval };
-    Ok(OwnService::new(keeper, places::own_scope(), &task, Exec::real())?)
+    Ok(InstalledService::new(supervisor, places::own_scope(), &task, Exec::real())?)
 }
 
-fn whereabouts(service: &OwnService) -> String {
+fn whereabouts(service: &InstalledService) -> String {
     service.file().map_or_else(|| "in your crontab".to_owned(), |file| format!("in {}", file.display()))
 }
 
 fn tell(
-    service: &OwnService,
+    service: &InstalledService,
     kept: &Kept,
     change: Option<Change>,
     said: &str,
     output: &Output,
 ) -> Result<Exit, CliError> {
     let view = View {
-        keeper: if kept.cron { "cron" } else { "service" },
+        supervisor: if kept.cron { "cron" } else { "service" },
         file: service.file(),
         installed: service.is_installed().unwrap_or(false),
         changed: change.map(|change| change == Change::Made),

@@ -34,7 +34,7 @@ pub(crate) fn warn_of_unreadable(snapshot: &Snapshot) {
 
 /// Returns the time now on the colony's clock; the time of its last look where clocks cannot be read.
 pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
-    let reading = wnm_platform::host::read_clock().ok();
+    let reading = wnm_platform::observe::host::read_clock().ok();
     match (clock, reading) {
         (Some(clock), Some(reading)) => clock.advance(reading).now(),
         (Some(clock), None) => clock.now(),
@@ -61,7 +61,7 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
         age_seconds: last.map_or(0, |cycle| now.since(cycle.at).as_secs()),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
-        quota: last.and_then(|cycle| cycle.host.quota),
+        cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),

@@ -10,10 +10,10 @@ use wnm_store::Store;
 use super::node::{self, Manner};
 use crate::args::SettingFlags;
 use crate::context::{self, Context};
+use crate::cpu_limit;
 use crate::cycle::Mode;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::quota;
 
 /// How long the trash may take to be emptied.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -28,7 +28,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     let exit = node::act(db, Verb::Remove, &Selection::All, manner, output)?;
     let _lock = context::lock(db, context::LOCK_PATIENCE)?;
     empty_trash(db)?;
-    quota::end(&quota::of(db)?);
+    cpu_limit::end(&cpu_limit::of(db)?);
     if !purge || exit != Exit::Done {
         return Ok(exit);
     }
@@ -37,7 +37,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     if left > 0 {
         return Err(CliError::Usage {
             what: format!("expected no nodes any more, found {left} that are still on their way out"),
-            mend: "wnm run goes on with them; then wnm teardown --confirm --purge".to_owned(),
+            hint: "wnm run goes on with them; then wnm teardown --confirm --purge".to_owned(),
         });
     }
     store.purge()?;

@@ -34,6 +34,6 @@ pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
 fn unwritable(folder: &Path, error: &std::io::Error) -> CliError {
     CliError::Usage {
         what: format!("expected to write man pages to {}: {error}", folder.display()),
-        mend: "choose a folder that can be written".to_owned(),
+        hint: "choose a folder that can be written".to_owned(),
     }
 }

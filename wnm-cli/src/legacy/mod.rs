@@ -40,18 +40,18 @@ pub(crate) enum LegacyError {
     #[error("expected one thing to do, found --{one} and --{other}")]
     TwoWishes { one: &'static str, other: &'static str },
     #[error("{what}")]
-    NotHere { what: String, mend: String },
+    NotHere { what: String, hint: String },
 }
 
 impl LegacyError {
     /// Returns what the operator can do about it.
-    pub(crate) fn mend(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             Self::NoValue { .. } | Self::Value { .. } => {
                 "`wnm --help` lists the commands that took the place of these flags".to_owned()
             }
             Self::TwoWishes { .. } => "run wnm once for each of them".to_owned(),
-            Self::NotHere { mend, .. } => mend.clone(),
+            Self::NotHere { hint, .. } => hint.clone(),
         }
     }
 }

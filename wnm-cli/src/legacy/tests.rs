@@ -18,7 +18,7 @@ fn rewritten(words: &str) -> Result<(Vec<OsString>, Vec<String>), String> {
     match rewrite(line(words)) {
         Ok(Rewritten::Line { args, notes }) => Ok((args, notes)),
         Ok(Rewritten::Nothing { why }) => Err(why.to_owned()),
-        Err(error) => Err(format!("{error}\n{}", error.mend())),
+        Err(error) => Err(format!("{error}\n{}", error.hint())),
     }
 }
 

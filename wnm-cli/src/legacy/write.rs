@@ -162,7 +162,7 @@ fn node(line: &mut OldLine, notes: &mut Vec<String>, verb: &str) -> Result<Vec<O
         ("add", Some(_), _) => {
             return Err(LegacyError::NotHere {
                 what: "--service_name: a new node cannot be named, it gets the lowest free number".to_owned(),
-                mend: "wnm node add --count 1".to_owned(),
+                hint: "wnm node add --count 1".to_owned(),
             });
         }
         (_, Some(nodes), count) => {
@@ -172,7 +172,7 @@ fn node(line: &mut OldLine, notes: &mut Vec<String>, verb: &str) -> Result<Vec<O
         ("disable", None, _) => {
             return Err(LegacyError::NotHere {
                 what: "disable: expected the nodes that are to stay down, found none".to_owned(),
-                mend: "wnm node disable antnode0003".to_owned(),
+                hint: "wnm node disable antnode0003".to_owned(),
             });
         }
         (_, None, count) => command.extend(count.map(|count| joined("--count", count))),
@@ -239,7 +239,7 @@ fn disable_config(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     if let Some(word) = value.or(names.is_empty().then_some(&String::new())) {
         return Err(LegacyError::NotHere {
             what: format!("disable_config: expected switches to turn off, such as --no_upnp, found {word:?}"),
-            mend: "`wnm config unset SETTING` takes any other setting back".to_owned(),
+            hint: "`wnm config unset SETTING` takes any other setting back".to_owned(),
         });
     }
     let off = names.iter().map(|word| format!("{}=false", word.trim_start_matches('-')).into());
@@ -253,7 +253,7 @@ fn refuse_settings(line: &OldLine, place: &str) -> Result<(), LegacyError> {
     }
     Err(LegacyError::NotHere {
         what: format!("expected no settings with {place}, found {}", words(&line.settings)),
-        mend: format!("give them to a cycle first, which keeps them: wnm run {}", words(&line.settings)),
+        hint: format!("give them to a cycle first, which keeps them: wnm run {}", words(&line.settings)),
     })
 }
 

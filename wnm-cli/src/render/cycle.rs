@@ -24,7 +24,7 @@ pub(crate) struct Summary<'a> {
     decided: &'a [Planned],
     /// The most CPU that all nodes together may use; absent for no cap.
     #[serde(skip_serializing_if = "Option::is_none")]
-    quota: Option<Cores>,
+    cpu_limit: Option<Cores>,
     /// Why it decided nothing, if so.
     rest: Option<Rest>,
     /// Every action that it worked on, those begun earlier included.
@@ -61,7 +61,7 @@ pub(crate) fn summary(report: &Report) -> Summary<'_> {
         running: running(report),
         nodes: report.colony.nodes.len(),
         decided: &report.decision.actions,
-        quota: report.decision.quota,
+        cpu_limit: report.decision.cpu_limit,
         rest: report.decision.rest(),
         worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
         refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
@@ -88,7 +88,7 @@ pub(crate) fn text(report: &Report) -> String {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
     }
-    lines.extend(quota(report));
+    lines.extend(cpu_limit(report));
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
     if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
@@ -100,11 +100,11 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 /// Returns the cap on the CPU of all nodes, where it becomes another one.
-fn quota(report: &Report) -> Option<String> {
-    let seen = report.observation.host.quota.filter(|seen| seen.differs_from(report.decision.quota))?;
+fn cpu_limit(report: &Report) -> Option<String> {
+    let seen = report.observation.host.cpu_limit.filter(|seen| seen.differs_from(report.decision.cpu_limit))?;
     let text = |limit: Option<Cores>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
     let verb = if report.cycle.is_none() { "would set" } else { "set" };
-    Some(format!("  {verb} CPU quota to {}, was {}", text(report.decision.quota), text(seen.limit)))
+    Some(format!("  {verb} CPU cpu_limit to {}, was {}", text(report.decision.cpu_limit), text(seen.limit)))
 }
 
 /// Returns one action with its reason and where it stands.

@@ -33,11 +33,11 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns an error with its mend on lines of their own.
+/// Returns an error with its hint on lines of their own.
 pub(crate) fn error(error: &CliError) -> String {
     let mut text = format!("{} {error}", styled(RED.bold(), "error:"));
-    if let Some(mend) = error.mend() {
-        text.push_str(&format!("\n{} {mend}", styled(GREEN.bold(), " mend:")));
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!("\n{} {hint}", styled(GREEN.bold(), " hint:")));
     }
     text
 }

@@ -35,9 +35,9 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Relief { relief: cause, measure } => relief(*cause, measure),
         Reason::OverCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
         Reason::Outdated { from, to } => format!("it has {from}, and the node binary is {to}"),
-        Reason::RoomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
-        Reason::RoomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
-        Reason::Asked => "asked for".to_owned(),
+        Reason::HeadroomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
+        Reason::HeadroomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
+        Reason::Requested => "asked for".to_owned(),
     }
 }
 
@@ -45,12 +45,12 @@ fn relief(relief: Relief, measure: &Measure) -> String {
     let Measure { signal, seen, remove, .. } = measure;
     let seen = seen.map_or_else(|| "too high".to_owned(), |seen| seen.to_string());
     match relief {
-        Relief::Ride => format!("{signal} has been above {remove} for too long, now {seen}"),
+        Relief::Grace => format!("{signal} has been above {remove} for too long, now {seen}"),
         Relief::Soft => format!("{signal} has been near {remove} for too long, now {seen}"),
         Relief::Memory | Relief::Disk => format!("{signal} is {seen}, near {remove}"),
         Relief::Leak => format!("{signal} is {seen}, near {remove}, and the node holds much more than others"),
         Relief::Traffic => format!("{signal} is {seen}, above {remove}"),
-        Relief::Throttled => format!("the colony's CPU quota has held it back for an hour; {signal} is {seen}"),
+        Relief::Throttled => format!("the colony's CPU cpu_limit has held it back for an hour; {signal} is {seen}"),
     }
 }
 
@@ -136,19 +136,19 @@ fn pass(pass: &Pass) -> String {
         Pass::TargetIsOlder => "the node binary is older than what the first node runs".to_owned(),
         Pass::Busy => "an operation is under way, and nodes are added only in calm".to_owned(),
         Pass::CapReached { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
-        Pass::NoRoom => "some signal is not below its lower mark".to_owned(),
+        Pass::NoHeadroom => "some signal is not below its lower mark".to_owned(),
         Pass::WithinCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
         Pass::NothingLeft => "there is too much, and no node left whose stop or removal would help".to_owned(),
         Pass::ReliefUnderWay { removing } => format!("there is too much, and {removing} nodes are on their way out"),
-        Pass::Futile { foreign, mark } => {
-            format!("others ask for {foreign} of the processors, near {mark}: stopping nodes would not help")
+        Pass::ExternalOverload { background, mark } => {
+            format!("others ask for {background} of the processors, near {mark}: stopping nodes would not help")
         }
-        Pass::Dwelling { over, ride, over_soft, soft_ride } => format!(
+        Pass::Dwelling { over, grace, over_warning, warning_grace } => format!(
             "cpu above its mark for {} of the {} it may be, near it for {} of {}",
             span(*over),
-            span(*ride),
-            span(*over_soft),
-            span(*soft_ride)
+            span(*grace),
+            span(*over_warning),
+            span(*warning_grace)
         ),
         Pass::Holds(held) => hold(held),
     }
@@ -161,8 +161,8 @@ fn hold(hold: &Hold) -> String {
         Hold::Watching { seen, wanted } => {
             format!("adds after it has watched for {}, so far {}", span(*wanted), span(*seen))
         }
-        Hold::OverSoft { signal, seen, mark } => format!("adds when {signal} < {mark}, now {seen}"),
-        Hold::NoRoom { signal, expected, ceiling } => {
+        Hold::OverWarning { signal, seen, mark } => format!("adds when {signal} < {mark}, now {seen}"),
+        Hold::NoHeadroom { signal, expected, ceiling } => {
             format!("with one more, {signal} would come to {expected}, and must stay under {ceiling}")
         }
         Hold::Surge { expected, ceiling } => {
@@ -176,7 +176,7 @@ fn hold(hold: &Hold) -> String {
                 _ if reserve.get() >= 1.0 => format!(", to keep {reserve} free for others"),
                 _ => String::new(),
             };
-            format!("the CPU quota holds the colony back for {share} of the time{end}")
+            format!("the CPU cpu_limit holds the colony back for {share} of the time{end}")
         }
     }
 }
@@ -208,7 +208,7 @@ pub(crate) fn distance(verdict: &Verdict, signals: &[Measure]) -> Option<String>
             let (_, nearest) = nearest.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
             Some(format!("nearest: {}", beside(nearest, nearest.remove)))
         }
-        Verdict::Passes(Pass::NoRoom) => {
+        Verdict::Passes(Pass::NoHeadroom) => {
             let above = signals.iter().filter(|measure| !measure.allows());
             let above: Vec<String> = above.map(|measure| beside(measure, measure.less_than)).collect();
             (!above.is_empty()).then(|| above.join(", "))
@@ -265,14 +265,18 @@ mod tests {
     fn what_is_waited_for_is_said_in_place_of_what_comes_next() {
         let percent = |value| Percent::new(value).unwrap();
         let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
-        let futile = Pass::Futile { foreign: percent(72.0), mark: percent(70.0) };
+        let external_overload = Pass::ExternalOverload { background: percent(72.0), mark: percent(70.0) };
         let holds = Pass::Holds(Hold::Watching { seen: minutes(3), wanted: minutes(5) });
-        let dwelling =
-            Pass::Dwelling { over: minutes(1), ride: minutes(2), over_soft: minutes(1), soft_ride: minutes(15) };
+        let dwelling = Pass::Dwelling {
+            over: minutes(1),
+            grace: minutes(2),
+            over_warning: minutes(1),
+            warning_grace: minutes(15),
+        };
         let said = |waits: &[Pass]| {
             quiet(&Rest::Content, waits, &signals(60.0, &[10.0]), (3, 20), Timestamp::default()).join("\n")
         };
-        insta::assert_snapshot!(said(&[futile, holds]), @r"
+        insta::assert_snapshot!(said(&[external_overload, holds]), @r"
         nothing to do
         others ask for 72.0 % of the processors, near 70.0 %: stopping nodes would not help
         adds after it has watched for 5m, so far 3m
@@ -292,7 +296,7 @@ mod tests {
         let percent = |value| Percent::new(value).unwrap();
         let [cpu, ..] = signals(72.0, &[20.0])[..] else { panic!("the processors come first") };
         let measure = |signal| Measure { signal, ..cpu };
-        let reliefs = [Relief::Ride, Relief::Soft, Relief::Memory, Relief::Leak, Relief::Disk, Relief::Throttled];
+        let reliefs = [Relief::Grace, Relief::Soft, Relief::Memory, Relief::Leak, Relief::Disk, Relief::Throttled];
         let signals = [Signal::Cpu, Signal::Cpu, Signal::Memory, Signal::Memory, Signal::Disk(0), Signal::Cpu];
         let traffic = relief(Relief::Traffic, &measure(Signal::NetRead));
         let relieved = reliefs.into_iter().zip(signals).map(|(cause, signal)| relief(cause, &measure(signal)));
@@ -306,8 +310,8 @@ mod tests {
         let throttled = |reserve, load| Hold::Throttled { share: percent(40.0), reserve: percent(reserve), load };
         let holds = [
             Hold::Missing { signal: Signal::Load1 },
-            Hold::OverSoft { signal: Signal::Memory, seen: over, mark: Reading::Percent(percent(66.0)) },
-            Hold::NoRoom { signal: Signal::Cpu, expected: over, ceiling: Reading::Percent(percent(60.0)) },
+            Hold::OverWarning { signal: Signal::Memory, seen: over, mark: Reading::Percent(percent(66.0)) },
+            Hold::NoHeadroom { signal: Signal::Cpu, expected: over, ceiling: Reading::Percent(percent(60.0)) },
             Hold::Surge { expected: percent(72.0), ceiling: percent(66.0) },
             throttled(0.0, None),
             throttled(20.0, None),
@@ -320,15 +324,15 @@ mod tests {
         memory is 72.0 %, near 70.0 %
         memory is 72.0 %, near 70.0 %, and the node holds much more than others
         disk is 72.0 %, near 70.0 %
-        the colony's CPU quota has held it back for an hour; cpu is 72.0 %
+        the colony's CPU cpu_limit has held it back for an hour; cpu is 72.0 %
         net read is 72.0 %, above 70.0 %
         load 1 min is not known
         adds when memory < 66.0 %, now 72.0 %
         with one more, cpu would come to 72.0 %, and must stay under 60.0 %
         starting one more would take cpu to 72.0 %, and must stay under 66.0 %
-        the CPU quota holds the colony back for 40.0 % of the time
-        the CPU quota holds the colony back for 40.0 % of the time, to keep 20.0 % free for others
-        the CPU quota holds the colony back for 40.0 % of the time, as load 1 min is 12.00 of 10.00
+        the CPU cpu_limit holds the colony back for 40.0 % of the time
+        the CPU cpu_limit holds the colony back for 40.0 % of the time, to keep 20.0 % free for others
+        the CPU cpu_limit holds the colony back for 40.0 % of the time, as load 1 min is 12.00 of 10.00
         ");
     }
 
@@ -337,7 +341,7 @@ mod tests {
         let of = |pass, cpu, disks: &[f64]| distance(&Verdict::Passes(pass), &signals(cpu, disks));
         assert_eq!(of(Pass::NoPressure, 60.0, &[20.0]).as_deref(), Some("nearest: cpu 60.0 % of 70.0 %"));
         assert_eq!(of(Pass::NoPressure, 60.0, &[89.0]).as_deref(), Some("nearest: disk 89.0 % of 90.0 %"));
-        assert_eq!(of(Pass::NoRoom, 60.0, &[80.0]).as_deref(), Some("cpu 60.0 % of 50.0 %, disk 80.0 % of 75.0 %"));
+        assert_eq!(of(Pass::NoHeadroom, 60.0, &[80.0]).as_deref(), Some("cpu 60.0 % of 50.0 %, disk 80.0 % of 75.0 %"));
         assert_eq!(of(Pass::NoneDead, 60.0, &[80.0]), None);
     }
 }

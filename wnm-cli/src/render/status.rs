@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Bytes, Measure, NodeId, NodeState, Outcome, Pass, Planned, QuotaSample, Reading, Rest, Timestamp,
+    ActionRecord, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Pass, Planned, Reading, Rest, Timestamp,
 };
 
 use super::page::Width;
@@ -28,7 +28,7 @@ pub(crate) struct Status {
     pub(crate) memory_total: Option<Bytes>,
     /// The cap on the CPU of all nodes; None where they cannot be capped.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) quota: Option<QuotaSample>,
+    pub(crate) cpu_limit: Option<CpuLimitSample>,
     /// Signals beside their marks.
     pub(crate) signals: Vec<Measure>,
     /// Nodes there may be.
@@ -96,7 +96,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for measure in &status.signals {
         text.push_str(&signal(measure, bar));
     }
-    if let Some(line) = status.quota.and_then(|seen| quota(seen, status.cpus)) {
+    if let Some(line) = status.cpu_limit.and_then(|seen| cpu_limit(seen, status.cpus)) {
         text.push_str(&format!("  {line}\n"));
     }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
@@ -161,13 +161,13 @@ fn signal(measure: &Measure, width: usize) -> String {
     )
 }
 
-/// Returns the cap in force: `CPU quota 12.0 of 16 cores, throttled 8 % of the time`.
-fn quota(seen: QuotaSample, cpus: Option<u32>) -> Option<String> {
+/// Returns the cap in force: `CPU CPU limit 12.0 of 16 cores, throttled 8 % of the time`.
+fn cpu_limit(seen: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
     let limit = seen.limit?.get();
     let of = cpus.map_or_else(String::new, |cpus| format!(" of {cpus}"));
     let throttled =
         seen.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
-    Some(format!("CPU quota {limit:.1}{of} cores{throttled}"))
+    Some(format!("CPU cpu_limit {limit:.1}{of} cores{throttled}"))
 }
 
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
@@ -199,11 +199,15 @@ mod tests {
     fn a_cap_in_force_is_shown_with_what_it_held_back() {
         let (limit, throttled) = (Cores::new(12.0).ok(), Percent::new(8.3).ok());
         for (seen, cpus, line) in [
-            (QuotaSample::default(), Some(16), None),
-            (QuotaSample { limit, throttled: None }, None, Some("CPU quota 12.0 cores")),
-            (QuotaSample { limit, throttled }, Some(16), Some("CPU quota 12.0 of 16 cores, throttled 8 % of the time")),
+            (CpuLimitSample::default(), Some(16), None),
+            (CpuLimitSample { limit, throttled: None }, None, Some("CPU cpu_limit 12.0 cores")),
+            (
+                CpuLimitSample { limit, throttled },
+                Some(16),
+                Some("CPU cpu_limit 12.0 of 16 cores, throttled 8 % of the time"),
+            ),
         ] {
-            assert_eq!(quota(seen, cpus).as_deref(), line);
+            assert_eq!(cpu_limit(seen, cpus).as_deref(), line);
         }
     }
 }

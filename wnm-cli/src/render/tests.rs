@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use textwrap::core::display_width;
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, Decision, EngineState, FAUCET, Flavor, HostSample, Load,
-    LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
-    Planned, Policy, Ports, Presence, QuotaSample, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume,
-    decide,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, EngineState, FAUCET, Flavor, HostSample,
+    Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
+    Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, decide,
 };
 use wnm_store::{CycleAction, CycleId, CycleRecord};
 
@@ -137,7 +136,7 @@ fn decision() -> Decision {
 
 fn cycle() -> CycleRecord {
     let action = |action, outcome| CycleAction {
-        record: ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Asked }, NOW),
+        record: ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Requested }, NOW),
         outcome,
         ended: None,
     };
@@ -188,7 +187,7 @@ fn what_was_done() {
 #[test]
 fn the_colony_at_a_glance() {
     let cycle = cycle();
-    let glance = status::Status {
+    let quick_check = status::Status {
         cycle: Some(cycle.id.0),
         at: Some(NOW),
         age_seconds: 75,
@@ -204,14 +203,14 @@ fn the_colony_at_a_glance() {
             .into_iter()
             .map(|action| status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
-        quota: Some(QuotaSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
+        cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         rest: cycle.decision.rest(),
         waits: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
-    insta::assert_snapshot!(at_each_width(|width| status::text(&glance, width)));
+    insta::assert_snapshot!(at_each_width(|width| status::text(&quick_check, width)));
 }
 
 #[test]

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn what_failed_stands_last_and_is_counted() {
         let node = |id| NodeId::new(id).unwrap();
-        let planned = |action| Planned { action, reason: Reason::Asked };
+        let planned = |action| Planned { action, reason: Reason::Requested };
         let failed = StepFailure {
             step: Step::Confirm,
             at: Timestamp::default(),

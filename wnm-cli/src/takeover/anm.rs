@@ -78,7 +78,7 @@ impl Anm {
         let path = self.root.join(CONFIG);
         let config = text(&path)?.ok_or_else(|| CliError::Usage {
             what: format!("expected the configuration of anm at {}, found nothing", path.display()),
-            mend: "`wnm init --import` takes over nodes without it".to_owned(),
+            hint: "`wnm init --import` takes over nodes without it".to_owned(),
         })?;
         let mut assigned = assignments(&path, &config)?;
         let path = self.root.join(OVERRIDE);
@@ -133,7 +133,7 @@ impl Anm {
                 path.display(),
                 found.chars().take(60).collect::<String>()
             ),
-            mend: "anm writes it anew with its next pass, or without it: nothing was changed".to_owned(),
+            hint: "anm writes it anew with its next pass, or without it: nothing was changed".to_owned(),
         };
         let (_, list) = text.split_once("=(").ok_or_else(|| wrong(text))?;
         let list = list.strip_suffix(')').ok_or_else(|| wrong(list.trim_end().rsplit('[').next().unwrap_or(list)))?;
@@ -181,7 +181,7 @@ impl Anm {
                         patience.as_secs(),
                         block.display()
                     ),
-                    mend: "anm goes on as before: try again, or remove that file where no anms.sh runs".to_owned(),
+                    hint: "anm goes on as before: try again, or remove that file where no anms.sh runs".to_owned(),
                 });
             }
             std::thread::sleep(PAUSE.min(patience));
@@ -218,7 +218,7 @@ fn text(path: &Path) -> Result<Option<String>, CliError> {
 fn failed(verb: &str, path: &Path, error: &io::Error) -> CliError {
     CliError::Usage {
         what: format!("expected to {verb} {}: {error}", path.display()),
-        mend: "nothing was changed: run it as root, and see that the file is what anm left".to_owned(),
+        hint: "nothing was changed: run it as root, and see that the file is what anm left".to_owned(),
     }
 }
 
@@ -244,7 +244,7 @@ fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, Stri
         };
         let (name, value) = statement.split_once('=').and_then(value).ok_or_else(|| CliError::Usage {
             what: format!("expected NAME=VALUE, with each quote closed, in {place}, found {statement:?}"),
-            mend: "write the value out there, or take the line away: nothing was changed".to_owned(),
+            hint: "write the value out there, or take the line away: nothing was changed".to_owned(),
         })?;
         assigned.insert(name, (value, place));
     }
@@ -290,7 +290,7 @@ mod tests {
             fs::write(root.path().join(file), text).unwrap();
             let said = match anm.read() {
                 Ok(colony) => wnm_core::Problems::none_or(colony.problems).unwrap_err().to_string(),
-                Err(error) => format!("{error}\n  {}", error.mend().unwrap()),
+                Err(error) => format!("{error}\n  {}", error.hint().unwrap()),
             };
             assert!(root.path().join(CRON).exists());
             said.replace(&root.path().display().to_string(), "")

@@ -154,7 +154,7 @@ fn state(old: &PythonNode, now: Timestamp, notes: &mut Vec<String>) -> NodeState
         Some("DISABLED") => NodeState::Disabled { since },
         Some("REMOVING") => {
             notes.push("it was on its way out, and is kept as a stopped one".to_owned());
-            NodeState::Stopped { since: changed, cause: StopCause::Asked }
+            NodeState::Stopped { since: changed, cause: StopCause::Requested }
         }
         Some("DEAD") => unknown("it was held for dead, and its folder is there: the first look tells".to_owned()),
         Some(word @ ("RESTARTING" | "UPGRADING" | "MIGRATING")) => {

@@ -1,8 +1,8 @@
-//! What cannot work is refused with the mend, the right exit code, and nothing changed.
+//! What cannot work is refused with the hint, the right exit code, and nothing changed.
 
 use std::os::unix::fs::PermissionsExt;
 
-use wnm_platform::standin::Behaviour;
+use wnm_platform::fake_node::Behaviour;
 
 use crate::host::Host;
 
@@ -29,7 +29,7 @@ fn said(host: &Host, args: &[String]) -> String {
     assert_eq!(ran.code(), 1, "{}{}", ran.out, ran.err);
     assert_eq!(ran.out, "");
     assert!(!host.path("wnm.db").exists(), "nothing may be left behind");
-    assert!(ran.err.contains("error:") && ran.err.contains("mend:"), "{}", ran.err);
+    assert!(ran.err.contains("error:") && ran.err.contains("hint:"), "{}", ran.err);
     let home = host.path("").display().to_string();
     ran.err.replace(home.trim_end_matches('/'), "HOME")
 }
@@ -76,13 +76,13 @@ fn node_binaries_that_are_none() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
         refused_on(&host, &[])
     };
-    let foreign = refused(&[("antnode-path", "/bin/echo")]);
+    let background = refused(&[("antnode-path", "/bin/echo")]);
     let garbage = {
         let host = Host::new();
         std::fs::write(host.path(".local/bin/antnode"), [0x7f, b'E', b'L', b'F', 9, 9, 9]).unwrap();
         refused_on(&host, &[])
     };
-    insta::assert_snapshot!([missing, not_executable, foreign, garbage].join("\n"));
+    insta::assert_snapshot!([missing, not_executable, background, garbage].join("\n"));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn databases_that_cannot_be_used() {
         std::fs::read(&path).unwrap()
     };
     let beside = ["wnm.db-wal", "wnm.db-shm"].map(|name| host.path(name));
-    for (content, found, mend) in [
+    for (content, found, hint) in [
         (newer.as_slice(), "found version 99", "install the wnm that wrote it"),
         (&sound[..sound.len() / 2], "malformed", "wnm db restore FILE"),
         (b"node_cap = 3\n".repeat(500).as_slice(), "not SQLite's", "--db"),
@@ -172,7 +172,7 @@ fn databases_that_cannot_be_used() {
         std::fs::write(&path, content).unwrap();
         for line in ["run", "status", "node add", "config set node_cap 7"] {
             let ran = host.expect(1, line);
-            assert!(ran.err.contains(found) && ran.err.contains(mend), "{line}: {}", ran.err);
+            assert!(ran.err.contains(found) && ran.err.contains(hint), "{line}: {}", ran.err);
         }
         assert_eq!(std::fs::read(&path).unwrap(), content, "{found}");
         let doctor = host.expect(3, "doctor");

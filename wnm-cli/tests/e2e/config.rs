@@ -77,7 +77,9 @@ fn a_tuned_policy_is_a_file_of_settings() {
     let path = host.path("tuned.toml");
     let words = ["--config", path.to_str().unwrap(), "--json", "config", "list"];
     let list = with(&host, &[], &words).json();
-    for (key, value) in [("preset", "steady"), ("quota", "false"), ("steady_back", "32"), ("steady_ride", "60")] {
+    for (key, value) in
+        [("preset", "steady"), ("cpu_limit", "false"), ("steady_relief_target", "32"), ("steady_grace", "60")]
+    {
         let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
         assert_eq!((&entry["value"], &entry["origin"]["layer"]), (&value.into(), &"file".into()), "{entry}");
     }

@@ -39,7 +39,7 @@ fn doctor(host: &Host) -> Ran {
 fn looking_leaves_no_trace() {
     let host = Host::new();
     let ran = host.expect(3, "doctor");
-    assert!(ran.out.contains("mend: wnm init --rewards-address"), "{}", ran.out);
+    assert!(ran.out.contains("hint: wnm init --rewards-address"), "{}", ran.out);
     let left = fs::read_dir(host.path("")).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
     assert_eq!(left, [".local"], "only the node binary");
     assert!(!host.path(".local/share").exists());
@@ -68,8 +68,8 @@ fn other_keepers_are_told() {
         let line = line.replace("HOME", host.path("").display().to_string().trim_end_matches('/'));
         fs::write(host.path("table"), line + "\n").unwrap();
         let ran = doctor(&host);
-        let keeper = found(&ran, "keeper");
-        assert!(keeper.0 == health && keeper.1.contains(said), "{keeper:?}");
+        let supervisor = found(&ran, "supervisor");
+        assert!(supervisor.0 == health && supervisor.1.contains(said), "{supervisor:?}");
         assert_eq!(ran.code(), if health == "wrong" { 3 } else { 0 }, "{}", ran.out);
     }
     fs::write(host.path("wnm_active"), "").unwrap();

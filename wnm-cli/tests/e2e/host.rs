@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use wnm_platform::standin::{self, Behaviour, Script};
+use wnm_platform::fake_node::{self, Behaviour, Script};
 
 /// Thousands given to tests that run: each gets ports of its own.
 static TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
@@ -40,7 +40,7 @@ impl Ran {
 }
 
 impl Host {
-    /// A host with a stand-in of `antnode` 0.4.17.
+    /// A host with a fake node of `antnode` 0.4.17.
     pub(crate) fn new() -> Self {
         let host = Self { home: tempfile::tempdir().unwrap(), ports: free_ranges() };
         host.put_binary("0.4.17", Behaviour::Normal);
@@ -90,7 +90,7 @@ impl Host {
         let to = self.path(".local/bin/antnode");
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         let _turn = turn();
-        standin::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
+        fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
     }
 
     /// The command, with this host's home and a database in it, and nothing of the environment of the tests.

@@ -68,7 +68,7 @@ fn an_old_line_that_cannot_work_changes_nothing() {
     assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
     for line in ["--force_action disable_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
         let refused = host.expect(1, line);
-        assert!(refused.err.contains("error:") && refused.err.contains("mend:"), "{}", refused.err);
+        assert!(refused.err.contains("error:") && refused.err.contains("hint:"), "{}", refused.err);
     }
     assert_eq!(host.expect(0, "--json status").json()["node_cap"], json!(6));
 }

@@ -2,7 +2,7 @@
 
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
-use wnm_platform::standin::Behaviour;
+use wnm_platform::fake_node::Behaviour;
 
 use crate::host::{Host, pid, states};
 
@@ -208,7 +208,7 @@ fn what_was_done_can_be_looked_up() {
     let history = host.expect(0, "--json history --node 1 --since 1h").json();
     assert_eq!(history.as_array().unwrap().last().unwrap()["actions"][0]["action"]["action"], json!("add"));
     let explained = host.expect(0, "explain").out;
-    for rule in ["look_after_reboot", "relieve_pressure", "grow"] {
+    for rule in ["observe_after_reboot", "relieve_pressure", "grow"] {
         assert!(explained.contains(rule), "{explained}");
     }
     assert_eq!(host.expect(0, "history --node 2").out, "nothing was done\n");

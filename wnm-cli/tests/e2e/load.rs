@@ -141,16 +141,16 @@ impl Timing {
 }
 
 /// Returns what came of it on this machine, and which share of its processors was taken from it meanwhile, in percent.
-fn real(timing: &Timing, quota: bool) -> Vec<(Means, f64)> {
+fn real(timing: &Timing, cpu_limit: bool) -> Vec<(Means, f64)> {
     let host = Host::new();
-    let environment = format!("WNM_STANDIN_BURN=cores={}", OWN / 100.0 * cpus() / f64::from(NODES));
+    let environment = format!("WNM_FAKE_NODE_BURN=cores={}", OWN / 100.0 * cpus() / f64::from(NODES));
     let mut init = host.init_args();
     let mark = init.iter().position(|arg| arg == "--cpu-remove").unwrap();
     init[mark + 1] = "70".to_owned();
     for (flag, value) in [("--preset", "steady"), ("--environment", &environment)] {
         init.extend([flag.to_owned(), value.to_owned()]);
     }
-    init.push(format!("--quota={quota}"));
+    init.push(format!("--cpu_limit={cpu_limit}"));
     let ran = host.wnm(&init);
     assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
     host.expect(0, &format!("node add --count {NODES}"));
@@ -169,7 +169,7 @@ fn real(timing: &Timing, quota: bool) -> Vec<(Means, f64)> {
     ticks.push(Ticks::now());
     let text = host.expect(0, "history").out;
     println!("{text}{}", host.expect(0, "status").out);
-    assert!(!quota || !text.contains(" stop "), "under a cap no node is stopped");
+    assert!(!cpu_limit || !text.contains(" stop "), "under a cap no node is stopped");
     let at = |seconds: i64| ticks[(timing.before.checked_add_signed(seconds).unwrap() / 5) as usize];
     // What was taken just before is in the mean of a minute by which nodes are capped.
     let stolen = timing
@@ -206,7 +206,7 @@ fn onset(moments: &[(u64, Means)]) -> u64 {
 }
 
 /// Returns what the modelled host says of the same.
-fn modelled(timing: &Timing, quota: bool) -> Vec<Means> {
+fn modelled(timing: &Timing, cpu_limit: bool) -> Vec<Means> {
     let program = Path::new(env!("CARGO_BIN_EXE_wnm")).with_file_name("wnm-sim");
     assert!(program.exists(), "expected {}, found nothing: `cargo build -p wnm-sim` first", program.display());
     let folder = tempfile::tempdir().unwrap();
@@ -227,7 +227,7 @@ fn modelled(timing: &Timing, quota: bool) -> Vec<Means> {
         ),
     )
     .unwrap();
-    fs::write(&policy, format!("preset = \"steady\"\nquota = {quota}\n")).unwrap();
+    fs::write(&policy, format!("preset = \"steady\"\nquota = {cpu_limit}\n")).unwrap();
     let mut run = Command::new(program);
     run.arg("run").arg(&scenario).arg("--policy").arg(&policy).arg("--trace").arg(&trace);
     let ran = run.args(["--cycle", "5", "--seeds", "1", "--days", &days.to_string()]).output().unwrap();
@@ -241,9 +241,9 @@ fn modelled(timing: &Timing, quota: bool) -> Vec<Means> {
 ///
 /// What was taken from the machine counts as used by others, and nodes give way to it: all may use more by it, and nodes
 /// less.
-fn compare(timing: &Timing, quota: bool) -> Vec<(Means, f64)> {
-    let modelled = modelled(timing, quota);
-    let real = real(timing, quota);
+fn compare(timing: &Timing, cpu_limit: bool) -> Vec<(Means, f64)> {
+    let modelled = modelled(timing, cpu_limit);
+    let real = real(timing, cpu_limit);
     for (((when, ..), (real, stolen)), modelled) in timing.windows.iter().zip(&real).zip(&modelled) {
         println!("{when:<16} this machine: {real}   the model: {modelled}   taken: {stolen:.1} %");
         let (all, own) = (real.cpu - modelled.cpu, real.own - modelled.own);

@@ -1,4 +1,4 @@
-//! The built command on real processes of stand-in nodes, with real ports, signals and files.
+//! The built command on real processes of fake node nodes, with real ports, signals and files.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod bad_input;

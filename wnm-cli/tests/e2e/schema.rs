@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use serde_json::{Deserializer, Value};
-use wnm_platform::standin::Behaviour;
+use wnm_platform::fake_node::Behaviour;
 
 use crate::host::{Host, Ran, turn};
 use crate::takeover::Python;

@@ -103,7 +103,7 @@ impl Action {
 pub enum Reason {
     /// The node's folder is gone.
     Dead,
-    /// A signal is above its upper mark.
+    /// A signal is above its high threshold.
     Pressure {
         /// The signal, its value and its marks.
         measure: Measure,
@@ -130,16 +130,16 @@ pub enum Reason {
         to: Version,
     },
     /// All signals leave room, and the node is the oldest that is stopped.
-    RoomToStart,
+    HeadroomToStart,
     /// All signals leave room, and there are fewer nodes than the cap allows.
-    RoomToAdd {
+    HeadroomToAdd {
         /// Nodes there are.
         total: u32,
         /// Nodes there may be.
         cap: u32,
     },
     /// The operator asked for it.
-    Asked,
+    Requested,
 }
 
 /// What made a steady relief due.
@@ -147,19 +147,19 @@ pub enum Reason {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relief {
-    /// CPU use was over its upper mark for longer than is waited out.
-    Ride,
-    /// CPU use was a little below its upper mark for long.
+    /// CPU use was over its high threshold for longer than is waited out.
+    Grace,
+    /// CPU use was a little below its high threshold for long.
     Soft,
-    /// Memory use came near its upper mark.
+    /// Memory use came near its high threshold.
     Memory,
-    /// Memory use came near its upper mark, and the node holds much more than is typical.
+    /// Memory use came near its high threshold, and the node holds much more than is typical.
     Leak,
-    /// The volume came near its upper mark.
+    /// The volume came near its high threshold.
     Disk,
-    /// Traffic of disks or network is over its upper mark.
+    /// Traffic of disks or network is over its high threshold.
     Traffic,
-    /// The colony was held back by its quota for an hour.
+    /// The colony was held back by its CPU limit for an hour.
     Throttled,
 }
 
@@ -181,7 +181,7 @@ pub enum Hold {
         wanted: Duration,
     },
     /// A signal is higher than growth begins at.
-    OverSoft {
+    OverWarning {
         /// Which.
         signal: Signal,
         /// Its value.
@@ -190,7 +190,7 @@ pub enum Hold {
         mark: Reading,
     },
     /// With one more node a signal would come too high.
-    NoRoom {
+    NoHeadroom {
         /// Which.
         signal: Signal,
         /// What it would be.
@@ -205,7 +205,7 @@ pub enum Hold {
         /// What it must stay below.
         ceiling: Percent,
     },
-    /// The colony is held back by its quota.
+    /// The colony is held back by its CPU limit.
     Throttled {
         /// For which share of the time.
         share: Percent,
@@ -304,7 +304,7 @@ pub enum Pass {
         /// Operations allowed.
         limit: u32,
     },
-    /// No signal is above its upper mark, and the nodes are within the cap.
+    /// No signal is above its high threshold, and the nodes are within the cap.
     NoPressure,
     /// Nodes upgrade themselves.
     UpgradesOff,
@@ -329,7 +329,7 @@ pub enum Pass {
         cap: u32,
     },
     /// Some signal leaves no room, or is missing.
-    NoRoom,
+    NoHeadroom,
     /// There are no more nodes than the cap allows.
     WithinCap {
         /// Nodes there are.
@@ -345,22 +345,22 @@ pub enum Pass {
         removing: u32,
     },
     /// Others alone keep the processors near their mark: stopping nodes cannot help.
-    Futile {
+    ExternalOverload {
         /// What others ask for.
-        foreign: Percent,
-        /// The upper mark.
+        background: Percent,
+        /// The high threshold.
         mark: Percent,
     },
     /// There is too much, and not yet for long enough.
     Dwelling {
-        /// For how long CPU use was over its upper mark.
+        /// For how long CPU use was over its high threshold.
         over: Duration,
         /// For how long it may be.
-        ride: Duration,
-        /// For how long it was over the soft mark.
-        over_soft: Duration,
+        grace: Duration,
+        /// For how long it was over the warning threshold.
+        over_warning: Duration,
         /// For how long it may be.
-        soft_ride: Duration,
+        warning_grace: Duration,
     },
     /// Something must be waited for.
     Holds(Hold),
@@ -403,7 +403,7 @@ pub struct Decision {
     pub verdicts: Vec<RuleVerdict>,
     /// The most CPU that the colony may use; None for no cap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<Cores>,
+    pub cpu_limit: Option<Cores>,
 }
 
 impl Decision {
@@ -424,7 +424,7 @@ impl Decision {
     pub fn waits(&self) -> Vec<&Pass> {
         let mut waits = Vec::new();
         for judged in &self.verdicts {
-            if let Verdict::Passes(pass @ (Pass::Futile { .. } | Pass::Dwelling { .. } | Pass::Holds(_))) =
+            if let Verdict::Passes(pass @ (Pass::ExternalOverload { .. } | Pass::Dwelling { .. } | Pass::Holds(_))) =
                 &judged.verdict
                 && !waits.contains(&pass)
             {

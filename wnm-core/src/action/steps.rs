@@ -295,7 +295,7 @@ pub enum Effect {
 }
 
 /// Who carries out steps: the host, or a model of one.
-pub trait Hands {
+pub trait Executor {
     /// Tries one step of an action; doing again what is already done must be harmless.
     fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect;
 }
@@ -336,14 +336,14 @@ pub enum Outcome {
 /// Returns None when the action can go on at once, and its outcome when this cycle can do no more for it.
 pub fn take_step(
     record: &mut ActionRecord,
-    hands: &mut (impl Hands + ?Sized),
+    executor: &mut (impl Executor + ?Sized),
     journal: &mut (impl Journal + ?Sized),
     now: Timestamp,
 ) -> Option<Outcome> {
     let Some(step) = record.next_step() else { return Some(record.ended()) };
     let since = record.waiting_since();
     let pending = |why: String| Some(Outcome::Pending { step, since, why });
-    let error = match hands.perform(record, step, now) {
+    let error = match executor.perform(record, step, now) {
         Effect::Done(evidence) => {
             let done = StepRecord { step, at: now, evidence };
             if let Err(error) = journal.step_done(record.id, &done) {
@@ -377,7 +377,7 @@ pub fn take_step(
 /// manager between definitions and starts) is done once.
 pub fn carry_out(
     records: &mut [ActionRecord],
-    hands: &mut (impl Hands + ?Sized),
+    executor: &mut (impl Executor + ?Sized),
     journal: &mut (impl Journal + ?Sized),
     now: Timestamp,
 ) -> Vec<Outcome> {
@@ -385,7 +385,7 @@ pub fn carry_out(
     while outcomes.iter().any(Option::is_none) {
         for (record, outcome) in records.iter_mut().zip(&mut outcomes) {
             if outcome.is_none() {
-                *outcome = take_step(record, hands, journal, now);
+                *outcome = take_step(record, executor, journal, now);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use crate::action::decision::Anomaly;
 use crate::engine::evaluate::EngineState;
-use crate::engine::forecast::{Outlook, Trend, Usage};
+use crate::engine::forecast::{Forecast, Outlook, Usage};
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{NodeSample, Observation, Presence, Volume};
 use crate::model::units::Version;
@@ -104,18 +104,18 @@ pub(crate) struct Situation<'a> {
 /// What the steady rules look at besides.
 #[derive(Debug)]
 pub(crate) struct Steady {
-    /// The trend, this look included.
-    pub(crate) trend: Box<Trend>,
+    /// The forecast, this look included.
+    pub(crate) forecast: Box<Forecast>,
     pub(crate) outlook: Outlook,
     pub(crate) usage: Usage,
 }
 
 impl<'a> Situation<'a> {
-    /// Works out the situation. The trend is the one remembered in the state, which may have been taken out of it.
+    /// Works out the situation. The forecast is the one remembered in the state, which may have been taken out of it.
     pub(crate) fn new(
         policy: &'a Policy,
         state: &'a EngineState,
-        trend: Option<Box<Trend>>,
+        forecast: Option<Box<Forecast>>,
         observation: &'a Observation,
     ) -> Self {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
@@ -143,9 +143,9 @@ impl<'a> Situation<'a> {
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
         let steady = Usage::of(policy, observation, &nodes).map(|usage| {
-            let mut trend = trend.unwrap_or_default();
-            let outlook = trend.look(policy, observation, &usage);
-            Steady { trend, outlook, usage }
+            let mut forecast = forecast.unwrap_or_default();
+            let outlook = forecast.look(policy, observation, &usage);
+            Steady { forecast, outlook, usage }
         });
         Self { policy, state, observation, nodes, census, features, anomaly, missing, steady }
     }
@@ -179,7 +179,7 @@ pub struct Look {
     pub(crate) changes: Vec<(NodeId, NodeState)>,
     /// The nodes whose folder is missing, or was when somebody last looked.
     pub(crate) missing: BTreeSet<NodeId>,
-    /// The trend with this look, under a preset that has one.
+    /// The forecast with this look, under a preset that has one.
     pub(crate) steady: Option<Steady>,
 }
 

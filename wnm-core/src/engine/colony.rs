@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::steps::ActionRecord;
 use crate::engine::evaluate::EngineState;
-use crate::model::cpu_limit::QuotaCounters;
+use crate::model::cpu_limit::CpuLimitCounters;
 use crate::model::node::{Node, NodeId, NodeMap};
 use crate::model::observation::NodeSample;
 use crate::model::units::Timestamp;
@@ -54,7 +54,7 @@ pub struct Counters {
     pub net_write: u64,
     /// Those of the cap on the colony's CPU, where there may be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quota: Option<QuotaCounters>,
+    pub cpu_limit: Option<CpuLimitCounters>,
     /// Those of each node's process.
     pub nodes: BTreeMap<NodeId, NodeCounters>,
 }

@@ -20,23 +20,23 @@ const FINE_GRAIN: f64 = 0.05;
 /// Returns the cap; None where the host has none, under another preset, and where it would help nobody.
 pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     let Situation { policy, observation, steady, .. } = situation;
-    let in_force = observation.host.quota?.limit;
+    let in_force = observation.host.cpu_limit?.limit;
     let steady = steady.as_ref()?;
     let cpu = steady.outlook.cpu.filter(|cpu| cpu.nodes > 0)?;
-    if !policy.tuning.has(Part::Quota) {
+    if !policy.tuning.has(Part::CpuLimit) {
         return None;
     }
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
     let needed = cpu.cost * f64::from(cpu.nodes);
     let serving = SERVING * needed;
-    let room = policy.soft(policy.cpu) - cpu.foreign;
-    let wanted = if steady.trend.futile_for() >= PASSING {
+    let room = policy.warning_level(policy.cpu) - cpu.background;
+    let wanted = if steady.forecast.external_overload_for() >= PASSING {
         // What others take for good beyond all room is not made up for.
         serving
     } else {
         // For what others may begin, and for a load that is too high, nodes give way as far as they still serve; for what
         // others have begun further.
-        let reserve = steady.trend.reserve().filter(|_| policy.tuning.has(Part::Reserve));
+        let reserve = steady.forecast.reserve().filter(|_| policy.tuning.has(Part::Reserve));
         let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { room } else { reserve });
         (room - kept).max(serving).min(room - cpu.rise).max(LEAST * needed)
     };

@@ -9,7 +9,7 @@ use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Ve
 use crate::action::steps::{ActionRecord, Outcome};
 use crate::engine::census::{Look, Situation, Steady};
 use crate::engine::cpu_limit;
-use crate::engine::forecast::Trend;
+use crate::engine::forecast::Forecast;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::model::clock::Clock;
 use crate::model::node::{NodeId, NodeMap, NodeState, StopCause};
@@ -34,7 +34,7 @@ pub struct EngineState {
     pub failed_upgrades: BTreeMap<Version, u32>,
     /// What the steady rules remember of the host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trend: Option<Box<Trend>>,
+    pub forecast: Option<Box<Forecast>>,
     /// The colony's clock at the last look.
     pub clock: Option<Clock>,
 }
@@ -69,7 +69,7 @@ impl EngineState {
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
 pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
-    judge(&Situation::new(policy, state, state.trend.clone(), observation))
+    judge(&Situation::new(policy, state, state.forecast.clone(), observation))
 }
 
 /// Returns the state after a cycle: what was seen, changed by what was done.
@@ -83,19 +83,19 @@ pub fn settle(
     observation: &Observation,
     outcomes: &[(Planned, Outcome)],
 ) -> EngineState {
-    let trend = state.trend.take();
-    let look = Situation::new(policy, &state, trend, observation).into_look();
+    let forecast = state.forecast.take();
+    let look = Situation::new(policy, &state, forecast, observation).into_look();
     look.settle(state, policy, observation, outcomes)
 }
 
 /// Decides what to do, and returns besides what there is to settle: for those who do both at once, as [`decide`] and
 /// [`settle`] look at every node each.
 ///
-/// The trend goes from the state into the look, and comes back when that is settled.
+/// The forecast goes from the state into the look, and comes back when that is settled.
 #[must_use]
 pub fn consider(policy: &Policy, state: &mut EngineState, observation: &Observation) -> (Decision, Look) {
-    let trend = state.trend.take();
-    let situation = Situation::new(policy, state, trend, observation);
+    let forecast = state.forecast.take();
+    let situation = Situation::new(policy, state, forecast, observation);
     (judge(&situation), situation.into_look())
 }
 
@@ -115,7 +115,7 @@ fn judge(situation: &Situation<'_>) -> Decision {
         features: situation.features,
         actions: plan.into_actions(),
         verdicts,
-        quota: cpu_limit::judge(situation),
+        cpu_limit: cpu_limit::judge(situation),
     }
 }
 
@@ -130,16 +130,16 @@ impl Look {
         outcomes: &[(Planned, Outcome)],
     ) -> EngineState {
         let now = observation.now;
-        state.trend = self.steady.map(|Steady { mut trend, usage, .. }| {
+        state.forecast = self.steady.map(|Steady { mut forecast, usage, .. }| {
             for (planned, outcome) in outcomes {
                 if !state.acting.contains(&planned.action.node()) {
-                    trend.begin(policy, planned, &usage, now);
+                    forecast.begin(policy, planned, &usage, now);
                 }
                 if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
-                    trend.deleted(*node, observation);
+                    forecast.deleted(*node, observation);
                 }
             }
-            trend
+            forecast
         });
         state.nodes.extend(self.changes);
         state.missing = self.missing;
@@ -233,12 +233,14 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
             while_pending(&planned.action, recorded, now)
         }
         Action::Stop { .. } => {
-            let cause = if planned.reason == Reason::Asked { StopCause::Asked } else { StopCause::Pressure };
+            let cause = if planned.reason == Reason::Requested { StopCause::Requested } else { StopCause::Pressure };
             Next::Is(NodeState::Stopped { since: Some(now), cause })
         }
         Action::Disable { .. } => Next::Is(NodeState::Disabled { since: now }),
         Action::Enable { .. } => match recorded {
-            Some(NodeState::Disabled { .. }) => Next::Is(NodeState::Stopped { since: None, cause: StopCause::Asked }),
+            Some(NodeState::Disabled { .. }) => {
+                Next::Is(NodeState::Stopped { since: None, cause: StopCause::Requested })
+            }
             _ => Next::Keep,
         },
         Action::Remove { .. } => Next::NoMore,

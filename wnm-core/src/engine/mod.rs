@@ -9,4 +9,4 @@ pub(crate) mod request;
 mod rules;
 
 pub use census::Look;
-pub use forecast::Trend;
+pub use forecast::Forecast;

@@ -117,7 +117,7 @@ pub enum Refusal {
 
 /// What is granted of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub struct RequestPlan {
     /// What will be done.
     pub decision: Decision,
     /// What will not, and why; None stands for nodes that were asked for by number.
@@ -128,14 +128,14 @@ pub struct Grant {
 ///
 /// Thresholds and limits do not bind an operator; the cap, identities and versions do. Pure and total.
 #[must_use]
-pub fn grant(
+pub fn plan_request(
     policy: &Policy,
     state: &EngineState,
     observation: &Observation,
     verb: Verb,
     selection: &Selection,
-) -> Grant {
-    let situation = Situation::new(policy, state, state.trend.clone(), observation);
+) -> RequestPlan {
+    let situation = Situation::new(policy, state, state.forecast.clone(), observation);
     let mut actions = Vec::new();
     let mut refused = Vec::new();
     match selection {
@@ -177,16 +177,16 @@ pub fn grant(
             actions.extend(by_age(&situation, verb, count));
         }
     }
-    let actions = actions.into_iter().map(|action| Planned { action, reason: Reason::Asked }).collect();
-    let verdicts = vec![RuleVerdict { rule: "asked".into(), verdict: Verdict::Acts }];
-    Grant {
+    let actions = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
+    let verdicts = vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }];
+    RequestPlan {
         decision: Decision {
             measures: situation.measures(),
             features: situation.features,
             actions,
             verdicts,
             // What is asked for leaves the cap as it is.
-            quota: observation.host.quota.and_then(|seen| seen.limit),
+            cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         },
         refused,
     }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::units::{Cores, Percent};
 
-/// What the host says of the colony's CPU quota, at one look.
+/// What the host says of the colony's CPU CPU limit, at one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct QuotaSample {
+pub struct CpuLimitSample {
     /// The cap now; None where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Cores>,
@@ -16,7 +16,7 @@ pub struct QuotaSample {
     pub throttled: Option<Percent>,
 }
 
-impl QuotaSample {
+impl CpuLimitSample {
     /// The least that two caps must differ by to be two.
     const GRAIN: f64 = 0.01;
 
@@ -33,14 +33,14 @@ impl QuotaSample {
 
 /// How often the host has looked whether the colony used up its share, and found that it had: since it was capped first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct QuotaCounters {
+pub struct CpuLimitCounters {
     /// Periods in which the colony wanted to run.
     pub periods: u64,
     /// Those of them in which it was held back.
     pub throttled: u64,
 }
 
-impl QuotaCounters {
+impl CpuLimitCounters {
     /// Returns the share of the periods since `before` in which the colony was held back: none of no periods. None when
     /// the counters began anew.
     #[must_use]
@@ -68,13 +68,13 @@ mod tests {
             (cores(1.0), cores(1.009), false),
             (cores(1.0), cores(0.98), true),
         ] {
-            assert_eq!(QuotaSample { limit, throttled: None }.differs_from(wanted), differs, "{limit:?} {wanted:?}");
+            assert_eq!(CpuLimitSample { limit, throttled: None }.differs_from(wanted), differs, "{limit:?} {wanted:?}");
         }
     }
 
     #[test]
     fn the_share_held_back_is_of_the_periods_since_the_last_look() {
-        let count = |periods, throttled| QuotaCounters { periods, throttled };
+        let count = |periods, throttled| CpuLimitCounters { periods, throttled };
         for (before, now, share) in [
             (count(100, 50), count(200, 58), Some(8.0)),
             (count(0, 0), count(10, 10), Some(100.0)),
@@ -88,11 +88,11 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_written() {
-        assert_eq!(serde_json::to_string(&QuotaSample::default()).unwrap(), "{}");
+        assert_eq!(serde_json::to_string(&CpuLimitSample::default()).unwrap(), "{}");
         let json = r#"{"limit":12.0,"throttled":8.0}"#;
-        let sample: QuotaSample = serde_json::from_str(json).unwrap();
+        let sample: CpuLimitSample = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&sample).unwrap(), json);
         let host = serde_json::to_value(crate::HostSample::default()).unwrap();
-        assert_eq!(host.get("quota"), None);
+        assert_eq!(host.get("cpu_limit"), None);
     }
 }

@@ -164,7 +164,7 @@ pub enum StopCause {
     /// The engine stopped it to relieve the host.
     Pressure,
     /// The operator stopped it.
-    Asked,
+    Requested,
     /// It was found not running.
     Found,
     /// It was to start and did not.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::format::exposition::NodeMetrics;
-use crate::model::cpu_limit::QuotaSample;
+use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::NodeMap;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 
@@ -57,7 +57,7 @@ pub struct HostSample {
     pub stalls: Option<Stalls>,
     /// The cap on the colony's CPU; None where this host cannot cap it, or is not to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub quota: Option<QuotaSample>,
+    pub cpu_limit: Option<CpuLimitSample>,
 }
 
 /// The kernel's load averages.

@@ -212,21 +212,21 @@ impl Policy {
     }
 
     /// Returns the mark from which use is watched.
-    pub(crate) fn soft(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, self.tuning.soft)
+    pub(crate) fn warning_level(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, self.tuning.warning)
     }
 
     /// Returns the mark to which a relief brings use back.
-    pub(crate) fn back(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, self.tuning.back)
+    pub(crate) fn relief_level(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, self.tuning.relief_target)
     }
 
     /// Returns the mark that growth stays under.
-    pub(crate) fn goal(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, 1.0 - self.tuning.goal)
+    pub(crate) fn growth_level(&self, marks: Threshold<Percent>) -> f64 {
+        Self::below_upper(marks, 1.0 - self.tuning.growth_target)
     }
 
-    /// Returns what lies so far below the upper mark, as a share of the gap between the two.
+    /// Returns what lies so far below the high threshold, as a share of the gap between the two.
     pub(crate) fn below_upper(marks: Threshold<Percent>, share: f64) -> f64 {
         let (low, high) = (marks.less_than.get(), marks.remove.get());
         high - (high - low) * share

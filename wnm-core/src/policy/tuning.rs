@@ -17,7 +17,7 @@ pub enum Part {
     Excess,
     /// As many nodes are stopped as are needed, instead of one.
     Size,
-    /// Use over the soft mark that lasts is too much as well.
+    /// Use over the warning threshold that lasts is too much as well.
     Soft,
     /// The time that too much is waited out is learned.
     LearnedRide,
@@ -38,7 +38,7 @@ pub enum Part {
     /// Nodes that started within the last half hour are stopped last.
     Fresh,
     /// The colony's CPU is capped instead of stopping nodes.
-    Quota,
+    CpuLimit,
     /// The cap keeps free what others lately rose by, and gives way to a load that is too high.
     Reserve,
 }
@@ -59,7 +59,7 @@ impl Part {
         Self::MemoryToCome,
         Self::Rest,
         Self::Fresh,
-        Self::Quota,
+        Self::CpuLimit,
         Self::Reserve,
     ];
 }
@@ -68,16 +68,16 @@ impl Part {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tuning {
-    /// Share below the upper mark from which use is watched.
-    pub soft: f64,
-    /// Share below the upper mark to which a relief brings use back.
-    pub back: f64,
-    /// Share above the lower mark that growth stays under.
-    pub goal: f64,
-    /// How long CPU use may be over its upper mark, before anything was learned.
-    pub ride: Duration,
+    /// Share below the high threshold from which use is watched.
+    pub warning: f64,
+    /// Share below the high threshold to which a relief brings use back.
+    pub relief_target: f64,
+    /// Share above the low threshold that growth stays under.
+    pub growth_target: f64,
+    /// How long CPU use may be over its high threshold, before anything was learned.
+    pub grace: Duration,
     /// How long a change is given to show before the next.
-    pub settle: Duration,
+    pub cooldown: Duration,
     /// Nodes that are started or added together, at most.
     pub adds: u32,
     /// The part that is left out, to learn what it is worth.
@@ -88,11 +88,11 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            soft: 0.2,
-            back: 0.3,
-            goal: 0.5,
-            ride: Duration::from_secs(120),
-            settle: Duration::from_secs(60),
+            warning: 0.2,
+            relief_target: 0.3,
+            growth_target: 0.5,
+            grace: Duration::from_secs(120),
+            cooldown: Duration::from_secs(60),
             adds: 4,
             without: None,
         }
@@ -112,23 +112,26 @@ impl Tuning {
         let share = |set: Option<Percent>, default: f64| set.map_or(default, |percent| percent.get() / 100.0);
         let seconds = |set: Option<u64>, default: Duration| set.map_or(default, Duration::from_secs);
         let tuning = Self {
-            soft: share(raw.steady_soft, default.soft),
-            back: share(raw.steady_back, default.back),
-            goal: share(raw.steady_goal, default.goal),
-            ride: seconds(raw.steady_ride, default.ride),
-            settle: seconds(raw.steady_settle, default.settle),
+            warning: share(raw.steady_warning, default.warning),
+            relief_target: share(raw.steady_relief_target, default.relief_target),
+            growth_target: share(raw.steady_growth_target, default.growth_target),
+            grace: seconds(raw.steady_grace, default.grace),
+            cooldown: seconds(raw.steady_cooldown, default.cooldown),
             adds: raw.steady_adds.unwrap_or(default.adds),
             without: None,
         };
-        if tuning.back < tuning.soft {
-            let found = format!("{} %", tuning.back * 100.0);
-            let expected = format!("at least steady_soft, which is {} %", tuning.soft * 100.0);
-            problems.push(Problem::new("steady_back", expected, found));
+        if tuning.relief_target < tuning.warning {
+            let found = format!("{} %", tuning.relief_target * 100.0);
+            let expected = format!("at least steady_warning, which is {} %", tuning.warning * 100.0);
+            problems.push(Problem::new("steady_relief_target", expected, found));
         }
-        if tuning.goal + tuning.back > 1.0 {
-            let found = format!("{} %", tuning.goal * 100.0);
-            let expected = format!("at most {} %, what steady_back leaves of 100 %", 100.0 - tuning.back * 100.0);
-            problems.push(Problem::new("steady_goal", expected, found));
+        if tuning.growth_target + tuning.relief_target > 1.0 {
+            let found = format!("{} %", tuning.growth_target * 100.0);
+            let expected = format!(
+                "at most {} %, what steady_relief_target leaves of 100 %",
+                100.0 - tuning.relief_target * 100.0
+            );
+            problems.push(Problem::new("steady_growth_target", expected, found));
         }
         if tuning.adds == 0 {
             problems.push(Problem::new("steady_adds", "1 or more".into(), tuning.adds));

@@ -99,7 +99,7 @@ impl Colony {
     }
 
     pub(crate) fn settled_state(&self, outcomes: &[(Action, Outcome)]) -> EngineState {
-        let planned = |action: &Action| Planned { action: action.clone(), reason: Reason::Asked };
+        let planned = |action: &Action| Planned { action: action.clone(), reason: Reason::Requested };
         let outcomes: Vec<_> = outcomes.iter().map(|(action, outcome)| (planned(action), outcome.clone())).collect();
         settle(self.state.clone(), &self.policy, &self.look, &outcomes)
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use wnm_core::steps::{ActionId, ActionRecord, Failure, Outcome, Step, StepFailure};
 use wnm_core::{
     Action, NodeState, Planned, Presence, Reason, Refusal, Rest, Selection, StopCause, Verb, Version, Volume, decide,
-    grant, settle,
+    plan_request, settle,
 };
 
 use colony::{Colony, NOW, TARGET, ago, id, percent};
@@ -123,7 +123,7 @@ fn a_stopped_outdated_node_is_upgraded_as_it_starts_and_blocks_nothing() {
         Colony::new(&[("enable_upgrade", "true")]).running(1).stopped(2, None).version(2, Some(Version::new(0, 4, 15)));
     let decision = decide(&colony.policy, &colony.state, &colony.look);
     let action = Action::Start { node: id(2), upgrade_to: Some(TARGET) };
-    assert_eq!(decision.actions, [Planned { action, reason: Reason::RoomToStart }]);
+    assert_eq!(decision.actions, [Planned { action, reason: Reason::HeadroomToStart }]);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn what_the_journal_has_under_way_is_taken_up() {
     let mut state = Colony::new(&[]).running(1).running(2).stopped(3, None).state;
     state.acting.insert(id(1));
     let record = |number, action| {
-        let planned = Planned { action, reason: Reason::Asked };
+        let planned = Planned { action, reason: Reason::Requested };
         ActionRecord::new(ActionId(number), planned, ago(40))
     };
     let start = Action::Start { node: id(3), upgrade_to: None };
@@ -267,7 +267,7 @@ fn what_an_action_was_for_shows_in_the_state_after_it() {
     let stopped = |cause| NodeState::Stopped { since: Some(NOW), cause };
     let over = Reason::OverCap { total: 2, cap: 1 };
     let cases = [
-        (stop(Reason::Asked), stopped(StopCause::Asked)),
+        (stop(Reason::Requested), stopped(StopCause::Requested)),
         (stop(over.clone()), stopped(StopCause::Pressure)),
         (remove(Reason::Dead), NodeState::Dead { since: NOW }),
         (remove(over), NodeState::Unknown { since: NOW }),
@@ -280,7 +280,7 @@ fn what_an_action_was_for_shows_in_the_state_after_it() {
     }
     let disabled = Colony::new(&[]).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved);
     let enabled = disabled.settled(&[(Action::Enable { node: id(1) }, Outcome::Done)]);
-    assert_eq!(enabled[&id(1)], NodeState::Stopped { since: None, cause: StopCause::Asked });
+    assert_eq!(enabled[&id(1)], NodeState::Stopped { since: None, cause: StopCause::Requested });
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn what_is_asked_is_granted_within_reason() {
         .running(5)
         .seen(5, Presence::Stray);
     let asked = |verb, selection: Selection| {
-        let granted = grant(&colony.policy, &colony.state, &colony.look, verb, &selection);
+        let granted = plan_request(&colony.policy, &colony.state, &colony.look, verb, &selection);
         let actions: Vec<_> =
             granted.decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect();
         (actions, granted.refused.into_iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>())

@@ -160,12 +160,12 @@ fn growth_that_must_wait_says_for_what() {
     assert_eq!(pass(&full, "grow"), Some(Pass::CapReached { total: 1, cap: 1 }));
     let one_stopped = Colony::new(&[("node_cap", "2")]).running(1).stopped(2, None);
     assert_eq!(pass(&one_stopped, "grow"), Some(Pass::CapReached { total: 2, cap: 2 }));
-    assert_eq!(pass(&Colony::new(&[]).running(1).cpu(60.0), "grow"), Some(Pass::NoRoom));
+    assert_eq!(pass(&Colony::new(&[]).running(1).cpu(60.0), "grow"), Some(Pass::NoHeadroom));
     let settings = [("max_concurrent_operations", "9"), ("max_concurrent_starts", "1")];
     let busy = Colony::new(&settings).running(1).node(2, NodeState::Restarting { since: ago(5) }, Presence::Silent);
     assert_eq!(pass(&busy, "grow"), Some(Pass::Busy));
     let growing = Colony::new(&[]).running(1);
-    assert_eq!(reasons(&growing), [Reason::RoomToAdd { total: 1, cap: 20 }]);
+    assert_eq!(reasons(&growing), [Reason::HeadroomToAdd { total: 1, cap: 20 }]);
     let said = decision(&growing).verdicts.pop().map(|last| (last.rule, last.verdict));
     assert_eq!(said, Some(("grow".into(), Verdict::Acts)));
 }

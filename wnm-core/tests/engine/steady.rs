@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
-    Action, Bytes, Cores, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence, QuotaSample, Reason,
-    Relief, Rest, StopCause, Verdict, Volume, decide, settle,
+    Action, Bytes, Cores, CpuLimitSample, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence,
+    Reason, Relief, Rest, StopCause, Verdict, Volume, decide, settle,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -16,7 +16,7 @@ use crate::colony::{Colony, NOW, ago, id, percent};
 struct Host {
     colony: Colony,
     /// What others use (%).
-    foreign: f64,
+    background: f64,
     /// What each node uses, in cores.
     each: f64,
     /// The three averages over one minute are these, where they are not what the use amounts to.
@@ -37,7 +37,7 @@ impl Host {
             sample.memory = Some(Bytes(200_000_000));
             sample.disk = Some(Bytes(10_000_000_000));
         }
-        Self { colony, foreign: 5.0, each: 0.5, load: None, minutes: 0 }
+        Self { colony, background: 5.0, each: 0.5, load: None, minutes: 0 }
     }
 
     /// Lets a minute pass with these figures, and carries out what is decided at its end.
@@ -52,16 +52,16 @@ impl Host {
             sample.cpu = Cores::clamped(if runs { self.each } else { 0.0 });
             own += if runs { self.each * 10.0 } else { 0.0 };
         }
-        if let Some(quota) = &mut look.host.quota {
-            let limit = quota.limit.map_or(100.0, |limit| limit.get() * 10.0);
-            quota.throttled = percent(if own > limit { 80.0 } else { 0.0 });
+        if let Some(cpu_limit) = &mut look.host.cpu_limit {
+            let limit = cpu_limit.limit.map_or(100.0, |limit| limit.get() * 10.0);
+            cpu_limit.throttled = percent(if own > limit { 80.0 } else { 0.0 });
             let share = (limit / own.max(limit)).min(1.0);
             own *= share;
             for (_, sample) in &mut look.nodes {
                 sample.cpu = sample.cpu.and_then(|cpu| Cores::clamped(cpu.get() * share));
             }
         }
-        let used = (self.foreign + own).min(100.0);
+        let used = (self.background + own).min(100.0);
         look.host.cpu = percent(used);
         let load = Load::clamped(self.load.unwrap_or(used / 10.0)).unwrap_or_default();
         look.host.load = Some(LoadAverages { one: load, five: load, fifteen: load });
@@ -69,8 +69,8 @@ impl Host {
         let done = |planned: &Planned| (planned.clone(), Outcome::Done);
         let outcomes: Vec<_> = decision.actions.iter().map(done).collect();
         *state = settle(std::mem::take(state), policy, look, &outcomes);
-        if let Some(quota) = &mut look.host.quota {
-            quota.limit = decision.quota;
+        if let Some(cpu_limit) = &mut look.host.cpu_limit {
+            cpu_limit.limit = decision.cpu_limit;
         }
         for planned in &decision.actions {
             match planned.action {
@@ -88,7 +88,7 @@ impl Host {
 
     /// Lets the host cap what the colony uses.
     fn capped(mut self) -> Self {
-        self.colony.look.host.quota = Some(QuotaSample::default());
+        self.colony.look.host.cpu_limit = Some(CpuLimitSample::default());
         self
     }
 
@@ -97,8 +97,8 @@ impl Host {
         self.colony
             .look
             .host
-            .quota
-            .and_then(|quota| quota.limit)
+            .cpu_limit
+            .and_then(|cpu_limit| cpu_limit.limit)
             .map_or(f64::INFINITY, |limit| (limit.get() * 10.0).round())
     }
 
@@ -124,7 +124,7 @@ fn too_much_is_waited_out_and_then_cured_in_one_step_of_the_right_size() {
     // Ten nodes of 5 % need 50 %; others take 27 %: 77 % is over the mark of 70 %, and must come back to 64 %.
     let mut host = Host::new(10, &[("node_cap", "10")]);
     assert_eq!(host.deeds(60), []);
-    host.foreign = 27.0;
+    host.background = 27.0;
     assert_eq!(host.deeds(30), [(62, "stop", 10), (62, "stop", 9), (62, "stop", 8)]);
 }
 
@@ -135,7 +135,7 @@ fn nodes_that_have_just_started_stop_last() {
     for young in [8, 10] {
         host.colony.state.nodes.insert(id(young), NodeState::Running { since: host.colony.look.now });
     }
-    host.foreign = 27.0;
+    host.background = 27.0;
     assert_eq!(host.deeds(10), [(62, "stop", 9), (62, "stop", 7), (62, "stop", 6)]);
     // Where more must stop than have run for half an hour, they do as well.
     let mut host = Host::new(3, &[("node_cap", "3")]);
@@ -144,7 +144,7 @@ fn nodes_that_have_just_started_stop_last() {
     for young in [2, 3] {
         host.colony.state.nodes.insert(id(young), NodeState::Running { since: host.colony.look.now });
     }
-    host.foreign = 40.0;
+    host.background = 40.0;
     assert_eq!(host.deeds(3), [(62, "stop", 1), (62, "stop", 3)]);
 }
 
@@ -152,11 +152,11 @@ fn nodes_that_have_just_started_stop_last() {
 fn use_near_the_mark_is_cured_after_a_quarter_of_an_hour_and_a_dip_counts_back() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
-    host.foreign = 17.0;
+    host.background = 17.0;
     assert_eq!(host.deeds(14), []);
-    host.foreign = 10.0;
+    host.background = 10.0;
     host.minute();
-    host.foreign = 17.0;
+    host.background = 17.0;
     assert_eq!(host.deeds(1), []);
     let decision = host.minute();
     let [Planned { action: Action::Stop { .. }, reason: Reason::Relief { relief, .. } }] = decision.actions.as_slice()
@@ -170,13 +170,13 @@ fn use_near_the_mark_is_cured_after_a_quarter_of_an_hour_and_a_dip_counts_back()
 fn nothing_is_stopped_for_load_that_is_not_ours_or_for_averages() {
     let mut host = Host::new(5, &[("node_cap", "5")]);
     host.minutes(60);
-    host.foreign = 70.0;
+    host.background = 70.0;
     let decisions = host.minutes(60);
     assert!(decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
     let last = &decisions[59].1;
-    assert!(matches!(said(last, "relieve_cpu"), Some(Verdict::Passes(Pass::Futile { .. }))), "{last:?}");
+    assert!(matches!(said(last, "relieve_cpu"), Some(Verdict::Passes(Pass::ExternalOverload { .. }))), "{last:?}");
     // Averages that are far over their marks stop nothing either.
-    (host.foreign, host.load) = (5.0, Some(300.0));
+    (host.background, host.load) = (5.0, Some(300.0));
     assert_eq!(host.deeds(60), []);
 }
 
@@ -188,10 +188,10 @@ fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
     let mut rides = Vec::new();
     for _ in 0..3 {
         let began = host.minutes;
-        host.foreign = 30.0;
+        host.background = 30.0;
         let deeds = host.deeds(5);
         rides.extend(deeds.first().map(|(at, ..)| at - began));
-        host.foreign = 5.0;
+        host.background = 5.0;
         host.minutes(120);
     }
     assert_eq!(rides, [2, 3, 5]);
@@ -200,9 +200,9 @@ fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
 #[test]
 fn growth_waits_for_room_that_lasts_and_stays_under_its_goal() {
     let mut host = Host::new(1, &[("node_cap", "50")]);
-    host.foreign = 53.0;
+    host.background = 53.0;
     assert_eq!(host.deeds(120), []);
-    host.foreign = 1.0;
+    host.background = 1.0;
     // Nine tenths of half an hour must have had room; the surge of starting allows one at a time.
     assert_eq!(host.deeds(28), [(147, "add", 2), (148, "add", 3)]);
     let later = host.deeds(100);
@@ -216,11 +216,11 @@ fn growth_waits_for_room_that_lasts_and_stays_under_its_goal() {
 fn a_node_stopped_for_pressure_rests_for_half_an_hour() {
     let mut host = Host::new(10, &[("node_cap", "10"), ("delay_restart", "60")]);
     host.minutes(60);
-    host.foreign = 40.0;
+    host.background = 40.0;
     let stops = host.deeds(5);
     let (at, verb, _) = stops[0];
     assert_eq!(verb, "stop");
-    host.foreign = 0.0;
+    host.background = 0.0;
     let starts = host.deeds(60);
     let (again, verb, _) = starts[0];
     assert_eq!((verb, again - at), ("start", 30));
@@ -228,12 +228,12 @@ fn a_node_stopped_for_pressure_rests_for_half_an_hour() {
 
 #[test]
 fn a_change_is_given_time_to_show() {
-    let mut host = Host::new(10, &[("node_cap", "10"), ("steady_settle", "600")]);
+    let mut host = Host::new(10, &[("node_cap", "10"), ("steady_cooldown", "600")]);
     host.minutes(60);
-    host.foreign = 30.0;
+    host.background = 30.0;
     assert!(!host.deeds(2).is_empty());
     // It has become worse, and the stop before has not shown all it did.
-    host.foreign = 55.0;
+    host.background = 55.0;
     let decisions = host.minutes(9);
     let rests = |(_, decision): &(u64, Decision)| matches!(decision.rest(), Some(Rest::Settling { .. }));
     assert!(decisions.iter().any(rests) && decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
@@ -261,7 +261,7 @@ fn memory_near_its_mark_is_brought_back_at_once() {
         sample.memory = Some(Bytes(1_000_000_000));
     }
     host.minutes(10);
-    // 73 % is over the soft mark of 72 %; back to 70.5 % takes 2.5 GB.
+    // 73 % is over the warning threshold of 72 %; back to 70.5 % takes 2.5 GB.
     host.colony.look.host.memory = percent(73.0);
     assert_eq!(host.deeds(1), [(11, "stop", 10), (11, "stop", 9), (11, "stop", 8)]);
 }
@@ -303,7 +303,7 @@ fn a_volume_that_will_fill_takes_no_more() {
     let (_, decision) = last.expect("there were some");
     let held = said(&decision, "grow_steadily");
     assert!(
-        matches!(held, Some(Verdict::Passes(Pass::Holds(Hold::NoRoom { signal: wnm_core::Signal::Disk(0), .. })))),
+        matches!(held, Some(Verdict::Passes(Pass::Holds(Hold::NoHeadroom { signal: wnm_core::Signal::Disk(0), .. })))),
         "{held:?}"
     );
 }
@@ -323,7 +323,7 @@ fn what_is_missing_adds_nothing_and_is_named() {
 fn a_start_under_way_keeps_no_relief_from_acting() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
-    host.foreign = 30.0;
+    host.background = 30.0;
     host.minute();
     let state = &mut host.colony.state;
     state.nodes.insert(id(1), NodeState::Restarting { since: ago(0) });
@@ -335,7 +335,7 @@ fn a_start_under_way_keeps_no_relief_from_acting() {
 fn a_trend_that_was_saved_decides_as_one_that_was_not() {
     let mut host = Host::new(10, &[("node_cap", "20")]);
     for step in 0..90 {
-        host.foreign = f64::from(step * 7 % 31) + 0.1;
+        host.background = f64::from(step * 7 % 31) + 0.1;
         let text = serde_json::to_string(&host.colony.state).expect("it is data");
         assert_eq!(serde_json::from_str::<wnm_core::EngineState>(&text).expect("it is ours"), host.colony.state);
         host.minute();
@@ -346,7 +346,7 @@ fn a_trend_that_was_saved_decides_as_one_that_was_not() {
 fn what_is_pending_is_begun_once() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
-    host.foreign = 30.0;
+    host.background = 30.0;
     host.minute();
     let Colony { policy, state, look } = &mut host.colony;
     look.now = NOW.after(Duration::from_secs(60 * 62));

@@ -10,7 +10,7 @@ use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, 
 
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
-use crate::process;
+use crate::observe::process;
 
 /// What a process manager says of a node that is not of wnm's making.
 pub(super) struct Service<'a> {

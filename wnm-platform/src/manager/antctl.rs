@@ -19,8 +19,8 @@ use super::{Found, How, Listed, Options, ProcessManager, Service, Talk, adopt, d
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
+use crate::observe::process::{Facts, Processes};
 use crate::places::home;
-use crate::process::{Facts, Processes};
 use registry::{Entry, Registry, Status};
 
 /// How long a call may take: a stop waits for the process, a start for a first sign of life.

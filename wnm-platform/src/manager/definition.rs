@@ -9,7 +9,7 @@ use wnm_core::Node;
 use super::FoundProcess;
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder};
-use crate::process::{Facts, Life, Processes};
+use crate::observe::process::{Facts, Life, Processes};
 
 /// The file in a node's folder that holds its definition.
 const DEFINITION: &str = ".wnm-definition";
@@ -30,7 +30,7 @@ pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
     node_dir::write(&path, &text, 0o600)
 }
 
-/// Keeps a copy of a service by another hand in the folder of its node: wnm writes it anew when it next starts the
+/// Keeps a copy of a service by another tool in the folder of its node: wnm writes it anew when it next starts the
 /// node. The first copy stays.
 pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(KEPT);

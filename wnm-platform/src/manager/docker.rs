@@ -17,7 +17,7 @@ use super::{Found, How, Listed, Options, ProcessManager, Service, definition, si
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec, Output};
 use crate::node_dir::{self, Folder};
-use crate::process::{Life, Processes};
+use crate::observe::process::{Life, Processes};
 use container::Container;
 
 /// How much of the log of a container is told, in lines.

@@ -18,7 +18,7 @@ use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, definit
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec, Output};
 use crate::node_dir::{self, Folder, STDERR_LOG};
-use crate::process::{Life, Processes};
+use crate::observe::process::{Life, Processes};
 use service::Plist;
 use talk::Loaded;
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use wnm_core::Settings;
 
+use crate::cpu_limit;
 use crate::places::home;
-use crate::quota;
 
 /// Where process managers have their programs and files, and what else they are told once for all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Options {
             antctl_version: settings.antctl_version.clone(),
             antctl_talk: if settings.antctl_debug { Talk::All } else { Talk::Usual },
             binary: settings.binary.clone(),
-            group: settings.quota.then(|| quota::group_name(settings)),
+            group: settings.cpu_limit.then(|| cpu_limit::group_name(settings)),
             ..usual
         }
     }

@@ -26,10 +26,10 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 use super::definition::{self, is_missing};
 use super::signal;
 use super::{Found, FoundProcess, How, Listed, Options, ProcessManager, Service, adopt};
+use crate::cpu_limit::CpuLimit;
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder, STDERR_LOG};
-use crate::process::{Facts, Life, Processes};
-use crate::quota::Quota;
+use crate::observe::process::{Facts, Life, Processes};
 
 /// The file whose lock the node's process holds. It is made once and never replaced.
 const LOCK: &str = ".wnm-lock";
@@ -46,13 +46,13 @@ pub(super) struct Setsid {
     kind: ManagerKind,
     processes: Processes,
     /// What the nodes are put into when they start.
-    quota: Option<Quota>,
+    cpu_limit: Option<CpuLimit>,
 }
 
 impl Setsid {
     pub(super) fn new(kind: ManagerKind, options: &Options) -> Self {
-        let quota = options.group.clone().map(|group| Quota::new(kind, group));
-        Self { kind, processes: Processes::of_host(), quota }
+        let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
+        Self { kind, processes: Processes::of_host(), cpu_limit }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<Facts>>) -> Service {
@@ -87,7 +87,7 @@ impl Setsid {
         }
     }
 
-    /// Returns the node that a process by another hand runs on a folder.
+    /// Returns the node that a process by another tool runs on a folder.
     fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Node, String> {
         let process = process.ok_or_else(|| {
             "it does not run, and nothing else says with which ports and for whom it did: start it as ever, then import"
@@ -129,7 +129,7 @@ impl Setsid {
         };
         let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
         // What it starts itself follows it there.
-        if let Some(Err(error)) = self.quota.as_ref().map(|quota| quota.enter(child.id())) {
+        if let Some(Err(error)) = self.cpu_limit.as_ref().map(|cpu_limit| cpu_limit.enter(child.id())) {
             tracing::warn!(node = %node.id, %error, "the node is not capped with the others");
         }
         if let Some(identity) = self.processes.identify(child.id()) {

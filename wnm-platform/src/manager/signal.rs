@@ -8,7 +8,7 @@ use wnm_core::Node;
 
 use super::How;
 use crate::error::PlatformError;
-use crate::process::{Facts, Processes};
+use crate::observe::process::{Facts, Processes};
 
 /// Signals every process that runs a node, but for one that was told in another way.
 pub(super) fn all_but(told: Option<u32>, processes: &Processes, node: &Node, how: How) -> Result<(), PlatformError> {

@@ -25,7 +25,7 @@ use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, signal}
 use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::node_dir;
-use crate::process::Processes;
+use crate::observe::process::Processes;
 pub(super) use others::other_holders;
 use render::Group;
 use rights::{Bus, Deed, Rights};
@@ -213,7 +213,7 @@ impl ProcessManager for Systemd {
         self.check_free(node)?;
         let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
         definition::write(node)?;
-        // A node by another hand may have logged elsewhere.
+        // A node by another tool may have logged elsewhere.
         self.bus.make_folder(&node.log_dir)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
@@ -364,7 +364,7 @@ pub struct Doubt {
     /// What was found.
     pub found: String,
     /// What mends it.
-    pub mend: String,
+    pub hint: String,
 }
 
 /// Returns what speaks against keeping nodes under a systemd of the user: they end with the session.
@@ -373,7 +373,7 @@ pub(super) fn doubt() -> Option<Doubt> {
     let systemd = Systemd::open(kind, &Options::default()).ok()?;
     (lingers(&systemd.bus) == Some(false)).then(|| Doubt {
         found: "lingering is off: nodes end when the user logs out, and do not come back after a reboot".to_owned(),
-        mend: "loginctl enable-linger".to_owned(),
+        hint: "loginctl enable-linger".to_owned(),
     })
 }
 

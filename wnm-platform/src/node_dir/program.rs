@@ -161,7 +161,7 @@ pub(crate) fn check_room(folder: &Path, bytes: u64) -> Result<(), PlatformError>
     if available >= needed {
         return Ok(());
     }
-    Err(PlatformError::NoRoom { path: folder.to_owned(), needed: Bytes(needed), available: Bytes(available) })
+    Err(PlatformError::NoHeadroom { path: folder.to_owned(), needed: Bytes(needed), available: Bytes(available) })
 }
 
 fn beside(binary: &Path, suffix: &str) -> PathBuf {

@@ -329,13 +329,13 @@ fn found_are_folders_with_a_marker_or_an_identity() {
     let ground = Ground::new();
     let node = ground.made();
     fs::create_dir(ground.path("storage/other")).unwrap();
-    let foreign = ground.path("storage/foreign");
-    fs::create_dir(&foreign).unwrap();
-    fs::write(foreign.join("node_identity.key"), "").unwrap();
-    symlink(&foreign, ground.path("storage/link")).unwrap();
+    let background = ground.path("storage/background");
+    fs::create_dir(&background).unwrap();
+    fs::write(background.join("node_identity.key"), "").unwrap();
+    symlink(&background, ground.path("storage/link")).unwrap();
     let found = find(&[ground.roots[0].clone(), ground.path("nowhere")]).unwrap();
     let marked = Folder { path: node.root_dir.clone(), marker: Some(Marker::of(&node)), flavor: Some(Flavor::Antnode) };
-    assert_eq!(found, [marked, Folder { path: foreign, marker: None, flavor: Some(Flavor::AntNode) }]);
+    assert_eq!(found, [marked, Folder { path: background, marker: None, flavor: Some(Flavor::AntNode) }]);
 }
 
 /// A program of version `old` in place, and one of version `new` to come.

@@ -11,8 +11,8 @@ use wnm_core::{
 };
 
 use super::silent;
-use crate::host::Usage;
-use crate::probe::Answer;
+use crate::observe::host::Usage;
+use crate::observe::probe::Answer;
 
 /// Everything that was seen of one node.
 pub(super) struct Seen<'a> {

@@ -15,7 +15,7 @@ use wnm_core::{
 
 use super::*;
 use crate::exec::{Exec, Output};
-use crate::host::Host;
+use crate::observe::host::Host;
 
 /// A host in a temporary folder.
 struct Place {
@@ -166,7 +166,7 @@ fn a_missing_folder_is_told_unless_the_node_is_being_made_or_removed() {
     for id in [lost, coming] {
         fs::remove_dir_all(&place.colony.nodes[&id].root_dir).unwrap();
     }
-    let planned = Planned { action: Action::Add { node: coming }, reason: Reason::Asked };
+    let planned = Planned { action: Action::Add { node: coming }, reason: Reason::Requested };
     place.colony.unfinished.push(ActionRecord::new(ActionId(1), planned, Timestamp::from_secs(1)));
     let seen = place.look(1000);
     assert_eq!((seen[&lost].presence, seen[&coming].presence), (Presence::FolderMissing, Presence::Unobserved));
@@ -220,9 +220,9 @@ fn a_stopped_node_has_the_version_of_its_binary_and_is_asked_once() {
         }
     }
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
-    let learnt = place.platform.learnt();
+    let cached = place.platform.cached();
     place.platform.remember(serde_json::Value::Null);
-    place.platform.remember(learnt);
+    place.platform.remember(cached);
     place.look(1000);
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
 }
@@ -271,7 +271,7 @@ fn a_node_without_figures_is_known_by_its_process_folder_and_log() {
 fn a_second_look_needs_no_pause() {
     let place = Place::new();
     let clock = |uptime| Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned() });
-    let here = crate::host::uptime();
+    let here = crate::observe::host::uptime();
     let begun = Instant::now();
     let (_, counters) = place.platform.observe(&place.colony, &clock(here), false);
     assert!(begun.elapsed() >= SHORTEST_INTERVAL);

@@ -2,7 +2,7 @@
 
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord};
 use wnm_core::{Action, ActionId, ActionRecord, ManagerKind, NodeId, Outcome};
-use wnm_platform::standin::Behaviour;
+use wnm_platform::fake_node::Behaviour;
 
 use crate::lifecycle::{remove_of, upgrade_of};
 use crate::stand::{Stand, wait_for};

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use wnm_core::steps::{Hands, Journal};
+use wnm_core::steps::{Executor, Journal};
 use wnm_core::{Action, ActionRecord, FirewallKind, ManagerKind, NodeId, Outcome, Timestamp};
+use wnm_platform::executor::HostExecutor;
 use wnm_platform::firewall;
-use wnm_platform::hands::HostHands;
 use wnm_platform::manager::Service;
 
 use crate::lifecycle::remove_of;
@@ -62,10 +62,10 @@ fn processor_time() -> Duration {
 fn carried_out(stand: &Stand, actions: impl Iterator<Item = Action>) -> Duration {
     let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
     let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
-    let mut hands = HostHands::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
     let began = Instant::now();
     loop {
-        let outcomes = lockstep(&mut records, &mut hands, &mut Paper, stand.now());
+        let outcomes = lockstep(&mut records, &mut executor, &mut Paper, stand.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
         if outcomes.iter().all(|outcome| *outcome == Outcome::Done) {
             return began.elapsed();
@@ -77,9 +77,9 @@ fn carried_out(stand: &Stand, actions: impl Iterator<Item = Action>) -> Duration
 
 fn lockstep(
     records: &mut [ActionRecord],
-    hands: &mut dyn Hands,
+    executor: &mut dyn Executor,
     journal: &mut dyn Journal,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    wnm_core::steps::carry_out(records, hands, journal, now)
+    wnm_core::steps::carry_out(records, executor, journal, now)
 }

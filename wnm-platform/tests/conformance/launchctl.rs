@@ -146,10 +146,10 @@ impl Launchd {
             self.forget(&label, old);
         }
         self.note(&label, "job", "");
-        let mut keeper = Command::new(&self.command);
-        keeper.arg("keep").arg(&label).arg(list).process_group(0).current_dir("/");
-        keeper.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        keeper.spawn().map_or(ExitCode::FAILURE, |_| ExitCode::SUCCESS)
+        let mut supervisor = Command::new(&self.command);
+        supervisor.arg("keep").arg(&label).arg(list).process_group(0).current_dir("/");
+        supervisor.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        supervisor.spawn().map_or(ExitCode::FAILURE, |_| ExitCode::SUCCESS)
     }
 
     pub(crate) fn boot_out(&self, label: &str) -> ExitCode {

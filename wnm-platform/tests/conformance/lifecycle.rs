@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
+use wnm_platform::executor::HostExecutor;
+use wnm_platform::fake_node::Behaviour;
 use wnm_platform::firewall;
-use wnm_platform::hands::HostHands;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
-use wnm_platform::standin::Behaviour;
 
 use crate::stand::{PATIENCE, Paper, Stand, wait_for};
 
@@ -215,9 +215,9 @@ pub(crate) fn discover_after_the_database_is_lost(kind: ManagerKind) {
     let (running, stopped, removed) = (stand.added(1), stand.added(2), stand.added(3));
     stand.done(Action::Stop { node: stopped });
     stand.done(remove_of(removed));
-    let foreign = stand.settings.storage[0].join("someone");
-    fs::create_dir(&foreign).unwrap();
-    fs::write(foreign.join("secret-key"), "").unwrap();
+    let background = stand.settings.storage[0].join("someone");
+    fs::create_dir(&background).unwrap();
+    fs::write(background.join("secret-key"), "").unwrap();
     let found = stand.manager().discover(&stand.settings.storage).unwrap();
     assert_eq!(found.len(), 3, "{found:?}");
     for (found, id) in found.iter().zip([running, stopped]) {
@@ -273,9 +273,9 @@ pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
 fn all_done(stand: &Stand, actions: impl Iterator<Item = Action>) {
     let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
     let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
-    let mut hands = HostHands::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
     wait_for("twenty nodes", || {
-        let outcomes = carry_out(&mut records, &mut hands, &mut Paper, stand.now());
+        let outcomes = carry_out(&mut records, &mut executor, &mut Paper, stand.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
         outcomes.iter().all(|outcome| *outcome == Outcome::Done)
     });

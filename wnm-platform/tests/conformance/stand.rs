@@ -18,10 +18,10 @@ use wnm_core::{
     Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
     Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Scope, Settings, Timestamp, Upnp,
 };
-use wnm_platform::hands::HostHands;
+use wnm_platform::executor::HostExecutor;
+use wnm_platform::fake_node::{self, Behaviour, Program, Script};
 use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
-use wnm_platform::process::{Facts, Life, Processes};
-use wnm_platform::standin::{self, Behaviour, Program, Script};
+use wnm_platform::observe::process::{Facts, Life, Processes};
 use wnm_platform::{firewall, node_dir};
 
 use crate::{antctl, launchctl};
@@ -109,7 +109,7 @@ impl Stand {
             Flavor::AntNode | Flavor::Custom(_) => Program::AntNode,
         };
         let script = Script { program, version: version.to_owned(), behaviour };
-        standin::make(player(), &self.settings.binary, &script).unwrap();
+        fake_node::make(player(), &self.settings.binary, &script).unwrap();
     }
 
     /// Puts a node on record, and makes nothing.
@@ -177,23 +177,23 @@ impl Stand {
     }
 
     pub(crate) fn record(&self, action: Action) -> ActionRecord {
-        ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Asked }, self.now())
+        ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Requested }, self.now())
     }
 
     /// Takes one step with everything opened anew.
     pub(crate) fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
         let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
-        take_step(record, &mut hands, journal, self.now())
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        take_step(record, &mut executor, journal, self.now())
     }
 
     /// Carries an action on, cycle by cycle, to its end.
     pub(crate) fn finish(&self, record: &mut ActionRecord) -> Outcome {
         let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut hands = HostHands::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match take_step(record, &mut hands, &mut Paper, self.now()) {
+            match take_step(record, &mut executor, &mut Paper, self.now()) {
                 None => {}
                 Some(Outcome::Pending { step, why, .. }) => {
                     assert!(Instant::now() < deadline, "waited in vain to {step}: {why}");
@@ -266,18 +266,18 @@ impl Stand {
         entries.filter(|path| beside(path) && path.extension().unwrap() != "pid").collect()
     }
 
-    /// Starts a stand-in that no manager knows, on this folder.
-    pub(crate) fn foreign(&self, root: &Path, port: u16) -> Foreign {
-        let program = self.folder.path().join("programs/foreign");
+    /// Starts a fake node that no manager knows, on this folder.
+    pub(crate) fn background(&self, root: &Path, port: u16) -> Background {
+        let program = self.folder.path().join("programs/background");
         let script = Script::of(Program::Antnode);
-        standin::make(player(), &program, &script).unwrap();
+        fake_node::make(player(), &program, &script).unwrap();
         let mut command = Command::new(&program);
         command.arg("--root-dir").arg(root).args(["--port", &port.to_string(), "--rewards-address"]);
-        command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("foreign-logs"));
+        command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("background-logs"));
         command.arg("evm-arbitrum-one").stdout(std::process::Stdio::null());
         let child = spawn(&mut command);
-        wait_for("a foreign process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
-        Foreign(child)
+        wait_for("a background process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
+        Background(child)
     }
 }
 
@@ -308,16 +308,16 @@ impl Drop for Stand {
 }
 
 /// A process that no manager started.
-pub(crate) struct Foreign(pub(crate) std::process::Child);
+pub(crate) struct Background(pub(crate) std::process::Child);
 
-impl Foreign {
+impl Background {
     #[track_caller]
     pub(crate) fn assert_alive(&mut self) {
         assert_eq!(self.0.try_wait().unwrap(), None);
     }
 }
 
-impl Drop for Foreign {
+impl Drop for Background {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use wnm_core::{Action, Flavor, ManagerKind, Outcome, Program};
+use wnm_platform::fake_node::Behaviour;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir;
-use wnm_platform::standin::Behaviour;
 
 use crate::lifecycle::remove_of;
 use crate::stand::{Paper, Stand, wait_for};
@@ -103,14 +103,14 @@ pub(crate) fn port_taken(kind: ManagerKind) {
     let id = stand.added(1);
     stand.done(Action::Stop { node: id });
     let port = stand.node(id).ports.node;
-    let mut foreign = stand.foreign(&stand.folder.path().join("elsewhere"), port);
+    let mut background = stand.background(&stand.folder.path().join("elsewhere"), port);
     let (error, rolled_back) = stand.failed(Action::Start { node: id, upgrade_to: None });
-    let holder = if cfg!(target_os = "linux") { format!("process {} (", foreign.0.id()) } else { String::new() };
+    let holder = if cfg!(target_os = "linux") { format!("process {} (", background.0.id()) } else { String::new() };
     assert!(error.contains(&format!("expected UDP port {port} to be free, found it held by {holder}")), "{error}");
     assert!(rolled_back);
     stand.assert_stopped(id);
-    foreign.assert_alive();
-    drop(foreign);
+    background.assert_alive();
+    drop(background);
     stand.done(Action::Start { node: id, upgrade_to: None });
 }
 
@@ -119,11 +119,11 @@ pub(crate) fn folder_taken(kind: ManagerKind) {
     let id = stand.added(1);
     stand.done(Action::Stop { node: id });
     let port = stand.plan(2);
-    let mut foreign = stand.foreign(&stand.node(id).root_dir, stand.node(port).ports.node);
+    let mut background = stand.background(&stand.node(id).root_dir, stand.node(port).ports.node);
     let (error, _) = stand.failed(Action::Start { node: id, upgrade_to: None });
-    assert!(error.contains(&format!("found process {}", foreign.0.id())), "{error}");
+    assert!(error.contains(&format!("found process {}", background.0.id())), "{error}");
     stand.done(Action::Stop { node: id });
-    foreign.assert_alive();
+    background.assert_alive();
 }
 
 pub(crate) fn folder_of_another(kind: ManagerKind) {

@@ -117,13 +117,13 @@ pub(crate) const CHANGES: &[Change] = &[
     change("dead nodes are removed twice", "rules/clear_dead.rs", "seen.is_dead() && !seen.acting", "seen.is_dead()"),
     change(
         "anomalies are not heeded",
-        "rules/heed_anomaly.rs",
+        "rules/pause_on_anomaly.rs",
         "Some(anomaly) => Verdict::Rests(Rest::Anomaly { anomaly }),",
         "Some(_) => Verdict::Passes(Pass::NoAnomaly),",
     ),
     change(
         "restarts are not heeded",
-        "rules/look_after_reboot.rs",
+        "rules/observe_after_reboot.rs",
         "if situation.observation.rebooted {",
         "if false {",
     ),
@@ -257,7 +257,7 @@ pub(crate) const CHANGES: &[Change] = &[
         "Presence::Unobserved => false,",
     ),
     change(
-        "a device is learnt from nothing",
+        "a device is cached from nothing",
         "engine.rs",
         "on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()",
         "true",

@@ -102,7 +102,7 @@ pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check
     match platform.restarts(nodes) {
         Ok(counts) => restarting(&counts, &snapshot.samples),
         Err(error) => {
-            Some(Check::doubtful("restarts", error.to_string(), "mend what the manager says, and look again"))
+            Some(Check::doubtful("restarts", error.to_string(), "hint what the manager says, and look again"))
         }
     }
 }
@@ -113,8 +113,8 @@ fn restarting(counts: &BTreeMap<NodeId, u32>, samples: &NodeMap<NodeSample>) -> 
     let again: Vec<_> = counts.iter().filter(|(id, count)| **count >= RESTARTS && is_young(id)).collect();
     (!again.is_empty()).then(|| {
         let found = some(again.iter().map(|(id, count)| format!("{} ({count} times)", id.name())));
-        let mend = "`wnm node show NODE` names its log; wnm node stop NODE until that is mended";
-        Check::wrong("restarts", format!("started again and again by its manager: {found}"), mend)
+        let hint = "`wnm node show NODE` names its log; wnm node stop NODE until that is mended";
+        Check::wrong("restarts", format!("started again and again by its manager: {found}"), hint)
     })
 }
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(shunned(&samples([None, None].map(since)), now), None);
         let check = shunned(&samples([Some(9940), None, Some(2800)].map(since)), now).unwrap();
         assert_eq!(check.found, "shunned by peers: antnode0003 for 2h, antnode0001 for 1m");
-        assert!(check.mend.unwrap().contains("wnm node reset"));
+        assert!(check.hint.unwrap().contains("wnm node reset"));
         let many = shunned(&samples(vec![since(Some(1)); 200]), now).unwrap();
         assert!(many.found.ends_with(" and 195 more"), "{}", many.found);
     }

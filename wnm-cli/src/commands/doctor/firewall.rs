@@ -28,7 +28,7 @@ pub(super) fn check(db: &Path, settings: &Settings, fix: Fix) -> Vec<Check> {
     let firewall = firewall::open(settings.firewall);
     let found = match fix {
         Fix::No => look(db, settings, firewall.as_ref()),
-        Fix::Yes => mend(db, settings, firewall.as_ref()),
+        Fix::Yes => hint(db, settings, firewall.as_ref()),
     };
     match found {
         Err(error) => vec![Check::wrong("firewall", error.to_string(), "run wnm as root, or set firewall to none")],
@@ -87,7 +87,7 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
 }
 
 /// Mends it while no other wnm acts, and returns what was amiss. A port is opened as the start of its node would.
-fn mend(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Amiss, CliError> {
+fn hint(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Amiss, CliError> {
     let _lock = context::lock(db, context::LOCK_PATIENCE)?;
     let amiss = look(db, settings, firewall)?;
     firewall::close_strays(firewall, &amiss.strays)?;
@@ -136,7 +136,7 @@ mod tests {
         for (number, state) in [
             (1, NodeState::Running { since }),
             (2, NodeState::Unknown { since }),
-            (3, NodeState::Stopped { since: None, cause: StopCause::Asked }),
+            (3, NodeState::Stopped { since: None, cause: StopCause::Requested }),
             (4, NodeState::Running { since }),
         ] {
             let id = NodeId::new(number).unwrap();

@@ -9,7 +9,7 @@ pub(super) fn manager(settings: &Settings, error: Option<&PlatformError>) -> Che
     let kind = settings.manager;
     match (error, wnm_platform::manager::doubt(kind)) {
         (Some(error), _) => Check::wrong("manager", error.to_string(), "wnm init --process-manager setsid+user"),
-        (None, Some(doubt)) => Check::doubtful("manager", format!("{kind}: {}", doubt.found), doubt.mend),
+        (None, Some(doubt)) => Check::doubtful("manager", format!("{kind}: {}", doubt.found), doubt.hint),
         (None, None) => Check::fine("manager", kind.to_string()),
     }
 }
@@ -23,8 +23,8 @@ pub(super) fn binary(settings: &Settings) -> Check {
     match binary::version_of(settings) {
         Ok(version) => Check::fine("node binary", format!("{} {version}", settings.binary.display())),
         Err(error) => {
-            let mend = format!("put {} for this kind of machine there, or set antnode_path", settings.flavor.program());
-            Check::wrong("node binary", error.to_string(), mend)
+            let hint = format!("put {} for this kind of machine there, or set antnode_path", settings.flavor.program());
+            Check::wrong("node binary", error.to_string(), hint)
         }
     }
 }

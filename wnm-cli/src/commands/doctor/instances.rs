@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wnm_core::{Flavor, Node, NodeId, Settings};
 use wnm_platform::manager;
-use wnm_platform::process::{Facts, Life, Processes};
+use wnm_platform::observe::process::{Facts, Life, Processes};
 use wnm_store::Snapshot;
 
 use super::{Check, some};
@@ -23,8 +23,8 @@ pub(super) fn check(settings: &Settings, snapshot: &Snapshot) -> Vec<Check> {
 fn held(holders: Vec<(NodeId, String)>) -> Option<Check> {
     (!holders.is_empty()).then(|| {
         let all = some(holders.into_iter().map(|(id, holder)| format!("{} by {holder}", id.name())));
-        let mend = "systemctl disable --now UNIT, or else it restarts what wnm stops";
-        Check::wrong("instances", format!("something else starts nodes of this colony: {all}"), mend)
+        let hint = "systemctl disable --now UNIT, or else it restarts what wnm stops";
+        Check::wrong("instances", format!("something else starts nodes of this colony: {all}"), hint)
     })
 }
 
@@ -52,18 +52,18 @@ fn judge(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> 
     });
     let checks = [
         (!on_folders.is_empty()).then(|| {
-            let mend = "wnm node stop NODE ends all of them; then wnm node start NODE";
-            Check::wrong("instances", format!("more than one process runs {}", some(twice)), mend)
+            let hint = "wnm node stop NODE ends all of them; then wnm node start NODE";
+            Check::wrong("instances", format!("more than one process runs {}", some(twice)), hint)
         }),
         (!on_ports.is_empty()).then(|| {
             let found = format!("nodes of others use this colony's ports: {}", some(on_ports.into_iter()));
-            let mend = "`systemctl status PID` shows what keeps one: end that, so that it does not come back";
-            Check::wrong("instances", found, mend)
+            let hint = "`systemctl status PID` shows what keeps one: end that, so that it does not come back";
+            Check::wrong("instances", found, hint)
         }),
         (!others.is_empty()).then(|| {
             let found = format!("nodes run that this colony does not know: {}", some(others.into_iter()));
-            let mend = "`systemctl status PID` shows what keeps one: end that, or leave it, and mind what it uses";
-            Check::doubtful("instances", found, mend)
+            let hint = "`systemctl status PID` shows what keeps one: end that, or leave it, and mind what it uses";
+            Check::doubtful("instances", found, hint)
         }),
     ];
     checks.into_iter().flatten().collect()

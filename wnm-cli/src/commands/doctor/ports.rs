@@ -1,7 +1,7 @@
 //! Whether the ports of nodes that do not run are free now.
 
 use wnm_core::{BoundPort, NodeId, NodeState, Settings};
-use wnm_platform::ports;
+use wnm_platform::observe::ports;
 use wnm_store::Snapshot;
 
 use super::Check;

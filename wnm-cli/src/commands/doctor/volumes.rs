@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wnm_core::{Bytes, Flavor, Settings, Volume};
-use wnm_platform::host;
+use wnm_platform::observe::host;
 use wnm_store::Snapshot;
 
 use super::Check;
@@ -25,7 +25,7 @@ pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Vec<Che
 
 /// Compares the size of all volumes with what a full colony may come to hold.
 fn together(settings: &Settings, volumes: &[Volume], nodes: usize) -> Check {
-    const MEND: &str = "lower node_cap, or add a folder on another volume to node_storage";
+    const HINT: &str = "lower node_cap, or add a folder on another volume to node_storage";
     let total: u64 = volumes.iter().filter_map(|volume| volume.total).map(|total| total.0).sum();
     let (cap, crisis) = (settings.policy.node_cap, settings.crisis);
     let each = Bytes(total / u64::from(cap.max(1)));
@@ -33,14 +33,14 @@ fn together(settings: &Settings, volumes: &[Volume], nodes: usize) -> Check {
     let found = format!("{each} for each of {cap} nodes{on}");
     let filled = filled(settings, total, nodes);
     if each < crisis {
-        Check::wrong("disk", format!("{found}, less than crisis_bytes, {crisis}"), MEND)
+        Check::wrong("disk", format!("{found}, less than crisis_bytes, {crisis}"), HINT)
     } else if filled >= 100 {
         let found = format!("{found}; the {nodes} there are may come to hold {filled} % of what hd_remove allows");
-        Check::wrong("disk", found, MEND)
+        Check::wrong("disk", found, HINT)
     } else if each < NEEDED {
         let crisis =
             format!("{crisis} (crisis_bytes) each, the {nodes} there are fill {filled} % of what hd_remove allows");
-        Check::doubtful("disk", format!("{found}; a node may come to need {NEEDED}. With {crisis}"), MEND)
+        Check::doubtful("disk", format!("{found}; a node may come to need {NEEDED}. With {crisis}"), HINT)
     } else {
         Check::fine("disk", found)
     }

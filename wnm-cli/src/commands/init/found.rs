@@ -35,7 +35,7 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     if kind.program != Program::Antctl {
         return Err(CliError::Usage {
             what: format!("expected antctl to keep its nodes, found {kind}"),
-            mend: "leave --process-manager out".to_owned(),
+            hint: "leave --process-manager out".to_owned(),
         });
     }
     let (takeover, settings) = plan(kind, args, AnmColony::default())?;
@@ -50,7 +50,7 @@ pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, 
     if let Some(other) = asked(args)?.process_manager.filter(|asked| *asked != kind) {
         return Err(CliError::Usage {
             what: format!("expected {kind} to keep the nodes of anm, found {other}"),
-            mend: "leave --process-manager out".to_owned(),
+            hint: "leave --process-manager out".to_owned(),
         });
     }
     let anm = Anm::below(Path::new("/"));
@@ -134,6 +134,6 @@ fn nothing(kind: ManagerKind, roots: &[std::path::PathBuf], takeover: &Takeover)
             roots.join(", "),
             left_out.concat()
         ),
-        mend: "name what keeps them with --process-manager, and where they are with --node-storage".to_owned(),
+        hint: "name what keeps them with --process-manager, and where they are with --node-storage".to_owned(),
     }
 }

@@ -59,6 +59,6 @@ fn refuse_other_managers(colony: &PythonColony, from: &Path) -> Result<(), CliEr
     let known = ManagerKind::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Err(CliError::Usage {
         what: format!("expected nodes kept by one of {known} in {}, found {manager}", from.display()),
-        mend: format!("nothing was changed, and the nodes run on: a wnm that knows {manager} can take them over"),
+        hint: format!("nothing was changed, and the nodes run on: a wnm that knows {manager} can take them over"),
     })
 }

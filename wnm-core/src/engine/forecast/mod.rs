@@ -1,6 +1,6 @@
-//! The trend of the host: what the steady rules remember from look to look, and how a look changes it.
+//! The forecast of the host: what the steady rules remember from look to look, and how a look changes it.
 //!
-//! Figures are kept as `f32`: a decimal that one is written as reads back as the same one, so that a saved trend
+//! Figures are kept as `f32`: a decimal that one is written as reads back as the same one, so that a saved forecast
 //! decides as one that was never saved.
 
 mod disk;
@@ -41,11 +41,11 @@ const PRIOR_COST: f32 = 0.1;
 /// Use of all processors above which it no longer shows what is demanded, in percent.
 const CROWDED: f64 = 95.0;
 /// The shortest and the longest time for which too much is waited out.
-const RIDES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
+const GRACE_RANGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
 /// How long the load is watched after a stop, to learn whether it was worth it.
 const WATCH: Duration = Duration::from_secs(300);
 
-/// How long nothing grows after the quota held the colony back so far that it did not serve.
+/// How long nothing grows after the CPU limit held the colony back so far that it did not serve.
 const THROTTLED_HOLD: Duration = Duration::from_secs(300);
 /// Milliseconds of being held back after which there are too many nodes, and between two steps of stopping some.
 const THROTTLED_LONG: u32 = 3_600_000;
@@ -88,7 +88,7 @@ struct Watch {
 /// What is remembered of the host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Trend {
+pub struct Forecast {
     /// Single looks, oldest first.
     recent: VecDeque<Moment>,
     /// One-minute means, oldest first; the last one may still grow.
@@ -97,16 +97,16 @@ pub struct Trend {
     cost: Option<f32>,
     /// Milliseconds for which CPU use was over its mark, or over the soft one, less those for which it was not.
     over: u32,
-    over_soft: u32,
+    over_warning: u32,
     /// Milliseconds of being over the mark that are waited out; None before anything was learned.
-    ride: Option<u32>,
+    grace: Option<u32>,
     watch: Option<Watch>,
-    /// When the quota last left the nodes less than what they serve with, and for how many milliseconds it did, less
+    /// When the CPU limit last left the nodes less than what they serve with, and for how many milliseconds it did, less
     /// those for which it did not.
     throttled_at: Option<Timestamp>,
     throttled: u32,
     /// Milliseconds for which others alone have kept the machine at its mark without a break.
-    futile: u32,
+    external_overload: u32,
     /// What a cap keeps free for others.
     reserve: Reserve,
     /// When nodes were last started, added, stopped or removed by a rule.
@@ -115,9 +115,9 @@ pub struct Trend {
     volumes: BTreeMap<PathBuf, disk::Filling>,
 }
 
-/// Tells whether the quota in force leaves the nodes less than what they serve with.
+/// Tells whether the CPU limit in force leaves the nodes less than what they serve with.
 fn is_held_low(outlook: &Outlook, observation: &Observation) -> bool {
-    let limit = observation.host.quota.and_then(|quota| quota.limit).zip(observation.host.cpus);
+    let limit = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.limit).zip(observation.host.cpus);
     let needed = outlook.cpu.map(|cpu| cpu.cost * f64::from(cpu.nodes));
     limit
         .zip(needed)
@@ -129,14 +129,14 @@ fn count(millis: &mut u32, span: u32, is_so: bool) {
     *millis = if is_so { millis.saturating_add(span) } else { millis.saturating_sub(span) };
 }
 
-impl Trend {
+impl Forecast {
     /// Takes up one look.
     pub(crate) fn look(&mut self, policy: &Policy, observation: &Observation, usage: &Usage) -> Outlook {
         let (now, host) = (observation.now, &observation.host);
         if observation.rebooted || self.recent.back().is_some_and(|last| now.since(last.at) > STALE) {
             self.recent.clear();
             self.minutes.clear();
-            (self.over, self.over_soft, self.watch) = (0, 0, None);
+            (self.over, self.over_warning, self.watch) = (0, 0, None);
         }
         disk::look(&mut self.volumes, observation);
         let (Some(cpu), Some(own), Some(cpus)) = (host.cpu, usage.own(self.cost()), host.cpus) else {
@@ -173,7 +173,8 @@ impl Trend {
             self.throttled_at = Some(now);
         }
         if let Some(cpu) = &outlook.cpu {
-            self.futile = if cpu.is_futile { self.futile.saturating_add(moment.span) } else { 0 };
+            self.external_overload =
+                if cpu.is_external_overload { self.external_overload.saturating_add(moment.span) } else { 0 };
             self.reserve.look(cpu.rise, moment.span, usage.throttled.is_some());
             self.dwell(cpu, moment.span, policy);
             self.watch(cpu, now, policy);
@@ -183,7 +184,7 @@ impl Trend {
 
     /// Takes up what was begun in a cycle: rules look again only after it has settled.
     pub(crate) fn begin(&mut self, policy: &Policy, planned: &Planned, usage: &Usage, now: Timestamp) {
-        let is_growth = matches!(planned.reason, Reason::RoomToStart | Reason::RoomToAdd { .. });
+        let is_growth = matches!(planned.reason, Reason::HeadroomToStart | Reason::HeadroomToAdd { .. });
         let Reason::Relief { relief, .. } = planned.reason else {
             if is_growth {
                 self.changed = Some(now);
@@ -191,11 +192,11 @@ impl Trend {
             return;
         };
         self.changed = Some(now);
-        (self.over, self.over_soft) = (0, 0);
+        (self.over, self.over_warning) = (0, 0);
         if relief == Relief::Throttled {
             self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
         }
-        if relief == Relief::Ride && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
+        if relief == Relief::Grace && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
     }
@@ -212,10 +213,10 @@ impl Trend {
 
     /// Returns for how long CPU use was over its mark, and over the soft one.
     pub(crate) fn dwelt(&self) -> (Duration, Duration) {
-        (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_soft.into()))
+        (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_warning.into()))
     }
 
-    /// Tells whether the quota left the nodes less than what they serve with within the last minutes.
+    /// Tells whether the CPU limit left the nodes less than what they serve with within the last minutes.
     pub(crate) fn was_held_low(&self, now: Timestamp) -> bool {
         self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD)
     }
@@ -226,8 +227,8 @@ impl Trend {
     }
 
     /// Returns for how long others alone have kept the machine at its mark.
-    pub(crate) fn futile_for(&self) -> Duration {
-        Duration::from_millis(self.futile.into())
+    pub(crate) fn external_overload_for(&self) -> Duration {
+        Duration::from_millis(self.external_overload.into())
     }
 
     /// Returns what a cap keeps free for what others may begin, in percent of the machine; None while it is measured
@@ -238,12 +239,12 @@ impl Trend {
 
     /// Returns when the last change will have shown its effect; None when it has.
     pub(crate) fn settles_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-        self.changed.map(|changed| changed.after(policy.tuning.settle)).filter(|until| *until > now)
+        self.changed.map(|changed| changed.after(policy.tuning.cooldown)).filter(|until| *until > now)
     }
 
     /// Returns how long CPU use may be over its mark before something is done.
-    pub(crate) fn ride(&self, policy: &Policy) -> Duration {
-        self.ride.map_or(policy.tuning.ride, |millis| Duration::from_millis(millis.into()))
+    pub(crate) fn grace(&self, policy: &Policy) -> Duration {
+        self.grace.map_or(policy.tuning.grace, |millis| Duration::from_millis(millis.into()))
     }
 
     fn learn_cost(&mut self, cpu: f64, span: Duration, usage: &Usage) {
@@ -281,8 +282,8 @@ impl Trend {
     /// Counts up while there is too much, and down while there is not.
     fn dwell(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
         let mark = policy.cpu.remove.get();
-        count(&mut self.over, span, cpu.mean > mark && !cpu.is_futile);
-        count(&mut self.over_soft, span, cpu.mean > policy.soft(policy.cpu) && !cpu.is_futile);
+        count(&mut self.over, span, cpu.mean > mark && !cpu.is_external_overload);
+        count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && !cpu.is_external_overload);
     }
 
     /// Learns from the last stop: the ride grows when the load would have gone by itself, and shrinks when not.
@@ -295,9 +296,9 @@ impl Trend {
         if now.since(since) < Duration::from_secs(60) || !(is_gone || is_over) {
             return;
         }
-        let ride = self.ride(policy).clamp(RIDES.0, RIDES.1);
-        let ride = if is_gone { ride.mul_f64(1.5) } else { ride.div_f64(1.25) }.clamp(RIDES.0, RIDES.1);
-        self.ride = u32::try_from(ride.as_millis()).ok();
+        let grace = self.grace(policy).clamp(GRACE_RANGE.0, GRACE_RANGE.1);
+        let grace = if is_gone { grace.mul_f64(1.5) } else { grace.div_f64(1.25) }.clamp(GRACE_RANGE.0, GRACE_RANGE.1);
+        self.grace = u32::try_from(grace.as_millis()).ok();
         self.watch = None;
     }
 }

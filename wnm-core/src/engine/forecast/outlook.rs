@@ -1,9 +1,9 @@
-//! What the trend says of now and of what comes: demand, whose it is, and what there is room for.
+//! What the forecast says of now and of what comes: demand, whose it is, and what there is room for.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Moment, Trend, Usage, disk};
+use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
 use crate::policy::thresholds::Policy;
@@ -15,8 +15,8 @@ const SATURATED: f64 = 97.0;
 const TASKS_PER_CORE: f64 = 1.2;
 /// The most that a saturated machine is taken to be asked for, in percent of what it has.
 const MOST_DEMAND: f64 = 200.0;
-/// Share of the upper mark above which others alone keep the machine over it.
-const FUTILE: f64 = 0.98;
+/// Share of the high threshold above which others alone keep the machine over it.
+const EXTERNAL_OVERLOAD: f64 = 0.98;
 /// The least that our nodes are taken to get of what they ask for.
 const LEAST_SERVED: f64 = 0.3;
 /// Share of the one-minute means that a prediction is above.
@@ -32,7 +32,7 @@ pub(crate) struct Cpu {
     /// What is asked for: more than the mean where the machine is saturated.
     pub(crate) demand: f64,
     /// What others ask for.
-    pub(crate) foreign: f64,
+    pub(crate) background: f64,
     /// How much more than on average others may be using by now.
     pub(crate) rise: f64,
     /// What young nodes use beyond what they will once they are grown.
@@ -42,7 +42,7 @@ pub(crate) struct Cpu {
     /// Nodes whose process lives.
     pub(crate) nodes: u32,
     /// Others alone keep the machine at its mark: stopping nodes cannot help.
-    pub(crate) is_futile: bool,
+    pub(crate) is_external_overload: bool,
 }
 
 /// What the rules look at.
@@ -53,38 +53,39 @@ pub(crate) struct Outlook {
 }
 
 impl Outlook {
-    pub(super) fn new(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage) -> Self {
-        Self { cpu: cpu(policy, trend, observation, usage) }
+    pub(super) fn new(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &Usage) -> Self {
+        Self { cpu: cpu(policy, forecast, observation, usage) }
     }
 }
 
-fn cpu(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage) -> Option<Cpu> {
+fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &Usage) -> Option<Cpu> {
     let cpus = f64::from(observation.host.cpus?.max(1));
     let of_machine = 100.0 / cpus;
-    let cost = trend.cost() * of_machine;
+    let cost = forecast.cost() * of_machine;
     let nodes = f64::from(usage.live);
-    let (used, own) = minute(&trend.recent, nodes, cost)?;
-    let excess = usage.excess(trend.cost()) * of_machine;
-    let seen_foreign = (used - own).max(0.0);
+    let (used, own) = minute(&forecast.recent, nodes, cost)?;
+    let excess = usage.excess(forecast.cost()) * of_machine;
+    let seen_background = (used - own).max(0.0);
     let mut outlook = Cpu {
         mean: used,
         demand: used,
-        foreign: seen_foreign,
-        rise: rise(&trend.recent, seen_foreign),
+        background: seen_background,
+        rise: rise(&forecast.recent, seen_background),
         excess,
         cost,
         nodes: usage.live,
-        is_futile: false,
+        is_external_overload: false,
     };
     if used >= SATURATED {
-        let asked = |over| runnable(&trend.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);
+        let asked = |over| runnable(&forecast.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);
         let demand = asked(Duration::from_secs(60)).unwrap_or(100.0).clamp(100.0, MOST_DEMAND);
         let served = if nodes > 0.0 { (own / (cost * nodes)).clamp(LEAST_SERVED, 1.0) } else { 1.0 };
         let lasting = asked(Duration::from_secs(120)).unwrap_or(100.0) / 100.0;
         outlook.demand = demand;
-        outlook.foreign = seen_foreign * (demand / 100.0).max(1.0 / served).max(lasting);
+        outlook.background = seen_background * (demand / 100.0).max(1.0 / served).max(lasting);
     }
-    outlook.is_futile = policy.tuning.has(Part::Futility) && outlook.foreign > FUTILE * policy.cpu.remove.get();
+    outlook.is_external_overload =
+        policy.tuning.has(Part::Futility) && outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
     Some(outlook)
 }
 
@@ -94,8 +95,8 @@ fn cpu(policy: &Policy, trend: &Trend, observation: &Observation, usage: &Usage)
 /// show it in the last of them.
 fn rise(recent: &VecDeque<Moment>, mean: f64) -> f64 {
     const LONG: u32 = 30_000;
-    let mut foreign = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
-    match (foreign.next(), foreign.next()) {
+    let mut background = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
+    match (background.next(), background.next()) {
         (Some((span, now)), Some((_, before))) if span >= LONG => 2.0 * (now - before).max(0.0),
         (Some((_, now)), _) => (now - mean).max(0.0),
         (None, _) => 0.0,
@@ -137,7 +138,7 @@ pub(super) fn runnable(recent: &VecDeque<Moment>, over: Duration) -> Option<f64>
     Some(((f64::from(last.load?) - kept * f64::from(earlier.load?)) / (1.0 - kept)).max(0.0))
 }
 
-impl Trend {
+impl Forecast {
     /// Returns how long minutes were seen for without a gap.
     pub(crate) fn covered(&self) -> Duration {
         Duration::from_millis(self.minutes.iter().map(|minute| u64::from(minute.span)).sum())

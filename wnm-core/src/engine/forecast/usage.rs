@@ -88,7 +88,7 @@ impl Ages {
 pub(crate) struct Usage {
     /// Nodes whose process lives and is not on its way out.
     pub(crate) live: u32,
-    /// For which share of the time the colony was held back by its quota, so that its use does not show what it
+    /// For which share of the time the colony was held back by its CPU limit, so that its use does not show what it
     /// needs; None where that is next to nothing.
     pub(crate) throttled: Option<Percent>,
     /// In cores.
@@ -115,7 +115,7 @@ impl Usage {
     #[inline(never)]
     fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
         let now = observation.now;
-        let throttled = observation.host.quota.and_then(|quota| quota.throttled);
+        let throttled = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.throttled);
         let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
         // A node that runs was started for a while before.
         let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));

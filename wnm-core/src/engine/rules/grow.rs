@@ -16,7 +16,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Passes(if total >= cap || !features.allow_node_cap {
             Pass::CapReached { total, cap }
         } else if !features.signals_allow() {
-            Pass::NoRoom
+            Pass::NoHeadroom
         } else {
             Pass::Busy
         });
@@ -53,7 +53,7 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     let mut left = room - ready.len();
     for seen in ready {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
-        plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::RoomToStart);
+        plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);
     }
     // A stopped node that only waits for its time is worth more than a new one.
     if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
@@ -62,7 +62,7 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     let taken = situation.nodes.iter().map(|seen| seen.id);
     let most = left.min(cap.saturating_sub(total) as usize);
     for node in free_ids(taken, policy.highest_node_id_used).take(most) {
-        plan.push(Action::Add { node }, Reason::RoomToAdd { total, cap });
+        plan.push(Action::Add { node }, Reason::HeadroomToAdd { total, cap });
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if let Some(hold) = calm(situation, steady) {
         return held(hold);
     }
-    if let Some(until) = steady.trend.settles_at(policy, situation.observation.now) {
+    if let Some(until) = steady.forecast.settles_at(policy, situation.observation.now) {
         return Verdict::Rests(Rest::Settling { until });
     }
     let (is_ready, waiting) = grow::stopped(situation);
@@ -79,20 +79,20 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
         };
         let soft = match (signal, measure.less_than, measure.remove) {
             (Signal::Memory, Reading::Percent(low), Reading::Percent(high)) => {
-                high.get() - (high.get() - low.get()) * policy.tuning.soft
+                high.get() - (high.get() - low.get()) * policy.tuning.warning
             }
             (Signal::Cpu, ..) => {
                 let mean = steady.outlook.cpu.map_or(f64::INFINITY, |cpu| cpu.mean);
-                let mark = policy.soft(policy.cpu);
+                let mark = policy.warning_level(policy.cpu);
                 if mean > mark {
                     let seen = Percent::clamped(mean).unwrap_or_default().into();
-                    return Some(Hold::OverSoft { signal, seen, mark: percent(mark) });
+                    return Some(Hold::OverWarning { signal, seen, mark: percent(mark) });
                 }
                 continue;
             }
             (Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite, low, _) => {
                 if seen >= low {
-                    return Some(Hold::OverSoft { signal, seen, mark: low });
+                    return Some(Hold::OverWarning { signal, seen, mark: low });
                 }
                 continue;
             }
@@ -100,40 +100,44 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
             _ => continue,
         };
         if seen.number() > soft {
-            return Some(Hold::OverSoft { signal, seen, mark: percent(soft) });
+            return Some(Hold::OverWarning { signal, seen, mark: percent(soft) });
         }
     }
     if observation.host.volumes.is_empty() {
         return Some(Hold::Missing { signal: Signal::Disk(0) });
     }
-    if steady.trend.was_held_low(observation.now) {
+    if steady.forecast.was_held_low(observation.now) {
         return Some(Hold::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
             load: None,
         });
     }
-    let covered = steady.trend.covered();
+    let covered = steady.forecast.covered();
     (covered < LEAST_SEEN).then_some(Hold::Watching { seen: covered, wanted: LEAST_SEEN })
 }
 
 /// Returns what so many more nodes would not fit under.
 fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Hold> {
     let Situation { policy, observation, .. } = situation;
-    let (trend, usage, tuning) = (&steady.trend, &steady.usage, &policy.tuning);
+    let (forecast, usage, tuning) = (&steady.forecast, &steady.usage, &policy.tuning);
     let window = if tuning.has(Part::LongWindow) { WINDOW } else { LEAST_SEEN };
-    let expected = trend.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
-    if expected >= policy.goal(policy.cpu) {
-        return Some(no_room(Signal::Cpu, expected, policy.goal(policy.cpu)));
+    let expected = forecast.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
+    if expected >= policy.growth_level(policy.cpu) {
+        return Some(no_room(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
     }
     if let Some(marks) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
-        let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.goal;
-        let Some(expected) = trend.load_with(more, window, cpu) else {
+        let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.growth_target;
+        let Some(expected) = forecast.load_with(more, window, cpu) else {
             return Some(Hold::Missing { signal: Signal::Load1 });
         };
         if expected.get() >= ceiling {
             let ceiling = Load::clamped(ceiling).unwrap_or_default();
-            return Some(Hold::NoRoom { signal: Signal::Load1, expected: expected.into(), ceiling: ceiling.into() });
+            return Some(Hold::NoHeadroom {
+                signal: Signal::Load1,
+                expected: expected.into(),
+                ceiling: ceiling.into(),
+            });
         }
     }
     let surge = cpu.mean + SURGE * more as f64 * cpu.cost;
@@ -149,8 +153,8 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
     let Some((used, total)) = memory else { return Some(Hold::Missing { signal: Signal::Memory }) };
     let to_come = if tuning.has(Part::MemoryToCome) { usage.memory_to_come() } else { 0.0 };
     let expected = used.get() + (to_come + more as f64 * usage.typical_memory()) / total.0.max(1) as f64 * 100.0;
-    if expected >= policy.goal(policy.memory) {
-        return Some(no_room(Signal::Memory, expected, policy.goal(policy.memory)));
+    if expected >= policy.growth_level(policy.memory) {
+        return Some(no_room(Signal::Memory, expected, policy.growth_level(policy.memory)));
     }
     volumes(situation, steady, more, is_new)
 }
@@ -163,7 +167,7 @@ fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool
     let held = |i: usize| {
         let volume = observation.host.volumes.get(i);
         if policy.tuning.has(Part::Forecast) {
-            steady.trend.disk_with(more, i, observation, &steady.usage)
+            steady.forecast.disk_with(more, i, observation, &steady.usage)
         } else {
             volume.and_then(|volume| volume.used).map(Percent::get)
         }
@@ -174,7 +178,7 @@ fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool
 }
 
 fn no_room(signal: Signal, expected: f64, ceiling: f64) -> Hold {
-    Hold::NoRoom { signal, expected: percent(expected), ceiling: percent(ceiling) }
+    Hold::NoHeadroom { signal, expected: percent(expected), ceiling: percent(ceiling) }
 }
 
 fn percent(value: f64) -> Reading {

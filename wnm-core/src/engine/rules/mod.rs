@@ -2,11 +2,11 @@
 
 mod await_operations;
 mod clear_dead;
+mod enforce_node_cap;
 mod grow;
 mod grow_steadily;
-mod heed_anomaly;
-mod keep_to_cap;
-mod look_after_reboot;
+mod observe_after_reboot;
+mod pause_on_anomaly;
 mod relieve_cpu;
 mod relieve_disk;
 mod relieve_memory;
@@ -46,8 +46,8 @@ pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
 pub(crate) const MOST_RULES: usize = STEADY.len();
 
 const CLASSIC: [Rule; 7] = [
-    Rule { name: "look_after_reboot", judge: look_after_reboot::judge },
-    Rule { name: "heed_anomaly", judge: heed_anomaly::judge },
+    Rule { name: "observe_after_reboot", judge: observe_after_reboot::judge },
+    Rule { name: "pause_on_anomaly", judge: pause_on_anomaly::judge },
     Rule { name: "clear_dead", judge: clear_dead::judge },
     Rule { name: "await_operations", judge: await_operations::judge },
     Rule { name: "relieve_pressure", judge: relieve_pressure::judge },
@@ -56,10 +56,10 @@ const CLASSIC: [Rule; 7] = [
 ];
 
 const STEADY: [Rule; 11] = [
-    Rule { name: "look_after_reboot", judge: look_after_reboot::judge },
-    Rule { name: "heed_anomaly", judge: heed_anomaly::judge },
+    Rule { name: "observe_after_reboot", judge: observe_after_reboot::judge },
+    Rule { name: "pause_on_anomaly", judge: pause_on_anomaly::judge },
     Rule { name: "clear_dead", judge: clear_dead::judge },
-    Rule { name: "keep_to_cap", judge: keep_to_cap::judge },
+    Rule { name: "enforce_node_cap", judge: enforce_node_cap::judge },
     Rule { name: "relieve_disk", judge: relieve_disk::judge },
     Rule { name: "relieve_memory", judge: relieve_memory::judge },
     Rule { name: "relieve_cpu", judge: relieve_cpu::judge },

@@ -10,10 +10,10 @@ use crate::model::units::Percent;
 use crate::policy::pressure::{Measure, Signal};
 use crate::policy::tuning::Part;
 
-/// How long CPU use may be over its soft mark.
-const SOFT_RIDE: Duration = Duration::from_secs(900);
+/// How long CPU use may be over its warning threshold.
+const WARNING_GRACE: Duration = Duration::from_secs(900);
 
-/// Share of the nodes that stops at a time where the quota held the colony back for long.
+/// Share of the nodes that stops at a time where the CPU limit held the colony back for long.
 const THROTTLED_SHARE: f64 = 0.1;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
@@ -21,33 +21,33 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
         return Verdict::Passes(Pass::Holds(Hold::Missing { signal: Signal::Cpu }));
     };
-    if cpu.is_futile {
-        let (foreign, mark) = (Percent::clamped(cpu.foreign).unwrap_or_default(), policy.cpu.remove);
-        return Verdict::Passes(Pass::Futile { foreign, mark });
+    if cpu.is_external_overload {
+        let (background, mark) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
+        return Verdict::Passes(Pass::ExternalOverload { background, mark });
     }
-    if steady.trend.was_held_low_for_long() {
+    if steady.forecast.was_held_low_for_long() {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
     if let Some(share) = steady.usage.throttled {
-        let reserve = steady.trend.reserve().and_then(Percent::clamped);
+        let reserve = steady.forecast.reserve().and_then(Percent::clamped);
         let load = reserve.and_then(|_| overload(situation));
         return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default(), load }));
     }
-    let ride = steady.trend.ride(policy);
-    let (over, over_soft) = steady.trend.dwelt();
-    let relief = if over >= ride && !over.is_zero() {
-        Relief::Ride
-    } else if over_soft >= SOFT_RIDE && policy.tuning.has(Part::Soft) {
+    let grace = steady.forecast.grace(policy);
+    let (over, over_warning) = steady.forecast.dwelt();
+    let relief = if over >= grace && !over.is_zero() {
+        Relief::Grace
+    } else if over_warning >= WARNING_GRACE && policy.tuning.has(Part::Soft) {
         Relief::Soft
-    } else if over.is_zero() && over_soft.is_zero() {
+    } else if over.is_zero() && over_warning.is_zero() {
         return Verdict::Passes(Pass::NoPressure);
     } else {
-        return Verdict::Passes(Pass::Dwelling { over, ride, over_soft, soft_ride: SOFT_RIDE });
+        return Verdict::Passes(Pass::Dwelling { over, grace, over_warning, warning_grace: WARNING_GRACE });
     };
     let nodes = f64::from(cpu.nodes.max(1));
-    let each = ((cpu.demand - cpu.foreign).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
+    let each = ((cpu.demand - cpu.background).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
     let excess = if policy.tuning.has(Part::Excess) { cpu.excess } else { 0.0 };
-    let wanted = ((cpu.demand - excess - policy.back(policy.cpu)) / each).ceil();
+    let wanted = ((cpu.demand - excess - policy.relief_level(policy.cpu)) / each).ceil();
     if wanted < 1.0 {
         return Verdict::Passes(Pass::NoPressure);
     }
@@ -57,7 +57,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 /// Plans to stop so many of the youngest nodes, at most half of them.
 fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
-    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.settles_at(policy, observation.now)) {
         return Verdict::Rests(Rest::Settling { until });
     }
     let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();

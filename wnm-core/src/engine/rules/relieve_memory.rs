@@ -18,10 +18,10 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let (Some(used), Some(total)) = (host.memory, host.memory_total) else {
         return Verdict::Passes(Pass::Holds(Hold::Missing { signal: Signal::Memory }));
     };
-    if used.get() <= policy.soft(policy.memory) {
+    if used.get() <= policy.warning_level(policy.memory) {
         return Verdict::Passes(Pass::NoPressure);
     }
-    if let Some(until) = steady.trend.settles_at(policy, observation.now) {
+    if let Some(until) = steady.forecast.settles_at(policy, observation.now) {
         return Verdict::Rests(Rest::Settling { until });
     }
     let of_total = |percent: f64| percent / 100.0 * total.0 as f64;
@@ -32,7 +32,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let typical = running.get(running.len() / 2).map_or(0, memory) as f64;
     let measure = Measure::new(Signal::Memory, Some(used), policy.memory);
 
-    let goal = of_total(policy.goal(policy.memory));
+    let goal = of_total(policy.growth_level(policy.memory));
     let mut left = of_total(used.get());
     for seen in running.iter().take(most) {
         let held = memory(seen) as f64;
@@ -47,7 +47,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Acts;
     }
     let each = steady.usage.mean_memory().unwrap_or(0.0).max(1.0);
-    let wanted = (of_total(used.get() - policy.back(policy.memory)) / each).ceil().max(1.0);
+    let wanted = (of_total(used.get() - policy.relief_level(policy.memory)) / each).ceil().max(1.0);
     for node in choose_to_rest(situation, (wanted as usize).min(most)) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief: Relief::Memory, measure });
     }

@@ -10,7 +10,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if !(features.remove_hdio || features.remove_netio) {
         return Verdict::Passes(Pass::NoPressure);
     }
-    if let Some(until) = steady.as_ref().and_then(|steady| steady.trend.settles_at(policy, observation.now)) {
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.settles_at(policy, observation.now)) {
         return Verdict::Rests(Rest::Settling { until });
     }
     let is_traffic =

@@ -8,7 +8,7 @@ use crate::engine::evaluate::EngineState;
 use crate::format::case::timestamp;
 use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
-use crate::model::cpu_limit::QuotaSample;
+use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::NodeId;
 use crate::model::observation::{HostSample, LoadAverages, Observation, Stalls, Volume};
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
@@ -103,7 +103,7 @@ struct SampleLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_io: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    quota: Option<QuotaSample>,
+    cpu_limit: Option<CpuLimitSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     antnode_version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +222,7 @@ impl SampleLine<'_> {
                 (Some(cpu), Some(memory), Some(io)) => Some(Stalls { cpu, memory, io }),
                 _ => None,
             },
-            quota: self.quota,
+            cpu_limit: self.cpu_limit,
         };
         let target = self.antnode_version.and_then(|text| text.parse().ok());
         let running_nodes = self.running_nodes.filter(|count| *count <= MOST_NODES);
@@ -287,7 +287,7 @@ pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
         psi_cpu: stall(|stalls| stalls.cpu),
         psi_memory: stall(|stalls| stalls.memory),
         psi_io: stall(|stalls| stalls.io),
-        quota: host.quota,
+        cpu_limit: host.cpu_limit,
         antnode_version: sample.target.as_ref().map(|version| Cow::Owned(version.to_string())),
         running_nodes: sample.running_nodes,
         nodes,

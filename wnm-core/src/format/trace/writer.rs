@@ -56,11 +56,11 @@ impl TraceHeader {
         "max_concurrent_operations",
         "enable_upgrade",
         "highest_node_id_used",
-        "steady_soft",
-        "steady_back",
-        "steady_goal",
-        "steady_ride",
-        "steady_settle",
+        "steady_warning",
+        "steady_relief_target",
+        "steady_growth_target",
+        "steady_grace",
+        "steady_cooldown",
         "steady_adds",
     ];
 

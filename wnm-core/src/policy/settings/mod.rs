@@ -119,7 +119,7 @@ pub struct Settings {
     /// Whether nodes may ask the router for their port.
     pub upnp: Upnp,
     /// Whether the CPU of all nodes together may be capped.
-    pub quota: bool,
+    pub cpu_limit: bool,
     /// What a node may come to hold.
     pub crisis: Bytes,
     /// Pause between the probes of two nodes.
@@ -192,7 +192,7 @@ impl Settings {
             arguments: raw.start_args.clone().unwrap_or_default().0,
             environment,
             upnp: if raw.no_upnp.unwrap_or(true) { Upnp::Off } else { Upnp::On },
-            quota: raw.quota.unwrap_or(true),
+            cpu_limit: raw.cpu_limit.unwrap_or(true),
             crisis: Bytes(raw.crisis_bytes.unwrap_or(2_000_000_000)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),

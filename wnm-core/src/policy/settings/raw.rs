@@ -130,7 +130,7 @@ settings! {
     /// Nodes are stopped while any load average is above this.
     max_load_average_allowed: Load,
     /// Whether the CPU of all nodes together may be capped, where the host can.
-    quota: bool,
+    cpu_limit: bool,
     /// Seconds a node is left alone after it was told to start.
     delay_start: u64,
     /// Seconds between a node's stop and its next start.
@@ -185,16 +185,16 @@ settings! {
     crisis_bytes: u64,
     /// The rules in force: classic or steady.
     preset: Preset,
-    /// Steady: from this far below a signal's upper mark use is watched (% of the gap between its marks).
-    steady_soft: Percent,
-    /// Steady: a relief brings use back this far below the upper mark (% of the gap).
-    steady_back: Percent,
-    /// Steady: growth stays under this far above the lower mark (% of the gap).
-    steady_goal: Percent,
-    /// Steady: seconds for which CPU use may be over its upper mark, before anything was learned.
-    steady_ride: u64,
+    /// Steady: from this far below a signal's high threshold use is watched (% of the gap between its marks).
+    steady_warning: Percent,
+    /// Steady: a relief brings use back this far below the high threshold (% of the gap).
+    steady_relief_target: Percent,
+    /// Steady: growth stays under this far above the low threshold (% of the gap).
+    steady_growth_target: Percent,
+    /// Steady: seconds for which CPU use may be over its high threshold, before anything was learned.
+    steady_grace: u64,
     /// Steady: seconds that a change is given to show before the next.
-    steady_settle: u64,
+    steady_cooldown: u64,
     /// Steady: nodes that are started or added together, at most.
     steady_adds: u32,
     /// Where the metrics servers answer.
@@ -374,10 +374,12 @@ mod tests {
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
-                "enable_upgrade" | "no_upnp" | "antctl_debug" | "quota" => &["maybe", "2", ""],
+                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" => &["'unclosed"],
                 "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
-                "steady_soft" | "steady_back" | "steady_goal" => &["", "x", "-1", "101", "NaN", "inf"],
+                "steady_warning" | "steady_relief_target" | "steady_growth_target" => {
+                    &["", "x", "-1", "101", "NaN", "inf"]
+                }
                 key if key.starts_with("cpu_") || key.starts_with("mem_") || key.starts_with("hd_") => {
                     &["", "x", "-1", "101", "NaN", "inf"]
                 }

@@ -8,23 +8,23 @@ use super::{Host, said};
 fn a_cap_makes_room_for_others_and_no_node_is_stopped() {
     let mut host = Host::new(10, &[("node_cap", "10")]).capped();
     host.minutes(60);
-    // Below the soft mark of 66 % others leave more than the 50 % that the nodes need.
+    // Below the warning threshold of 66 % others leave more than the 50 % that the nodes need.
     assert_eq!(host.cap(), 61.0);
-    host.foreign = 9.0;
+    host.background = 9.0;
     assert_eq!(host.deeds(60), []);
     // Of the 57 % that others leave, 5 are kept free: twice what they rose by, an hour ago.
     assert_eq!(host.cap(), 51.0);
     // What has just begun may be more by now than its minute shows.
-    host.foreign = 35.0;
+    host.background = 35.0;
     host.minute();
     assert_eq!(host.cap(), 1.0);
     host.minute();
     assert_eq!(host.cap(), 28.0);
     // They leave nothing, for less than an hour: to stop nodes would not help, the others would take up the cap.
-    host.foreign = 70.0 - 2.0;
+    host.background = 70.0 - 2.0;
     assert_eq!((host.deeds(30), host.cap()), (vec![], 1.0));
     // They go, and nodes get back what they need.
-    host.foreign = 5.0;
+    host.background = 5.0;
     assert_eq!(host.deeds(600), []);
     assert_eq!(host.cap(), 59.0);
 }
@@ -33,9 +33,9 @@ fn a_cap_makes_room_for_others_and_no_node_is_stopped() {
 fn nodes_give_way_to_what_may_come_again_as_far_as_they_still_serve() {
     let mut host = Host::new(10, &[("node_cap", "10")]).capped();
     host.minutes(60);
-    host.foreign = 35.0;
+    host.background = 35.0;
     host.minutes(3);
-    host.foreign = 5.0;
+    host.background = 5.0;
     host.minutes(2);
     assert_eq!(host.cap(), 28.0);
     let decision = host.minute();
@@ -68,17 +68,17 @@ fn a_load_over_its_mark_holds_nodes_to_what_they_serve_with() {
 #[test]
 fn a_colony_that_is_held_back_and_serves_grows_by_what_it_needs() {
     let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).capped();
-    host.foreign = 13.0;
+    host.background = 13.0;
     // Nine need 45 %, and with what others use 58 %: ten would need more than 60 %.
     let adds =
         |deeds: Vec<(u64, &'static str, u32)>| deeds.iter().map(|(_, verb, node)| (*verb, *node)).collect::<Vec<_>>();
     assert_eq!(adds(host.deeds(60)), [("add", 9)]);
-    host.foreign = 43.0;
+    host.background = 43.0;
     host.minute();
-    host.foreign = 13.0;
+    host.background = 13.0;
     assert_eq!(host.deeds(50), []);
     assert!(host.cap() < 30.0);
-    host.foreign = 8.0;
+    host.background = 8.0;
     assert_eq!(adds(host.deeds(50)), [("add", 10)]);
 }
 
@@ -87,7 +87,7 @@ fn a_colony_that_a_cap_holds_back_for_an_hour_loses_its_youngest_node() {
     let mut host = Host::new(10, &[("node_cap", "10")]).capped();
     host.minutes(60);
     // 16 % are left of the 50 % that ten nodes need.
-    host.foreign = 50.0;
+    host.background = 50.0;
     let deeds = host.deeds(64);
     assert_eq!(deeds.first(), Some(&(121, "stop", 10)), "{deeds:?}");
     assert!(deeds.iter().all(|(_, verb, _)| *verb == "stop"), "{deeds:?}");
@@ -97,14 +97,14 @@ fn a_colony_that_a_cap_holds_back_for_an_hour_loses_its_youngest_node() {
 fn where_others_fill_the_machine_alone_nodes_keep_what_they_serve_with() {
     let mut host = Host::new(10, &[("node_cap", "10")]).capped();
     host.minutes(60);
-    host.foreign = 72.0;
+    host.background = 72.0;
     assert_eq!((host.deeds(14), host.cap()), (vec![], 1.0));
     // It is not believed to pass any more.
     assert_eq!((host.deeds(120), host.cap()), (vec![], 28.0));
     // Where they leave off now and then, nodes wait for them.
-    host.foreign = 60.0;
+    host.background = 60.0;
     host.minute();
-    host.foreign = 72.0;
+    host.background = 72.0;
     host.minute();
     assert_eq!(host.cap(), 1.0);
 }

@@ -16,7 +16,7 @@ use crate::node_dir::{self, STDERR_LOG};
 /// The longest property list that is read, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
-/// What launchd is told of a node. Of lists by other hands, what is not known is passed over.
+/// What launchd is told of a node. Of lists by other tools, what is not known is passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Plist {

@@ -9,7 +9,7 @@ use super::show::{self, Shown};
 use super::{Systemd, is_in_unit, unit_name};
 use crate::error::PlatformError;
 use crate::manager::Service;
-use crate::process::{Facts, Life};
+use crate::observe::process::{Facts, Life};
 
 /// From this many nodes on, systemd is asked for one word a node: it takes a millisecond or more to show one unit.
 const MANY: usize = 16;
@@ -18,7 +18,7 @@ impl Systemd {
     /// Tells of each node whether it runs: in one call, and a second one for those that are neither plainly up nor
     /// plainly down.
     pub(super) fn look_at(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, Service>, PlatformError> {
-        let mut told = if nodes.len() < MANY { BTreeMap::new() } else { self.glance(nodes)? };
+        let mut told = if nodes.len() < MANY { BTreeMap::new() } else { self.quick_check(nodes)? };
         let rest: Vec<&Node> = nodes.iter().copied().filter(|node| !told.contains_key(&node.id)).collect();
         if !rest.is_empty() {
             let shown = self.show(rest.iter().copied())?;
@@ -31,7 +31,7 @@ impl Systemd {
     }
 
     /// Returns what one word of systemd, and the processes there are, leave no doubt about.
-    fn glance(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, Service>, PlatformError> {
+    fn quick_check(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, Service>, PlatformError> {
         let names: Vec<String> = nodes.iter().map(|node| unit_name(node)).collect();
         let arguments = ["is-active", "--"].into_iter().chain(names.iter().map(String::as_str));
         let text = self.bus.systemctl(Deed::Look, arguments)?.text();

@@ -1,4 +1,4 @@
-//! Units by other hands: those that run a node of this colony too, and those that a colony is rebuilt from.
+//! Units by other tools: those that run a node of this colony too, and those that a colony is rebuilt from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -41,7 +41,7 @@ impl Systemd {
         Ok(self.unit_names()?.into_iter().filter_map(read).collect())
     }
 
-    /// Returns the node that a unit by another hand runs on a folder.
+    /// Returns the node that a unit by another tool runs on a folder.
     ///
     /// # Errors
     /// There is none, or it says too little, in words.
@@ -83,7 +83,7 @@ fn untellable(name: &str) -> String {
     format!("what the unit {name} runs cannot be told without systemd")
 }
 
-/// Returns the drop-in that says whose a unit by another hand is.
+/// Returns the drop-in that says whose a unit by another tool is.
 pub(super) fn mark(unit: &Path) -> PathBuf {
     unit::drop_in_folder(unit).join("10-wnm.conf")
 }

@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use wnm_core::{Cores, Scope};
 
 use super::rights::{self, Bus, Rights};
+use crate::cpu_limit::{Controller, NoCpuLimit, Version};
 use crate::error::PlatformError;
 use crate::exec::Exec;
-use crate::quota::{Controller, NoQuota, Version};
 
 /// A slice of the system or of the user who runs wnm.
 #[derive(Debug)]
@@ -33,28 +33,28 @@ impl Slice {
     ///
     /// # Errors
     /// systemd may not cap it.
-    pub(crate) fn new(group: &str, scope: Scope, controller: &Controller, exec: &Exec) -> Result<Self, NoQuota> {
+    pub(crate) fn new(group: &str, scope: Scope, controller: &Controller, exec: &Exec) -> Result<Self, NoCpuLimit> {
         let system = controller.system();
         let (around, control, runtime) = match scope {
             Scope::Sudo => (system, PathBuf::from("/run/systemd/system.control"), None),
             Scope::User | Scope::Zen => {
                 let user = rights::uid();
                 let runtime = rights::runtime_folder()
-                    .ok_or_else(|| NoQuota::because(format!("there is no systemd of user {user}")))?;
+                    .ok_or_else(|| NoCpuLimit::because(format!("there is no systemd of user {user}")))?;
                 let around = format!("{system}/user.slice/user-{user}.slice/user@{user}.service");
                 (around, runtime.join("systemd/user.control"), Some(runtime))
             }
         };
         let is_users = scope != Scope::Sudo;
         if is_users && controller.version() == Version::One {
-            return Err(NoQuota::because("version 1 of control groups leaves no user a cap on processor time"));
+            return Err(NoCpuLimit::because("version 1 of control groups leaves no user a cap on processor time"));
         }
         let top = controller.folder(&around);
         if !controller.is_offered_in(&top) {
             let why = format!("systemd has no processor time to share out at {}", top.display());
-            let mend = "printf '[Service]\\nDelegate=cpu memory pids\\n' | sudo systemctl edit --stdin user@.service, \
+            let hint = "printf '[Service]\\nDelegate=cpu memory pids\\n' | sudo systemctl edit --stdin user@.service, \
                         and log in anew";
-            return Err(if is_users { NoQuota::until(why, mend) } else { NoQuota::because(why) });
+            return Err(if is_users { NoCpuLimit::until(why, hint) } else { NoCpuLimit::because(why) });
         }
         let name = slice_name(group);
         let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };
@@ -93,7 +93,7 @@ impl Slice {
     pub(crate) fn cap(&self, limit: Option<Cores>) -> Result<(), PlatformError> {
         self.bus.change(["set-property", "--runtime", "--", &self.name, &property(limit)])?;
         if limit.is_none() {
-            // A note of no cap would stand above a cap by other hands.
+            // A note of no cap would stand above a cap by other tools.
             self.bus.remove(&self.note)?;
         }
         Ok(())

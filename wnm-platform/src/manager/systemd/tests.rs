@@ -303,12 +303,12 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
 
     // It becomes ours by a drop-in, and is written anew when it is next defined.
     let path = played.systemd.path(&node);
-    let by_other_hand = fs::read(&path).unwrap();
+    let by_another_tool = fs::read(&path).unwrap();
     assert!(played.systemd.define(&node).is_err());
     for _ in 0..2 {
         played.systemd.adopt(&node).unwrap();
     }
-    assert_eq!(fs::read(&path).unwrap(), by_other_hand);
+    assert_eq!(fs::read(&path).unwrap(), by_another_tool);
     assert!(!played.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
     // It does not run, and is not to run after a reboot.
     assert!(!played.systemd.wanted(&node).exists());
@@ -317,7 +317,7 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
     assert!(node.log_dir.is_dir());
     assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
     assert!(!unit::drop_in_folder(&path).exists());
-    assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_other_hand);
+    assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_another_tool);
 }
 
 #[test]

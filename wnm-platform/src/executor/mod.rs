@@ -1,0 +1,153 @@
+//! Carries out the steps of actions on this host.
+
+mod end;
+mod program;
+mod start;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
+use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp};
+
+use crate::error::PlatformError;
+use crate::firewall::Firewall;
+use crate::manager::{ProcessManager, Service};
+use crate::node_dir::{self, Owner};
+use crate::observe::process::Processes;
+
+/// The hands that touch this host.
+pub struct HostExecutor<'a> {
+    manager: &'a dyn ProcessManager,
+    firewall: &'a dyn Firewall,
+    settings: &'a Settings,
+    nodes: &'a BTreeMap<NodeId, Node>,
+    processes: Processes,
+    last_start: Option<Instant>,
+}
+
+impl<'a> HostExecutor<'a> {
+    /// Returns hands for these nodes, which must include those about to be made.
+    #[must_use]
+    pub fn new(
+        manager: &'a dyn ProcessManager,
+        firewall: &'a dyn Firewall,
+        settings: &'a Settings,
+        nodes: &'a BTreeMap<NodeId, Node>,
+    ) -> Self {
+        Self { manager, firewall, settings, nodes, processes: Processes::of_host(), last_start: None }
+    }
+
+    fn service(&self, node: &Node) -> Service {
+        let unknown = || Service::Unknown("the process manager said nothing of it".to_owned());
+        self.manager.survey(&[node]).remove(&node.id).unwrap_or_else(unknown)
+    }
+
+    fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
+        if touches_folder(step) && !was_never_made(record) {
+            check_owner(node)?;
+        }
+        match step {
+            // Nothing was made: the folder, and what runs on it, is somebody else's.
+            Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
+            Step::Folder => node_dir::create(node, &self.settings.storage).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::Binary => self.install(node),
+            Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),
+            Step::ClosePort => self.each_port(node, |firewall, port, name| firewall.close(port, name)),
+            Step::Start => self.start(record, now, node),
+            Step::Confirm => Ok(self.confirm(record, now, node)),
+            Step::Stop => self.stop(node),
+            Step::SeeGone => self.see_gone(record, now, node),
+            Step::Tombstone => DONE,
+            Step::Linger => Ok(linger(record, now)),
+            Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::Trash => self.trash(node),
+            Step::Stage => self.stage(node),
+            Step::Swap => self.swap(record, node),
+            Step::SwapBack => self.swap_back(record, node),
+            Step::DropOld => node_dir::drop_old(&node.binary).map(|()| Effect::Done(Evidence::Nothing)),
+        }
+    }
+
+    fn each_port(&self, node: &Node, act: impl Fn(&dyn Firewall, u16, &str) -> Result<(), PlatformError>) -> Performed {
+        for port in node.flavor.bound_ports(&node.ports) {
+            match port {
+                BoundPort::Udp(port) => act(self.firewall, port, &node.id.name())?,
+                BoundPort::LoopbackTcp(_) => {}
+            }
+        }
+        DONE
+    }
+}
+
+impl Executor for HostExecutor<'_> {
+    fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
+        let Some(node) = self.nodes.get(&record.node()) else {
+            return Effect::Failed(format!("expected node {} to be on record, found nothing", record.node()));
+        };
+        self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.to_string()))
+    }
+}
+
+/// What came of a step; an error is an [`Effect::Failed`].
+type Performed = Result<Effect, PlatformError>;
+
+const DONE: Performed = Ok(Effect::Done(Evidence::Nothing));
+
+/// Tells whether a step changes what is in a node's folder, or what runs on it.
+const fn touches_folder(step: Step) -> bool {
+    match step {
+        Step::Binary
+        | Step::Define
+        | Step::Start
+        | Step::Stop
+        | Step::Undefine
+        | Step::Trash
+        | Step::Stage
+        | Step::Swap
+        | Step::SwapBack
+        | Step::DropOld => true,
+        // Making it looks for itself; the others only look, or touch the firewall.
+        Step::Folder
+        | Step::OpenPort
+        | Step::Confirm
+        | Step::SeeGone
+        | Step::ClosePort
+        | Step::Tombstone
+        | Step::Linger => false,
+    }
+}
+
+/// Fails when the folder belongs to another node, whatever is on record.
+fn check_owner(node: &Node) -> Result<(), PlatformError> {
+    match node_dir::owner(node)? {
+        Owner::This | Owner::Unmarked | Owner::Absent => Ok(()),
+        Owner::Other(marker) => Err(PlatformError::Refused {
+            path: node.root_dir.clone(),
+            found: format!("the marker of node {} with uuid {}", marker.id, marker.uuid),
+        }),
+    }
+}
+
+/// Tells whether an addition is on its way back because it could not even have the folder.
+fn was_never_made(record: &ActionRecord) -> bool {
+    let turned_at = record.failure.as_ref().map(|failure| failure.step);
+    matches!(record.planned.action, Action::Add { .. }) && turned_at == Some(Step::Folder)
+}
+
+/// Returns what a step left behind when it was last done, on the way back or before.
+fn evidence(record: &ActionRecord, step: Step) -> Option<&Evidence> {
+    let done = record.undone.iter().rev().chain(record.done.iter().rev());
+    done.into_iter().find(|done| done.step == step).map(|done| &done.evidence)
+}
+
+fn linger(record: &ActionRecord, now: Timestamp) -> Effect {
+    let Action::Remove { linger, .. } = record.planned.action else { return Effect::Done(Evidence::Nothing) };
+    let gone = record.done.iter().rev().find(|done| done.step == Step::SeeGone).map_or(record.begun, |done| done.at);
+    let stood = now.since(gone);
+    if stood >= linger {
+        return Effect::Done(Evidence::Nothing);
+    }
+    Effect::NotYet(format!("it stands, stopped, for {} s more", (linger - stood).as_secs_f64().ceil()))
+}

@@ -1,0 +1,79 @@
+//! Steps that put a node's program in place or exchange it.
+
+use std::fs;
+use std::path::Path;
+
+use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
+use wnm_core::{Flavor, Node};
+
+use super::{DONE, HostExecutor, Performed, evidence};
+use crate::error::PlatformError;
+use crate::manager::Service;
+use crate::node_dir::{self, Swapped};
+
+/// The file beside an `ant-node` that tells it the first peers.
+const PEERS: &str = "bootstrap_peers.toml";
+
+impl HostExecutor<'_> {
+    pub(super) fn install(&self, node: &Node) -> Performed {
+        if node.manager.chooses_program() {
+            return DONE;
+        }
+        let to = node_dir::install(&self.settings.binary, &node.binary)?;
+        copy_peers(&self.settings.binary, node)?;
+        Ok(Effect::Done(Evidence::Programs { from: None, to }))
+    }
+
+    pub(super) fn stage(&self, node: &Node) -> Performed {
+        let (from, to) = node_dir::stage(&self.settings.binary, &node.binary)?;
+        Ok(Effect::Done(Evidence::Programs { from, to }))
+    }
+
+    pub(super) fn swap(&self, record: &ActionRecord, node: &Node) -> Performed {
+        if let Some(wait) = self.still_runs(node) {
+            return Ok(wait);
+        }
+        let Some(Evidence::Programs { to, .. }) = evidence(record, Step::Stage) else {
+            return Ok(Effect::Failed("expected a staged program on record, found none".to_owned()));
+        };
+        node_dir::swap(&node.binary, to)?;
+        copy_peers(&self.settings.binary, node)?;
+        DONE
+    }
+
+    pub(super) fn swap_back(&self, record: &ActionRecord, node: &Node) -> Performed {
+        let Some(Evidence::Programs { from, to }) = evidence(record, Step::Stage) else {
+            // Nothing was staged, so nothing was exchanged; the node may well be running.
+            node_dir::drop_staged(&node.binary)?;
+            return DONE;
+        };
+        if let Some(wait) = self.still_runs(node) {
+            return Ok(wait);
+        }
+        let exchanged = record.done.iter().any(|done| done.step == Step::Swap);
+        let swapped = if exchanged { Swapped::Perhaps } else { Swapped::Never };
+        node_dir::swap_back(&node.binary, from.as_deref(), to, swapped, &self.settings.binary)?;
+        DONE
+    }
+
+    /// Returns what to wait for while a node is not known to be stopped.
+    pub(super) fn still_runs(&self, node: &Node) -> Option<Effect> {
+        match self.service(node) {
+            Service::Stopped => None,
+            Service::Running(process) => Some(Effect::NotYet(format!("process {} still runs", process.pid))),
+            Service::Unknown(why) => Some(Effect::NotYet(format!("whether it still runs is not known: {why}"))),
+        }
+    }
+}
+
+/// Copies the list of first peers that came with an `ant-node`, where one did.
+fn copy_peers(program: &Path, node: &Node) -> Result<(), PlatformError> {
+    let source = program.with_file_name(PEERS);
+    match node.flavor {
+        Flavor::Antnode | Flavor::Custom(_) => Ok(()),
+        Flavor::AntNode => match fs::read(&source) {
+            Ok(peers) => node_dir::write(&node.binary.with_file_name(PEERS), &peers, 0o644),
+            Err(_) => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,238 @@
+//! How a fake node strays from an ordinary node, and what ends it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+use std::{hint, io, thread};
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::server::Manner;
+use super::{Program, Script, complain, trailer};
+
+/// How a fake node behaves once it was started as a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    /// As a healthy node does.
+    Normal,
+    /// Ends at once, before it leaves any file.
+    ExitAtStart {
+        /// The exit code.
+        code: u8,
+    },
+    /// Lives, but its metrics server accepts connections and never answers.
+    Hang,
+    /// Its metrics server takes its time.
+    Slow {
+        /// Milliseconds before each response.
+        ms: u64,
+    },
+    /// Its metrics server answers at once with invalid text: `NaN`, numbers beyond any type, invalid UTF-8.
+    Garbage,
+    /// SIGTERM does not end it; only SIGKILL and, in its program's way, SIGINT do.
+    IgnoreTerm,
+    /// Replaces its own executable by a fake node of another version that behaves normally, and restarts.
+    SelfUpgrade {
+        /// Milliseconds from the start to the replacement.
+        after_ms: u64,
+        /// Milliseconds from the replacement to the restart (hours with the real programs); so long the version on
+        /// disk is not the one that runs.
+        #[serde(default)]
+        restart_after_ms: u64,
+        /// The version it upgrades to, without a leading `v`.
+        to: String,
+    },
+    /// Uses the host's resources all its life.
+    Burn {
+        /// CPU cores' worth of time it spends; fractions count.
+        cores: f64,
+        /// Bytes it holds resident, besides the few MB of any fake node.
+        memory_bytes: u64,
+    },
+    /// Dies by itself, as after a fatal error.
+    DieAfter {
+        /// Milliseconds from the start.
+        ms: u64,
+        /// The exit code.
+        code: u8,
+    },
+}
+
+/// The variable by which any fake node is told what to use of the host all its life, whatever its script says:
+/// `cores=0.5 memory=200MB`, either of them or both.
+pub const BURN: &str = "WNM_FAKE_NODE_BURN";
+
+/// What ends a node.
+pub(super) enum End {
+    /// A signal came in.
+    Signalled,
+    /// Its executable was replaced and it is time to restart.
+    Upgraded,
+    /// The script wants it to exit with this code.
+    Dies(u8),
+}
+
+impl Behaviour {
+    /// Returns how the metrics server answers.
+    pub(super) fn manner(&self) -> Manner {
+        match self {
+            Behaviour::Hang => Manner::Never,
+            Behaviour::Slow { ms } => Manner::After(Duration::from_millis(*ms)),
+            Behaviour::Garbage => Manner::Garbage,
+            Behaviour::Normal
+            | Behaviour::ExitAtStart { .. }
+            | Behaviour::IgnoreTerm
+            | Behaviour::SelfUpgrade { .. }
+            | Behaviour::Burn { .. }
+            | Behaviour::DieAfter { .. } => Manner::Prompt,
+        }
+    }
+}
+
+/// Takes the program's signals and sets going what the script wants; what ends the node comes out of the channel.
+pub(super) fn begin(script: &Script) -> io::Result<Receiver<End>> {
+    let (ends, ended) = mpsc::channel();
+    watch_signals(script, ends.clone())?;
+    if let Some(told) = std::env::var_os(BURN) {
+        let (cores, memory_bytes) = told.to_str().and_then(read_burn).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{BURN}: expected cores=0.5 memory=200MB, found {told:?}"),
+            )
+        })?;
+        burn(cores, memory_bytes);
+    }
+    match script.behaviour.clone() {
+        Behaviour::SelfUpgrade { after_ms, restart_after_ms, to } => {
+            let executable = std::env::current_exe()?;
+            let next = Script { version: to, behaviour: Behaviour::Normal, ..script.clone() };
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(after_ms));
+                if let Err(error) = replace_executable(executable, &next) {
+                    return complain(format_args!("Error during upgrade process: {error}"));
+                }
+                thread::sleep(Duration::from_millis(restart_after_ms));
+                let _ = ends.send(End::Upgraded);
+            });
+        }
+        Behaviour::DieAfter { ms, code } => {
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(ms));
+                let _ = ends.send(End::Dies(code));
+            });
+        }
+        Behaviour::Burn { cores, memory_bytes } => burn(cores, memory_bytes),
+        Behaviour::Normal
+        | Behaviour::ExitAtStart { .. }
+        | Behaviour::Hang
+        | Behaviour::Slow { .. }
+        | Behaviour::Garbage
+        | Behaviour::IgnoreTerm => {}
+    }
+    Ok(ended)
+}
+
+fn watch_signals(script: &Script, ends: Sender<End>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT])?;
+    match (&script.behaviour, script.program) {
+        // A handler that only sets a flag nobody reads: unlike an ignored signal it is not inherited by a restart.
+        (Behaviour::IgnoreTerm, _) => drop(signal_hook::flag::register(SIGTERM, Arc::new(AtomicBool::new(false)))?),
+        // No handler: the signal's default action ends the process.
+        (_, Program::Antnode) => {}
+        (_, Program::AntNode) => signals.add_signal(SIGTERM)?,
+    }
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            let _ = ends.send(End::Signalled);
+        }
+    });
+    Ok(())
+}
+
+/// Puts a fake node that plays `next` in the place of the running executable, the way the program does.
+fn replace_executable(executable: PathBuf, next: &Script) -> io::Result<()> {
+    let running = trailer::running_executable()?;
+    if next.program == Program::AntNode {
+        let mut backup = executable.clone().into_os_string();
+        backup.push(".backup");
+        fs::copy(&running, backup)?;
+    }
+    trailer::make(&running, &executable, next)
+}
+
+/// Reads what is to be used: cores, and bytes of memory.
+fn read_burn(text: &str) -> Option<(f64, u64)> {
+    let (mut cores, mut memory) = (0.0, 0);
+    for word in text.split_whitespace() {
+        match word.split_once('=')? {
+            ("cores", number) => cores = number.parse().ok().filter(|cores: &f64| cores.is_finite())?,
+            ("memory", size) => memory = size.strip_suffix("MB")?.parse::<u64>().ok()?.checked_mul(1_000_000)?,
+            _ => return None,
+        }
+    }
+    Some((cores, memory))
+}
+
+/// Spends the time of so many cores, and holds so much memory, until the process ends.
+fn burn(cores: f64, memory_bytes: u64) {
+    const PERIOD: Duration = Duration::from_millis(100);
+    let mut left = cores.clamp(0.0, 1024.0);
+    while left > 0.0 {
+        let busy = PERIOD.mul_f64(left.min(1.0));
+        left -= 1.0;
+        thread::spawn(move || {
+            loop {
+                // What it was not given within a period it does without, as a node does whose peers asked another one.
+                let (began, before) = (Instant::now(), own_time());
+                while own_time().saturating_sub(before) < busy && began.elapsed() < PERIOD {
+                    (0..1000).for_each(|_| hint::spin_loop());
+                }
+                thread::sleep(PERIOD.saturating_sub(began.elapsed()));
+            }
+        });
+    }
+    thread::spawn(move || {
+        let mut held: Vec<u8> = Vec::new();
+        let Ok(size) = usize::try_from(memory_bytes) else { return complain("too much memory to hold") };
+        if held.try_reserve_exact(size).is_err() {
+            return complain("too much memory to hold");
+        }
+        held.resize(size, 1);
+        loop {
+            hint::black_box(&held);
+            thread::park();
+        }
+    });
+}
+
+/// Returns the processor time that this thread was given.
+fn own_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_used_is_read() {
+        for (text, told) in [
+            ("cores=0.5 memory=200MB", Some((0.5, 200_000_000))),
+            ("memory=1MB", Some((0.0, 1_000_000))),
+            ("", Some((0.0, 0))),
+            ("cores=inf", None),
+            ("memory=1GB", None),
+            ("disk=1MB", None),
+            ("cores", None),
+        ] {
+            assert_eq!(read_burn(text), told, "{text}");
+        }
+    }
+}

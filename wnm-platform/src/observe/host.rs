@@ -1,0 +1,303 @@
+//! The machine's figures, with rates over the whole time since the last look.
+//!
+//! Raw counters are kept from look to look and rates are made of two of them, so that a single run needs no pause to
+//! measure in. What a host does not tell is None, never an error and never zero.
+
+#[cfg(not(target_os = "macos"))]
+mod cgroup;
+#[cfg(not(target_os = "macos"))]
+mod kernel;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(not(target_os = "macos"))]
+mod tasks;
+mod volumes;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use wnm_core::{Bytes, BytesPerSecond, ClockReading, Counters, HostSample, Percent, Timestamp};
+
+use crate::error::PlatformError;
+pub use volumes::volume;
+
+/// Counters closer together than this make no rates: the kernel counts in steps of 10 ms.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Where the machine's figures are read.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// What `/proc` and `/sys` stand in.
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "there is no /proc to read"))]
+    root: PathBuf,
+}
+
+/// The machine's counters at one moment; None where the host has none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// When: on the colony's clock.
+    pub at: Timestamp,
+    /// The name of the host's run.
+    pub boot: String,
+    /// Milliseconds since the host started.
+    pub uptime: u64,
+    /// Processor time.
+    pub cpu: Option<CpuTicks>,
+    /// Use of all processors just now, where the host counts no time.
+    pub cpu_now: Option<Percent>,
+    /// Bytes from and to disks.
+    pub disk: Option<Traffic>,
+    /// Bytes from and to other hosts.
+    pub net: Option<Traffic>,
+}
+
+/// Processor time of all processors since the host started, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuTicks {
+    /// Not idle.
+    pub busy: u64,
+    /// Idle, waiting for disks.
+    pub io_wait: u64,
+    /// Everything.
+    pub total: u64,
+}
+
+/// Bytes since the host started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Read or received.
+    pub read: u64,
+    /// Written or sent.
+    pub written: u64,
+}
+
+/// What one process uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time since it started, in milliseconds.
+    pub cpu_millis: u64,
+    /// Resident memory.
+    pub memory: Bytes,
+    /// How long it runs, in milliseconds.
+    pub age: u64,
+}
+
+impl Reading {
+    /// Returns what the next look makes rates from, without those of nodes.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let cpu = self.cpu.unwrap_or_default();
+        let (disk, net) = (self.disk.unwrap_or_default(), self.net.unwrap_or_default());
+        Counters {
+            at: self.at,
+            boot: self.boot.clone(),
+            uptime: self.uptime,
+            cpu_busy: cpu.busy,
+            cpu_io_wait: cpu.io_wait,
+            cpu_total: cpu.total,
+            disk_read: disk.read,
+            disk_write: disk.written,
+            net_read: net.read,
+            net_write: net.written,
+            cpu_limit: None,
+            nodes: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// Returns how long after earlier counters this was read; None when they are of another run of the host, or too
+    /// near to make rates from.
+    #[must_use]
+    pub fn since(&self, before: &Counters) -> Option<Duration> {
+        let elapsed = Duration::from_millis(self.uptime.checked_sub(before.uptime)?);
+        (self.boot == before.boot && elapsed >= SHORTEST_INTERVAL).then_some(elapsed)
+    }
+}
+
+impl Host {
+    /// Returns the machine that this runs on.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::below("/")
+    }
+
+    /// Returns a machine recorded in a folder that holds its `proc` and `sys`.
+    #[must_use]
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Returns the text of a file such as `proc/loadavg`.
+    #[cfg(not(target_os = "macos"))]
+    fn text(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// Reads the counters.
+    #[cfg(not(target_os = "macos"))]
+    #[must_use]
+    pub fn read(&self, clock: &wnm_core::Clock) -> Reading {
+        let boot = clock.boot().to_owned();
+        // The clock was read at the beginning of the cycle, the counters are read now.
+        let uptime = uptime().max(clock.uptime());
+        Reading {
+            at: clock.now().after(Duration::from_millis(uptime - clock.uptime())),
+            boot,
+            uptime,
+            cpu: self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text)),
+            cpu_now: None,
+            disk: self.text("proc/diskstats").map(|text| kernel::disk_traffic(&text)),
+            net: self.text("proc/net/dev").map(|text| kernel::net_traffic(&text)),
+        }
+    }
+
+    /// Returns the figures of now, with rates since `before`. `storage` are the folders whose volumes count.
+    #[cfg(not(target_os = "macos"))]
+    #[must_use]
+    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+        let (memory, memory_total) = self.memory();
+        HostSample {
+            memory,
+            memory_total,
+            load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
+            stalls: self.stalls(),
+            ..plain_sample(storage, before, now)
+        }
+    }
+
+    /// Returns use and size of memory: the machine's, or those of the cgroup that leaves less.
+    #[cfg(not(target_os = "macos"))]
+    fn memory(&self) -> (Option<Percent>, Option<Bytes>) {
+        let Some(host) = self.text("proc/meminfo").and_then(|text| kernel::memory(&text)) else { return (None, None) };
+        let limits = cgroup::memory_limits(&self.root).into_iter().filter(|limit| limit.total < host.total);
+        let (mut used, mut total) = (host.used_share(), host.total);
+        for limit in limits {
+            used = used.max(limit.used_share());
+            total = total.min(limit.total);
+        }
+        (used, Some(Bytes(total)))
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    fn stalls(&self) -> Option<wnm_core::Stalls> {
+        let stall = |what: &str| kernel::stall(&self.text(&format!("proc/pressure/{what}"))?);
+        Some(wnm_core::Stalls { cpu: stall("cpu")?, memory: stall("memory")?, io: stall("io")? })
+    }
+}
+
+/// An amount of memory and how much of it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory {
+    pub(crate) total: u64,
+    pub(crate) used: u64,
+}
+
+impl Memory {
+    pub(crate) fn used_share(self) -> Option<Percent> {
+        share(self.used, self.total)
+    }
+}
+
+/// Returns what every system tells alike.
+fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+    let rates = Rates::between(before, now);
+    HostSample {
+        // Heeds the affinity of this process and the CPU limit of its cgroup.
+        cpus: std::thread::available_parallelism().ok().and_then(|cpus| u32::try_from(cpus.get()).ok()),
+        started: Some(now.at.before(Duration::from_millis(now.uptime))),
+        cpu: rates.cpu.or(now.cpu_now),
+        io_wait: rates.io_wait,
+        volumes: storage.iter().map(|folder| volume(folder)).collect(),
+        disk_read: rates.disk.map(|(read, _)| read),
+        disk_write: rates.disk.map(|(_, written)| written),
+        net_read: rates.net.map(|(read, _)| read),
+        net_write: rates.net.map(|(_, written)| written),
+        ..HostSample::default()
+    }
+}
+
+/// What two looks at counters make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// Use of all processors.
+    pub cpu: Option<Percent>,
+    /// Share of processor time that waited for disks.
+    pub io_wait: Option<Percent>,
+    /// Disk reading and writing.
+    pub disk: Option<(BytesPerSecond, BytesPerSecond)>,
+    /// Network receiving and sending.
+    pub net: Option<(BytesPerSecond, BytesPerSecond)>,
+}
+
+impl Rates {
+    /// Returns the rates over the time between two looks.
+    ///
+    /// None for all when the looks are of different runs of the host or too near, and for each whose counter ran
+    /// backwards, was not there, or is all that was counted since the host started.
+    #[must_use]
+    pub fn between(before: &Counters, now: &Reading) -> Self {
+        let Some(elapsed) = now.since(before) else { return Self::default() };
+        let cpu = now.cpu.and_then(|cpu| {
+            let total = cpu.total.checked_sub(before.cpu_total).filter(|_| before.cpu_total > 0)?;
+            let busy = share(cpu.busy.checked_sub(before.cpu_busy)?, total)?;
+            // The kernel takes back some of this time when a waiting task moves to another processor.
+            Some((busy, share(cpu.io_wait.saturating_sub(before.cpu_io_wait), total)?))
+        });
+        let traffic = |now: Option<Traffic>, read: u64, written: u64| {
+            let now = now?;
+            let was_absent = read == 0 && written == 0 && now != Traffic::default();
+            let rates = (rate(now.read, read, elapsed)?, rate(now.written, written, elapsed)?);
+            (!was_absent).then_some(rates)
+        };
+        Self {
+            cpu: cpu.map(|(busy, _)| busy),
+            io_wait: cpu.map(|(_, io_wait)| io_wait),
+            disk: traffic(now.disk, before.disk_read, before.disk_write),
+            net: traffic(now.net, before.net_read, before.net_write),
+        }
+    }
+}
+
+fn rate(now: u64, before: u64, elapsed: Duration) -> Option<BytesPerSecond> {
+    let per_second = u128::from(now.checked_sub(before)?) * 1000 / elapsed.as_millis().max(1);
+    Some(BytesPerSecond(u64::try_from(per_second).unwrap_or(u64::MAX)))
+}
+
+/// Returns a part of a whole in percent; None when there is no whole.
+fn share(part: u64, whole: u64) -> Option<Percent> {
+    if whole == 0 { None } else { Percent::clamped((part as f64 * 100.0 / whole as f64).min(100.0)) }
+}
+
+/// Reads the host's clocks.
+///
+/// # Errors
+/// The host has no name for its run: without it nobody can tell a restart.
+pub fn read_clock() -> Result<ClockReading, PlatformError> {
+    let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => Timestamp::from_millis(0).after(since),
+        Err(error) => Timestamp::from_millis(0).before(error.duration()),
+    };
+    let boot = boot_name(Path::new("/proc")).map_err(|source| PlatformError::Clock { source })?;
+    Ok(ClockReading { wall, uptime: uptime(), boot })
+}
+
+#[cfg(not(target_os = "macos"))]
+fn boot_name(proc: &Path) -> std::io::Result<String> {
+    let name = std::fs::read_to_string(proc.join("sys/kernel/random/boot_id"))?;
+    Ok(name.trim().to_owned())
+}
+
+/// Returns milliseconds since the host started, time spent suspended included.
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn uptime() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let millis = time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000);
+    u64::try_from(millis).unwrap_or(0)
+}
+
+#[cfg(target_os = "macos")]
+use macos::boot_name;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::uptime;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! A glance: the host and the processes last seen, without asking any node or process manager.
+
+use std::collections::BTreeMap;
+
+use wnm_core::{
+    Clock, Colony, Counters, HostSample, NodeCounters, NodeMap, NodeSample, Observation, Presence, ProcessIdentity,
+};
+
+use super::sample;
+use crate::Platform;
+
+impl Platform {
+    /// Looks at the host, and at what the nodes' processes use, and takes everything else from the last samples.
+    ///
+    /// For those who look every second and must cost next to nothing. Nodes are [`Presence::Unobserved`].
+    #[must_use]
+    pub fn quick_check(&self, colony: &Colony, clock: &Clock) -> (Observation, Counters) {
+        let (before, reading) = self.counters(colony, clock);
+        let process = |sample: &NodeSample| sample.process.clone().filter(|process| process.boot == reading.boot);
+        let processes: BTreeMap<_, ProcessIdentity> =
+            colony.samples.iter().filter_map(|(id, sample)| Some((*id, process(sample)?))).collect();
+        let usage = self.host.usage(processes.values());
+        let (cpu_limit, cpu_limit_counters) = self.see_cpu_limit(colony, &before);
+        let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
+        let elapsed = reading.since(&before);
+        let mut nodes = NodeMap::with_capacity(colony.nodes.len());
+        for (id, node) in &colony.nodes {
+            // One that was made just now was not looked at yet.
+            let last = colony.samples.get(id).cloned();
+            let last = last.unwrap_or_else(|| NodeSample { born: node.born, ..NodeSample::default() });
+            let mut seen = NodeSample { presence: Presence::Unobserved, cpu: None, memory: None, ..last };
+            let used = processes.get(id).and_then(|process| Some((process.pid, *usage.get(&process.pid)?)));
+            if let Some((pid, usage)) = used {
+                let since = before.nodes.get(id).zip(elapsed);
+                seen.cpu = since.and_then(|(before, elapsed)| sample::cores(*before, usage, pid, elapsed));
+                seen.memory = Some(usage.memory);
+                counters.nodes.insert(*id, NodeCounters { pid, cpu_millis: usage.cpu_millis });
+            }
+            nodes.insert(*id, seen);
+        }
+        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, &before, &reading) };
+        (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
+    }
+}

@@ -1,0 +1,268 @@
+//! wnm itself, kept running by the host: as a service of systemd or launchd, or as a line of cron.
+
+mod cron;
+mod text;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wnm_core::Scope;
+
+use crate::error::PlatformError;
+use crate::exec::{Call, Environment, Exec};
+use crate::node_dir;
+use crate::places::{Os, Places, home};
+
+pub use cron::{Job, Tool};
+
+/// What keeps wnm running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervisor {
+    /// A service of systemd, of the system or of the user.
+    Systemd,
+    /// A daemon or an agent of launchd.
+    Launchd,
+    /// A line in the user's crontab: one cycle a minute.
+    Cron,
+}
+
+impl Supervisor {
+    /// Returns what keeps services on this host; None where nothing but cron does.
+    #[must_use]
+    pub fn of_host() -> Option<Self> {
+        match Os::HERE {
+            Os::MacOs => Some(Self::Launchd),
+            Os::Linux => Path::new(SYSTEMD_RUNS).is_dir().then_some(Self::Systemd),
+        }
+    }
+}
+
+/// What `sd_booted` looks for.
+const SYSTEMD_RUNS: &str = "/run/systemd/system";
+/// What wnm is called in systemd.
+const UNIT: &str = "wnm.service";
+/// What wnm is called in launchd; its nodes are called otherwise.
+const LABEL: &str = "org.weave-node-manager.wnm";
+
+/// What is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The `wnm` program.
+    pub program: PathBuf,
+    /// Its database.
+    pub database: PathBuf,
+    /// Time between two cycles of a service; cron has its own.
+    pub interval: Duration,
+}
+
+/// wnm as a service of this host, installed or not.
+#[derive(Debug, Clone)]
+pub struct InstalledService {
+    supervisor: Supervisor,
+    scope: Scope,
+    text: String,
+    exec: Exec,
+}
+
+/// Whether anything had to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is otherwise than before.
+    Made,
+    /// It was so already.
+    NotNeeded,
+}
+
+impl InstalledService {
+    /// Returns the service of a task: the system's or the user's own.
+    ///
+    /// # Errors
+    /// A path of the task cannot be written down for this keeper.
+    pub fn new(supervisor: Supervisor, scope: Scope, task: &Task, exec: Exec) -> Result<Self, PlatformError> {
+        let text = match supervisor {
+            Supervisor::Systemd => text::unit(scope, task)?,
+            Supervisor::Launchd => text::property_list(task, &Places::of_user(scope).logs)?,
+            Supervisor::Cron => text::cron_line(task)?,
+        };
+        Ok(Self { supervisor, scope, text, exec })
+    }
+
+    /// Returns the file that it stands in; None for a crontab, which only cron knows the place of.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match (self.supervisor, self.scope) {
+            (Supervisor::Systemd, Scope::Sudo) => Some(Path::new("/etc/systemd/system").join(UNIT)),
+            (Supervisor::Systemd, Scope::User | Scope::Zen) => Some(home().join(".config/systemd/user").join(UNIT)),
+            (Supervisor::Launchd, Scope::Sudo) => Some(format!("/Library/LaunchDaemons/{LABEL}.plist").into()),
+            (Supervisor::Launchd, Scope::User | Scope::Zen) => {
+                Some(home().join(format!("Library/LaunchAgents/{LABEL}.plist")))
+            }
+            (Supervisor::Cron, _) => None,
+        }
+    }
+
+    /// Returns what stands in its file, or its line of the crontab.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether it is installed, whatever stands in it.
+    ///
+    /// # Errors
+    /// Its file or the crontab cannot be read.
+    pub fn is_installed(&self) -> Result<bool, PlatformError> {
+        match self.file() {
+            Some(file) => Ok(read(&file)?.is_some()),
+            None => Ok(crontab(&self.exec)?.lines().any(text::is_our_cron_line)),
+        }
+    }
+
+    /// Writes it down and starts it, now and whenever the host starts. What runs already goes on if nothing changed.
+    ///
+    /// # Errors
+    /// Its file cannot be written, or its keeper refuses it.
+    pub fn install(&self) -> Result<Change, PlatformError> {
+        let Some(file) = self.file() else { return self.change_crontab(Some(&self.text)) };
+        let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
+        if is_new {
+            if let Some(folder) = file.parent() {
+                let failed = |source| PlatformError::File { verb: "make", path: folder.to_owned(), source };
+                fs::create_dir_all(folder).map_err(failed)?;
+            }
+            node_dir::write(&file, self.text.as_bytes(), 0o644)?;
+        }
+        match self.supervisor {
+            Supervisor::Systemd => {
+                self.systemctl(&["daemon-reload"])?;
+                self.systemctl(&["enable", UNIT])?;
+                self.systemctl(&[if is_new { "restart" } else { "start" }, UNIT])?;
+                self.linger();
+            }
+            Supervisor::Launchd => {
+                if is_new {
+                    // What is not loaded cannot be taken out, and need not be.
+                    let _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?;
+                }
+                if !self.exec.run(&self.launchctl("print").arg(self.target()))?.is_success() {
+                    self.exec.succeed(&self.launchctl("bootstrap").arg(self.domain()).arg(file))?;
+                }
+            }
+            Supervisor::Cron => {}
+        }
+        Ok(if is_new { Change::Made } else { Change::NotNeeded })
+    }
+
+    /// Ends it and takes it away. Nodes go on.
+    ///
+    /// # Errors
+    /// Its keeper refuses, or its file cannot be removed.
+    pub fn uninstall(&self) -> Result<Change, PlatformError> {
+        let Some(file) = self.file() else { return self.change_crontab(None) };
+        if read(&file)?.is_none() {
+            return Ok(Change::NotNeeded);
+        }
+        match self.supervisor {
+            Supervisor::Systemd => self.systemctl(&["disable", "--now", UNIT])?,
+            Supervisor::Launchd => _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?,
+            Supervisor::Cron => {}
+        }
+        fs::remove_file(&file).map_err(|source| PlatformError::File { verb: "remove", path: file, source })?;
+        if self.supervisor == Supervisor::Systemd {
+            self.systemctl(&["daemon-reload"])?;
+        }
+        Ok(Change::Made)
+    }
+
+    fn systemctl(&self, words: &[&str]) -> Result<(), PlatformError> {
+        let mut call = Call::new("systemctl");
+        if self.scope != Scope::Sudo {
+            call = call.arg("--user");
+            // A shell that is no session of its own, such as one of su, names none.
+            if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+                let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
+                call.environment = Environment::Inherited(vec![("XDG_RUNTIME_DIR".to_owned(), folder)]);
+            }
+        }
+        self.exec.succeed(&call.args(words)).map(drop)
+    }
+
+    /// Lets a service of the user run while nobody is logged in.
+    fn linger(&self) {
+        let enable = Call::new("loginctl").arg("enable-linger");
+        if self.scope != Scope::Sudo
+            && let Err(error) = self.exec.succeed(&enable)
+        {
+            tracing::warn!(%error, "wnm ends when the user logs out");
+        }
+    }
+
+    fn launchctl(&self, verb: &str) -> Call {
+        Call::new("launchctl").arg(verb)
+    }
+
+    fn domain(&self) -> String {
+        match self.scope {
+            Scope::Sudo => "system".to_owned(),
+            Scope::User | Scope::Zen => format!("gui/{}", rustix::process::geteuid().as_raw()),
+        }
+    }
+
+    fn target(&self) -> String {
+        format!("{}/{LABEL}", self.domain())
+    }
+
+    /// Puts our line at the end of the crontab, or takes it out; every other line stays as it is.
+    fn change_crontab(&self, line: Option<&str>) -> Result<Change, PlatformError> {
+        let before = crontab(&self.exec)?;
+        let mut after: String = before.split_inclusive('\n').filter(|line| !text::is_our_cron_line(line)).collect();
+        if let Some(line) = line {
+            if !after.is_empty() && !after.ends_with('\n') {
+                after.push('\n');
+            }
+            after.push_str(line);
+        }
+        if after == before {
+            return Ok(Change::NotNeeded);
+        }
+        let unwritten = |source| PlatformError::File { verb: "write", path: std::env::temp_dir(), source };
+        let file = tempfile::NamedTempFile::new().map_err(unwritten)?;
+        fs::write(file.path(), after).map_err(unwritten)?;
+        self.exec.succeed(&Call::new("crontab").arg(file.path())).map(|_| Change::Made)
+    }
+}
+
+/// Returns the lines of cron that keep nodes, of this user and of the host, without the one that
+/// [`install`](InstalledService::install) writes. What cannot be read keeps nothing.
+#[must_use]
+pub fn jobs(exec: &Exec) -> Vec<Job> {
+    let mut jobs = crontab(exec).map(|table| cron::of_user(&table)).unwrap_or_default();
+    jobs.extend(cron::of_host(Path::new("/")));
+    jobs
+}
+
+/// Returns the user's crontab; empty where there is none.
+fn crontab(exec: &Exec) -> Result<String, PlatformError> {
+    let call = Call::new("crontab").arg("-l");
+    let output = exec.run(&call)?;
+    // Whoever has none is told so, with a failure.
+    let has_none = output.code == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no crontab");
+    if output.is_success() || has_none {
+        return Ok(output.text());
+    }
+    let (ended, printed) = (output.ended(), output.quote());
+    Err(PlatformError::ProgramFailed { command: call.to_string(), ended, printed })
+}
+
+fn read(file: &Path) -> Result<Option<Vec<u8>>, PlatformError> {
+    match fs::read(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(PlatformError::File { verb: "read", path: file.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The cap on all nodes together, by what real processes get of the host's time.
+#![expect(clippy::print_stderr, reason = "figures are told")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wnm_core::{Cores, CpuLimitCounters, ManagerKind, NodeId, Program, Scope};
+use wnm_platform::cpu_limit::CpuLimit;
+use wnm_platform::fake_node::Behaviour;
+use wnm_platform::observe::host::Host;
+
+use crate::stand::{Stand, wait_for};
+
+/// How long use is measured for at a time: ten times the span that the kernel deals out time for.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// Tells whether nodes of a process manager can be capped on this host, leaving aside that there are none yet.
+pub(crate) fn can_be_tried(kind: ManagerKind) -> bool {
+    // For root both scopes of it do the same.
+    if kind == ManagerKind::new(Program::Setsid, Scope::User) && rustix::process::geteuid().is_root() {
+        return false;
+    }
+    match cap(kind).look() {
+        Ok(_) => true,
+        Err(found) => found.why.starts_with("no node is in the group"),
+    }
+}
+
+/// The cap on the nodes of this run.
+fn cap(kind: ManagerKind) -> CpuLimit {
+    CpuLimit::new(kind, group(kind))
+}
+
+fn group(kind: ManagerKind) -> String {
+    format!("wnm-{}{}", std::process::id(), kind.to_string().replace('+', ""))
+}
+
+/// Ends what was made for a cap, after the nodes in it.
+struct Cap(CpuLimit);
+
+impl Drop for Cap {
+    fn drop(&mut self) {
+        let _ = self.0.end();
+    }
+}
+
+/// The cap, in cores: so low that a busy host would give more.
+const LIMIT: f64 = 0.2;
+
+/// Two nodes that want a core each get what the cap leaves them together, are seen to be held back, and get more again.
+pub(crate) fn holds_nodes_back(kind: ManagerKind) {
+    let Cap(cap) = &Cap(cap(kind));
+    let mut stand = Stand::new(kind);
+    stand.options.group = Some(group(kind));
+    stand.provide("1.0.0", Behaviour::Burn { cores: 1.0, memory_bytes: 0 });
+    let nodes = [stand.added(1), stand.added(2)];
+    assert_eq!(cap.look().unwrap().limit, None);
+
+    let limit = Cores::new(LIMIT).ok();
+    let processes = nodes.map(|node| stand.process(node).pid);
+    cap.set(limit.unwrap(), &processes).unwrap();
+    assert!(processes.iter().all(|process| cap.holds(*process)));
+    assert!(!cap.holds(std::process::id()));
+    wait_for("the cap to be in force", || cap.look().unwrap().limit == limit);
+    let before = cap.look().unwrap().counters.unwrap_or_default();
+    let mut used = 0.0;
+    wait_for("no more than the cap to be used, and no less", || {
+        used = use_of(&stand, &nodes);
+        (LIMIT * 0.9..=LIMIT * 1.1).contains(&used)
+    });
+    eprintln!("{kind}: {used:.3} cores were used under a cap of {LIMIT}");
+    let counted: CpuLimitCounters = cap.look().unwrap().counters.unwrap();
+    // How often depends on what else the host does.
+    assert!(counted.share_since(before).unwrap().get() > 0.0, "{before:?} {counted:?}");
+
+    cap.lift().unwrap();
+    wait_for("the cap to be lifted", || cap.look().unwrap().limit.is_none());
+    wait_for("more than the cap to be used", || {
+        used = use_of(&stand, &nodes);
+        used > LIMIT * 1.5
+    });
+    eprintln!("{kind}: {used:.3} cores were used without a cap");
+    // What starts later is with the others.
+    let third = stand.added(3);
+    assert!(cap.holds(stand.process(third).pid));
+}
+
+/// Returns the cores that nodes use together over a while.
+fn use_of(stand: &Stand, nodes: &[NodeId]) -> f64 {
+    let host = Host::real();
+    let processes: Vec<_> = nodes.iter().map(|node| stand.process(*node)).collect();
+    let millis = || -> u64 { host.usage(&processes).values().map(|usage| usage.cpu_millis).sum() };
+    let (began, before) = (Instant::now(), millis());
+    thread::sleep(SPAN);
+    (millis() - before) as f64 / began.elapsed().as_millis() as f64
+}

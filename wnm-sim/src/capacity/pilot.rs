@@ -1,0 +1,135 @@
+//! Who decides: the engine under a policy, or a simple baseline to measure it by.
+
+use std::path::Path;
+
+use wnm_core::{
+    Decision, EngineState, Look, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, consider,
+    decide, settle,
+};
+
+use super::{CapacityScenario, baselines::Baseline};
+use crate::SimError;
+use crate::policy_args::read_settings;
+
+/// A policy as the command line names it.
+#[derive(Debug, Clone)]
+pub(crate) struct PilotSpec {
+    pub(crate) name: String,
+    /// What it sets, over what the operator of the host wants.
+    pub(crate) settings: RawSettings,
+    /// The part of steady that is left out.
+    without: Option<Part>,
+    baseline: Option<Baseline>,
+}
+
+impl PilotSpec {
+    /// Returns the policy of this name: a preset, a baseline, or a file of settings; `set` goes over all of them.
+    ///
+    /// # Errors
+    /// There is none, its file cannot be read or is wrong.
+    pub(crate) fn parse(name: &str, set: &RawSettings) -> Result<Self, SimError> {
+        let mut settings = RawSettings::default();
+        let baseline = Baseline::parse(name)?;
+        let mut shown = name.to_owned();
+        if baseline.is_none() {
+            let path = Path::new(name);
+            let is_file = name.contains(['.', '/']) || path.exists();
+            if is_file {
+                settings = read_settings(path)?;
+                shown = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
+            } else if let Err(problem) = settings.set("preset", name) {
+                let baselines = "a baseline (fixed:N, proportional, aimd) or a file of settings";
+                return Err(SimError::Input(format!("--policy {name}: {problem}, {baselines}")));
+            }
+        }
+        Ok(Self { name: shown, settings: set.clone().over(settings), without: None, baseline })
+    }
+
+    /// Returns the engine under these settings.
+    pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<Part>) -> Self {
+        Self { name: name.into(), settings, without, baseline: None }
+    }
+
+    /// Returns the baseline that runs so many nodes.
+    pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
+        let baseline = Some(Baseline::Fixed(nodes));
+        Self { name: name.into(), settings: RawSettings::default(), without: None, baseline }
+    }
+
+    /// Tells whether it may cap the colony's CPU.
+    pub(crate) fn has_cpu_limit(&self) -> bool {
+        self.settings.cpu_limit.unwrap_or(true)
+    }
+
+    /// Tells whether it is a baseline, which no setting but those of the operator moves.
+    pub(crate) const fn is_baseline(&self) -> bool {
+        self.baseline.is_some()
+    }
+
+    /// Returns the policy at the wheel of a host.
+    ///
+    /// # Errors
+    /// Its settings and those of the host contradict each other.
+    pub(crate) fn pilot(&self, spec: &CapacityScenario) -> Result<Pilot, SimError> {
+        let settings = self.settings.clone().over(spec.settings.clone());
+        let mut policy = Policy::new(&settings, Some(spec.size.cpus))
+            .map_err(|problems| SimError::Input(format!("policy {}: {problems}", self.name)))?;
+        policy.tuning.without = self.without;
+        Ok(Pilot::new(policy, settings.cpu_limit.unwrap_or(true), self.baseline.clone()))
+    }
+}
+
+/// Who decides in a run, and what it remembers.
+pub(crate) struct Pilot {
+    policy: Policy,
+    state: EngineState,
+    baseline: Option<(Baseline, Decision)>,
+    /// What the look that was decided by changes, until that is settled.
+    look: Option<Look>,
+    /// Whether the host lets it cap the colony.
+    pub(super) has_cpu_limit: bool,
+}
+
+impl Pilot {
+    fn new(policy: Policy, has_cpu_limit: bool, baseline: Option<Baseline>) -> Self {
+        let baseline = baseline.map(|baseline| {
+            // A decision without anything in it, for the baseline to put its actions in.
+            let mut empty = decide(&policy, &EngineState::default(), &Observation::default());
+            empty.actions.clear();
+            empty.verdicts.clear();
+            (baseline, empty)
+        });
+        Self { policy, state: EngineState::default(), baseline, look: None, has_cpu_limit }
+    }
+
+    /// Returns what is believed of the nodes.
+    pub(crate) const fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Makes the nodes known that run when it takes over.
+    pub(super) fn take_over(&mut self, nodes: impl Iterator<Item = (NodeId, NodeState)>) {
+        self.state.nodes.extend(nodes);
+    }
+
+    pub(super) fn decide(&mut self, seen: &Observation) -> Decision {
+        match &mut self.baseline {
+            None => {
+                let (decision, look) = consider(&self.policy, &mut self.state, seen);
+                self.look = Some(look);
+                decision
+            }
+            Some((baseline, empty)) => {
+                Decision { actions: baseline.decide(&self.policy, &self.state, seen), ..empty.clone() }
+            }
+        }
+    }
+
+    pub(super) fn settle(&mut self, seen: &Observation, outcomes: &[(Planned, Outcome)]) {
+        let state = std::mem::take(&mut self.state);
+        self.state = match self.look.take() {
+            Some(look) => look.settle(state, &self.policy, seen, outcomes),
+            None => settle(state, &self.policy, seen, outcomes),
+        };
+    }
+}

@@ -1,0 +1,140 @@
+//! Background load of recorded machines: what its processors did, less what its nodes used.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use flate2::read::GzDecoder;
+use wnm_core::trace::TraceLine;
+use wnm_core::{EngineState, HostSample, Observation};
+
+use super::TICK;
+use super::background::Point;
+use crate::SimError;
+use crate::trace_file::{BadLines, TraceFile};
+
+/// Cores that a node used in the recordings, where the trace does not say: 60 nodes took 12 % of two cores.
+const IDLE_NODE: f64 = 0.12 * 2.0 / 60.0;
+/// Processors of the machine of the built-in recordings.
+const RECORDED_CPUS: u32 = 2;
+
+/// What is known of the machine at a sample.
+struct Reader {
+    observation: Observation,
+    state: EngineState,
+    points: Vec<Point>,
+    /// What the current five seconds hold so far, and how many samples.
+    sum: Point,
+    samples: u32,
+    ends: Option<i64>,
+}
+
+/// Returns a recording by its name, or that of a file that lies beside the scenario.
+pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, SimError> {
+    static BUILD: LazyLock<Arc<[Point]>> =
+        LazyLock::new(|| unpack(include_bytes!("../../tests/data/buildload-1s.jsonl.gz")));
+    static RAMP: LazyLock<Arc<[Point]>> = LazyLock::new(|| unpack(include_bytes!("../../tests/data/ramp-1s.jsonl.gz")));
+    match name {
+        "build" => return Ok(Arc::clone(&BUILD)),
+        "ramp" => return Ok(Arc::clone(&RAMP)),
+        _ => {}
+    }
+    let path = beside.unwrap_or(Path::new("")).join(name);
+    let mut file = TraceFile::open(&path, BadLines::Refused)?;
+    let cpus = file.header().and_then(|header| header.cpus);
+    let cpus =
+        cpus.ok_or_else(|| SimError::Input(format!("{}: expected a header that says host.cpus", path.display())))?;
+    let mut reader = Reader::new(cpus);
+    while let Some(line) = file.next()? {
+        if let Err(error) = reader.read(&line) {
+            file.refuse(&error)?;
+        }
+    }
+    let points = reader.points();
+    if points.is_empty() {
+        return Err(SimError::Input(format!(
+            "{}: expected five seconds or more with CPU use, found less",
+            path.display()
+        )));
+    }
+    Ok(points)
+}
+
+/// Reads a recording that is built in; a test says that it is whole.
+fn unpack(packed: &[u8]) -> Arc<[Point]> {
+    let mut text = String::new();
+    _ = GzDecoder::new(packed).read_to_string(&mut text);
+    let mut reader = Reader::new(RECORDED_CPUS);
+    for line in text.lines().filter_map(|line| TraceLine::parse(line).ok()) {
+        _ = reader.read(&line);
+    }
+    reader.points()
+}
+
+impl Reader {
+    fn new(cpus: u32) -> Self {
+        let mut observation = Observation::default();
+        observation.host.cpus = Some(cpus);
+        Self {
+            observation,
+            state: EngineState::default(),
+            points: Vec::new(),
+            sum: Point::default(),
+            samples: 0,
+            ends: None,
+        }
+    }
+
+    fn read(&mut self, line: &TraceLine) -> Result<(), wnm_core::trace::TraceError> {
+        let TraceLine::Sample(sample) = line else { return Ok(()) };
+        sample.apply(&mut self.observation, &mut self.state)?;
+        let HostSample { cpus: Some(cpus), cpu: Some(cpu), io_wait, .. } = self.observation.host else { return Ok(()) };
+        let cpus = f64::from(cpus);
+        let listed: Option<f64> = self.observation.nodes.values().map(|node| node.cpu.map(|cores| cores.get())).sum();
+        let own = match (listed, sample.running_nodes) {
+            (Some(cores), _) if cores > 0.0 => cores,
+            (_, Some(nodes)) => f64::from(nodes) * IDLE_NODE,
+            _ => 0.0,
+        };
+        let at = sample.at.as_millis();
+        let length = (TICK * 1000.0) as i64;
+        let ends = *self.ends.get_or_insert(at + length);
+        if at >= ends {
+            self.close();
+            // A gap in the recording is left out.
+            self.ends = Some(if at - ends < length { ends + length } else { at + length });
+        }
+        self.sum.busy += (cpu.get() / 100.0 - own / cpus).clamp(0.0, 1.0);
+        self.sum.waiting += io_wait.map_or(0.0, |wait| wait.get() / 100.0).min(1.0);
+        self.samples += 1;
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if self.samples > 0 {
+            let samples = f64::from(self.samples);
+            self.points.push(Point { busy: self.sum.busy / samples, waiting: self.sum.waiting / samples });
+        }
+        (self.sum, self.samples) = (Point::default(), 0);
+    }
+
+    fn points(mut self) -> Arc<[Point]> {
+        self.close();
+        self.points.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recordings_are_whole_and_hold_what_was_recorded() {
+        for (name, count, mean) in [("build", 261, 0.4822), ("ramp", 325, 0.0390)] {
+            let points = load(name, None).unwrap();
+            assert!(points.len().abs_diff(count) <= 2, "{name}: {}", points.len());
+            let found = points.iter().map(|point| point.busy).sum::<f64>() / points.len() as f64;
+            assert!((found - mean).abs() < 0.002, "{name}: {found}");
+        }
+    }
+}

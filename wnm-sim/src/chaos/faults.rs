@@ -1,0 +1,290 @@
+//! What goes wrong: kinds of faults, chosen on the command line, and the events they lead to.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use wnm_core::{NodeId, Verb};
+
+use crate::chance::{Chance, mixed};
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    /// Processes die, hang, or do not end when told to.
+    Nodes,
+    /// Steps fail.
+    Failures,
+    /// Steps take long.
+    Slowness,
+    /// Metrics are missing, and nobody looks.
+    Missing,
+    /// Metrics and looks are wrong.
+    Lies,
+    /// The wall clock jumps, and the host sleeps.
+    Clock,
+    /// The host restarts.
+    Reboots,
+    /// Folders are lost.
+    Folders,
+    /// Many nodes die at once.
+    Mass,
+    /// A volume is not mounted, and another device is in its place.
+    Device,
+    /// The operator acts, changes the cap and brings new versions, some of which do not work.
+    Operator,
+    /// The host's other work grows.
+    Surges,
+    /// The manager is killed between any two steps.
+    Crashes,
+    /// The journal cannot be written.
+    Journal,
+    /// A folder is deleted and nobody says so: no fault a manager could survive, for tests of the explorer itself.
+    Sabotage,
+}
+
+impl Fault {
+    const NAMES: [(&'static str, Self); 15] = [
+        ("nodes", Self::Nodes),
+        ("failures", Self::Failures),
+        ("slowness", Self::Slowness),
+        ("missing", Self::Missing),
+        ("lies", Self::Lies),
+        ("clock", Self::Clock),
+        ("reboots", Self::Reboots),
+        ("folders", Self::Folders),
+        ("mass", Self::Mass),
+        ("device", Self::Device),
+        ("operator", Self::Operator),
+        ("surges", Self::Surges),
+        ("crashes", Self::Crashes),
+        ("journal", Self::Journal),
+        ("sabotage", Self::Sabotage),
+    ];
+}
+
+/// The kinds of faults that happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Returns every kind that a manager must survive.
+    pub(crate) fn all() -> Self {
+        Self(Fault::NAMES.iter().map(|(_, fault)| *fault).filter(|fault| *fault != Fault::Sabotage).collect())
+    }
+}
+
+/// A text names no kind of fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected all, none, or a comma-separated list of {expected}; found {found:?}")]
+pub(crate) struct NotAFault {
+    expected: String,
+    found: String,
+}
+
+impl FromStr for Faults {
+    type Err = NotAFault;
+
+    fn from_str(text: &str) -> Result<Self, NotAFault> {
+        match text {
+            "all" => return Ok(Self::all()),
+            "none" => return Ok(Self(Vec::new())),
+            _ => {}
+        }
+        let fault = |name: &str| {
+            let known = Fault::NAMES.iter().find(|(known, _)| *known == name.trim());
+            known.map(|(_, fault)| *fault).ok_or_else(|| NotAFault {
+                expected: Fault::NAMES[..Fault::NAMES.len() - 1]
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                found: name.trim().to_owned(),
+            })
+        };
+        let mut faults = text.split(',').map(fault).collect::<Result<Vec<_>, _>>()?;
+        faults.sort_unstable();
+        faults.dedup();
+        Ok(Self(faults))
+    }
+}
+
+/// A figure of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Figure {
+    Cpu,
+    Memory,
+    Disk,
+    Load,
+    Traffic,
+    /// The version of the node binary.
+    Target,
+}
+
+/// Something that happens to the host, its nodes or the manager. Times are seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// A node's process ends.
+    Die { node: NodeId },
+    /// A node does not answer.
+    Hang { node: NodeId, seconds: u32 },
+    /// A node's process does not end when told to.
+    Stubborn { node: NodeId, seconds: u32 },
+    /// The next steps on a node fail.
+    Fail { node: NodeId, steps: u32 },
+    /// Steps on a node are not done yet.
+    Slow { node: NodeId, seconds: u32 },
+    /// A figure cannot be had.
+    Lose { figure: Figure, seconds: u32 },
+    /// Nobody looks at the nodes.
+    Blind { seconds: u32 },
+    /// Nobody looks at one node.
+    Overlook { node: NodeId, seconds: u32 },
+    /// The process manager cannot be asked.
+    Unreachable { seconds: u32 },
+    /// A figure is wrong: this many thousandths of what could be.
+    Lie { figure: Figure, permille: u32, seconds: u32 },
+    /// A node that runs is said to be gone.
+    Deny { node: NodeId, seconds: u32 },
+    /// Somebody else answers on a node's port.
+    Stray { node: NodeId, seconds: u32 },
+    /// The wall clock is set.
+    Jump { seconds: i64 },
+    /// The host sleeps.
+    Sleep { seconds: u32 },
+    /// The host restarts, and its wall clock may be off by some seconds.
+    Reboot { seconds: u32, off: i64 },
+    /// A node's folder is deleted.
+    LoseFolder { node: NodeId },
+    /// Every so-manyth node dies, from a certain one on.
+    MassDeath { first: u32, every: u32 },
+    /// The folder of every so-manyth node is out of sight, from a certain one on.
+    MassLoss { first: u32, every: u32, seconds: u32 },
+    /// A volume is not mounted.
+    Unmount { volume: u32, seconds: u32 },
+    /// The operator asks for something by number.
+    Ask { verb: Verb, node: NodeId },
+    /// The operator asks for something by count.
+    AskSome { verb: Verb, count: u32 },
+    /// The operator sets the cap.
+    Cap { cap: u32 },
+    /// The node binary has another version, which works or does not.
+    Release { patch: u64, works: bool },
+    /// A node upgrades itself to the node binary's version.
+    SelfUpgrade { node: NodeId },
+    /// Other work needs this many thousandths of the host.
+    Surge { permille: u32, seconds: u32 },
+    /// The manager is killed at the point after so many points.
+    Crash { points: u32 },
+    /// The next writes to the journal fail.
+    JournalFails { writes: u32 },
+    /// A folder is deleted, and nobody says so.
+    Sabotage { node: NodeId },
+}
+
+/// Cycles between two that have events, on average.
+const CALM_CYCLES: u32 = 8;
+
+/// Adds what happens in a cycle: the same for the same seed, cycle, kinds and number of nodes.
+pub(crate) fn drawn_events(seed: u64, cycle: u64, faults: &Faults, nodes: u32, events: &mut Vec<Event>) {
+    if faults.0.is_empty() {
+        return;
+    }
+    let mut chance = Chance::new(seed ^ mixed(cycle), 1);
+    if !chance.once_in(CALM_CYCLES) {
+        return;
+    }
+    // Troubles seldom come alone.
+    loop {
+        let fault = faults.0[chance.below(faults.0.len() as u32) as usize];
+        events.push(event(fault, nodes, &mut chance));
+        if !chance.once_in(3) {
+            break;
+        }
+    }
+}
+
+fn event(fault: Fault, nodes: u32, chance: &mut Chance) -> Event {
+    let number = chance.within(1..=nodes + nodes / 4 + 1);
+    let node = NodeId::new(number).unwrap_or(NodeId::FIRST);
+    let seconds = chance.one_of([10, 60, 130, 400, 900]);
+    match fault {
+        Fault::Nodes => match chance.below(3) {
+            0 => Event::Die { node },
+            1 => Event::Hang { node, seconds },
+            _ => Event::Stubborn { node, seconds },
+        },
+        Fault::Failures => Event::Fail { node, steps: chance.within(1..=4) },
+        Fault::Slowness => Event::Slow { node, seconds },
+        Fault::Missing => match chance.below(4) {
+            0 => Event::Blind { seconds },
+            1 => Event::Overlook { node, seconds },
+            _ => Event::Lose { figure: figure(chance), seconds },
+        },
+        Fault::Lies => match chance.below(5) {
+            0 => Event::Unreachable { seconds },
+            1 => Event::Deny { node, seconds },
+            2 => Event::Stray { node, seconds },
+            _ => Event::Lie { figure: figure(chance), permille: chance.below(1100), seconds },
+        },
+        Fault::Clock if chance.once_in(4) => Event::Sleep { seconds: chance.within(60..=30_000) },
+        Fault::Clock => Event::Jump { seconds: jump(chance) },
+        // Restarts are rarer than other faults, or there would be little else.
+        Fault::Reboots if chance.once_in(4) => {
+            let off = if chance.once_in(4) { jump(chance) } else { 0 };
+            Event::Reboot { seconds: chance.within(20..=600), off }
+        }
+        Fault::Reboots => Event::Die { node },
+        Fault::Folders => Event::LoseFolder { node },
+        Fault::Mass if chance.once_in(4) => {
+            let (first, every) = (chance.below(5), chance.within(1..=5));
+            if chance.once_in(3) {
+                Event::MassLoss { first, every, seconds }
+            } else {
+                Event::MassDeath { first, every }
+            }
+        }
+        Fault::Mass => Event::Die { node },
+        Fault::Device => Event::Unmount { volume: chance.below(3), seconds },
+        Fault::Operator => operator(nodes, node, chance),
+        Fault::Surges => Event::Surge { permille: chance.below(1200), seconds },
+        Fault::Crashes => {
+            let most = chance.one_of([4, 24]);
+            Event::Crash { points: chance.below(most) }
+        }
+        Fault::Journal => Event::JournalFails { writes: chance.within(1..=3) },
+        Fault::Sabotage => Event::Sabotage { node },
+    }
+}
+
+fn figure(chance: &mut Chance) -> Figure {
+    chance.one_of([Figure::Cpu, Figure::Memory, Figure::Disk, Figure::Load, Figure::Traffic, Figure::Target])
+}
+
+/// Returns a jump of the wall clock, from a minute to decades in either direction.
+fn jump(chance: &mut Chance) -> i64 {
+    let size = chance.one_of([60, 3_600, 86_400, 31_536_000, 1_500_000_000]);
+    if chance.once_in(2) { size } else { -size }
+}
+
+fn operator(nodes: u32, node: NodeId, chance: &mut Chance) -> Event {
+    let verb = chance.one_of([
+        Verb::Add,
+        Verb::Start,
+        Verb::Start,
+        Verb::Stop,
+        Verb::Restart,
+        Verb::Upgrade,
+        Verb::Remove,
+        Verb::Disable,
+        Verb::Enable,
+    ]);
+    match chance.below(8) {
+        0 => Event::Cap { cap: chance.below(nodes * 2 + 3) },
+        1 | 2 => Event::Release { patch: u64::from(chance.below(12)), works: !chance.once_in(6) },
+        3 => Event::SelfUpgrade { node },
+        4 => Event::AskSome { verb, count: chance.within(1..=3) },
+        _ => Event::Ask { verb, node },
+    }
+}

@@ -1,0 +1,59 @@
+//! What must hold of the host and the store after every cycle, however it ended.
+
+use std::time::Duration;
+
+use wnm_core::Action;
+
+use super::{Property, Violation};
+use crate::chaos::ChaosModel;
+use crate::chaos::ledger::{Ledger, Open};
+
+/// Checks the steps' invariants: processes, folders, programs and ports against rows.
+///
+/// # Errors
+/// The first one that does not hold.
+pub(crate) fn check(world: &mut ChaosModel, ledger: &Ledger) -> Result<(), Violation> {
+    if let Some((property, what)) = world.take_crime() {
+        return Err(Violation::new(property, what));
+    }
+    let mut rows = ledger.rows.iter().peekable();
+    for (number, site) in (1_u32..).zip(world.sites()) {
+        let row = rows.next_if(|(id, _)| id.get() == number);
+        let Some((id, row)) = row else {
+            if site.process.is_some() {
+                return Err(Violation::new(Property::Rows, format!("a process of node {number} runs without a row")));
+            }
+            continue;
+        };
+        let is_own = site.folder.as_ref().is_some_and(|folder| folder.marker == row.uuid);
+        if is_own && site.folder.as_ref().is_some_and(|folder| folder.program.is_some()) || site.is_lost {
+            continue;
+        }
+        let is_being_made = ledger.open.iter().any(|open| open.record.planned.action == Action::Add { node: *id });
+        if row.is_leaving || is_being_made {
+            continue;
+        }
+        if !is_own {
+            return Err(Violation::new(Property::Tombstone, format!("the folder of {id} is gone")));
+        }
+        return Err(Violation::new(Property::Program, format!("{id} has no program")));
+    }
+    Ok(())
+}
+
+/// Requires that every action ends: within what all its steps may wait, there and back, twice over.
+pub(crate) fn limits_of_time(open: &[Open], awake: Duration) -> Result<(), Violation> {
+    const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+    for Open { record, awake: begun } in open {
+        let linger = match record.planned.action {
+            Action::Remove { linger, .. } => linger,
+            _ => Duration::ZERO,
+        };
+        let worked = awake.saturating_sub(*begun);
+        if worked > PATIENCE + linger {
+            let what = format!("{} of {} takes {worked:?}", record.planned.action.verb(), record.node());
+            return Err(Violation::new(Property::Ends, what));
+        }
+    }
+    Ok(())
+}

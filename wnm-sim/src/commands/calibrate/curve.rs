@@ -1,0 +1,181 @@
+//! What nodes use by their age, fitted to samples of a signal.
+
+use super::fit::{Row, factors, least, median, residual};
+use super::record::{NodePoint, Point};
+use super::signal::{Kind, Whose};
+use super::surge::{self, Surge};
+use crate::capacity::TICK;
+
+/// Starts of which a course after the start can be told.
+const STARTS: u32 = 3;
+/// What a course after the start must take of the error of young processes to be one.
+const BETTER: f64 = 0.2;
+/// Samples with at least so many young processes are those that tell of their course; so many of them are needed.
+const YOUNG: f64 = 0.1;
+const ENOUGH_YOUNG: usize = 10;
+/// A surge that lasts longer is none.
+const LONGEST_SURGE: f64 = 1800.0;
+/// One that the sum over all nodes does not show lasts no longer than this, in seconds.
+const USUAL_SURGE: f64 = 300.0;
+
+/// What nodes use by their age: so much each, and so much for what the column of age says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Curve {
+    /// Cores of a grown node, MB of a grown node, or GB of a full one.
+    pub(super) each: f64,
+    /// Cores of a node that starts beyond that, or MB that it lacks; None where nobody can tell.
+    pub(super) young: Option<f64>,
+    /// Seconds in which that falls to a third.
+    pub(super) seconds: f64,
+    /// What is not ours.
+    pub(super) level: f64,
+}
+
+/// Samples that a curve is fitted to.
+pub(super) struct Samples<'a> {
+    pub(super) signal: Kind,
+    pub(super) of: Whose,
+    /// The error, as a share, with which nodes are as well off without a course after the start.
+    pub(super) bound: f64,
+    /// Processes that started in the record.
+    pub(super) starts: u32,
+    pub(super) all: &'a [(&'a Point, f64)],
+}
+
+impl Curve {
+    /// Returns what the model says of a signal at a point.
+    pub(super) fn at(&self, signal: Kind, point: &Point) -> f64 {
+        let [each, young] = signal.columns(point, self.seconds);
+        self.each * each + self.young.unwrap_or_default() * young + self.level
+    }
+}
+
+impl Kind {
+    /// Returns what a fitted curve multiplies: the processes, and what is left of their youth.
+    fn columns(self, point: &Point, seconds: f64) -> [f64; 2] {
+        let left = |age: f64| if age < 30.0 * seconds { (-age / seconds).exp() } else { 0.0 };
+        let mut sums = [0.0; 2];
+        for node in &point.nodes {
+            let (each, young) = match (self, node.age) {
+                (Self::Cpu, Some(age)) => use_of_processors(f64::from(age), point.length, seconds),
+                (Self::Memory, Some(age)) => (1.0, -left(f64::from(age))),
+                (Self::Disk, _) if node.ran.is_finite() => (1.0 - left(f64::from(node.ran)), 0.0),
+                _ => continue,
+            };
+            sums[0] += each;
+            sums[1] += young;
+        }
+        sums
+    }
+}
+
+/// Returns for which share of a step a process was there, and the mean of what was left of its surge.
+pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f64) {
+    let there = age.min(length);
+    if age - there > 30.0 * seconds {
+        return (there / length, 0.0);
+    }
+    let left = |age: f64| (-age / seconds).exp();
+    (there / length, (left(age - there) - left(age)) * seconds / length)
+}
+
+/// Returns the factors that fit rows best, after the distance of all rows from that.
+pub(super) fn fit(rows: &[Row]) -> (f64, [f64; 3]) {
+    let factors = factors(rows);
+    (rows.iter().map(|row| residual(row, &factors).abs()).sum(), factors)
+}
+
+impl Samples<'_> {
+    /// Returns the curve that fits best.
+    pub(super) fn curve(&self) -> Curve {
+        let [shortest, longest] = self.span();
+        let search = || least(shortest, longest.max(2.0 * shortest), |seconds| fit(&self.rows(seconds)).0);
+        if self.signal == Kind::Disk {
+            let seconds = search();
+            let [each, _, level] = fit(&self.rows(seconds)).1;
+            return Curve { each, young: Some(0.0), seconds, level };
+        }
+        let mut rows = self.rows(shortest);
+        rows.iter_mut().for_each(|(columns, _)| columns[1] = 0.0);
+        let [each, _, level] = fit(&rows).1;
+        let none = Curve { each, young: None, seconds: shortest, level };
+        if self.starts < STARTS {
+            return none;
+        }
+        let seconds = search();
+        let rows = self.rows(seconds);
+        let [each, young, level] = fit(&rows).1;
+        let young = if self.signal == Kind::Memory { young.min(each) } else { young };
+        let course = Curve { each, young: Some(young), seconds, level };
+        let is_young = |((columns, _), _): &(&Row, _)| columns[1].abs() >= YOUNG;
+        let young: Vec<_> = rows.iter().zip(self.all).filter(is_young).map(|(_, sample)| *sample).collect();
+        let off = |curve: &Curve| -> f64 {
+            young.iter().map(|(point, measured)| (curve.at(self.signal, point) - measured).abs()).sum()
+        };
+        let (with, without) = (off(&course), off(&none));
+        let used: f64 = young.iter().map(|(_, measured)| measured - none.level).sum();
+        let is_told =
+            young.len() >= ENOUGH_YOUNG && with < (1.0 - BETTER) * without && seconds < 0.9 * longest && each > 0.0;
+        // Where nodes are listed each of them tells more than their sum, in which a single start is lost.
+        let about = if is_told { seconds } else { seconds.min(USUAL_SURGE) };
+        if let Some(surge) = self.surge(&Curve { seconds: about, ..course }).filter(|surge| surge.gain > BETTER) {
+            return self.with_surge(&course, &surge);
+        }
+        if young.len() < ENOUGH_YOUNG {
+            none
+        } else if is_told {
+            course
+        } else if without < self.bound * used {
+            Curve { young: Some(0.0), ..none }
+        } else {
+            none
+        }
+    }
+
+    /// Returns the surge of single nodes, where they are listed.
+    fn surge(&self, about: &Curve) -> Option<Surge> {
+        let is_of_nodes = (self.signal, self.of) == (Kind::Cpu, Whose::Nodes);
+        let points = self.all.iter().map(|(point, _)| *point);
+        is_of_nodes.then(|| surge::of_nodes(about, points, self.span())).flatten()
+    }
+
+    /// Returns the curve with that surge.
+    fn with_surge(&self, course: &Curve, surge: &Surge) -> Curve {
+        let as_one = |(columns, measured): Row| ([columns[0] + surge.times * columns[1], 0.0, columns[2]], measured);
+        let rows: Vec<_> = self.rows(surge.seconds).into_iter().map(as_one).collect();
+        let [each, ..] = fit(&rows).1;
+        Curve { each, young: Some(surge.times * each), seconds: surge.seconds, ..*course }
+    }
+
+    /// Returns what the model says of each sample for factors of 1, beside what was measured.
+    fn rows(&self, seconds: f64) -> Vec<Row> {
+        let level = if self.of == Whose::Machine { 1.0 } else { 0.0 };
+        let row = |(point, measured): &(&Point, f64)| {
+            let [each, young] = self.signal.columns(point, seconds);
+            ([each, young, level], *measured)
+        };
+        self.all.iter().map(row).collect()
+    }
+
+    /// Returns between which times the one is looked for in which youth falls to a third.
+    fn span(&self) -> [f64; 2] {
+        // What is over within a sample is not seen.
+        let mut lengths: Vec<_> = self.all.iter().map(|(point, _)| point.length).collect();
+        let longest = 4.0 * self.oldest_where(f32::is_finite);
+        [
+            median(&mut lengths).unwrap_or(TICK),
+            if self.signal == Kind::Cpu { longest.min(LONGEST_SURGE) } else { longest },
+        ]
+    }
+
+    /// Returns the age of the oldest process or folder; endless for a process of before the record.
+    pub(super) fn oldest(&self) -> f64 {
+        self.oldest_where(|age| self.signal != Kind::Disk || age.is_finite())
+    }
+
+    fn oldest_where(&self, is_known: impl Fn(f32) -> bool) -> f64 {
+        let age = |node: &NodePoint| if self.signal == Kind::Disk { Some(node.ran) } else { node.age };
+        let ages = self.all.iter().flat_map(|(point, _)| point.nodes.iter().filter_map(age));
+        f64::from(ages.filter(|age| is_known(*age)).fold(0.0, f32::max))
+    }
+}

@@ -1,0 +1,119 @@
+//! What each part of steady is worth: what changes when it is left out.
+
+use serde::Serialize;
+
+use super::contest::{Board, Contest};
+use super::field::{Ablated, name};
+use super::targets::RULES;
+use crate::statistics::Mean;
+
+/// What changes when a part of steady is left out, each run compared with the run of the same seed that has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Absence {
+    /// What it is left out of.
+    pub(super) of: &'static str,
+    /// The part.
+    pub(super) part: String,
+    /// What to think of it.
+    pub(super) worth: Worth,
+    /// By how much the scalar grows, as a mean over the scenarios; below 0 where the part is worth having.
+    pub(super) scalar: Mean,
+    /// By how much the figure of each target grows.
+    pub(super) figures: Vec<Growth>,
+    /// How many runs there are.
+    pub(super) runs: usize,
+    /// How many of them came out otherwise.
+    pub(super) changed: usize,
+    /// The scenario whose scalar changes most, and by how much; none where nothing changed.
+    pub(super) most: Option<(String, f64)>,
+}
+
+/// By how much the figure of a target grows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Growth {
+    /// What the target is about.
+    pub(super) name: &'static str,
+    /// By how much; none where there is nothing to compare with.
+    pub(super) by: Option<Mean>,
+}
+
+/// What to think of a part, with a confidence of 95 %.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) enum Worth {
+    /// No run came out otherwise, or all that changed is within what seeds vary by.
+    Nothing,
+    /// The scalar is worse without it.
+    Needed,
+    /// The scalar is better without it.
+    Harmful,
+    /// The scalar is the same, but the figure of a target is not.
+    Traded,
+}
+
+/// Returns what the absence of a part changes in a contest.
+pub(super) fn absence(ablated: &Ablated, with: &Contest, board: &Board<'_>) -> Absence {
+    let without = Contest::new(&ablated.pilot.name, board, with.terms);
+    let (mut runs, mut changed) = (0, 0);
+    let mut most: Option<(String, f64)> = None;
+    let mut differences = vec![Vec::new(); with.seeds()];
+    for scenario in with.scenarios.iter().map(|against| &against.scenario) {
+        let scores = |policy: &str| board.scores(scenario, policy);
+        let pairs: Vec<_> = scores(&with.policy).iter().zip(scores(&ablated.pilot.name)).collect();
+        runs += pairs.len();
+        let changed_here = pairs.iter().filter(|(with, without)| with != without).count();
+        changed += changed_here;
+        let scalars = pairs.iter().map(|(with, without)| without.scalar() - with.scalar());
+        let here = Mean::of(scalars.clone()).mean;
+        if changed_here > 0 && most.as_ref().is_none_or(|(_, before)| here.abs() > before.abs()) {
+            most = Some((scenario.clone(), here));
+        }
+        differences.iter_mut().zip(scalars).for_each(|(seed, difference)| seed.push(difference));
+    }
+    // Scenarios are not drawn from anything, so that only the seeds vary.
+    let scalar = Mean::of(differences.iter().map(|seed| Mean::of(seed.iter().copied()).mean));
+    let growth = |left_out, rule: &super::targets::Rule| {
+        let growth = rule.figure(&without, left_out)? - rule.figure(with, left_out)?;
+        growth.is_finite().then_some(growth)
+    };
+    let figures: Vec<_> = RULES
+        .iter()
+        .map(|rule| Growth { name: rule.name, by: Mean::jackknifed(with.seeds(), |left_out| growth(left_out, rule)) })
+        .collect();
+    let worth = worth(scalar, figures.iter().filter_map(|figure| figure.by));
+    Absence { of: ablated.of, part: name(ablated.part), worth, scalar, figures, runs, changed, most }
+}
+
+fn worth(scalar: Mean, mut figures: impl Iterator<Item = Mean>) -> Worth {
+    match scalar.is_sure() {
+        true if scalar.mean < 0.0 => Worth::Needed,
+        true => Worth::Harmful,
+        false if figures.any(Mean::is_sure) => Worth::Traded,
+        false => Worth::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_worth_what_is_surely_lost_without_it() {
+        let mean = |mean, within| Mean { mean, within: Some(within) };
+        let (little, much) = (mean(0.1, 0.2), mean(0.3, 0.2));
+        for (scalar, figures, expected) in [
+            (mean(-0.3, 0.2), vec![little], Worth::Needed),
+            (mean(0.3, 0.2), vec![much], Worth::Harmful),
+            (little, vec![little, much], Worth::Traded),
+            (little, vec![little, little], Worth::Nothing),
+            (mean(0.0, 0.0), vec![mean(0.0, 0.0)], Worth::Nothing),
+            // One seed proves nothing.
+            (Mean { mean: 1.0, within: None }, vec![], Worth::Nothing),
+        ] {
+            assert_eq!(worth(scalar, figures.into_iter()), expected, "{scalar:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What came of a replay, as text.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::time::Duration;
+
+use wnm_core::trace::TraceHeader;
+use wnm_core::{RawSettings, Timestamp};
+
+use crate::commands::replay::{Judged, OverLimit, Parting, Replay};
+use crate::table::{finish, table};
+use crate::trace_file::TraceFile;
+use crate::words::Heading;
+
+/// Returns the summary as text.
+pub(super) fn text(replay: &Replay, file: &TraceFile) -> String {
+    let extent = &replay.extent;
+    let mut text = format!("trace    {}: {} samples over {}", file.name(), extent.samples, length(span(replay)));
+    if extent.gaps > 0 {
+        let gaps = if extent.gaps == 1 { "gap" } else { "gaps" };
+        _ = write!(text, ", {} {gaps} (the longest {})", extent.gaps, length(extent.longest_gap));
+    }
+    if file.skipped() > 0 {
+        _ = write!(text, ", {} bad lines skipped", file.skipped());
+    }
+    for (name, judged) in ["policy ", "against"].into_iter().zip(&replay.judged) {
+        _ = write!(text, "\n{name}  {}", spoken_settings(&judged.settings));
+    }
+    _ = write!(text, "\n\n{}\n\n{}\n", decided_table(&replay.judged), limits_table(replay));
+    if replay.judged.len() > 1 {
+        _ = writeln!(text, "\n{}", spoken_parting(replay));
+    }
+    text
+}
+
+fn decided_table(judged: &[Judged]) -> String {
+    let mut heading = vec!["decided", "why"];
+    for name in ["", "against "].iter().take(judged.len()) {
+        heading.extend(if name.is_empty() { ["samples", "actions"] } else { ["against", "actions"] });
+    }
+    let mut table = table(&heading);
+    let headings: BTreeSet<Heading> = judged.iter().flat_map(|judged| judged.tally.decided.keys().copied()).collect();
+    let (rests, actions): (Vec<_>, Vec<_>) = headings.into_iter().partition(|heading| heading.verb == "rest");
+    for heading in actions.into_iter().chain(rests) {
+        let mut row = vec![heading.verb.to_owned(), heading.because()];
+        for judged in judged {
+            let count = judged.tally.decided.get(&heading).copied().unwrap_or_default();
+            let actions = if heading.verb == "rest" { String::new() } else { count.actions.to_string() };
+            row.extend([count.samples.to_string(), actions]);
+        }
+        table.add_row(row);
+    }
+    finish(table, 2)
+}
+
+fn limits_table(replay: &Replay) -> String {
+    let second = replay.judged.get(1);
+    let mut heading = vec!["signal", "limit", "time over", "share", "longest", "unknown"];
+    if second.is_some() {
+        heading.extend(["against", "time over"]);
+    }
+    let mut table = table(&heading);
+    let watched = replay.extent.watched;
+    let share = |part: Duration| {
+        let whole = watched.as_secs_f64();
+        if whole > 0.0 { format!("{:.1} %", 100.0 * part.as_secs_f64() / whole) } else { String::new() }
+    };
+    let signals: BTreeSet<_> =
+        replay.judged.iter().flat_map(|judged| judged.tally.limits.iter().map(|limit| limit.signal)).collect();
+    let find = |judged: &Judged, signal| judged.tally.limits.iter().find(|limit| limit.signal == signal).cloned();
+    for signal in signals {
+        let mut row = vec![signal.to_string()];
+        let one = find(&replay.judged[0], signal);
+        row.extend(one.map_or_else(Default::default, |limit| {
+            let OverLimit { limit, over, longest, unknown, .. } = limit;
+            [limit.to_string(), length(over), share(over), length(longest), length(unknown)]
+        }));
+        if let Some(second) = second {
+            let other = find(second, signal);
+            row.extend(other.map_or_else(Default::default, |limit| [limit.limit.to_string(), length(limit.over)]));
+        }
+        table.add_row(row);
+    }
+    finish(table, 1)
+}
+
+fn spoken_settings(settings: &RawSettings) -> String {
+    let said: Vec<String> = TraceHeader::POLICY_KEYS
+        .iter()
+        .filter_map(|key| settings.get(key).map(|value| format!("{key}={value}")))
+        .collect();
+    if said.is_empty() { "defaults".to_owned() } else { said.join(" ") }
+}
+
+fn spoken_parting(replay: &Replay) -> String {
+    let Some(Parting { sample, line, at, decided: [one, other] }) = &replay.parting else {
+        return "the policies decide the same at every sample".to_owned();
+    };
+    let into = replay.extent.first.map_or(Duration::ZERO, |first| at.since(first));
+    let (at, into) = (calendar(*at), length(into));
+    format!(
+        "the policies part at sample {sample} (line {line}), {at}, {into} in:\n  policy   {one}\n  against  {other}"
+    )
+}
+
+fn span(replay: &Replay) -> Duration {
+    let (first, last) = (replay.extent.first, replay.extent.last);
+    first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first))
+}
+
+/// Returns a length of time for people, in its two greatest units: `27m 5s`.
+pub(crate) fn length(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{:.1}s", time.as_secs_f64()),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// Returns a moment as the calendar has it, in UTC; as Unix seconds where it has none.
+fn calendar(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.as_millis()) {
+        Ok(at) => at.to_string(),
+        Err(_) => format!("ts {}", at.as_millis() as f64 / 1000.0),
+    }
+}
