@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use wnm_core::{
     EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Policy, Presence,
-    RawSettings, Timestamp, Version, Volume, decide, settle,
+    RawSettings, Timestamp, Version, Volume, evaluate,
 };
 
 /// A colony in calm on a host with room, all nodes of one version: what most cycles are.
@@ -49,20 +49,28 @@ fn calm(nodes: u32) -> (Policy, EngineState, Observation) {
 fn engine(c: &mut Criterion) {
     for nodes in [10, 100, 1000] {
         let (policy, state, observation) = calm(nodes);
-        c.bench_function(&format!("decide/{nodes}"), |b| {
-            b.iter(|| decide(black_box(&policy), black_box(&state), black_box(&observation)));
-        });
-        c.bench_function(&format!("settle/{nodes}"), |b| {
+        c.bench_function(&format!("evaluate/{nodes}"), |b| {
             b.iter_batched(
                 || state.clone(),
-                |state| settle(state, black_box(&policy), black_box(&observation), &[]),
+                |state| evaluate(black_box(&policy), state, black_box(&observation)).decision,
+                BatchSize::SmallInput,
+            );
+        });
+        c.bench_function(&format!("evaluate and apply/{nodes}"), |b| {
+            b.iter_batched(
+                || state.clone(),
+                |state| evaluate(black_box(&policy), state, black_box(&observation)).apply(&[]),
                 BatchSize::SmallInput,
             );
         });
         let mut pressed = observation.clone();
         pressed.host.cpu = Percent::clamped(99.0);
-        c.bench_function(&format!("decide under pressure/{nodes}"), |b| {
-            b.iter(|| decide(black_box(&policy), black_box(&state), black_box(&pressed)));
+        c.bench_function(&format!("evaluate under pressure/{nodes}"), |b| {
+            b.iter_batched(
+                || state.clone(),
+                |state| evaluate(black_box(&policy), state, black_box(&pressed)).decision,
+                BatchSize::SmallInput,
+            );
         });
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use wnm_core::{
     Action, EngineState, HostSample, LoadAverages, NodeId, NodeSample, NodeState, Observation, Outcome, Percent,
-    Policy, Presence, RawSettings, Timestamp, Volume, decide, settle,
+    Policy, Presence, RawSettings, Timestamp, Volume, evaluate,
 };
 
 /// The model: eight processors, of which a node uses 2 % and somebody else's job, in the second hour, 60 %.
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for minute in 0..180 {
         let now = Timestamp::from_secs(minute * 60);
         let observation = look(now, &born, &state);
-        let decision = decide(&policy, &state, &observation);
-        for planned in &decision.actions {
+        let evaluation = evaluate(&policy, state, &observation);
+        for planned in &evaluation.decision.actions {
             println!("{minute:3} min, {:2} nodes: {} {}", born.len(), planned.action.verb(), planned.action.node());
             match planned.action {
                 Action::Add { node } => _ = born.insert(node, now),
@@ -43,8 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         // In this world everything succeeds at once.
-        let outcomes: Vec<_> = decision.actions.into_iter().map(|planned| (planned, Outcome::Done)).collect();
-        state = settle(state, &policy, &observation, &outcomes);
+        let outcomes: Vec<_> =
+            evaluation.decision.actions.iter().cloned().map(|planned| (planned, Outcome::Done)).collect();
+        state = evaluation.apply(&outcomes);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::error::Error;
 
 use wnm_core::{
     Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeSample, Observation, Percent, Planned, Policy,
-    Presence, RawSettings, Timestamp, Volume, decide, settle, steps::Outcome,
+    Presence, RawSettings, Timestamp, Volume, evaluate, steps::Outcome,
 };
 
 /// A server of the other tool.
@@ -65,9 +65,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (minute, cpu) in [20.0, 20.0, 20.0, 20.0, 90.0, 90.0, 20.0].into_iter().enumerate() {
         let now = Timestamp::from_secs(60 * minute as i64);
         let observation = observe(&servers, cpu, now)?;
-        let decision = decide(&policy, &state, &observation);
+        let evaluation = evaluate(&policy, state, &observation);
         let mut outcomes = Vec::new();
-        for planned in &decision.actions {
+        for planned in &evaluation.decision.actions {
             println!(
                 "minute {minute}: {} {}, because {:?}",
                 planned.action.verb(),
@@ -76,10 +76,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
             outcomes.push((planned.clone(), carry_out(planned, &mut servers, now)));
         }
-        if let Some(rest) = decision.rest() {
+        if let Some(rest) = evaluation.decision.rest() {
             println!("minute {minute}: {rest:?}");
         }
-        state = settle(state, &policy, &observation, &outcomes);
+        state = evaluation.apply(&outcomes);
     }
     assert!(servers.iter().any(|server| !server.is_up), "the crowd must have cost a server its place");
     Ok(())

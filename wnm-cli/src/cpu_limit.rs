@@ -12,7 +12,7 @@ use crate::context;
 use crate::error::CliError;
 
 /// Puts in force what was decided, where it is not what was seen. A failure is said, and holds up nothing.
-pub(crate) fn put_in_force(platform: &Platform, settings: &Settings, observation: &Observation, decision: &Decision) {
+pub(crate) fn apply(platform: &Platform, settings: &Settings, observation: &Observation, decision: &Decision) {
     let done = match (observation.host.cpu_limit, decision.cpu_limit) {
         _ if !settings.cpu_limit => platform.cpu_limit().lift(),
         (Some(seen), wanted) if seen.differs_from(wanted) => wanted.map_or_else(

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, HostSample, Node, NodeId, Observation, Outcome, Planned,
-    Program, Reason, Refusal, RequestPlan, Selection, Settings, Verb, decide, new_node, plan_request, settle,
+    Action, ActionRecord, Birth, Clock, Colony, Decision, EngineState, HostSample, Node, NodeId, Observation, Outcome,
+    Planned, Policy, Program, Reason, Refusal, RequestEvaluation, Selection, Settings, Verb, evaluate,
+    evaluate_request, new_node,
 };
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::CycleId;
@@ -94,15 +95,17 @@ pub(crate) fn run(context: &mut Context, trigger: &Trigger, mode: Mode) -> Resul
     if let Signals::Scripted(host) = &context.signals {
         observation.host.clone_from(host);
     }
-    let RequestPlan { mut decision, refused } = decided(&colony, &observation, trigger);
+    let RequestEvaluation { mut evaluation, refused } =
+        evaluated(&colony.settings.policy, colony.state.clone(), &observation, trigger);
     if mode == Mode::DryRun {
+        let decision = evaluation.decision;
         return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
     }
 
-    cpu_limit::put_in_force(&context.platform, &colony.settings, &observation, &decision);
-    let new_nodes = new_nodes(context, &colony, &observation, &mut decision)?;
+    let new_nodes = new_nodes(context, &colony, &observation, &mut evaluation.decision)?;
     use_up(context, &new_nodes)?;
-    let (cycle, begun) = context.store.begin(&observation, &decision, &new_nodes)?;
+    let (cycle, begun) = context.store.begin(&observation, &evaluation.decision, &new_nodes)?;
+    cpu_limit::apply(&context.platform, &colony.settings, &observation, &evaluation.decision);
     colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
     let mut records = std::mem::take(&mut colony.unfinished);
     records.extend(begun);
@@ -114,7 +117,8 @@ pub(crate) fn run(context: &mut Context, trigger: &Trigger, mode: Mode) -> Resul
 
     let planned: Vec<(Planned, Outcome)> =
         records.iter().map(|record| record.planned.clone()).zip(outcomes.iter().cloned()).collect();
-    colony.state = settle(colony.state, &colony.settings.policy, &observation, &planned);
+    let decision = evaluation.decision.clone();
+    colony.state = evaluation.apply(&planned);
     colony.state.clock = Some(clock);
     let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes.iter().cloned()).collect();
     context.store.finish(cycle, &ended, &colony.state, &observation, &counters)?;
@@ -136,12 +140,18 @@ fn read_clock(last: Option<&Clock>) -> Result<(Clock, bool), CliError> {
     })
 }
 
-fn decided(colony: &Colony, observation: &Observation, trigger: &Trigger) -> RequestPlan {
-    let (policy, state) = (&colony.settings.policy, &colony.state);
+fn evaluated<'a>(
+    policy: &'a Policy,
+    state: EngineState,
+    observation: &'a Observation,
+    trigger: &Trigger,
+) -> RequestEvaluation<'a> {
     match trigger {
-        Trigger::Scheduled => RequestPlan { decision: decide(policy, state, observation), refused: Vec::new() },
-        Trigger::Requested(verb, selection) => plan_request(policy, state, observation, *verb, selection),
-        Trigger::Resumed => plan_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
+        Trigger::Scheduled => {
+            RequestEvaluation { evaluation: evaluate(policy, state, observation), refused: Vec::new() }
+        }
+        Trigger::Requested(verb, selection) => evaluate_request(policy, state, observation, *verb, selection),
+        Trigger::Resumed => evaluate_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
     }
 }
 

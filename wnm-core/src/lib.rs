@@ -19,15 +19,18 @@
 //! - [`settle`] returns the state that the next cycle starts from.
 //!
 //! ```
-//! use wnm_core::{EngineState, HostSample, Observation, Percent, Policy, RawSettings, decide};
+//! use wnm_core::{EngineState, Observation, Policy, RawSettings, evaluate};
 //!
 //! let mut raw = RawSettings::default();
 //! raw.set("node_cap", "3")?;
 //! let policy = Policy::new(&raw, Some(4))?;
 //!
 //! // Nothing is known of the host: missing figures never cause a node to be added.
-//! let decision = decide(&policy, &EngineState::default(), &Observation::default());
-//! assert!(decision.actions.is_empty());
+//! let observation = Observation::default();
+//! let evaluation = evaluate(&policy, EngineState::default(), &observation);
+//! assert!(evaluation.decision.actions.is_empty());
+//! let state = evaluation.apply(&[]);
+//! assert!(state.nodes.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -45,10 +48,9 @@ pub use action::decision::{
 };
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use engine::Forecast;
-pub use engine::Look;
 pub use engine::colony::{Colony, Counters, NodeCounters};
-pub use engine::evaluate::{EngineState, consider, decide, settle};
-pub use engine::request::{Refusal, RequestPlan, Selection, Verb, plan_request};
+pub use engine::evaluate::{EngineState, Evaluation, evaluate};
+pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use format::command_line::{CommandLine, NotANodeCommand};
 pub use format::exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};

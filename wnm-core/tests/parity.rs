@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use wnm_core::case::{Case, spoken};
-use wnm_core::{EngineState, decide};
+use wnm_core::{EngineState, evaluate};
 
 #[test]
 fn classic_agrees_with_every_recorded_case() {
@@ -18,7 +18,7 @@ fn classic_agrees_with_every_recorded_case() {
         let config = case.config.clone().unwrap();
         let mut state = EngineState::default();
         let observation = case.observe(&config, &mut state).unwrap();
-        let decision = decide(&case.policy(&config).unwrap(), &state, &observation);
+        let decision = evaluate(&case.policy(&config).unwrap(), state, &observation).decision;
         assert_eq!(serde_json::to_value(decision.features).unwrap(), expected["features"], "features of case {i}");
         assert_eq!(
             serde_json::to_value(spoken(&decision)).unwrap(),

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, EngineState, HostSample, IoThresholds, Limits, Load,
     LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause,
-    Threshold, Timestamp, Tuning, Upgrades, Version, Volume, decide, settle,
+    Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -245,7 +245,7 @@ fn given_steady() -> impl Strategy<Value = Given> {
             let mut earlier = Observation { now: Timestamp::from_millis(NOW - ago * 300_000), ..observation.clone() };
             (earlier.host.cpu, earlier.host.load, earlier.rebooted) = (cpu, load, false);
             forecast.nodes.clone_from(&state.nodes);
-            forecast = settle(forecast, &policy, &earlier, &[]);
+            forecast = evaluate(&policy, forecast, &earlier).apply(&[]);
         }
         state.forecast = forecast.forecast;
         Given { policy, state, observation }
@@ -253,7 +253,7 @@ fn given_steady() -> impl Strategy<Value = Given> {
 }
 
 fn holds(property: Property, Given { policy, state, observation }: &Given) -> Result<(), TestCaseError> {
-    let decision = &decide(policy, state, observation);
+    let decision = &evaluate(policy, state.clone(), observation).decision;
     check(property, &Trial { policy, state, observation, decision })
         .map_err(|violation| TestCaseError::fail(format!("{violation}\n{decision:#?}")))
 }

@@ -15,7 +15,7 @@ use wnm_core::{
     Action, ActionId, Anomaly, Clock, ClockReading, Cores, Counters, Decision, EngineState, FAUCET, Flavor,
     HostDefaults, HostSample, ManagerKind, Node, NodeCounters, NodeId, NodeMetrics, NodeSample, NodeState, Observation,
     Outcome, Percent, Planned, Ports, Presence, ProcessIdentity, RawSettings, Reason, Rest, RuleVerdict, Settings,
-    StopCause, Timestamp, Upnp, Verdict, Version, Volume, decide,
+    StopCause, Timestamp, Upnp, Verdict, Version, Volume, evaluate,
 };
 use wnm_store::{Claim, CycleId, CycleKind, HistoryFilter, Lock, LockError, Retention, Store, StoreError};
 
@@ -95,7 +95,11 @@ fn decision(actions: impl IntoIterator<Item = Action>) -> Decision {
     let actions: Vec<_> = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
     let verdict = if actions.is_empty() { Verdict::Rests(Rest::Content) } else { Verdict::Acts };
     let verdicts = vec![RuleVerdict { rule: "grow".into(), verdict }];
-    Decision { actions, verdicts, ..decide(&settings().policy, &EngineState::default(), &Observation::default()) }
+    Decision {
+        actions,
+        verdicts,
+        ..evaluate(&settings().policy, EngineState::default(), &Observation::default()).decision
+    }
 }
 
 fn counters(now: i64) -> Counters {

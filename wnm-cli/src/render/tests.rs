@@ -7,7 +7,7 @@ use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, EngineState, FAUCET, Flavor, HostSample,
     Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
-    Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, decide,
+    Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleRecord};
 
@@ -131,7 +131,8 @@ fn decision() -> Decision {
         ..EngineState::default()
     };
     let seen = states().into_iter().map(|(number, _)| (id(number), sample())).collect();
-    decide(&policy, &state, &Observation { now: NOW, host: host(), nodes: seen, ..Observation::default() })
+    let observation = Observation { now: NOW, host: host(), nodes: seen, ..Observation::default() };
+    evaluate(&policy, state, &observation).decision
 }
 
 fn cycle() -> CycleRecord {

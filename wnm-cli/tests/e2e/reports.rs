@@ -10,7 +10,7 @@ use serde_json::Value;
 use wnm_core::{
     BytesPerSecond, Counters, EngineState, Flavor, HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMap,
     NodeMetrics, NodeSample, NodeState, Observation, Percent, Policy, Ports, Presence, RawSettings, StopCause,
-    Timestamp, Upnp, Version, Volume, decide,
+    Timestamp, Upnp, Version, Volume, evaluate,
 };
 use wnm_store::Store;
 
@@ -166,7 +166,7 @@ impl Colony {
         let now = Timestamp::from_millis(LOOKED);
         let observation = Observation { now, host: machine, nodes: self.samples.clone(), ..Observation::default() };
         let policy = Policy::new(&RawSettings::default(), Some(2)).unwrap();
-        let decision = decide(&policy, &EngineState::default(), &Observation::default());
+        let decision = evaluate(&policy, EngineState::default(), &Observation::default()).decision;
         let (cycle, _) = self.store.begin(&observation, &decision, &[]).unwrap();
         self.store.finish(cycle, &[], &self.state, &observation, &Counters::default()).unwrap();
     }

@@ -158,8 +158,8 @@ impl<'a> Situation<'a> {
         all
     }
 
-    /// Returns what this look changes of what is remembered.
-    pub(crate) fn into_look(self) -> Look {
+    /// Returns the changes that this observation makes to the state.
+    pub(crate) fn into_update(self) -> StateUpdate {
         let Self { state, nodes, missing, steady, .. } = self;
         let mut changes = Vec::new();
         for seen in nodes {
@@ -168,13 +168,13 @@ impl<'a> Situation<'a> {
                 Believed::Now(_) | Believed::Remembered(_) => {}
             }
         }
-        Look { changes, missing, steady }
+        StateUpdate { changes, missing, steady }
     }
 }
 
-/// What one look changes of what is remembered, for [`Look::settle`].
+/// The changes that one observation makes to the engine's state.
 #[derive(Debug)]
-pub struct Look {
+pub(crate) struct StateUpdate {
     /// The states that differ from those remembered.
     pub(crate) changes: Vec<(NodeId, NodeState)>,
     /// The nodes whose folder is missing, or was when somebody last looked.

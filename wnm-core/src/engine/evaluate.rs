@@ -1,4 +1,4 @@
-//! The engine: `decide` what to do from what was seen, `settle` what came of it. Both are pure and total.
+//! The engine: `evaluate` derives a decision, `apply` the state after its outcomes. Both are pure and total.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::action::steps::{ActionRecord, Outcome};
-use crate::engine::census::{Look, Situation, Steady};
+use crate::engine::census::{Situation, StateUpdate, Steady};
 use crate::engine::cpu_limit;
 use crate::engine::forecast::Forecast;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
@@ -64,42 +64,85 @@ impl EngineState {
     }
 }
 
-/// Decides what to do.
+/// One evaluated cycle: the decision, and everything needed to derive the next state from its outcomes.
+///
+/// Dropping an evaluation discards the cycle, as a dry run does.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    /// The actions of this cycle with their reasons, and the verdict of each rule.
+    ///
+    /// A caller that cannot begin an action removes it here before the decision is stored.
+    pub decision: Decision,
+    policy: &'a Policy,
+    observation: &'a Observation,
+    /// The state before the cycle, without its forecast, which `update` carries.
+    state: EngineState,
+    update: StateUpdate,
+}
+
+/// Evaluates one cycle: asks the rules of the policy's preset in order of priority.
 ///
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
-pub fn decide(policy: &Policy, state: &EngineState, observation: &Observation) -> Decision {
-    judge(&Situation::new(policy, state, state.forecast.clone(), observation))
-}
-
-/// Returns the state after a cycle: what was seen, changed by what was done.
-///
-/// `outcomes` holds every action that was worked on in this cycle, those begun in earlier cycles included; one that
-/// is missing there counts as not begun.
-#[must_use]
-pub fn settle(
-    mut state: EngineState,
-    policy: &Policy,
-    observation: &Observation,
-    outcomes: &[(Planned, Outcome)],
-) -> EngineState {
+pub fn evaluate<'a>(policy: &'a Policy, mut state: EngineState, observation: &'a Observation) -> Evaluation<'a> {
     let forecast = state.forecast.take();
-    let look = Situation::new(policy, &state, forecast, observation).into_look();
-    look.settle(state, policy, observation, outcomes)
+    let situation = Situation::new(policy, &state, forecast, observation);
+    let decision = decide(&situation);
+    let update = situation.into_update();
+    Evaluation { decision, policy, observation, state, update }
 }
 
-/// Decides what to do, and returns besides what there is to settle: for those who do both at once, as [`decide`] and
-/// [`settle`] look at every node each.
-///
-/// The forecast goes from the state into the look, and comes back when that is settled.
-#[must_use]
-pub fn consider(policy: &Policy, state: &mut EngineState, observation: &Observation) -> (Decision, Look) {
-    let forecast = state.forecast.take();
-    let situation = Situation::new(policy, state, forecast, observation);
-    (judge(&situation), situation.into_look())
+impl<'a> Evaluation<'a> {
+    /// Returns the state before the cycle, without the forecast.
+    #[must_use]
+    pub const fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// Evaluates a cycle whose actions come from `plan` instead of from the rules.
+    pub(crate) fn with_plan<T>(
+        policy: &'a Policy,
+        mut state: EngineState,
+        observation: &'a Observation,
+        plan: impl FnOnce(&Situation<'_>) -> (Decision, T),
+    ) -> (Self, T) {
+        let forecast = state.forecast.take();
+        let situation = Situation::new(policy, &state, forecast, observation);
+        let (decision, rest) = plan(&situation);
+        let update = situation.into_update();
+        (Self { decision, policy, observation, state, update }, rest)
+    }
+
+    /// Returns the state that the next cycle starts from.
+    ///
+    /// `outcomes` holds every action that was worked on in this cycle, those begun in earlier cycles included; an
+    /// action of the decision that is missing there counts as not begun.
+    #[must_use]
+    pub fn apply(self, outcomes: &[(Planned, Outcome)]) -> EngineState {
+        let Self { policy, observation, mut state, update, .. } = self;
+        let now = observation.now;
+        state.forecast = update.steady.map(|Steady { mut forecast, usage, .. }| {
+            for (planned, outcome) in outcomes {
+                if !state.acting.contains(&planned.action.node()) {
+                    forecast.begin(policy, planned, &usage, now);
+                }
+                if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
+                    forecast.deleted(*node, observation);
+                }
+            }
+            forecast
+        });
+        state.nodes.extend(update.changes);
+        state.missing = update.missing;
+        remember_devices(&mut state, observation);
+        for (planned, outcome) in outcomes {
+            apply(&mut state, planned, outcome, now);
+        }
+        state
+    }
 }
 
-fn judge(situation: &Situation<'_>) -> Decision {
+fn decide(situation: &Situation<'_>) -> Decision {
     let mut plan = Plan::new(situation);
     let mut verdicts = Vec::with_capacity(MOST_RULES);
     for rule in rules(situation.policy.preset) {
@@ -116,38 +159,6 @@ fn judge(situation: &Situation<'_>) -> Decision {
         actions: plan.into_actions(),
         verdicts,
         cpu_limit: cpu_limit::judge(situation),
-    }
-}
-
-impl Look {
-    /// Returns the state after a cycle as [`settle`] does, given the arguments that this look was made with.
-    #[must_use]
-    pub fn settle(
-        self,
-        mut state: EngineState,
-        policy: &Policy,
-        observation: &Observation,
-        outcomes: &[(Planned, Outcome)],
-    ) -> EngineState {
-        let now = observation.now;
-        state.forecast = self.steady.map(|Steady { mut forecast, usage, .. }| {
-            for (planned, outcome) in outcomes {
-                if !state.acting.contains(&planned.action.node()) {
-                    forecast.begin(policy, planned, &usage, now);
-                }
-                if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
-                    forecast.deleted(*node, observation);
-                }
-            }
-            forecast
-        });
-        state.nodes.extend(self.changes);
-        state.missing = self.missing;
-        remember_devices(&mut state, observation);
-        for (planned, outcome) in outcomes {
-            apply(&mut state, planned, outcome, now);
-        }
-        state
     }
 }
 

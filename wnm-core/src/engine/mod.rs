@@ -8,5 +8,4 @@ mod forecast;
 pub(crate) mod request;
 mod rules;
 
-pub use census::Look;
 pub use forecast::Forecast;

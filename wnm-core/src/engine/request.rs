@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
 use crate::engine::census::{Seen, Situation};
-use crate::engine::evaluate::EngineState;
+use crate::engine::evaluate::{EngineState, Evaluation};
 use crate::engine::rules::{First, choose_any};
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
@@ -115,33 +115,53 @@ pub enum Refusal {
     },
 }
 
-/// What is granted of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestPlan {
-    /// What will be done.
-    pub decision: Decision,
-    /// What will not, and why; None stands for nodes that were asked for by number.
+/// An evaluated request of the operator.
+#[derive(Debug)]
+pub struct RequestEvaluation<'a> {
+    /// The cycle with the actions that the request leads to.
+    pub evaluation: Evaluation<'a>,
+    /// The parts of the request that are refused, with the reason; None stands for nodes requested by count.
     pub refused: Vec<(Option<NodeId>, Refusal)>,
 }
 
-/// Returns what can be done of what the operator asks.
+/// Evaluates a cycle that an operator requests, in place of the rules.
 ///
-/// Thresholds and limits do not bind an operator; the cap, identities and versions do. Pure and total.
+/// Thresholds and limits do not bind an operator; the node cap, identities and versions do. The CPU limit stays as it
+/// is. Pure and total.
 #[must_use]
-pub fn plan_request(
-    policy: &Policy,
-    state: &EngineState,
-    observation: &Observation,
+pub fn evaluate_request<'a>(
+    policy: &'a Policy,
+    state: EngineState,
+    observation: &'a Observation,
     verb: Verb,
     selection: &Selection,
-) -> RequestPlan {
-    let situation = Situation::new(policy, state, state.forecast.clone(), observation);
+) -> RequestEvaluation<'a> {
+    let (evaluation, refused) = Evaluation::with_plan(policy, state, observation, |situation| {
+        let (actions, refused) = plan(situation, verb, selection);
+        let decision = Decision {
+            measures: situation.measures(),
+            features: situation.features,
+            actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
+            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }],
+            cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
+        };
+        (decision, refused)
+    });
+    RequestEvaluation { evaluation, refused }
+}
+
+/// The part of a request that is refused, and why.
+type Refused = Vec<(Option<NodeId>, Refusal)>;
+
+/// Returns the actions that carry out a request, and the parts that are refused.
+fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Action>, Refused) {
+    let policy = situation.policy;
     let mut actions = Vec::new();
     let mut refused = Vec::new();
     match selection {
         Selection::Named(ids) if verb == Verb::Add => {
             for id in ids {
-                match place(&situation, *id, actions.len() as u32) {
+                match place(situation, *id, actions.len() as u32) {
                     _ if actions.contains(&Action::Add { node: *id }) => {}
                     Ok(()) => actions.push(Action::Add { node: *id }),
                     Err(refusal) => refused.push((Some(*id), refusal)),
@@ -151,7 +171,7 @@ pub fn plan_request(
         Selection::Named(ids) => {
             for id in ids {
                 let found = situation.nodes.iter().find(|seen| seen.id == *id);
-                match found.ok_or(Refusal::NoSuchNode).and_then(|seen| action(&situation, verb, seen)) {
+                match found.ok_or(Refusal::NoSuchNode).and_then(|seen| action(situation, verb, seen)) {
                     Ok(action) if actions.contains(&action) => {}
                     Ok(action) => actions.push(action),
                     Err(refusal) => refused.push((Some(*id), refusal)),
@@ -174,22 +194,10 @@ pub fn plan_request(
         }
         Selection::Count(_) | Selection::All => {
             let count = if let Selection::Count(count) = selection { *count as usize } else { usize::MAX };
-            actions.extend(by_age(&situation, verb, count));
+            actions.extend(by_age(situation, verb, count));
         }
     }
-    let actions = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
-    let verdicts = vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }];
-    RequestPlan {
-        decision: Decision {
-            measures: situation.measures(),
-            features: situation.features,
-            actions,
-            verdicts,
-            // What is asked for leaves the cap as it is.
-            cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
-        },
-        refused,
-    }
+    (actions, refused)
 }
 
 /// Returns the action on up to `count` nodes it can be done to, in the order of the rules.

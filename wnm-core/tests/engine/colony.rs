@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wnm_core::steps::Outcome;
 use wnm_core::{
-    Action, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
-    Planned, Policy, Presence, RawSettings, Reason, Rest, StopCause, Timestamp, Version, Volume, decide, settle,
+    Action, Decision, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation,
+    Percent, Planned, Policy, Presence, RawSettings, Reason, Rest, StopCause, Timestamp, Version, Volume, evaluate,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
@@ -80,18 +80,23 @@ impl Colony {
         self
     }
 
+    /// Returns the decision of one cycle.
+    pub(crate) fn decision(&self) -> Decision {
+        evaluate(&self.policy, self.state.clone(), &self.look).decision
+    }
+
     pub(crate) fn cpu(mut self, value: f64) -> Self {
         self.look.host.cpu = percent(value);
         self
     }
 
     pub(crate) fn decided(&self) -> Vec<(&'static str, u32)> {
-        let decision = decide(&self.policy, &self.state, &self.look);
+        let decision = self.decision();
         decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect()
     }
 
     pub(crate) fn rest(&self) -> Option<Rest> {
-        decide(&self.policy, &self.state, &self.look).rest()
+        self.decision().rest()
     }
 
     pub(crate) fn settled(&self, outcomes: &[(Action, Outcome)]) -> NodeMap<NodeState> {
@@ -101,6 +106,6 @@ impl Colony {
     pub(crate) fn settled_state(&self, outcomes: &[(Action, Outcome)]) -> EngineState {
         let planned = |action: &Action| Planned { action: action.clone(), reason: Reason::Requested };
         let outcomes: Vec<_> = outcomes.iter().map(|(action, outcome)| (planned(action), outcome.clone())).collect();
-        settle(self.state.clone(), &self.policy, &self.look, &outcomes)
+        evaluate(&self.policy, self.state.clone(), &self.look).apply(&outcomes)
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use wnm_core::steps::{ActionId, ActionRecord, Failure, Outcome, Step, StepFailure};
 use wnm_core::{
-    Action, NodeState, Planned, Presence, Reason, Refusal, Rest, Selection, StopCause, Verb, Version, Volume, decide,
-    plan_request, settle,
+    Action, NodeState, Planned, Presence, Reason, Refusal, Rest, Selection, StopCause, Verb, Version, Volume, evaluate,
+    evaluate_request,
 };
 
 use colony::{Colony, NOW, TARGET, ago, id, percent};
@@ -82,7 +82,7 @@ fn a_full_volume_loses_its_own_nodes_only() {
 
 #[test]
 fn a_removed_running_node_lingers_and_a_stopped_one_does_not() {
-    let linger = |colony: Colony| match decide(&colony.policy, &colony.state, &colony.look).actions.remove(0).action {
+    let linger = |colony: Colony| match colony.decision().actions.remove(0).action {
         Action::Remove { linger, .. } => linger,
         other => panic!("{other:?}"),
     };
@@ -121,7 +121,7 @@ fn upgrades_go_forward_only_and_never_in_doubt() {
 fn a_stopped_outdated_node_is_upgraded_as_it_starts_and_blocks_nothing() {
     let colony =
         Colony::new(&[("enable_upgrade", "true")]).running(1).stopped(2, None).version(2, Some(Version::new(0, 4, 15)));
-    let decision = decide(&colony.policy, &colony.state, &colony.look);
+    let decision = colony.decision();
     let action = Action::Start { node: id(2), upgrade_to: Some(TARGET) };
     assert_eq!(decision.actions, [Planned { action, reason: Reason::HeadroomToStart }]);
 }
@@ -275,7 +275,7 @@ fn what_an_action_was_for_shows_in_the_state_after_it() {
     for ((action, reason, outcome), want) in cases {
         let colony = Colony::new(&[]).running(1);
         let planned = Planned { action, reason };
-        let settled = settle(colony.state, &colony.policy, &colony.look, &[(planned.clone(), outcome)]);
+        let settled = evaluate(&colony.policy, colony.state, &colony.look).apply(&[(planned.clone(), outcome)]);
         assert_eq!(settled.nodes[&id(1)], want, "{planned:?}");
     }
     let disabled = Colony::new(&[]).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved);
@@ -305,10 +305,10 @@ fn what_is_asked_is_granted_within_reason() {
         .running(5)
         .seen(5, Presence::Stray);
     let asked = |verb, selection: Selection| {
-        let granted = plan_request(&colony.policy, &colony.state, &colony.look, verb, &selection);
+        let requested = evaluate_request(&colony.policy, colony.state.clone(), &colony.look, verb, &selection);
         let actions: Vec<_> =
-            granted.decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect();
-        (actions, granted.refused.into_iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>())
+            requested.evaluation.decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect();
+        (actions, requested.refused.into_iter().map(|(_, refusal)| refusal.to_string()).collect::<Vec<_>>())
     };
     let none = Vec::<String>::new;
     assert_eq!(asked(Verb::Stop, Selection::Count(1)), (vec![("stop", 2)], none()));

@@ -2,13 +2,13 @@
 
 use wnm_core::{
     Action, Anomaly, BytesPerSecond, Decision, Load, NodeState, Pass, Presence, Reading, Reason, Rest, Signal,
-    StopCause, Verdict, Version, Volume, decide,
+    StopCause, Verdict, Version, Volume,
 };
 
 use crate::colony::{Colony, NOW, TARGET, ago, id, percent};
 
 fn decision(colony: &Colony) -> Decision {
-    decide(&colony.policy, &colony.state, &colony.look)
+    colony.decision()
 }
 
 /// What kept a rule from acting.

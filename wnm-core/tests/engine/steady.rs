@@ -7,7 +7,7 @@ use std::time::Duration;
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
     Action, Bytes, Cores, CpuLimitSample, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence,
-    Reason, Relief, Rest, StopCause, Verdict, Volume, decide, settle,
+    Reason, Relief, Rest, StopCause, Verdict, Volume, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -65,10 +65,11 @@ impl Host {
         look.host.cpu = percent(used);
         let load = Load::clamped(self.load.unwrap_or(used / 10.0)).unwrap_or_default();
         look.host.load = Some(LoadAverages { one: load, five: load, fifteen: load });
-        let decision = decide(policy, state, look);
+        let evaluation = evaluate(policy, std::mem::take(state), look);
+        let decision = evaluation.decision.clone();
         let done = |planned: &Planned| (planned.clone(), Outcome::Done);
         let outcomes: Vec<_> = decision.actions.iter().map(done).collect();
-        *state = settle(std::mem::take(state), policy, look, &outcomes);
+        *state = evaluation.apply(&outcomes);
         if let Some(cpu_limit) = &mut look.host.cpu_limit {
             cpu_limit.limit = decision.cpu_limit;
         }
@@ -350,13 +351,14 @@ fn what_is_pending_is_begun_once() {
     host.minute();
     let Colony { policy, state, look } = &mut host.colony;
     look.now = NOW.after(Duration::from_secs(60 * 62));
-    let decision = decide(policy, state, look);
+    let evaluation = evaluate(policy, state.clone(), look);
+    let decision = evaluation.decision.clone();
     let pending = Outcome::Pending { step: Step::SeeGone, since: look.now, why: "still running".to_owned() };
     let outcomes: Vec<_> = decision.actions.iter().map(|planned| (planned.clone(), pending.clone())).collect();
-    let after = settle(state.clone(), policy, look, &outcomes);
+    let after = evaluation.apply(&outcomes);
     look.now = NOW.after(Duration::from_secs(60 * 63));
     // What is being stopped is neither counted nor chosen again, and the rule waits for its effect.
-    let again = decide(policy, &after, look);
+    let again = evaluate(policy, after.clone(), look).decision;
     assert!(!decision.actions.is_empty() && again.actions.is_empty(), "{again:?}");
     let cause = StopCause::Pressure;
     assert_ne!(after.nodes.get(&id(10)), Some(&NodeState::Stopped { since: Some(look.now), cause }));

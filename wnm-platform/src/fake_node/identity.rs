@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn encodes_base58() {
-        assert_eq!(base58(b"Hello ChaosModel!"), "2NEpo7TZRRrLZSi2U");
+        assert_eq!(base58(b"Hello World!"), "2NEpo7TZRRrLZSi2U");
         assert_eq!(base58(&[0, 0, 0x28, 0x7f, 0xb4, 0xcd]), "11233QC4");
     }
 

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, Look, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, consider,
-    decide, settle,
+    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
@@ -84,8 +83,6 @@ pub(crate) struct Pilot {
     policy: Policy,
     state: EngineState,
     baseline: Option<(Baseline, Decision)>,
-    /// What the look that was decided by changes, until that is settled.
-    look: Option<Look>,
     /// Whether the host lets it cap the colony.
     pub(super) has_cpu_limit: bool,
 }
@@ -94,17 +91,12 @@ impl Pilot {
     fn new(policy: Policy, has_cpu_limit: bool, baseline: Option<Baseline>) -> Self {
         let baseline = baseline.map(|baseline| {
             // A decision without anything in it, for the baseline to put its actions in.
-            let mut empty = decide(&policy, &EngineState::default(), &Observation::default());
+            let mut empty = evaluate(&policy, EngineState::default(), &Observation::default()).decision;
             empty.actions.clear();
             empty.verdicts.clear();
             (baseline, empty)
         });
-        Self { policy, state: EngineState::default(), baseline, look: None, has_cpu_limit }
-    }
-
-    /// Returns what is believed of the nodes.
-    pub(crate) const fn state(&self) -> &EngineState {
-        &self.state
+        Self { policy, state: EngineState::default(), baseline, has_cpu_limit }
     }
 
     /// Makes the nodes known that run when it takes over.
@@ -112,24 +104,18 @@ impl Pilot {
         self.state.nodes.extend(nodes);
     }
 
-    pub(super) fn decide(&mut self, seen: &Observation) -> Decision {
-        match &mut self.baseline {
-            None => {
-                let (decision, look) = consider(&self.policy, &mut self.state, seen);
-                self.look = Some(look);
-                decision
-            }
-            Some((baseline, empty)) => {
-                Decision { actions: baseline.decide(&self.policy, &self.state, seen), ..empty.clone() }
-            }
+    /// Evaluates one cycle, lets `act` carry out its decision, and takes the outcomes up in the state.
+    pub(super) fn cycle<'a>(
+        &mut self,
+        seen: &Observation,
+        act: impl FnOnce(&Decision, &EngineState) -> &'a [(Planned, Outcome)],
+    ) {
+        let mut evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), seen);
+        if let Some((baseline, empty)) = &mut self.baseline {
+            let actions = baseline.decide(&self.policy, evaluation.state(), seen);
+            evaluation.decision = Decision { actions, ..empty.clone() };
         }
-    }
-
-    pub(super) fn settle(&mut self, seen: &Observation, outcomes: &[(Planned, Outcome)]) {
-        let state = std::mem::take(&mut self.state);
-        self.state = match self.look.take() {
-            Some(look) => look.settle(state, &self.policy, seen, outcomes),
-            None => settle(state, &self.policy, seen, outcomes),
-        };
+        let outcomes = act(&evaluation.decision, evaluation.state());
+        self.state = evaluation.apply(outcomes);
     }
 }

@@ -45,13 +45,14 @@ pub(crate) fn run_observed(
             continue;
         }
         host.look(&mut seen);
-        let decision = pilot.decide(&seen);
-        observe(&Cycle { seen: &seen, state: pilot.state(), decision: &decision });
-        decision.actions.iter().for_each(|planned| judge.count(&host, planned));
-        host.set_cpu_limit(decision.cpu_limit.map(Cores::get));
-        executor.begin(&mut host, &decision.actions);
-        executor.carry_on(&mut host);
-        pilot.settle(&seen, &executor.open);
+        pilot.cycle(&seen, |decision, state| {
+            observe(&Cycle { seen: &seen, state, decision });
+            decision.actions.iter().for_each(|planned| judge.count(&host, planned));
+            host.set_cpu_limit(decision.cpu_limit.map(Cores::get));
+            executor.begin(&mut host, &decision.actions);
+            executor.carry_on(&mut host);
+            &executor.open
+        });
         executor.finish();
     }
     judge.finish()

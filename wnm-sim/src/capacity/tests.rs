@@ -356,7 +356,7 @@ fn a_node_that_is_starved_is_not_healthy() {
 
 #[test]
 fn without_memory_the_largest_goes() {
-    let spec = plain("[memory]\nforeign = 95\n[nodes]\nleaking = 100\nleak_mb_per_hour = 0");
+    let spec = plain("[memory]\nbackground = 95\n[nodes]\nleaking = 100\nleak_mb_per_hour = 0");
     let mut host = Host::new(&spec, 1, 60.0);
     // 800 MB are free: four grown nodes fit, and none of the twelve is younger than minutes.
     let first = host.step();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wnm_core::case::{Case, spoken};
-use wnm_core::{Decision, EngineState, Features, NodeState, Observation, Reason, Rest, StopCause, decide};
+use wnm_core::{Decision, EngineState, Features, NodeState, Observation, Reason, Rest, StopCause, evaluate};
 
 use crate::commands::session::Session;
 use crate::lines::{LONGEST_LINE, Line, Lines};
@@ -126,7 +126,7 @@ fn answer_case(line: &[u8], room: &mut Room, answer: &mut Vec<u8>) -> Result<(),
         *node = NodeState::Stopped { since: None, cause: StopCause::Found };
     }
     case.observe_into(config, observation, state).map_err(|error| error.to_string())?;
-    write_decision(&decide(&policy, state, observation), answer);
+    write_decision(&evaluate(&policy, state.clone(), observation).decision, answer);
     Ok(())
 }
 

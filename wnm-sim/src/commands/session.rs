@@ -7,7 +7,7 @@ use wnm_core::case::{Case, CaseConfig, CaseNode, CaseStatus};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp, Version,
-    decide, settle,
+    evaluate,
 };
 
 use crate::commands::decide::{parse, write_decision};
@@ -77,7 +77,7 @@ impl Session {
         self.settle();
         let mut observation = case.observe(&config, &mut self.state).map_err(|error| error.to_string())?;
         self.keep_pending(&case, &policy, &mut observation);
-        let decision = decide(&policy, &self.state, &observation);
+        let decision = evaluate(&policy, self.state.clone(), &observation).decision;
         write_decision(&decision, answer);
 
         let told = vec![Told::Done; decision.actions.len()];
@@ -126,7 +126,7 @@ impl Session {
             };
             outcomes.push((planned, outcome));
         }
-        self.state = settle(std::mem::take(&mut self.state), &policy, &observation, &outcomes);
+        self.state = evaluate(&policy, std::mem::take(&mut self.state), &observation).apply(&outcomes);
     }
 
     /// Counts actions as under way until the lines show that they have ended.

@@ -5,7 +5,7 @@ use crate::words::nearest;
 macro_rules! scenarios {
     ($($name:literal)*) => {
         /// Their names, in the order in which they are told.
-        pub(super) const NAMES: &[&str] = &[$($name),*];
+        pub(crate) const NAMES: &[&str] = &[$($name),*];
 
         /// Returns the text of one; None where there is none of this name.
         pub(super) fn text(name: &str) -> Option<&'static str> {

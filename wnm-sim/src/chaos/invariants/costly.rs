@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wnm_core::{
-    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence,
-    consider, decide, settle,
+    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence, evaluate,
 };
 
 use super::facts::Facts;
 use super::{Finding, Trial};
 
-/// Property 1: the same policy, state and observation give the same bytes, twice over, and both at once.
+/// Property 1: the same policy, state and observation give the same bytes, twice over.
 pub(super) fn same_input(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
-    let decided = || json(&decide(policy, state, observation));
-    let settled = || json(&settle(state.clone(), policy, observation, &[]));
-    let mut lent = state.clone();
-    let (decision, look) = consider(policy, &mut lent, observation);
-    let considered = (json(&decision)?, json(&look.settle(lent, policy, observation, &[]))?);
-    if (decided()?, settled()?) != considered || (decided()?, settled()?) != considered {
+    let evaluated = || {
+        let evaluation = evaluate(policy, state.clone(), observation);
+        Ok::<_, String>((json(&evaluation.decision)?, json(&evaluation.apply(&[]))?))
+    };
+    let first = evaluated()?;
+    if evaluated()? != first || evaluated()? != first {
         return Err("the same input gave another decision or state".to_owned());
     }
     Ok(())
@@ -36,10 +35,8 @@ pub(super) fn saved_state(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     if loaded != *state {
         return Err("a loaded state differs from the one saved".to_owned());
     }
-    let settled = settle(state.clone(), policy, observation, &[]);
-    if decide(policy, &loaded, observation) != decide(policy, state, observation)
-        || settle(loaded, policy, observation, &[]) != settled
-    {
+    let (ours, theirs) = (evaluate(policy, state.clone(), observation), evaluate(policy, loaded, observation));
+    if ours.decision != theirs.decision || ours.apply(&[]) != theirs.apply(&[]) {
         return Err("a loaded state decides otherwise than the one saved".to_owned());
     }
     Ok(())
@@ -68,8 +65,8 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         nodes: observation.nodes.iter().map(|(id, sample)| (renamed(id), sample.clone())).collect(),
         ..observation.clone()
     };
-    let after = decide(policy, &state, &observation).actions;
-    let before = decide(trial.policy, trial.state, trial.observation).actions;
+    let after = evaluate(policy, state, &observation).decision.actions;
+    let before = evaluate(trial.policy, trial.state.clone(), trial.observation).decision.actions;
     // Dead nodes go all at once, in the order of their numbers.
     let dead = |actions: &[Planned]| -> BTreeSet<NodeId> {
         let dead = actions.iter().filter(|planned| planned.reason == wnm_core::Reason::Dead);
@@ -89,13 +86,13 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 /// Property 11: with any one signal raised, by however much, no more nodes are added or started.
 pub(super) fn raised(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
-    let before = growth(&decide(policy, state, observation).actions);
+    let before = growth(&evaluate(policy, state.clone(), observation).decision.actions);
     let mut higher = observation.clone();
     for (signal, raise) in RAISES {
         for by in [10.0, 1e9] {
             higher.host.clone_from(&observation.host);
             raise(&mut higher.host, by);
-            let after = growth(&decide(policy, state, &higher).actions);
+            let after = growth(&evaluate(policy, state.clone(), &higher).decision.actions);
             if after > before {
                 return Err(format!("{signal} raised by {by} led to {after} adds and starts in place of {before}"));
             }
@@ -141,7 +138,7 @@ fn rate(value: &mut Option<BytesPerSecond>, by: f64) {
 /// folder is missing that was not there, or that nobody looked for since.
 pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
-    let after = settle(state.clone(), policy, observation, &[]);
+    let after = evaluate(policy, state.clone(), observation).apply(&[]);
     for node in &facts.nodes {
         let (id, sample) = (&node.id, node.sample);
         let is_missing = match sample.presence {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wnm_core::steps::{ActionRecord, Effect, Executor, Step, carry_out};
 use wnm_core::{
     Action, Clock, Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, PortRanges,
-    Selection, Timestamp, Verb, decide, plan_request, settle,
+    Selection, Timestamp, Verb, evaluate, evaluate_request,
 };
 
 use super::scramble::scrambled;
@@ -192,32 +192,53 @@ impl<'a> Run<'a> {
         let clock = self.read_clock(&state)?;
         let rebooted = state.clock.as_ref().is_some_and(|last| last.boot() != clock.boot());
         self.world.look(&self.ledger.rows, &self.policy, clock.now(), rebooted, &mut self.seen);
-        let decision = match trigger {
+        let (policy, seen) = (self.policy.clone(), std::mem::take(&mut self.seen));
+        let end = self.act(state, &policy, &seen, clock, trigger, fuse);
+        self.seen = seen;
+        if rebooted && end == Ok(End::Finish) {
+            self.ledger.rows.values_mut().for_each(|row| row.stopped_at = None);
+        }
+        end
+    }
+
+    /// Evaluates the cycle, checks the decision, and carries it out, up to the point where the manager dies.
+    fn act(
+        &mut self,
+        state: EngineState,
+        policy: &Policy,
+        seen: &Observation,
+        clock: Clock,
+        trigger: &Trigger,
+        fuse: &Fuse,
+    ) -> Result<End, Violation> {
+        let trial = state.clone();
+        let evaluation = match trigger {
             Trigger::Scheduled => {
-                let decision = decide(&self.policy, &state, &self.seen);
-                self.check(&state, &decision)?;
-                decision
+                let evaluation = evaluate(policy, state, seen);
+                self.check(&trial, seen, &evaluation.decision)?;
+                evaluation
             }
             Trigger::Requested(verb, selection) => {
-                let decision = plan_request(&self.policy, &state, &self.seen, *verb, selection).decision;
-                let (policy, observation) = (&self.policy, &self.seen);
-                check_request(&Trial { policy, state: &state, observation, decision: &decision })?;
-                decision
+                let evaluation = evaluate_request(policy, state, seen, *verb, selection).evaluation;
+                let decision = &evaluation.decision;
+                check_request(&Trial { policy, state: &trial, observation: seen, decision })?;
+                evaluation
             }
         };
-        self.tally.count(&self.seen, &decision);
+        self.tally.count(seen, &evaluation.decision);
         if !fuse.holds() {
             return Ok(End::Death);
         }
-        let now = self.seen.now;
-        self.ledger.begin(&decision, self.awake, &self.ranges, self.world.roomiest(), now);
-        let ended = self.carry_out(records, fuse);
+        let now = seen.now;
+        self.ledger.begin(&evaluation.decision, self.awake, &self.ranges, self.world.roomiest(), now);
+        let records = self.ledger.open.iter().map(|open| open.record.clone()).collect::<Vec<_>>();
+        let ended = self.carry_out(records, now, fuse);
         if !fuse.holds() {
             return Ok(End::Death);
         }
         let planned: Vec<(Planned, Outcome)> =
             ended.iter().map(|(record, outcome)| (record.planned.clone(), outcome.clone())).collect();
-        let mut state = settle(state, &self.policy, &self.seen, &planned);
+        let mut state = evaluation.apply(&planned);
         check_outcomes(&state, &planned)?;
         state.clock = Some(clock);
         let outcomes: Vec<_> = ended
@@ -226,9 +247,6 @@ impl<'a> Run<'a> {
             .inspect(|(_, _, outcome)| self.tally.count_outcome(outcome))
             .collect();
         self.ledger.finish(&outcomes, state, now);
-        if rebooted {
-            self.ledger.rows.values_mut().for_each(|row| row.stopped_at = None);
-        }
         Ok(End::Finish)
     }
 
@@ -243,14 +261,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn check(&self, state: &EngineState, decision: &Decision) -> Result<(), Violation> {
-        let trial = Trial { policy: &self.policy, state, observation: &self.seen, decision };
+    fn check(&self, state: &EngineState, seen: &Observation, decision: &Decision) -> Result<(), Violation> {
+        let trial = Trial { policy: &self.policy, state, observation: seen, decision };
         check_cycle(&trial)?;
-        if self.cycle.is_multiple_of(THOROUGH_EVERY) || self.seen.rebooted {
+        if self.cycle.is_multiple_of(THOROUGH_EVERY) || seen.rebooted {
             check_thoroughly(&trial)?;
-            self.check_scrambled(state)?;
+            self.check_scrambled(state, seen)?;
         }
-        let now = self.seen.now;
+        let now = seen.now;
         let is_start = |planned: &&Planned| matches!(planned.action, Action::Start { .. });
         for planned in decision.actions.iter().filter(is_start) {
             let id = planned.action.node();
@@ -264,11 +282,11 @@ impl<'a> Run<'a> {
     }
 
     /// Checks what would be decided in states and looks that this run does not come by.
-    fn check_scrambled(&self, state: &EngineState) -> Result<(), Violation> {
+    fn check_scrambled(&self, state: &EngineState, seen: &Observation) -> Result<(), Violation> {
         let mut chance = Chance::new(self.scenario.seed ^ mixed(self.cycle), 4);
         for _ in 0..SCRAMBLES {
-            let (state, observation) = scrambled(state, &self.seen, &mut chance);
-            let decision = decide(&self.policy, &state, &observation);
+            let (state, observation) = scrambled(state, seen, &mut chance);
+            let decision = evaluate(&self.policy, state.clone(), &observation).decision;
             let trial = Trial { policy: &self.policy, state: &state, observation: &observation, decision: &decision };
             check_cycle(&trial)?;
             check(Property::Since, &trial)?;
@@ -277,15 +295,19 @@ impl<'a> Run<'a> {
     }
 
     /// Carries out what was under way and what was begun now.
-    fn carry_out(&mut self, mut records: Vec<ActionRecord>, fuse: &Fuse) -> Vec<(ActionRecord, Outcome)> {
-        records.extend(self.ledger.open.iter().skip(records.len()).map(|open| open.record.clone()));
+    fn carry_out(
+        &mut self,
+        mut records: Vec<ActionRecord>,
+        now: Timestamp,
+        fuse: &Fuse,
+    ) -> Vec<(ActionRecord, Outcome)> {
         if records.is_empty() {
             return Vec::new();
         }
         let Ledger { rows, open, .. } = &mut self.ledger;
         let mut executor = Doing { world: &mut self.world, rows, fuse };
         let mut pages = Pages { open, leaving: Vec::new(), fuse, failing: &mut self.failing };
-        let outcomes = carry_out(&mut records, &mut executor, &mut pages, self.seen.now);
+        let outcomes = carry_out(&mut records, &mut executor, &mut pages, now);
         for id in pages.leaving {
             if let Some(row) = rows.get_mut(&id) {
                 row.is_leaving = true;

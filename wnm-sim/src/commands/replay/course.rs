@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wnm_core::trace::{NodeChanges, TraceError, TraceSample};
-use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, Preset, decide, settle};
+use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, evaluate};
 
 /// Where the nodes come from when the trace does not list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,9 @@ impl Course {
             };
             self.populate(count);
         }
-        let decision = decide(&self.policy, &self.state, &self.observation);
-        match self.policy.preset {
-            // It remembers nothing but what the nodes are doing, and that stands in the trace: nothing is to settle.
-            Preset::Classic => {}
-            Preset::Steady => {
-                self.state = settle(std::mem::take(&mut self.state), &self.policy, &self.observation, &[])
-            }
-        }
+        let evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), &self.observation);
+        let decision = evaluation.decision.clone();
+        self.state = evaluation.apply(&[]);
         Ok(decision)
     }
 

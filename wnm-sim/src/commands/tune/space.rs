@@ -311,7 +311,7 @@ mod tests {
             (&["steady_grace=60..30"], "expected the lower bound first, found 60 above 30"),
             (&["steady_warning=0.9..0.2"], "expected whole numbers from 0 to 100, found 0.9"),
             (&["steady_adds=0..3"], "expected whole numbers from 1 to 1000, found 0"),
-            (&["steady_rid=1..3"], "did you mean steady_grace?"),
+            (&["steady_grac=1..3"], "did you mean steady_grace?"),
             (
                 &["cpu_remove=70..90"],
                 "expected one of steady_relief_target, steady_warning, steady_growth_target, steady_grace",
