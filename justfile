@@ -1,0 +1,64 @@
+# Tasks of wnm. `just` lists them; CONTRIBUTING.md describes them.
+
+set positional-arguments
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Check format, lints, prose, tests and documentation: the fast tier
+check:
+    .ci/check
+
+# Run the tests of the workspace, or those of a filter: `just test relieve_cpu`
+test *filter:
+    cargo test --workspace -- "$@"
+
+# Run nodes under real systemd, docker and ufw (root; starts machines of its own)
+system *parts:
+    .ci/machines "$@"
+
+# Run everything that CI runs
+ci: check explore system
+
+# Show a colony of five fake nodes, from the first to the last
+demo:
+    cargo run --release -p wnm-cli -- demo
+
+# Inject faults and check the invariants: `just explore --seed 7 --cycles 100000`
+explore *flags="--seeds 20 --cycles 5000":
+    cargo run --release -p wnm-sim -- explore {{ flags }}
+
+# Measure speed, or one benchmark: `just bench --bench engine`
+bench *flags:
+    cargo build --release -p wnm-cli -p wnm-sim
+    cargo bench -p wnm-benches "$@"
+
+# Check words against docs/GLOSSARY.md
+prose *paths:
+    .ci/prose "$@"
+
+# Change the engine in one place at a time and list changes that no test notices (hours; needs cargo-mutants)
+mutants *flags:
+    cargo mutants --package wnm-core "$@"
+
+# Renew snapshots, schemas, completions and man pages (needs cargo-insta for inline snapshots)
+renew: renew-schemas renew-packaging renew-snapshots
+
+# Renew docs/schema
+renew-schemas:
+    WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-cli --bin wnm schema
+    WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-sim --lib schema
+
+# Renew wnm-cli/packaging
+renew-packaging:
+    cargo build -p wnm-cli
+    target/debug/wnm util completions bash > wnm-cli/packaging/completions/wnm.bash
+    target/debug/wnm util completions zsh > wnm-cli/packaging/completions/_wnm
+    target/debug/wnm util completions fish > wnm-cli/packaging/completions/wnm.fish
+    rm -f wnm-cli/packaging/man/*.1
+    target/debug/wnm util man --out wnm-cli/packaging/man
+
+# Renew snapshots
+renew-snapshots:
+    cargo insta test --workspace --accept
