@@ -10,8 +10,11 @@ use super::{DIM, GREEN, RED, YELLOW, moment, reason, styled};
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CycleView {
-    /// Its number.
+    /// The number of the cycle.
     cycle: i64,
+    /// The cause: the schedule, an operator's command, or actions of earlier cycles that had not ended.
+    #[cfg_attr(test, schemars(extend("enum" = ["scheduled", "requested", "resumed"])))]
+    kind: &'static str,
     /// When it looked.
     at: Timestamp,
     /// When it was finished; null while it goes on, and where it was cut short.
@@ -46,6 +49,7 @@ impl From<CycleRecord> for CycleView {
     fn from(cycle: CycleRecord) -> Self {
         Self {
             cycle: cycle.id.0,
+            kind: cycle.kind.word(),
             at: cycle.at,
             ended: cycle.ended,
             host: cycle.host,
