@@ -5,11 +5,11 @@ use wnm_store::CycleRecord;
 
 use super::page::Width;
 use super::table::Table;
-use super::{BOLD, DIM, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, styled, time};
 
 /// Returns the explanation of one cycle.
 pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
-    let mut text = format!("{}  {}\n\n", styled(BOLD, format!("cycle {}", cycle.id)), moment(cycle.at));
+    let mut text = format!("{}  {}\n\n", styled(BOLD, format!("cycle {}", cycle.id)), time(cycle.at));
     let table = Table {
         header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
         right: &[1, 2, 3],
