@@ -5,7 +5,7 @@ use wnm_store::{CycleKind, CycleRecord};
 
 use super::page::Width;
 use super::table::Table;
-use super::{BOLD, DIM, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, styled, time};
 
 /// Returns the explanation of one cycle, below a line for each cycle that an operator's command requested after it.
 pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width) -> String {
@@ -18,7 +18,7 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
         CycleKind::Requested | CycleKind::Resumed => cycle.kind.word(),
     };
     let title = styled(BOLD, format!("cycle {}", cycle.id));
-    text.push_str(format!("{title}  {}  {kind}", moment(cycle.at)).trim_end());
+    text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
     text.push_str("\n\n");
     let table = Table {
         header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
@@ -53,7 +53,7 @@ fn request(cycle: &CycleRecord) -> String {
         cycle.actions.iter().map(|action| reason::action(&action.record.planned.action)).collect();
     let actions = if actions.is_empty() { "no action".to_owned() } else { actions.join(", ") };
     let title = styled(BOLD, format!("cycle {}", cycle.id));
-    format!("{title}, requested: {actions}  {}\n", styled(DIM, moment(cycle.at)))
+    format!("{title}, requested: {actions}  {}\n", styled(DIM, time(cycle.at)))
 }
 
 fn row(measure: &Measure) -> Vec<String> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use wnm_core::{Decision, HostSample, NodeId, Outcome, StepRecord, Timestamp};
 use wnm_store::{CycleAction, CycleRecord};
 
-use super::{DIM, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
 
 /// A cycle as JSON.
 #[derive(Debug, Serialize)]
@@ -91,7 +91,7 @@ fn line(cycle: &CycleRecord, action: &CycleAction) -> String {
     };
     format!(
         "{}  {}  {}: {} ({})",
-        moment(cycle.at),
+        time(cycle.at),
         styled(DIM, format!("#{}", cycle.id)),
         reason::action(&action.record.planned.action),
         styled(style, stands),

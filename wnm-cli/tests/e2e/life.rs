@@ -325,7 +325,7 @@ fn a_program_that_antctl_chooses_need_not_be_there() {
     let begun = host.wnm(&args);
     assert_eq!(begun.code(), 0, "{}", begun.err);
     assert!(begun.out.contains("antnode of its own choice under antctl+zen"), "{}", begun.out);
-    assert!(host.wnm(&["doctor"]).out.contains("as antctl+zen chooses"));
+    assert!(host.wnm(&["doctor"]).out.contains("antctl+zen selects the program"));
     // Without antctl, a node cannot be made, and nothing of it stays.
     let failed = host.expect(3, "node add");
     assert!(failed.out.contains("antctl"), "{}", failed.out);
