@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
 
-use super::{BOLD, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
 use crate::cycle::Report;
 
 /// A cycle as JSON.
@@ -78,7 +78,7 @@ pub(crate) fn text(report: &Report) -> String {
     let number = report.cycle.map_or_else(|| "dry run".to_owned(), |cycle| format!("cycle {cycle}"));
     let mut lines = vec![format!(
         "{}  {}  {}  {} of {} nodes up",
-        moment(now),
+        time(now),
         styled(BOLD, number),
         signals(&report.observation),
         running(report),

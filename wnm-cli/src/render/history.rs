@@ -4,14 +4,17 @@ use serde::Serialize;
 use wnm_core::{Decision, HostSample, NodeId, Outcome, StepRecord, Timestamp};
 use wnm_store::{CycleAction, CycleRecord};
 
-use super::{DIM, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
 
 /// A cycle as JSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CycleView {
-    /// Its number.
+    /// The number of the cycle.
     cycle: i64,
+    /// The cause: the schedule, an operator's command, or actions of earlier cycles that had not ended.
+    #[cfg_attr(test, schemars(extend("enum" = ["scheduled", "requested", "resumed"])))]
+    kind: &'static str,
     /// When it looked.
     at: Timestamp,
     /// When it was finished; null while it goes on, and where it was cut short.
@@ -46,6 +49,7 @@ impl From<CycleRecord> for CycleView {
     fn from(cycle: CycleRecord) -> Self {
         Self {
             cycle: cycle.id.0,
+            kind: cycle.kind.word(),
             at: cycle.at,
             ended: cycle.ended,
             host: cycle.host,
@@ -87,7 +91,7 @@ fn line(cycle: &CycleRecord, action: &CycleAction) -> String {
     };
     format!(
         "{}  {}  {}: {} ({})",
-        moment(cycle.at),
+        time(cycle.at),
         styled(DIM, format!("#{}", cycle.id)),
         reason::action(&action.record.planned.action),
         styled(style, stands),

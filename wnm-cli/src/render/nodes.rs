@@ -5,7 +5,7 @@ use wnm_core::{Node, NodeId, NodeSample, NodeState, Timestamp};
 
 use super::page::Width;
 use super::table::Table;
-use super::{BOLD, span, state_style, styled};
+use super::{BOLD, duration, state_style, styled};
 
 /// One node with everything that is known of it.
 #[derive(Debug, Serialize)]
@@ -52,7 +52,7 @@ impl NodeView {
     }
 
     fn since(&self) -> Option<String> {
-        self.state.as_ref()?.since().map(|since| span(self.now.since(since)))
+        self.state.as_ref()?.since().map(|since| duration(self.now.since(since)))
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
             or_dash(view.records()),
             or_dash(view.sample.as_ref().and_then(|sample| sample.memory)),
             view.node.ports.node.to_string(),
-            span(view.now.since(view.node.born)),
+            duration(view.now.since(view.node.born)),
             or_dash(view.peer_id()),
         ]
     };
@@ -102,12 +102,12 @@ fn page(view: &NodeView) -> String {
         ("version", or_dash(view.version())),
         ("peer id", or_dash(view.peer_id())),
         ("process", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
-        ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| span(std::time::Duration::from_secs(s))))),
+        ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| duration(std::time::Duration::from_secs(s))))),
         ("peers", or_dash(view.peers())),
         ("records", or_dash(view.records())),
         ("cpu", or_dash(sample.and_then(|s| s.cpu))),
         ("memory", or_dash(sample.and_then(|s| s.memory))),
-        ("age", span(view.now.since(node.born))),
+        ("age", duration(view.now.since(node.born))),
         ("wallet", node.wallet.to_string()),
         ("network", node.network.join(" ")),
         ("ports", format!("{} (node), {} (metrics), {} (third)", node.ports.node, node.ports.metrics, node.ports.rpc)),

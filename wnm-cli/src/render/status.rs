@@ -10,7 +10,7 @@ use wnm_core::{
 };
 
 use super::page::Width;
-use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, span, styled};
+use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 
 /// Everything that `wnm status` shows.
 #[derive(Debug, Serialize)]
@@ -89,7 +89,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         return "no cycle yet: `wnm run` looks once, `wnm daemon` keeps looking\n".to_owned();
     };
     let age = Duration::from_secs(status.age_seconds);
-    let seen = format!("seen {} ago", span(age));
+    let seen = format!("seen {} ago", duration(age));
     let columns = format!("{:>6} {:>10} {:>10}", "now", "adds <", "acts >");
     let rest = BESIDE_BAR + bar - "machine  ".len() - columns.len();
     let mut text = format!("{}  {seen:<rest$}{}\n\n", styled(BOLD, "machine"), styled(DIM, columns));
@@ -176,7 +176,7 @@ fn under_way(work: &UnderWay, now: Timestamp) -> String {
 }
 
 fn settling(node: &Settling) -> String {
-    let left = span(Duration::from_secs(node.left_seconds));
+    let left = duration(Duration::from_secs(node.left_seconds));
     format!("  {} {}: {left} left\n", node.node.name(), node.status.to_lowercase())
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn text(takeover: &Takeover, width: Width) -> String {
                 taken.state.word().to_owned(),
                 taken.version.clone().unwrap_or_else(|| "-".to_owned()),
                 ports,
-                super::moment(node.born),
+                super::time(node.born),
                 node.wallet.to_string(),
                 node.root_dir.display().to_string(),
             ]

@@ -9,7 +9,7 @@ use wnm_core::{
     Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
     Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, evaluate,
 };
-use wnm_store::{CycleAction, CycleId, CycleRecord};
+use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord};
 
 use super::page::{Width, fitted};
 use super::{config, explain, history, nodes, status, takeover};
@@ -149,6 +149,7 @@ fn cycle() -> CycleRecord {
     let pending =
         Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "its process is still ending".to_owned() };
     CycleRecord {
+        kind: CycleKind::Scheduled,
         id: CycleId(1_204),
         at: NOW,
         ended: Some(NOW),
@@ -177,7 +178,7 @@ fn nodes_a_page_each() {
 
 #[test]
 fn the_last_cycle_explained() {
-    insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), width)));
+    insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), &[], width)));
 }
 
 #[test]

@@ -23,7 +23,7 @@ static COMMANDS: LazyLock<Vec<(Vec<String>, Option<String>)>> = LazyLock::new(||
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
     let commands = rows.flat_map(|(commands, written)| {
-        let schema = written.split_once("](").map(|(_, file)| file.split_once(".json").unwrap().0.to_owned());
+        let schema = written.split_once("](").and_then(|(_, file)| Some(file.split_once(".json")?.0.to_owned()));
         let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
         commands.split("`, `").map(|command| (words(command), schema.clone())).collect::<Vec<_>>()
     });
