@@ -163,12 +163,7 @@ fn layers(db: &Path) -> Result<Layers, CliError> {
 fn known(key: &str) -> Result<&'static str, Problem> {
     let underscored = key.replace('-', "_");
     let found = RawSettings::KEYS.iter().find(|known| **known == underscored).copied();
-    // What is none says so itself, and which is nearest.
-    found.map_or_else(|| Err(RawSettings::default().set(key, "").err().unwrap_or_else(|| unreachable(key))), Ok)
-}
-
-fn unreachable(key: &str) -> Problem {
-    Problem { key: key.to_owned(), expected: "the name of a setting".to_owned(), found: format!("{key:?}") }
+    found.ok_or_else(|| Problem::unknown_setting(key))
 }
 
 /// Reads `SETTING VALUE`, or several `SETTING=VALUE`.

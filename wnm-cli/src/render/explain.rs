@@ -1,15 +1,25 @@
 //! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
 
 use wnm_core::{Measure, Planned};
-use wnm_store::CycleRecord;
+use wnm_store::{CycleKind, CycleRecord};
 
 use super::page::Width;
 use super::table::Table;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, styled, time};
 
-/// Returns the explanation of one cycle.
-pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
-    let mut text = format!("{}  {}\n\n", styled(BOLD, format!("cycle {}", cycle.id)), time(cycle.at));
+/// Returns the explanation of one cycle, below a line for each cycle that an operator's command requested after it.
+pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width) -> String {
+    let mut text: String = requested.iter().map(request).collect();
+    if !requested.is_empty() {
+        text.push('\n');
+    }
+    let kind = match cycle.kind {
+        CycleKind::Scheduled => "",
+        CycleKind::Requested | CycleKind::Resumed => cycle.kind.word(),
+    };
+    let title = styled(BOLD, format!("cycle {}", cycle.id));
+    text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
+    text.push_str("\n\n");
     let table = Table {
         header: &["  SIGNAL", "VALUE", "LOW", "HIGH", ""],
         right: &[1, 2, 3],
@@ -35,6 +45,15 @@ pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
         }
     }
     text
+}
+
+/// Returns the line of a requested cycle with its actions.
+fn request(cycle: &CycleRecord) -> String {
+    let actions: Vec<String> =
+        cycle.actions.iter().map(|action| reason::action(&action.record.planned.action)).collect();
+    let actions = if actions.is_empty() { "no action".to_owned() } else { actions.join(", ") };
+    let title = styled(BOLD, format!("cycle {}", cycle.id));
+    format!("{title}, requested: {actions}  {}\n", styled(DIM, time(cycle.at)))
 }
 
 fn row(measure: &Measure) -> Vec<String> {

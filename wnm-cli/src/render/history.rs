@@ -12,6 +12,9 @@ use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
 pub(crate) struct CycleView {
     /// The number of the cycle.
     cycle: i64,
+    /// The cause: the schedule, an operator's command, or actions of earlier cycles that had not ended.
+    #[cfg_attr(test, schemars(extend("enum" = ["scheduled", "requested", "resumed"])))]
+    kind: &'static str,
     /// The time of its observation.
     at: Timestamp,
     /// The time of its end; null if it still runs or was interrupted.
@@ -46,6 +49,7 @@ impl From<CycleRecord> for CycleView {
     fn from(cycle: CycleRecord) -> Self {
         Self {
             cycle: cycle.id.0,
+            kind: cycle.kind.word(),
             at: cycle.at,
             ended: cycle.ended,
             host: cycle.host,

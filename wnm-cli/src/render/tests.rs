@@ -9,7 +9,7 @@ use wnm_core::{
     Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
     Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, evaluate,
 };
-use wnm_store::{CycleAction, CycleId, CycleRecord};
+use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord};
 
 use super::config::Sources;
 use super::page::{Width, fitted};
@@ -150,6 +150,7 @@ fn cycle() -> CycleRecord {
     let pending =
         Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "process 4711 is still running".to_owned() };
     CycleRecord {
+        kind: CycleKind::Scheduled,
         id: CycleId(1_204),
         at: NOW,
         ended: Some(NOW),
@@ -178,7 +179,7 @@ fn node_show() {
 
 #[test]
 fn explained_cycle() {
-    insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), width)));
+    insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), &[], width)));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::args::Cli;
-use crate::commands::{config, db, doctor, init, service};
+use crate::commands::{config, db, doctor, explain, init, service};
 use crate::output::Told;
 use crate::render::{cycle, history, nodes, report, status, work};
 use crate::takeover::Takeover;
@@ -38,7 +38,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("db-path", schema::<PathBuf>()),
         ("doctor", schema::<Vec<doctor::Check>>()),
         ("error", schema::<Told>()),
-        ("explain", schema::<history::CycleView>()),
+        ("explain", schema::<explain::Explanation>()),
         ("history", schema::<Vec<history::CycleView>>()),
         ("init", schema::<init::Begun>()),
         ("init-takeover", schema::<Takeover>()),

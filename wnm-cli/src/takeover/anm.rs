@@ -94,17 +94,12 @@ impl Anm {
                 As::Plain(setting) => colony.settings.set(setting, &value),
                 As::Minutes(setting) => match value.parse::<u64>() {
                     Ok(minutes) => colony.settings.set(setting, &minutes.saturating_mul(60).to_string()),
-                    Err(_) => Err(Problem {
-                        key: (*setting).to_owned(),
-                        expected: "whole minutes".to_owned(),
-                        found: format!("{value:?}"),
-                    }),
+                    Err(_) => Err(Problem::not_a_whole_number(setting, &value)),
                 },
                 As::Flag(setting) => colony.settings.set(setting, value.split_whitespace().last().unwrap_or_default()),
             };
             if let Err(problem) = set {
-                let found = format!("{} as {key} in {place}", problem.found);
-                colony.problems.push(Problem { found, ..problem });
+                colony.problems.push(problem.at(format!("{key} in {place}")));
             }
         }
         colony.settings.port_start = self.port_start()?;

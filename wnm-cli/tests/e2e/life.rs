@@ -396,3 +396,31 @@ fn teardown_leaves_the_settings_unless_they_are_to_go_too() {
     let args = host.init_args();
     assert_eq!(host.wnm(&args).code(), 0);
 }
+
+#[test]
+fn explain_keeps_the_rules_after_a_request() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let first = host.expect(0, "--json explain").json();
+    assert_ne!(first["kind"], "scheduled", "a colony without a scheduled cycle explains the last of any kind");
+
+    host.expect(0, "run");
+    let scheduled = host.expect(0, "--json explain").json();
+    assert_eq!((&scheduled["kind"], scheduled["requested_later"].as_array().unwrap().len()), (&"scheduled".into(), 0));
+    assert!(scheduled["verdicts"].as_array().unwrap().len() > 1, "{scheduled}");
+
+    host.expect(0, "node stop 1");
+    host.expect(0, "node survey");
+    let after = host.expect(0, "--json explain").json();
+    assert_eq!((&after["cycle"], &after["verdicts"]), (&scheduled["cycle"], &scheduled["verdicts"]));
+    let later = after["requested_later"].as_array().unwrap();
+    assert_eq!((later.len(), &later[0]["kind"]), (1, &"requested".into()), "{after}");
+
+    let number = &later[0]["cycle"];
+    let shown = host.expect(0, "explain").out;
+    assert!(shown.starts_with(&format!("cycle {number}, requested: stop antnode0001")), "{shown}");
+    assert!(shown.contains(&format!("\n\ncycle {}  ", scheduled["cycle"])), "{shown}");
+    let one = host.expect(0, &format!("explain {number}")).out;
+    assert!(one.lines().next().unwrap().ends_with("requested"), "{one}");
+    assert!(!one.contains(&format!("cycle {}", scheduled["cycle"])), "{one}");
+}

@@ -11,7 +11,7 @@ use crate::model::manager::Program;
 use crate::model::node::{Node, Ports, Upnp};
 use crate::model::units::Version;
 
-pub use custom::{Custom, NotCustom};
+pub use custom::{Custom, FlavorCause, InvalidFlavor};
 
 /// A node program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -194,16 +194,16 @@ impl fmt::Display for Flavor {
 }
 
 impl FromStr for Flavor {
-    type Err = NotCustom;
-    fn from_str(text: &str) -> Result<Self, NotCustom> {
+    type Err = InvalidFlavor;
+    fn from_str(text: &str) -> Result<Self, InvalidFlavor> {
         let named = Self::ALL.into_iter().find(|flavor| flavor.program() == text);
         named.map_or_else(|| Custom::read(text).map(Self::Custom), Ok)
     }
 }
 
 impl TryFrom<String> for Flavor {
-    type Error = NotCustom;
-    fn try_from(text: String) -> Result<Self, NotCustom> {
+    type Error = InvalidFlavor;
+    fn try_from(text: String) -> Result<Self, InvalidFlavor> {
         text.parse()
     }
 }
