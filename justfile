@@ -6,7 +6,7 @@ set positional-arguments
 default:
     @just --list --unsorted
 
-# Check format, lints, prose, tests and documentation: the fast tier
+# Check format, words, lints, tests, documentation, packages and licences: tier 1
 check:
     .ci/check
 
@@ -14,12 +14,13 @@ check:
 test *filter:
     cargo test --workspace -- "$@"
 
-# Run nodes under real systemd, docker and ufw (root; starts machines of its own)
+# Run nodes under real systemd, docker and ufw, and under load: tier 2 (root on Debian)
 system *parts:
     .ci/machines "$@"
 
-# Run everything that CI runs
-ci: check explore system
+# Run both tiers, as CI does (root on Debian)
+ci:
+    .ci/run
 
 # Show a colony of five fake nodes, from the first to the last
 demo:
@@ -40,7 +41,9 @@ prose *paths:
 
 # Change the engine in one place at a time and list changes that no test notices (hours; needs cargo-mutants)
 mutants *flags:
-    cargo mutants --package wnm-core "$@"
+    # The baseline of cargo-mutants tests the core only; the tests of both crates must pass first.
+    cargo test -q -p wnm-core -p wnm-sim --lib --test engine --test parity --test properties --test steady --test explore
+    cargo mutants --baseline skip --timeout 300 "$@"
 
 # Renew snapshots, schemas, completions and man pages (needs cargo-insta for inline snapshots)
 renew: renew-schemas renew-packaging renew-snapshots
