@@ -27,7 +27,7 @@ demo:
     cargo run --release -p wnm-cli -- demo
 
 # Inject faults and check the invariants: `just explore --seed 7 --cycles 100000`
-explore *flags="--seeds 20 --cycles 5000":
+explore *flags="--seeds 1000 --cycles 5000":
     cargo run --release -p wnm-sim -- explore {{ flags }}
 
 # Measure speed, or one benchmark: `just bench --bench engine`
