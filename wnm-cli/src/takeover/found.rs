@@ -149,7 +149,7 @@ fn settings(taken: &[ImportedNode]) -> RawSettings {
         start_args: common(&nodes, |node| node.arguments.clone()).filter(|words| !words.is_empty()).map(Words),
         environment: common(&nodes, environment).filter(|words| !words.is_empty()).map(Words),
         no_upnp: common(&nodes, |node| node.upnp).map(|upnp| upnp == Upnp::Off),
-        flavor: common(&nodes, |node| node.flavor),
+        flavor: common(&nodes, |node| node.flavor.clone()),
         port_start: start(&nodes, |ports| ports.node),
         metrics_port_start: start(&nodes, |ports| ports.metrics),
         rpc_port_start: start(&nodes, |ports| ports.rpc),

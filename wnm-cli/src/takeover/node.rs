@@ -33,18 +33,21 @@ pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> 
     if !settings.storage.iter().any(|storage| root_dir.starts_with(storage)) {
         notes.push(OUTSIDE_STORAGE.to_owned());
     }
-    let flavor =
-        if root_dir.join(Flavor::AntNode.identity_file()).is_file() { Flavor::AntNode } else { settings.flavor };
+    let flavor = if root_dir.join(Flavor::AntNode.identity_file()).is_file() {
+        Flavor::AntNode
+    } else {
+        settings.flavor.clone()
+    };
     let node = Node {
         id,
         uuid,
-        flavor,
         manager: match &old.manager {
             Some(manager) => manager.parse().map_err(Obstacle::UnknownManager)?,
             None => settings.manager,
         },
         log_dir: log_dir(old, id, &root_dir, host),
         binary: old.binary.clone().unwrap_or_else(|| root_dir.join(flavor.program())),
+        flavor,
         ports: ports(old, id, settings)?,
         wallet: wallet(old, settings, &mut notes)?,
         network: words("network", old.network.as_deref())?.unwrap_or_else(|| settings.network.clone()),
