@@ -157,7 +157,7 @@ pub fn new_node<'a>(
     Ok(Node {
         id,
         uuid: birth.uuid,
-        flavor: settings.flavor,
+        flavor: settings.flavor.clone(),
         manager: settings.manager,
         binary: root_dir.join(settings.flavor.program()),
         log_dir: log_dir(&root_dir, &birth.logs, &name),

@@ -108,7 +108,7 @@ impl Settings {
             }
         };
         let environment = words.iter().filter_map(&mut pair).collect();
-        let flavor = raw.flavor.unwrap_or(Flavor::Antnode);
+        let flavor = raw.flavor.clone().unwrap_or(Flavor::Antnode);
         let manager = raw.process_manager.unwrap_or(host.manager);
         let millis = |value: Option<u64>| std::time::Duration::from_millis(value.unwrap_or(0));
         Problems::none_or(std::mem::take(&mut problems))?;
@@ -123,8 +123,8 @@ impl Settings {
             ports,
             manager,
             firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),
-            flavor,
             binary: raw.antnode_path.as_ref().map_or_else(|| host.programs.join(flavor.program()), PathBuf::from),
+            flavor,
             network: raw.network.clone().map_or_else(|| vec!["evm-arbitrum-one".to_owned()], |words| words.0),
             arguments: raw.start_args.clone().unwrap_or_default().0,
             environment,
