@@ -12,10 +12,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use wnm_core::steps::{Evidence, Failure, Journal, Step, StepFailure, StepRecord};
 use wnm_core::{
-    Action, ActionId, Anomaly, Clock, ClockReading, Cores, Counters, Decision, EngineState, FAUCET, Flavor,
+    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, Cores, Counters, Decision, EngineState, FAUCET, Flavor,
     HostDefaults, HostSample, ManagerKind, Node, NodeCounters, NodeId, NodeMetrics, NodeSample, NodeState, Observation,
-    Outcome, Percent, Planned, Ports, Presence, ProcessIdentity, RawSettings, Reason, Rest, RuleVerdict, Settings,
-    StopCause, Timestamp, Upnp, Verdict, Version, Volume, evaluate,
+    Outcome, Percent, Planned, Ports, Presence, ProcessIdentity, RawSettings, Reason, RuleVerdict, Settings,
+    SkipReason, StopCause, Timestamp, Upnp, Verdict, Version, Volume, evaluate,
 };
 use wnm_store::{Claim, CycleId, CycleKind, HistoryFilter, Lock, LockError, Retention, Store, StoreError};
 
@@ -93,7 +93,7 @@ fn observation(now: i64, nodes: impl IntoIterator<Item = u32>) -> Observation {
 
 fn decision(actions: impl IntoIterator<Item = Action>) -> Decision {
     let actions: Vec<_> = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
-    let verdict = if actions.is_empty() { Verdict::Rests(Rest::Content) } else { Verdict::Acts };
+    let verdict = if actions.is_empty() { Verdict::Skip(SkipReason::NoAnomaly) } else { Verdict::Act };
     let verdicts = vec![RuleVerdict { rule: "grow".into(), verdict }];
     Decision {
         actions,
@@ -702,17 +702,16 @@ fn rests_and_anomalies_are_remembered() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
     let anomaly = Anomaly::MassDisappearance { vanished: 3, total: 9 };
-    for rest in [
-        Rest::Rebooted,
-        Rest::Anomaly { anomaly },
-        Rest::OperationsUnderWay { under_way: 1, limit: 1 },
-        Rest::ReliefUnderWay { removing: 1 },
-        Rest::NothingToRelieve,
-        Rest::WaitingToRestart { node: id(3), until: at(9) },
-        Rest::Content,
+    for blocker in [
+        Blocker::Rebooted,
+        Blocker::Anomaly { anomaly },
+        Blocker::OperationLimit { in_progress: 1, limit: 1 },
+        Blocker::ReliefInProgress { removing: 1 },
+        Blocker::NoCandidate,
+        Blocker::RestartDelay { node: id(3), until: at(9) },
     ] {
         let mut decided = decision([]);
-        decided.verdicts[0].verdict = Verdict::Rests(rest);
+        decided.verdicts[0].verdict = Verdict::Wait(blocker);
         let (cycle, _) = store.begin(&observation(1, []), &decided, &[]).unwrap();
         assert_eq!(store.cycle(cycle).unwrap().unwrap().decision, decided);
     }

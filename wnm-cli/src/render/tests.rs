@@ -207,8 +207,8 @@ fn the_colony_at_a_glance() {
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
-        rest: cycle.decision.rest(),
-        waits: Vec::new(),
+        blocker: cycle.decision.blocker().cloned(),
+        blockers: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
     insta::assert_snapshot!(at_each_width(|width| status::text(&quick_check, width)));
