@@ -6,7 +6,7 @@ use wnm_core::{
     Verdict,
 };
 
-use super::span;
+use super::duration as span;
 
 /// Returns an action as an order, such as `start antnode0003`.
 pub(crate) fn action(action: &Action) -> String {
