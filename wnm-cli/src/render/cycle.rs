@@ -1,10 +1,10 @@
 //! One cycle, as it is shown by those who run it.
 
 use serde::Serialize;
+use wnm_agent::Report;
 use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
 
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
-use crate::cycle::Report;
 
 /// A cycle as JSON.
 #[derive(Serialize)]
