@@ -25,7 +25,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// # Errors
 /// It is missing, may not be executed, is for another machine, is another program, or hangs.
 pub fn version_of(settings: &Settings) -> Result<Version, PlatformError> {
-    BinaryCache::default().version(&Exec::real(), settings.flavor, &settings.binary)
+    BinaryCache::default().version(&Exec::real(), &settings.flavor, &settings.binary)
 }
 
 /// What programs said of themselves, so that each file is asked once: plain data, to be kept between runs.
@@ -93,7 +93,7 @@ impl BinaryCache {
     ///
     /// # Errors
     /// It is known to be no program of this flavor that can run here.
-    pub fn known(&mut self, flavor: Flavor, path: &Path) -> Result<Option<Version>, PlatformError> {
+    pub fn known(&mut self, flavor: &Flavor, path: &Path) -> Result<Option<Version>, PlatformError> {
         let file = examine(path)?;
         match self.finding(flavor, &file) {
             None => Ok(None),
@@ -106,7 +106,7 @@ impl BinaryCache {
     ///
     /// # Errors
     /// The file is missing, may not be executed, is for another machine, is another program, or hangs.
-    pub fn version(&mut self, exec: &Exec, flavor: Flavor, path: &Path) -> Result<Version, PlatformError> {
+    pub fn version(&mut self, exec: &Exec, flavor: &Flavor, path: &Path) -> Result<Version, PlatformError> {
         if let Some(version) = self.known(flavor, path)? {
             return Ok(version);
         }
@@ -127,7 +127,7 @@ impl BinaryCache {
             modified: file.mtime(),
             modified_nanos: file.mtime_nsec(),
             size: file.size(),
-            flavor,
+            flavor: flavor.clone(),
             finding: finding.clone(),
             used: true,
         };
@@ -135,9 +135,9 @@ impl BinaryCache {
         finding.into_result(flavor, path)
     }
 
-    fn finding(&mut self, flavor: Flavor, file: &Metadata) -> Option<&Finding> {
+    fn finding(&mut self, flavor: &Flavor, file: &Metadata) -> Option<&Finding> {
         let entry = self.findings.get_mut(&FileKey { device: file.dev(), inode: file.ino() })?;
-        let is_same = entry.flavor == flavor
+        let is_same = entry.flavor == *flavor
             && (entry.modified, entry.modified_nanos) == (file.mtime(), file.mtime_nsec())
             && entry.size == file.size();
         entry.used |= is_same;
@@ -146,11 +146,13 @@ impl BinaryCache {
 }
 
 impl Finding {
-    fn into_result(self, flavor: Flavor, path: &Path) -> Result<Version, PlatformError> {
+    fn into_result(self, flavor: &Flavor, path: &Path) -> Result<Version, PlatformError> {
         let path = path.to_owned();
         match self {
             Self::Version(version) => Ok(version),
-            Self::Background(printed) => Err(PlatformError::BinaryUnrecognized { path, flavor, printed }),
+            Self::Background(printed) => {
+                Err(PlatformError::BinaryUnrecognized { path, flavor: flavor.clone(), printed })
+            }
             Self::OtherMachine => Err(PlatformError::BinaryOtherMachine { path }),
             Self::Hangs(_) => Err(PlatformError::BinaryHangs { path }),
         }
@@ -173,7 +175,7 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
 }
 
 /// Runs the program for its version.
-fn ask(exec: &Exec, flavor: Flavor, path: &Path) -> Result<Finding, PlatformError> {
+fn ask(exec: &Exec, flavor: &Flavor, path: &Path) -> Result<Finding, PlatformError> {
     // Without its own environment: the variables of wnm are not meant for nodes.
     let call =
         Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())]);
@@ -215,7 +217,7 @@ mod tests {
     }
 
     fn ask_now(path: &Path) -> Result<Version, PlatformError> {
-        BinaryCache::default().version(&Exec::real(), Flavor::Antnode, path)
+        BinaryCache::default().version(&Exec::real(), &Flavor::Antnode, path)
     }
 
     #[test]
@@ -230,7 +232,7 @@ mod tests {
             Ok(Output::success(format!("Autonomi Node v0.4.{n}\n")))
         });
         let mut cache = BinaryCache::default();
-        let ask = |cache: &mut BinaryCache| cache.version(&exec, Flavor::Antnode, &path).unwrap();
+        let ask = |cache: &mut BinaryCache| cache.version(&exec, &Flavor::Antnode, &path).unwrap();
         assert_eq!(ask(&mut cache), Version::new(0, 4, 0));
         let mut kept = BinaryCache::load(cache.save());
         assert_eq!(ask(&mut kept), Version::new(0, 4, 0));
@@ -274,9 +276,9 @@ mod tests {
         });
         let mut cache = BinaryCache::default();
         for _ in 0..MOST_HANGS {
-            assert!(matches!(cache.known(Flavor::Antnode, &path), Ok(None)));
-            assert!(cache.version(&exec, Flavor::Antnode, &path).is_err());
+            assert!(matches!(cache.known(&Flavor::Antnode, &path), Ok(None)));
+            assert!(cache.version(&exec, &Flavor::Antnode, &path).is_err());
         }
-        assert!(matches!(cache.known(Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
+        assert!(matches!(cache.known(&Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
     }
 }

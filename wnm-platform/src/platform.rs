@@ -77,7 +77,7 @@ impl Platform {
         if settings.manager.chooses_program() {
             return Ok(None);
         }
-        binaries.version(&self.exec, settings.flavor, &settings.binary).map(Some)
+        binaries.version(&self.exec, &settings.flavor, &settings.binary).map(Some)
     }
 
     /// Returns how often the process manager started each node again by itself since somebody started it last, as far

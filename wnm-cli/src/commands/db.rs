@@ -61,7 +61,8 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
 
 /// Looks for damage; exit 3 when there is any.
 fn check(db: &Path, output: &Output) -> Result<Exit, CliError> {
-    let checked = Checked { database: db.to_owned(), problems: Store::open_read_only(db)?.check()? };
+    let problems = Store::open_read_only(db)?.check()?.iter().map(ToString::to_string).collect();
+    let checked = Checked { database: db.to_owned(), problems };
     output.result(&checked, |checked| match checked.problems.as_slice() {
         [] => format!("{} is sound", checked.database.display()),
         problems => problems.join("\n"),

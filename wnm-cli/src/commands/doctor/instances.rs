@@ -48,7 +48,7 @@ impl Instances {
             snapshot.nodes.values().map(|node| (node.root_dir.as_os_str(), node.id)).collect();
         let owners = port_owners(settings, snapshot);
         let mut instances = Self::default();
-        for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, settings.flavor)) {
+        for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, &settings.flavor)) {
             let root = facts.root_dir();
             let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
             let Facts { pid, .. } = facts;
@@ -114,11 +114,11 @@ fn port_owners(settings: &Settings, snapshot: &Snapshot) -> BTreeMap<u16, NodeId
 /// Returns whether a process runs a node program.
 ///
 /// Compares the name of the file: the path of a program that was replaced while it ran is gone.
-fn is_node(facts: &Facts, flavor: Flavor) -> bool {
+fn is_node(facts: &Facts, flavor: &Flavor) -> bool {
     let named = facts.arguments.first().map(Path::new);
     let name = facts.program().or(named).and_then(Path::file_name);
-    let programs = Flavor::ALL.into_iter().chain([flavor]).map(Flavor::program);
-    name.and_then(OsStr::to_str).is_some_and(|name| programs.into_iter().any(|program| program == name))
+    let name = name.and_then(OsStr::to_str);
+    name.is_some_and(|name| Flavor::ALL.iter().chain([flavor]).any(|flavor| flavor.program() == name))
 }
 
 /// Returns the ports in the command line of a process: the values of all flags that end in `port`.
