@@ -68,7 +68,7 @@ impl Context {
             store.save_settings(&folded)?;
         }
         let platform = Platform::new(&settings)?;
-        platform.remember(store.cached()?);
+        platform.restore_program_cache(store.program_cache()?);
         let logs = places::logs(settings.manager.scope);
         Ok(Self {
             store,
@@ -88,7 +88,7 @@ impl Context {
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != self.settings {
             let platform = Platform::new(&settings)?;
-            platform.remember(self.platform.cached());
+            platform.restore_program_cache(self.platform.program_cache());
             self.platform = platform;
             self.settings = settings;
         }

@@ -122,7 +122,7 @@ pub(crate) fn run(context: &mut Context, trigger: &Trigger, mode: Mode) -> Resul
     colony.state.clock = Some(clock);
     let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes.iter().cloned()).collect();
     context.store.finish(cycle, &ended, &colony.state, &observation, &counters)?;
-    context.store.save_cache(&context.platform.cached())?;
+    context.store.save_program_cache(&context.platform.program_cache())?;
     sweep(&colony.settings, &observation.host);
 
     colony.nodes.retain(|id, _| colony.state.nodes.contains_key(id));

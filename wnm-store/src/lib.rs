@@ -31,7 +31,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
+use wnm_core::{
+    Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, ProgramCache, RawSettings, Settings,
+};
 
 pub use error::{Claim, StoreError};
 pub use history::{CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter, Retention};
@@ -190,23 +192,31 @@ impl Store {
         self.write(|tx| nodes::update(tx, node))
     }
 
-    /// Returns what was learnt of node programs, as it was kept; null when nothing was.
+    /// Returns the cached versions of node programs; an empty cache when none is stored or its format is unknown.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn cached(&self) -> Result<serde_json::Value, StoreError> {
-        self.read(|db| Ok(nodes::single(db, "cached", &mut Vec::new())?.unwrap_or_default()))
+    pub fn program_cache(&self) -> Result<ProgramCache, StoreError> {
+        self.read(|db| {
+            let mut unreadable = Vec::new();
+            let cache = nodes::single(db, "cached", &mut unreadable)?;
+            for error in unreadable {
+                // Another release may have written it. Without a cache each program runs once more.
+                tracing::debug!(%error, "ignored the stored cache of program versions");
+            }
+            Ok(cache.unwrap_or_default())
+        })
     }
 
-    /// Keeps what was learnt of node programs, for the next run.
+    /// Stores the versions of node programs for the next run; an unchanged cache is not written again.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn save_cache(&mut self, cached: &serde_json::Value) -> Result<(), StoreError> {
-        if self.cached()? == *cached {
+    pub fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
+        if self.program_cache()? == *cache {
             return Ok(());
         }
-        let text = json::text(cached, || "what was cached of node programs".into())?;
+        let text = json::text(cache, || "the cache of program versions".into())?;
         self.write(|tx| nodes::write_single(tx, "cached", &text))
     }
 

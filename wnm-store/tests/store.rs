@@ -108,7 +108,7 @@ fn counters(now: i64) -> Counters {
 }
 
 fn failure(step: Step, rolled_back: bool) -> Failure {
-    Failure { failed: StepFailure { step, at: at(9), error: "no \"room\"\n".into() }, rolled_back }
+    Failure { failed: StepFailure { step, at: at(9), error: "no \"room\"\n".into(), hint: None }, rolled_back }
 }
 
 /// Saves a state in a cycle that does nothing else.

@@ -145,6 +145,7 @@ fn cycle() -> CycleRecord {
         step: Step::Confirm,
         at: NOW,
         error: "expected a process that stays up, found that it ended with exit code 1".to_owned(),
+        hint: None,
     };
     let pending =
         Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "its process is still ending".to_owned() };

@@ -7,5 +7,6 @@ pub(crate) mod flavor;
 pub(crate) mod manager;
 pub(crate) mod node;
 pub(crate) mod observation;
+pub(crate) mod program_cache;
 pub(crate) mod units;
 pub(crate) mod wallet;

@@ -29,7 +29,7 @@ fn judge(seen: Result<Option<Cores>, NoCpuLimit>, outside: usize) -> Check {
         ),
         Ok(Some(limit)) => Check::fine(WHAT, format!("{limit} for all nodes")),
         Ok(None) => Check::fine(WHAT, "can be set, and is not"),
-        Err(NoCpuLimit { why, hint }) => Check { hint, ..Check::fine(WHAT, format!("cannot be set: {why}")) },
+        Err(reason) => Check { hint: reason.hint(), ..Check::fine(WHAT, format!("cannot be set: {reason}")) },
     }
 }
 
@@ -41,12 +41,12 @@ mod tests {
     #[test]
     fn what_holds_the_nodes_back_is_told() {
         let limit = Cores::new(12.0).ok();
-        let cannot = NoCpuLimit { why: "it has none".to_owned(), hint: Some("do it".to_owned()) };
+        let cannot = NoCpuLimit::ReadOnly;
         for (seen, outside, health, found) in [
             (Ok(limit), 0, Health::Fine, "12.00 cores for all nodes"),
             (Ok(limit), 2, Health::Doubtful, "12.00 cores, and 2 nodes that it does not hold back"),
             (Ok(None), 2, Health::Fine, "can be set, and is not"),
-            (Err(cannot), 2, Health::Fine, "cannot be set: it has none"),
+            (Err(cannot), 2, Health::Fine, "cannot be set: control groups are mounted read-only"),
         ] {
             let check = judge(seen, outside);
             assert_eq!((check.health, check.found.as_str()), (health, found));
