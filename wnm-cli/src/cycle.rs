@@ -11,7 +11,7 @@ use wnm_core::{
     evaluate_request, new_node,
 };
 use wnm_platform::node_dir::sweep_trash;
-use wnm_store::CycleId;
+use wnm_store::{CycleId, CycleKind};
 
 use crate::context::{Context, Signals};
 use crate::cpu_limit;
@@ -27,6 +27,17 @@ pub(crate) enum Trigger {
     Requested(Verb, Selection),
     /// Nothing new: only go on with what has begun.
     Resumed,
+}
+
+impl Trigger {
+    /// Returns the kind under which the history keeps the cycle.
+    fn kind(&self) -> CycleKind {
+        match self {
+            Self::Scheduled => CycleKind::Scheduled,
+            Self::Requested(..) => CycleKind::Requested,
+            Self::Resumed => CycleKind::Resumed,
+        }
+    }
 }
 
 /// Whether the decision is acted upon.
@@ -104,7 +115,7 @@ pub(crate) fn run(context: &mut Context, trigger: &Trigger, mode: Mode) -> Resul
 
     let new_nodes = new_nodes(context, &colony, &observation, &mut evaluation.decision)?;
     use_up(context, &new_nodes)?;
-    let (cycle, begun) = context.store.begin(&observation, &evaluation.decision, &new_nodes)?;
+    let (cycle, begun) = context.store.begin(trigger.kind(), &observation, &evaluation.decision, &new_nodes)?;
     cpu_limit::apply(&context.platform, &colony.settings, &observation, &evaluation.decision);
     colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
     let mut records = std::mem::take(&mut colony.unfinished);

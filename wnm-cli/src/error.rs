@@ -107,7 +107,7 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Settings(problems) => {
-                let needs_wallet = problems.all().iter().any(|p| p.key == "rewards_address" && p.found == "nothing");
+                let needs_wallet = problems.all().iter().any(|p| p.key == "rewards_address" && p.is_missing());
                 let first = problems.all().first().map_or("node_cap", |problem| problem.key.as_str());
                 Some(if needs_wallet {
                     "give --rewards-address 0x…, the account that your nodes' earnings go to".to_owned()

@@ -52,23 +52,25 @@ pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{EngineState, Evaluation, evaluate};
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use format::command_line::{CommandLine, NotANodeCommand};
-pub use format::exposition::{NodeIdentity, NodeMetrics, parse_identity, parse_metrics};
+pub use format::exposition::{parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
 pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample};
 pub use model::firewall::{FirewallKind, NotAFirewall};
-pub use model::flavor::{BoundPort, Custom, Flavor, MetricsSource, NotCustom};
+pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, MetricsSource};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
+pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
 pub use model::observation::{
     HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume,
 };
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
-pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletError};
+pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use policy::allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, Problems, RawSettings, Settings, Thousands, Words,
+    DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, ProblemCause, Problems, RawSettings, Relation, Settings,
+    Thousands, Words,
 };
 pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::{Part, Tuning};

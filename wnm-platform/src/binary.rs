@@ -24,7 +24,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// # Errors
 /// The program is missing, not executable, for another machine, another program, or does not exit in time.
 pub fn version_of(settings: &Settings) -> Result<Version, PlatformError> {
-    BinaryCache::default().version(&Exec::real(), settings.flavor, &settings.binary)
+    BinaryCache::default().version(&Exec::real(), &settings.flavor, &settings.binary)
 }
 
 /// The cache of program versions, indexed by file.
@@ -66,7 +66,7 @@ impl BinaryCache {
     ///
     /// # Errors
     /// The file is missing or not executable, or the cache says that it is not a usable program of this flavor.
-    pub fn known(&mut self, flavor: Flavor, path: &Path) -> Result<Option<Version>, PlatformError> {
+    pub fn known(&mut self, flavor: &Flavor, path: &Path) -> Result<Option<Version>, PlatformError> {
         let file = examine(path)?;
         match self.lookup(flavor, &file) {
             None => Ok(None),
@@ -79,7 +79,7 @@ impl BinaryCache {
     ///
     /// # Errors
     /// The file is missing, not executable, for another machine, another program, or does not exit in time.
-    pub fn version(&mut self, exec: &Exec, flavor: Flavor, path: &Path) -> Result<Version, PlatformError> {
+    pub fn version(&mut self, exec: &Exec, flavor: &Flavor, path: &Path) -> Result<Version, PlatformError> {
         if let Some(version) = self.known(flavor, path)? {
             return Ok(version);
         }
@@ -100,18 +100,18 @@ impl BinaryCache {
             modified: file.mtime(),
             modified_nanos: file.mtime_nsec(),
             size: file.size(),
-            flavor,
+            flavor: flavor.clone(),
             result: result.clone(),
         };
         self.entries.insert((file.dev(), file.ino()), Entry { program, is_used: true });
         into_version(result, flavor, path)
     }
 
-    fn lookup(&mut self, flavor: Flavor, file: &Metadata) -> Option<&VersionResult> {
+    fn lookup(&mut self, flavor: &Flavor, file: &Metadata) -> Option<&VersionResult> {
         let entry = self.entries.get_mut(&(file.dev(), file.ino()))?;
         let known = &entry.program;
         // An inode number is reused after a deletion, so time and size are compared too.
-        let is_same = known.flavor == flavor
+        let is_same = known.flavor == *flavor
             && (known.modified, known.modified_nanos) == (file.mtime(), file.mtime_nsec())
             && known.size == file.size();
         entry.is_used |= is_same;
@@ -119,11 +119,13 @@ impl BinaryCache {
     }
 }
 
-fn into_version(result: VersionResult, flavor: Flavor, path: &Path) -> Result<Version, PlatformError> {
+fn into_version(result: VersionResult, flavor: &Flavor, path: &Path) -> Result<Version, PlatformError> {
     let path = path.to_owned();
     match result {
         VersionResult::Version(version) => Ok(version),
-        VersionResult::OtherProgram(printed) => Err(PlatformError::BinaryUnrecognized { path, flavor, printed }),
+        VersionResult::OtherProgram(printed) => {
+            Err(PlatformError::BinaryUnrecognized { path, flavor: flavor.clone(), printed })
+        }
         VersionResult::OtherMachine => Err(PlatformError::BinaryOtherMachine { path }),
         VersionResult::TimedOut(_) => Err(PlatformError::BinaryHangs { path }),
     }
@@ -145,7 +147,7 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
 }
 
 /// Runs a program with `--version` and reads the output.
-fn run_for_version(exec: &Exec, flavor: Flavor, path: &Path) -> Result<VersionResult, PlatformError> {
+fn run_for_version(exec: &Exec, flavor: &Flavor, path: &Path) -> Result<VersionResult, PlatformError> {
     // Without the environment of wnm: `ant-node` reads settings from `ANT_*` variables and rejects invalid ones even
     // with `--version`.
     let call =
@@ -190,7 +192,7 @@ mod tests {
     }
 
     fn version_now(path: &Path) -> Result<Version, PlatformError> {
-        BinaryCache::default().version(&Exec::real(), Flavor::Antnode, path)
+        BinaryCache::default().version(&Exec::real(), &Flavor::Antnode, path)
     }
 
     #[test]
@@ -205,7 +207,7 @@ mod tests {
             Ok(Output::success(format!("Autonomi Node v0.4.{n}\n")))
         });
         let mut cache = BinaryCache::default();
-        let version = |cache: &mut BinaryCache| cache.version(&exec, Flavor::Antnode, &path).unwrap();
+        let version = |cache: &mut BinaryCache| cache.version(&exec, &Flavor::Antnode, &path).unwrap();
         assert_eq!(version(&mut cache), Version::new(0, 4, 0));
         let mut restored = BinaryCache::load(cache.save());
         assert_eq!(version(&mut restored), Version::new(0, 4, 0));
@@ -248,9 +250,9 @@ mod tests {
         });
         let mut cache = BinaryCache::default();
         for _ in 0..MAX_TIMEOUTS {
-            assert!(matches!(cache.known(Flavor::Antnode, &path), Ok(None)));
-            assert!(cache.version(&exec, Flavor::Antnode, &path).is_err());
+            assert!(matches!(cache.known(&Flavor::Antnode, &path), Ok(None)));
+            assert!(cache.version(&exec, &Flavor::Antnode, &path).is_err());
         }
-        assert!(matches!(cache.known(Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
+        assert!(matches!(cache.known(&Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
     }
 }

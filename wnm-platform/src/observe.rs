@@ -212,10 +212,10 @@ impl Look<'_> {
 
     /// Returns the version of the node's own binary, if it is known or there is time left to ask for it.
     fn version_on_disk(&mut self, node: &Node) -> Option<wnm_core::Version> {
-        let known = self.binaries.known(node.flavor, &node.binary).ok()?;
+        let known = self.binaries.known(&node.flavor, &node.binary).ok()?;
         known.or_else(|| {
             let is_time_left = Instant::now() < self.versions_until;
-            is_time_left.then(|| self.binaries.version(&self.platform.exec, node.flavor, &node.binary).ok())?
+            is_time_left.then(|| self.binaries.version(&self.platform.exec, &node.flavor, &node.binary).ok())?
         })
     }
 }

@@ -77,7 +77,7 @@ impl Platform {
         if settings.manager.chooses_program() {
             return Ok(None);
         }
-        binaries.version(&self.exec, settings.flavor, &settings.binary).map(Some)
+        binaries.version(&self.exec, &settings.flavor, &settings.binary).map(Some)
     }
 
     /// Returns the number of automatic restarts of each node since its last requested start. Nodes of process managers

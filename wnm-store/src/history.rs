@@ -20,80 +20,115 @@ impl fmt::Display for CycleId {
     }
 }
 
-/// One cycle.
+/// The cause of a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CycleKind {
+    /// The policy decided, in `wnm run` or in the daemon.
+    Scheduled,
+    /// A command of the operator asked for actions, such as `wnm node stop 3`.
+    Requested,
+    /// The cycle only continued actions that earlier cycles had begun.
+    Resumed,
+}
+
+impl CycleKind {
+    const ALL: [Self; 3] = [Self::Scheduled, Self::Requested, Self::Resumed];
+
+    /// Returns the word that the database and JSON output use, such as `scheduled`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Requested => "requested",
+            Self::Resumed => "resumed",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One cycle on record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CycleRecord {
-    /// Its number.
+    /// The number, in the order of time.
     pub id: CycleId,
-    /// When it looked.
+    /// The cause.
+    pub kind: CycleKind,
+    /// The time of the observation, on the colony's clock.
     pub at: Timestamp,
-    /// When it was finished; None while it goes on, and for ever when it was cut short.
+    /// The time of the end; None while the cycle runs, and for ever when a crash interrupted it.
     pub ended: Option<Timestamp>,
-    /// What it saw of the machine.
+    /// The sample of the host that the decision is based on.
     pub host: HostSample,
-    /// What it decided, and why.
+    /// The verdict of every rule, and the actions that follow from it.
     pub decision: Decision,
-    /// The actions it began, in order, as they stand now.
+    /// The actions that the cycle began, in order, in their present state.
     pub actions: Vec<CycleAction>,
 }
 
-/// An action on record.
+/// One action on record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CycleAction {
-    /// What it is, and the steps taken.
+    /// The plan and the steps taken.
     pub record: ActionRecord,
-    /// What came of it in the last cycle that worked on it; None before the first one has finished.
+    /// The outcome in the last cycle that worked on the action; None before the first of them has finished.
     pub outcome: Option<Outcome>,
-    /// When it ended; None while it goes on.
+    /// The time of the end; None while the action is under way.
     pub ended: Option<Timestamp>,
 }
 
-/// Which cycles to look for.
+/// The cycles to find. All conditions must be met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryFilter {
     /// Only cycles that began an action on this node.
     pub node: Option<NodeId>,
-    /// Only cycles from this moment on.
+    /// Only cycles at or after this time.
     pub since: Option<Timestamp>,
-    /// The most cycles to return: the latest ones.
+    /// Only cycles after this one.
+    pub after: Option<CycleId>,
+    /// Only cycles of this kind.
+    pub kind: Option<CycleKind>,
+    /// Whether cycles that began no action count.
+    pub activity: Activity,
+    /// The maximum number of cycles; the latest ones are returned.
     pub limit: u32,
-    /// Which kind.
-    pub kind: CycleKind,
 }
 
 impl Default for HistoryFilter {
     /// Returns a filter for the last 100 cycles that acted.
     fn default() -> Self {
-        Self { node: None, since: None, limit: 100, kind: CycleKind::Acting }
+        Self { node: None, since: None, after: None, kind: None, activity: Activity::Acting, limit: 100 }
     }
 }
 
-/// A kind of cycles.
+/// A selection of cycles by their actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CycleKind {
-    /// Those that began an action.
+pub enum Activity {
+    /// Cycles that began at least one action.
     Acting,
-    /// All.
+    /// All cycles.
     Any,
 }
 
-/// Cycles found, latest first.
+/// The cycles that match a filter, latest first.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Those that could be read.
+    /// The cycles that could be read.
     pub cycles: Vec<CycleRecord>,
-    /// Why others, or actions of theirs, could not.
+    /// Cycles, and actions of the cycles above, that could not be read.
     pub unreadable: Vec<StoreError>,
 }
 
-/// What is kept of the past. Cycles with an action that goes on are kept in any case.
+/// Limits of the history. A cycle with an unfinished action is always kept, and so is the last scheduled cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How long cycles that acted are kept.
+    /// The maximum age of a cycle that acted.
     pub acting: Duration,
-    /// The most cycles that acted, however young.
+    /// The maximum number of cycles that acted, of any age.
     pub acting_at_most: u32,
-    /// The most cycles that did not act.
+    /// The maximum number of cycles that did not act.
     pub idle: u32,
 }
 
@@ -104,8 +139,12 @@ impl Default for Retention {
     }
 }
 
-/// The most cycles looked at, and dropped, of each kind at the end of one.
+/// The maximum number of cycles that one cycle deletes at its end, for each limit. A colony adds one cycle at a time, so
+/// that 50 catch up quickly after a change of the limits, and one transaction stays short.
 const PRUNED_AT_ONCE: u32 = 50;
+
+/// The columns that `read` expects, in its order.
+const COLUMNS: &str = "id, at, ended, host, decision, kind";
 
 impl Store {
     /// Returns the latest cycle; None before the first.
@@ -116,6 +155,19 @@ impl Store {
         self.read(|db| {
             let id = last_id(db)?;
             id.map_or(Ok(None), |id| one(db, id))
+        })
+    }
+
+    /// Returns the latest cycle in which the policy decided; None before the first.
+    ///
+    /// # Errors
+    /// The database, or the record of that cycle, cannot be read.
+    pub fn last_scheduled(&self) -> Result<Option<CycleRecord>, StoreError> {
+        self.read(|db| {
+            let id: Option<i64> = db
+                .prepare_cached("SELECT max(id) FROM cycles WHERE kind = 'scheduled'")?
+                .query_row([], |row| row.get(0))?;
+            id.map_or(Ok(None), |id| one(db, CycleId(id)))
         })
     }
 
@@ -139,16 +191,19 @@ impl Store {
 pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, Fault> {
     let node = filter.node.map(NodeId::get);
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
-    let acted = match filter.kind {
-        CycleKind::Acting => 1,
-        CycleKind::Any => 0,
+    let after = filter.after.map_or(i64::MIN, |id| id.0);
+    let kind = filter.kind.map(CycleKind::word);
+    let acted = match filter.activity {
+        Activity::Acting => 1,
+        Activity::Any => 0,
     };
-    let mut statement = db.prepare_cached(
-        "SELECT id, at, ended, host, decision FROM cycles
-         WHERE (?1 IS NULL OR id IN (SELECT cycle FROM actions WHERE node = ?1)) AND at >= ?2 AND acted >= ?3
-         ORDER BY id DESC LIMIT ?4",
-    )?;
-    let mut rows = statement.query((node, since, acted, filter.limit))?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM cycles
+         WHERE (?1 IS NULL OR id IN (SELECT cycle FROM actions WHERE node = ?1))
+             AND at >= ?2 AND acted >= ?3 AND id > ?4 AND (?5 IS NULL OR kind = ?5)
+         ORDER BY id DESC LIMIT ?6"
+    ))?;
+    let mut rows = statement.query((node, since, acted, after, kind, filter.limit))?;
     let mut history = History::default();
     while let Some(row) = rows.next()? {
         match read(db, row, &mut history.unreadable) {
@@ -170,7 +225,7 @@ pub(crate) fn last_id(db: &Connection) -> Result<Option<CycleId>, Fault> {
 
 /// Reads one cycle with all its actions, or fails.
 pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, Fault> {
-    let mut statement = db.prepare_cached("SELECT id, at, ended, host, decision FROM cycles WHERE id = ?1")?;
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM cycles WHERE id = ?1"))?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let mut unreadable = Vec::new();
@@ -183,8 +238,11 @@ pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, F
 
 fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<CycleRecord, Fault> {
     let id = CycleId(row.get(0)?);
+    let word: String = row.get(5)?;
+    let unknown = || StoreError::Corrupt { what: format!("the kind of cycle {id}"), found: format!("{word:?}") };
     Ok(CycleRecord {
         id,
+        kind: CycleKind::from_word(&word).ok_or_else(unknown)?,
         at: Timestamp::from_millis(row.get(1)?),
         ended: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
         host: json::required(row, 3, || format!("the host's sample of cycle {id}"))?,
@@ -193,7 +251,10 @@ fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<C
     })
 }
 
-/// Drops what is no longer kept, a bounded number of cycles at a time.
+/// Deletes cycles over the limits, a bounded number at a time.
+///
+/// The last scheduled cycle stays, because `wnm explain` shows it: a command that waits for a slow node runs several
+/// resumed cycles a second, enough to push it out of the idle ones within half a minute.
 pub(crate) fn prune(tx: &Connection, keep: Retention, now: Timestamp) -> Result<(), Fault> {
     for (acted, at_most) in [(0, keep.idle), (1, keep.acting_at_most)] {
         tx.prepare_cached(
@@ -201,6 +262,7 @@ pub(crate) fn prune(tx: &Connection, keep: Retention, now: Timestamp) -> Result<
                  SELECT id FROM cycles WHERE acted = ?1
                      AND id <= (SELECT id FROM cycles WHERE acted = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
                      AND NOT EXISTS (SELECT 1 FROM actions WHERE cycle = cycles.id AND ended IS NULL)
+                     AND id <> (SELECT coalesce(max(id), 0) FROM cycles WHERE kind = 'scheduled')
                  ORDER BY id LIMIT ?3)",
         )?
         .execute((acted, at_most, PRUNED_AT_ONCE))?;
@@ -209,7 +271,8 @@ pub(crate) fn prune(tx: &Connection, keep: Retention, now: Timestamp) -> Result<
     tx.prepare_cached(
         "DELETE FROM cycles WHERE id IN (
              SELECT old.id FROM (SELECT id, at FROM cycles WHERE acted = 1 ORDER BY id LIMIT ?2) AS old
-             WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM actions WHERE cycle = old.id AND ended IS NULL))",
+             WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM actions WHERE cycle = old.id AND ended IS NULL)
+                 AND id <> (SELECT coalesce(max(id), 0) FROM cycles WHERE kind = 'scheduled'))",
     )?
     .execute((now.before(keep.acting).as_millis(), PRUNED_AT_ONCE))?;
     Ok(())

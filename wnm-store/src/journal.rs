@@ -8,7 +8,7 @@ use wnm_core::{
 };
 
 use crate::error::{Fault, StoreError};
-use crate::history::{self, CycleAction, CycleId};
+use crate::history::{self, CycleAction, CycleId, CycleKind};
 use crate::nodes::{self, Unreadable};
 use crate::{Store, json, reserve};
 
@@ -20,6 +20,7 @@ impl Store {
     /// A new node's number or one of its ports is taken, or the database cannot be written.
     pub fn begin(
         &mut self,
+        kind: CycleKind,
         observation: &Observation,
         decision: &Decision,
         new_nodes: &[Node],
@@ -36,12 +37,8 @@ impl Store {
             for node in new_nodes {
                 nodes::insert(tx, node)?;
             }
-            tx.prepare_cached("INSERT INTO cycles (at, acted, host, decision) VALUES (?1, ?2, ?3, ?4)")?.execute((
-                now.as_millis(),
-                !planned.is_empty(),
-                &host,
-                &decided,
-            ))?;
+            tx.prepare_cached("INSERT INTO cycles (kind, at, acted, host, decision) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((kind.word(), now.as_millis(), !planned.is_empty(), &host, &decided))?;
             let cycle = CycleId(tx.last_insert_rowid());
             let mut insert =
                 tx.prepare_cached("INSERT INTO actions (cycle, node, begun, planned) VALUES (?1, ?2, ?3, ?4)")?;

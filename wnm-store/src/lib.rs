@@ -36,7 +36,7 @@ use wnm_core::{
 };
 
 pub use error::{Claim, StoreError};
-pub use history::{CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter, Retention};
+pub use history::{Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter, Retention};
 pub use lock::{Holder, Lock, LockError};
 
 use error::Fault;
@@ -243,7 +243,7 @@ impl Store {
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, "counters", &mut unreadable)?;
             unreadable.extend(settings::read(db).err().map(|fault| fault.at(&self.path)));
-            let past = HistoryFilter { limit: u32::MAX, kind: CycleKind::Any, ..HistoryFilter::default() };
+            let past = HistoryFilter { limit: u32::MAX, activity: Activity::Any, ..HistoryFilter::default() };
             unreadable.extend(history::find(db, &past)?.unreadable);
             wrong.extend(unreadable.iter().map(StoreError::complaint));
             wrong.extend(wrong_reservations(db, &nodes)?);

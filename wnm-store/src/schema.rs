@@ -12,7 +12,7 @@ use crate::file::{Existing, copy, suffixed};
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// Every change of the tables, in order. What was released is never edited: a change is one more entry.
-pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST)];
+pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND)];
 
 /// All times are Unix milliseconds; all texts but `settings.value` are JSON of the core's types.
 const FIRST: &str = "
@@ -91,6 +91,13 @@ CREATE TABLE steps (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Tells scheduled cycles from those of an operator's command. Cycles of version 1 count as scheduled, as most were.
+const CYCLE_KIND: &str = "
+ALTER TABLE cycles ADD COLUMN kind TEXT NOT NULL DEFAULT 'scheduled'
+    CHECK (kind IN ('scheduled', 'requested', 'resumed'));
+CREATE INDEX cycles_by_kind ON cycles (kind, id);
+";
+
 /// Makes the tables in an empty database.
 pub(crate) fn install(db: &mut Connection) -> Result<(), Fault> {
     db.pragma_update(None, "application_id", APPLICATION)?;
@@ -129,6 +136,8 @@ pub(crate) fn migrate(db: &mut Connection, path: &Path, known: &[M<'_>]) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::Store;
 
@@ -148,20 +157,23 @@ mod tests {
         let later =
             [MIGRATIONS, &[M::up("CREATE TABLE later (a);"), M::up("ALTER TABLE later ADD b; DROP TABLE settings;")]]
                 .concat();
+        let [first, second] = [MIGRATIONS.len() as u32 + 1, MIGRATIONS.len() as u32 + 2];
         let mut db = Connection::open(&path).unwrap();
         migrate(&mut db, &path, &later).unwrap();
         migrate(&mut db, &path, &later).unwrap();
-        assert_eq!(version(&db, &path, &later).unwrap(), 3);
+        assert_eq!(version(&db, &path, &later).unwrap(), second);
 
         let copied = |n: u32| Connection::open(suffixed(&path, &format!(".before-{n}"))).unwrap();
-        assert_eq!(version(&copied(2), &path, &later).unwrap(), 1);
-        assert_eq!(version(&copied(3), &path, &later).unwrap(), 2);
-        let value: String = copied(3).query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
+        assert_eq!(version(&copied(first), &path, &later).unwrap(), first - 1);
+        assert_eq!(version(&copied(second), &path, &later).unwrap(), first);
+        let value: String = copied(second).query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
         assert_eq!(value, "v");
-        assert!(!suffixed(&path, ".before-1").exists() && !suffixed(&path, ".before-4").exists());
+        let copies = fs::read_dir(folder.path()).unwrap();
+        let copies = copies.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains(".before-"));
+        assert_eq!(copies.count(), 2);
 
         let refused = Store::open(&path).unwrap_err();
-        assert!(matches!(refused, StoreError::NewerVersion { expected: 1, found: 3, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::NewerVersion { found, .. } if found == second), "{refused}");
     }
 
     #[test]
@@ -174,5 +186,18 @@ mod tests {
         migrate(&mut db, &path, &broken).unwrap_err();
         drop(db);
         assert!(Store::open(&path).is_ok());
+    }
+
+    #[test]
+    fn cycles_of_version_1_become_scheduled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wnm.db");
+        let mut db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..1]).to_latest(&mut db).unwrap();
+        db.execute("INSERT INTO cycles (at, acted, host, decision) VALUES (1, 0, '{}', '{}')", []).unwrap();
+        migrate(&mut db, &path, MIGRATIONS).unwrap();
+        let kind: String = db.query_row("SELECT kind FROM cycles", [], |row| row.get(0)).unwrap();
+        assert_eq!(kind, "scheduled");
     }
 }

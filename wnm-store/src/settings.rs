@@ -15,7 +15,7 @@ pub(crate) fn read(db: &Connection) -> Result<RawSettings, Fault> {
         if RawSettings::KEYS.contains(&key.as_str()) {
             settings.set(&key, &value).map_err(|problem| StoreError::Corrupt {
                 what: format!("setting {key}"),
-                found: format!("{}, expected {}", problem.found, problem.expected),
+                found: problem.to_string(),
             })?;
         }
     }

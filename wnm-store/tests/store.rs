@@ -17,7 +17,7 @@ use wnm_core::{
     Outcome, Percent, Planned, Ports, Presence, ProcessIdentity, RawSettings, Reason, Rest, RuleVerdict, Settings,
     StopCause, Timestamp, Upnp, Verdict, Version, Volume, evaluate,
 };
-use wnm_store::{Claim, CycleId, CycleKind, HistoryFilter, Lock, LockError, Retention, Store, StoreError};
+use wnm_store::{Activity, Claim, CycleId, CycleKind, HistoryFilter, Lock, LockError, Retention, Store, StoreError};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -114,7 +114,7 @@ fn failure(step: Step, rolled_back: bool) -> Failure {
 /// Saves a state in a cycle that does nothing else.
 fn save(store: &mut Store, now: i64, state: &EngineState, nodes: impl IntoIterator<Item = u32>) -> CycleId {
     let observation = observation(now, nodes);
-    let (cycle, _) = store.begin(&observation, &decision([]), &[]).unwrap();
+    let (cycle, _) = store.begin(CycleKind::Scheduled, &observation, &decision([]), &[]).unwrap();
     store.finish(cycle, &[], state, &observation, &counters(now)).unwrap();
     cycle
 }
@@ -155,7 +155,7 @@ fn a_colony_comes_back_as_it_was() {
     let nodes: Vec<_> = (1..=9).map(node).collect();
     let actions = every_action();
     let begun = observation(100, []);
-    let (cycle, records) = store.begin(&begun, &decision(actions.clone()), &nodes).unwrap();
+    let (cycle, records) = store.begin(CycleKind::Scheduled, &begun, &decision(actions.clone()), &nodes).unwrap();
     assert_eq!(records.iter().map(|r| r.planned.action.clone()).collect::<Vec<_>>(), actions);
 
     let state = EngineState {
@@ -205,7 +205,7 @@ fn every_outcome_is_remembered_and_drops_the_nodes_that_are_gone() {
         Action::Stop { node: id(5) },
     ];
     let nodes: Vec<_> = (1..=5).map(node).collect();
-    let (cycle, records) = store.begin(&look, &decision(actions), &nodes).unwrap();
+    let (cycle, records) = store.begin(CycleKind::Scheduled, &look, &decision(actions), &nodes).unwrap();
     let outcomes = [
         Outcome::Failed(failure(Step::Folder, true)),
         Outcome::Failed(failure(Step::Trash, false)),
@@ -245,7 +245,7 @@ fn the_last_sample_of_a_node_stays_where_nobody_looked() {
     save(&mut store, 1, &EngineState::default(), [1, 2, 3]);
     let mut look = observation(2, [1]);
     look.nodes.insert(id(1), sample(Presence::Unobserved, 77));
-    let (cycle, _) = store.begin(&look, &decision([]), &[]).unwrap();
+    let (cycle, _) = store.begin(CycleKind::Scheduled, &look, &decision([]), &[]).unwrap();
     store.finish(cycle, &[], &EngineState::default(), &look, &counters(2)).unwrap();
     let colony = store.load(settings()).unwrap();
     assert_eq!(colony.samples, observation(1, [1, 2]).nodes);
@@ -274,7 +274,7 @@ fn what_was_begun_survives_a_crash_with_every_step() {
     save(&mut store, 50, &running, [1]);
     let decided =
         decision([Action::Remove { node: id(1), linger: Duration::from_secs(1) }, Action::Add { node: id(2) }]);
-    let (_, mut records) = store.begin(&observation(100, [1]), &decided, &[node(2)]).unwrap();
+    let (_, mut records) = store.begin(CycleKind::Scheduled, &observation(100, [1]), &decided, &[node(2)]).unwrap();
 
     let step = |step, millis| StepRecord { step, at: at(millis), evidence: Evidence::Nothing };
     let process = ProcessIdentity { boot: "b".into(), pid: 7, start: 8 };
@@ -314,7 +314,7 @@ fn what_was_begun_survives_a_crash_with_every_step() {
 
     // The next cycle ends them.
     let look = observation(200, [1]);
-    let (cycle, new) = recovered.begin(&look, &decision([]), &[]).unwrap();
+    let (cycle, new) = recovered.begin(CycleKind::Scheduled, &look, &decision([]), &[]).unwrap();
     assert!(new.is_empty());
     let outcomes = [(records[0].id, Outcome::Done), (records[1].id, Outcome::Failed(failure(Step::Binary, true)))];
     recovered.finish(cycle, &outcomes, &EngineState::default(), &look, &counters(200)).unwrap();
@@ -341,7 +341,9 @@ fn numbers_ports_and_uuids_are_given_once() {
         (Node { ports: ports(1, 2, 55001), ..node(2) }, Claim::Port(55001)),
     ] {
         let planned = decision([Action::Add { node: newcomer.id }]);
-        let error = store.begin(&observation(1, []), &planned, std::slice::from_ref(&newcomer)).unwrap_err();
+        let error = store
+            .begin(CycleKind::Scheduled, &observation(1, []), &planned, std::slice::from_ref(&newcomer))
+            .unwrap_err();
         assert_eq!(taken(error), (what, id(1)));
     }
     let twice = Node { ports: ports(1, 2, 1), ..node(2) };
@@ -396,7 +398,7 @@ fn one_damaged_row_hides_no_other() {
     let state = store.load(settings()).unwrap().state;
     save(&mut store, 1, &state, [1, 2, 3]);
     let planned = decision([Action::Stop { node: id(1) }, Action::Stop { node: id(2) }]);
-    store.begin(&observation(2, []), &planned, &[]).unwrap();
+    store.begin(CycleKind::Scheduled, &observation(2, []), &planned, &[]).unwrap();
     let other = Connection::open(store.path()).unwrap();
     let damage = |sql: &str| assert_eq!(other.execute(sql, []), Ok(1), "{sql}");
 
@@ -416,7 +418,7 @@ fn one_damaged_row_hides_no_other() {
     assert_eq!(snapshot.nodes.keys().copied().collect::<Vec<_>>(), [id(1), id(3)]);
     assert_eq!((snapshot.state.nodes.len(), snapshot.unfinished.len()), (2, 1));
     assert_eq!(snapshot.last, None);
-    let history = store.history(&HistoryFilter { kind: CycleKind::Any, ..HistoryFilter::default() }).unwrap();
+    let history = store.history(&HistoryFilter { activity: Activity::Any, ..HistoryFilter::default() }).unwrap();
     assert_eq!((history.cycles.len(), history.unreadable.len()), (1, 2));
     insta::assert_snapshot!("complaints", store.check().unwrap().join("\n"));
 }
@@ -453,7 +455,8 @@ fn history_is_found_and_bounded() {
     store.insert_nodes(&[1, 2].map(|n| (node(n), NodeState::Running { since: at(1) }))).unwrap();
     let act = |store: &mut Store, now: i64, number: u32, outcome: Outcome| {
         let look = observation(now, []);
-        let (cycle, records) = store.begin(&look, &decision([Action::Stop { node: id(number) }]), &[]).unwrap();
+        let (cycle, records) =
+            store.begin(CycleKind::Scheduled, &look, &decision([Action::Stop { node: id(number) }]), &[]).unwrap();
         store.finish(cycle, &[(records[0].id, outcome)], &EngineState::default(), &look, &counters(now)).unwrap();
         cycle
     };
@@ -464,7 +467,7 @@ fn history_is_found_and_bounded() {
         save(&mut store, now * 10, &EngineState::default(), []);
     }
     let find = |store: &Store, filter: HistoryFilter| store.history(&filter).unwrap().cycles;
-    let all = HistoryFilter { kind: CycleKind::Any, ..HistoryFilter::default() };
+    let all = HistoryFilter { activity: Activity::Any, ..HistoryFilter::default() };
     let acting = find(&store, HistoryFilter::default());
     assert_eq!(acting.len(), 31, "30, and the one that goes on");
     assert_eq!(find(&store, all).len(), 41);
@@ -484,6 +487,19 @@ fn history_is_found_and_bounded() {
         .query_row("SELECT count(*) FROM actions", [], |row| row.get(0))
         .unwrap();
     assert_eq!(rows, 12);
+
+    // The last scheduled cycle outlives any number of cycles that only wait for an action.
+    let scheduled = store.last_scheduled().unwrap().unwrap().id;
+    for now in 1501..1540 {
+        let look = observation(now, []);
+        let (cycle, _) = store.begin(CycleKind::Resumed, &look, &decision([]), &[]).unwrap();
+        store.finish(cycle, &[], &EngineState::default(), &look, &counters(now)).unwrap();
+    }
+    assert_eq!(store.last_scheduled().unwrap().unwrap().id, scheduled);
+    let resumed = HistoryFilter { kind: Some(CycleKind::Resumed), ..all };
+    assert_eq!(find(&store, resumed).len(), 10);
+    let last = find(&store, resumed)[0].id;
+    assert!(find(&store, HistoryFilter { after: Some(last), ..all }).is_empty());
 
     // A clock that went back hides nothing.
     let cycle = save(&mut store, -5, &EngineState::default(), []);
@@ -713,7 +729,7 @@ fn rests_and_anomalies_are_remembered() {
     ] {
         let mut decided = decision([]);
         decided.verdicts[0].verdict = Verdict::Rests(rest);
-        let (cycle, _) = store.begin(&observation(1, []), &decided, &[]).unwrap();
+        let (cycle, _) = store.begin(CycleKind::Scheduled, &observation(1, []), &decided, &[]).unwrap();
         assert_eq!(store.cycle(cycle).unwrap().unwrap().decision, decided);
     }
 }

@@ -12,6 +12,7 @@ use crate::context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
+use crate::render::config::Sources;
 
 /// Where a value comes from, the highest first; the command line of this command sets none.
 #[derive(Debug, Clone, Serialize)]
@@ -123,7 +124,8 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
     match command {
         Config::List { origin } => {
             let entries = layers(db)?.entries()?;
-            output.result(&entries, |entries| render::config::list(entries, origin, output.width()))?;
+            let sources = if origin { Sources::Shown } else { Sources::Hidden };
+            output.result(&entries, |entries| render::config::list(entries, sources, output.width()))?;
         }
         Config::Get { key } => {
             let key = known(&key)?;
@@ -161,12 +163,7 @@ fn layers(db: &Path) -> Result<Layers, CliError> {
 fn known(key: &str) -> Result<&'static str, Problem> {
     let underscored = key.replace('-', "_");
     let found = RawSettings::KEYS.iter().find(|known| **known == underscored).copied();
-    // What is none says so itself, and which is nearest.
-    found.map_or_else(|| Err(RawSettings::default().set(key, "").err().unwrap_or_else(|| unreachable(key))), Ok)
-}
-
-fn unreachable(key: &str) -> Problem {
-    Problem { key: key.to_owned(), expected: "the name of a setting".to_owned(), found: format!("{key:?}") }
+    found.ok_or_else(|| Problem::unknown_setting(key))
 }
 
 /// Reads `SETTING VALUE`, or several `SETTING=VALUE`.

@@ -1,4 +1,4 @@
-//! `wnm doctor`: what would keep a colony from running here, each with its hint.
+//! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
 mod colony;
 mod cpu_limit;
@@ -23,47 +23,55 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::{GREEN, RED, YELLOW, styled};
 
+/// The severity of a check's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Health {
-    Fine,
-    Doubtful,
-    Wrong,
+enum Level {
+    /// No problem.
+    Ok,
+    /// A problem that nodes run with.
+    Warning,
+    /// A problem that stops or endangers nodes; the exit code becomes 3.
+    Error,
 }
 
-/// One thing looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Check {
-    what: &'static str,
-    health: Health,
-    found: String,
+    /// The severity of the result.
+    level: Level,
+    /// The name of the check, such as `node_program`. Two results can have the same name.
+    check: &'static str,
+    /// The finding: a sentence with names, numbers and paths.
+    message: String,
+    /// How to fix the problem; null for level `ok`, except where an optional feature is missing.
     hint: Option<String>,
 }
 
 impl Check {
-    fn fine(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, health: Health::Fine, found: found.into(), hint: None }
+    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, message: message.into(), hint: None }
     }
 
-    fn doubtful(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what, health: Health::Doubtful, found: found.into(), hint: Some(hint.into()) }
+    fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, message: message.into(), hint: Some(hint.into()) }
     }
 
-    fn wrong(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what, health: Health::Wrong, found: found.into(), hint: Some(hint.into()) }
+    fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { level: Level::Error, check, message: message.into(), hint: Some(hint.into()) }
     }
 }
 
-/// Whether what can be mended without harm is mended.
+/// Whether doctor repairs the firewall rules, the one problem that it can fix without harm to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fix {
     Yes,
     No,
 }
 
-/// Looks at everything, and changes nothing but what `fix` allows; exit 3 when something is wrong.
+/// Runs all checks and prints their results; exit code 3 if one has the level `error`.
 pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliError> {
     let mut checks = Vec::new();
     let (stored, snapshot) = stored::database(db, &mut checks);
@@ -73,29 +81,32 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     let host = context::host_defaults(&stored, &RawSettings::default());
     let mut raw = config::surroundings()?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
-        // Not given before init; nothing that is looked at here depends on it.
+        // Before `wnm init` no address is set, and none of the checks reads it. A placeholder lets them run.
         let _ = raw.set("rewards_address", "faucet");
     }
     match Settings::new(&raw, &host) {
-        Err(problems) => checks.push(Check::wrong("settings", problems.to_string(), "wnm run --SETTING VALUE")),
-        Ok(settings) => look(db, &settings, snapshot.as_ref(), fix, &mut checks),
+        Err(problems) => {
+            let hint = "correct them with `wnm config set KEY VALUE`; `wnm config list --origin` shows their sources";
+            checks.push(Check::error("settings", problems.to_string(), hint));
+        }
+        Ok(settings) => check_all(db, &settings, snapshot.as_ref(), fix, &mut checks),
     }
-    let is_wrong = checks.iter().any(|check| check.health == Health::Wrong);
+    let has_errors = checks.iter().any(|check| check.level == Level::Error);
     output.result(&checks, |checks| checks.iter().map(line).collect())?;
-    Ok(if is_wrong { Exit::ActionFailed } else { Exit::Done })
+    Ok(if has_errors { Exit::ActionFailed } else { Exit::Done })
 }
 
-/// Looks at the host as the settings want it used, and at the colony where there is one.
-fn look(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
+/// Adds the checks of the host with these settings, and those of the colony if a database exists.
+fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
     checks.push(host::manager(settings, platform.as_ref().err()));
-    checks.push(host::binary(settings));
-    checks.push(host::folders(settings));
+    checks.push(host::program(settings));
+    checks.push(host::storage(settings));
     checks.extend(volumes::check(settings, snapshot));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
-    // Without a database every rule would seem to lead nowhere.
+    // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     checks.extend(platform.ok().and_then(|platform| colony::restarts(&platform, snapshot)));
@@ -103,25 +114,30 @@ fn look(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, c
 }
 
 fn line(check: &Check) -> String {
-    let mark = match check.health {
-        Health::Fine => styled(GREEN, "ok   "),
-        Health::Doubtful => styled(YELLOW, "hm   "),
-        Health::Wrong => styled(RED, "wrong"),
+    let level = match check.level {
+        Level::Ok => styled(GREEN, "ok     "),
+        Level::Warning => styled(YELLOW, "warning"),
+        Level::Error => styled(RED, "error  "),
     };
-    let hint = check.hint.as_ref().map_or_else(String::new, |hint| format!("{:20}hint: {hint}\n", ""));
-    format!("{mark} {:<13} {}\n{hint}", check.what, check.found)
+    let hint = check.hint.as_ref().map_or_else(String::new, |hint| format!("{:26}hint: {hint}\n", ""));
+    format!("{level}  {:<15}  {}\n{hint}", check.check, check.message)
 }
 
-/// How many of many are told.
-const TOLD: usize = 5;
+/// Most entries of a list in a message: more would hide the other checks on a host with 1000 nodes.
+const MOST_LISTED: usize = 5;
 
-/// Returns the first few of many, and how many more there are.
-fn some(all: impl ExactSizeIterator<Item = String>) -> String {
-    let more = all.len().saturating_sub(TOLD);
-    let first = all.take(TOLD).collect::<Vec<_>>().join(", ");
+/// Returns the first entries of a list, and the count of the others.
+fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(MOST_LISTED);
+    let first = all.take(MOST_LISTED).collect::<Vec<_>>().join(", ");
     if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 fn names(ids: &[NodeId]) -> String {
-    some(ids.iter().map(|id| id.name()))
+    first_few(ids.iter().map(|id| id.name()))
+}
+
+/// Returns a count with its noun: `1 node is`, `3 nodes are`.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,26 +1,62 @@
-//! `wnm explain`: why a decision was made.
+//! `wnm explain`: the rules of one cycle and their verdicts.
 
 use std::path::Path;
 
-use wnm_store::{CycleId, Store};
+use serde::Serialize;
+use wnm_store::{Activity, CycleId, CycleKind, CycleRecord, HistoryFilter, Store};
 
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::history::CycleView;
 
-/// Explains one kept cycle, or the last.
+/// Cycles that operators' commands requested, at most this many of them, stand above the rules: the rest is in
+/// `wnm history`.
+const REQUESTED_SHOWN: u32 = 20;
+
+/// A cycle with the verdicts of its rules, and the requested cycles after it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Explanation {
+    #[serde(flatten)]
+    cycle: CycleView,
+    /// The latest 20 cycles at most that an operator's command requested after the last scheduled cycle, oldest first;
+    /// empty when the command line names a cycle.
+    requested_later: Vec<CycleView>,
+}
+
+/// Explains the named cycle, or the last scheduled one and the requests since then.
 pub(crate) fn run(db: &Path, cycle: Option<i64>, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
-    let found = match cycle {
-        Some(id) => store.cycle(CycleId(id))?,
-        None => store.last_cycle()?,
+    let (found, requested) = match cycle {
+        Some(id) => (store.cycle(CycleId(id))?, Vec::new()),
+        None => last(&store)?,
     };
     let record = found.ok_or(CliError::NoSuchCycle(cycle))?;
     if output.is_json() {
-        output.json(&CycleView::from(record))?;
+        let requested_later = requested.into_iter().map(CycleView::from).collect();
+        output.json(&Explanation { cycle: record.into(), requested_later })?;
     } else {
-        output.page(&render::explain::text(&record, output.width()))?;
+        output.page(&render::explain::text(&record, &requested, output.width()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns the last scheduled cycle and the requested ones after it, oldest first. In a colony that has had no scheduled
+/// cycle yet, the last cycle of any kind stands alone.
+fn last(store: &Store) -> Result<(Option<CycleRecord>, Vec<CycleRecord>), CliError> {
+    let Some(scheduled) = store.last_scheduled()? else { return Ok((store.last_cycle()?, Vec::new())) };
+    let later = HistoryFilter {
+        after: Some(scheduled.id),
+        kind: Some(CycleKind::Requested),
+        activity: Activity::Any,
+        limit: REQUESTED_SHOWN,
+        ..HistoryFilter::default()
+    };
+    let mut requested = store.history(&later)?;
+    for error in &requested.unreadable {
+        tracing::warn!(%error, "a requested cycle is left out");
+    }
+    requested.cycles.reverse();
+    Ok((Some(scheduled), requested.cycles))
 }

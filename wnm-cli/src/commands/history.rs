@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wnm_store::{CycleKind, HistoryFilter, Store};
+use wnm_store::{HistoryFilter, Store};
 
 use super::status::colony_time;
 use crate::args::History;
@@ -18,7 +18,7 @@ pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, Cl
         Some(since) => Some(colony_time(store.snapshot()?.state.clock.as_ref()).before(since)),
         None => None,
     };
-    let filter = HistoryFilter { node: args.node, since, limit: args.limit, kind: CycleKind::Acting };
+    let filter = HistoryFilter { node: args.node, since, limit: args.limit, ..HistoryFilter::default() };
     let found = store.history(&filter)?;
     for error in &found.unreadable {
         tracing::warn!(%error, "part of the history is left out");

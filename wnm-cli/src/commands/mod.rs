@@ -4,7 +4,7 @@ pub(crate) mod config;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
-mod explain;
+pub(crate) mod explain;
 mod history;
 pub(crate) mod init;
 mod node;

@@ -15,7 +15,7 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::page::Width;
-use crate::render::work::{Came, Work};
+use crate::render::work::{Work, WorkResult};
 
 /// Time between two looks while actions are under way.
 const POLL: Duration = Duration::from_millis(250);
@@ -86,8 +86,8 @@ fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliErro
     let report = cycle::run(&mut context, &Trigger::Resumed, mode)?;
     let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
-    let mut works: Vec<Work> = seen.map(|(id, sample)| Work::seen(*id, states.get(id), sample)).collect();
-    works.extend(report.worked.iter().map(|(record, outcome)| Work::begun(&record.planned, outcome.clone(), None)));
+    let mut works: Vec<Work> = seen.map(|(id, sample)| Work::surveyed(*id, states.get(id), sample)).collect();
+    works.extend(report.worked.iter().map(|(record, outcome)| Work::started(&record.planned, outcome.clone(), None)));
     tell(&works, mode, output)
 }
 
@@ -131,13 +131,13 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
         });
     }
     let mut works = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
-    works.iter_mut().for_each(|work| work.verb = "reset");
+    works.iter_mut().for_each(|work| work.action = "reset");
     let gone: Vec<NodeId> =
-        works.iter().filter(|work| work.result == Came::Done).filter_map(|work| work.node).collect();
+        works.iter().filter(|work| work.result == WorkResult::Done).filter_map(|work| work.node).collect();
     if !gone.is_empty() {
         for made in ask(&mut context, Verb::Add, &Selection::Named(gone), mode)? {
             if let Some(work) = works.iter_mut().find(|work| work.node == made.node) {
-                work.go_on_as(made);
+                work.continue_with(made);
             }
         }
     }
@@ -161,7 +161,7 @@ fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> 
 
 fn tell(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
     output.result(&works, |works| render::work::text(works, output.width()))?;
-    let is_undone = |work: &Work| matches!(work.result, Came::Refused | Came::Failed);
+    let is_undone = |work: &Work| matches!(work.result, WorkResult::Refused | WorkResult::Failed);
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })
 }
 
@@ -187,7 +187,7 @@ fn stay_with(context: &mut Context, first: Report, begun: Instant) -> Result<Vec
     context.progress.end();
     let work = |(id, planned): (ActionId, Planned)| {
         let (outcome, seconds) = outcomes.remove(&id)?;
-        Some(Work::begun(&planned, outcome, Some(seconds)))
+        Some(Work::started(&planned, outcome, Some(seconds)))
     };
     Ok(mine.into_iter().filter_map(work).collect())
 }

@@ -1,20 +1,30 @@
-//! Why a decision was made: every signal against its marks, every rule and what it said.
+//! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
 
 use wnm_core::{Measure, Planned};
-use wnm_store::CycleRecord;
+use wnm_store::{CycleKind, CycleRecord};
 
 use super::page::Width;
 use super::table::Table;
-use super::{BOLD, DIM, GREEN, RED, YELLOW, moment, reason, styled};
+use super::{BOLD, DIM, GREEN, RED, YELLOW, reason, styled, time};
 
-/// Returns the explanation of one cycle.
-pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
-    let mut text = format!("{}  {}\n\n", styled(BOLD, format!("cycle {}", cycle.id)), moment(cycle.at));
+/// Returns the explanation of one cycle, below a line for each cycle that an operator's command requested after it.
+pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width) -> String {
+    let mut text: String = requested.iter().map(request).collect();
+    if !requested.is_empty() {
+        text.push('\n');
+    }
+    let kind = match cycle.kind {
+        CycleKind::Scheduled => "",
+        CycleKind::Requested | CycleKind::Resumed => cycle.kind.word(),
+    };
+    let title = styled(BOLD, format!("cycle {}", cycle.id));
+    text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
+    text.push_str("\n\n");
     let table = Table {
-        header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
+        header: &["  SIGNAL", "VALUE", "LOW", "HIGH", ""],
         right: &[1, 2, 3],
-        // The figures say the same.
-        shed: &[4],
+        // A narrow page omits the comparison: the numbers show it too.
+        optional: &[4],
         rows: cycle.decision.measures.iter().map(row).collect(),
     };
     text.push_str(&table.text(width));
@@ -37,13 +47,22 @@ pub(crate) fn text(cycle: &CycleRecord, width: Width) -> String {
     text
 }
 
+/// Returns the line of a requested cycle with its actions.
+fn request(cycle: &CycleRecord) -> String {
+    let actions: Vec<String> =
+        cycle.actions.iter().map(|action| reason::action(&action.record.planned.action)).collect();
+    let actions = if actions.is_empty() { "no action".to_owned() } else { actions.join(", ") };
+    let title = styled(BOLD, format!("cycle {}", cycle.id));
+    format!("{title}, requested: {actions}  {}\n", styled(DIM, time(cycle.at)))
+}
+
 fn row(measure: &Measure) -> Vec<String> {
-    let verdict = match measure.seen {
-        None => styled(YELLOW, "unknown: nothing is added"),
-        Some(_) if measure.is_exceeded() => styled(RED, "too high"),
-        Some(_) if measure.allows() => styled(GREEN, "leaves room"),
-        Some(_) => styled(YELLOW, "between the marks"),
+    let comparison = match measure.seen {
+        None => styled(YELLOW, "unknown: wnm adds no node"),
+        Some(_) if measure.is_exceeded() => styled(RED, "over the high threshold"),
+        Some(_) if measure.allows() => styled(GREEN, "below the low threshold"),
+        Some(_) => styled(YELLOW, "between the thresholds"),
     };
-    let seen = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
-    vec![format!("  {}", measure.signal), seen, measure.less_than.to_string(), measure.remove.to_string(), verdict]
+    let value = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+    vec![format!("  {}", measure.signal), value, measure.less_than.to_string(), measure.remove.to_string(), comparison]
 }

@@ -1,4 +1,4 @@
-//! Words and pictures for people, from values.
+//! Text for people: pages, tables and sentences, made from values.
 
 pub(crate) mod config;
 pub(crate) mod cycle;
@@ -18,6 +18,7 @@ pub(crate) mod work;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use jiff::tz::TimeZone;
 use wnm_core::{NodeState, Timestamp};
 
 use crate::error::CliError;
@@ -28,12 +29,12 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default();
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Returns a text in a style that goes away where there is no colour.
+/// Returns a text with escape codes for its style. The output removes them where it has no colour.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns an error with its hint on lines of their own.
+/// Returns an error and its hint, each on a line of its own.
 pub(crate) fn error(error: &CliError) -> String {
     let mut text = format!("{} {error}", styled(RED.bold(), "error:"));
     if let Some(hint) = error.hint() {
@@ -42,26 +43,36 @@ pub(crate) fn error(error: &CliError) -> String {
     text
 }
 
-/// Returns a time span of at most two units, such as `3m 20s`; below a second, `0s`.
-pub(crate) fn span(span: Duration) -> String {
+/// Returns a duration in whole units, at most two of them: `45s`, `2h 5min`, `3d 4h`, `46d`.
+pub(crate) fn duration(span: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
     let seconds = span.as_secs();
-    // Whole units only: nobody needs the seconds of a day.
-    let rounded = match seconds {
-        0..3600 => seconds,
-        3600..86_400 => seconds / 60 * 60,
-        _ => seconds / 3600 * 3600,
+    let (large, small) = match seconds {
+        0..MINUTE => ((seconds, "s"), (0, "")),
+        MINUTE..HOUR => ((seconds / MINUTE, "min"), (seconds % MINUTE, "s")),
+        HOUR..DAY => ((seconds / HOUR, "h"), (seconds % HOUR / MINUTE, "min")),
+        _ if seconds < 10 * DAY => ((seconds / DAY, "d"), (seconds % DAY / HOUR, "h")),
+        _ => ((seconds / DAY, "d"), (0, "")),
     };
-    let units = humantime::format_duration(Duration::from_secs(rounded)).to_string();
-    units.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    let parts = [large, small].into_iter().enumerate().filter(|(at, (count, _))| *at == 0 || *count > 0);
+    parts.map(|(_, (count, unit))| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns a moment in UTC, to the second.
-pub(crate) fn moment(at: Timestamp) -> String {
+/// Returns a time to the second in the zone of this host: `2026-03-01 13:00:00 CET`.
+pub(crate) fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.as_secs())
-        .map_or_else(|_| at.as_secs().to_string(), |moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string())
+        .map_or_else(|_| at.as_secs().to_string(), |time| time.to_zoned(zone()).strftime("%F %T %Z").to_string())
 }
 
-/// Returns the colour a state is shown in.
+/// Returns the zone of this host as `TZ` or `/etc/localtime` names it, else UTC. Unit tests use UTC, so that their
+/// snapshots do not depend on the host.
+fn zone() -> TimeZone {
+    if cfg!(test) { TimeZone::UTC } else { TimeZone::try_system().unwrap_or(TimeZone::UTC) }
+}
+
+/// Returns the colour of a node state.
 pub(crate) fn state_style(state: &NodeState) -> Style {
     match state {
         NodeState::Running { .. } => GREEN,
@@ -75,7 +86,7 @@ pub(crate) fn state_style(state: &NodeState) -> Style {
     }
 }
 
-/// Returns words as a shell takes them: those with more than plain characters in quotes.
+/// Returns words as a line of a shell, with quotes around each word that a shell would split or expand.
 pub(crate) fn shell_text<T: AsRef<str>>(words: &[T]) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_=./:,+@%~".contains(c);
     let quoted = words.iter().map(AsRef::as_ref).map(|word| match word {

@@ -5,7 +5,7 @@ use wnm_core::{
     Action, Anomaly, Hold, Measure, Outcome, Pass, Presence, Reading, Reason, Relief, Rest, Signal, Timestamp, Verdict,
 };
 
-use super::span;
+use super::duration as span;
 
 /// Returns an action as an order, such as `start antnode0003`.
 pub(crate) fn action(action: &Action) -> String {

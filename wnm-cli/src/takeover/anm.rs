@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{NodeId, Problem, RawSettings, Thousands};
 
-use super::found::Told;
+use super::found::Record;
 use crate::error::CliError;
 
 const CRON: &str = "etc/cron.d/anm";
@@ -65,7 +65,7 @@ pub(crate) struct AnmColony {
     /// What it had beyond the settings of this wnm.
     pub(crate) unused: BTreeMap<String, String>,
     /// What it has on record of its nodes.
-    pub(crate) told: BTreeMap<NodeId, Told>,
+    pub(crate) told: BTreeMap<NodeId, Record>,
 }
 
 impl Anm {
@@ -94,17 +94,12 @@ impl Anm {
                 As::Plain(setting) => colony.settings.set(setting, &value),
                 As::Minutes(setting) => match value.parse::<u64>() {
                     Ok(minutes) => colony.settings.set(setting, &minutes.saturating_mul(60).to_string()),
-                    Err(_) => Err(Problem {
-                        key: (*setting).to_owned(),
-                        expected: "whole minutes".to_owned(),
-                        found: format!("{value:?}"),
-                    }),
+                    Err(_) => Err(Problem::not_a_whole_number(setting, &value)),
                 },
                 As::Flag(setting) => colony.settings.set(setting, value.split_whitespace().last().unwrap_or_default()),
             };
             if let Err(problem) = set {
-                let found = format!("{} as {key} in {place}", problem.found);
-                colony.problems.push(Problem { found, ..problem });
+                colony.problems.push(problem.at(format!("{key} in {place}")));
             }
         }
         colony.settings.port_start = self.port_start()?;
@@ -119,7 +114,7 @@ impl Anm {
     }
 
     /// Reads the table of nodes; one that is not there is empty.
-    fn nodes(&self) -> Result<BTreeMap<NodeId, Told>, CliError> {
+    fn nodes(&self) -> Result<BTreeMap<NodeId, Record>, CliError> {
         let path = self.root.join(NODES);
         let Some(text) = text(&path)? else { return Ok(BTreeMap::new()) };
         let text = text.trim();
@@ -143,7 +138,7 @@ impl Anm {
             let mut fields =
                 fields.split(',').skip(1).map(|field| Some(field.trim().to_owned()).filter(|f| !f.is_empty()));
             let (peer_id, version) = (fields.next().flatten(), fields.next().flatten());
-            nodes.insert(id, Told { peer_id, version, status: fields.next().flatten() });
+            nodes.insert(id, Record { peer_id, version, status: fields.next().flatten() });
         }
         Ok(nodes)
     }

@@ -1,4 +1,4 @@
-//! `wnm doctor` on hosts that something is wrong with.
+//! `wnm doctor` on hosts with a problem.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::host::{Host, Ran, turn};
 
-/// A `crontab` that has the table in the home folder.
+/// A `crontab` program that prints the file `table` of the home folder.
 const CRONTAB: &str = "#!/bin/sh\nexec cat \"$HOME/table\"\n";
 
 fn script(path: &Path, text: &str) {
@@ -18,13 +18,13 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// What doctor found of one kind, the worst of several.
-fn found(ran: &Ran, what: &str) -> (String, String) {
+/// Returns the level and the message of a check, the most severe of several; empty without a result.
+fn result(ran: &Ran, name: &str) -> (String, String) {
     let checks: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
-    let mut of_kind: Vec<_> = checks.iter().filter(|check| check["what"] == what).collect();
-    of_kind.sort_by_key(|check| ["wrong", "doubtful", "fine"].iter().position(|health| check["health"] == *health));
-    let text = |key: &str| of_kind.first().map_or_else(String::new, |check| check[key].as_str().unwrap().to_owned());
-    (text("health"), text("found"))
+    let mut results: Vec<_> = checks.iter().filter(|check| check["check"] == name).collect();
+    results.sort_by_key(|check| ["error", "warning", "ok"].iter().position(|level| check["level"] == *level));
+    let text = |key: &str| results.first().map_or_else(String::new, |check| check[key].as_str().unwrap().to_owned());
+    (text("level"), text("message"))
 }
 
 fn doctor(host: &Host) -> Ran {
@@ -36,59 +36,59 @@ fn doctor(host: &Host) -> Ran {
 }
 
 #[test]
-fn looking_leaves_no_trace() {
+fn doctor_creates_no_file() {
     let host = Host::new();
     let ran = host.expect(3, "doctor");
-    assert!(ran.out.contains("hint: wnm init --rewards-address"), "{}", ran.out);
+    assert!(ran.out.contains("hint: run `wnm init --rewards-address"), "{}", ran.out);
     let left = fs::read_dir(host.path("")).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
     assert_eq!(left, [".local"], "only the node binary");
     assert!(!host.path(".local/share").exists());
 }
 
 #[test]
-fn other_keepers_are_told() {
+fn second_supervisor_is_reported() {
     let host = Host::with_colony();
     script(&host.path("bin/crontab"), CRONTAB);
     script(&host.path("venv/bin/wnm"), "#!/usr/bin/python3\n");
-    for (line, health, said) in [
-        ("0 3 * * * wnm report node-status", "fine", "none of wnm's own"),
-        ("*/1 * * * * wnm >> log 2>&1", "fine", "in your crontab by the line */1"),
+    for (line, level, message) in [
+        ("0 3 * * * wnm report node-status", "ok", "none"),
+        ("*/1 * * * * wnm >> log 2>&1", "ok", "wnm runs in your crontab: */1"),
         (
             "*/1 * * * * . HOME/venv/bin/activate && wnm",
-            "wrong",
-            "the Python wnm keeps nodes here too, in your crontab",
+            "error",
+            "the Python wnm manages nodes on this host too (in your crontab)",
         ),
-        ("*/1 * * * * python3 -m wnm", "wrong", "the Python wnm keeps nodes here too, in your crontab"),
+        ("*/1 * * * * python3 -m wnm", "error", "the Python wnm manages nodes on this host too (in your crontab)"),
         (
             "* * * * * wnm\n* * * * * wnm run # wnm service",
-            "wrong",
-            "kept in your crontab, and in your crontab by the line",
+            "error",
+            "2 supervisors run wnm: in your crontab; in your crontab: * * * * * wnm",
         ),
     ] {
         let line = line.replace("HOME", host.path("").display().to_string().trim_end_matches('/'));
         fs::write(host.path("table"), line + "\n").unwrap();
         let ran = doctor(&host);
-        let supervisor = found(&ran, "supervisor");
-        assert!(supervisor.0 == health && supervisor.1.contains(said), "{supervisor:?}");
-        assert_eq!(ran.code(), if health == "wrong" { 3 } else { 0 }, "{}", ran.out);
+        let supervisor = result(&ran, "supervisor");
+        assert!(supervisor.0 == level && supervisor.1.contains(message), "{supervisor:?}");
+        assert_eq!(ran.code(), if level == "error" { 3 } else { 0 }, "{}", ran.out);
     }
     fs::write(host.path("wnm_active"), "").unwrap();
-    assert_eq!(found(&doctor(&host), "old lock").0, "wrong");
+    assert_eq!(result(&doctor(&host), "python_lock").0, "error");
 }
 
 #[test]
-fn a_process_that_the_colony_does_not_know_is_told() {
+fn unmanaged_process_and_service_are_reported() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let node = host.nodes().remove(0);
-    assert_eq!(found(&doctor(&host), "instances").0.replace("doubtful", ""), "");
+    assert_eq!(result(&doctor(&host), "instances").0.replace("warning", ""), "");
     let port = node["ports"]["node"].as_u64().unwrap() + 1;
     let folder = host.path("elsewhere").display().to_string();
     let mut command = std::process::Command::new(host.path(".local/bin/antnode"));
     command.args(["--root-dir", &folder, "--port", &port.to_string(), "--rewards-address"]);
     command.args(["0x00455d78f850b0358E8cea5be24d415E01E107CF", "--local", "--first", "--ip", "127.0.0.1"]);
     command.arg("evm-arbitrum-one").env_clear().env("HOME", host.path("")).stdout(std::process::Stdio::null());
-    let mut stray = {
+    let mut unmanaged = {
         let _turn = turn();
         command.spawn().unwrap()
     };
@@ -97,34 +97,36 @@ fn a_process_that_the_colony_does_not_know_is_told() {
         std::net::UdpSocket::bind(("0.0.0.0", u16::try_from(port).unwrap())).is_err()
     });
     let ran = doctor(&host);
-    stray.kill().unwrap();
-    stray.wait().unwrap();
-    assert!(bound, "the stray takes its port");
-    let said = format!("process {} on {port} of antnode0002", stray.id());
-    assert_eq!(found(&ran, "instances").0, "wrong");
-    assert!(found(&ran, "instances").1.contains(&said), "{}", ran.out);
-    let ports = found(&ran, "ports");
-    assert!(ports.1.contains(&format!("UDP port {port} first, by process {} ", stray.id())), "{ports:?}");
+    unmanaged.kill().unwrap();
+    unmanaged.wait().unwrap();
+    assert!(bound, "the unmanaged process binds its port");
+    let process = format!("process {} on port {port} of antnode0002", unmanaged.id());
+    assert_eq!(result(&ran, "instances").0, "error");
+    assert!(result(&ran, "instances").1.contains(&process), "{}", ran.out);
+    let (level, message) = result(&ran, "ports");
+    let holder = format!("in use: process {} ", unmanaged.id());
+    assert!(level == "error" && message.contains(&holder), "{message}");
+    assert!(message.ends_with(&format!(" has UDP port {port}")), "{message}");
     assert_eq!(ran.code(), 3);
-    assert_eq!(found(&doctor(&host), "ports").0, "fine");
+    assert_eq!(result(&doctor(&host), "ports").0, "ok");
 
-    // A unit that somebody forgot would start the node again.
+    // A forgotten unit of another tool would start the node again.
     let units = host.path(".config/systemd/user");
     fs::create_dir_all(units.join("default.target.wants")).unwrap();
     let root = node["root_dir"].as_str().unwrap();
     fs::write(units.join("old.service"), format!("[Service]\nExecStart=/opt/antnode --root-dir {root}\n")).unwrap();
     std::os::unix::fs::symlink("../old.service", units.join("default.target.wants/old.service")).unwrap();
-    let said = format!("antnode0001 by the unit {}", units.join("old.service").display());
-    assert!(found(&doctor(&host), "instances").1.contains(&said), "{}", doctor(&host).out);
+    let service = format!("antnode0001 by the unit {}", units.join("old.service").display());
+    assert!(result(&doctor(&host), "instances").1.contains(&service), "{}", doctor(&host).out);
 }
 
 #[test]
-fn a_node_program_for_another_machine_is_told() {
+fn node_program_for_another_machine_is_an_error() {
     let host = Host::with_colony();
-    // The head of an executable for a machine that nobody tests on: a 64-bit SPARC.
+    // The head of an executable for 64-bit SPARC, on which these tests do not run.
     let mut head = b"\x7fELF\x02\x02\x01\x00\0\0\0\0\0\0\0\0\0\x02\0\x2b\0\0\0\x01".to_vec();
     head.resize(4096, 0);
     fs::write(host.path(".local/bin/antnode"), head).unwrap();
-    let (health, said) = found(&doctor(&host), "node binary");
-    assert!(health == "wrong" && said.contains("machine"), "{said}");
+    let (level, message) = result(&doctor(&host), "node_program");
+    assert!(level == "error" && message.contains("machine"), "{message}");
 }

@@ -96,7 +96,7 @@ impl Host {
     /// The command, with this host's home and a database in it, and nothing of the environment of the tests.
     pub(crate) fn command(&self, args: &[impl AsRef<str>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wnm"));
-        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin");
+        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
         command.arg("--db").arg(self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
         command.stdin(Stdio::null());
         command

@@ -12,7 +12,7 @@ use wnm_core::{
     NodeMetrics, NodeSample, NodeState, Observation, Percent, Policy, Ports, Presence, RawSettings, StopCause,
     Timestamp, Upnp, Version, Volume, evaluate,
 };
-use wnm_store::Store;
+use wnm_store::{CycleKind, Store};
 
 use crate::host::Host;
 
@@ -167,7 +167,7 @@ impl Colony {
         let observation = Observation { now, host: machine, nodes: self.samples.clone(), ..Observation::default() };
         let policy = Policy::new(&RawSettings::default(), Some(2)).unwrap();
         let decision = evaluate(&policy, EngineState::default(), &Observation::default()).decision;
-        let (cycle, _) = self.store.begin(&observation, &decision, &[]).unwrap();
+        let (cycle, _) = self.store.begin(CycleKind::Scheduled, &observation, &decision, &[]).unwrap();
         self.store.finish(cycle, &[], &self.state, &observation, &Counters::default()).unwrap();
     }
 

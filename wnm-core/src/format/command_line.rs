@@ -135,7 +135,7 @@ impl CommandLine {
     ///
     /// # Errors
     /// A flag is not known, a value is missing or none, or the folder, the port or the rewards address is not said.
-    pub fn read(flavor: Flavor, words: &[String]) -> Result<Self, NotANodeCommand> {
+    pub fn read(flavor: &Flavor, words: &[String]) -> Result<Self, NotANodeCommand> {
         let flags = match flavor {
             Flavor::Antnode => ANTNODE,
             Flavor::AntNode => ANT_NODE,
@@ -145,7 +145,7 @@ impl CommandLine {
         let mut said = Said::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            if flavor == Flavor::Antnode && word.starts_with("evm-") {
+            if *flavor == Flavor::Antnode && word.starts_with("evm-") {
                 said.network = std::iter::once(word).chain(words).cloned().collect();
                 break;
             }
@@ -153,7 +153,7 @@ impl CommandLine {
                 Some((flag, value)) if flag.starts_with("--") => (flag, Some(value.to_owned())),
                 _ => (word.as_str(), None),
             };
-            let unknown = || NotANodeCommand::UnknownFlag { flavor, found: word.clone() };
+            let unknown = || NotANodeCommand::UnknownFlag { flavor: flavor.clone(), found: word.clone() };
             let takes = flags.iter().find(|(known, _)| *known == flag).map(|(_, takes)| *takes).ok_or_else(unknown)?;
             let value = match (takes, inline) {
                 (Takes::Nothing | Takes::OwnNothing, None) => None,
@@ -264,7 +264,7 @@ mod tests {
              --bootstrap-cache-dir /var/antctl/bootstrap_cache --no-upnp --port 55001 --metrics-server-port=13001 \
              --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --stop-on-upgrade evm-custom --rpc-url u",
         );
-        let read = CommandLine::read(Flavor::Antnode, &line).unwrap();
+        let read = CommandLine::read(&Flavor::Antnode, &line).unwrap();
         let expected = CommandLine {
             root_dir: "/var/antctl/a b".into(),
             log_dir: Some("/var/log/antnode/antnode1".into()),
@@ -291,11 +291,11 @@ mod tests {
             ("--root-dir r", "expected an absolute path after --root-dir, found \"r\""),
             ("--rewards-address 0x1", "expected a rewards address after --rewards-address, found \"0x1\""),
         ] {
-            let error = CommandLine::read(Flavor::Antnode, &words(&format!("{complete}{more}"))).unwrap_err();
+            let error = CommandLine::read(&Flavor::Antnode, &words(&format!("{complete}{more}"))).unwrap_err();
             assert_eq!(error.to_string(), complaint);
         }
-        let error = CommandLine::read(Flavor::Antnode, &words("--root-dir /r evm-arbitrum-one")).unwrap_err();
+        let error = CommandLine::read(&Flavor::Antnode, &words("--root-dir /r evm-arbitrum-one")).unwrap_err();
         assert_eq!(error.to_string(), "expected --port on its command line, found none");
-        assert!(CommandLine::read(Flavor::AntNode, &words(&format!("{complete}--no-upnp"))).is_err());
+        assert!(CommandLine::read(&Flavor::AntNode, &words(&format!("{complete}--no-upnp"))).is_err());
     }
 }

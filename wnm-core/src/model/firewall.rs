@@ -44,18 +44,18 @@ impl fmt::Display for FirewallKind {
     }
 }
 
-/// A text names no firewall.
+/// A text that names no firewall.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected ufw or none, found {found:?}")]
+#[error("unknown firewall {name:?}: not one of none, ufw")]
 pub struct NotAFirewall {
-    /// What was given.
-    pub found: String,
+    /// The text.
+    pub name: String,
 }
 
 impl FromStr for FirewallKind {
     type Err = NotAFirewall;
     fn from_str(text: &str) -> Result<Self, NotAFirewall> {
         let named = Self::ALL.into_iter().find(|kind| kind.word() == text);
-        named.ok_or_else(|| NotAFirewall { found: text.to_owned() })
+        named.ok_or_else(|| NotAFirewall { name: text.to_owned() })
     }
 }

@@ -4,6 +4,7 @@ mod custom;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +12,10 @@ use crate::model::manager::Program;
 use crate::model::node::{Node, Ports, Upnp};
 use crate::model::units::Version;
 
-pub use custom::{Custom, NotCustom};
+pub use custom::{Custom, FlavorCause, InvalidFlavor};
 
 /// A node program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Flavor {
@@ -23,7 +24,7 @@ pub enum Flavor {
     /// `ant-node` 0.23, its successor, which serves none and is judged by its process.
     AntNode,
     /// Another program, as the operator describes it.
-    Custom(&'static Custom),
+    Custom(Arc<Custom>),
 }
 
 /// Where the figures of a node come from.
@@ -60,7 +61,7 @@ impl Flavor {
 
     /// Returns the file name of the program.
     #[must_use]
-    pub fn program(self) -> &'static str {
+    pub fn program(&self) -> &str {
         match self {
             Self::Antnode => "antnode",
             Self::AntNode => "ant-node",
@@ -70,7 +71,7 @@ impl Flavor {
 
     /// Returns the file in a node's root folder that is its identity.
     #[must_use]
-    pub fn identity_file(self) -> &'static str {
+    pub fn identity_file(&self) -> &str {
         match self {
             Self::Antnode => "secret-key",
             Self::AntNode => "node_identity.key",
@@ -80,7 +81,7 @@ impl Flavor {
 
     /// Returns where figures about a running node come from.
     #[must_use]
-    pub fn metrics_source(self) -> MetricsSource {
+    pub fn metrics_source(&self) -> MetricsSource {
         match self {
             Self::Antnode => MetricsSource::Http,
             Self::AntNode => MetricsSource::Process,
@@ -90,7 +91,7 @@ impl Flavor {
 
     /// Returns the version in the program's `--version` output; None when the output is not this program's.
     #[must_use]
-    pub fn version_in(self, output: &str) -> Option<Version> {
+    pub fn version_in(&self, output: &str) -> Option<Version> {
         let first = output.lines().next()?;
         let rest = match self {
             Self::Antnode => first.strip_prefix("Autonomi Node")?,
@@ -102,7 +103,7 @@ impl Flavor {
 
     /// Returns which of its ports a node of this flavor binds when it starts.
     #[must_use]
-    pub fn bound_ports(self, ports: &Ports) -> Vec<BoundPort> {
+    pub fn bound_ports(&self, ports: &Ports) -> Vec<BoundPort> {
         match self {
             Self::Antnode => vec![BoundPort::Udp(ports.node), BoundPort::LoopbackTcp(ports.metrics)],
             Self::AntNode => vec![BoundPort::Udp(ports.node), BoundPort::Udp(ports.rpc)],
@@ -112,7 +113,7 @@ impl Flavor {
 
     /// Returns the arguments that start the node, program name not included.
     #[must_use]
-    pub fn arguments(self, node: &Node) -> Vec<String> {
+    pub fn arguments(&self, node: &Node) -> Vec<String> {
         let mut arguments = Arguments::default();
         match self {
             Self::Antnode => {
@@ -194,16 +195,16 @@ impl fmt::Display for Flavor {
 }
 
 impl FromStr for Flavor {
-    type Err = NotCustom;
-    fn from_str(text: &str) -> Result<Self, NotCustom> {
+    type Err = InvalidFlavor;
+    fn from_str(text: &str) -> Result<Self, InvalidFlavor> {
         let named = Self::ALL.into_iter().find(|flavor| flavor.program() == text);
-        named.map_or_else(|| Custom::read(text).map(Self::Custom), Ok)
+        named.map_or_else(|| text.parse().map(|custom| Self::Custom(Arc::new(custom))), Ok)
     }
 }
 
 impl TryFrom<String> for Flavor {
-    type Error = NotCustom;
-    fn try_from(text: String) -> Result<Self, NotCustom> {
+    type Error = InvalidFlavor;
+    fn try_from(text: String) -> Result<Self, InvalidFlavor> {
         text.parse()
     }
 }

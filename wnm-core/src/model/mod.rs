@@ -5,6 +5,7 @@ pub(crate) mod cpu_limit;
 pub(crate) mod firewall;
 pub(crate) mod flavor;
 pub(crate) mod manager;
+pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod observation;
 pub(crate) mod program_cache;

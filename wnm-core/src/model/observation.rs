@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::exposition::NodeMetrics;
 use crate::model::cpu_limit::CpuLimitSample;
+use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 

@@ -20,35 +20,40 @@ pub const FAUCET: Address = Address([
 #[serde(try_from = "String", into = "String")]
 pub struct Address([u8; 20]);
 
-/// A text is no rewards address, or no list of them.
+/// A text that is no rewards address and no weighted list of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WalletError {
-    /// Not `0x` and 40 hexadecimal digits.
-    #[error("expected a rewards address of 0x and 40 hexadecimal digits, found {found:?}")]
-    NotAnAddress {
-        /// What was given.
-        found: String,
-    },
-    /// Upper and lower case do not spell the checksum: a digit is probably wrong.
-    #[error("expected {expected} by its EIP-55 checksum, or else other digits, found {found:?}")]
+#[error("invalid rewards address {text:?}: {cause}")]
+pub struct WalletError {
+    /// The text, or the entry of a list, cut to 60 characters.
+    pub text: String,
+    /// The reason.
+    pub cause: WalletCause,
+}
+
+/// The reason why a text is no rewards address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WalletCause {
+    /// The text is not `0x` and 40 hexadecimal digits.
+    #[error("not 0x and 40 hexadecimal digits")]
+    NotAnAddress,
+    /// The case of the letters does not match the EIP-55 checksum of the digits, so that a digit is probably wrong.
+    #[error("the EIP-55 checksum does not match, a digit is probably wrong (these digits would be {checksummed})")]
     WrongChecksum {
-        /// What was given.
-        found: String,
-        /// The same digits, with the case that they would have.
-        expected: String,
+        /// The same digits with the case that matches their checksum.
+        checksummed: String,
     },
-    /// A list needs a weight for each entry.
-    #[error("expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found {found:?}")]
-    NotAWeight {
-        /// The entry.
-        found: String,
-    },
-    /// The same account stands twice in a list.
-    #[error("expected each rewards address once, found {found} twice")]
-    Twice {
-        /// The entry.
-        found: String,
-    },
+    /// An entry of a list has no weight in the range.
+    #[error("no weight from 1 to 1000000 after a colon, as in faucet:1")]
+    NotAWeight,
+    /// A list contains the account twice.
+    #[error("listed twice")]
+    Twice,
+}
+
+impl WalletError {
+    fn new(text: &str, cause: WalletCause) -> Self {
+        Self { text: text.chars().take(60).collect(), cause }
+    }
 }
 
 impl Address {
@@ -77,7 +82,7 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = WalletError;
     fn from_str(text: &str) -> Result<Self, WalletError> {
-        let wrong = || WalletError::NotAnAddress { found: text.chars().take(60).collect() };
+        let wrong = || WalletError::new(text, WalletCause::NotAnAddress);
         let digits = text.strip_prefix("0x").filter(|d| d.len() == 40).ok_or_else(wrong)?;
         let mut bytes = [0; 20];
         for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
@@ -87,7 +92,7 @@ impl FromStr for Address {
         let address = Self(bytes);
         let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
         if mixed && digits != address.checksummed() {
-            return Err(WalletError::WrongChecksum { found: text.to_owned(), expected: address.to_string() });
+            return Err(WalletError::new(text, WalletCause::WrongChecksum { checksummed: address.to_string() }));
         }
         Ok(address)
     }
@@ -176,9 +181,9 @@ impl FromStr for Rewards {
             let (name, weight) = entry.split_once(':').unwrap_or((entry, ""));
             let payee = payee(name.trim())?;
             let weight = weight.trim().parse().ok().filter(|w| (1..=1_000_000).contains(w));
-            let weight = weight.ok_or_else(|| WalletError::NotAWeight { found: entry.to_owned() })?;
+            let weight = weight.ok_or_else(|| WalletError::new(entry, WalletCause::NotAWeight))?;
             if list.iter().any(|(other, _)| *other == payee) {
-                return Err(WalletError::Twice { found: payee.to_string() });
+                return Err(WalletError::new(entry, WalletCause::Twice));
             }
             list.push((payee, weight));
         }
@@ -250,15 +255,15 @@ mod tests {
             ]
             .join("\n"),
             @r#"
-        expected a rewards address of 0x and 40 hexadecimal digits, found ""
-        expected a rewards address of 0x and 40 hexadecimal digits, found "0x123"
-        expected a rewards address of 0x and 40 hexadecimal digits, found "52908400098527886E0F7030069857D2E4169EE7"
-        expected a rewards address of 0x and 40 hexadecimal digits, found "0xzz908400098527886E0F7030069857D2E4169EE7"
-        expected 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed by its EIP-55 checksum, or else other digits, found "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"
-        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "faucet:0"
-        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "donate"
-        expected each rewards address once, found faucet twice
-        expected a weight from 1 to 1000000 after the colon, as in 0x…:100,faucet:1, found "faucet:99999999999"
+        invalid rewards address "": not 0x and 40 hexadecimal digits
+        invalid rewards address "0x123": not 0x and 40 hexadecimal digits
+        invalid rewards address "52908400098527886E0F7030069857D2E4169EE7": not 0x and 40 hexadecimal digits
+        invalid rewards address "0xzz908400098527886E0F7030069857D2E4169EE7": not 0x and 40 hexadecimal digits
+        invalid rewards address "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD": the EIP-55 checksum does not match, a digit is probably wrong (these digits would be 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed)
+        invalid rewards address "faucet:0": no weight from 1 to 1000000 after a colon, as in faucet:1
+        invalid rewards address "donate": no weight from 1 to 1000000 after a colon, as in faucet:1
+        invalid rewards address "faucet:2": listed twice
+        invalid rewards address "faucet:99999999999": no weight from 1 to 1000000 after a colon, as in faucet:1
         "#
         );
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::node::{Node, NodeId, Ports};
 use crate::model::observation::Volume;
 use crate::model::units::{Bytes, Timestamp};
-use crate::policy::settings::{Problem, RawSettings, Settings};
+use crate::policy::settings::{Problem, ProblemCause, RawSettings, Settings, Thousands};
 use crate::policy::thresholds::Policy;
 
 /// Where the three port ranges begin. Node N has the ports `start · 1000 + N` of each.
@@ -24,7 +24,7 @@ impl PortRanges {
     /// # Errors
     /// Up to `node_cap`, a range passes port 65535 or runs into another.
     pub fn new(raw: &RawSettings) -> Result<Self, Problem> {
-        let start = |setting: Option<crate::policy::settings::Thousands>, default| setting.map_or(default, |t| t.0);
+        let start = |setting: Option<Thousands>, default| setting.map_or(default, |t| t.0);
         let ranges = Self {
             node: start(raw.port_start, 55),
             metrics: start(raw.metrics_port_start, 13),
@@ -36,22 +36,15 @@ impl PortRanges {
         for (i, (key, start)) in named.into_iter().enumerate() {
             let (first, last) = (u32::from(start) * 1000 + 1, (u32::from(start) * 1000).saturating_add(cap));
             if last > u32::from(u16::MAX) {
-                return Err(Problem::new(
-                    key,
-                    format!("a range that ends below port 65536 with node_cap {cap}"),
-                    format!("{start}, which would end at {last}"),
-                ));
+                return Err(Problem::new(key, start, ProblemCause::PortsExceedLast { last, node_cap: cap }));
             }
             let overlaps = |other: u16| {
                 let other = u32::from(other) * 1000;
                 first <= other + cap && other < last
             };
             if let Some((other, _)) = named[..i].iter().find(|(_, other)| overlaps(*other)) {
-                return Err(Problem::new(
-                    key,
-                    format!("a range that does not run into that of {other} with node_cap {cap}"),
-                    format!("{start}, ports {first} to {last}"),
-                ));
+                let cause = ProblemCause::PortsOverlap { other, ports: (first, last), node_cap: cap };
+                return Err(Problem::new(key, start, cause));
             }
         }
         Ok(ranges)
@@ -164,7 +157,7 @@ pub fn new_node<'a>(
     Ok(Node {
         id,
         uuid: birth.uuid,
-        flavor: settings.flavor,
+        flavor: settings.flavor.clone(),
         manager: settings.manager,
         binary: root_dir.join(settings.flavor.program()),
         log_dir: log_dir(&root_dir, &birth.logs, &name),
@@ -187,7 +180,6 @@ fn log_dir(root_dir: &Path, logs: &Path, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::settings::Thousands;
 
     fn ids(numbers: &[u32]) -> Vec<NodeId> {
         numbers.iter().filter_map(|n| NodeId::new(*n)).collect()
@@ -250,10 +242,10 @@ mod tests {
                 .map(Result::unwrap_err)
                 .join("\n"),
             @r"
-        port_start: expected a range that ends below port 65536 with node_cap 2000, found 64, which would end at 66000
-        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 54, ports 54001 to 55001
-        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1, found 55, ports 55001 to 55001
-        metrics_port_start: expected a range that does not run into that of port_start with node_cap 1001, found 13, ports 13001 to 14001
+        port_start (64) needs ports up to 66000 with node_cap 2000, beyond the last port 65535
+        metrics_port_start (54) overlaps port_start: with node_cap 1001 it needs ports 54001 to 55001
+        metrics_port_start (55) overlaps port_start: with node_cap 1 it needs ports 55001 to 55001
+        metrics_port_start (13) overlaps port_start: with node_cap 1001 it needs ports 13001 to 14001
         "
         );
     }

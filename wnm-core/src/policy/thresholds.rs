@@ -1,11 +1,12 @@
 //! What the operator wants of the host: thresholds, limits and delays, checked once.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::{BytesPerSecond, Load, Percent};
-use crate::policy::settings::{Problem, Problems, RawSettings};
+use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
 
 /// Two marks on one signal: below the lower one there is room for more, above the upper one there is too much.
@@ -98,6 +99,12 @@ impl Preset {
     }
 }
 
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 /// Everything the engine needs to know of the operator's wishes. Made from [`RawSettings`] only, and then consistent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -147,25 +154,21 @@ impl Policy {
         let mut problems = Vec::new();
         let percent =
             |mark: Option<Percent>, default: f64| mark.or_else(|| Percent::clamped(default)).unwrap_or_default();
-        let mut pair = |signal: &str, less_than: Option<Percent>, remove: Option<Percent>, defaults: (f64, f64)| {
+        let mut pair = |keys: [&'static str; 2], values: [Option<Percent>; 2], defaults: [f64; 2]| {
             let threshold =
-                Threshold { less_than: percent(less_than, defaults.0), remove: percent(remove, defaults.1) };
+                Threshold { less_than: percent(values[0], defaults[0]), remove: percent(values[1], defaults[1]) };
             if threshold.less_than >= threshold.remove {
-                problems.push(Problem::new(
-                    &format!("{signal}_less_than"),
-                    format!("less than {signal}_remove, which is {}", threshold.remove),
-                    threshold.less_than,
-                ));
+                problems.push(contradiction(keys, Relation::Below, threshold));
             }
             threshold
         };
-        let cpu = pair("cpu", raw.cpu_less_than, raw.cpu_remove, (50.0, 70.0));
-        let memory = pair("mem", raw.mem_less_than, raw.mem_remove, (60.0, 75.0));
-        let disk = pair("hd", raw.hd_less_than, raw.hd_remove, (75.0, 90.0));
+        let cpu = pair(["cpu_less_than", "cpu_remove"], [raw.cpu_less_than, raw.cpu_remove], [50.0, 70.0]);
+        let memory = pair(["mem_less_than", "mem_remove"], [raw.mem_less_than, raw.mem_remove], [60.0, 75.0]);
+        let disk = pair(["hd_less_than", "hd_remove"], [raw.hd_less_than, raw.hd_remove], [75.0, 90.0]);
         let mut limit = |key: &str, value: Option<u32>, default: u32| {
             let value = value.unwrap_or(default);
             if value == 0 {
-                problems.push(Problem::new(key, "1 or more".into(), value));
+                problems.push(Problem::new(key, value, ProblemCause::AT_LEAST_ONE));
             }
             value
         };
@@ -190,12 +193,12 @@ impl Policy {
             disk,
             load: load(raw, cpus, &mut problems),
             disk_io: io(
-                "hdio",
+                ["hdio_read_less_than", "hdio_read_remove", "hdio_write_less_than", "hdio_write_remove"],
                 [raw.hdio_read_less_than, raw.hdio_read_remove, raw.hdio_write_less_than, raw.hdio_write_remove],
                 &mut problems,
             ),
             net_io: io(
-                "netio",
+                ["netio_read_less_than", "netio_read_remove", "netio_write_less_than", "netio_write_remove"],
                 [raw.netio_read_less_than, raw.netio_read_remove, raw.netio_write_less_than, raw.netio_write_remove],
                 &mut problems,
             ),
@@ -239,11 +242,8 @@ fn load(raw: &RawSettings, cpus: Option<u32>, problems: &mut Vec<Problem>) -> Op
     let remove = raw.max_load_average_allowed.or_else(|| share(MAX_LOAD_PER_CPU));
     let threshold = Threshold { less_than: less_than.or(remove)?, remove: remove.or(less_than)? };
     if threshold.less_than > threshold.remove {
-        problems.push(Problem::new(
-            "desired_load_average",
-            format!("at most max_load_average_allowed, which is {}", threshold.remove),
-            threshold.less_than,
-        ));
+        let keys = ["desired_load_average", "max_load_average_allowed"];
+        problems.push(contradiction(keys, Relation::AtMost, threshold));
     }
     Some(threshold)
 }
@@ -251,20 +251,28 @@ fn load(raw: &RawSettings, cpus: Option<u32>, problems: &mut Vec<Problem>) -> Op
 /// Returns the marks of a group, given as read less_than, read remove, write less_than, write remove.
 ///
 /// A group is set when its four limits sum to more than 1: the earlier tool's databases hold 0 and 1 for "unset".
-fn io(group: &str, limits: [Option<u64>; 4], problems: &mut Vec<Problem>) -> Option<IoThresholds> {
+fn io(keys: [&'static str; 4], limits: [Option<u64>; 4], problems: &mut Vec<Problem>) -> Option<IoThresholds> {
     let limits = limits.map(Option::unwrap_or_default);
     if limits.iter().fold(0_u64, |sum, limit| sum.saturating_add(*limit)) <= 1 {
         return None;
     }
-    let mut pair = |way: &str, less_than: u64, remove: u64| {
+    let mut pair = |keys: [&'static str; 2], less_than: u64, remove: u64| {
+        let threshold = Threshold { less_than: BytesPerSecond(less_than), remove: BytesPerSecond(remove) };
         if less_than >= remove {
-            problems.push(Problem::new(
-                &format!("{group}_{way}_less_than"),
-                format!("less than {group}_{way}_remove, which is {remove} (all four limits of {group} count once one is set)"),
-                less_than,
-            ));
+            problems.push(contradiction(keys, Relation::BelowInGroup, threshold));
         }
-        Threshold { less_than: BytesPerSecond(less_than), remove: BytesPerSecond(remove) }
+        threshold
     };
-    Some(IoThresholds { read: pair("read", limits[0], limits[1]), write: pair("write", limits[2], limits[3]) })
+    let [read_low, read_high, write_low, write_high] = keys;
+    Some(IoThresholds {
+        read: pair([read_low, read_high], limits[0], limits[1]),
+        write: pair([write_low, write_high], limits[2], limits[3]),
+    })
+}
+
+/// Returns the problem of two thresholds whose values are in the wrong order.
+fn contradiction<T: fmt::Display>(keys: [&'static str; 2], relation: Relation, threshold: Threshold<T>) -> Problem {
+    let [key, other] = keys;
+    let cause = ProblemCause::Contradicts { relation, other, other_value: threshold.remove.to_string() };
+    Problem::new(key, threshold.less_than, cause)
 }

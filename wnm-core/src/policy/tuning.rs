@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::Percent;
-use crate::policy::settings::{Problem, RawSettings};
+use crate::policy::settings::{Problem, ProblemCause, RawSettings, Relation};
 
 /// One of the steady rules, or a part of one, that a comparison can leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,21 +120,19 @@ impl Tuning {
             adds: raw.steady_adds.unwrap_or(default.adds),
             without: None,
         };
+        let percent = |share: f64| format!("{} %", share * 100.0);
         if tuning.relief_target < tuning.warning {
-            let found = format!("{} %", tuning.relief_target * 100.0);
-            let expected = format!("at least steady_warning, which is {} %", tuning.warning * 100.0);
-            problems.push(Problem::new("steady_relief_target", expected, found));
+            let other_value = percent(tuning.warning);
+            let cause = ProblemCause::Contradicts { relation: Relation::AtLeast, other: "steady_warning", other_value };
+            problems.push(Problem::new("steady_relief_target", percent(tuning.relief_target), cause));
         }
         if tuning.growth_target + tuning.relief_target > 1.0 {
-            let found = format!("{} %", tuning.growth_target * 100.0);
-            let expected = format!(
-                "at most {} %, what steady_relief_target leaves of 100 %",
-                100.0 - tuning.relief_target * 100.0
-            );
-            problems.push(Problem::new("steady_growth_target", expected, found));
+            let (other, other_value) = ("steady_relief_target", percent(tuning.relief_target));
+            let cause = ProblemCause::Contradicts { relation: Relation::WithinWhole, other, other_value };
+            problems.push(Problem::new("steady_growth_target", percent(tuning.growth_target), cause));
         }
         if tuning.adds == 0 {
-            problems.push(Problem::new("steady_adds", "1 or more".into(), tuning.adds));
+            problems.push(Problem::new("steady_adds", tuning.adds, ProblemCause::AT_LEAST_ONE));
         }
         tuning
     }

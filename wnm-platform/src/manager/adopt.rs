@@ -45,7 +45,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     let name = service.program.file_name().unwrap_or_default().to_string_lossy();
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name);
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
-    let line = CommandLine::read(flavor, service.arguments)?;
+    let line = CommandLine::read(&flavor, service.arguments)?;
     let metrics = match flavor {
         Flavor::Antnode => line.metrics_port.ok_or(NotAdoptable::NoMetrics)?,
         Flavor::AntNode | Flavor::Custom(_) => usual_port(13, id),
@@ -53,7 +53,6 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     Ok(Node {
         id,
         uuid: service.folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
-        flavor,
         manager: service.manager,
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
@@ -63,7 +62,8 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
         arguments: line.rest,
         environment: service.environment.clone(),
         upnp: line.upnp,
-        born: born(&line.root_dir, flavor),
+        born: born(&line.root_dir, &flavor),
+        flavor,
         root_dir: line.root_dir,
     })
 }
@@ -80,7 +80,7 @@ fn id_of(name: &str) -> Option<NodeId> {
 }
 
 /// Returns when the identity in a folder was made: a node's age is worth money.
-pub(super) fn born(folder: &Path, flavor: Flavor) -> Timestamp {
+pub(super) fn born(folder: &Path, flavor: &Flavor) -> Timestamp {
     let facts = fs::symlink_metadata(folder.join(flavor.identity_file()));
     let since = facts.ok().filter(|facts| facts.size() > 0).and_then(|facts| facts.modified().ok());
     let since = since.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();

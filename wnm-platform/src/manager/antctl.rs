@@ -228,7 +228,7 @@ impl Antctl {
             arguments: Vec::new(),
             environment: Vec::new(),
             upnp: if entry.no_upnp { Upnp::Off } else { Upnp::On },
-            born: adopt::born(&entry.data_dir_path, Flavor::Antnode),
+            born: adopt::born(&entry.data_dir_path, &Flavor::Antnode),
         })
     }
 }

@@ -196,7 +196,7 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
             }
             let path = entry.path();
             let marker = Marker::read(&path).ok().flatten();
-            let flavor = Flavor::ALL.into_iter().find(|flavor| holds_identity(&path, *flavor));
+            let flavor = Flavor::ALL.into_iter().find(|flavor| holds_identity(&path, flavor));
             if marker.is_some() || flavor.is_some() {
                 found.push(Folder { path, marker, flavor });
             }
@@ -208,7 +208,7 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
 }
 
 /// Tells whether a folder holds the identity file of a program, as a file and not as a link.
-fn holds_identity(folder: &Path, flavor: Flavor) -> bool {
+fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
     fs::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
 }
 

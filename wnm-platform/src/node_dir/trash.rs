@@ -39,7 +39,7 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     match &owner {
         Owner::This | Owner::Absent => {}
         // Made by another tool: its identity file says that it is a node, and the row in the database whose.
-        Owner::Unmarked if holds_identity(&place.path, node.flavor) && is_uuid(&node.uuid) => {}
+        Owner::Unmarked if holds_identity(&place.path, &node.flavor) && is_uuid(&node.uuid) => {}
         Owner::Unmarked => return Err(refused(&node.root_dir, Refusal::NoIdentity)),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
@@ -179,7 +179,7 @@ fn check(path: &Path) -> Result<(), String> {
         Ok(Some(marker)) if marker.uuid == uuid => Ok(()),
         Ok(Some(marker)) => Err(format!("the marker of {}", marker.uuid)),
         Ok(None) if !is_uuid(uuid) => Err("no marker, and a name that is no uuid".to_owned()),
-        Ok(None) if Flavor::ALL.into_iter().any(|flavor| holds_identity(path, flavor)) => Ok(()),
+        Ok(None) if Flavor::ALL.into_iter().any(|flavor| holds_identity(path, &flavor)) => Ok(()),
         // The last of a deletion that was interrupted.
         Ok(None) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
         Ok(None) => Err("neither a marker nor an identity file".to_owned()),
@@ -192,7 +192,7 @@ fn delete_folder(path: &Path, deadline: Instant) -> io::Result<Progress> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let names = [MARKER].into_iter().chain(Flavor::ALL.map(Flavor::identity_file));
+    let names = [MARKER].into_iter().chain(Flavor::ALL.iter().map(Flavor::identity_file));
     let last: Vec<CString> = names.filter_map(|name| CString::new(name).ok()).collect();
     let last: Vec<_> = last.iter().map(CString::as_c_str).collect();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

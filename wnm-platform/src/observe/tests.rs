@@ -150,7 +150,7 @@ fn presence_follows_from_folder_service_and_answer() {
         (Flavor::AntNode, unknown(), true, Presence::Unreachable),
     ] {
         let mut place = Place::new();
-        let id = place.add(1, flavor);
+        let id = place.add(1, flavor.clone());
         if answers {
             place.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
         }

@@ -126,7 +126,7 @@ impl Stand {
         let node = Node {
             id,
             uuid: format!("0b2ad0d5-5d4e-4c7e-9f55-{number:012}"),
-            flavor: self.settings.flavor,
+            flavor: self.settings.flavor.clone(),
             manager: self.kind,
             binary: root_dir.join(self.settings.flavor.program()),
             log_dir,

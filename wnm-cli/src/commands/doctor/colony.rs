@@ -1,4 +1,4 @@
-//! How the colony fares: its cycles, its clock, and nodes that are silent, shunned or restarting.
+//! The state of the colony: age of the last cycle, clock, and nodes that do not answer, are shunned or restart.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,91 +7,95 @@ use wnm_core::{NodeId, NodeMap, NodeSample, NodeState, Presence, StopCause, Time
 use wnm_platform::Platform;
 use wnm_store::Snapshot;
 
-use super::{Check, names, some};
+use super::{Check, counted, first_few, names};
 use crate::commands::status::colony_time;
-use crate::render::span;
+use crate::render::duration;
 
-/// Age of the last cycle beyond which nothing seems to keep the colony.
+/// Age of the last cycle from which it is reported: ten runs of a crontab line with the shortest interval of cron.
 const STALE: Duration = Duration::from_secs(600);
-/// Difference between the colony's clock and the wall clock that is worth a word.
+/// Difference between the colony's clock and the wall clock from which it is reported. Time servers correct less.
 const CLOCK_DRIFT: Duration = Duration::from_secs(60);
-/// Restarts that a node may make by itself: each upgrade of its own is one.
+/// Restarts of a node from which they are reported: each upgrade of its own program is one.
 const RESTARTS: u32 = 3;
-/// Time a node runs, in seconds, after which its restarts are over.
-const SETTLED: u64 = 600;
+/// Uptime of a node, in seconds, from which earlier restarts do not matter.
+const STABLE: u64 = 600;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Check> {
     let now = colony_time(snapshot.state.clock.as_ref());
     let samples = &snapshot.samples;
-    [last_look(snapshot, now), clock(snapshot), strays(samples), silent(samples), shunned(samples, now)]
+    [last_cycle(snapshot, now), clock(snapshot), unverified(samples), silent(samples), shunned(samples, now)]
         .into_iter()
         .flatten()
         .collect()
 }
 
-fn last_look(snapshot: &Snapshot, now: Timestamp) -> Option<Check> {
+fn last_cycle(snapshot: &Snapshot, now: Timestamp) -> Option<Check> {
+    const CHECK: &str = "cycles";
     let age = now.since(snapshot.state.clock.as_ref()?.now());
-    let found = format!("the last cycle was {} ago", span(age));
+    let message = format!("the last cycle ended {} ago", duration(age));
     Some(if age > STALE {
-        Check::doubtful("cycles", found, "keep `wnm daemon` running, or `wnm` in a crontab")
+        Check::warning(CHECK, message, "`wnm service install` runs cycles without a pause; `wnm run` runs one now")
     } else {
-        Check::fine("cycles", found)
+        Check::ok(CHECK, message)
     })
 }
 
+/// Compares the colony's clock, which runs on from the boot of the host, with the wall clock.
 fn clock(snapshot: &Snapshot) -> Option<Check> {
+    const CHECK: &str = "clock";
     let reading = wnm_platform::read_clock().ok()?;
     let wall = reading.wall;
     let now = snapshot.state.clock.as_ref()?.advance(reading).now();
     let drift = wall.since(now).max(now.since(wall));
     Some(if drift > CLOCK_DRIFT {
-        let found =
-            format!("the wall clock was set by {} since the host started; delays are not affected", span(drift));
-        Check::doubtful("clock", found, "times in the history follow again after the next reboot")
+        let message = format!("the wall clock was changed by {} since the boot of the host", duration(drift));
+        Check::warning(CHECK, message, "reboot to correct the times in `wnm history`; delays are not affected")
     } else {
-        Check::fine("clock", "steady")
+        Check::ok(CHECK, "the wall clock was not changed since the boot of the host")
     })
 }
 
-fn of_presence(samples: &NodeMap<NodeSample>, presences: &[Presence]) -> Vec<NodeId> {
+fn with_presence(samples: &NodeMap<NodeSample>, presences: &[Presence]) -> Vec<NodeId> {
     let found = samples.iter().filter(|(_, sample)| presences.contains(&sample.presence));
     found.map(|(id, _)| *id).collect()
 }
 
-fn strays(samples: &NodeMap<NodeSample>) -> Option<Check> {
-    let strays = of_presence(samples, &[Presence::Stray]);
-    (!strays.is_empty()).then(|| {
-        let found = format!("another process answers on the ports of {}", names(&strays));
-        Check::wrong("strays", found, "`ss -lntp` shows it; end it, and the node can be managed again")
+/// Lists the nodes on whose port another process answers.
+fn unverified(samples: &NodeMap<NodeSample>) -> Option<Check> {
+    let nodes = with_presence(samples, &[Presence::Stray]);
+    (!nodes.is_empty()).then(|| {
+        let subject = counted(nodes.len(), "node is", "nodes are");
+        let message = format!("{subject} unverified (another process answers on the port): {}", names(&nodes));
+        Check::error("unverified", message, "`ss -lntp` shows the process: end it, and wnm manages the node again")
     })
 }
 
+/// Lists the nodes whose metrics server does not answer.
 fn silent(samples: &NodeMap<NodeSample>) -> Option<Check> {
-    let silent = of_presence(samples, &[Presence::Silent, Presence::Unreachable]);
-    (!silent.is_empty()).then(|| {
-        let found = format!("no answer from the metrics ports of {}", names(&silent));
-        Check::doubtful("metrics", found, "`wnm node show NODE` names its log; wnm node restart NODE")
+    let nodes = with_presence(samples, &[Presence::Silent, Presence::Unreachable]);
+    (!nodes.is_empty()).then(|| {
+        let subject = counted(nodes.len(), "node does", "nodes do");
+        let message = format!("{subject} not answer on the metrics port: {}", names(&nodes));
+        Check::warning("metrics", message, "`wnm node show NODE` prints the path of its log; `wnm node restart NODE`")
     })
 }
 
-/// Lists the nodes that are shunned, the longest first.
+/// Lists the nodes that their peers shun, the longest first.
 fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
     let mut shunned: Vec<_> = samples.iter().filter_map(|(id, sample)| Some((sample.shunned_since?, *id))).collect();
     shunned.sort();
     (!shunned.is_empty()).then(|| {
-        let each = shunned.iter().map(|(since, id)| format!("{} for {}", id.name(), span(now.since(*since))));
-        let found = format!("shunned by peers: {}", some(each));
-        Check::doubtful(
-            "shunned",
-            found,
-            "a node that stays so earns little; wnm node reset NODE gives it a new identity",
-        )
+        let subject = counted(shunned.len(), "node is", "nodes are");
+        let list = shunned.iter().map(|(since, id)| format!("{} for {}", id.name(), duration(now.since(*since))));
+        let message = format!("{subject} shunned by peers: {}", first_few(list));
+        let hint = "a shunned node earns little; `wnm node reset NODE` gives it a new identity";
+        Check::warning("shunned", message, hint)
     })
 }
 
-/// Lists the nodes that their process manager starts again and again.
+/// Lists the nodes that their process manager restarts again and again.
 pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check> {
-    // Others are down because somebody wanted it: how often they were started before is over.
+    // A node that an operator or the policy stopped does not restart: its count is from an earlier time.
     let should_run = |id: &NodeId| {
         let state = snapshot.state.nodes.get(id);
         state.is_some_and(|state| {
@@ -102,19 +106,23 @@ pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check
     match platform.restarts(nodes) {
         Ok(counts) => restarting(&counts, &snapshot.samples),
         Err(error) => {
-            Some(Check::doubtful("restarts", error.to_string(), "hint what the manager says, and look again"))
+            let message = format!("cannot read the restart counts of nodes: {error}");
+            Some(Check::warning(RESTARTS_CHECK, message, "see whether the process manager works"))
         }
     }
 }
 
+const RESTARTS_CHECK: &str = "restarts";
+
 fn restarting(counts: &BTreeMap<NodeId, u32>, samples: &NodeMap<NodeSample>) -> Option<Check> {
     let uptime = |id| samples.get(id).and_then(|sample| sample.metrics.as_ref()?.uptime);
-    let is_young = |id| uptime(id).is_none_or(|uptime| uptime < SETTLED);
-    let again: Vec<_> = counts.iter().filter(|(id, count)| **count >= RESTARTS && is_young(id)).collect();
-    (!again.is_empty()).then(|| {
-        let found = some(again.iter().map(|(id, count)| format!("{} ({count} times)", id.name())));
-        let hint = "`wnm node show NODE` names its log; wnm node stop NODE until that is mended";
-        Check::wrong("restarts", format!("started again and again by its manager: {found}"), hint)
+    let is_young = |id| uptime(id).is_none_or(|uptime| uptime < STABLE);
+    let restarting: Vec<_> = counts.iter().filter(|(id, count)| **count >= RESTARTS && is_young(id)).collect();
+    (!restarting.is_empty()).then(|| {
+        let subject = counted(restarting.len(), "node restarts", "nodes restart");
+        let list = first_few(restarting.iter().map(|(id, count)| format!("{} ({count} times)", id.name())));
+        let hint = "`wnm node show NODE` prints the path of its log; `wnm node stop NODE` until the cause is fixed";
+        Check::error(RESTARTS_CHECK, format!("{subject} again and again: {list}"), hint)
     })
 }
 
@@ -123,7 +131,7 @@ mod tests {
     use wnm_core::{Clock, ClockReading, NodeMetrics};
 
     use super::*;
-    use crate::commands::doctor::Health;
+    use crate::commands::doctor::Level;
 
     fn samples(all: impl IntoIterator<Item = NodeSample>) -> NodeMap<NodeSample> {
         (1..).filter_map(NodeId::new).zip(all).collect()
@@ -137,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn shunned_nodes_are_listed_with_since_when() {
+    fn shunned_nodes_are_listed_the_longest_first() {
         let since = |second: Option<i64>| NodeSample {
             shunned_since: second.map(Timestamp::from_secs),
             ..NodeSample::default()
@@ -145,53 +153,59 @@ mod tests {
         let now = Timestamp::from_secs(10_000);
         assert_eq!(shunned(&samples([None, None].map(since)), now), None);
         let check = shunned(&samples([Some(9940), None, Some(2800)].map(since)), now).unwrap();
-        assert_eq!(check.found, "shunned by peers: antnode0003 for 2h, antnode0001 for 1m");
+        assert_eq!(check.message, "2 nodes are shunned by peers: antnode0003 for 2h, antnode0001 for 1min");
         assert!(check.hint.unwrap().contains("wnm node reset"));
         let many = shunned(&samples(vec![since(Some(1)); 200]), now).unwrap();
-        assert!(many.found.ends_with(" and 195 more"), "{}", many.found);
+        assert!(many.message.ends_with(" and 195 more"), "{}", many.message);
     }
 
     #[test]
-    fn a_node_that_runs_for_long_has_done_with_restarting() {
+    fn node_with_long_uptime_is_not_restarting() {
         let samples = samples([up(Some(5)), up(Some(700)), up(Some(5)), up(None)]);
         let counts = |all: [u32; 5]| (1..).filter_map(NodeId::new).zip(all).collect::<BTreeMap<_, _>>();
         assert_eq!(restarting(&counts([2, 90, 0, 1, 2]), &samples), None);
         let check = restarting(&counts([3, 90, 0, 14, 4]), &samples).unwrap();
         assert_eq!(
-            check.found,
-            "started again and again by its manager: antnode0001 (3 times), antnode0004 (14 times), antnode0005 (4 times)"
+            check.message,
+            "3 nodes restart again and again: antnode0001 (3 times), antnode0004 (14 times), antnode0005 (4 times)"
         );
     }
 
     #[test]
-    fn the_clock_of_the_colony_is_compared_with_that_of_the_wall() {
+    fn changed_wall_clock_is_a_warning() {
         let reading = wnm_platform::read_clock().unwrap();
         let hour = Duration::from_secs(3600);
-        for (wall, health, said) in [
-            (reading.wall, Health::Fine, "steady"),
-            (reading.wall.after(hour), Health::Doubtful, "was set by "),
-            (reading.wall.before(hour), Health::Doubtful, "was set by "),
+        for (wall, level, message) in [
+            (reading.wall, Level::Ok, "was not changed"),
+            (reading.wall.after(hour), Level::Warning, "was changed by "),
+            (reading.wall.before(hour), Level::Warning, "was changed by "),
         ] {
             let mut snapshot = Snapshot::default();
             assert_eq!(clock(&snapshot), None);
             snapshot.state.clock = Some(Clock::start(ClockReading { wall, ..reading.clone() }));
             let check = clock(&snapshot).unwrap();
-            assert!(check.health == health && check.found.contains(said), "{check:?}");
-            let looked = |age| last_look(&snapshot, wall.after(age)).unwrap();
-            assert_eq!((looked(STALE).health, looked(hour).health), (Health::Fine, Health::Doubtful));
-            assert_eq!(looked(hour).found, "the last cycle was 1h ago");
+            assert!(check.level == level && check.message.contains(message), "{check:?}");
+            let after = |age| last_cycle(&snapshot, wall.after(age)).unwrap();
+            assert_eq!((after(STALE).level, after(hour).level), (Level::Ok, Level::Warning));
+            assert_eq!(after(hour).message, "the last cycle ended 1h ago");
         }
     }
 
     #[test]
-    fn nodes_that_do_not_answer_are_told_from_strays() {
+    fn silent_and_unverified_nodes_are_separate() {
         let present = |presence| NodeSample { presence, ..NodeSample::default() };
         let all = samples(
             [Presence::Answering, Presence::Silent, Presence::Unreachable, Presence::Stray, Presence::Gone]
                 .map(present),
         );
-        assert_eq!(strays(&all).unwrap().found, "another process answers on the ports of antnode0004");
-        assert_eq!(silent(&all).unwrap().found, "no answer from the metrics ports of antnode0002, antnode0003");
-        assert_eq!((strays(&samples([])), silent(&samples([]))), (None, None));
+        assert_eq!(
+            unverified(&all).unwrap().message,
+            "1 node is unverified (another process answers on the port): antnode0004"
+        );
+        assert_eq!(
+            silent(&all).unwrap().message,
+            "2 nodes do not answer on the metrics port: antnode0002, antnode0003"
+        );
+        assert_eq!((unverified(&samples([])), silent(&samples([]))), (None, None));
     }
 }

@@ -1,4 +1,4 @@
-//! Rules of the firewall that carry a node's name and lead to no node, and ports of nodes that no rule opens.
+//! Firewall rules of nodes that do not exist, and ports of running nodes that no rule opens.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,52 +8,60 @@ use wnm_platform::PlatformError;
 use wnm_platform::firewall::{self, Firewall, Rule};
 use wnm_store::{Snapshot, Store};
 
-use super::{Check, Fix, some};
+use super::{Check, Fix, counted, first_few};
 use crate::context;
 use crate::error::CliError;
 
-/// What speaks against the rules that there are.
-struct Amiss {
-    /// Rules that lead nowhere.
-    strays: Vec<Rule>,
-    /// Ports of nodes that run, closed to their peers.
+/// The difference between the rules of the firewall and the nodes.
+struct Difference {
+    /// Rules that carry the name of a node that does not exist.
+    stale: Vec<Rule>,
+    /// Ports of running nodes without a rule: peers cannot reach them.
     closed: Vec<Rule>,
 }
 
-/// Looks for rules that lead nowhere or are lacking, and mends that where it is wanted; nothing when no rules are made.
+/// Compares the firewall rules with the nodes, and corrects them for [`Fix::Yes`]. Returns no check where the setting
+/// `firewall` is `none`.
 pub(super) fn check(db: &Path, settings: &Settings, fix: Fix) -> Vec<Check> {
     if settings.firewall == FirewallKind::None {
         return Vec::new();
     }
     let firewall = firewall::open(settings.firewall);
-    let found = match fix {
-        Fix::No => look(db, settings, firewall.as_ref()),
-        Fix::Yes => hint(db, settings, firewall.as_ref()),
+    let difference = match fix {
+        Fix::No => read_and_compare(db, settings, firewall.as_ref()),
+        Fix::Yes => correct(db, settings, firewall.as_ref()),
     };
-    match found {
-        Err(error) => vec![Check::wrong("firewall", error.to_string(), "run wnm as root, or set firewall to none")],
-        Ok(amiss) => words(settings.firewall, &amiss, fix),
+    match difference {
+        Err(error) => vec![Check::error(CHECK, error.to_string(), "run wnm as root, or set firewall to none")],
+        Ok(difference) => checks(settings.firewall, &difference, fix),
     }
 }
 
-fn words(kind: FirewallKind, amiss: &Amiss, fix: Fix) -> Vec<Check> {
-    let list = |rules: &[Rule]| some(rules.iter().map(|rule| format!("{} ({}/udp)", rule.node.name(), rule.port)));
-    let tell = |found: String| match fix {
-        Fix::Yes => Check::fine("firewall", found),
-        Fix::No => Check::doubtful("firewall", found, "wnm doctor --fix"),
-    };
-    let [strays, closed] = [&amiss.strays, &amiss.closed].map(|rules| list(rules));
+const CHECK: &str = "firewall";
+
+fn checks(kind: FirewallKind, difference: &Difference, fix: Fix) -> Vec<Check> {
+    let Difference { stale, closed } = difference;
+    let list = |rules: &[Rule]| first_few(rules.iter().map(|rule| format!("{} ({}/udp)", rule.node.name(), rule.port)));
+    let stale_rules = || counted(stale.len(), "rule", "rules");
     let checks = match fix {
-        Fix::Yes => [format!("{kind}, removed the rules of {strays}"), format!("{kind}, opened the ports of {closed}")],
+        Fix::Yes => [
+            Check::ok(CHECK, format!("{kind}: removed {} of missing nodes: {}", stale_rules(), list(stale))),
+            Check::ok(CHECK, format!("{kind}: opened {}: {}", counted(closed.len(), "port", "ports"), list(closed))),
+        ],
         Fix::No => {
-            [format!("{kind}, rules that lead nowhere: {strays}"), format!("{kind}, closed ports of nodes: {closed}")]
+            const HINT: &str = "`wnm doctor --fix` corrects the rules";
+            let verb = if stale.len() == 1 { "names" } else { "name" };
+            let stale = format!("{kind}: {} {verb} a missing node: {}", stale_rules(), list(stale));
+            let ports = counted(closed.len(), "port of running nodes has", "ports of running nodes have");
+            let closed = format!("{kind}: {ports} no rule: {}", list(closed));
+            [Check::warning(CHECK, stale, HINT), Check::warning(CHECK, closed, HINT)]
         }
     };
-    let is_there = [!amiss.strays.is_empty(), !amiss.closed.is_empty()];
-    let mut checks: Vec<Check> =
-        checks.into_iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(found, _)| tell(found)).collect();
+    let is_relevant = [!stale.is_empty(), !closed.is_empty()];
+    let relevant = checks.into_iter().zip(is_relevant).filter(|(_, is_relevant)| *is_relevant).map(|(check, _)| check);
+    let mut checks: Vec<Check> = relevant.collect();
     if checks.is_empty() {
-        checks.push(Check::fine("firewall", format!("{kind}, each rule leads to a node, and each node has its rules")));
+        checks.push(Check::ok(CHECK, format!("{kind}: the rules match the nodes")));
     }
     checks
 }
@@ -67,32 +75,35 @@ fn udp_ports(node: &Node) -> impl Iterator<Item = Rule> {
     })
 }
 
-fn look(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Amiss, CliError> {
+fn read_and_compare(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, CliError> {
     Ok(compare(&Store::open_read_only(db)?.snapshot()?, settings, firewall)?)
 }
 
-/// Compares the rules with the nodes. Those of ports that this colony would not give are another colony's, and nodes
-/// that do not run need none: those are opened as they start.
-fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) -> Result<Amiss, PlatformError> {
+/// Compares the rules with the nodes.
+fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, PlatformError> {
     let known: BTreeSet<u16> = snapshot.nodes.values().flat_map(udp_ports).map(|rule| rule.port).collect();
-    let mut strays = firewall::stray_rules(firewall, &known)?;
-    strays.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().contains(&rule.port)));
+    let mut stale = firewall::stray_rules(firewall, &known)?;
+    // Another colony of this host names its rules in the same way. A port outside of this colony's ranges is its.
+    stale.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().contains(&rule.port)));
 
+    // The start of a node opens its port, so a stopped node needs no rule. During an action a rule may come or go.
     let is_up = |id: NodeId| snapshot.state.nodes.get(&id).is_some_and(NodeState::is_active);
     let up = snapshot.nodes.values().filter(|node| is_up(node.id) && !snapshot.state.acting.contains(&node.id));
     let mut closed: Vec<Rule> = up.flat_map(udp_ports).collect();
     let without_rule = firewall.closed(&closed.iter().map(|rule| rule.port).collect())?;
     closed.retain(|rule| without_rule.contains(&rule.port));
-    Ok(Amiss { strays, closed })
+    Ok(Difference { stale, closed })
 }
 
-/// Mends it while no other wnm acts, and returns what was amiss. A port is opened as the start of its node would.
-fn hint(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Amiss, CliError> {
+/// Removes stale rules and opens closed ports as the start of a node does, and returns the difference as it was.
+///
+/// Holds the lock, so that no other wnm adds or removes a node in between.
+fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, CliError> {
     let _lock = context::lock(db, context::LOCK_PATIENCE)?;
-    let amiss = look(db, settings, firewall)?;
-    firewall::close_strays(firewall, &amiss.strays)?;
-    amiss.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;
-    Ok(amiss)
+    let difference = read_and_compare(db, settings, firewall)?;
+    firewall::close_strays(firewall, &difference.stale)?;
+    difference.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;
+    Ok(difference)
 }
 
 #[cfg(test)]
@@ -100,12 +111,12 @@ mod tests {
     use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, StopCause, Timestamp, new_node};
 
     use super::*;
-    use crate::commands::doctor::Health;
+    use crate::commands::doctor::Level;
 
-    /// A firewall that has rules of the nodes of these ports.
-    struct Played(Vec<u16>);
+    /// A firewall with a rule for each of these ports.
+    struct FakeFirewall(Vec<u16>);
 
-    impl Firewall for Played {
+    impl Firewall for FakeFirewall {
         fn open(&self, _port: u16, _name: &str) -> Result<(), PlatformError> {
             Ok(())
         }
@@ -125,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn each_node_that_runs_has_its_rule_and_no_rule_is_without_its_node() {
+    fn stale_rules_and_closed_ports_are_reported() {
         let host =
             HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
         let mut raw = RawSettings::default();
@@ -145,22 +156,23 @@ mod tests {
             snapshot.nodes.insert(id, new_node(id, &settings, birth, []).unwrap());
             snapshot.state.nodes.insert(id, state);
         }
-        let told = |open: &[u16]| {
-            let amiss = compare(&snapshot, &settings, &Played(open.to_vec())).unwrap();
-            let checks = words(FirewallKind::Ufw, &amiss, Fix::No);
-            checks.into_iter().map(|check| (check.health, check.found)).collect::<Vec<_>>()
+        let found = |open: &[u16], fix| {
+            let difference = compare(&snapshot, &settings, &FakeFirewall(open.to_vec())).unwrap();
+            let checks = checks(FirewallKind::Ufw, &difference, fix);
+            checks.into_iter().map(|check| (check.level, check.message)).collect::<Vec<_>>()
         };
-        let fine = "ufw, each rule leads to a node, and each node has its rules";
-        assert_eq!(told(&[55001, 55002, 55004, 40009]), [(Health::Fine, fine.to_owned())]);
-        assert_eq!(
-            told(&[55001, 55003, 55009]),
-            [
-                (Health::Doubtful, "ufw, rules that lead nowhere: antnode0009 (55009/udp)".to_owned()),
-                (
-                    Health::Doubtful,
-                    "ufw, closed ports of nodes: antnode0002 (55002/udp), antnode0004 (55004/udp)".to_owned()
-                ),
-            ]
-        );
+        let match_nodes = "ufw: the rules match the nodes";
+        assert_eq!(found(&[55001, 55002, 55004, 40009], Fix::No), [(Level::Ok, match_nodes.to_owned())]);
+        let open = [55001, 55003, 55009];
+        let [stale, closed] = [
+            "ufw: 1 rule names a missing node: antnode0009 (55009/udp)",
+            "ufw: 2 ports of running nodes have no rule: antnode0002 (55002/udp), antnode0004 (55004/udp)",
+        ];
+        assert_eq!(found(&open, Fix::No), [(Level::Warning, stale.to_owned()), (Level::Warning, closed.to_owned())]);
+        let [removed, opened] = [
+            "ufw: removed 1 rule of missing nodes: antnode0009 (55009/udp)",
+            "ufw: opened 2 ports: antnode0002 (55002/udp), antnode0004 (55004/udp)",
+        ];
+        assert_eq!(found(&open, Fix::Yes), [(Level::Ok, removed.to_owned()), (Level::Ok, opened.to_owned())]);
     }
 }

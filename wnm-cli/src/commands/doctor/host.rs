@@ -1,41 +1,51 @@
-//! What nodes are made by: the process manager, the node program, the folders.
+//! The process manager, the program of new nodes, and the storage folders.
 
 use wnm_core::Settings;
 use wnm_platform::{PlatformError, binary, places};
 
-use super::{Check, some};
+use super::{Check, first_few};
 
+/// Checks whether the process manager of the settings works here. `error` is the reason why it cannot be opened.
 pub(super) fn manager(settings: &Settings, error: Option<&PlatformError>) -> Check {
+    const CHECK: &str = "process_manager";
     let kind = settings.manager;
     match (error, wnm_platform::manager::doubt(kind)) {
-        (Some(error), _) => Check::wrong("manager", error.to_string(), "wnm init --process-manager setsid+user"),
-        (None, Some(doubt)) => Check::doubtful("manager", format!("{kind}: {}", doubt.found), doubt.hint),
-        (None, None) => Check::fine("manager", kind.to_string()),
+        (Some(error), _) => Check::error(
+            CHECK,
+            error.to_string(),
+            "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`",
+        ),
+        (None, Some(doubt)) => Check::warning(CHECK, format!("{kind}: {}", doubt.found), doubt.hint),
+        (None, None) => Check::ok(CHECK, kind.to_string()),
     }
 }
 
-/// Asks the program of new nodes for its version: it tells that it is there, may be run, is for this kind of machine,
-/// and is the program that is wanted.
-pub(super) fn binary(settings: &Settings) -> Check {
+/// Runs the program of new nodes with `--version`: one call shows that it exists, is executable, is built for this
+/// machine and is the program of the flavor.
+pub(super) fn program(settings: &Settings) -> Check {
+    const CHECK: &str = "node_program";
     if settings.manager.chooses_program() {
-        return Check::fine("node binary", format!("as {} chooses", settings.manager));
+        return Check::ok(CHECK, format!("{} selects the program", settings.manager));
     }
     match binary::version_of(settings) {
-        Ok(version) => Check::fine("node binary", format!("{} {version}", settings.binary.display())),
+        Ok(version) => Check::ok(CHECK, format!("{} {version}", settings.binary.display())),
         Err(error) => {
-            let hint = format!("put {} for this kind of machine there, or set antnode_path", settings.flavor.program());
-            Check::wrong("node binary", error.to_string(), hint)
+            let program = settings.flavor.program();
+            let hint = format!("put {program} for this machine there, or set antnode_path");
+            Check::error(CHECK, error.to_string(), hint)
         }
     }
 }
 
-pub(super) fn folders(settings: &Settings) -> Check {
+/// Checks whether wnm can write to each storage folder, or can create it.
+pub(super) fn storage(settings: &Settings) -> Check {
+    const CHECK: &str = "storage";
     match places::unwritable(&settings.storage) {
-        None => Check::fine("folders", some(settings.storage.iter().map(|folder| folder.display().to_string()))),
-        Some(folder) => Check::wrong(
-            "folders",
-            format!("nothing can be written in {}", folder.display()),
-            "make it writable, or set node_storage",
+        None => Check::ok(CHECK, first_few(settings.storage.iter().map(|folder| folder.display().to_string()))),
+        Some(folder) => Check::error(
+            CHECK,
+            format!("{} is not writable", folder.display()),
+            "make it writable for this user, or set node_storage",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Processes of node programs that the colony does not know, or knows once and finds twice.
+//! Processes of node programs that belong to no node of the colony, or of which a node has more than one.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,91 +9,119 @@ use wnm_platform::manager;
 use wnm_platform::observe::process::{Facts, Life, Processes};
 use wnm_store::Snapshot;
 
-use super::{Check, some};
+use super::{Check, counted, first_few};
 
-/// Returns what is found, none of which a healthy host has.
+const CHECK: &str = "instances";
+
+/// Returns the problems with processes and services of nodes; none on a healthy host.
 pub(super) fn check(settings: &Settings, snapshot: &Snapshot) -> Vec<Check> {
     let nodes: Vec<&Node> = snapshot.nodes.values().collect();
-    let mut checks = judge(settings, snapshot, &Processes::of_host().all());
-    checks.extend(held(manager::other_holders(&nodes)));
+    let mut checks = of_processes(settings, snapshot, &Processes::of_host().all());
+    checks.extend(started_by_others(manager::other_holders(&nodes)));
     checks
 }
 
-/// Tells of services, other than the nodes' own, that start nodes too.
-fn held(holders: Vec<(NodeId, String)>) -> Option<Check> {
+/// Reports services that would start a node of the colony beside its own service.
+fn started_by_others(holders: Vec<(NodeId, String)>) -> Option<Check> {
     (!holders.is_empty()).then(|| {
-        let all = some(holders.into_iter().map(|(id, holder)| format!("{} by {holder}", id.name())));
-        let hint = "systemctl disable --now UNIT, or else it restarts what wnm stops";
-        Check::wrong("instances", format!("something else starts nodes of this colony: {all}"), hint)
+        let nodes = counted(holders.len(), "node is", "nodes are");
+        let list = first_few(holders.into_iter().map(|(id, holder)| format!("{} by {holder}", id.name())));
+        let hint = "systemctl disable --now UNIT; otherwise it restarts a node that wnm stops";
+        Check::error(CHECK, format!("{nodes} also started by an external service: {list}"), hint)
     })
 }
 
-fn judge(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> {
-    let known: BTreeMap<&OsStr, NodeId> =
-        snapshot.nodes.values().map(|node| (node.root_dir.as_os_str(), node.id)).collect();
-    let owners = owners(settings, snapshot);
-    let mut on_folders: BTreeMap<NodeId, Vec<u32>> = BTreeMap::new();
-    let (mut on_ports, mut others) = (Vec::new(), Vec::new());
-    for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, settings.flavor)) {
-        let root = facts.root_dir();
-        let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
-        match node {
-            Some(id) => on_folders.entry(id).or_default().push(facts.pid),
-            None => match ports(facts).find_map(|port| Some((port, owners.get(&port)?))) {
-                Some((port, owner)) => on_ports.push(format!("process {} on {port} of {}", facts.pid, owner.name())),
-                None => others.push(words(facts.pid, root)),
-            },
-        }
-    }
-    on_folders.retain(|_, pids| pids.len() > 1);
-    let twice = on_folders.iter().map(|(id, pids)| {
-        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        format!("{} (processes {})", id.name(), pids.join(" and "))
-    });
-    let checks = [
-        (!on_folders.is_empty()).then(|| {
-            let hint = "wnm node stop NODE ends all of them; then wnm node start NODE";
-            Check::wrong("instances", format!("more than one process runs {}", some(twice)), hint)
-        }),
-        (!on_ports.is_empty()).then(|| {
-            let found = format!("nodes of others use this colony's ports: {}", some(on_ports.into_iter()));
-            let hint = "`systemctl status PID` shows what keeps one: end that, so that it does not come back";
-            Check::wrong("instances", found, hint)
-        }),
-        (!others.is_empty()).then(|| {
-            let found = format!("nodes run that this colony does not know: {}", some(others.into_iter()));
-            let hint = "`systemctl status PID` shows what keeps one: end that, or leave it, and mind what it uses";
-            Check::doubtful("instances", found, hint)
-        }),
-    ];
-    checks.into_iter().flatten().collect()
+/// The processes of node programs on the host that are not the one process of a node.
+#[derive(Default)]
+struct Instances {
+    /// All processes of each node.
+    of_nodes: BTreeMap<NodeId, Vec<u32>>,
+    /// Unmanaged processes on a port of this colony.
+    on_ports: Vec<String>,
+    /// Other unmanaged processes.
+    unmanaged: Vec<String>,
 }
 
-/// Returns the node whose folder a path leads to by another way.
+impl Instances {
+    fn find(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Self {
+        let known: BTreeMap<&OsStr, NodeId> =
+            snapshot.nodes.values().map(|node| (node.root_dir.as_os_str(), node.id)).collect();
+        let owners = port_owners(settings, snapshot);
+        let mut instances = Self::default();
+        for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, &settings.flavor)) {
+            let root = facts.root_dir();
+            let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
+            let Facts { pid, .. } = facts;
+            match node {
+                Some(id) => instances.of_nodes.entry(id).or_default().push(*pid),
+                None => match ports(facts).find_map(|port| Some((port, owners.get(&port)?))) {
+                    Some((port, owner)) => {
+                        instances.on_ports.push(format!("process {pid} on port {port} of {}", owner.name()));
+                    }
+                    None => instances.unmanaged.push(description(*pid, root)),
+                },
+            }
+        }
+        instances
+    }
+}
+
+fn of_processes(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> {
+    const HINT: &str = "`systemctl status PID` shows its service: stop and disable that";
+    let Instances { mut of_nodes, on_ports, unmanaged } = Instances::find(settings, snapshot, all);
+    of_nodes.retain(|_, pids| pids.len() > 1);
+    let mut checks = Vec::new();
+    if !of_nodes.is_empty() {
+        let nodes = counted(of_nodes.len(), "node has", "nodes have");
+        let list = first_few(of_nodes.iter().map(|(id, pids)| {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            format!("{} (processes {})", id.name(), pids.join(" and "))
+        }));
+        // Two processes on one folder write the same records, and answer with one identity from two ports.
+        let hint = "`wnm node stop NODE` ends all of them; then run `wnm node start NODE`";
+        checks.push(Check::error(CHECK, format!("{nodes} more than one process: {list}"), hint));
+    }
+    if !on_ports.is_empty() {
+        let processes = counted(on_ports.len(), "unmanaged node process uses", "unmanaged node processes use");
+        let list = first_few(on_ports.into_iter());
+        checks.push(Check::error(CHECK, format!("{processes} a port of this colony: {list}"), HINT));
+    }
+    if !unmanaged.is_empty() {
+        let processes = counted(unmanaged.len(), "unmanaged node process runs", "unmanaged node processes run");
+        let list = first_few(unmanaged.into_iter());
+        let hint = format!("{HINT}, or leave it: wnm counts its use as background load");
+        checks.push(Check::warning(CHECK, format!("{processes} on this host: {list}"), hint));
+    }
+    checks
+}
+
+/// Returns the node whose folder a path leads to through a symbolic link.
 fn node_at(root: &OsStr, snapshot: &Snapshot) -> Option<NodeId> {
     let real = Path::new(root).canonicalize().ok()?;
     let mut alike = snapshot.nodes.values().filter(|node| node.root_dir.file_name() == real.file_name());
     alike.find(|node| node.root_dir.canonicalize().is_ok_and(|folder| folder == real)).map(|node| node.id)
 }
 
-/// Returns whose each port is: those of the nodes there are, and those that nodes up to the cap would get.
-fn owners(settings: &Settings, snapshot: &Snapshot) -> BTreeMap<u16, NodeId> {
-    let to_come = (1..=settings.policy.node_cap).filter_map(NodeId::new);
-    let to_come = to_come.filter_map(|id| Some((settings.flavor.bound_ports(&settings.ports.of(id)?), id)));
+/// Returns the node of each port: of the nodes of the colony, and of those that the node cap still allows.
+fn port_owners(settings: &Settings, snapshot: &Snapshot) -> BTreeMap<u16, NodeId> {
+    let future = (1..=settings.policy.node_cap).filter_map(NodeId::new);
+    let future = future.filter_map(|id| Some((settings.flavor.bound_ports(&settings.ports.of(id)?), id)));
     let known = snapshot.nodes.values().map(|node| (node.flavor.bound_ports(&node.ports), node.id));
-    let all = to_come.chain(known).flat_map(|(ports, id)| ports.into_iter().map(move |port| (port.number(), id)));
+    let all = future.chain(known).flat_map(|(ports, id)| ports.into_iter().map(move |port| (port.number(), id)));
     all.collect()
 }
 
-/// Tells whether a process runs a node program.
-fn is_node(facts: &Facts, flavor: Flavor) -> bool {
+/// Returns whether a process runs a node program.
+///
+/// Compares the name of the file: the path of a program that was replaced while it ran is gone.
+fn is_node(facts: &Facts, flavor: &Flavor) -> bool {
     let named = facts.arguments.first().map(Path::new);
     let name = facts.program().or(named).and_then(Path::file_name);
-    let programs = Flavor::ALL.into_iter().chain([flavor]).map(Flavor::program);
-    name.and_then(OsStr::to_str).is_some_and(|name| programs.into_iter().any(|program| program == name))
+    let name = name.and_then(OsStr::to_str);
+    name.is_some_and(|name| Flavor::ALL.iter().chain([flavor]).any(|flavor| flavor.program() == name))
 }
 
-/// Returns the ports that a process was given: the values of its flags of that name.
+/// Returns the ports in the command line of a process: the values of all flags that end in `port`.
 fn ports(facts: &Facts) -> impl Iterator<Item = u16> {
     let words: Vec<&str> = facts.arguments.iter().filter_map(|word| word.to_str()).collect();
     let is_flag = |word: &str| word.starts_with("--") && word.ends_with("port");
@@ -103,7 +131,7 @@ fn ports(facts: &Facts) -> impl Iterator<Item = u16> {
     ports.collect::<Vec<u16>>().into_iter()
 }
 
-fn words(pid: u32, root: Option<OsString>) -> String {
+fn description(pid: u32, root: Option<OsString>) -> String {
     root.map_or_else(|| format!("process {pid}"), |root| format!("process {pid} on {}", Path::new(&root).display()))
 }
 
@@ -112,7 +140,7 @@ mod tests {
     use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, Timestamp, new_node};
 
     use super::*;
-    use crate::commands::doctor::Health;
+    use crate::commands::doctor::Level;
 
     fn process(pid: u32, program: &str, words: &[&str]) -> Facts {
         Facts {
@@ -138,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_the_same_by_another_way() {
+    fn folder_behind_a_link_is_the_same_folder() {
         let (settings, mut snapshot) = colony();
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("real/antnode0001");
@@ -146,15 +174,15 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
         snapshot.nodes.get_mut(&NodeId::FIRST).unwrap().root_dir = folder.path().join("link/antnode0001");
         let words = ["--root-dir", root.to_str().unwrap(), "--port", "55001"];
-        assert_eq!(judge(&settings, &snapshot, &[process(1, "/bin/antnode", &words)]), []);
+        assert_eq!(of_processes(&settings, &snapshot, &[process(1, "/bin/antnode", &words)]), []);
     }
 
     #[test]
-    fn a_node_is_known_by_its_folder_and_by_nothing_else() {
+    fn node_is_recognised_by_its_folder_only() {
         let (settings, snapshot) = colony();
         let found = |all: &[Facts]| {
-            let checks = judge(&settings, &snapshot, all);
-            checks.into_iter().map(|check| (check.health, check.found)).collect::<Vec<_>>()
+            let checks = of_processes(&settings, &snapshot, all);
+            checks.into_iter().map(|check| (check.level, check.message)).collect::<Vec<_>>()
         };
         let own = process(1, "/s/antnode0001/antnode", &["--root-dir", "/s/antnode0001", "--port", "55001"]);
         let bystanders = [
@@ -165,18 +193,18 @@ mod tests {
         assert_eq!(found(&bystanders), []);
         assert_eq!(found(std::slice::from_ref(&own)), []);
         let again = process(7, "/s/antnode0001/antnode", &["--root-dir=/s/antnode0001"]);
-        let twice = "more than one process runs antnode0001 (processes 1 and 7)".to_owned();
-        assert_eq!(found(&[own.clone(), again]), [(Health::Wrong, twice)]);
+        let doubled = "1 node has more than one process: antnode0001 (processes 1 and 7)".to_owned();
+        assert_eq!(found(&[own.clone(), again]), [(Level::Error, doubled)]);
         let on_port = process(8, "/usr/local/bin/antnode", &["--port=55001"]);
-        let to_come = process(9, "/o/ant-node (deleted)", &["--metrics-server-port", "13002", "--root-dir", "/o"]);
-        let ports = "nodes of others use this colony's ports: process 8 on 55001 of antnode0001, process 9 on 13002 of \
-                     antnode0002";
-        assert_eq!(found(&[own, on_port, to_come]), [(Health::Wrong, ports.to_owned())]);
+        let future = process(9, "/o/ant-node (deleted)", &["--metrics-server-port", "13002", "--root-dir", "/o"]);
+        let ports = "2 unmanaged node processes use a port of this colony: process 8 on port 55001 of antnode0001, \
+                     process 9 on port 13002 of antnode0002";
+        assert_eq!(found(&[own, on_port, future]), [(Level::Error, ports.to_owned())]);
         let unknown = [
             process(10, "/o/antnode", &["--root-dir", "/o/1", "--port", "40000"]),
             Facts { executable: None, ..process(11, "/o/ant-node", &[]) },
         ];
-        let text = "nodes run that this colony does not know: process 10 on /o/1, process 11".to_owned();
-        assert_eq!(found(&unknown), [(Health::Doubtful, text)]);
+        let text = "2 unmanaged node processes run on this host: process 10 on /o/1, process 11".to_owned();
+        assert_eq!(found(&unknown), [(Level::Warning, text)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Who keeps the colony: wnm's own service, lines of cron, and tools that came before.
+//! The programs that run cycles on this host: services and cron lines of wnm, and earlier tools that manage nodes.
 
 use std::path::Path;
 
@@ -8,9 +8,10 @@ use wnm_platform::service_install::{self, Job, Tool};
 use super::Check;
 use crate::commands::service;
 
-/// The cron file of anm, which starts and stops nodes by itself.
+const CHECK: &str = "supervisor";
+/// The cron file of anm, which starts and stops nodes.
 const ANM: &str = "/etc/cron.d/anm";
-/// Words of a line that only looks, or does something else than to run cycles.
+/// Words of a wnm command line that runs no cycle.
 const NO_CYCLES: &[&str] = &[
     "status",
     "node",
@@ -30,33 +31,36 @@ const NO_CYCLES: &[&str] = &[
     "-h",
 ];
 
-/// Tells what runs cycles; two that do are one too many.
+/// Checks that at most one supervisor runs cycles. Two of them only waste time, but another tool undoes what wnm does.
 pub(super) fn check(db: &Path) -> Check {
-    judge(service::installed(db), &service_install::jobs(&Exec::real()), Path::new(ANM).exists())
+    of_jobs(service::installed(db), &service_install::jobs(&Exec::real()), Path::new(ANM).exists())
 }
 
-fn judge(mut kept: Vec<String>, jobs: &[Job], is_anm_here: bool) -> Check {
+/// Returns the check of the installed services of wnm, of cron lines, and of the cron file of anm.
+fn of_jobs(mut supervisors: Vec<String>, jobs: &[Job], has_anm: bool) -> Check {
     let of = |tool| jobs.iter().filter(move |job| job.tool == tool && runs_cycles(&job.line));
-    if is_anm_here || of(Tool::Anm).next().is_some() {
-        let place = of(Tool::Anm).next().map_or_else(|| ANM.to_owned(), place);
-        let hint = "wnm init --from-anm takes them over; otherwise take that file away";
-        return Check::wrong("supervisor", format!("anm keeps nodes here too: {place}"), hint);
+    if has_anm || of(Tool::Anm).next().is_some() {
+        let place = of(Tool::Anm).next().map_or_else(|| format!("in {ANM}"), place);
+        let hint = "`wnm init --from-anm` takes its nodes over; otherwise delete the cron file";
+        return Check::error(CHECK, format!("anm manages nodes on this host too ({place})"), hint);
     }
     if let Some(job) = of(Tool::PythonWnm).next() {
-        let found = format!("the Python wnm keeps nodes here too, {}: {}", place(job), job.line);
-        return Check::wrong("supervisor", found, format!("take that line out with {}", editor(job)));
+        let message = format!("the Python wnm manages nodes on this host too ({}): {}", place(job), job.line);
+        return Check::error(CHECK, message, format!("remove that line with {}", editor(job)));
     }
     let lines: Vec<&Job> = of(Tool::Wnm).collect();
-    kept.extend(lines.iter().map(|job| format!("{} by the line {}", place(job), job.line)));
-    match (kept.as_slice(), lines.first()) {
-        ([], _) => Check::fine("supervisor", "none of wnm's own; `wnm service install` makes one"),
-        ([one], _) => Check::fine("supervisor", format!("wnm is kept {one}")),
+    supervisors.extend(lines.iter().map(|job| format!("{}: {}", place(job), job.line)));
+    let list = supervisors.join("; ");
+    match (supervisors.as_slice(), lines.first()) {
+        ([], _) => Check { hint: Some("`wnm service install` installs one".to_owned()), ..Check::ok(CHECK, "none") },
+        ([one], _) => Check::ok(CHECK, format!("wnm runs {one}")),
         ([..], Some(job)) => {
-            let hint = format!("keep one: take that line out with {}", editor(job));
-            Check::wrong("supervisor", format!("wnm is kept {}", kept.join(", and ")), hint)
+            let hint = format!("keep one of them: remove the line with {}", editor(job));
+            Check::error(CHECK, format!("{} supervisors run wnm: {list}", supervisors.len()), hint)
         }
         ([..], None) => {
-            Check::wrong("supervisor", format!("wnm is kept {}", kept.join(", and ")), "wnm service uninstall --cron")
+            let hint = "keep one of them: `wnm service uninstall --cron` removes the crontab line";
+            Check::error(CHECK, format!("{} supervisors run wnm: {list}", supervisors.len()), hint)
         }
     }
 }
@@ -76,50 +80,55 @@ fn editor(job: &Job) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::doctor::Health;
+    use crate::commands::doctor::Level;
 
     fn job(tool: Tool, file: Option<&str>, line: &str) -> Job {
         Job { file: file.map(Into::into), line: line.to_owned(), tool }
     }
 
     #[test]
-    fn two_keepers_are_one_too_many() {
+    fn second_supervisor_is_an_error() {
         let unit = "in /etc/systemd/system/wnm.service";
         let cron = "in your crontab";
         let line = job(Tool::Wnm, None, "*/1 * * * * wnm >> log 2>&1");
         let report = job(Tool::Wnm, None, "0 * * * * wnm --report=node-status");
         let python = job(Tool::PythonWnm, None, "* * * * * python3 -m wnm");
         let anm = job(Tool::Anm, Some("/etc/cron.d/anm"), "* * * * * root /usr/bin/anms.sh");
-        type Case<'a> = (&'a [&'a str], &'a [&'a Job], bool, Health, &'a str);
+        type Case<'a> = (&'a [&'a str], &'a [&'a Job], bool, Level, &'a str);
         let cases: [Case<'_>; 8] = [
-            (&[], &[], false, Health::Fine, "none of wnm's own; `wnm service install` makes one"),
-            (&[unit], &[&report], false, Health::Fine, "wnm is kept in /etc/systemd/system/wnm.service"),
-            (&[], &[&line], false, Health::Fine, "wnm is kept in your crontab by the line */1 * * * * wnm >> log 2>&1"),
+            (&[], &[], false, Level::Ok, "none"),
+            (&[unit], &[&report], false, Level::Ok, "wnm runs in /etc/systemd/system/wnm.service"),
+            (&[], &[&line], false, Level::Ok, "wnm runs in your crontab: */1 * * * * wnm >> log 2>&1"),
             (
                 &[unit, cron],
                 &[],
                 false,
-                Health::Wrong,
-                "wnm is kept in /etc/systemd/system/wnm.service, and in your crontab",
+                Level::Error,
+                "2 supervisors run wnm: in /etc/systemd/system/wnm.service; in your crontab",
             ),
             (
                 &[cron],
                 &[&line],
                 false,
-                Health::Wrong,
-                "wnm is kept in your crontab, and in your crontab by the line */1",
+                Level::Error,
+                "2 supervisors run wnm: in your crontab; in your crontab: */1 * * * * wnm >> log 2>&1",
             ),
-            (&[unit], &[&python], false, Health::Wrong, "the Python wnm keeps nodes here too, in your crontab: * * *"),
-            (&[unit], &[], true, Health::Wrong, "anm keeps nodes here too: /etc/cron.d/anm"),
-            (&[], &[&anm], false, Health::Wrong, "anm keeps nodes here too: in /etc/cron.d/anm"),
+            (
+                &[unit],
+                &[&python],
+                false,
+                Level::Error,
+                "the Python wnm manages nodes on this host too (in your crontab): * * * * * python3 -m wnm",
+            ),
+            (&[unit], &[], true, Level::Error, "anm manages nodes on this host too (in /etc/cron.d/anm)"),
+            (&[], &[&anm], false, Level::Error, "anm manages nodes on this host too (in /etc/cron.d/anm)"),
         ];
-        for (kept, jobs, is_anm_here, health, found) in cases {
-            let kept = kept.iter().map(|words| (*words).to_owned()).collect();
+        for (services, jobs, has_anm, level, message) in cases {
+            let services = services.iter().map(|place| (*place).to_owned()).collect();
             let jobs: Vec<Job> = jobs.iter().map(|job| (*job).clone()).collect();
-            let check = judge(kept, &jobs, is_anm_here);
-            assert_eq!(check.health, health, "{}", check.found);
-            assert!(check.found.starts_with(found), "{}", check.found);
-            assert_eq!(check.hint.is_some(), health != Health::Fine);
+            let check = of_jobs(services, &jobs, has_anm);
+            assert_eq!((check.level, check.message.as_str()), (level, message));
+            assert_eq!(check.hint.is_some(), level != Level::Ok || message == "none");
         }
     }
 }

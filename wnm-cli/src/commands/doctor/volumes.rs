@@ -1,4 +1,4 @@
-//! Room for nodes: on all volumes together for a full colony, and on each one now.
+//! Disk space for nodes: of all volumes together for a full colony, and of each volume now.
 
 use std::collections::BTreeSet;
 
@@ -6,70 +6,72 @@ use wnm_core::{Bytes, Flavor, Settings, Volume};
 use wnm_platform::observe::host;
 use wnm_store::Snapshot;
 
-use super::Check;
+use super::{Check, counted};
 
-/// Disk a node may come to need: under it, a wave of others' removals can fill every disk at once.
+/// Disk space that a node can need. When many nodes leave the network at once, the others take over their records.
 const NEEDED: Bytes = Bytes(35_000_000_000);
-/// Room under which an `ant-node` takes its disk for full.
-const FULL: Bytes = Bytes(500 << 20);
+/// Free space below which an `ant-node` stores no record: 500 MiB, a constant of its program.
+const ANT_NODE_RESERVE: Bytes = Bytes(500 << 20);
 
 pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Vec<Check> {
     let mut devices = BTreeSet::new();
     let volumes = settings.storage.iter().map(|folder| host::volume(folder));
-    // Two folders on one device share its room.
+    // Two storage folders on one device share its space.
     let volumes: Vec<Volume> = volumes.filter(|volume| devices.insert(volume.device)).collect();
     let nodes = snapshot.map_or(0, |snapshot| snapshot.nodes.len());
-    let all = together(settings, &volumes, nodes);
-    std::iter::once(all).chain(volumes.iter().filter_map(|volume| one(settings, volume))).collect()
+    let all = all_volumes(settings, &volumes, nodes);
+    std::iter::once(all).chain(volumes.iter().filter_map(|volume| one_volume(settings, volume))).collect()
 }
 
-/// Compares the size of all volumes with what a full colony may come to hold.
-fn together(settings: &Settings, volumes: &[Volume], nodes: usize) -> Check {
+/// Compares the size of all volumes with the space that a full colony can need.
+fn all_volumes(settings: &Settings, volumes: &[Volume], nodes: usize) -> Check {
+    const CHECK: &str = "disk";
     const HINT: &str = "lower node_cap, or add a folder on another volume to node_storage";
     let total: u64 = volumes.iter().filter_map(|volume| volume.total).map(|total| total.0).sum();
     let (cap, crisis) = (settings.policy.node_cap, settings.crisis);
     let each = Bytes(total / u64::from(cap.max(1)));
     let on = if volumes.len() > 1 { format!(" on {} volumes", volumes.len()) } else { String::new() };
-    let found = format!("{each} for each of {cap} nodes{on}");
-    let filled = filled(settings, total, nodes);
+    let space = format!("{each} for each of {} (node_cap){on}", counted(cap as usize, "node", "nodes"));
+    let share = share_in_a_crisis(settings, total, nodes);
+    let nodes = counted(nodes, "node", "nodes");
     if each < crisis {
-        Check::wrong("disk", format!("{found}, less than crisis_bytes, {crisis}"), HINT)
-    } else if filled >= 100 {
-        let found = format!("{found}; the {nodes} there are may come to hold {filled} % of what hd_remove allows");
-        Check::wrong("disk", found, HINT)
+        Check::error(CHECK, format!("{space} < {crisis} (crisis_bytes)"), HINT)
+    } else if share >= 100 {
+        let need = format!("{nodes} with {crisis} (crisis_bytes) each need {share} % of the space below hd_remove");
+        Check::error(CHECK, format!("{space}; {need}"), HINT)
     } else if each < NEEDED {
-        let crisis =
-            format!("{crisis} (crisis_bytes) each, the {nodes} there are fill {filled} % of what hd_remove allows");
-        Check::doubtful("disk", format!("{found}; a node may come to need {NEEDED}. With {crisis}"), HINT)
+        let need = format!("{nodes} with {crisis} (crisis_bytes) each need {share} % of the space below hd_remove");
+        Check::warning(CHECK, format!("{space}; a node can need {NEEDED}; {need}"), HINT)
     } else {
-        Check::fine("disk", found)
+        Check::ok(CHECK, space)
     }
 }
 
-/// Returns how much of what may be used all nodes together could come to take, in percent, as reports call
-/// `node_hd_crisis`.
-fn filled(settings: &Settings, total: u64, nodes: usize) -> u64 {
-    let may_hold = total as f64 * settings.policy.disk.remove.get() / 100.0;
-    if may_hold > 0.0 { (nodes as f64 * settings.crisis.0 as f64 / may_hold * 100.0) as u64 } else { 0 }
+/// Returns the space that the nodes need with `crisis_bytes` each, in percent of the space below `hd_remove`: the
+/// value `node_hd_crisis` of the reports.
+fn share_in_a_crisis(settings: &Settings, total: u64, nodes: usize) -> u64 {
+    let usable = total as f64 * settings.policy.disk.remove.get() / 100.0;
+    if usable > 0.0 { (nodes as f64 * settings.crisis.0 as f64 / usable * 100.0) as u64 } else { 0 }
 }
 
-/// Tells what the use of one volume keeps from being done; None when nothing.
-fn one(settings: &Settings, volume: &Volume) -> Option<Check> {
+/// Compares the use of one volume with the thresholds; None below all of them, and for a volume that cannot be read.
+fn one_volume(settings: &Settings, volume: &Volume) -> Option<Check> {
+    const CHECK: &str = "volume";
     let root = volume.root.display();
     let limits = settings.policy.disk;
     let (used, free) = (volume.used?, volume.available?);
-    let found = format!("{root} is {used} full, {free} free");
+    let space = format!("{root}: {used} used, {free} free");
     if used > limits.remove {
-        let found = format!("{found}: over hd_remove, {}: nodes on it are removed", limits.remove);
-        return Some(Check::wrong("volume", found, "make room there, or raise hd_remove"));
+        let message = format!("{space}: over hd_remove ({}), wnm removes nodes", limits.remove);
+        return Some(Check::error(CHECK, message, "free space there, or raise hd_remove"));
     }
-    if settings.flavor == Flavor::AntNode && free < FULL {
-        let found = format!("{found}: an ant-node takes less than {FULL} for full");
-        return Some(Check::wrong("volume", found, "make room there"));
+    if settings.flavor == Flavor::AntNode && free < ANT_NODE_RESERVE {
+        let message = format!("{space}: below {ANT_NODE_RESERVE}, at which an ant-node stores no record");
+        return Some(Check::error(CHECK, message, "free space there"));
     }
     (used >= limits.less_than).then(|| {
-        let found = format!("{found}: not below hd_less_than, {}: nothing is added", limits.less_than);
-        Check::doubtful("volume", found, "make room there, or raise hd_less_than")
+        let message = format!("{space}: not below hd_less_than ({}), wnm adds no node", limits.less_than);
+        Check::warning(CHECK, message, "free space there, or raise hd_less_than")
     })
 }
 
@@ -78,13 +80,13 @@ mod tests {
     use wnm_core::{HostDefaults, ManagerKind, Percent, RawSettings};
 
     use super::*;
-    use crate::commands::doctor::Health;
+    use crate::commands::doctor::Level;
 
-    fn settings(said: &[(&str, &str)]) -> Settings {
+    fn settings(changes: &[(&str, &str)]) -> Settings {
         let host =
             HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
         let mut raw = RawSettings::default();
-        for (key, value) in [("rewards_address", "faucet")].iter().chain(said) {
+        for (key, value) in [("rewards_address", "faucet")].iter().chain(changes) {
             raw.set(key, value).unwrap();
         }
         Settings::new(&raw, &host).unwrap()
@@ -102,63 +104,68 @@ mod tests {
     }
 
     #[test]
-    fn a_full_colony_is_compared_with_all_volumes_together() {
+    fn full_colony_needs_space_on_all_volumes_together() {
         let ten = settings(&[("node_cap", "10")]);
         let found = |volumes: &[Volume], nodes| {
-            let check = together(&ten, volumes, nodes);
-            (check.health, check.found)
+            let check = all_volumes(&ten, volumes, nodes);
+            (check.level, check.message)
         };
-        for (sizes, nodes, health, said) in [
-            (&[400][..], 2, Health::Fine, "40.0 GB for each of 10 nodes"),
-            (&[200, 200], 2, Health::Fine, "40.0 GB for each of 10 nodes on 2 volumes"),
+        for (sizes, nodes, level, message) in [
+            (&[400][..], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap)"),
+            (&[200, 200], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap) on 2 volumes"),
             (
                 &[200],
                 9,
-                Health::Doubtful,
-                "20.0 GB for each of 10 nodes; a node may come to need 35.0 GB. With 2.0 GB (crisis_bytes) each, the 9 \
-                 there are fill 10 % of what hd_remove allows",
+                Level::Warning,
+                "20.0 GB for each of 10 nodes (node_cap); a node can need 35.0 GB; 9 nodes with 2.0 GB (crisis_bytes) \
+                 each need 10 % of the space below hd_remove",
             ),
-            (&[19], 2, Health::Wrong, "1.9 GB for each of 10 nodes, less than crisis_bytes, 2.0 GB"),
+            (&[19], 2, Level::Error, "1.9 GB for each of 10 nodes (node_cap) < 2.0 GB (crisis_bytes)"),
             (
                 &[22],
                 10,
-                Health::Wrong,
-                "2.2 GB for each of 10 nodes; the 10 there are may come to hold 101 % of what hd_remove allows",
+                Level::Error,
+                "2.2 GB for each of 10 nodes (node_cap); 10 nodes with 2.0 GB (crisis_bytes) each need 101 % of the \
+                 space below hd_remove",
             ),
         ] {
             let volumes: Vec<Volume> = sizes.iter().map(|size| volume("/s", *size, 0.0)).collect();
-            assert_eq!(found(&volumes, nodes), (health, said.to_owned()));
+            assert_eq!(found(&volumes, nodes), (level, message.to_owned()));
         }
     }
 
     #[test]
-    fn each_volume_has_its_own_use() {
+    fn each_volume_is_compared_with_the_thresholds() {
         let ant_node = settings(&[("flavor", "ant-node"), ("hd_remove", "99.99"), ("hd_less_than", "99.98")]);
         let classic = settings(&[]);
-        let found =
-            |settings: &Settings, volume: &Volume| one(settings, volume).map(|check| (check.health, check.found));
-        let told = |health, text: &str| Some((health, text.to_owned()));
+        let found = |settings: &Settings, volume: &Volume| {
+            one_volume(settings, volume).map(|check| (check.level, check.message))
+        };
+        let check = |level, text: &str| Some((level, text.to_owned()));
         assert_eq!(found(&classic, &volume("/a", 100, 50.0)), None);
         assert_eq!(
             found(&classic, &volume("/b", 100, 80.0)),
-            told(Health::Doubtful, "/b is 80.0 % full, 20.0 GB free: not below hd_less_than, 75.0 %: nothing is added")
+            check(Level::Warning, "/b: 80.0 % used, 20.0 GB free: not below hd_less_than (75.0 %), wnm adds no node")
         );
         assert_eq!(
             found(&classic, &volume("/c", 100, 95.0)),
-            told(Health::Wrong, "/c is 95.0 % full, 5.0 GB free: over hd_remove, 90.0 %: nodes on it are removed")
+            check(Level::Error, "/c: 95.0 % used, 5.0 GB free: over hd_remove (90.0 %), wnm removes nodes")
         );
         assert_eq!(
             found(&ant_node, &volume("/d", 10, 96.0)),
-            told(Health::Wrong, "/d is 96.0 % full, 400.0 MB free: an ant-node takes less than 524.3 MB for full")
+            check(
+                Level::Error,
+                "/d: 96.0 % used, 400.0 MB free: below 524.3 MB, at which an ant-node stores no record"
+            )
         );
         assert_eq!(found(&classic, &Volume::default()), None);
     }
 
     #[test]
-    fn two_folders_on_one_device_share_its_room() {
+    fn two_folders_on_one_device_count_once() {
         let folder = tempfile::tempdir().unwrap();
         let two = ["a", "b"].map(|name| folder.path().join(name).display().to_string()).join(",");
         let checks = check(&settings(&[("node_storage", &two)]), None);
-        assert!(!checks[0].found.contains("volumes"), "{}", checks[0].found);
+        assert!(!checks[0].message.contains("volumes"), "{}", checks[0].message);
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     let facts = Host {
         now: wnm_platform::read_clock()?.wall,
         logs: places::logs(settings.manager.scope),
-        folder: &takeover::look,
+        folder: &takeover::read_folder,
         uuid: &|| uuid::Uuid::new_v4().to_string(),
     };
     let takeover = takeover::plan(&colony, kept, &settings, &facts);
@@ -52,7 +52,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
 /// Refuses a colony that another process manager keeps than those this wnm knows.
 fn refuse_other_managers(colony: &PythonColony, from: &Path) -> Result<(), CliError> {
     let of_colony = colony.problems.iter().find(|problem| problem.key == "process_manager");
-    let of_colony = of_colony.map(|problem| problem.found.trim_matches('"').to_owned());
+    let of_colony = of_colony.and_then(|problem| problem.value.clone());
     let of_nodes = colony.nodes.iter().filter_map(|node| node.manager.clone());
     let unknown = of_colony.into_iter().chain(of_nodes).find(|manager| manager.parse::<ManagerKind>().is_err());
     let Some(manager) = unknown else { return Ok(()) };

@@ -102,7 +102,8 @@ struct SampleLine<'a> {
     psi_memory: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_io: Option<StallLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    // The format is older than the word "CPU limit": recorded traces have the key `quota`.
+    #[serde(rename = "quota", skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<CpuLimitSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     antnode_version: Option<Cow<'a, str>>,

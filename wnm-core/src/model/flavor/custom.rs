@@ -1,9 +1,8 @@
 //! A node program that an operator describes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 
 use super::{BoundPort, MetricsSource};
 use crate::model::node::{Node, Ports};
@@ -15,6 +14,9 @@ const CUSTOM: &str = "custom";
 const VERSION: &str = "{version}";
 /// How a process is known to be a node's: the arguments must say it.
 const ROOT: [&str; 2] = ["--root-dir", "{root_dir}"];
+
+/// The names that may stand in braces in the arguments.
+const PLACEHOLDERS: [&str; 6] = ["root_dir", "log_dir", "port", "metrics_port", "rpc_port", "rewards_address"];
 
 /// A node program as an operator describes it:
 /// `custom program=my-node version='my-node {version}' metrics=process identity=key ports=udp:node,tcp:metrics
@@ -30,19 +32,6 @@ pub struct Custom {
 }
 
 impl Custom {
-    /// Returns the description that a text holds, one and the same for equal ones.
-    pub(super) fn read(text: &str) -> Result<&'static Self, NotCustom> {
-        // Flavors are copied everywhere, and refer to what they are described by: each description is kept for good.
-        static KNOWN: Mutex<BTreeSet<&'static Custom>> = Mutex::new(BTreeSet::new());
-        let custom = text.parse::<Self>()?;
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(&custom).copied().unwrap_or_else(|| {
-            let kept: &'static Self = Box::leak(Box::new(custom));
-            known.insert(kept);
-            kept
-        }))
-    }
-
     pub(super) fn program(&self) -> &str {
         &self.program
     }
@@ -111,60 +100,125 @@ fn bound_port(word: &str, [node, metrics, rpc]: [u16; 3]) -> Option<BoundPort> {
     }
 }
 
-/// A description of a node program cannot be used.
+/// A text that describes no node program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, found {found:?}")]
-pub struct NotCustom {
-    expected: String,
-    found: String,
+#[error("invalid flavor {text:?}: {cause}")]
+pub struct InvalidFlavor {
+    /// The text, cut to 60 characters.
+    pub text: String,
+    /// The reason.
+    pub cause: FlavorCause,
+}
+
+/// The reason why a text describes no node program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlavorCause {
+    /// A quote is not closed, so that the text cannot be split into words.
+    #[error("a quote is not closed")]
+    UnclosedQuote,
+    /// The text does not begin with the name of a known program or with `custom`.
+    #[error("not antnode, ant-node, or custom with a description")]
+    UnknownProgram,
+    /// A word of the description is not `KEY=VALUE`.
+    #[error("{word:?} is not KEY=VALUE")]
+    NotAPair {
+        /// The word.
+        word: String,
+    },
+    /// A key has a value that it does not accept, or is absent.
+    #[error("{key}={value:?} is not {accepted}")]
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// The value; empty where the key is absent.
+        value: String,
+        /// The accepted values as a noun phrase.
+        accepted: &'static str,
+    },
+    /// The arguments do not contain `--root-dir {root_dir}`, by which a process is recognized as a node.
+    #[error("arguments do not contain --root-dir {{root_dir}}")]
+    NoRootDir,
+    /// A word of the arguments has an unknown name in braces.
+    #[error("unknown placeholder in {word:?}, not one of {}", PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(", "))]
+    UnknownPlaceholder {
+        /// The word.
+        word: String,
+    },
+    /// A description has no such key.
+    #[error("unknown key {key:?}, not one of program, version, metrics, identity, ports, arguments")]
+    UnknownKey {
+        /// The key.
+        key: String,
+    },
 }
 
 impl FromStr for Custom {
-    type Err = NotCustom;
-    fn from_str(text: &str) -> Result<Self, NotCustom> {
-        let wrong = |expected: &str, found: &str| NotCustom { expected: expected.to_owned(), found: found.to_owned() };
-        let words = shell_words::split(text).map_err(|_| wrong("words as a shell reads them", text))?;
-        let mut said: BTreeMap<&str, &str> = match words.split_first() {
+    type Err = InvalidFlavor;
+    fn from_str(text: &str) -> Result<Self, InvalidFlavor> {
+        Self::parse(text).map_err(|cause| InvalidFlavor { text: text.chars().take(60).collect(), cause })
+    }
+}
+
+/// The values of a description that are not yet taken, by key.
+struct Description<'a>(BTreeMap<&'a str, &'a str>);
+
+impl Description<'_> {
+    /// Takes the value of a key; control characters are never accepted.
+    fn take(
+        &mut self,
+        key: &'static str,
+        accepted: &'static str,
+        is_accepted: impl Fn(&str) -> bool,
+    ) -> Result<String, FlavorCause> {
+        let value = self.0.remove(key).unwrap_or_default().to_owned();
+        let is_accepted = is_accepted(&value) && !value.chars().any(char::is_control);
+        if is_accepted { Ok(value) } else { Err(FlavorCause::BadValue { key, value, accepted }) }
+    }
+}
+
+impl Custom {
+    fn parse(text: &str) -> Result<Self, FlavorCause> {
+        let words = shell_words::split(text).map_err(|_| FlavorCause::UnclosedQuote)?;
+        let mut description = match words.split_first() {
             Some((first, rest)) if first == CUSTOM => {
-                let pairs = rest.iter().map(|word| word.split_once('=').ok_or_else(|| wrong("KEY=VALUE", word)));
-                pairs.collect::<Result<_, _>>()?
+                let pair = |word| str::split_once(word, '=').ok_or(FlavorCause::NotAPair { word: word.to_owned() });
+                Description(rest.iter().map(String::as_str).map(pair).collect::<Result<_, _>>()?)
             }
-            Some(_) | None => return Err(wrong("antnode, ant-node, or custom and a description", text)),
-        };
-        let mut take = |key: &str, expected: &str, is_right: &dyn Fn(&str) -> bool| {
-            let value = said.remove(key).unwrap_or_default();
-            let is_right = is_right(value) && !value.chars().any(char::is_control);
-            if is_right { Ok(value.to_owned()) } else { Err(wrong(&format!("{key}={expected}"), value)) }
-        };
-        let is_name = |value: &str| !value.is_empty() && !value.starts_with('.') && !value.contains('/');
-        let are_arguments = |value: &str| {
-            let words = shell_words::split(value).unwrap_or_default();
-            let is_known = |word: &String| {
-                filled(word, |name| {
-                    let names = ["root_dir", "log_dir", "port", "metrics_port", "rpc_port", "rewards_address"];
-                    names.contains(&name).then(String::new)
-                })
-            };
-            words.windows(2).any(|pair| pair == ROOT) && words.iter().all(|word| is_known(word).is_some())
+            Some(_) | None => return Err(FlavorCause::UnknownProgram),
         };
         let custom = Self {
-            program: take("program", "the name of its file", &is_name)?,
-            version: take("version", "the line it prints, with {version} in it", &|value| value.contains(VERSION))?,
-            metrics: take("metrics", "http or process", &|value| matches!(value, "http" | "process"))?,
-            identity: take("identity", "the name of a file in its folder", &is_name)?,
-            ports: take("ports", "udp or tcp, a colon, and node, metrics or rpc; comma-separated", &|value| {
+            program: description.take("program", "a file name", is_file_name)?,
+            version: description
+                .take("version", "the line of --version with {version} in it", |value| value.contains(VERSION))?,
+            metrics: description.take("metrics", "http or process", |value| matches!(value, "http" | "process"))?,
+            identity: description.take("identity", "the name of a file in the folder of the node", is_file_name)?,
+            ports: description.take("ports", "a list such as udp:node,tcp:metrics,udp:rpc", |value| {
                 value.split(',').all(|word| bound_port(word, [0; 3]).is_some())
             })?,
-            arguments: take(
-                "arguments",
-                "words with --root-dir {root_dir}, and {log_dir} {port} {metrics_port} {rpc_port} {rewards_address}",
-                &are_arguments,
-            )?,
+            arguments: description.take("arguments", "a text without control characters", |_| true)?,
         };
-        match said.first_key_value() {
+        check_arguments(&custom.arguments)?;
+        match description.0.first_key_value() {
             None => Ok(custom),
-            Some((key, _)) => Err(wrong("program, version, metrics, identity, ports and arguments", key)),
+            Some((key, _)) => Err(FlavorCause::UnknownKey { key: (*key).to_owned() }),
         }
+    }
+}
+
+fn is_file_name(value: &str) -> bool {
+    !value.is_empty() && !value.starts_with('.') && !value.contains('/')
+}
+
+/// Checks that the arguments name the root folder, and use only known names in braces.
+fn check_arguments(text: &str) -> Result<(), FlavorCause> {
+    let words = shell_words::split(text).map_err(|_| FlavorCause::UnclosedQuote)?;
+    if !words.windows(2).any(|pair| pair == ROOT) {
+        return Err(FlavorCause::NoRootDir);
+    }
+    let is_known = |word: &String| filled(word, |name| PLACEHOLDERS.contains(&name).then(String::new)).is_some();
+    match words.into_iter().find(|word| !is_known(word)) {
+        Some(word) => Err(FlavorCause::UnknownPlaceholder { word }),
+        None => Ok(()),
     }
 }
 
@@ -194,13 +248,11 @@ mod tests {
     #[test]
     fn a_description_is_read_back_from_its_text() {
         let flavor: Flavor = TEXT.parse().unwrap();
-        assert_eq!(flavor.to_string().parse(), Ok(flavor));
+        assert_eq!(flavor.to_string().parse().as_ref(), Ok(&flavor));
         assert_eq!((flavor.program(), flavor.identity_file()), ("my-node", "key"));
         assert_eq!(flavor.metrics_source(), MetricsSource::Process);
         assert_eq!(flavor.version_in("my-node v1.2.3 (main)\nmore").unwrap().to_string(), "1.2.3");
         assert_eq!(flavor.version_in("their-node v1.2.3 (main)"), None);
-        let (one, other) = (Custom::read(TEXT).unwrap(), Custom::read(TEXT).unwrap());
-        assert!(std::ptr::eq(one, other));
         let json = serde_json::to_string(&flavor).unwrap();
         assert_eq!(serde_json::from_str::<Flavor>(&json).unwrap(), flavor);
     }
@@ -224,16 +276,16 @@ mod tests {
             said("ports=", "color=red ports="),
             said("'arguments", "arguments"),
         ].join("\n"), @r#"
-        expected antnode, ant-node, or custom and a description, found "costum program=my-node 'version=my-node v{version} (main)' metrics=process identity=key ports=udp:node,tcp:rpc 'arguments=--root-dir {root_dir} --listen 0.0.0.0:{port} '\\''a b'\\'''"
-        expected program=the name of its file, found "a/b"
-        expected version=the line it prints, with {version} in it, found "my-node v1 (main)"
-        expected metrics=http or process, found "grpc"
-        expected identity=the name of a file in its folder, found ""
-        expected ports=udp or tcp, a colon, and node, metrics or rpc; comma-separated, found "udp:node,tcp:4"
-        expected arguments=words with --root-dir {root_dir}, and {log_dir} {port} {metrics_port} {rpc_port} {rewards_address}, found "--folder={root_dir} --listen 0.0.0.0:{port} 'a b'"
-        expected arguments=words with --root-dir {root_dir}, and {log_dir} {port} {metrics_port} {rpc_port} {rewards_address}, found "--root-dir {root_dir} --listen 0.0.0.0:{prot} 'a b'"
-        expected program, version, metrics, identity, ports and arguments, found "color"
-        expected KEY=VALUE, found "{root_dir}"
+        invalid flavor "costum program=my-node 'version=my-node v{version} (main)' m": not antnode, ant-node, or custom with a description
+        invalid flavor "custom program=a/b 'version=my-node v{version} (main)' metri": program="a/b" is not a file name
+        invalid flavor "custom program=my-node 'version=my-node v1 (main)' metrics=p": version="my-node v1 (main)" is not the line of --version with {version} in it
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": metrics="grpc" is not http or process
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": identity="" is not the name of a file in the folder of the node
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": ports="udp:node,tcp:4" is not a list such as udp:node,tcp:metrics,udp:rpc
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": arguments do not contain --root-dir {root_dir}
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": unknown placeholder in "0.0.0.0:{prot}", not one of {root_dir}, {log_dir}, {port}, {metrics_port}, {rpc_port}, {rewards_address}
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": unknown key "color", not one of program, version, metrics, identity, ports, arguments
+        invalid flavor "custom program=my-node 'version=my-node v{version} (main)' m": "{root_dir}" is not KEY=VALUE
         "#);
     }
 }

@@ -60,7 +60,7 @@ impl Settings {
             rpc_port_start,
             process_manager: Some(self.manager),
             firewall: Some(self.firewall),
-            flavor: Some(self.flavor),
+            flavor: Some(self.flavor.clone()),
             antnode_path: path(&self.binary),
             network: Some(Words(self.network.clone())),
             start_args: Some(Words(self.arguments.clone())),

@@ -1,13 +1,12 @@
 //! The operator's settings: one typed list of them, read from any layer, folded, and checked together.
 
+mod entry;
 mod in_force;
+mod problem;
 mod raw;
 mod values;
 
-use std::fmt;
 use std::path::PathBuf;
-
-use serde::Serialize;
 
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
@@ -18,63 +17,9 @@ use crate::model::wallet::{Address, FAUCET, Rewards};
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
+pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::{FIXED, RawSettings};
 pub use values::{Folders, Thousands, Words};
-
-/// A setting that cannot be as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{key}: expected {expected}, found {found}")]
-pub struct Problem {
-    /// The setting.
-    pub key: String,
-    /// What it should be.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
-impl Problem {
-    pub(crate) fn new(key: &str, expected: String, found: impl fmt::Display) -> Self {
-        Self { key: key.to_owned(), expected, found: found.to_string() }
-    }
-}
-
-/// Everything that is wrong with the settings, at least one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problems(Vec<Problem>);
-
-impl Problems {
-    /// Returns all problems as one error, if there are any.
-    ///
-    /// # Errors
-    /// There are some.
-    pub fn none_or(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
-    }
-
-    /// Returns each problem.
-    #[must_use]
-    pub fn all(&self) -> &[Problem] {
-        &self.0
-    }
-}
-
-impl From<Problem> for Problems {
-    fn from(problem: Problem) -> Self {
-        Self(vec![problem])
-    }
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
-            write!(f, "{}{problem}", if i == 0 { "" } else { "; " })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
 
 /// What the host suggests where the operator said nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,34 +94,26 @@ impl Settings {
     /// All problems at once: what is missing, out of range or contradictory.
     pub fn new(raw: &RawSettings, host: &HostDefaults) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let policy = Policy::new(raw, Some(host.cpus)).map_err(|found| problems.extend(found.0)).ok();
+        let policy = Policy::new(raw, Some(host.cpus)).map_err(|found| problems.extend(found.into_vec())).ok();
         let ports = PortRanges::new(raw).map_err(|problem| problems.push(problem)).ok();
         if raw.rewards_address.is_none() {
-            let expected = "an address, faucet, donate, or a weighted list of them".to_owned();
-            problems.push(Problem::new("rewards_address", expected, "nothing"));
+            problems.push(Problem::missing("rewards_address"));
         }
         let words = raw.environment.as_ref().map(|words| words.0.as_slice()).unwrap_or_default();
-        let environment: Vec<_> = words.iter().map(|word| word.split_once('=').ok_or(word)).collect();
-        let environment = environment
-            .into_iter()
-            .filter_map(|pair| match pair {
-                Ok((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
-                Ok(_) => {
-                    problems.push(Problem::new("environment", "KEY=VALUE words".into(), "a word without a key"));
-                    None
-                }
-                Err(word) => {
-                    problems.push(Problem::new("environment", "KEY=VALUE words".into(), format!("{word:?}")));
-                    None
-                }
-            })
-            .collect();
-        let flavor = raw.flavor.unwrap_or(Flavor::Antnode);
+        let mut pair = |word: &String| match word.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
+            Some(_) | None => {
+                problems.push(Problem::new("environment", word, ProblemCause::NotAPair));
+                None
+            }
+        };
+        let environment = words.iter().filter_map(&mut pair).collect();
+        let flavor = raw.flavor.clone().unwrap_or(Flavor::Antnode);
         let manager = raw.process_manager.unwrap_or(host.manager);
         let millis = |value: Option<u64>| std::time::Duration::from_millis(value.unwrap_or(0));
         Problems::none_or(std::mem::take(&mut problems))?;
         let (Some(policy), Some(ports), Some(rewards)) = (policy, ports, raw.rewards_address.clone()) else {
-            return Err(Problems(problems));
+            return Problems::none_or(problems).and_then(|()| Err(Problem::missing("rewards_address").into()));
         };
         Ok(Self {
             policy,
@@ -186,8 +123,8 @@ impl Settings {
             ports,
             manager,
             firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),
-            flavor,
             binary: raw.antnode_path.as_ref().map_or_else(|| host.programs.join(flavor.program()), PathBuf::from),
+            flavor,
             network: raw.network.clone().map_or_else(|| vec!["evm-arbitrum-one".to_owned()], |words| words.0),
             arguments: raw.start_args.clone().unwrap_or_default().0,
             environment,

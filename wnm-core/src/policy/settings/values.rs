@@ -1,9 +1,11 @@
-//! Values of settings, as they are read from text and written as text.
+//! Values of settings: reading them from text and writing them as text.
 
-use std::path::PathBuf;
+use std::num::{IntErrorKind, ParseIntError};
+use std::path::{Component, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::problem::ProblemCause;
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -11,100 +13,72 @@ use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::policy::thresholds::Preset;
 
-/// A value as it stands in a file, a variable, a flag or the database.
+/// Returns the cause of a value outside its range.
+const fn out_of_range(min: u64, max: u64, unit: &'static str) -> ProblemCause {
+    ProblemCause::OutOfRange { min, max, unit }
+}
+
+/// A value as text in a file, a variable, a flag or the database.
 pub(super) trait Value: Sized {
-    /// What is accepted, as it follows "expected".
-    const EXPECTED: &'static str;
+    /// The kind of value as a noun phrase, for the errors of JSON and TOML files that contain a list or a table.
+    const KIND: &'static str;
+    /// Whether a flag without a value sets `true`.
     const IS_SWITCH: bool = false;
-    fn read(text: &str) -> Option<Self>;
+    fn read(text: &str) -> Result<Self, ProblemCause>;
     fn write(&self) -> String;
-    /// Reads a number of a JSON or TOML file; by way of its text unless a type knows better.
-    fn read_number(number: f64) -> Option<Self> {
+    /// Reads a number of a JSON or TOML file.
+    fn read_number(number: f64) -> Result<Self, ProblemCause> {
         Self::read(&number.to_string())
     }
 }
 
-macro_rules! plain_values {
-    ($($type:ty: $expected:literal;)*) => {$(
-        impl Value for $type {
-            const EXPECTED: &'static str = $expected;
-            fn read(text: &str) -> Option<Self> {
-                text.parse().ok()
-            }
-            fn write(&self) -> String {
-                self.to_string()
-            }
-        }
-    )*};
-}
-
 macro_rules! whole_values {
-    ($($type:ty: $expected:literal;)*) => {$(
+    ($($type:ty)*) => {$(
         impl Value for $type {
-            const EXPECTED: &'static str = $expected;
-            fn read(text: &str) -> Option<Self> {
-                text.parse().ok()
+            const KIND: &'static str = "a whole number";
+            fn read(text: &str) -> Result<Self, ProblemCause> {
+                text.parse().map_err(|error: ParseIntError| {
+                    // An unsigned type takes "-1" for an invalid digit.
+                    let is_negative = text.strip_prefix('-').is_some_and(|digits| digits.parse::<Self>().is_ok());
+                    match error.kind() {
+                        IntErrorKind::PosOverflow => out_of_range(0, Self::MAX.into(), ""),
+                        _ if is_negative => out_of_range(0, Self::MAX.into(), ""),
+                        _ => ProblemCause::NotAWholeNumber,
+                    }
+                })
             }
             fn write(&self) -> String {
                 self.to_string()
             }
-            fn read_number(number: f64) -> Option<Self> {
-                // 2^53: beyond it a float no longer names one whole number.
-                let is_whole = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
-                is_whole.then_some(number as u64).and_then(|n| n.try_into().ok())
+            fn read_number(number: f64) -> Result<Self, ProblemCause> {
+                // 2^53: beyond it a float no longer identifies one whole number.
+                const LAST_EXACT: u64 = 1 << 53;
+                if number.fract() != 0.0 {
+                    return Err(ProblemCause::NotAWholeNumber);
+                }
+                let is_exact = (0.0..=LAST_EXACT as f64).contains(&number);
+                let whole = is_exact.then_some(number as u64).and_then(|whole| whole.try_into().ok());
+                whole.ok_or_else(|| out_of_range(0, LAST_EXACT.min(Self::MAX.into()), ""))
             }
         }
     )*};
 }
 
-whole_values! {
-    u32: "a whole number from 0 to 4294967295";
-    u64: "a whole number, 0 or more";
-}
-
-plain_values! {
-    Rewards: "an address, faucet, donate, or a weighted list of them";
-    Address: "a rewards address of 0x and 40 hexadecimal digits";
-    ManagerKind: "a process manager such as setsid+user";
-    FirewallKind: "ufw or none";
-    Flavor: "antnode, ant-node, or custom and a description";
-}
-
-impl Value for String {
-    const EXPECTED: &'static str = "a text, not empty, without control characters";
-    fn read(text: &str) -> Option<Self> {
-        let is_sound = !text.trim().is_empty() && !text.chars().any(char::is_control);
-        is_sound.then(|| text.to_owned())
-    }
-    fn write(&self) -> String {
-        self.clone()
-    }
-}
-
-impl Value for bool {
-    const EXPECTED: &'static str = "true or false";
-    const IS_SWITCH: bool = true;
-    fn read(text: &str) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Some(true),
-            "false" | "0" | "no" | "off" => Some(false),
-            _ => None,
-        }
-    }
-    fn write(&self) -> String {
-        self.to_string()
-    }
-}
+whole_values!(u32 u64);
 
 macro_rules! float_values {
-    ($($type:ident to $high:literal: $expected:literal;)*) => {$(
+    ($($type:ident: $kind:literal, 0 to $high:literal $unit:literal;)*) => {$(
         impl Value for $type {
-            const EXPECTED: &'static str = $expected;
-            fn read(text: &str) -> Option<Self> {
-                text.parse().ok().and_then(Self::read_number)
+            const KIND: &'static str = $kind;
+            fn read(text: &str) -> Result<Self, ProblemCause> {
+                Self::read_number(text.parse().map_err(|_| ProblemCause::NotANumber)?)
             }
-            fn read_number(number: f64) -> Option<Self> {
-                $type::new(number).ok().filter(|_| number <= $high)
+            fn read_number(number: f64) -> Result<Self, ProblemCause> {
+                match $type::new(number) {
+                    Ok(value) if number <= $high as f64 => Ok(value),
+                    _ if number.is_nan() => Err(ProblemCause::NotANumber),
+                    _ => Err(out_of_range(0, $high, $unit)),
+                }
             }
             fn write(&self) -> String {
                 self.get().to_string()
@@ -114,64 +88,146 @@ macro_rules! float_values {
 }
 
 float_values! {
-    Percent to 100.0: "a percentage from 0 to 100";
-    Load to 1e6: "a load average from 0 to 1000000";
+    Percent: "a percentage", 0 to 100 "%";
+    Load: "a load average", 0 to 1_000_000 "";
 }
 
-impl Value for Preset {
-    const EXPECTED: &'static str = "classic or steady";
-    fn read(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|preset| preset.word() == text)
+macro_rules! word_values {
+    ($($type:ty: $kind:literal;)*) => {$(
+        impl Value for $type {
+            const KIND: &'static str = $kind;
+            fn read(text: &str) -> Result<Self, ProblemCause> {
+                let named = Self::ALL.into_iter().find(|value| value.write() == text);
+                named.ok_or_else(|| ProblemCause::NotOneOf { allowed: Self::ALL.map(|value| value.write()).into() })
+            }
+            fn write(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+word_values! {
+    ManagerKind: "a process manager";
+    FirewallKind: "a firewall";
+    Preset: "a preset";
+}
+
+impl Value for Rewards {
+    const KIND: &'static str = "a rewards address or a weighted list of them";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        text.parse().map_err(ProblemCause::Wallet)
     }
     fn write(&self) -> String {
-        self.word().to_owned()
+        self.to_string()
     }
 }
 
-/// Folders, comma-separated.
+impl Value for Address {
+    const KIND: &'static str = "a rewards address";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        text.parse().map_err(ProblemCause::Wallet)
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Flavor {
+    const KIND: &'static str = "a node program";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        text.parse().map_err(ProblemCause::Flavor)
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for String {
+    const KIND: &'static str = "a text";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        if text.trim().is_empty() {
+            return Err(ProblemCause::Empty);
+        }
+        if text.chars().any(char::is_control) { Err(ProblemCause::ControlCharacter) } else { Ok(text.to_owned()) }
+    }
+    fn write(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Value for bool {
+    const KIND: &'static str = "true or false";
+    const IS_SWITCH: bool = true;
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err(ProblemCause::NotABoolean),
+        }
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Folders, separated by commas: absolute paths without `..` and control characters, at least one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Folders(pub Vec<PathBuf>);
 
 impl Value for Folders {
-    const EXPECTED: &'static str = "one or more absolute folders, comma-separated, without control characters or ..";
-    fn read(text: &str) -> Option<Self> {
-        let folders: Vec<PathBuf> = text.split(',').map(|folder| PathBuf::from(folder.trim())).collect();
-        let parent = |path: &PathBuf| path.components().any(|part| part == std::path::Component::ParentDir);
-        let sound = !text.chars().any(char::is_control) && folders.iter().all(|f| f.is_absolute() && !parent(f));
-        sound.then_some(Self(folders))
+    const KIND: &'static str = "folders, separated by commas";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        if text.chars().any(char::is_control) {
+            return Err(ProblemCause::ControlCharacter);
+        }
+        let folder = |path: &str| {
+            let folder = PathBuf::from(path);
+            if path.is_empty() {
+                Err(ProblemCause::Empty)
+            } else if !folder.is_absolute() {
+                Err(ProblemCause::RelativePath { path: path.to_owned() })
+            } else if folder.components().any(|part| part == Component::ParentDir) {
+                Err(ProblemCause::ParentFolder { path: path.to_owned() })
+            } else {
+                Ok(folder)
+            }
+        };
+        text.split(',').map(|path| folder(path.trim())).collect::<Result<_, _>>().map(Self)
     }
     fn write(&self) -> String {
         self.0.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(",")
     }
 }
 
-/// Words as a shell splits them; no shell ever runs them.
+/// Words, quoted and separated as in a shell. No shell ever runs them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Words(pub Vec<String>);
 
 impl Value for Words {
-    const EXPECTED: &'static str = "words as a shell reads them, each quote closed";
-    fn read(text: &str) -> Option<Self> {
-        shell_words::split(text).ok().map(Self)
+    const KIND: &'static str = "words, quoted as in a shell";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        shell_words::split(text).map(Self).map_err(|_| ProblemCause::UnclosedQuote)
     }
     fn write(&self) -> String {
         shell_words::join(&self.0)
     }
 }
 
-/// Thousands a port range begins at: 55 stands for 55000, and so does 55000 itself.
+/// The start of a port range in thousands, 1 to 64: 55 means port 55000. The text `55000` means the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Thousands(pub u16);
 
 impl Value for Thousands {
-    const EXPECTED: &'static str = "thousands from 1 to 64, such as 55 or 55000";
-    fn read(text: &str) -> Option<Self> {
-        let number: u16 = text.parse().ok()?;
+    const KIND: &'static str = "thousands of a port";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        let number = u32::read(text)?;
         let thousands = if number >= 1000 && number.is_multiple_of(1000) { number / 1000 } else { number };
-        (1..=64).contains(&thousands).then_some(Self(thousands))
+        let range = out_of_range(1, 64, "thousand");
+        u16::try_from(thousands).ok().filter(|start| (1..=64).contains(start)).map(Self).ok_or(range)
     }
     fn write(&self) -> String {
         self.0.to_string()
