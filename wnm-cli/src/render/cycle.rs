@@ -1,10 +1,10 @@
 //! The report of one cycle, for `wnm run` and `wnm daemon`.
 
 use serde::Serialize;
+use wnm_agent::Report;
 use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
 
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
-use crate::cycle::Report;
 
 /// A cycle as JSON.
 #[derive(Serialize)]
