@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::steps::Executor;
-use wnm_core::{Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, roomiest};
+use wnm_core::{
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, roomiest,
+};
 
 use crate::error::HintedError;
 
@@ -88,7 +90,7 @@ pub trait Platform {
 
     /// Returns the cached versions of node programs, for [`Store::save_cache`](crate::Store::save_cache). The default
     /// is an empty cache.
-    fn cache(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn cache(&self) -> ProgramCache {
+        ProgramCache::default()
     }
 }
