@@ -67,8 +67,8 @@ impl Output {
     }
 
     /// Prints why the command had nothing to do.
-    pub(crate) fn done(&self, why: &str) -> Exit {
-        self.say(why);
+    pub(crate) fn done(&self, reason: &str) -> Exit {
+        self.say(reason);
         Exit::Done
     }
 

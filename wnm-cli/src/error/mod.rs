@@ -31,7 +31,7 @@ pub(crate) enum CliError {
     Environment(Problems),
     #[error(transparent)]
     ConfigFile(#[from] ConfigFileError),
-    #[error("cannot change {key} from {current:?} to {requested:?}: the existing nodes were created with it")]
+    #[error("cannot change {key} from {current} to {requested}: the existing nodes were created with it")]
     FixedSetting { key: &'static str, current: String, requested: String },
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -94,6 +94,9 @@ impl CliError {
             Self::Settings(problems) => return Some(setting_hint(problems)),
             Self::Setting(_) => "list all settings with `wnm config list`".to_owned(),
             Self::Environment(_) => "correct the variable, or remove it from the environment".to_owned(),
+            Self::ConfigFile(ConfigFileError { cause: ConfigFileCause::Unreadable(_), .. }) => {
+                "name a readable file with --config FILE".to_owned()
+            }
             Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --confirm`".to_owned(),
             Self::Command(error) => return error.hint(),
