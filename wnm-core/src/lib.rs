@@ -43,10 +43,9 @@ mod policy;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{
-    Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict,
-};
+pub use action::decision::{Action, Decision, Planned, Reason, Relief};
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{EngineState, Evaluation, evaluate};
@@ -63,6 +62,7 @@ pub use model::node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCau
 pub use model::observation::{
     HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume,
 };
+pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use policy::allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};

@@ -190,7 +190,7 @@ fn change(
     output: &Output,
     by: impl FnOnce(&mut RawSettings) -> Result<(), Problems>,
 ) -> Result<(), CliError> {
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
     let before = Layers::read(store.settings()?)?;
     for key in keys.clone() {

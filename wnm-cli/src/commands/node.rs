@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{ActionId, NodeId, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb};
 use wnm_store::Store;
 
 use super::status::colony_time;
 use crate::args::{Count, Node, Nodes, Reset, Selected, SettingFlags, Survey};
-use crate::context::{self, Context, LOCK_PATIENCE};
-use crate::cycle::{self, Mode, Report, Trigger};
+use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
@@ -79,11 +79,11 @@ fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Resu
 
 /// Looks at every node and records what is seen.
 fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { survey_delay: args.interval, ..RawSettings::default() };
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
-    let report = cycle::run(&mut context, &Trigger::Resumed, mode)?;
+    let report = context.run_cycle(&Trigger::Resumed, mode)?;
     let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
     let mut works: Vec<Work> = seen.map(|(id, sample)| Work::surveyed(*id, states.get(id), sample)).collect();
@@ -107,7 +107,7 @@ pub(crate) fn act(
     Manner { mode, interval }: Manner,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
@@ -117,15 +117,15 @@ pub(crate) fn act(
 /// Removes nodes, and makes new ones of the same numbers. What is cut short between is a removal: adding a node, which
 /// gets the lowest free number, is what is left to do.
 fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), mode)?;
     context.progress = output.progress();
-    if context.settings.manager.program == Program::Antctl {
+    if context.agent.settings.manager.program == Program::Antctl {
         return Err(CliError::Usage {
             what: format!(
                 "expected a process manager that gives a number out again, found {}",
-                context.settings.manager
+                context.agent.settings.manager
             ),
             hint: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
         });
@@ -146,7 +146,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
 
 fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
     let begun = Instant::now();
-    let report = cycle::run(context, &Trigger::Requested(verb, selection.clone()), mode)?;
+    let report = context.run_cycle(&Trigger::Requested(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));
     }
@@ -182,7 +182,7 @@ fn stay_with(context: &mut Context, first: Report, begun: Instant) -> Result<Vec
             break;
         }
         std::thread::sleep(POLL);
-        report = cycle::run(context, &Trigger::Resumed, Mode::Act)?;
+        report = context.run_cycle(&Trigger::Resumed, Mode::Act)?;
     }
     context.progress.end();
     let work = |(id, planned): (ActionId, Planned)| {

@@ -9,7 +9,8 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Planned, Rest};
+use crate::action::decision::Planned;
+use crate::action::verdict::Blocker;
 use crate::model::node::NodeId;
 use crate::model::units::{Bytes, Timestamp};
 use crate::policy::settings::RawSettings;
@@ -63,8 +64,8 @@ pub struct Decided {
     pub at: Timestamp,
     /// What to do, in order.
     pub actions: Vec<Planned>,
-    /// Why there is nothing to do; None when there is.
-    pub rest: Option<Rest>,
+    /// The blocker that ended the cycle; None with actions, and when nothing called for one.
+    pub blocker: Option<Blocker>,
 }
 
 /// A line that is none of a trace, or does not fit those before it.
@@ -160,7 +161,7 @@ struct DecidedLine {
     ts: f64,
     decided: Vec<Planned>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rest: Option<Rest>,
+    blocker: Option<Blocker>,
 }
 
 impl TraceLine {
@@ -183,8 +184,8 @@ impl TraceLine {
         match kind {
             sample::Kind::Header => Self::parse_header(text),
             sample::Kind::Decided => {
-                let DecidedLine { ts, decided, rest } = serde_json::from_str(text)?;
-                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, rest }))
+                let DecidedLine { ts, decided, blocker } = serde_json::from_str(text)?;
+                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, blocker }))
             }
             sample::Kind::Unknown => Err(TraceError::NotALine),
         }
