@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Action, ActionRecord, Birth, Clock, Colony, Decision, EngineState, HostSample, Node, NodeId, Observation, Outcome,
-    Planned, Policy, Program, Reason, Refusal, RequestEvaluation, Selection, Settings, Verb, evaluate,
+    Action, ActionRecord, Clock, Colony, Decision, EngineState, HostSample, NewNodeInputs, Node, NodeId, Observation,
+    Outcome, Planned, Policy, Program, Reason, Refusal, RequestEvaluation, Selection, Settings, Verb, evaluate,
     evaluate_request, new_node,
 };
 use wnm_platform::node_dir::sweep_trash;
@@ -178,7 +178,7 @@ fn new_nodes(
     let mut impossible = Vec::new();
     for planned in &decision.actions {
         let Action::Add { node: id } = planned.action else { continue };
-        let birth = Birth {
+        let birth = NewNodeInputs {
             uuid: uuid::Uuid::new_v4().to_string(),
             roll: getrandom::u64()?,
             storage: roomiest(colony, observation, &made),
@@ -217,5 +217,5 @@ fn roomiest(colony: &Colony, observation: &Observation, made: &BTreeMap<NodeId, 
         (node.root_dir.as_path(), held.unwrap_or_default())
     });
     let (storage, volumes) = (&colony.settings.storage, &observation.host.volumes);
-    wnm_core::roomiest(storage, volumes, colony.settings.crisis, nodes).cloned().unwrap_or_default()
+    wnm_core::storage_with_most_space(storage, volumes, colony.settings.crisis, nodes).cloned().unwrap_or_default()
 }
