@@ -6,7 +6,7 @@ set positional-arguments
 default:
     @just --list --unsorted
 
-# Check format, lints, prose, tests and documentation: the fast tier
+# Check format, words, lints, tests, documentation, packages and licences: tier 1
 check:
     .ci/check
 
@@ -14,19 +14,20 @@ check:
 test *filter:
     cargo test --workspace -- "$@"
 
-# Run nodes under real systemd, docker and ufw (root; starts machines of its own)
+# Run nodes under real systemd, docker and ufw, and under load: tier 2 (root on Debian)
 system *parts:
     .ci/machines "$@"
 
-# Run everything that CI runs
-ci: check explore system
+# Run both tiers, as CI does (root on Debian)
+ci:
+    .ci/run
 
 # Show a colony of five fake nodes, from the first to the last
 demo:
     cargo run --release -p wnm-cli -- demo
 
 # Inject faults and check the invariants: `just explore --seed 7 --cycles 100000`
-explore *flags="--seeds 20 --cycles 5000":
+explore *flags="--seeds 1000 --cycles 5000":
     cargo run --release -p wnm-sim -- explore {{ flags }}
 
 # Measure speed, or one benchmark: `just bench --bench engine`
@@ -40,7 +41,9 @@ prose *paths:
 
 # Change the engine in one place at a time and list changes that no test notices (hours; needs cargo-mutants)
 mutants *flags:
-    cargo mutants --package wnm-core "$@"
+    # The baseline of cargo-mutants tests the core only; the tests of both crates must pass first.
+    cargo test -q -p wnm-core -p wnm-sim --lib --test engine --test parity --test properties --test steady --test explore
+    cargo mutants --baseline skip --timeout 300 "$@"
 
 # Renew snapshots, schemas, completions and man pages (needs cargo-insta for inline snapshots)
 renew: renew-schemas renew-packaging renew-snapshots
