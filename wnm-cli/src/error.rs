@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use wnm_agent::AgentError;
+use wnm_agent::host::{HostAgentError, HostError};
 use wnm_core::{AllocationError, Problems};
 use wnm_platform::PlatformError;
 use wnm_store::{LockError, StoreError};
@@ -79,6 +81,17 @@ pub(crate) enum CliError {
     Random(#[from] getrandom::Error),
     #[error("expected to write JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl From<HostAgentError> for CliError {
+    fn from(error: HostAgentError) -> Self {
+        match error {
+            AgentError::Store(error) => Self::Store(error),
+            AgentError::Platform(HostError::Platform(error)) => Self::Platform(error),
+            AgentError::Platform(HostError::Random(error)) => Self::Random(error),
+            AgentError::Allocation(error) => Self::Allocation(error),
+        }
+    }
 }
 
 impl CliError {

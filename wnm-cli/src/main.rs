@@ -5,7 +5,6 @@ mod commands;
 mod config;
 mod context;
 mod cpu_limit;
-mod cycle;
 mod daemon;
 mod error;
 mod legacy;

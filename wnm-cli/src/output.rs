@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use wnm_agent::Report;
+
 use crate::args::{Color, Global, LogFormat};
-use crate::cycle::Report;
 use crate::error::{CliError, Exit};
 use crate::progress::Progress;
 use crate::render;
@@ -43,7 +44,8 @@ impl Output {
             (false, 1) => "debug",
             (false, _) => "trace",
         };
-        let filter = EnvFilter::new(format!("warn,wnm={level},wnm_platform={level},wnm_store={level}"));
+        let filter =
+            EnvFilter::new(format!("warn,wnm={level},wnm_agent={level},wnm_platform={level},wnm_store={level}"));
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
         let ansi = match global.color {
             Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),

@@ -12,6 +12,7 @@ use crate::context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
+use crate::render::config::Sources;
 
 /// Where a value comes from, the highest first; the command line of this command sets none.
 #[derive(Debug, Clone, Serialize)]
@@ -123,7 +124,8 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
     match command {
         Config::List { origin } => {
             let entries = layers(db)?.entries()?;
-            output.result(&entries, |entries| render::config::list(entries, origin, output.width()))?;
+            let sources = if origin { Sources::Shown } else { Sources::Hidden };
+            output.result(&entries, |entries| render::config::list(entries, sources, output.width()))?;
         }
         Config::Get { key } => {
             let key = known(&key)?;
@@ -188,7 +190,7 @@ fn change(
     output: &Output,
     by: impl FnOnce(&mut RawSettings) -> Result<(), Problems>,
 ) -> Result<(), CliError> {
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
     let before = Layers::read(store.settings()?)?;
     for key in keys.clone() {

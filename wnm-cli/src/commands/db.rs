@@ -6,7 +6,7 @@ use serde::Serialize;
 use wnm_store::Store;
 
 use crate::args::Db;
-use crate::context::{self, LOCK_PATIENCE};
+use crate::context::{self, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
@@ -45,12 +45,12 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
             copied(output, db, &file, None)
         }
         Db::Restore { file } => {
-            let _lock = context::lock(db, LOCK_PATIENCE)?;
+            let _lock = context::lock(db, LOCK_TIMEOUT)?;
             let set_aside = Store::restore(db, &file)?;
             copied(output, &file, db, set_aside)
         }
         Db::Migrate => {
-            let _lock = context::lock(db, LOCK_PATIENCE)?;
+            let _lock = context::lock(db, LOCK_TIMEOUT)?;
             // Opening for writing brings it up to date, with a copy of the file before each step.
             drop(Store::open(db)?);
             output.result(&db, |db| format!("{} is up to date", db.display()))?;
@@ -61,7 +61,8 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
 
 /// Looks for damage; exit 3 when there is any.
 fn check(db: &Path, output: &Output) -> Result<Exit, CliError> {
-    let checked = Checked { database: db.to_owned(), problems: Store::open_read_only(db)?.check()? };
+    let problems = Store::open_read_only(db)?.check()?.iter().map(ToString::to_string).collect();
+    let checked = Checked { database: db.to_owned(), problems };
     output.result(&checked, |checked| match checked.problems.as_slice() {
         [] => format!("{} is sound", checked.database.display()),
         problems => problems.join("\n"),

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use wnm_agent::{Mode, Report, Signals, Trigger};
 use wnm_core::{HostSample, Load, LoadAverages, NodeId, NodeState, Percent, Selection, Verb, Volume};
 use wnm_platform::fake_node::{self, Script};
 use wnm_store::Store;
 
 use crate::args::{Demo, SettingFlags};
 use crate::config;
-use crate::context::{Context, Signals};
-use crate::cycle::{self, Mode, Report, Trigger};
+use crate::context::Context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::{BOLD, styled};
@@ -77,7 +77,7 @@ impl Stage {
         let raw = config::from_flags(&SettingFlags(settings.into_iter().collect()))?;
         Store::create(&db)?.save_settings(&raw)?;
         let mut context = Context::open(&db, &SettingFlags::default())?;
-        context.logs = folder.join("logs");
+        context.agent.logs = folder.join("logs");
         Ok(Self { context, ended })
     }
 
@@ -108,12 +108,12 @@ impl Stage {
         is_over: impl Fn(&Report) -> bool,
     ) -> Result<(), CliError> {
         self.tell(output, &format!("\n{title}"));
-        self.context.signals = Signals::Scripted(Box::new(host(cpu, &self.context.settings.storage)));
+        self.context.agent.signals = Signals::Scripted(Box::new(host(cpu, &self.context.agent.settings.storage)));
         for _ in 0..PATIENCE {
             if self.ended.load(Ordering::Relaxed) {
                 return Err(unfinished("to play on, was told to end"));
             }
-            let report = cycle::run(&mut self.context, &Trigger::Scheduled, Mode::Act)?;
+            let report = self.context.run_cycle(&Trigger::Scheduled, Mode::Act)?;
             output.cycle(&report)?;
             std::thread::sleep(INTERVAL);
             if is_over(&report) {
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     fn kill(&self, id: NodeId) -> Result<(), CliError> {
-        let snapshot = self.context.store.snapshot()?;
+        let snapshot = self.context.agent.store.snapshot()?;
         let process = snapshot.samples.get(&id).and_then(|sample| sample.process.as_ref());
         let pid = process.and_then(|process| Pid::from_raw(process.pid.cast_signed()));
         let pid = pid.ok_or_else(|| unfinished("a process to kill, found none"))?;
@@ -136,7 +136,7 @@ impl Stage {
         self.tell(output, "\nEverything is removed");
         let mut trigger = Trigger::Requested(Verb::Remove, Selection::All);
         for _ in 0..PATIENCE * 10 {
-            let report = cycle::run(&mut self.context, &trigger, Mode::Act)?;
+            let report = self.context.run_cycle(&trigger, Mode::Act)?;
             if !report.worked.is_empty() {
                 output.cycle(&report)?;
             }

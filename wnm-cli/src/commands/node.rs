@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{ActionId, NodeId, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb};
 use wnm_store::Store;
 
 use super::status::colony_time;
 use crate::args::{Count, Node, Nodes, Reset, Selected, SettingFlags, Survey};
-use crate::context::{self, Context, LOCK_PATIENCE};
-use crate::cycle::{self, Mode, Report, Trigger};
+use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::page::Width;
-use crate::render::work::{Came, Work};
+use crate::render::work::{Work, WorkResult};
 
 /// Time between two looks while actions are under way.
 const POLL: Duration = Duration::from_millis(250);
@@ -79,15 +79,15 @@ fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Resu
 
 /// Looks at every node and records what is seen.
 fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { survey_delay: args.interval, ..RawSettings::default() };
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
-    let report = cycle::run(&mut context, &Trigger::Resumed, mode)?;
+    let report = context.run_cycle(&Trigger::Resumed, mode)?;
     let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
-    let mut works: Vec<Work> = seen.map(|(id, sample)| Work::seen(*id, states.get(id), sample)).collect();
-    works.extend(report.worked.iter().map(|(record, outcome)| Work::begun(&record.planned, outcome.clone(), None)));
+    let mut works: Vec<Work> = seen.map(|(id, sample)| Work::surveyed(*id, states.get(id), sample)).collect();
+    works.extend(report.worked.iter().map(|(record, outcome)| Work::started(&record.planned, outcome.clone(), None)));
     tell(&works, mode, output)
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn act(
     Manner { mode, interval }: Manner,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
@@ -117,27 +117,27 @@ pub(crate) fn act(
 /// Removes nodes, and makes new ones of the same numbers. What is cut short between is a removal: adding a node, which
 /// gets the lowest free number, is what is left to do.
 fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, LOCK_PATIENCE)?;
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let mode = mode(args.dry_run);
     let mut context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), mode)?;
     context.progress = output.progress();
-    if context.settings.manager.program == Program::Antctl {
+    if context.agent.settings.manager.program == Program::Antctl {
         return Err(CliError::Usage {
             what: format!(
                 "expected a process manager that gives a number out again, found {}",
-                context.settings.manager
+                context.agent.settings.manager
             ),
             hint: "wnm node remove NODE, then wnm node add: the new node gets the next number".to_owned(),
         });
     }
     let mut works = ask(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
-    works.iter_mut().for_each(|work| work.verb = "reset");
+    works.iter_mut().for_each(|work| work.action = "reset");
     let gone: Vec<NodeId> =
-        works.iter().filter(|work| work.result == Came::Done).filter_map(|work| work.node).collect();
+        works.iter().filter(|work| work.result == WorkResult::Done).filter_map(|work| work.node).collect();
     if !gone.is_empty() {
         for made in ask(&mut context, Verb::Add, &Selection::Named(gone), mode)? {
             if let Some(work) = works.iter_mut().find(|work| work.node == made.node) {
-                work.go_on_as(made);
+                work.continue_with(made);
             }
         }
     }
@@ -146,7 +146,7 @@ fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> 
 
 fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
     let begun = Instant::now();
-    let report = cycle::run(context, &Trigger::Requested(verb, selection.clone()), mode)?;
+    let report = context.run_cycle(&Trigger::Requested(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
         return Err(no_such_node(*id));
     }
@@ -161,7 +161,7 @@ fn ask(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> 
 
 fn tell(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
     output.result(&works, |works| render::work::text(works, output.width()))?;
-    let is_undone = |work: &Work| matches!(work.result, Came::Refused | Came::Failed);
+    let is_undone = |work: &Work| matches!(work.result, WorkResult::Refused | WorkResult::Failed);
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })
 }
 
@@ -182,12 +182,12 @@ fn stay_with(context: &mut Context, first: Report, begun: Instant) -> Result<Vec
             break;
         }
         std::thread::sleep(POLL);
-        report = cycle::run(context, &Trigger::Resumed, Mode::Act)?;
+        report = context.run_cycle(&Trigger::Resumed, Mode::Act)?;
     }
     context.progress.end();
     let work = |(id, planned): (ActionId, Planned)| {
         let (outcome, seconds) = outcomes.remove(&id)?;
-        Some(Work::begun(&planned, outcome, Some(seconds)))
+        Some(Work::started(&planned, outcome, Some(seconds)))
     };
     Ok(mine.into_iter().filter_map(work).collect())
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use wnm_agent::{Mode, Trigger};
+
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
-use crate::cycle::{self, Mode, Trigger};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
@@ -16,7 +17,7 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
     let mut context = Context::open_once(db, &args.settings, once, mode)?;
-    let report = cycle::run(&mut context, &Trigger::Scheduled, mode)?;
+    let report = context.run_cycle(&Trigger::Scheduled, mode)?;
     output.cycle(&report)?;
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

@@ -9,7 +9,7 @@ use wnm_store::{Snapshot, Store};
 use crate::config;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
-use crate::render::status::{Settling, Status, UnderWay, text};
+use crate::render::status::{Delayed, Status, UnderWay, text};
 
 /// Shows the machine and the colony, without a lock and without looking anew.
 pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
@@ -70,7 +70,7 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
         rest: last.and_then(|cycle| cycle.decision.rest()),
         waits: last.map(|cycle| cycle.decision.waits().into_iter().cloned().collect()).unwrap_or_default(),
         decided: last.map(|cycle| cycle.decision.actions.clone()).unwrap_or_default(),
-        settling: settling(policy, &snapshot, now),
+        delayed: delayed(policy, &snapshot, now),
         under_way: snapshot
             .unfinished
             .into_iter()
@@ -80,8 +80,8 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
     }
 }
 
-/// Returns the nodes that are given time after an operation, the next to be over first.
-fn settling(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Vec<Settling> {
+/// Returns the nodes that wait for the end of a delay after a start or an upgrade, the earliest end first.
+fn delayed(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Vec<Delayed> {
     let until = |state: &NodeState| match state {
         NodeState::Restarting { since } => Some(since.after(policy.delays.start)),
         NodeState::Upgrading { since, .. } => Some(since.after(policy.delays.upgrade)),
@@ -90,9 +90,9 @@ fn settling(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Vec<Settlin
     let known = snapshot.state.nodes.iter().filter(|(id, _)| !snapshot.state.acting.contains(id));
     let left = known.filter_map(|(id, state)| {
         let left_seconds = until(state)?.since(now).as_secs();
-        Some(Settling { node: *id, status: state.word(), left_seconds })
+        Some(Delayed { node: *id, status: state.word(), left_seconds })
     });
-    let mut settling: Vec<Settling> = left.collect();
-    settling.sort_by_key(|node| (node.left_seconds, node.node));
-    settling
+    let mut delayed: Vec<Delayed> = left.collect();
+    delayed.sort_by_key(|node| (node.left_seconds, node.node));
+    delayed
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use wnm_agent::Mode;
 use wnm_core::{Selection, Verb};
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::Store;
@@ -11,7 +12,6 @@ use super::node::{self, Manner};
 use crate::args::SettingFlags;
 use crate::context::{self, Context};
 use crate::cpu_limit;
-use crate::cycle::Mode;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     }
     let manner = Manner { mode: Mode::Act, interval: None };
     let exit = node::act(db, Verb::Remove, &Selection::All, manner, output)?;
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
     cpu_limit::end(&cpu_limit::of(db)?);
     if !purge || exit != Exit::Done {
@@ -47,7 +47,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
 
 /// Deletes what is in the trash: nobody is going to want it back.
 fn empty_trash(db: &Path) -> Result<(), CliError> {
-    let storage = Context::open(db, &SettingFlags::default())?.settings.storage;
+    let storage = Context::open(db, &SettingFlags::default())?.agent.settings.storage;
     let swept = sweep_trash(&storage, PATIENCE, Duration::ZERO);
     for (path, found) in swept.refused {
         tracing::warn!(path = %path.display(), found, "part of the trash stays");

@@ -1,4 +1,4 @@
-//! Why a decision was made: every signal against its marks, every rule and what it said.
+//! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
 
 use wnm_core::{Measure, Planned};
 use wnm_store::{CycleKind, CycleRecord};
@@ -21,10 +21,10 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
     text.push_str("\n\n");
     let table = Table {
-        header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
+        header: &["  SIGNAL", "VALUE", "LOW", "HIGH", ""],
         right: &[1, 2, 3],
-        // The figures say the same.
-        shed: &[4],
+        // A narrow page omits the comparison: the numbers show it too.
+        optional: &[4],
         rows: cycle.decision.measures.iter().map(row).collect(),
     };
     text.push_str(&table.text(width));
@@ -57,12 +57,12 @@ fn request(cycle: &CycleRecord) -> String {
 }
 
 fn row(measure: &Measure) -> Vec<String> {
-    let verdict = match measure.seen {
-        None => styled(YELLOW, "unknown: nothing is added"),
-        Some(_) if measure.is_exceeded() => styled(RED, "too high"),
-        Some(_) if measure.allows() => styled(GREEN, "leaves room"),
-        Some(_) => styled(YELLOW, "between the marks"),
+    let comparison = match measure.seen {
+        None => styled(YELLOW, "unknown: wnm adds no node"),
+        Some(_) if measure.is_exceeded() => styled(RED, "over the high threshold"),
+        Some(_) if measure.allows() => styled(GREEN, "below the low threshold"),
+        Some(_) => styled(YELLOW, "between the thresholds"),
     };
-    let seen = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
-    vec![format!("  {}", measure.signal), seen, measure.less_than.to_string(), measure.remove.to_string(), verdict]
+    let value = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+    vec![format!("  {}", measure.signal), value, measure.less_than.to_string(), measure.remove.to_string(), comparison]
 }

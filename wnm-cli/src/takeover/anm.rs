@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{NodeId, Problem, RawSettings, Thousands};
 
-use super::found::Told;
+use super::found::Record;
 use crate::error::CliError;
 
 const CRON: &str = "etc/cron.d/anm";
@@ -65,7 +65,7 @@ pub(crate) struct AnmColony {
     /// What it had beyond the settings of this wnm.
     pub(crate) unused: BTreeMap<String, String>,
     /// What it has on record of its nodes.
-    pub(crate) told: BTreeMap<NodeId, Told>,
+    pub(crate) told: BTreeMap<NodeId, Record>,
 }
 
 impl Anm {
@@ -114,7 +114,7 @@ impl Anm {
     }
 
     /// Reads the table of nodes; one that is not there is empty.
-    fn nodes(&self) -> Result<BTreeMap<NodeId, Told>, CliError> {
+    fn nodes(&self) -> Result<BTreeMap<NodeId, Record>, CliError> {
         let path = self.root.join(NODES);
         let Some(text) = text(&path)? else { return Ok(BTreeMap::new()) };
         let text = text.trim();
@@ -138,7 +138,7 @@ impl Anm {
             let mut fields =
                 fields.split(',').skip(1).map(|field| Some(field.trim().to_owned()).filter(|f| !f.is_empty()));
             let (peer_id, version) = (fields.next().flatten(), fields.next().flatten());
-            nodes.insert(id, Told { peer_id, version, status: fields.next().flatten() });
+            nodes.insert(id, Record { peer_id, version, status: fields.next().flatten() });
         }
         Ok(nodes)
     }

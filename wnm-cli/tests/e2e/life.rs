@@ -163,21 +163,21 @@ fn what_was_done_and_what_failed_stands_in_a_table() {
             "NODE ACTION TOOK RESULT",
             "antnode0001 stop done",
             "antnode0003 stop done",
-            "antnode0002 stop not done: it is STOPPED",
+            "antnode0002 stop refused: it is STOPPED",
             "",
-            "2 done, 1 not done",
+            "2 done, 1 refused",
         ]
     );
 
     // The same for programs, in the order it was asked for.
     let again = host.expect(0, "--json node start 1,2,3");
     let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
-    assert!(works.iter().all(|work| work["verb"] == "start" && work["result"] == "done"), "{}", again.out);
+    assert!(works.iter().all(|work| work["action"] == "start" && work["result"] == "done"), "{}", again.out);
     host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
     let again = host.expect(3, "--json node start 2");
     let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
     assert_eq!((&works[0]["name"], &works[0]["result"]), (&json!("antnode0002"), &json!("refused")));
-    assert_eq!((&works[0]["why"], &works[0]["seconds"]), (&json!("it is RUNNING"), &Value::Null));
+    assert_eq!((&works[0]["reason"], &works[0]["seconds"]), (&json!("it is RUNNING"), &Value::Null));
     assert_eq!(host.expect(0, "--json node start --all").json(), json!([]));
     assert_eq!(host.expect(0, "node start --all").out, "nothing to do\n");
 
@@ -193,7 +193,7 @@ fn what_was_done_and_what_failed_stands_in_a_table() {
 fn a_dry_run_changes_nothing() {
     let host = Host::with_colony();
     let shown = host.expect(0, "node add --count 2 --dry-run");
-    assert_eq!(lines(&shown.out)[2], "antnode0002 add would be done");
+    assert_eq!(lines(&shown.out)[2], "antnode0002 add planned");
     host.expect(0, "run --dry-run");
     assert!(host.processes().is_empty());
     let status = host.expect(0, "--json status").json();
@@ -211,8 +211,8 @@ fn what_was_done_can_be_looked_up() {
     for rule in ["observe_after_reboot", "relieve_pressure", "grow"] {
         assert!(explained.contains(rule), "{explained}");
     }
-    assert_eq!(host.expect(0, "history --node 2").out, "nothing was done\n");
-    assert_eq!(host.expect(0, "history --since 0s").out, "nothing was done\n");
+    assert_eq!(host.expect(0, "history --node 2").out, "no actions recorded\n");
+    assert_eq!(host.expect(0, "history --since 0s").out, "no actions recorded\n");
     host.expect(0, "node add");
     for (line, lines) in [("history", 2), ("history --limit 1", 1), ("history --node antnode0002", 1)] {
         assert_eq!(host.expect(0, line).out.lines().count(), lines, "{line}");
@@ -229,14 +229,14 @@ fn status_tells_how_long_an_operation_has_left() {
     let host = Host::with_colony();
     host.expect(0, "config set delay_start=300");
     host.expect(0, "node add");
-    let settling = host.expect(0, "--json status").json()["settling"].clone();
-    assert_eq!((&settling[0]["node"], &settling[0]["status"]), (&json!(1), &json!("RESTARTING")));
-    assert!((200..=300).contains(&settling[0]["left_seconds"].as_u64().unwrap()), "{settling}");
+    let delayed = host.expect(0, "--json status").json()["delayed"].clone();
+    assert_eq!((&delayed[0]["node"], &delayed[0]["status"]), (&json!(1), &json!("RESTARTING")));
+    assert!((200..=300).contains(&delayed[0]["left_seconds"].as_u64().unwrap()), "{delayed}");
     let shown = host.expect(0, "status").out;
     assert!(shown.contains("antnode0001 restarting: ") && shown.contains(" left\n"), "{shown}");
     host.expect(0, "config set delay_start=0");
     host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
-    assert_eq!(host.expect(0, "--json status").json()["settling"], json!([]));
+    assert_eq!(host.expect(0, "--json status").json()["delayed"], json!([]));
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn a_reset_node_is_another_in_the_same_place() {
     let keys = [key(1), key(2)];
 
     let shown = host.expect(0, "node reset 2 --dry-run");
-    assert_eq!(lines(&shown.out)[1], "antnode0002 reset would be done");
+    assert_eq!(lines(&shown.out)[1], "antnode0002 reset planned");
     host.expect(1, "node reset 7");
     host.expect(2, "node reset");
     assert_eq!(uuids(&host.nodes()), uuids(&before));

@@ -99,7 +99,7 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
 ///
 /// Holds the lock, so that no other wnm adds or removes a node in between.
 fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, CliError> {
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let difference = read_and_compare(db, settings, firewall)?;
     firewall::close_strays(firewall, &difference.stale)?;
     difference.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;

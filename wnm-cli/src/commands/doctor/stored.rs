@@ -45,7 +45,7 @@ pub(super) fn lock(db: &Path) -> Check {
     const CHECK: &str = "lock";
     const HINT: &str = "make the folder of the database writable, or run wnm as the user that owns it";
     let folder = std::path::absolute(db).ok().and_then(|db| Some(db.parent()?.to_owned()));
-    match Lock::look(db) {
+    match Lock::check(db) {
         Ok(()) => match places::unwritable(folder.as_slice()) {
             None => Check::ok(CHECK, "free"),
             Some(folder) => Check::error(CHECK, format!("{} is not writable", folder.display()), HINT),

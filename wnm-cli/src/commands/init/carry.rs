@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, NodeState, Settings};
 use wnm_platform::{Platform, places};
-use wnm_store::{Store, StoreError};
+use wnm_store::{FileOperation, Store, StoreError};
 
 use crate::args::Init;
 use crate::error::CliError;
@@ -45,7 +45,7 @@ pub(super) fn carry_over(
 fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     let folder =
         db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let make = |source| StoreError::File { doing: "make a folder in", path: folder.clone(), source };
+    let make = |source| StoreError::File { operation: FileOperation::CreateDraft, path: folder.clone(), source };
     std::fs::create_dir_all(&folder).map_err(make)?;
     let draft = tempfile::Builder::new().prefix(".wnm-init-").tempdir_in(&folder).map_err(make)?;
     let mut store = Store::create(&draft.path().join("wnm.db"))?;

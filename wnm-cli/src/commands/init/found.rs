@@ -107,10 +107,10 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
     }
     let manager = manager::open(kind, &options)?;
     let roots = found::roots(&asked.over(told.settings.clone()), &host.storage);
-    let survey = found::look(&*manager, &roots)?;
+    let survey = found::survey(&*manager, &roots)?;
     let now = wnm_platform::read_clock()?.wall;
     let mut takeover = found::plan(&survey, &*manager, &told.told, now, &|| uuid::Uuid::new_v4().to_string());
-    takeover.left_out.extend(takeover::settings_left_out(&told.unused));
+    takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
         return Err(nothing(kind, &roots, &takeover));
     }
@@ -119,7 +119,7 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
     for taken in &mut takeover.nodes {
         let root = &taken.node.root_dir;
         if !settings.storage.iter().any(|storage| root.starts_with(storage)) {
-            taken.notes.push(takeover::OUTSIDE.to_owned());
+            taken.notes.push(takeover::OUTSIDE_STORAGE.to_owned());
         }
     }
     Ok((takeover, settings))
@@ -127,12 +127,12 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
 
 fn nothing(kind: ManagerKind, roots: &[std::path::PathBuf], takeover: &Takeover) -> CliError {
     let roots: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
-    let left_out: Vec<String> = takeover.left_out.iter().map(|one| format!("; {}: {}", one.what, one.why)).collect();
+    let skipped: Vec<String> = takeover.skipped.iter().map(|one| format!("; {}: {}", one.name, one.reason)).collect();
     CliError::Usage {
         what: format!(
             "expected nodes kept by {kind} in {}, found none that could come over{}",
             roots.join(", "),
-            left_out.concat()
+            skipped.concat()
         ),
         hint: "name what keeps them with --process-manager, and where they are with --node-storage".to_owned(),
     }

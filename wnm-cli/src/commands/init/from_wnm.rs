@@ -35,7 +35,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     let facts = Host {
         now: wnm_platform::read_clock()?.wall,
         logs: places::logs(settings.manager.scope),
-        folder: &takeover::look,
+        folder: &takeover::read_folder,
         uuid: &|| uuid::Uuid::new_v4().to_string(),
     };
     let takeover = takeover::plan(&colony, kept, &settings, &facts);
