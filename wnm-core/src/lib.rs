@@ -43,10 +43,9 @@ mod policy;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{
-    Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict,
-};
+pub use action::decision::{Action, Decision, Planned, Reason, Relief};
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{EngineState, Evaluation, evaluate};

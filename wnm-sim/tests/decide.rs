@@ -67,7 +67,7 @@ fn reasons_belong_to_actions() {
 
     let calm = json!({"config": {}, "metrics": {}, "nodes": []});
     let answer = &answers(&run_with(&["decide"], calm.to_string().as_bytes()))[0];
-    let expected = (&json!([["survey", null]]), &json!([{"rest": "content"}]));
+    let expected = (&json!([["survey", null]]), &json!([null]));
     assert_eq!((&answer["actions"], &answer["reasons"]), expected);
 }
 
@@ -173,7 +173,7 @@ fn what_was_done_is_remembered() {
         case(1000.0, 10.0, &stopped),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
-    let waiting = json!([{"rest": "waiting_to_restart", "node": 3, "until": 1_600_000}]);
+    let waiting = json!([{"blocker": "restart_delay", "node": 3, "until": 1_600_000}]);
     assert_eq!((&answers[1]["actions"], &answers[1]["reasons"]), (&json!([["survey", null]]), &waiting));
     assert_eq!(answers[2]["reasons"], waiting);
     assert_eq!(answers[3]["actions"], json!([["start", 3], ["add", 4]]));
@@ -235,7 +235,7 @@ fn what_is_pending_counts_as_under_way_until_the_lines_show_its_end() {
         case(2300.0, 10.0, &three),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
-    let under_way = json!([{"rest": "operations_under_way", "under_way": 1, "limit": 1}]);
+    let under_way = json!([{"blocker": "operation_limit", "in_progress": 1, "limit": 1}]);
     assert_eq!(answers[2]["reasons"], under_way);
     assert_ne!(answers[3]["reasons"], under_way);
     assert_eq!(answers[4]["actions"], json!([["add", 4]]));

@@ -209,8 +209,8 @@ fn status() {
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         delayed: vec![super::status::Delayed { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
-        rest: cycle.decision.rest(),
-        waits: Vec::new(),
+        blocker: cycle.decision.blocker().cloned(),
+        blockers: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
     insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));

@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use crate::action::decision::Anomaly;
+use crate::action::verdict::Anomaly;
 use crate::engine::evaluate::EngineState;
 use crate::engine::forecast::{Forecast, Outlook, Usage};
 use crate::model::node::{NodeId, NodeState, StopCause};

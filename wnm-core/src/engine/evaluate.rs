@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
+use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::steps::{ActionRecord, Outcome};
+use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::census::{Situation, StateUpdate, Steady};
 use crate::engine::cpu_limit;
 use crate::engine::forecast::Forecast;
@@ -147,7 +148,7 @@ fn decide(situation: &Situation<'_>) -> Decision {
     let mut verdicts = Vec::with_capacity(MOST_RULES);
     for rule in rules(situation.policy.preset) {
         let verdict = (rule.judge)(situation, &mut plan);
-        let ends = !matches!(verdict, Verdict::Passes(_));
+        let ends = !matches!(verdict, Verdict::Skip(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
         if ends {
             break;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
+use crate::action::decision::{Action, Decision, Planned, Reason};
+use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::census::{Seen, Situation};
 use crate::engine::evaluate::{EngineState, Evaluation};
 use crate::engine::rules::{First, choose_any};
@@ -142,7 +143,7 @@ pub fn evaluate_request<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
-            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }],
+            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };
         (decision, refused)

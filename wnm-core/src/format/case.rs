@@ -8,7 +8,8 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::action::decision::{Decision, Rest};
+use crate::action::decision::Decision;
+use crate::action::verdict::Blocker;
 use crate::engine::evaluate::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
@@ -382,9 +383,9 @@ pub struct DuplicateNode {
 /// Returns the decision in the words of a case: `["stop", 12]`, or `["survey", null]` without an action.
 #[must_use]
 pub fn case_actions(decision: &Decision) -> Vec<(&'static str, Option<NodeId>)> {
-    match decision.rest() {
-        Some(Rest::Rebooted) => vec![("resurvey", None)],
-        Some(_) => vec![("survey", None)],
-        None => decision.actions.iter().map(|p| (p.action.verb(), Some(p.action.node()))).collect(),
+    match decision.blocker() {
+        Some(Blocker::Rebooted) => vec![("resurvey", None)],
+        _ if decision.actions.is_empty() => vec![("survey", None)],
+        _ => decision.actions.iter().map(|p| (p.action.verb(), Some(p.action.node()))).collect(),
     }
 }

@@ -9,7 +9,8 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Planned, Rest};
+use crate::action::decision::Planned;
+use crate::action::verdict::Blocker;
 use crate::model::node::NodeId;
 use crate::model::units::{Bytes, Timestamp};
 use crate::policy::settings::RawSettings;
@@ -63,8 +64,8 @@ pub struct Decided {
     pub at: Timestamp,
     /// The actions, in order of execution.
     pub actions: Vec<Planned>,
-    /// The reason why no action is due; None if one is.
-    pub rest: Option<Rest>,
+    /// The blocker that ended the cycle; None with actions, and when nothing called for one.
+    pub blocker: Option<Blocker>,
 }
 
 /// A line that is not part of a trace, or that contradicts the lines before it.
@@ -162,7 +163,7 @@ struct DecidedLine {
     ts: f64,
     decided: Vec<Planned>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rest: Option<Rest>,
+    blocker: Option<Blocker>,
 }
 
 impl TraceLine {
@@ -185,8 +186,8 @@ impl TraceLine {
         match kind {
             sample::Kind::Header => Self::parse_header(text),
             sample::Kind::Decided => {
-                let DecidedLine { ts, decided, rest } = serde_json::from_str(text)?;
-                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, rest }))
+                let DecidedLine { ts, decided, blocker } = serde_json::from_str(text)?;
+                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, blocker }))
             }
             sample::Kind::Unknown => Err(TraceError::NotALine),
         }

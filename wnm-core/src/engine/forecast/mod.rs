@@ -30,6 +30,8 @@ pub(crate) use usage::Usage;
 const STALE: Duration = Duration::from_secs(600);
 /// How long single looks are kept: the longest mean over them.
 const RECENT: Duration = Duration::from_secs(120);
+/// Time over which the mean of CPU use is taken.
+pub(crate) const CPU_MEAN: Duration = Duration::from_secs(60);
 /// One-minute means that are kept.
 const MINUTES: usize = 30;
 /// Part of a minute that makes a minute: looks do not come at equal intervals.

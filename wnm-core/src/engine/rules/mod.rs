@@ -16,7 +16,8 @@ mod upgrade;
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Planned, Reason, Verdict};
+use crate::action::decision::{Action, Planned, Reason};
+use crate::action::verdict::Verdict;
 use crate::engine::census::{Seen, Situation};
 use crate::format::trace::MOST_NODES;
 use crate::model::node::NodeState;

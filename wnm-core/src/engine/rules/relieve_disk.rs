@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Relief, Verdict};
+use crate::action::decision::{Action, Reason, Relief};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::census::{Seen, Situation};
 use crate::engine::rules::{First, Plan, choose};
 use crate::model::node::NodeState;
@@ -46,10 +47,17 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         is_over = true;
     }
     match (plan.has_actions(), is_over) {
-        (true, _) => Verdict::Acts,
-        (false, true) if census.removing > 0 => Verdict::Passes(Pass::ReliefUnderWay { removing: census.removing }),
-        (false, true) => Verdict::Passes(Pass::NothingLeft),
-        (false, false) => Verdict::Passes(Pass::NoPressure),
+        (true, _) => Verdict::Act,
+        (false, true) if census.removing > 0 => {
+            Verdict::blocked(Blocker::ReliefInProgress { removing: census.removing })
+        }
+        (false, true) => Verdict::blocked(Blocker::NoCandidate),
+        (false, false) => {
+            let level = Percent::clamped(mark).unwrap_or_default().into();
+            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
+            let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
+            Verdict::Skip(SkipReason::below(disks))
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::census::{Seen, Situation};
 use crate::engine::rules::{First, Plan, choose};
 use crate::policy::pressure::{Measure, Signal, measures};
@@ -10,7 +11,8 @@ use crate::policy::pressure::{Measure, Signal, measures};
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     if !features.remove {
-        return Verdict::Passes(Pass::NoPressure);
+        let signals = measures(policy, &situation.observation.host);
+        return Verdict::Skip(SkipReason::below(signals.filter_map(|measure| Comparison::with_high(&measure))));
     }
     let room = plan.room(policy.limits.removals, census.removing);
     let over_cap = census.total > policy.node_cap;
@@ -24,11 +26,11 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         }
     }
     if plan.has_actions() {
-        Verdict::Acts
+        Verdict::Act
     } else if census.removing > 0 {
-        Verdict::Rests(Rest::ReliefUnderWay { removing: census.removing })
+        Verdict::Wait(Blocker::ReliefInProgress { removing: census.removing })
     } else {
-        Verdict::Rests(Rest::NothingToRelieve)
+        Verdict::Wait(Blocker::NoCandidate)
     }
 }
 

@@ -120,7 +120,8 @@ impl TraceWriter {
     /// Returns the line of the decision at the last sample, which makes the trace a run.
     #[must_use]
     pub fn decided(&self, at: Timestamp, decision: &Decision) -> String {
-        text(&DecidedLine { ts: seconds(at), decided: decision.actions.clone(), rest: decision.rest() })
+        let blocker = decision.blocker().cloned();
+        text(&DecidedLine { ts: seconds(at), decided: decision.actions.clone(), blocker })
     }
 
     /// Returns the line of a note.
