@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::Executor;
 use wnm_core::{
-    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, storage_with_most_space,
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    storage_with_most_space,
 };
 
 use crate::error::HintedError;
@@ -90,7 +91,7 @@ pub trait Platform {
 
     /// Returns the cached versions of node programs, for [`Store::save_cache`](crate::Store::save_cache). The default
     /// is an empty cache.
-    fn cache(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn cache(&self) -> ProgramCache {
+        ProgramCache::default()
     }
 }

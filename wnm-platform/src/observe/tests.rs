@@ -220,9 +220,9 @@ fn a_stopped_node_has_the_version_of_its_binary_and_is_asked_once() {
         }
     }
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
-    let cached = place.platform.cached();
-    place.platform.remember(serde_json::Value::Null);
-    place.platform.remember(cached);
+    let cached = place.platform.program_cache();
+    place.platform.restore_program_cache(wnm_core::ProgramCache::default());
+    place.platform.restore_program_cache(cached);
     place.look(1000);
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
 }
