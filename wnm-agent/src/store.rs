@@ -3,7 +3,9 @@
 use std::fmt;
 
 use wnm_core::steps::Journal;
-use wnm_core::{ActionRecord, Colony, Counters, Decision, EngineState, Node, Observation, Outcome, Settings};
+use wnm_core::{
+    ActionRecord, Colony, Counters, Decision, EngineState, Node, Observation, Outcome, ProgramCache, Settings,
+};
 
 use crate::error::HintedError;
 use crate::trigger::Trigger;
@@ -85,7 +87,7 @@ pub trait Store: Journal {
     ///
     /// # Errors
     /// The store cannot be written.
-    fn save_cache(&mut self, cache: &serde_json::Value) -> Result<(), Self::Error> {
+    fn save_cache(&mut self, cache: &ProgramCache) -> Result<(), Self::Error> {
         let _ = cache;
         Ok(())
     }

@@ -148,7 +148,7 @@ impl CliError {
                 Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
             }
             Self::Store(StoreError::NotInitialised { path }) => Some(begin(path)),
-            Self::Platform(error) => platform_hint(error),
+            Self::Platform(error) => error.hint(),
             Self::Allocation(_) | Self::Lock(_) | Self::Store(_) => None,
             Self::Output(_) | Self::Random(_) | Self::Json(_) => None,
         }
@@ -162,22 +162,4 @@ fn begin(path: &Path) -> String {
         return format!("wnm init --from-wnm {}", left.display());
     }
     "wnm init --rewards-address 0x…".to_owned()
-}
-
-/// Returns what the operator can do about something the host did not do.
-fn platform_hint(error: &PlatformError) -> Option<String> {
-    let hint = match error {
-        PlatformError::BinaryMissing { .. } => "put the node program there, or name it with --antnode-path PATH",
-        PlatformError::BinaryNotExecutable { .. } => "chmod +x it, or name another with --antnode-path PATH",
-        PlatformError::BinaryUnrecognized { .. } | PlatformError::BinaryHangs { .. } => {
-            "name the node program with --antnode-path PATH; for ant-node also --flavor ant-node"
-        }
-        PlatformError::BinaryOtherMachine { .. } => "get the node program for this kind of machine",
-        PlatformError::StorageUnusable { .. } => "make it writable, or name another with --node-storage FOLDER",
-        PlatformError::File { verb: "understand", .. } => {
-            "restore it from a copy: antctl itself cannot work with it as it is, and nothing was changed"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -122,7 +122,7 @@ impl Platform {
                 }
                 match manager::open(kind, &Options::of(&colony.settings)) {
                     Ok(manager) => manager.survey(&nodes),
-                    Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+                    Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
                 }
             })
             .collect()

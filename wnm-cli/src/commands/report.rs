@@ -97,7 +97,7 @@ fn settings(store: &Store) -> Result<(Settings, u32), CliError> {
 fn metrics(store: &Store, snapshot: &Snapshot, rows: &[Row<'_>]) -> Result<Fields, CliError> {
     let (settings, _) = settings(store)?;
     let platform = Platform::new(&settings)?;
-    platform.remember(store.cached()?);
+    platform.restore_program_cache(store.cached()?);
     let target = platform.program_version(&settings).ok().flatten();
     let host = snapshot.last.as_ref().map(|cycle| cycle.host.clone()).unwrap_or_default();
     Ok(machine_metrics::fields(&settings, &host, rows, target.as_ref()))

@@ -146,6 +146,7 @@ fn cycle() -> CycleRecord {
         step: Step::Confirm,
         at: NOW,
         error: "the process exited 2 s after its start (code 1)".to_owned(),
+        hint: None,
     };
     let pending =
         Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "process 4711 is still running".to_owned() };

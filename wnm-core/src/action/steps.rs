@@ -198,8 +198,11 @@ pub struct StepFailure {
     pub step: Step,
     /// When it was given up.
     pub at: Timestamp,
-    /// What stood in the way.
+    /// The failure and its cause, lower case and without a full stop.
     pub error: String,
+    /// How the operator can fix the cause; absent when there is no specific advice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// An action that has begun, with everything that is known of its progress.
@@ -290,8 +293,25 @@ pub enum Effect {
     Done(Evidence),
     /// It is not so yet, for this reason.
     NotYet(String),
-    /// It cannot be.
-    Failed(String),
+    /// The step cannot be done, and the action turns back.
+    Failed(StepError),
+}
+
+/// The error of a step that cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    /// The failure and its cause, lower case and without a full stop.
+    pub message: String,
+    /// How the operator can fix the cause; None when there is no specific advice.
+    pub hint: Option<String>,
+}
+
+impl StepError {
+    /// Returns an error without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
 }
 
 /// Who carries out steps: the host, or a model of one.
@@ -354,12 +374,12 @@ pub fn take_step(
             return record.next_step().is_none().then(|| record.ended());
         }
         Effect::NotYet(why) => match step.patience() {
-            Some(patience) if now.since(since) >= patience => why,
+            Some(patience) if now.since(since) >= patience => StepError::new(why),
             Some(_) | None => return pending(why),
         },
         Effect::Failed(error) => error,
     };
-    let failure = StepFailure { step, at: now, error };
+    let failure = StepFailure { step, at: now, error: error.message, hint: error.hint };
     if record.failure.is_some() {
         // On the way back there is no further back.
         return Some(Outcome::Failed(Failure { failed: failure, rolled_back: false }));

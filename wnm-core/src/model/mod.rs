@@ -8,5 +8,6 @@ pub(crate) mod manager;
 pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod observation;
+pub(crate) mod program_cache;
 pub(crate) mod units;
 pub(crate) mod wallet;

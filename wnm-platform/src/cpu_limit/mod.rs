@@ -4,6 +4,7 @@
 
 mod controller;
 mod own;
+mod unavailable;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::exec::Exec;
 use crate::manager::Slice;
 pub(crate) use controller::{Controller, Version};
 use own::OwnGroup;
+pub use unavailable::NoCpuLimit;
 
 /// The cap on a colony, as its process manager can have one.
 #[derive(Debug, Clone)]
@@ -24,25 +26,6 @@ pub struct CpuLimit {
     exec: Exec,
     /// Where `proc` and `sys` stand.
     root: PathBuf,
-}
-
-/// Why a colony cannot be capped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoCpuLimit {
-    /// What is in the way.
-    pub why: String,
-    /// What would change that, if anything.
-    pub hint: Option<String>,
-}
-
-impl NoCpuLimit {
-    pub(crate) fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None }
-    }
-
-    pub(crate) fn until(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: Some(hint.into()) }
-    }
 }
 
 /// What is in force, and how often it held the colony back so far.
@@ -110,13 +93,13 @@ impl CpuLimit {
     pub fn look(&self) -> Result<InForce, NoCpuLimit> {
         let (controller, group) = self.group()?;
         if !group.is_there() {
-            return Err(NoCpuLimit::until("no node is in the group to cap", "nodes come into it when they next start"));
+            return Err(NoCpuLimit::EmptyGroup);
         }
         let folder = group.folder();
         let limit = controller.limit(&folder);
         match group {
             Group::Slice(slice) if limit.is_some() && !slice.is_capped_by_us() => {
-                Err(NoCpuLimit::because(format!("{} is capped by other executor", slice.name())))
+                Err(NoCpuLimit::LimitedByOther(slice.name().to_owned()))
             }
             Group::Slice(_) | Group::Docker(_) | Group::Own(_) => {
                 Ok(InForce { limit, counters: controller.counters(&folder) })
@@ -147,7 +130,7 @@ impl CpuLimit {
                 processes.iter().try_for_each(|process| group.enter(*process))?;
                 group.cap(Some(limit))
             }
-            Err(found) => Err(PlatformError::NoCpuLimit { found: found.why }),
+            Err(reason) => Err(PlatformError::NoCpuLimit(reason)),
         }
     }
 
@@ -201,14 +184,13 @@ impl CpuLimit {
     /// Finds the group, whether it is there by now or not.
     fn group(&self) -> Result<(Controller, Group), NoCpuLimit> {
         match self.kind.program {
-            Program::Launchd => return Err(NoCpuLimit::because("launchd has no cap on several services together")),
-            Program::Antctl => return Err(NoCpuLimit::because("antctl has services of its own making")),
+            Program::Launchd => return Err(NoCpuLimit::Launchd),
+            Program::Antctl => return Err(NoCpuLimit::Antctl),
             Program::Setsid | Program::Systemd | Program::Docker => {}
         }
-        let controller = Controller::below(&self.root)
-            .ok_or_else(|| NoCpuLimit::because("this host has no control groups for processor time"))?;
+        let controller = Controller::below(&self.root).ok_or(NoCpuLimit::NoController)?;
         if controller.is_read_only() {
-            return Err(NoCpuLimit::because("control groups are mounted read-only here"));
+            return Err(NoCpuLimit::ReadOnly);
         }
         let group = match self.kind.program {
             Program::Systemd => Group::Slice(self.slice(&controller, self.kind.scope)?),
@@ -227,7 +209,7 @@ impl CpuLimit {
     /// Docker makes groups by itself or has systemd make them, as it was set up.
     fn of_docker(&self, controller: &Controller) -> Result<Group, NoCpuLimit> {
         if !rustix::process::geteuid().is_root() {
-            return Err(NoCpuLimit::until("only root may cap containers", "run wnm as root"));
+            return Err(NoCpuLimit::ContainersNeedRoot);
         }
         let slice = self.slice(controller, Scope::Sudo).ok().filter(Slice::is_there);
         let own = || OwnGroup::within(controller, controller.folder(""), &self.name);

@@ -84,9 +84,9 @@ impl<'a> HostExecutor<'a> {
 impl Executor for HostExecutor<'_> {
     fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
         let Some(node) = self.nodes.get(&record.node()) else {
-            return Effect::Failed(format!("expected node {} to be on record, found nothing", record.node()));
+            return Effect::Failed(PlatformError::UnknownNode { node: record.node() }.into());
         };
-        self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.to_string()))
+        self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.into()))
     }
 }
 
@@ -123,10 +123,7 @@ const fn touches_folder(step: Step) -> bool {
 fn check_owner(node: &Node) -> Result<(), PlatformError> {
     match node_dir::owner(node)? {
         Owner::This | Owner::Unmarked | Owner::Absent => Ok(()),
-        Owner::Other(marker) => Err(PlatformError::Refused {
-            path: node.root_dir.clone(),
-            found: format!("the marker of node {} with uuid {}", marker.id, marker.uuid),
-        }),
+        Owner::Other(marker) => Err(node_dir::not_of_this(&node.root_dir, &marker)),
     }
 }
 

@@ -34,7 +34,7 @@ impl HostExecutor<'_> {
             return Ok(wait);
         }
         let Some(Evidence::Programs { to, .. }) = evidence(record, Step::Stage) else {
-            return Ok(Effect::Failed("expected a staged program on record, found none".to_owned()));
+            return Err(PlatformError::NothingStaged { node: node.id });
         };
         node_dir::swap(&node.binary, to)?;
         copy_peers(&self.settings.binary, node)?;

@@ -58,11 +58,8 @@ impl Ufw {
         if output.is_success() {
             return Ok(output);
         }
-        let (command, printed) = (format!("ufw {}", arguments.join(" ")), output.quote());
-        if printed.contains("sudo: ") && printed.contains("password is required") {
-            return Err(PlatformError::SudoAsks { command });
-        }
-        Err(PlatformError::ProgramFailed { command, ended: output.ended(), printed })
+        let command = format!("ufw {}", arguments.join(" "));
+        Err(if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) })
     }
 
     /// Does something with the rules that are there, which are read when they are not known.
@@ -263,6 +260,6 @@ mod tests {
         assert!(error.contains("ufw show added") && error.contains("You need to be root"), "{error}");
         let (ufw, _) = scripted(Err((1, "sudo: a password is required")), false);
         let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
-        assert_eq!(error, "expected sudo to allow `ufw show added` without a password, found that it asks for one");
+        assert_eq!(error, "cannot run `ufw show added` as root: sudo asks for a password");
     }
 }

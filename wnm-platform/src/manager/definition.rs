@@ -7,7 +7,7 @@ use std::path::Path;
 use wnm_core::Node;
 
 use super::FoundProcess;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Facts, Life, Processes};
 
@@ -21,11 +21,7 @@ const LIMIT: u64 = 256 * 1024;
 /// Writes the definition of a node into its folder.
 pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(DEFINITION);
-    let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
-        verb: "write",
-        path: path.clone(),
-        source: error.into(),
-    })?;
+    let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
     // Its environment may hold secrets.
     node_dir::write(&path, &text, 0o600)
 }
@@ -38,7 +34,11 @@ pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
         return Ok(());
     }
     let text = node_dir::read_bounded(service, LIMIT);
-    let text = text.map_err(|source| PlatformError::File { verb: "read", path: service.to_owned(), source })?;
+    let text = text.map_err(|source| PlatformError::File {
+        operation: FileOperation::Read,
+        path: service.to_owned(),
+        source,
+    })?;
     node_dir::write(&path, &text, 0o600)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
 pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
     match fs::remove_file(path) {
         Err(error) if !is_missing(&error) => {
-            Err(PlatformError::File { verb: "remove", path: path.to_owned(), source: error })
+            Err(PlatformError::File { operation: FileOperation::Remove, path: path.to_owned(), source: error })
         }
         Ok(()) | Err(_) => Ok(()),
     }

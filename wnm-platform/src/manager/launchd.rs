@@ -15,8 +15,8 @@ use std::time::Duration;
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
 use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, definition, signal};
-use crate::error::PlatformError;
-use crate::exec::{Call, Exec, Output};
+use crate::error::{FileOperation, PlatformError};
+use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Life, Processes};
 use service::Plist;
@@ -80,7 +80,7 @@ impl Launchd {
         match output.code {
             Some(0) => Ok(Some(talk::service(&output.text()))),
             _ if talk::says_missing(&output) => Ok(None),
-            _ => Err(failed(&call, &output)),
+            _ => Err(output.failure_of(call.summary())),
         }
     }
 
@@ -89,7 +89,7 @@ impl Launchd {
         let call = self.call("bootout").arg(self.target(node));
         let output = self.exec.run(&call)?;
         let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || talk::says_missing(&output);
-        if is_out { Ok(()) } else { Err(failed(&call, &output)) }
+        if is_out { Ok(()) } else { Err(output.failure_of(call.summary())) }
     }
 
     fn boot(&self, node: &Node) -> Result<(), PlatformError> {
@@ -108,9 +108,9 @@ impl Launchd {
             // It came to be there meanwhile; or something else is wrong, and then this fails too.
             Some(code) if IN_THE_WAY.contains(&code) => {
                 let kick = self.exec.run(&self.call("kickstart").arg(self.target(node)))?;
-                if kick.is_success() { Ok(()) } else { Err(failed(&call, &output)) }
+                if kick.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
             }
-            _ => Err(failed(&call, &output)),
+            _ => Err(output.failure_of(call.summary())),
         }
     }
 
@@ -169,7 +169,7 @@ impl ProcessManager for Launchd {
         }
         for folder in [&self.folder, &node.log_dir] {
             fs::create_dir_all(folder).map_err(|source| PlatformError::File {
-                verb: "make",
+                operation: FileOperation::Create,
                 path: folder.clone(),
                 source,
             })?;
@@ -218,7 +218,7 @@ impl ProcessManager for Launchd {
                 let why = "launchd does not list its services".to_owned();
                 nodes.iter().map(|node| (node.id, Service::Unknown(why.clone()))).collect()
             }
-            Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+            Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         }
     }
 
@@ -250,10 +250,6 @@ impl ProcessManager for Launchd {
 
 fn label(node: &Node) -> String {
     format!("{PREFIX}{}", node.id.name())
-}
-
-fn failed(call: &Call, output: &Output) -> PlatformError {
-    PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() }
 }
 
 #[cfg(test)]

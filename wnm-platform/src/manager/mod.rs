@@ -128,6 +128,16 @@ pub enum Service {
     Unknown(String),
 }
 
+impl From<&PlatformError> for Service {
+    /// Returns an unknown state with the error as its reason.
+    fn from(error: &PlatformError) -> Self {
+        Self::Unknown(match error.hint() {
+            Some(hint) => format!("{error}; hint: {hint}"),
+            None => error.to_string(),
+        })
+    }
+}
+
 /// A node found on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {

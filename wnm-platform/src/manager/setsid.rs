@@ -27,7 +27,7 @@ use super::definition::{self, is_missing};
 use super::signal;
 use super::{Found, FoundProcess, How, Listed, Options, ProcessManager, Service, adopt};
 use crate::cpu_limit::CpuLimit;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Facts, Life, Processes};
 
@@ -146,7 +146,7 @@ impl ProcessManager for Setsid {
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let path = node.root_dir.join(LOCK);
-        open_lock(&path).map_err(|source| PlatformError::File { verb: "make", path, source })?;
+        open_lock(&path).map_err(|source| PlatformError::File { operation: FileOperation::Create, path, source })?;
         definition::write(node)
     }
 
@@ -224,7 +224,11 @@ fn open_lock(path: &Path) -> io::Result<File> {
 /// Takes the lock that the process is to inherit.
 fn take_lock(node: &Node) -> Result<File, PlatformError> {
     let path = node.root_dir.join(LOCK);
-    let lock = open_lock(&path).map_err(|source| PlatformError::File { verb: "open", path: path.clone(), source })?;
+    let lock = open_lock(&path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Open,
+        path: path.clone(),
+        source,
+    })?;
     let taken = retry(
         || flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from),
         |error| error.kind() == io::ErrorKind::WouldBlock,
@@ -232,7 +236,7 @@ fn take_lock(node: &Node) -> Result<File, PlatformError> {
     match taken {
         Ok(()) => Ok(lock),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PlatformError::StillRuns { node: node.id }),
-        Err(source) => Err(PlatformError::File { verb: "lock", path, source }),
+        Err(source) => Err(PlatformError::File { operation: FileOperation::Lock, path, source }),
     }
 }
 

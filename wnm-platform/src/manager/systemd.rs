@@ -22,7 +22,7 @@ use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
 use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, signal};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::Exec;
 use crate::node_dir;
 use crate::observe::process::Processes;
@@ -137,7 +137,7 @@ impl Systemd {
             // It started and ended at once.
             (PlatformError::ProgramFailed { .. }, Ok(shown)) if shown.had_started() => Ok(()),
             (PlatformError::ProgramFailed { command, ended, printed }, Ok(shown)) => {
-                let printed = format!("{printed}; {}", shown.words());
+                let printed = format!("{printed} ({})", shown.words());
                 Err(PlatformError::ProgramFailed { command, ended, printed })
             }
             (error, _) => Err(error),
@@ -166,30 +166,28 @@ impl Systemd {
     /// Fails when the unit of this name is not wnm's to write.
     fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.path(node);
-        let taken = |path: PathBuf, by: String| {
-            Err(PlatformError::Taken { node: node.id, what: format!("the unit {}", path.display()), by })
+        let taken = |path: PathBuf, holder: NameHolder| {
+            Err(PlatformError::Taken { node: node.id, name: format!("unit {}", path.display()), holder })
         };
         if let Ok(target) = fs::read_link(&path) {
-            let found = if target == Path::new("/dev/null") {
-                format!("a mask, which `systemctl unmask {}` takes away", unit_name(node))
-            } else {
-                format!("a link to {}", target.display())
-            };
-            return taken(path, found);
+            // `systemctl mask` replaces a unit by a link to /dev/null.
+            let is_mask = target == Path::new("/dev/null");
+            let holder = if is_mask { NameHolder::Mask { unit: unit_name(node) } } else { NameHolder::Link(target) };
+            return taken(path, holder);
         }
         if let Some(unit) = Unit::read(&path)? {
             match unit.value("Unit", render::UUID) {
                 Some(uuid) if uuid == node.uuid => {}
                 Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
-                    return taken(path, format!("the unit of another node, with uuid {uuid}"));
+                    return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
                 }
                 Some(_) => {}
-                None => return taken(path, format!("a unit that wnm did not write, with no {} in it", render::UUID)),
+                None => return taken(path, NameHolder::ExternalUnit),
             }
         }
         let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
         match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
-            Some(path) => taken(path, "a unit that wnm did not write".to_owned()),
+            Some(path) => taken(path, NameHolder::ExternalUnit),
             None => Ok(()),
         }
     }
@@ -289,7 +287,11 @@ impl ProcessManager for Systemd {
         let path = self.path(node);
         self.bus.remove(&self.wanted(node))?;
         let drop_ins = unit::drop_ins(&path);
-        for drop_in in drop_ins.map_err(|source| PlatformError::File { verb: "list", path: path.clone(), source })? {
+        for drop_in in drop_ins.map_err(|source| PlatformError::File {
+            operation: FileOperation::List,
+            path: path.clone(),
+            source,
+        })? {
             self.bus.remove(&drop_in)?;
         }
         if unit::drop_in_folder(&path).exists() {
@@ -303,8 +305,8 @@ impl ProcessManager for Systemd {
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let told = self.reload().and_then(|()| self.look_at(nodes));
-        let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
-        told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, unknown(&error))).collect())
+
+        told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, Service::from(&error))).collect())
     }
 
     fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {

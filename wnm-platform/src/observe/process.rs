@@ -117,7 +117,10 @@ impl Processes {
     #[must_use]
     pub fn of_host() -> Self {
         #[cfg(target_os = "macos")]
-        return Self { source: Source::System, boot: sysinfo::System::boot_time().to_string() };
+        return Self {
+            source: Source::System,
+            boot: sysinfo::System::boot_time().map(|started| started.to_string()).unwrap_or_default(),
+        };
         #[cfg(not(target_os = "macos"))]
         Self::below(Path::new("/proc"))
     }
@@ -235,7 +238,7 @@ mod macos {
 
     /// Returns the process of this number, or all.
     pub(super) fn facts(pid: Option<u32>) -> Vec<Facts> {
-        let mut system = System::new();
+        let Ok(mut system) = System::new() else { return Vec::new() };
         let wanted: Vec<Pid> = pid.into_iter().map(Pid::from_u32).collect();
         let which = if wanted.is_empty() { ProcessesToUpdate::All } else { ProcessesToUpdate::Some(&wanted) };
         let kind = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).with_cmd(UpdateKind::Always);

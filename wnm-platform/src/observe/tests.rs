@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
-    Birth, Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NodeMap, Planned,
+    Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
     ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
 };
 
@@ -62,7 +62,7 @@ impl Place {
     /// Adds a node with its folder and binary; its port is one nobody listens on.
     fn add(&mut self, number: u32, flavor: Flavor) -> NodeId {
         let id = NodeId::new(number).unwrap();
-        let birth = Birth {
+        let birth = NewNodeInputs {
             uuid: format!("uuid-{number}"),
             roll: 0,
             storage: self.folder.path().join("node"),
@@ -220,9 +220,9 @@ fn a_stopped_node_has_the_version_of_its_binary_and_is_asked_once() {
         }
     }
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
-    let cached = place.platform.cached();
-    place.platform.remember(serde_json::Value::Null);
-    place.platform.remember(cached);
+    let cached = place.platform.program_cache();
+    place.platform.restore_program_cache(wnm_core::ProgramCache::default());
+    place.platform.restore_program_cache(cached);
     place.look(1000);
     assert_eq!(place.started.load(Ordering::Relaxed), 2);
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{Cores, CpuLimitCounters, ManagerKind, NodeId, Program, Scope};
-use wnm_platform::cpu_limit::CpuLimit;
+use wnm_platform::cpu_limit::{CpuLimit, NoCpuLimit};
 use wnm_platform::fake_node::Behaviour;
 use wnm_platform::observe::host::Host;
 
@@ -20,10 +20,7 @@ pub(crate) fn can_be_tried(kind: ManagerKind) -> bool {
     if kind == ManagerKind::new(Program::Setsid, Scope::User) && rustix::process::geteuid().is_root() {
         return false;
     }
-    match cap(kind).look() {
-        Ok(_) => true,
-        Err(found) => found.why.starts_with("no node is in the group"),
-    }
+    matches!(cap(kind).look(), Ok(_) | Err(NoCpuLimit::EmptyGroup))
 }
 
 /// The cap on the nodes of this run.

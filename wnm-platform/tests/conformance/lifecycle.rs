@@ -75,7 +75,7 @@ pub(crate) fn create_ant_node(kind: ManagerKind) {
     let second = stand.node(id).ports.rpc;
     let holder = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, second)).unwrap();
     let (error, _) = stand.failed(Action::Start { node: id, upgrade_to: None });
-    assert!(error.contains(&format!("expected UDP port {second} to be free")), "{error}");
+    assert!(error.contains(&format!("UDP port {second} is in use by ")), "{error}");
     drop(holder);
     stand.done(remove_of(id));
     assert!(!stand.node(id).root_dir.exists());
@@ -158,7 +158,7 @@ pub(crate) fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
     stand.provide("2.0.0", Behaviour::ExitAtStart { code: 1 });
     for _ in 0..2 {
         let (error, rolled_back) = stand.failed(upgrade_of(id));
-        assert!(error.contains("expected node 0001 to stay up"), "{error}");
+        assert!(error.starts_with("node 0001 exited within "), "{error}");
         assert!(rolled_back);
         assert_eq!(stand.digest(&stand.node(id).binary), old);
         stand.assert_running_once(id);

@@ -1,6 +1,6 @@
 //! The steps of actions, done to the model as the platform does them to a host.
 
-use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
+use wnm_core::steps::{ActionRecord, Effect, Evidence, Step, StepError};
 use wnm_core::{Action, NodeId, ProcessIdentity, Reason, Timestamp};
 
 use super::{ChaosModel, Folder, Process};
@@ -12,7 +12,7 @@ fn done() -> Effect {
 }
 
 fn failed(why: &str) -> Effect {
-    Effect::Failed(why.to_owned())
+    Effect::Failed(StepError::new(why))
 }
 
 fn not_yet(why: &str) -> Effect {

@@ -87,7 +87,7 @@ fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
         let text = entry("/else");
         let (antctl, calls) = scripted(folder.path(), move |registry| fs::write(registry, &text).unwrap());
         let error = antctl.define(&node).unwrap_err().to_string();
-        assert!(error.ends_with("node_registry.json, found /else"), "{error}");
+        assert!(error.contains("an entry at /else in ") && error.ends_with("node_registry.json"), "{error}");
         fs::remove_file(folder.path().join("node_registry.json")).unwrap();
         calls.lock().unwrap()[1..].to_vec()
     };
@@ -107,12 +107,10 @@ fn a_number_that_would_be_another_is_not_used_at_all() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("node_registry.json"), RECORDED.replace("\"Added\"", "\"Removed\"")).unwrap();
     let (antctl, calls) = scripted(folder.path(), |_| ());
-    let error = antctl.define(&first(&folder.path().join("antnode1"))).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "expected number 1 to be free for node 0001, found it taken by its registry, which goes on with 4 (set \
-         highest_node_id_used to 3)"
-    );
+    let error = antctl.define(&first(&folder.path().join("antnode1"))).unwrap_err();
+    let text = "cannot define node 0001: number 1 is taken by antctl, which assigns number 4 next";
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.hint().as_deref(), Some("set highest_node_id_used to 3"));
     assert!(calls.lock().unwrap().is_empty());
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use wnm_core::{Program, Scope};
 
 use super::*;
+use crate::exec::Output;
 use crate::node_dir::tests::node_at;
 
 const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
@@ -78,7 +79,7 @@ fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
     assert!(why.contains(said), "{why}");
     let (docker, _) = scripted(vec![Output::failure(1, said), Output::failure(1, said)]);
     let error = docker.stop(&node, How::Term).unwrap_err().to_string();
-    assert!(error.starts_with("expected `docker container inspect ") && error.contains(said), "{error}");
+    assert_eq!(error, format!("`docker container inspect antnode0001` failed with exit code 1: {said}"));
     // A name that only begins like the one asked for is another's.
     let other = Output::failure(1, format!("Error: No such container: {}2", node.id.name()));
     let (docker, _) = scripted(vec![other]);
@@ -110,15 +111,11 @@ fn a_missing_image_is_met_with_the_command_that_fetches_it() {
     let missing = Output::failure(1, format!("Error: No such container: {}", node.id.name()));
     let no_image = Output::failure(1, "Unable to find image 'debian:bookworm-slim' locally\nError: No such image");
     let (docker, asked) = scripted(vec![missing, no_image]);
-    let error = docker.define(&node).unwrap_err().to_string();
+    let error = docker.define(&node).unwrap_err();
     let id = node.id;
-    assert_eq!(
-        error,
-        format!(
-            "expected the image debian:bookworm-slim for node {id}, found none: `docker pull debian:bookworm-slim` \
-             fetches it"
-        )
-    );
+    let text = format!("cannot create the container of node {id}: image debian:bookworm-slim is not on this host");
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.hint().as_deref(), Some("run `docker pull debian:bookworm-slim`"));
     assert!(asked.lock().unwrap()[1].starts_with(&format!("container create --name=antnode{id} --label=wnm.digest=")));
 }
 
@@ -129,7 +126,7 @@ fn a_container_of_another_colony_is_left_alone() {
     let other = || Output::success(line(&node.id.name(), "exited", 0, 0, "/another"));
     let (docker, asked) = scripted(vec![other(), other(), other()]);
     let error = docker.define(&node).unwrap_err().to_string();
-    assert!(error.ends_with("found it taken by the node at /another"), "{error}");
+    assert!(error.ends_with("is taken by the container of the node at /another"), "{error}");
     docker.stop(&node, How::Kill).unwrap();
     docker.undefine(&node).unwrap();
     assert!(asked.lock().unwrap().iter().all(|call| call.starts_with("container inspect ")));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use wnm_core::Program;
 
 use super::*;
+use crate::exec::Output;
 use crate::node_dir::tests::node_at;
 
 type Calls = Arc<Mutex<Vec<String>>>;

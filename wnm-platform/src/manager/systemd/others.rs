@@ -10,13 +10,13 @@ use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 use super::rights::Deed;
 use super::unit::{self, Unit};
 use super::{Options, SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show, unit_name, user_units};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, Folder};
 
 impl Systemd {
     /// Returns the names of the units that may be nodes'.
     pub(super) fn unit_names(&self) -> Result<Vec<String>, PlatformError> {
-        let fail = |source| PlatformError::File { verb: "list", path: self.folder.clone(), source };
+        let fail = |source| PlatformError::File { operation: FileOperation::List, path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),

@@ -9,7 +9,7 @@ use wnm_core::Node;
 use super::Systemd;
 use super::render::{Group, USER};
 use super::rights::Deed;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, Refusal};
 
 impl Systemd {
     /// Gives the folders of a node of the system to the user that runs it.
@@ -27,8 +27,11 @@ impl Systemd {
         };
         for folder in [&node.root_dir, &node.log_dir] {
             let facts = fs::metadata(folder);
-            let facts =
-                facts.map_err(|source| PlatformError::File { verb: "look at", path: folder.clone(), source })?;
+            let facts = facts.map_err(|source| PlatformError::File {
+                operation: FileOperation::Inspect,
+                path: folder.clone(),
+                source,
+            })?;
             let path = folder.display().to_string();
             if facts.uid() != owner {
                 self.bus.succeed(Deed::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
@@ -49,11 +52,7 @@ impl Systemd {
             self.bus.succeed(Deed::Change, "useradd", &made).and_then(|_| id())
         })?;
         let text = output.text();
-        text.trim().parse().map_err(|_| PlatformError::ProgramFailed {
-            command: format!("id -u {USER}"),
-            ended: output.ended(),
-            printed: output.quote(),
-        })
+        text.trim().parse().map_err(|_| output.failure_of(format!("id -u {USER}")))
     }
 }
 
@@ -65,7 +64,7 @@ fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
         None => Ok(()),
         Some(closed) => Err(PlatformError::Refused {
             path: folder.to_owned(),
-            found: format!("{} closed to the user {USER} who is to run it", closed.display()),
+            reason: Refusal::ClosedTo { closed: closed.to_owned(), user: USER },
         }),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Node, Scope};
 
 use super::unit::{Place, bare, command_line, quote};
-use crate::error::PlatformError;
+use crate::error::{PlatformError, Refusal};
 use crate::node_dir::STDERR_LOG;
 
 /// The user that runs nodes of the system.
@@ -28,10 +28,7 @@ pub(super) enum Group {
 /// One of its paths cannot stand in a unit file.
 pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str>) -> Result<String, PlatformError> {
     let path = |path: &Path| {
-        bare(path).ok_or_else(|| PlatformError::Refused {
-            path: path.to_owned(),
-            found: "a path that a unit file cannot hold".to_owned(),
-        })
+        bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };
     let (root, errors) = (path(&node.root_dir)?, path(&node.log_dir.join(STDERR_LOG))?);
     let arguments = node.flavor.arguments(node);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::Scope;
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec, Output};
 use crate::node_dir;
 
@@ -117,7 +117,7 @@ impl Bus {
         let mut hung = self.hung.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, said)) = hung.as_ref().filter(|(at, _)| at.elapsed() < REST) {
             let ago = at.elapsed().as_secs();
-            return Err(PlatformError::NotAsked { command: call.to_string(), ago, before: said.clone() });
+            return Err(PlatformError::NotAsked { command: call.summary(), ago, before: said.clone() });
         }
         let result = self.exec.run(call);
         *hung = match &result {
@@ -135,7 +135,7 @@ impl Bus {
             }
             return node_dir::write(path, text.as_bytes(), 0o644);
         }
-        let fail = |source| PlatformError::File { verb: "write", path: path.to_owned(), source };
+        let fail = |source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let ours = std::env::temp_dir().join(format!("wnm-{}-{name}", std::process::id()));
         let half = format!("{}{HALF}", path.display());
@@ -175,7 +175,11 @@ impl Bus {
                 }
                 super::definition::remove_file(link)?;
                 let made = symlink(target, link);
-                made.map_err(|source| PlatformError::File { verb: "make", path: link.to_owned(), source })
+                made.map_err(|source| PlatformError::File {
+                    operation: FileOperation::Create,
+                    path: link.to_owned(),
+                    source,
+                })
             }
             Rights::Sudo => {
                 let (target, link) = (target.display().to_string(), link.display().to_string());
@@ -207,24 +211,23 @@ impl Bus {
 }
 
 fn make_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::create_dir_all(path).map_err(|source| PlatformError::File { verb: "make", path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Create,
+        path: path.to_owned(),
+        source,
+    })
 }
 
-/// Returns the error for a program that failed: `sudo` that would ask is told apart.
+/// Returns the error for a program that failed. A password prompt of `sudo` has an error of its own.
 fn said(command: String, output: &Output) -> PlatformError {
-    let printed = output.quote();
-    if printed.contains("sudo: ") && printed.contains("password is required") {
-        return PlatformError::SudoAsks { command };
-    }
-    PlatformError::ProgramFailed { command, ended: output.ended(), printed }
+    if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) }
 }
 
-/// Tells whether a program failed for want of a session of the user.
+/// Tells whether systemctl found no systemd instance of the user. Its exit code is 1, as for most errors.
 fn is_busless(output: &Output) -> bool {
-    let printed = output.quote();
     ["Failed to connect to bus", "Failed to connect to user scope bus", "XDG_RUNTIME_DIR"]
         .iter()
-        .any(|sign| printed.contains(sign))
+        .any(|sign| output.error_contains(sign))
 }
 
 pub(super) fn uid() -> u32 {

@@ -39,22 +39,18 @@ impl Slice {
             Scope::Sudo => (system, PathBuf::from("/run/systemd/system.control"), None),
             Scope::User | Scope::Zen => {
                 let user = rights::uid();
-                let runtime = rights::runtime_folder()
-                    .ok_or_else(|| NoCpuLimit::because(format!("there is no systemd of user {user}")))?;
+                let runtime = rights::runtime_folder().ok_or(NoCpuLimit::NoUserSystemd(user))?;
                 let around = format!("{system}/user.slice/user-{user}.slice/user@{user}.service");
                 (around, runtime.join("systemd/user.control"), Some(runtime))
             }
         };
         let is_users = scope != Scope::Sudo;
         if is_users && controller.version() == Version::One {
-            return Err(NoCpuLimit::because("version 1 of control groups leaves no user a cap on processor time"));
+            return Err(NoCpuLimit::UserNeedsVersion2);
         }
         let top = controller.folder(&around);
         if !controller.is_offered_in(&top) {
-            let why = format!("systemd has no processor time to share out at {}", top.display());
-            let hint = "printf '[Service]\\nDelegate=cpu memory pids\\n' | sudo systemctl edit --stdin user@.service, \
-                        and log in anew";
-            return Err(if is_users { NoCpuLimit::until(why, hint) } else { NoCpuLimit::because(why) });
+            return Err(if is_users { NoCpuLimit::UserNotDelegated(top) } else { NoCpuLimit::NotDelegated(top) });
         }
         let name = slice_name(group);
         let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };

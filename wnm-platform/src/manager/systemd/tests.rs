@@ -177,9 +177,9 @@ fn what_hangs_is_unknown_and_is_not_asked_again_for_a_while() {
     let played = user(|line| {
         Err(PlatformError::Hung { command: line.to_owned(), deadline: Duration::from_secs(10), printed: String::new() })
     });
-    assert!(reason(played.survey()).contains("to end within 10 s"));
+    assert!(reason(played.survey()).contains("did not exit within 10 s"));
     let node = played.node();
-    assert!(reason(played.survey()).contains("found that it hung 0 s ago"));
+    assert!(reason(played.survey()).contains("a command timed out 0 s ago"));
     assert!(played.systemd.start(&node).is_err());
     let wanted = played.systemd.wanted(&node);
     fs::create_dir_all(wanted.parent().unwrap()).unwrap();
@@ -244,8 +244,7 @@ fn no_permission_and_a_sudo_that_asks_are_told() {
     let error = played.systemd.stop(&node, How::Term).unwrap_err().to_string();
     assert_eq!(
         error,
-        "expected sudo to allow `systemctl stop --no-block -- antnode0001.service` without a password, \
-         found that it asks for one"
+        "cannot run `systemctl stop --no-block -- antnode0001.service` as root: sudo asks for a password"
     );
     let played = user(|line| {
         Ok(if line.contains(" show ") { Output::success(INACTIVE) } else { Output::failure(1, "Access denied") })
@@ -261,12 +260,13 @@ fn a_unit_that_is_masked_or_anothers_is_never_overwritten() {
     let path = played.systemd.path(&node);
     fs::create_dir(path.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    let error = played.systemd.define(&node).unwrap_err().to_string();
-    assert!(error.contains("systemctl unmask antnode0001.service"), "{error}");
+    let error = played.systemd.define(&node).unwrap_err();
+    assert!(error.to_string().ends_with("is taken by a mask"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("run `systemctl unmask antnode0001.service`"));
     fs::remove_file(&path).unwrap();
     for (text, found) in [
         ("[Service]\nExecStart=/bin/sleep 1\n", "a unit that wnm did not write"),
-        ("[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /tmp\n", "with uuid other"),
+        ("[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /tmp\n", "with UUID other"),
     ] {
         fs::write(&path, text).unwrap();
         let error = played.systemd.define(&node).unwrap_err().to_string();

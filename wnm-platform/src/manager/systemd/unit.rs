@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir;
 
 /// The longest file that is read, in bytes.
@@ -163,7 +163,8 @@ impl Unit {
     /// # Errors
     /// One of the files cannot be read.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, PlatformError> {
-        let fail = |path: &Path, source| PlatformError::File { verb: "read", path: path.to_owned(), source };
+        let fail =
+            |path: &Path, source| PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source };
         let text = match node_dir::read_bounded(path, LIMIT) {
             Ok(text) => text,
             Err(error) if super::is_missing(&error) => return Ok(None),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::steps::{ActionRecord, Effect, Executor, Step, carry_out};
+use wnm_core::steps::{ActionRecord, Effect, Executor, Step, StepError, carry_out};
 use wnm_core::{
     Action, Clock, Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, PortRanges,
     Selection, Timestamp, Verb, evaluate, evaluate_request,
@@ -390,7 +390,7 @@ impl Executor for Doing<'_> {
         }
         match self.rows.get(&record.node()) {
             Some(row) => self.world.perform(row, record, step, now),
-            None => Effect::Failed("there is no such node".to_owned()),
+            None => Effect::Failed(StepError::new("there is no such node")),
         }
     }
 }
