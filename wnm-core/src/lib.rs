@@ -72,4 +72,4 @@ pub use policy::settings::{
     Thousands, Words,
 };
 pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
-pub use policy::tuning::{Part, Tuning};
+pub use policy::tuning::Tuning;
