@@ -184,7 +184,7 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
         Presence::Unobserved => "it was not looked at",
         Presence::Answering => "it answers",
         Presence::Silent => "its process lives, and gives no answer",
-        Presence::Stray => "another process answers on its ports",
+        Presence::Unverified => "another process answers on its ports",
         Presence::Gone => "no process and no answer",
         Presence::Unreachable => "its process manager cannot be asked, and there is no answer",
         Presence::FolderMissing => "its folder is not there",

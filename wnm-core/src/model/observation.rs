@@ -113,7 +113,7 @@ pub enum Presence {
     /// The node's process runs without an answer.
     Silent,
     /// The port answers, but the process is not the node's. The node counts as running, and wnm never signals it.
-    Stray,
+    Unverified,
     /// No process and no answer.
     Gone,
     /// The process manager gave no answer, and the port neither.
