@@ -65,11 +65,11 @@ pub use model::observation::{
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
-pub use policy::allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
+pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, ProblemCause, Problems, RawSettings, Relation, Settings,
     Thousands, Words,
 };
 pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
-pub use policy::tuning::{Part, Tuning};
+pub use policy::tuning::Tuning;

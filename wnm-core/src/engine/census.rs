@@ -44,7 +44,7 @@ impl Seen<'_> {
     /// Tells whether an action may choose the node: it is in no operation, what runs is known to be ours, and its
     /// folder is in sight.
     pub(crate) fn is_free(&self) -> bool {
-        let is_at_hand = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
+        let is_at_hand = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
         !self.acting && !self.state.is_in_operation() && is_at_hand
     }
 
@@ -135,7 +135,7 @@ impl<'a> Situation<'a> {
                 Presence::Unobserved
                 | Presence::Answering
                 | Presence::Silent
-                | Presence::Stray
+                | Presence::Unverified
                 | Presence::Unreachable => {}
             }
         }
@@ -286,7 +286,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     let since = observation.now;
     match (presence, recorded) {
         (Presence::Unobserved, _)
-        | (Presence::Answering | Presence::Stray, NodeState::Running { .. })
+        | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
         | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
         // After a reboot nothing is known of when it stopped, and nothing is left of it elsewhere: it need not wait.
@@ -294,7 +294,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
             Some(NodeState::Stopped { since: None, cause: *cause })
         }
         (Presence::Gone, NodeState::Stopped { .. }) => None,
-        (Presence::Answering | Presence::Stray, _) => Some(NodeState::Running { since }),
+        (Presence::Answering | Presence::Unverified, _) => Some(NodeState::Running { since }),
         (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
@@ -350,7 +350,7 @@ fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
             | Presence::Unobserved
             | Presence::Answering
             | Presence::Silent
-            | Presence::Stray
+            | Presence::Unverified
             | Presence::Unreachable => {}
         }
     }

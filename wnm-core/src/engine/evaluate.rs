@@ -125,7 +125,7 @@ impl<'a> Evaluation<'a> {
         state.forecast = update.steady.map(|Steady { mut forecast, usage, .. }| {
             for (planned, outcome) in outcomes {
                 if !state.acting.contains(&planned.action.node()) {
-                    forecast.begin(policy, planned, &usage, now);
+                    forecast.begin(planned, &usage, now);
                 }
                 if let (Action::Remove { node, .. }, Outcome::Done) = (&planned.action, outcome) {
                     forecast.deleted(*node, observation);

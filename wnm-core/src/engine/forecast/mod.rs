@@ -20,7 +20,6 @@ use crate::model::node::NodeId;
 use crate::model::observation::Observation;
 use crate::model::units::Timestamp;
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
 
 pub(crate) use outlook::{Cpu, Outlook};
 use reserve::Reserve;
@@ -185,7 +184,7 @@ impl Forecast {
     }
 
     /// Takes up what was begun in a cycle: rules look again only after it has settled.
-    pub(crate) fn begin(&mut self, policy: &Policy, planned: &Planned, usage: &Usage, now: Timestamp) {
+    pub(crate) fn begin(&mut self, planned: &Planned, usage: &Usage, now: Timestamp) {
         let is_growth = matches!(planned.reason, Reason::HeadroomToStart | Reason::HeadroomToAdd { .. });
         let Reason::Relief { relief, .. } = planned.reason else {
             if is_growth {
@@ -198,7 +197,7 @@ impl Forecast {
         if relief == Relief::Throttled {
             self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
         }
-        if relief == Relief::Grace && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
+        if relief == Relief::Grace && self.watch.is_none() {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
     }

@@ -7,7 +7,6 @@ use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
 
 /// Mean use of all processors from which it no longer shows what is demanded, in percent.
 const SATURATED: f64 = 97.0;
@@ -84,8 +83,7 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         outlook.demand = demand;
         outlook.background = seen_background * (demand / 100.0).max(1.0 / served).max(lasting);
     }
-    outlook.is_external_overload =
-        policy.tuning.has(Part::Futility) && outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
+    outlook.is_external_overload = outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
     Some(outlook)
 }
 

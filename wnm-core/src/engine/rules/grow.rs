@@ -9,7 +9,6 @@ use crate::model::units::{Timestamp, Version};
 use crate::policy::allocation::free_ids;
 use crate::policy::pressure::{Measure, Signal, measures};
 use crate::policy::thresholds::{Policy, Preset};
-use crate::policy::tuning::Part;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
@@ -86,10 +85,10 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
 
 /// Returns when a stopped node may start; None when it need not wait.
 fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
-    let Policy { preset, delays, tuning, .. } = situation.policy;
+    let Policy { preset, delays, .. } = situation.policy;
     match *seen.state {
         NodeState::Stopped { since, cause } => {
-            let rests = *preset == Preset::Steady && cause == StopCause::Pressure && tuning.has(Part::Rest);
+            let rests = *preset == Preset::Steady && cause == StopCause::Pressure;
             let delay = if rests { delays.restart.max(REST) } else { delays.restart };
             since.map(|since| since.after(delay))
         }

@@ -22,7 +22,6 @@ use crate::engine::census::{Seen, Situation};
 use crate::format::trace::MOST_NODES;
 use crate::model::node::NodeState;
 use crate::policy::thresholds::Preset;
-use crate::policy::tuning::Part;
 
 /// How long a node rests, under steady rules, after it was stopped for pressure, and is spared after it was started.
 const REST: Duration = Duration::from_secs(1800);
@@ -123,8 +122,7 @@ pub(crate) fn choose<'s, 'a>(
 /// go in turn.
 fn choose_to_rest<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s Seen<'a>> {
     let lately = situation.observation.now.before(REST);
-    let spares = situation.policy.tuning.has(Part::Fresh);
-    let is_fresh = |seen: &Seen<'a>| matches!(*seen.state, NodeState::Running { since } if spares && since > lately);
+    let is_fresh = |seen: &Seen<'a>| matches!(*seen.state, NodeState::Running { since } if since > lately);
     let mut chosen = choose(situation, First::Youngest, count, |seen| seen.is_running() && !is_fresh(seen));
     chosen.extend(choose(situation, First::Youngest, count - chosen.len(), is_fresh));
     chosen

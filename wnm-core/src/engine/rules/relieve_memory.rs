@@ -8,7 +8,6 @@ use crate::engine::census::{Seen, Situation};
 use crate::engine::rules::{Plan, choose_to_rest};
 use crate::model::units::Percent;
 use crate::policy::pressure::{Measure, Signal};
-use crate::policy::tuning::Part;
 
 /// A node that holds this many times what is typical leaks.
 const LEAKS: f64 = 1.5;
@@ -39,7 +38,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut left = of_total(used.get());
     for seen in running.iter().take(most) {
         let held = memory(seen) as f64;
-        if held <= LEAKS * typical || left < goal || !policy.tuning.has(Part::Leak) {
+        if held <= LEAKS * typical || left < goal {
             break;
         }
         // It could start again, as large as is typical.
