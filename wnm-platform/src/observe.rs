@@ -203,7 +203,7 @@ impl Look<'_> {
             (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
                 Presence::Answering
             }
-            (_, Service::Stopped, Some(_)) => Presence::Stray,
+            (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
@@ -269,7 +269,11 @@ fn hope(previous: Option<&NodeSample>, service: &Service) -> Hope {
     match previous.map(|previous| previous.presence) {
         Some(Presence::Silent | Presence::Unreachable) => Hope::Poor,
         Some(
-            Presence::Unobserved | Presence::Answering | Presence::Stray | Presence::Gone | Presence::FolderMissing,
+            Presence::Unobserved
+            | Presence::Answering
+            | Presence::Unverified
+            | Presence::Gone
+            | Presence::FolderMissing,
         )
         | None => Hope::Good,
     }

@@ -138,7 +138,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     let since = observation.now;
     match (presence, recorded) {
         (Presence::Unobserved, _)
-        | (Presence::Answering | Presence::Stray, NodeState::Running { .. })
+        | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
         | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
         // After a reboot nothing is known of when it stopped, and nothing is left of it elsewhere: it need not wait.
@@ -146,7 +146,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
             Some(NodeState::Stopped { since: None, cause: *cause })
         }
         (Presence::Gone, NodeState::Stopped { .. }) => None,
-        (Presence::Answering | Presence::Stray, _) => Some(NodeState::Running { since }),
+        (Presence::Answering | Presence::Unverified, _) => Some(NodeState::Running { since }),
         (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
@@ -197,7 +197,7 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
             | Presence::Unobserved
             | Presence::Answering
             | Presence::Silent
-            | Presence::Stray
+            | Presence::Unverified
             | Presence::Unreachable => {}
         }
     }

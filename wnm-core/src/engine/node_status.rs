@@ -38,7 +38,7 @@ impl NodeStatus<'_> {
     /// Returns whether a rule may select the node: no operation is in progress on it, its process is verified, and its
     /// folder exists.
     pub(crate) fn is_free(&self) -> bool {
-        let is_usable = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
+        let is_usable = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
         !self.acting && !self.state.is_in_operation() && is_usable
     }
 

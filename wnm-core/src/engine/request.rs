@@ -252,7 +252,7 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Resul
     if seen.acting {
         return Err(Refusal::Busy);
     }
-    if seen.sample.presence == Presence::Stray && verb != Verb::Enable {
+    if seen.sample.presence == Presence::Unverified && verb != Verb::Enable {
         return Err(Refusal::NotOurs);
     }
     let is_down = matches!(*seen.state, NodeState::Stopped { .. } | NodeState::Disabled { .. });

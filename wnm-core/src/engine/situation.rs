@@ -64,7 +64,7 @@ impl<'a> Situation<'a> {
                 Presence::Unobserved
                 | Presence::Answering
                 | Presence::Silent
-                | Presence::Stray
+                | Presence::Unverified
                 | Presence::Unreachable => {}
             }
         }

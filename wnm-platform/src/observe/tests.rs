@@ -141,7 +141,7 @@ fn presence_follows_from_folder_service_and_answer() {
     for (flavor, service, answers, want) in [
         (Flavor::Antnode, running(), true, Presence::Answering),
         (Flavor::Antnode, running(), false, Presence::Silent),
-        (Flavor::Antnode, Service::Stopped, true, Presence::Stray),
+        (Flavor::Antnode, Service::Stopped, true, Presence::Unverified),
         (Flavor::Antnode, Service::Stopped, false, Presence::Gone),
         (Flavor::Antnode, unknown(), true, Presence::Answering),
         (Flavor::Antnode, unknown(), false, Presence::Unreachable),
