@@ -20,9 +20,15 @@ fn bad_traces_are_refused_with_line_and_column() {
         ("{\"wnm_trace\": 1, \"policy\": {\"node_cup\": 3}}\n".into(), "did you mean node_cap?"),
         (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: EOF while parsing a string"),
         (second("{\"ts\": \"noon\"}"), "-:2:13: not a line of a trace: invalid type: string \"noon\", expected f64"),
-        (second("{\"ts\": 1001.5, \"nodes\": 3}"), "-:2:25: not a line of a trace: invalid type: integer `3`, expected a sequence"),
+        (
+            second("{\"ts\": 1001.5, \"nodes\": 3}"),
+            "-:2:25: not a line of a trace: invalid type: integer `3`, expected a sequence",
+        ),
         (second("[1001.5]"), "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts"),
-        (second("{\"used_cpu_percent\": 3}"), "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts"),
+        (
+            second("{\"used_cpu_percent\": 3}"),
+            "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts",
+        ),
         (second("{\"ts\": 1000.5}"), "-:2:1: expected a ts after 1000.5, found the same again: 1000.5"),
         (second("{\"ts\": 999.25}"), "-:2:1: expected a ts after 1000.5, found an earlier one: 999.25"),
         (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: unknown node 0008: not in the last full list"),
