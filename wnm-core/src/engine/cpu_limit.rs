@@ -1,20 +1,9 @@
 //! The cap on the colony's CPU, where the host has one to give: others take what they need, and our nodes the rest.
 
-use std::time::Duration;
-
-use crate::engine::census::Situation;
+use crate::engine::situation::Situation;
 use crate::model::units::Cores;
+use crate::policy::constants::{FINE_GRAIN, GRAIN, LEAST, PASSING, SERVING};
 use crate::policy::pressure::{Measure, Signal};
-
-/// The least share of what they need that nodes are held to while others come and go: they are frozen rather than stopped.
-const LEAST: f64 = 0.02;
-/// The share of what they need with which nodes still serve.
-pub(crate) const SERVING: f64 = 0.55;
-/// How long others alone keep the machine at its mark before it is no longer believed to pass.
-const PASSING: Duration = Duration::from_secs(900);
-/// Caps closer than this, in percent of the machine and as a share of themselves, are one.
-const GRAIN: f64 = 2.0;
-const FINE_GRAIN: f64 = 0.05;
 
 /// Returns the cap; None where the host has none, under another preset, and where it would help nobody.
 pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {

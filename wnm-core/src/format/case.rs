@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::action::decision::Decision;
 use crate::action::verdict::Blocker;
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};

@@ -15,15 +15,13 @@ use crate::model::node::NodeId;
 use crate::model::units::{Bytes, Timestamp};
 use crate::policy::settings::RawSettings;
 
+pub use crate::policy::constants::MOST_NODES;
 pub use nodes::{NodeChange, NodeChanges, Patch};
 pub use sample::TraceSample;
 pub use writer::TraceWriter;
 
 /// The version of the format that this crate writes, and the newest that it reads.
 pub const TRACE_VERSION: u32 = 1;
-
-/// The maximum number of nodes in a trace: each node needs a port of its own, and 65535 is the last one.
-pub const MOST_NODES: u32 = 65_535;
 
 /// The first line of a trace.
 #[derive(Debug, Clone, PartialEq, Default)]

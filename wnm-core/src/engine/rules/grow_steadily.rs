@@ -1,24 +1,13 @@
 //! Room for more, as far as it can be foreseen: start what is stopped, oldest first, then add.
 
-use std::time::Duration;
-
 use crate::action::verdict::{Blocker, Comparison, Verdict};
-use crate::engine::census::{Situation, Steady};
-use crate::engine::forecast::{CPU_MEAN, Cpu};
+use crate::engine::forecast::Cpu;
 use crate::engine::rules::{Plan, grow};
+use crate::engine::situation::{Situation, Steady};
 use crate::model::units::{Load, Percent};
+use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
-
-/// How long there must have been room, and the least of it that must have been seen.
-const WINDOW: Duration = Duration::from_secs(1800);
-const LEAST_SEEN: Duration = Duration::from_secs(270);
-/// How many times as much CPU as it will need a node needs while it starts.
-const SURGE: f64 = 7.0;
-/// Share of the gap between the marks, below the upper one, that the surge must leave free.
-const SURGE_MARGIN: f64 = 0.15;
-/// Use by young nodes beyond what they will need, in percent, below which one node may start whatever its surge.
-const CALM: f64 = 1.0;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
@@ -165,7 +154,7 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
 /// Returns the volume with the most room, if so many more nodes do not fit even there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
-    let ceiling = Policy::below_upper(policy.disk, 0.5);
+    let ceiling = Policy::below_upper(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
     let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
     let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));

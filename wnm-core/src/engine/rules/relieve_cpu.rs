@@ -1,21 +1,13 @@
 //! Too much CPU use for too long: stop as many of the youngest as bring it back, once, unless it is not ours.
 
-use std::time::Duration;
-
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::cpu_limit::overload;
-use crate::engine::forecast::CPU_MEAN;
 use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::situation::Situation;
 use crate::model::units::Percent;
+use crate::policy::constants::{CPU_MEAN, THROTTLED_SHARE, WARNING_GRACE};
 use crate::policy::pressure::{Measure, Reading, Signal};
-
-/// How long CPU use may be over its warning threshold.
-const WARNING_GRACE: Duration = Duration::from_secs(900);
-
-/// Share of the nodes that stops at a time where the CPU limit held the colony back for long.
-const THROTTLED_SHARE: f64 = 0.1;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, steady, .. } = situation;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::case::{CaseStatus, timestamp};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
 use crate::model::node::{NodeId, NodeState};

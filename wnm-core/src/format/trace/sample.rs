@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::case::timestamp;
 use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::action::decision::Decision;
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::trace::nodes::{NodeChanges, WrittenNode};
 use crate::format::trace::sample::{TraceSample, line};
 use crate::format::trace::{DecidedLine, HeaderHost, HeaderLine, TRACE_VERSION, TraceHeader, seconds};
