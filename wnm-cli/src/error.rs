@@ -10,6 +10,7 @@ use wnm_platform::PlatformError;
 use wnm_store::{LockError, StoreError};
 
 use crate::legacy::LegacyError;
+use crate::takeover::anm::AnmError;
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
+    Anm(#[from] AnmError),
+    #[error(transparent)]
     Allocation(#[from] AllocationError),
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -107,6 +110,7 @@ impl CliError {
             | Self::NoSuchCycle(_)
             | Self::Usage { .. }
             | Self::Legacy(_)
+            | Self::Anm(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::NotPushed { .. } => Exit::ActionFailed,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -141,6 +145,7 @@ impl CliError {
             Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Legacy(error) => Some(error.hint()),
+            Self::Anm(error) => Some(error.hint()),
             Self::NotPushed { .. } => {
                 Some("compare the address with INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN, then try again".to_owned())
             }

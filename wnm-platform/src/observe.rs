@@ -207,7 +207,7 @@ impl NodeObserver<'_> {
             (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
                 Presence::Answering
             }
-            (_, Service::Stopped, Some(_)) => Presence::Stray,
+            (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
@@ -273,7 +273,11 @@ fn priority(previous: Option<&NodeSample>, service: &Service) -> Priority {
     match previous.map(|previous| previous.presence) {
         Some(Presence::Silent | Presence::Unreachable) => Priority::Last,
         Some(
-            Presence::Unobserved | Presence::Answering | Presence::Stray | Presence::Gone | Presence::FolderMissing,
+            Presence::Unobserved
+            | Presence::Answering
+            | Presence::Unverified
+            | Presence::Gone
+            | Presence::FolderMissing,
         )
         | None => Priority::First,
     }

@@ -42,7 +42,7 @@ impl NodeFacts<'_> {
             Presence::Answering
             | Presence::Unobserved
             | Presence::Silent
-            | Presence::Stray
+            | Presence::Unverified
             | Presence::Unreachable
             | Presence::FolderMissing => false,
         }
@@ -80,12 +80,12 @@ impl NodeFacts<'_> {
         let previous = self.previous.and_then(|previous| previous.version.clone());
         let of_same_process = || previous.clone().filter(|_| self.is_same_process());
         match (self.presence, self.answer) {
-            (Presence::Answering | Presence::Stray, Some(answer)) => match &answer.identity {
+            (Presence::Answering | Presence::Unverified, Some(answer)) => match &answer.identity {
                 Some(identity) => identity.version.clone(),
                 None if answer.asked_identity => None,
                 None => of_same_process(),
             },
-            (Presence::Answering | Presence::Stray, None) | (Presence::Silent, _) => of_same_process(),
+            (Presence::Answering | Presence::Unverified, None) | (Presence::Silent, _) => of_same_process(),
             (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing, _) => previous,
             (Presence::Gone, _) => None,
         }

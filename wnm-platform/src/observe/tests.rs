@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
-    Birth, Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NodeMap, Planned,
+    Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
     ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
 };
 
@@ -62,7 +62,7 @@ impl TestHost {
     /// Adds a node with its folder and binary; its port is one nobody listens on.
     fn add(&mut self, number: u32, flavor: Flavor) -> NodeId {
         let id = NodeId::new(number).unwrap();
-        let birth = Birth {
+        let birth = NewNodeInputs {
             uuid: format!("uuid-{number}"),
             roll: 0,
             storage: self.folder.path().join("node"),
@@ -141,7 +141,7 @@ fn presence_follows_from_folder_service_and_answer() {
     for (flavor, service, answers, want) in [
         (Flavor::Antnode, running(), true, Presence::Answering),
         (Flavor::Antnode, running(), false, Presence::Silent),
-        (Flavor::Antnode, Service::Stopped, true, Presence::Stray),
+        (Flavor::Antnode, Service::Stopped, true, Presence::Unverified),
         (Flavor::Antnode, Service::Stopped, false, Presence::Gone),
         (Flavor::Antnode, unknown(), true, Presence::Answering),
         (Flavor::Antnode, unknown(), false, Presence::Unreachable),

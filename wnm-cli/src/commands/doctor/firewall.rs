@@ -108,7 +108,7 @@ fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Di
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, StopCause, Timestamp, new_node};
+    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, StopCause, Timestamp, new_node};
 
     use super::*;
     use crate::commands::doctor::Level;
@@ -151,8 +151,13 @@ mod tests {
             (4, NodeState::Running { since }),
         ] {
             let id = NodeId::new(number).unwrap();
-            let birth =
-                Birth { uuid: number.to_string(), roll: 0, storage: "/s".into(), logs: "/l".into(), now: since };
+            let birth = NewNodeInputs {
+                uuid: number.to_string(),
+                roll: 0,
+                storage: "/s".into(),
+                logs: "/l".into(),
+                now: since,
+            };
             snapshot.nodes.insert(id, new_node(id, &settings, birth, []).unwrap());
             snapshot.state.nodes.insert(id, state);
         }

@@ -137,7 +137,7 @@ fn description(pid: u32, root: Option<OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, Timestamp, new_node};
+    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, Timestamp, new_node};
 
     use super::*;
     use crate::commands::doctor::Level;
@@ -159,8 +159,13 @@ mod tests {
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
         let settings = Settings::new(&raw, &host).unwrap();
-        let birth =
-            Birth { uuid: "u".into(), roll: 0, storage: "/s".into(), logs: "/l".into(), now: Timestamp::default() };
+        let birth = NewNodeInputs {
+            uuid: "u".into(),
+            roll: 0,
+            storage: "/s".into(),
+            logs: "/l".into(),
+            now: Timestamp::default(),
+        };
         let node = new_node(NodeId::FIRST, &settings, birth, []).unwrap();
         (settings, Snapshot { nodes: [(node.id, node)].into(), ..Snapshot::default() })
     }
