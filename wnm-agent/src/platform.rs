@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::Executor;
 use wnm_core::{
-    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, roomiest,
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    storage_with_most_space,
 };
 
 use crate::error::HintedError;
@@ -64,7 +65,7 @@ pub trait Platform {
             (node.root_dir.as_path(), used.unwrap_or_default())
         });
         let Settings { storage, crisis, .. } = &colony.settings;
-        roomiest(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
+        storage_with_most_space(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
     }
 
     /// Limits the CPU of all nodes together; `processes` are the processes of the running nodes.

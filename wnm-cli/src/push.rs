@@ -18,8 +18,8 @@ pub(crate) enum PushError {
     #[error("the request failed: {0}")]
     Request(Box<ureq::Error>),
     /// InfluxDB answered with an error.
-    #[error("status {status} {answer}")]
-    Rejected { status: u16, answer: String },
+    #[error("{status} {answer}")]
+    Rejected { status: ureq::http::StatusCode, answer: String },
 }
 
 /// The address of an InfluxDB, with the credentials for it.
@@ -86,6 +86,6 @@ impl Target {
         let answer = response.body_mut().with_config().limit(64 << 10).read_to_string().unwrap_or_default();
         let answer: String =
             answer.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_QUOTE).collect();
-        Err(failed(PushError::Rejected { status: response.status().as_u16(), answer }))
+        Err(failed(PushError::Rejected { status: response.status(), answer }))
     }
 }

@@ -102,7 +102,7 @@ fn bad_scenarios_are_refused_with_their_place() {
     wnm-sim: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `sabotage` at line 3 column 56
     wnm-sim: bad.json: expected wnm_scenario up to 1, found 9
     wnm-sim: bad.json: expected at least one volume, one cpu and one second from cycle to cycle
-    wnm-sim: bad.json: settings: cpu_less_than: expected less than cpu_remove, which is 10.0 %, found 50.0 %
+    wnm-sim: bad.json: settings: cpu_less_than (50.0 %) must be below cpu_remove (10.0 %)
     wnm-sim: bad.json: EOF while parsing a value at line 1 column 40
     "#);
     assert_eq!(explore(folder.path(), &["--scenario", "none.json"]).status.code(), Some(1));

@@ -53,63 +53,63 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "util" -d 'Print shell compl
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "teardown" -d 'Remove all nodes with their identities'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "demo" -d 'Run a short demo with fake nodes'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-wnm -d 'Take over the settings and nodes of the Python wnm from its database, without changing it' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: from this far below a signal\'s high threshold use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: a relief brings use back this far below the high threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: growth stays under this far above the low threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady: seconds for which CPU use may be over its high threshold, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -128,63 +128,63 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -s h -l help -d 'Print hel
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-action-delay -d 'Pause between the actions on two nodes, in milliseconds' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-survey-delay -d 'Pause between the probes of two nodes, in milliseconds' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-enable-upgrade -d 'Whether wnm upgrades nodes to its node program' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: from this far below a signal\'s high threshold use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: a relief brings use back this far below the high threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: growth stays under this far above the low threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady: seconds for which CPU use may be over its high threshold, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -198,63 +198,63 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -s q -l quiet -d 'Print onl
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l interval -d 'Time between two cycles, such as 5s or 1m; at least 100ms' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: from this far below a signal\'s high threshold use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: a relief brings use back this far below the high threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: growth stays under this far above the low threshold (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Steady: seconds for which CPU use may be over its high threshold, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"

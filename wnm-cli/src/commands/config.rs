@@ -113,8 +113,8 @@ impl SourceValues {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, Problems> {
-        let in_force = self.settings()?.in_force();
-        let entry = |key: &&'static str| Entry { key, value: in_force.get(key), source: self.source(key) };
+        let effective = self.settings()?.to_raw();
+        let entry = |key: &&'static str| Entry { key, value: effective.get(key), source: self.source(key) };
         Ok(RawSettings::KEYS.iter().map(entry).collect())
     }
 }

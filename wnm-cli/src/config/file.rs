@@ -190,19 +190,19 @@ mod tests {
             .map(|result| ConfigFileError { path: "FILE".into(), cause: result.unwrap_err() }.to_string())
             .collect();
         insta::assert_snapshot!(errors.join("\n\n"), @r#"
-        line 1: node_cap: expected a whole number from 0 to 4294967295, found "many"
-        line 2: cpu_remov: expected the name of a setting; did you mean cpu_remove?, found "cpu_remov"
-        line 4: mem_remove: expected a percentage from 0 to 100, found "101"
-        line 5: start_args: expected words as a shell reads them, each quote closed, found "a \"b"
-        line 6: host: expected a text, a number, a truth value or a list of texts, found table
+        cannot use config file FILE: line 1: invalid value "many" for node_cap: not a whole number
+          line 2: unknown setting "cpu_remov" (did you mean cpu_remove?)
+          line 4: invalid value "101" for mem_remove: not between 0 and 100 %
+          line 5: invalid value "a \"b" for start_args: a quote is not closed
+          line 6: invalid value for host: a table is not allowed
 
-        line 2: duplicate key
+        cannot read config file FILE: line 2: invalid TOML: duplicate key
 
-        line 1: string values must be quoted, expected literal string
+        cannot read config file FILE: line 1: invalid TOML: string values must be quoted, expected literal string
 
-        line 2: node_cap: expected it once, found it again
-        line 3: cpu_remov: expected the name of a setting; did you mean cpu_remove?, found "cpu_remov"
-        line 4: mem_remove: expected a percentage from 0 to 100, found "x"
+        cannot use config file FILE: line 2: node_cap is set twice
+          line 3: unknown setting "cpu_remov" (did you mean cpu_remove?)
+          line 4: invalid value "x" for mem_remove: not a number
         "#);
     }
 }

@@ -107,9 +107,9 @@ pub(crate) fn keep_fixed(stored: &RawSettings, given: &RawSettings, host: &HostD
 /// Returns the settings to store, together with the ones that nodes are created with, from any source: a later change of
 /// a variable or a config file must not change them.
 pub(crate) fn with_fixed(mut stored: RawSettings, settings: &Settings) -> Result<RawSettings, Problems> {
-    let in_force = settings.in_force();
+    let effective = settings.to_raw();
     for key in FIXED {
-        if let Some(text) = in_force.get(key) {
+        if let Some(text) = effective.get(key) {
             stored.set(key, &text)?;
         }
     }

@@ -49,11 +49,11 @@ pub(crate) enum CommandError {
     WriteTrace { path: PathBuf, source: io::Error },
     #[error("cannot write man pages to {}: {source}", folder.display())]
     ManPages { folder: PathBuf, source: io::Error },
-    #[error("cannot take over nodes of {tool} under {manager}")]
-    WrongManager { tool: &'static str, manager: ManagerKind },
+    #[error("cannot take over nodes of {tool} under {manager}: they run under {required}")]
+    WrongManager { tool: &'static str, manager: ManagerKind, required: &'static str },
     #[error("cannot take over {}: its nodes run under {manager:?}, which this wnm does not support", path.display())]
     UnknownManager { path: PathBuf, manager: String },
-    #[error("found no nodes to take over under {manager} in {folders}{skipped}")]
+    #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
     #[error("the demo was interrupted")]
     DemoInterrupted,

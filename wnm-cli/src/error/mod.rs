@@ -14,6 +14,7 @@ use wnm_store::{LockError, StoreError};
 
 use crate::legacy::LegacyError;
 use crate::render;
+use crate::takeover::anm::AnmError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -35,8 +36,8 @@ pub(crate) enum CliError {
     FixedSetting { key: &'static str, current: String, requested: String },
     #[error(transparent)]
     Command(#[from] CommandError),
-    #[error("{what}")]
-    Usage { what: String, hint: String },
+    #[error(transparent)]
+    Anm(#[from] AnmError),
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
@@ -78,7 +79,7 @@ impl CliError {
             | Self::Environment(_)
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
-            | Self::Usage { .. }
+            | Self::Anm(_)
             | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -100,7 +101,7 @@ impl CliError {
             Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --confirm`".to_owned(),
             Self::Command(error) => return error.hint(),
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Anm(error) => error.hint(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),

@@ -93,8 +93,9 @@ pub(crate) fn text(report: &Report) -> String {
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
     if report.worked.is_empty() && report.refused.is_empty() && report.decision.actions.is_empty() {
-        let quiet = reason::quiet(report.decision.blocker(), report.decision.blockers(), now);
-        lines.extend(quiet.iter().map(|line| format!("  {line}")));
+        let decision = &report.decision;
+        let reasons = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, now);
+        lines.extend(reasons.iter().map(|line| format!("  {line}")));
     }
     lines.join("\n") + "\n"
 }

@@ -32,13 +32,15 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();
         let name = if ends { styled(BOLD, format!("{:<20}", judged.rule)) } else { format!("{:<20}", judged.rule) };
-        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, cycle.at)));
+        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, &cycle.decision.measures, cycle.at)));
     }
     let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
     text.push('\n');
     if cycle.decision.actions.is_empty() {
-        let why = reason::no_action(cycle.decision.blocker(), cycle.at);
-        text.push_str(&format!("  {}\n", styled(DIM, why)));
+        // The lines above name the blockers of the skipped rules.
+        let decision = &cycle.decision;
+        let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
+        text.extend(lines.first().map(|line| format!("  {}\n", styled(DIM, line))));
     }
     text.extend(cycle.decision.actions.iter().map(line));
     text

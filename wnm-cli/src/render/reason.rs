@@ -1,4 +1,7 @@
-//! Reasons, rests and verdicts in words: the only place where they are put so.
+//! Sentences for actions, reasons, verdicts and outcomes. No other module puts them into words.
+//!
+//! A sentence names only values of its own variant, which are those that the rule compared. A value from elsewhere, such
+//! as the latest sample beside a rule that uses a mean, could contradict the verdict.
 
 use wnm_core::steps::Failure;
 use wnm_core::{
@@ -6,17 +9,17 @@ use wnm_core::{
     Verdict,
 };
 
-use super::duration as span;
+use super::duration;
 
-/// Returns an action as an order, such as `start antnode0003`.
+/// Returns an action in the imperative, such as `start antnode0003`.
 pub(crate) fn action(action: &Action) -> String {
     let base = format!("{} {}", action.verb(), action.node().name());
     match action {
-        Action::Start { upgrade_to: Some(to), .. } => format!("{base}, with {to}"),
+        Action::Start { upgrade_to: Some(to), .. } => format!("{base} with {to}"),
         Action::Upgrade { from: Some(from), to, .. } => format!("{base} from {from} to {to}"),
         Action::Upgrade { from: None, to, .. } => format!("{base} to {to}"),
         Action::Add { .. }
-        | Action::Start { .. }
+        | Action::Start { upgrade_to: None, .. }
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
@@ -25,194 +28,222 @@ pub(crate) fn action(action: &Action) -> String {
     }
 }
 
-/// Returns why an action was chosen.
+/// Returns the reason of an action.
 pub(crate) fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::Dead => "its folder is gone".to_owned(),
-        Reason::Pressure { measure } => match measure.seen {
-            Some(seen) => format!("{} is {seen}, above {}", measure.signal, measure.remove),
-            None => format!("{} is too high", measure.signal),
-        },
+        Reason::Dead => "its folder is missing".to_owned(),
+        Reason::Pressure { measure } => over_high(measure),
         Reason::Relief { relief: cause, measure } => relief(*cause, measure),
-        Reason::OverCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
-        Reason::Outdated { from, to } => format!("it has {from}, and the node binary is {to}"),
-        Reason::HeadroomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
-        Reason::HeadroomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
-        Reason::Requested => "asked for".to_owned(),
+        Reason::OverCap { total, cap } => format!("over node_cap: {total} nodes > {cap}"),
+        Reason::Outdated { from, to } => format!("version {from} is older than the node program ({to})"),
+        Reason::HeadroomToStart => "headroom for one more node; this is the oldest stopped one".to_owned(),
+        Reason::HeadroomToAdd { total, cap } => format!("headroom for one more node; {total} of {cap} nodes"),
+        Reason::Requested => "requested".to_owned(),
     }
+}
+
+fn over_high(measure: &Measure) -> String {
+    format!("over threshold: {}", exceeded(measure))
+}
+
+fn exceeded(Measure { signal, seen, remove, .. }: &Measure) -> String {
+    // An exceeded signal has a value; a recorded cycle of an earlier version may lack it.
+    seen.map_or_else(|| format!("{signal} > {remove}"), |seen| format!("{signal} {seen} > {remove}"))
 }
 
 fn relief(relief: Relief, measure: &Measure) -> String {
     let Measure { signal, seen, remove, .. } = measure;
-    let seen = seen.map_or_else(|| "too high".to_owned(), |seen| seen.to_string());
+    let seen = seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
     match relief {
-        Relief::Grace => format!("{signal} has been above {remove} for too long, now {seen}"),
-        Relief::Soft => format!("{signal} has been near {remove} for too long, now {seen}"),
-        Relief::Memory | Relief::Disk => format!("{signal} is {seen}, near {remove}"),
-        Relief::Leak => format!("{signal} is {seen}, near {remove}, and the node holds much more than others"),
-        Relief::Traffic => format!("{signal} is {seen}, above {remove}"),
-        Relief::Throttled => format!("the colony's CPU cpu_limit has held it back for an hour; {signal} is {seen}"),
+        // The use went over the threshold for the length of the grace period, and may be lower in the last sample.
+        Relief::Grace => format!("grace period of the high threshold ({remove}) passed; {signal} {seen}"),
+        Relief::Soft => {
+            format!("grace period of the warning threshold passed; {signal} {seen}, high threshold {remove}")
+        }
+        Relief::Memory | Relief::Disk => format!("near threshold: {signal} {seen} of {remove}"),
+        Relief::Leak => {
+            format!("near threshold: {signal} {seen} of {remove}; the node uses much more than a typical one")
+        }
+        Relief::Traffic => over_high(measure),
+        Relief::Throttled => format!("the CPU limit throttled the nodes for an hour; {signal} {seen}"),
     }
 }
 
-/// Returns what is wrong with the colony as a whole.
-pub(crate) fn anomaly(anomaly: &Anomaly) -> String {
+fn anomaly(anomaly: &Anomaly) -> String {
     match anomaly {
         Anomaly::MassDisappearance { vanished, total } => {
-            format!("{vanished} of {total} nodes vanished at once: nothing is touched, look at the host")
+            format!("anomaly: {vanished} of {total} nodes vanished at once; check the host")
         }
         Anomaly::StorageChanged => {
-            "folders are missing and their storage is on another device: is a volume not mounted?".to_owned()
+            "anomaly: node folders are missing and their storage is on another device; check the mounts".to_owned()
         }
     }
 }
 
-/// Returns why a cycle has no action: its blocker, or that nothing called for one.
-pub(crate) fn no_action(blocker: Option<&Blocker>, now: Timestamp) -> String {
-    blocker.map_or_else(|| "nothing to do".to_owned(), |found| self::blocker(found, now))
+/// Returns why a cycle has no action: the blocker that ended it, or that no rule wanted to act.
+///
+/// `measures` are the signals of the cycle: a relief without a candidate names those that are over their thresholds.
+pub(crate) fn no_action(ended_by: Option<&Blocker>, measures: &[Measure], now: Timestamp) -> String {
+    let Some(found) = ended_by else { return "no action needed".to_owned() };
+    let exceeded: Vec<String> = measures.iter().filter(|measure| measure.is_exceeded()).map(exceeded).collect();
+    let sentence = blocker(found, now);
+    match found {
+        Blocker::NoCandidate | Blocker::ReliefInProgress { .. } if !exceeded.is_empty() => {
+            format!("over threshold: {}; {sentence}", exceeded.join(", "))
+        }
+        _ => sentence,
+    }
 }
 
-/// Returns why a cycle has no action, and the blockers of the rules that were skipped, a line each.
-pub(crate) fn quiet<'a>(
+/// Returns why a cycle has no action, then the blockers of the skipped rules, one per line.
+pub(crate) fn no_action_lines<'a>(
     ended_by: Option<&Blocker>,
     blockers: impl IntoIterator<Item = &'a Blocker>,
+    measures: &[Measure],
     now: Timestamp,
 ) -> Vec<String> {
-    let blockers = blockers.into_iter().map(|found| blocker(found, now));
-    [no_action(ended_by, now)].into_iter().chain(blockers).collect()
+    let blockers: Vec<String> = blockers.into_iter().map(|found| blocker(found, now)).collect();
+    let first = match ended_by {
+        // A blocked rule wanted to act, so "no action needed" would contradict its line.
+        None if !blockers.is_empty() => "no action".to_owned(),
+        _ => no_action(ended_by, measures, now),
+    };
+    std::iter::once(first).chain(blockers).collect()
 }
 
 /// Returns the verdict of one rule.
-pub(crate) fn verdict(verdict: &Verdict, now: Timestamp) -> String {
+pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -> String {
     match verdict {
         Verdict::Act => "acts".to_owned(),
-        Verdict::Wait(found) => format!("waits: {}", blocker(found, now)),
-        Verdict::Skip(SkipReason::Blocked(found)) => blocker(found, now),
-        Verdict::Skip(reason) => skip(reason),
+        Verdict::Wait(found) => format!("waits: {}", no_action(Some(found), measures, now)),
+        Verdict::Skip(SkipReason::Blocked(found)) => format!("blocked: {}", blocker(found, now)),
+        Verdict::Skip(reason) => format!("skips: {}", skip(reason, now)),
     }
 }
 
-fn skip(reason: &SkipReason) -> String {
+fn skip(reason: &SkipReason, now: Timestamp) -> String {
     match reason {
-        SkipReason::NotRebooted => "the host was not restarted".to_owned(),
-        SkipReason::NoAnomaly => "no more nodes vanished than chance explains".to_owned(),
-        SkipReason::NoDeadNode => "no node has lost its folder".to_owned(),
+        SkipReason::NotRebooted => "no reboot since the last cycle".to_owned(),
+        SkipReason::NoAnomaly => "no anomaly".to_owned(),
+        SkipReason::NoDeadNode => "every node has its folder".to_owned(),
         SkipReason::OperationsWithinLimit { in_progress, limit } => {
             format!("{in_progress} of {limit} operations in progress")
         }
         SkipReason::NodesWithinCap { total, cap } => format!("{total} of {cap} nodes (node_cap)"),
         SkipReason::BelowThreshold { nearest: Some(nearest) } => {
-            format!("below threshold: {} of {}", value(nearest), nearest.threshold)
+            format!("below threshold: {} of {}", compared(nearest), nearest.threshold)
         }
-        SkipReason::BelowThreshold { nearest: None } => "no signal of this rule has a value and a threshold".to_owned(),
+        SkipReason::BelowThreshold { nearest: None } => "no signal has both a value and a threshold".to_owned(),
         SkipReason::BelowReliefTarget { expected, target } => {
-            format!("cpu is expected at {expected} once young nodes have settled, the relief target is {target}")
+            format!("below relief target: cpu {expected} of {target}, expected once young nodes are mature")
         }
         SkipReason::UpgradesByNodes => "nodes upgrade themselves (enable_upgrade is false)".to_owned(),
-        SkipReason::TargetUnknown => "the version of the node binary is unknown".to_owned(),
+        SkipReason::TargetUnknown => "the version of the node program is unknown".to_owned(),
         SkipReason::TargetRefused { version } => format!("upgrades to {version} failed too often"),
-        SkipReason::NothingOutdated => "no running node is known to be older than the node binary".to_owned(),
-        SkipReason::TargetIsOlder => "the node binary is older than the version of the first node".to_owned(),
-        SkipReason::Blocked(_) => "blocked".to_owned(),
+        SkipReason::NothingOutdated => "no running node is known to be older than the node program".to_owned(),
+        SkipReason::TargetIsOlder => "the node program is older than the first node".to_owned(),
+        SkipReason::Blocked(found) => blocker(found, now),
     }
 }
 
-/// Returns a signal with its value, and the time that the value is averaged over.
-fn value(comparison: &Comparison) -> String {
-    format!("{} {}", comparison.signal, seen_now(comparison))
+/// Returns a signal with the value that a rule compared, and the time over which that value is a mean.
+fn compared(Comparison { signal, seen, mean_over, .. }: &Comparison) -> String {
+    let mean = mean_over.map_or_else(String::new, |time| format!(" (mean of {})", duration(time)));
+    format!("{signal} {seen}{mean}")
 }
 
 fn blocker(blocker: &Blocker, now: Timestamp) -> String {
     match blocker {
-        Blocker::Rebooted => "the host was restarted: nodes are only observed".to_owned(),
+        Blocker::Rebooted => "the host was rebooted: this cycle only observes".to_owned(),
         Blocker::Anomaly { anomaly: found } => anomaly(found),
-        Blocker::OperationLimit { in_progress, limit } => format!("{in_progress} of {limit} operations in progress"),
-        Blocker::OperationInProgress => "an operation is in progress, and nodes are added only when none is".to_owned(),
-        Blocker::ReliefInProgress { removing } => format!("over threshold, and {removing} nodes are being removed"),
-        Blocker::NoCandidate => "over threshold, and no node is left whose stop or removal would help".to_owned(),
-        Blocker::Cooldown { until } => format!("cooldown after the last change: {} left", span(until.since(now))),
-        Blocker::RestartDelay { node, until } => {
-            format!("cooldown of {}: it may start again in {}", node.name(), span(until.since(now)))
+        Blocker::OperationLimit { in_progress, limit } => {
+            format!("{in_progress} of {limit} operations in progress (max_concurrent_operations)")
         }
-        Blocker::MissingMetric { signal } => format!("{signal} is unknown"),
+        Blocker::OperationInProgress => "an operation is in progress; nodes are added only when none is".to_owned(),
+        Blocker::ReliefInProgress { removing: 1 } => "1 node is being removed".to_owned(),
+        Blocker::ReliefInProgress { removing } => format!("{removing} nodes are being removed"),
+        Blocker::NoCandidate => "no running node to stop".to_owned(),
+        Blocker::Cooldown { until } => format!("cooldown after the last change: {} left", duration(until.since(now))),
+        Blocker::RestartDelay { node, until } => {
+            format!("cooldown: {} can start in {}", node.name(), duration(until.since(now)))
+        }
+        Blocker::MissingMetric { signal } => format!("missing metric: {signal}"),
         Blocker::ObservationPeriod { covered, required } => {
-            format!("adds after {} of observation, so far {}", span(*required), span(*covered))
+            format!("observation period: {} of {}", duration(*covered), duration(*required))
         }
         Blocker::OverThreshold(comparison) => {
-            format!("adds when {} < {}, now {}", comparison.signal, comparison.threshold, seen_now(comparison))
+            format!("no headroom: {}; nodes are added below {}", compared(comparison), comparison.threshold)
         }
         Blocker::NoHeadroom { signal, expected, ceiling } => {
-            format!("with one more node {signal} would reach {expected}, and must stay below {ceiling}")
+            format!("no headroom: {signal} would reach {expected} with one more node; growth target {ceiling}")
         }
         Blocker::StartSurge { expected, ceiling } => {
-            format!("the start of one more node would raise cpu to {expected}, and it must stay below {ceiling}")
+            format!("no headroom: cpu would reach {expected} during the start of a node; limit {ceiling}")
         }
         Blocker::Throttled { share, reserve, load } => throttled(*share, *reserve, load.as_ref()),
-        Blocker::ExternalOverload { background, threshold } => {
-            format!("background load of {background}, threshold {threshold}: stopping nodes would not help")
-        }
-        Blocker::GracePeriod { over, grace, over_warning, warning_grace } => format!(
-            "cpu over its threshold for {} (grace period {}), over its warning threshold for {} (grace period {})",
-            span(*over),
-            span(*grace),
-            span(*over_warning),
-            span(*warning_grace)
+        Blocker::ExternalOverload { background, threshold } => format!(
+            "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
         ),
-        Blocker::NodeCap { cap, .. } => format!("adds nothing: node_cap is {cap}"),
-    }
-}
-
-fn seen_now(comparison: &Comparison) -> String {
-    match comparison.mean_over {
-        Some(time) => format!("{} (mean of {})", comparison.seen, span(time)),
-        None => comparison.seen.to_string(),
+        Blocker::GracePeriod { over, grace, over_warning, warning_grace } => format!(
+            "grace period: cpu over its high threshold for {} of {}, over its warning threshold for {} of {}",
+            duration(*over),
+            duration(*grace),
+            duration(*over_warning),
+            duration(*warning_grace)
+        ),
+        Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
     }
 }
 
 fn throttled(share: Percent, reserve: Percent, load: Option<&Measure>) -> String {
-    let end = match load {
-        Some(Measure { signal, seen: Some(seen), remove, .. }) => format!(", as {signal} is {seen} of {remove}"),
-        _ if reserve.get() >= 1.0 => format!(", to keep a reserve of {reserve} for the background load"),
-        _ => String::new(),
+    let purpose = match load {
+        Some(load) => format!("; the limit is lower because of {}", exceeded(load)),
+        // Below 1 % the limit leaves practically the whole machine to the nodes.
+        None if reserve.get() >= 1.0 => format!("; the limit keeps a reserve of {reserve}"),
+        None => String::new(),
     };
-    format!("the CPU limit throttles the nodes for {share} of the time{end}")
+    format!("the CPU limit throttles the nodes for {share} of the time{purpose}")
 }
 
-/// Returns what was seen of a node.
+/// Returns the observed condition of a node.
 pub(crate) fn presence(presence: Presence) -> &'static str {
     match presence {
-        Presence::Unobserved => "it was not looked at",
-        Presence::Answering => "it answers",
-        Presence::Silent => "its process lives, and gives no answer",
-        Presence::Stray => "another process answers on its ports",
+        Presence::Unobserved => "not observed",
+        Presence::Answering => "answering",
+        Presence::Silent => "its process runs without an answer",
+        Presence::Unverified => "another process answers on its port",
         Presence::Gone => "no process and no answer",
-        Presence::Unreachable => "its process manager cannot be asked, and there is no answer",
-        Presence::FolderMissing => "its folder is not there",
+        Presence::Unreachable => "its process manager is unavailable, and no answer",
+        Presence::FolderMissing => "its folder is missing",
     }
 }
 
-/// Returns where an action stands.
+/// Returns the progress or the result of an action.
 pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
-        Outcome::Pending { step, since, why } => format!("{step} for {}: {why}", span(now.since(*since))),
+        Outcome::Pending { step, since, why } => {
+            format!("pending for {}: {step}: {why}", duration(now.since(*since)))
+        }
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
     }
 }
 
-/// Returns what could not be done, and why, as it follows "failed to".
+/// Returns the failed step and its error, as they follow "failed to".
 pub(crate) fn failure(failure: &Failure) -> String {
-    let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
-    format!("{}: {}{undone}", failure.failed.step, failure.failed.error)
+    let rollback = if failure.rolled_back { "" } else { "; the rollback failed too" };
+    format!("{}: {}{rollback}", failure.failed.step, failure.failed.error)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use wnm_core::Signal;
+    use wnm_core::{Load, NodeId, Signal, Version};
 
     use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
 
     fn percent(value: f64) -> Percent {
         Percent::new(value).unwrap()
@@ -226,102 +257,140 @@ mod tests {
         Comparison { signal, seen: percent(seen).into(), threshold: percent(threshold).into(), mean_over }
     }
 
-    #[test]
-    fn blockers_follow_the_reason_for_no_action() {
-        let external_overload = Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) };
-        let watching = Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) };
-        let grace = Blocker::GracePeriod {
-            over: minutes(1),
-            grace: minutes(2),
-            over_warning: minutes(1),
-            warning_grace: minutes(15),
-        };
-        let said = |blockers: &[Blocker]| quiet(None, blockers, Timestamp::default()).join("\n");
-        insta::assert_snapshot!(said(&[external_overload, watching]), @r"
-        nothing to do
-        background load of 72.0 %, threshold 70.0 %: stopping nodes would not help
-        adds after 5m of observation, so far 3m
-        ");
-        insta::assert_snapshot!(said(&[grace]), @r"
-        nothing to do
-        cpu over its threshold for 1m (grace period 2m), over its warning threshold for 1m (grace period 15m)
-        ");
-        insta::assert_snapshot!(said(&[]), @"nothing to do");
-        let blockers = [
-            Blocker::OverThreshold(comparison(Signal::Cpu, 60.0, 50.0, None)),
-            Blocker::NodeCap { total: 20, cap: 20 },
-        ];
-        insta::assert_snapshot!(said(&blockers), @r"
-        nothing to do
-        adds when cpu < 50.0 %, now 60.0 %
-        adds nothing: node_cap is 20
-        ");
+    fn measure(signal: Signal, seen: f64) -> Measure {
+        let [less_than, remove] = [50.0, 70.0].map(|value| percent(value).into());
+        Measure { signal, seen: Some(percent(seen).into()), less_than, remove }
     }
 
-    #[test]
-    fn each_relief_and_each_blocker_has_its_sentence() {
-        let measure = |signal| Measure {
-            signal,
-            seen: Some(percent(72.0).into()),
-            less_than: percent(50.0).into(),
-            remove: percent(70.0).into(),
-        };
-        let reliefs = [
-            (Relief::Grace, Signal::Cpu),
-            (Relief::Soft, Signal::Cpu),
-            (Relief::Memory, Signal::Memory),
-            (Relief::Leak, Signal::Memory),
-            (Relief::Disk, Signal::Disk(0)),
-            (Relief::Throttled, Signal::Cpu),
-            (Relief::Traffic, Signal::NetRead),
-        ];
-        let relieved = reliefs.into_iter().map(|(cause, signal)| relief(cause, &measure(signal)));
-        let load = |load| wnm_core::Load::new(load).unwrap().into();
-        let load = Measure { signal: Signal::Load1, seen: Some(load(12.0)), less_than: load(6.0), remove: load(10.0) };
+    fn load() -> Measure {
+        let load = |value| Load::new(value).unwrap().into();
+        Measure { signal: Signal::Load1, seen: Some(load(12.0)), less_than: load(6.0), remove: load(10.0) }
+    }
+
+    fn reasons() -> Vec<Reason> {
+        let relief = |relief, signal| Reason::Relief { relief, measure: measure(signal, 72.0) };
+        vec![
+            Reason::Dead,
+            Reason::Pressure { measure: measure(Signal::Cpu, 72.0) },
+            relief(Relief::Grace, Signal::Cpu),
+            relief(Relief::Soft, Signal::Cpu),
+            relief(Relief::Memory, Signal::Memory),
+            relief(Relief::Leak, Signal::Memory),
+            relief(Relief::Disk, Signal::Disk(0)),
+            relief(Relief::Traffic, Signal::NetRead),
+            relief(Relief::Throttled, Signal::Cpu),
+            Reason::OverCap { total: 21, cap: 20 },
+            Reason::Outdated { from: Version::new(0, 4, 16), to: Version::new(0, 4, 17) },
+            Reason::HeadroomToStart,
+            Reason::HeadroomToAdd { total: 3, cap: 20 },
+            Reason::Requested,
+        ]
+    }
+
+    fn blockers() -> Vec<Blocker> {
         let throttled = |reserve, load| Blocker::Throttled { share: percent(40.0), reserve: percent(reserve), load };
-        let blockers = [
+        vec![
+            Blocker::Rebooted,
+            Blocker::Anomaly { anomaly: Anomaly::MassDisappearance { vanished: 5, total: 8 } },
+            Blocker::Anomaly { anomaly: Anomaly::StorageChanged },
+            Blocker::OperationLimit { in_progress: 1, limit: 1 },
+            Blocker::OperationInProgress,
+            Blocker::ReliefInProgress { removing: 1 },
+            Blocker::ReliefInProgress { removing: 2 },
+            Blocker::NoCandidate,
+            Blocker::Cooldown { until: NOW.after(minutes(3)) },
+            Blocker::RestartDelay { node: NodeId::FIRST, until: NOW.after(minutes(125)) },
             Blocker::MissingMetric { signal: Signal::Load1 },
+            Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },
             Blocker::OverThreshold(comparison(Signal::Memory, 72.0, 66.0, None)),
             Blocker::OverThreshold(comparison(Signal::Cpu, 72.0, 66.0, Some(minutes(1)))),
             Blocker::NoHeadroom { signal: Signal::Cpu, expected: percent(72.0).into(), ceiling: percent(60.0).into() },
             Blocker::StartSurge { expected: percent(72.0), ceiling: percent(66.0) },
             throttled(0.0, None),
             throttled(20.0, None),
-            throttled(20.0, Some(load)),
-        ];
-        let blocked = blockers.iter().map(|found| blocker(found, Timestamp::default()));
-        let sentences: Vec<String> = relieved.chain(blocked).collect();
-        insta::assert_snapshot!(sentences.join("\n"), @r"
-        cpu has been above 70.0 % for too long, now 72.0 %
-        cpu has been near 70.0 % for too long, now 72.0 %
-        memory is 72.0 %, near 70.0 %
-        memory is 72.0 %, near 70.0 %, and the node holds much more than others
-        disk is 72.0 %, near 70.0 %
-        the colony's CPU cpu_limit has held it back for an hour; cpu is 72.0 %
-        net read is 72.0 %, above 70.0 %
-        load 1 min is unknown
-        adds when memory < 66.0 %, now 72.0 %
-        adds when cpu < 66.0 %, now 72.0 % (mean of 1m)
-        with one more node cpu would reach 72.0 %, and must stay below 60.0 %
-        the start of one more node would raise cpu to 72.0 %, and it must stay below 66.0 %
-        the CPU limit throttles the nodes for 40.0 % of the time
-        the CPU limit throttles the nodes for 40.0 % of the time, to keep a reserve of 20.0 % for the background load
-        the CPU limit throttles the nodes for 40.0 % of the time, as load 1 min is 12.00 of 10.00
-        ");
+            throttled(20.0, Some(load())),
+            Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::GracePeriod {
+                over: minutes(1),
+                grace: minutes(2),
+                over_warning: minutes(1),
+                warning_grace: minutes(15),
+            },
+            Blocker::NodeCap { total: 20, cap: 20 },
+        ]
+    }
+
+    fn skip_reasons() -> Vec<SkipReason> {
+        let below = |nearest| SkipReason::BelowThreshold { nearest };
+        vec![
+            SkipReason::NotRebooted,
+            SkipReason::NoAnomaly,
+            SkipReason::NoDeadNode,
+            SkipReason::OperationsWithinLimit { in_progress: 0, limit: 1 },
+            SkipReason::NodesWithinCap { total: 3, cap: 20 },
+            below(Some(comparison(Signal::Cpu, 45.0, 66.0, Some(minutes(1))))),
+            below(Some(comparison(Signal::Disk(0), 80.0, 89.7, None))),
+            below(None),
+            SkipReason::BelowReliefTarget { expected: percent(61.0), target: percent(64.0) },
+            SkipReason::UpgradesByNodes,
+            SkipReason::TargetUnknown,
+            SkipReason::TargetRefused { version: Version::new(0, 4, 17) },
+            SkipReason::NothingOutdated,
+            SkipReason::TargetIsOlder,
+        ]
     }
 
     #[test]
-    fn skip_reasons_name_the_values_that_the_rule_compared() {
-        let of = |nearest| verdict(&Verdict::Skip(SkipReason::BelowThreshold { nearest }), Timestamp::default());
-        let lines = [
-            of(Some(comparison(Signal::Cpu, 45.0, 66.0, Some(minutes(1))))),
-            of(Some(comparison(Signal::Disk(0), 80.0, 89.7, None))),
-            of(None),
+    fn every_sentence() {
+        let verdicts = std::iter::once(Verdict::Act)
+            .chain(blockers().into_iter().map(Verdict::Wait))
+            .chain([Verdict::Skip(SkipReason::Blocked(Blocker::NoCandidate))])
+            .chain(skip_reasons().into_iter().map(Verdict::Skip));
+        let presences = [
+            Presence::Unobserved,
+            Presence::Answering,
+            Presence::Silent,
+            Presence::Unverified,
+            Presence::Gone,
+            Presence::Unreachable,
+            Presence::FolderMissing,
         ];
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        below threshold: cpu 45.0 % (mean of 1m) of 66.0 %
-        below threshold: disk 80.0 % of 89.7 %
-        no signal of this rule has a value and a threshold
+        let mut page = String::new();
+        for (title, sentences) in [
+            ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
+            ("verdicts", verdicts.map(|found| verdict(&found, &[], NOW)).collect()),
+            ("presences", presences.iter().map(|found| presence(*found).to_owned()).collect()),
+        ] {
+            page.push_str(&format!("{title}\n  {}\n", sentences.join("\n  ")));
+        }
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn relief_without_a_candidate_names_the_exceeded_signals() {
+        let measures = [measure(Signal::Cpu, 100.0), measure(Signal::Memory, 60.0), load()];
+        let sentence = |found| no_action(Some(&found), &measures, NOW);
+        assert_eq!(
+            sentence(Blocker::NoCandidate),
+            "over threshold: cpu 100.0 % > 70.0 %, load 1 min 12.00 > 10.00; no running node to stop"
+        );
+        // A cooldown concerns the last change, not a signal.
+        assert_eq!(sentence(Blocker::Cooldown { until: NOW }), "cooldown after the last change: 0s left");
+        assert_eq!(no_action(Some(&Blocker::NoCandidate), &[], NOW), "no running node to stop");
+    }
+
+    #[test]
+    fn blockers_follow_the_reason_for_no_action() {
+        let lines = |blockers: &[Blocker]| no_action_lines(None, blockers, &[], NOW).join("\n");
+        assert_eq!(lines(&[]), "no action needed");
+        let blockers = [
+            Blocker::OverThreshold(comparison(Signal::Cpu, 60.0, 50.0, None)),
+            Blocker::NodeCap { total: 20, cap: 20 },
+        ];
+        insta::assert_snapshot!(lines(&blockers), @r"
+        no action
+        no headroom: cpu 60.0 %; nodes are added below 50.0 %
+        node cap reached: 20 of 20 nodes (node_cap)
         ");
     }
 }

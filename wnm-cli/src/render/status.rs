@@ -30,6 +30,8 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_limit: Option<CpuLimitSample>,
     /// The signals with their thresholds.
+    #[serde(serialize_with = "super::signal::serialize")]
+    #[cfg_attr(test, schemars(with = "Vec<super::signal::SignalView>"))]
     pub(crate) signals: Vec<Measure>,
     /// The maximum number of nodes.
     pub(crate) node_cap: u32,
@@ -182,8 +184,8 @@ fn delayed(node: &Delayed) -> String {
 
 fn decision(status: &Status, at: Timestamp) -> String {
     if status.cycle.is_some() && status.decided.is_empty() {
-        let quiet = reason::quiet(status.blocker.as_ref(), &status.blockers, at);
-        return quiet.iter().map(|line| format!("  {line}\n")).collect();
+        let reasons = reason::no_action_lines(status.blocker.as_ref(), &status.blockers, &status.signals, at);
+        return reasons.iter().map(|line| format!("  {line}\n")).collect();
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()

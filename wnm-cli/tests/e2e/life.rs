@@ -185,7 +185,7 @@ fn table_shows_done_and_failed_actions() {
     let survey = host.expect(0, "node survey");
     assert_eq!(
         lines(&survey.out)[1..3],
-        ["antnode0001 survey done: RUNNING, it answers", "antnode0003 survey done: RUNNING, it answers"]
+        ["antnode0001 survey done: RUNNING, answering", "antnode0003 survey done: RUNNING, answering"]
     );
 }
 
@@ -290,7 +290,7 @@ fn changed_wallet_applies_to_new_nodes() {
 fn demo_ends_and_leaves_no_files() {
     let host = Host::new();
     let played = host.expect(0, "demo");
-    for scene in ["killed", "brought back", "A storm", "Everything is removed"] {
+    for scene in ["killed", "the node is started", "An overload", "All nodes are removed"] {
         assert!(played.err.contains(scene), "{}", played.err);
     }
     let folder = played.err.split("under setsid, in ").nth(1).unwrap().lines().next().unwrap();
@@ -324,7 +324,7 @@ fn antctl_needs_no_node_program() {
     args[at] = "antctl+zen".to_owned();
     let begun = host.wnm(&args);
     assert_eq!(begun.code(), 0, "{}", begun.err);
-    assert!(begun.out.contains("antnode of its own choice under antctl+zen"), "{}", begun.out);
+    assert!(begun.out.contains("antnode of its choice under antctl+zen"), "{}", begun.out);
     assert!(host.wnm(&["doctor"]).out.contains("antctl+zen selects the program"));
     // Without antctl, no node can be added, and no files stay.
     let failed = host.expect(3, "node add");

@@ -13,6 +13,7 @@ use crate::action::decision::{Action, Planned};
 use crate::model::node::NodeId;
 use crate::model::observation::ProcessIdentity;
 use crate::model::units::Timestamp;
+use crate::policy::constants::{CONFIRM_PATIENCE, EXIT_PATIENCE, STEP_PATIENCE};
 
 /// One step of an action. Each may be repeated: what is already so counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,8 +61,8 @@ impl Step {
     #[must_use]
     pub const fn patience(self) -> Option<Duration> {
         match self {
-            Self::Confirm => Some(Duration::from_secs(120)),
-            Self::SeeGone => Some(Duration::from_secs(60)),
+            Self::Confirm => Some(CONFIRM_PATIENCE),
+            Self::SeeGone => Some(EXIT_PATIENCE),
             Self::Linger => None,
             // These are true or false at once; waiting means that something outside is slow.
             Self::Folder
@@ -77,7 +78,7 @@ impl Step {
             | Self::Stage
             | Self::Swap
             | Self::SwapBack
-            | Self::DropOld => Some(Duration::from_secs(300)),
+            | Self::DropOld => Some(STEP_PATIENCE),
         }
     }
 }

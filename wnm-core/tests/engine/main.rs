@@ -48,7 +48,7 @@ fn only_free_nodes_are_chosen() {
         .running(3)
         .running(4)
         .node(5, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
-        .seen(2, Presence::Stray)
+        .seen(2, Presence::Unverified)
         .seen(3, Presence::Silent)
         .cpu(90.0);
     assert_eq!(colony.decided(), [("stop", 4), ("stop", 1)]);
@@ -306,7 +306,7 @@ fn what_is_asked_is_granted_within_reason() {
         .stopped(3, Some(1))
         .node(4, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
         .running(5)
-        .seen(5, Presence::Stray);
+        .seen(5, Presence::Unverified);
     let asked = |verb, selection: Selection| {
         let requested = evaluate_request(&colony.policy, colony.state.clone(), &colony.look, verb, &selection);
         let actions: Vec<_> =

@@ -112,10 +112,10 @@ impl ChaosModel {
                 if is_reachable {
                     Presence::Answering
                 } else {
-                    Presence::Stray
+                    Presence::Unverified
                 }
             }
-            None if site.stray > self.now => Presence::Stray,
+            None if site.stray > self.now => Presence::Unverified,
             Some(_) | None if !is_reachable => Presence::Unreachable,
             Some(_) => Presence::Silent,
             None => Presence::Gone,

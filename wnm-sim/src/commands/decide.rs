@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::case::{Case, spoken};
+use wnm_core::case::{Case, case_actions};
 use wnm_core::{Blocker, Decision, EngineState, Features, NodeState, Observation, Reason, StopCause, evaluate};
 
 use crate::commands::session::Session;
@@ -150,7 +150,7 @@ pub(crate) fn write_decision(decision: &Decision, answer: &mut Vec<u8>) {
     answer.extend_from_slice(b"{\"features\":{");
     write_features(&decision.features, answer);
     answer.extend_from_slice(b"},\"actions\":");
-    write_json(&spoken(decision), answer);
+    write_json(&case_actions(decision), answer);
     answer.extend_from_slice(b",\"reasons\":");
     write_json(&reasons, answer);
     answer.push(b'}');

@@ -33,7 +33,7 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     let own = ManagerKind::new(Program::Antctl, places::own_scope());
     let kind = given(args)?.process_manager.unwrap_or(own);
     if kind.program != Program::Antctl {
-        return Err(CommandError::WrongManager { tool: "antctl", manager: kind }.into());
+        return Err(CommandError::WrongManager { tool: "antctl", manager: kind, required: "antctl" }.into());
     }
     let (takeover, settings) = plan(kind, args, AnmColony::default())?;
     carry_over(db, &takeover, &settings, args, output)?;
@@ -45,7 +45,7 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
 pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
     let kind = ManagerKind::new(Program::Systemd, Scope::Sudo);
     if let Some(other) = given(args)?.process_manager.filter(|given| *given != kind) {
-        return Err(CommandError::WrongManager { tool: "anm", manager: other }.into());
+        return Err(CommandError::WrongManager { tool: "anm", manager: other, required: "systemd+sudo" }.into());
     }
     let anm = Anm::below(Path::new("/"));
     let changes = anm.changes();
@@ -104,7 +104,7 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
     let roots = found::roots(&given.over(told.settings.clone()), &host.storage);
     let survey = found::survey(&*manager, &roots)?;
     let now = wnm_platform::read_clock()?.wall;
-    let mut takeover = found::plan(&survey, &*manager, &told.told, now, &|| uuid::Uuid::new_v4().to_string());
+    let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());
     takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
         return Err(nothing_found(kind, &roots, &takeover).into());

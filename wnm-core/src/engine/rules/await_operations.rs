@@ -1,8 +1,8 @@
 //! No more operations at once than the operator allows.
 
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
     let (in_progress, limit) = (situation.census.operations(), situation.policy.limits.operations);

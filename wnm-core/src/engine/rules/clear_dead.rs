@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if situation.census.dead == 0 {

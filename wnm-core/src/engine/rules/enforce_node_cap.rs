@@ -1,8 +1,8 @@
 //! More nodes than the operator allows: remove the youngest, stopped ones first.
 
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::{Plan, relieve_pressure};
+use crate::engine::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;

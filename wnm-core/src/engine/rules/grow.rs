@@ -2,14 +2,15 @@
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::engine::rules::{First, Plan, REST, choose};
+use crate::engine::node_status::NodeStatus;
+use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::units::{Timestamp, Version};
 use crate::policy::allocation::free_ids;
+use crate::policy::constants::PRESSURE_COOLDOWN;
 use crate::policy::pressure::{Measure, Signal, measures};
 use crate::policy::thresholds::{Policy, Preset};
-use crate::policy::tuning::Part;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
@@ -66,7 +67,7 @@ pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, N
 pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     let Situation { policy, census, observation, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
-    let is_ready = |seen: &Seen<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
+    let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
     let ready = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
     let mut left = room - ready.len();
     for seen in ready {
@@ -85,12 +86,12 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
 }
 
 /// Returns when a stopped node may start; None when it need not wait.
-fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
-    let Policy { preset, delays, tuning, .. } = situation.policy;
+fn ready_at(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Option<Timestamp> {
+    let Policy { preset, delays, .. } = situation.policy;
     match *seen.state {
         NodeState::Stopped { since, cause } => {
-            let rests = *preset == Preset::Steady && cause == StopCause::Pressure && tuning.has(Part::Rest);
-            let delay = if rests { delays.restart.max(REST) } else { delays.restart };
+            let rests = *preset == Preset::Steady && cause == StopCause::Pressure;
+            let delay = if rests { delays.restart.max(PRESSURE_COOLDOWN) } else { delays.restart };
             since.map(|since| since.after(delay))
         }
         NodeState::Running { .. }

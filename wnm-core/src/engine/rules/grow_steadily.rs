@@ -1,25 +1,13 @@
 //! Room for more, as far as it can be foreseen: start what is stopped, oldest first, then add.
 
-use std::time::Duration;
-
 use crate::action::verdict::{Blocker, Comparison, Verdict};
-use crate::engine::census::{Situation, Steady};
-use crate::engine::forecast::{CPU_MEAN, Cpu};
+use crate::engine::forecast::Cpu;
 use crate::engine::rules::{Plan, grow};
+use crate::engine::situation::{Situation, Steady};
 use crate::model::units::{Load, Percent};
+use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
-
-/// How long there must have been room, and the least of it that must have been seen.
-const WINDOW: Duration = Duration::from_secs(1800);
-const LEAST_SEEN: Duration = Duration::from_secs(270);
-/// How many times as much CPU as it will need a node needs while it starts.
-const SURGE: f64 = 7.0;
-/// Share of the gap between the marks, below the upper one, that the surge must leave free.
-const SURGE_MARGIN: f64 = 0.15;
-/// Use by young nodes beyond what they will need, in percent, below which one node may start whatever its surge.
-const CALM: f64 = 1.0;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
@@ -126,14 +114,13 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
 fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     let (forecast, usage, tuning) = (&steady.forecast, &steady.usage, &policy.tuning);
-    let window = if tuning.has(Part::LongWindow) { WINDOW } else { LEAST_SEEN };
-    let expected = forecast.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
+    let expected = forecast.cpu_with(more, WINDOW, cpu).unwrap_or(f64::INFINITY);
     if expected >= policy.growth_level(policy.cpu) {
         return Some(no_room(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
     }
-    if let Some(marks) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
+    if let Some(marks) = policy.load {
         let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.growth_target;
-        let Some(expected) = forecast.load_with(more, window, cpu) else {
+        let Some(expected) = forecast.load_with(more, WINDOW, cpu) else {
             return Some(Blocker::MissingMetric { signal: Signal::Load1 });
         };
         if expected.get() >= ceiling {
@@ -148,7 +135,7 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
     let surge = cpu.mean + SURGE * more as f64 * cpu.cost;
     let ceiling = Policy::below_upper(policy.cpu, SURGE_MARGIN);
     let is_alone_in_calm = more == 1 && cpu.excess < CALM;
-    if surge >= ceiling && !is_alone_in_calm && tuning.has(Part::Surge) {
+    if surge >= ceiling && !is_alone_in_calm {
         return Some(Blocker::StartSurge {
             expected: Percent::clamped(surge).unwrap_or_default(),
             ceiling: Percent::clamped(ceiling).unwrap_or_default(),
@@ -156,7 +143,7 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
     }
     let memory = observation.host.memory.zip(observation.host.memory_total);
     let Some((used, total)) = memory else { return Some(Blocker::MissingMetric { signal: Signal::Memory }) };
-    let to_come = if tuning.has(Part::MemoryToCome) { usage.memory_to_come() } else { 0.0 };
+    let to_come = usage.memory_to_come();
     let expected = used.get() + (to_come + more as f64 * usage.typical_memory()) / total.0.max(1) as f64 * 100.0;
     if expected >= policy.growth_level(policy.memory) {
         return Some(no_room(Signal::Memory, expected, policy.growth_level(policy.memory)));
@@ -167,16 +154,9 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
 /// Returns the volume with the most room, if so many more nodes do not fit even there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
-    let ceiling = Policy::below_upper(policy.disk, 0.5);
+    let ceiling = Policy::below_upper(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
-    let held = |i: usize| {
-        let volume = observation.host.volumes.get(i);
-        if policy.tuning.has(Part::Forecast) {
-            steady.forecast.disk_with(more, i, observation, &steady.usage)
-        } else {
-            volume.and_then(|volume| volume.used).map(Percent::get)
-        }
-    };
+    let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
     let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
     (expected >= ceiling).then(|| no_room(Signal::Disk(roomiest), expected, ceiling))

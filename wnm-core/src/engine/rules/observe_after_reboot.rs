@@ -1,8 +1,8 @@
 //! After a restart of the host nothing that was believed holds: look at everything first.
 
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
     if situation.observation.rebooted {

@@ -4,14 +4,12 @@ use std::cmp::Reverse;
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::census::{Seen, Situation};
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::situation::Situation;
 use crate::model::units::Percent;
+use crate::policy::constants::LEAKS;
 use crate::policy::pressure::{Measure, Signal};
-use crate::policy::tuning::Part;
-
-/// A node that holds this many times what is typical leaks.
-const LEAKS: f64 = 1.5;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
@@ -30,7 +28,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let of_total = |percent: f64| percent / 100.0 * total.0 as f64;
     let mut running: Vec<_> = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).collect();
     let most = running.len().div_ceil(2);
-    let memory = |seen: &&Seen<'_>| seen.sample.memory.map_or(0, |memory| memory.0);
+    let memory = |seen: &&NodeStatus<'_>| seen.sample.memory.map_or(0, |memory| memory.0);
     running.sort_unstable_by_key(|seen| (Reverse(memory(seen)), Reverse(seen.id)));
     let typical = running.get(running.len() / 2).map_or(0, memory) as f64;
     let measure = Measure::new(Signal::Memory, Some(used), policy.memory);
@@ -39,7 +37,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut left = of_total(used.get());
     for seen in running.iter().take(most) {
         let held = memory(seen) as f64;
-        if held <= LEAKS * typical || left < goal || !policy.tuning.has(Part::Leak) {
+        if held <= LEAKS * typical || left < goal {
             break;
         }
         // It could start again, as large as is typical.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::census::{Seen, Situation};
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::policy::pressure::{Measure, Signal, measures};
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
@@ -21,7 +22,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if by_removal {
         remove_youngest(situation, plan, room, over_cap);
     } else if census.removing == 0 {
-        for seen in choose(situation, First::Youngest, room, Seen::is_running) {
+        for seen in choose(situation, First::Youngest, room, NodeStatus::is_running) {
             plan.push(Action::Stop { node: seen.id }, reason(situation, None));
         }
     }
@@ -37,7 +38,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
 pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
     let for_disk = situation.features.remove_hd && !over_cap;
-    let would_help = |seen: &Seen<'_>| {
+    let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
             let volume = situation.observation.host.volumes.get(volume);
             volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))

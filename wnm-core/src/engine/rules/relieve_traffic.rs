@@ -2,8 +2,8 @@
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::situation::Situation;
 use crate::policy::pressure::{Measure, Signal, measures};
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {

@@ -2,8 +2,8 @@
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{SkipReason, Verdict};
-use crate::engine::census::Situation;
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::policy::thresholds::Upgrades;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
