@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
-    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Outcome, Settings,
+    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Outcome,
+    ProgramCache, Settings,
 };
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
@@ -75,7 +76,7 @@ impl Store for wnm_store::Store {
         wnm_store::Store::finish(self, wnm_store::CycleId(cycle.0), &outcomes, state, observation, counters)
     }
 
-    fn save_cache(&mut self, cache: &serde_json::Value) -> Result<(), StoreError> {
+    fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
         wnm_store::Store::save_cache(self, cache)
     }
 }
@@ -115,7 +116,7 @@ impl Platform for wnm_platform::Platform {
         }
     }
 
-    fn cache(&self) -> serde_json::Value {
-        self.cached()
+    fn program_cache(&self) -> ProgramCache {
+        wnm_platform::Platform::program_cache(self)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Action, Birth, Colony, Decision, Node, NodeId, Observation, Program, Reason, new_node};
+use wnm_core::{Action, Colony, Decision, NewNodeInputs, Node, NodeId, Observation, Program, Reason, new_node};
 
 use crate::agent::Agent;
 use crate::error::AgentError;
@@ -25,7 +25,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         for planned in &decision.actions {
             let Action::Add { node: id } = planned.action else { continue };
             let NodeIdentity { uuid, roll } = self.platform.new_identity().map_err(AgentError::Platform)?;
-            let inputs = Birth {
+            let inputs = NewNodeInputs {
                 uuid,
                 roll,
                 storage: self.platform.storage_for(colony, observation, &created),

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::steps::Executor;
-use wnm_core::{Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, roomiest};
+use wnm_core::{
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    storage_with_most_space,
+};
 
 use crate::error::HintedError;
 
@@ -62,7 +65,7 @@ pub trait Platform {
             (node.root_dir.as_path(), used.unwrap_or_default())
         });
         let Settings { storage, crisis, .. } = &colony.settings;
-        roomiest(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
+        storage_with_most_space(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
     }
 
     /// Limits the CPU of all nodes together; `processes` are the processes of the running nodes.
@@ -86,9 +89,9 @@ pub trait Platform {
         let _ = (storage, min_age);
     }
 
-    /// Returns the cached versions of node programs, for [`Store::save_cache`](crate::Store::save_cache). The default
-    /// is an empty cache.
-    fn cache(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    /// Returns the cached versions of node programs, which the cycle hands to
+    /// [`Store::save_program_cache`](crate::Store::save_program_cache). The default is an empty cache.
+    fn program_cache(&self) -> ProgramCache {
+        ProgramCache::default()
     }
 }

@@ -67,7 +67,7 @@ impl Context {
             store.save_settings(&merged)?;
         }
         let platform = Platform::new(&settings)?;
-        platform.remember(store.cached()?);
+        platform.restore_program_cache(store.cached()?);
         let logs = places::logs(settings.manager.scope);
         let agent = Agent { logs, ..Agent::new(store, platform, settings) };
         Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
@@ -92,7 +92,7 @@ impl SettingSources {
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != agent.settings {
             let platform = Platform::new(&settings)?;
-            platform.remember(agent.platform.cached());
+            platform.restore_program_cache(agent.platform.program_cache());
             agent.platform = platform;
             agent.settings = settings;
         }

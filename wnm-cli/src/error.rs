@@ -10,6 +10,7 @@ use wnm_platform::PlatformError;
 use wnm_store::{LockError, StoreError};
 
 use crate::legacy::LegacyError;
+use crate::takeover::anm::AnmError;
 
 /// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
+    Anm(#[from] AnmError),
+    #[error(transparent)]
     Allocation(#[from] AllocationError),
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -107,6 +110,7 @@ impl CliError {
             | Self::NoSuchCycle(_)
             | Self::Usage { .. }
             | Self::Legacy(_)
+            | Self::Anm(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::NotPushed { .. } => Exit::ActionFailed,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -141,6 +145,7 @@ impl CliError {
             Self::NoSuchCycle(_) => Some("`wnm history` lists the cycles that are kept".to_owned()),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Legacy(error) => Some(error.hint()),
+            Self::Anm(error) => Some(error.hint()),
             Self::NotPushed { .. } => {
                 Some("compare the address with INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN, then try again".to_owned())
             }
@@ -148,7 +153,7 @@ impl CliError {
                 Some("wait for it to end; nothing needs to be removed, the lock goes with its process".to_owned())
             }
             Self::Store(StoreError::NotInitialised { path }) => Some(begin(path)),
-            Self::Platform(error) => platform_hint(error),
+            Self::Platform(error) => error.hint(),
             Self::Allocation(_) | Self::Lock(_) | Self::Store(_) => None,
             Self::Output(_) | Self::Random(_) | Self::Json(_) => None,
         }
@@ -162,22 +167,4 @@ fn begin(path: &Path) -> String {
         return format!("wnm init --from-wnm {}", left.display());
     }
     "wnm init --rewards-address 0x…".to_owned()
-}
-
-/// Returns what the operator can do about something the host did not do.
-fn platform_hint(error: &PlatformError) -> Option<String> {
-    let hint = match error {
-        PlatformError::BinaryMissing { .. } => "put the node program there, or name it with --antnode-path PATH",
-        PlatformError::BinaryNotExecutable { .. } => "chmod +x it, or name another with --antnode-path PATH",
-        PlatformError::BinaryUnrecognized { .. } | PlatformError::BinaryHangs { .. } => {
-            "name the node program with --antnode-path PATH; for ant-node also --flavor ant-node"
-        }
-        PlatformError::BinaryOtherMachine { .. } => "get the node program for this kind of machine",
-        PlatformError::StorageUnusable { .. } => "make it writable, or name another with --node-storage FOLDER",
-        PlatformError::File { verb: "understand", .. } => {
-            "restore it from a copy: antctl itself cannot work with it as it is, and nothing was changed"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -43,14 +43,14 @@ mod policy;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{
-    Action, Anomaly, Decision, Hold, Pass, Planned, Reason, Relief, Rest, RuleVerdict, Verdict,
-};
+pub use action::decision::{Action, Decision, Planned, Reason, Relief};
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
-pub use engine::evaluate::{EngineState, Evaluation, evaluate};
+pub use engine::evaluate::{Evaluation, evaluate};
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
+pub use engine::state::EngineState;
 pub use format::command_line::{CommandLine, NotANodeCommand};
 pub use format::exposition::{parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
@@ -63,13 +63,14 @@ pub use model::node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCau
 pub use model::observation::{
     HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume,
 };
+pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
-pub use policy::allocation::{AllocationError, Birth, PortRanges, free_ids, new_node, roomiest};
+pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
     DOCKER_IMAGE, FIXED, Folders, HostDefaults, Problem, ProblemCause, Problems, RawSettings, Relation, Settings,
     Thousands, Words,
 };
 pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
-pub use policy::tuning::{Part, Tuning};
+pub use policy::tuning::Tuning;

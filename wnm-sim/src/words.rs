@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use wnm_core::{Anomaly, Decision, Planned, Reason, Relief, Rest, Signal};
+use wnm_core::{Anomaly, Blocker, Decision, Planned, Reason, Relief, Signal};
 
 /// What was decided and why, without the figures: decisions of one heading are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
-    /// The verb of an action; `rest` where there is none.
+    /// The verb of an action; `wait` or `idle` without one.
     pub verb: &'static str,
     /// Why.
     pub why: &'static str,
@@ -32,23 +32,43 @@ impl Heading {
         Self { verb: planned.action.verb(), why, signal }
     }
 
-    /// Returns the heading of a decision to do nothing.
+    /// Returns the heading of a decision without actions; None is a decision that no blocker ended.
     #[must_use]
-    pub const fn of_rest(rest: &Rest) -> Self {
-        let why = match rest {
-            Rest::Rebooted => "rebooted",
-            Rest::Anomaly { anomaly: Anomaly::MassDisappearance { .. } } => "mass disappearance",
-            Rest::Anomaly { anomaly: Anomaly::StorageChanged } => "storage changed",
-            Rest::OperationsUnderWay { .. } => "operations under way",
-            Rest::ReliefUnderWay { .. } => "relief under way",
-            Rest::NothingToRelieve => "nothing to relieve",
-            Rest::Settling { .. } => "settling",
-            Rest::WaitingToRestart { .. } => "waiting to restart",
-            Rest::Content => "content",
+    pub const fn of_blocker(blocker: Option<&Blocker>) -> Self {
+        let Some(blocker) = blocker else { return Self { verb: IDLE, why: "nothing to do", signal: None } };
+        let (why, signal) = match blocker {
+            Blocker::Rebooted => ("rebooted", None),
+            Blocker::Anomaly { anomaly: Anomaly::MassDisappearance { .. } } => ("mass disappearance", None),
+            Blocker::Anomaly { anomaly: Anomaly::StorageChanged } => ("storage changed", None),
+            Blocker::OperationLimit { .. } => ("operation limit", None),
+            Blocker::OperationInProgress => ("operation in progress", None),
+            Blocker::ReliefInProgress { .. } => ("relief in progress", None),
+            Blocker::NoCandidate => ("no node to stop", None),
+            Blocker::Cooldown { .. } => ("cooldown", None),
+            Blocker::RestartDelay { .. } => ("restart delay", None),
+            Blocker::MissingMetric { signal } => ("missing metric", Some(*signal)),
+            Blocker::ObservationPeriod { .. } => ("observation period", None),
+            Blocker::OverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
+            Blocker::NoHeadroom { signal, .. } => ("no headroom", Some(*signal)),
+            Blocker::StartSurge { .. } => ("start surge", None),
+            Blocker::Throttled { .. } => ("throttled", None),
+            Blocker::ExternalOverload { .. } => ("external overload", None),
+            Blocker::GracePeriod { .. } => ("grace period", None),
+            Blocker::NodeCap { .. } => ("node cap", None),
         };
-        Self { verb: "rest", why, signal: None }
+        Self { verb: WAIT, why, signal }
+    }
+
+    /// Returns whether the heading is that of an action.
+    #[must_use]
+    pub fn is_action(&self) -> bool {
+        ![IDLE, WAIT].contains(&self.verb)
     }
 }
+
+/// The verbs of decisions without actions.
+const IDLE: &str = "idle";
+const WAIT: &str = "wait";
 
 const fn of_relief(relief: Relief) -> &'static str {
     match relief {
@@ -78,10 +98,11 @@ impl Heading {
     }
 }
 
-/// Returns a decision in a few words: `stop 12 (pressure, cpu)`, `rest (content)`.
+/// Returns a decision in a few words: `stop 12 (pressure, cpu)`, `idle (nothing to do)`.
 pub(crate) fn spell(decision: &Decision) -> String {
-    if let Some(rest) = decision.rest() {
-        return format!("rest ({})", Heading::of_rest(&rest).because());
+    if decision.actions.is_empty() {
+        let heading = Heading::of_blocker(decision.blocker());
+        return format!("{} ({})", heading.verb, heading.because());
     }
     let one = |planned: &Planned| {
         let node = planned.action.node().get();

@@ -230,7 +230,15 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn cached<T: DeserializeOwned + Default>(&self) -> Result<T, StoreError> {
-        self.read(|db| Ok(nodes::single(db, Single::Cache, &mut Vec::new())?.unwrap_or_default()))
+        self.read(|db| {
+            let mut corrupt = Vec::new();
+            let cache = nodes::single(db, Single::Cache, &mut corrupt)?;
+            for defect in corrupt {
+                // Another release may have written it in its own format. Without a cache each program runs once more.
+                tracing::debug!(?defect, "ignored the stored cache");
+            }
+            Ok(cache.unwrap_or_default())
+        })
     }
 
     /// Stores the cache of the platform, unless it is unchanged.

@@ -113,7 +113,7 @@ impl Layers {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, Problems> {
-        let in_force = self.settings()?.in_force();
+        let in_force = self.settings()?.to_raw();
         let entry = |key: &&'static str| Entry { key, value: in_force.get(key), origin: self.origin(key) };
         Ok(RawSettings::KEYS.iter().map(entry).collect())
     }

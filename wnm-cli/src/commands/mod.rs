@@ -47,7 +47,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Db(command) => db::run(&db, command, output),
         Command::Service(command) => service::run(&db, command, output),
         Command::Util(command) => util::run(command, output),
-        Command::Teardown { confirm, purge } => teardown::run(&db, confirm, purge, output),
+        Command::Teardown(args) => teardown::run(&db, &args, output),
         Command::Demo(args) => demo::run(&args, output),
     }
 }

@@ -9,7 +9,7 @@ use wnm_platform::places;
 use wnm_platform::service_install::{Change, InstalledService, Supervisor, Task};
 use wnm_store::Store;
 
-use crate::args::{Kept, Service};
+use crate::args::{Service, Supervision};
 use crate::cpu_limit;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -58,15 +58,15 @@ pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, 
 
 /// Returns where wnm is kept running, each as words that follow "kept". What cannot be asked keeps nothing.
 pub(crate) fn installed(db: &Path) -> Vec<String> {
-    let kept = [false, true].map(|cron| Kept { cron, interval: Duration::from_secs(5) });
+    let kept = [false, true].map(|cron| Supervision { cron, interval: Duration::from_secs(5) });
     let services = kept.iter().filter_map(|kept| service(db, kept).ok());
     services.filter(|service| service.is_installed().unwrap_or(false)).map(|service| whereabouts(&service)).collect()
 }
 
-fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
+fn install(db: &Path, kept: &Supervision, output: &Output) -> Result<Exit, CliError> {
     // Without a colony it would end at once.
     drop(Store::open_read_only(db)?);
-    let other = Kept { cron: !kept.cron, ..kept.clone() };
+    let other = Supervision { cron: !kept.cron, ..kept.clone() };
     // What cannot be asked keeps nothing.
     if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {
         return Err(CliError::Usage {
@@ -83,7 +83,7 @@ fn install(db: &Path, kept: &Kept, output: &Output) -> Result<Exit, CliError> {
     tell(&service, kept, Some(change), &said, output)
 }
 
-fn service(db: &Path, kept: &Kept) -> Result<InstalledService, CliError> {
+fn service(db: &Path, kept: &Supervision) -> Result<InstalledService, CliError> {
     let supervisor = if kept.cron { Some(Supervisor::Cron) } else { Supervisor::of_host() };
     let supervisor = supervisor.ok_or_else(|| CliError::Usage {
         what: "expected systemd or launchd to keep services on this host, found neither".to_owned(),
@@ -99,7 +99,7 @@ fn whereabouts(service: &InstalledService) -> String {
 
 fn tell(
     service: &InstalledService,
-    kept: &Kept,
+    kept: &Supervision,
     change: Option<Change>,
     said: &str,
     output: &Output,

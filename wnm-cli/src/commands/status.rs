@@ -67,8 +67,8 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
         nodes: snapshot.nodes.len(),
         by_state,
         by_version,
-        rest: last.and_then(|cycle| cycle.decision.rest()),
-        waits: last.map(|cycle| cycle.decision.waits().into_iter().cloned().collect()).unwrap_or_default(),
+        blocker: last.and_then(|cycle| cycle.decision.blocker().cloned()),
+        blockers: last.map(|cycle| cycle.decision.blockers().into_iter().cloned().collect()).unwrap_or_default(),
         decided: last.map(|cycle| cycle.decision.actions.clone()).unwrap_or_default(),
         delayed: delayed(policy, &snapshot, now),
         under_way: snapshot

@@ -9,7 +9,7 @@ use wnm_platform::node_dir::sweep_trash;
 use wnm_store::Store;
 
 use super::node::{self, Manner};
-use crate::args::SettingFlags;
+use crate::args::{SettingFlags, Teardown};
 use crate::context::{self, Context};
 use crate::cpu_limit;
 use crate::error::{CliError, Exit};
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Removes every node with its identity, service, folder, logs and port rules; the settings stay unless they are to go
 /// too.
-pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) -> Result<Exit, CliError> {
-    if !confirm {
+pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exit, CliError> {
+    if !args.confirm {
         return Err(CliError::Unconfirmed);
     }
     let manner = Manner { mode: Mode::Act, interval: None };
@@ -29,7 +29,7 @@ pub(crate) fn run(db: &Path, confirm: bool, purge: bool, output: &mut Output) ->
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
     cpu_limit::end(&cpu_limit::of(db)?);
-    if !purge || exit != Exit::Done {
+    if !args.purge || exit != Exit::Done {
         return Ok(exit);
     }
     let store = Store::open(db)?;

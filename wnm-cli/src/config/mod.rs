@@ -106,7 +106,7 @@ pub(crate) fn keep_fixed(stored: &RawSettings, asked: &RawSettings, host: &HostD
 /// Returns settings that are kept, with those that nodes are made by, wherever these came from: they must not change
 /// when a variable or a file does.
 pub(crate) fn with_fixed(mut kept: RawSettings, settings: &Settings) -> Result<RawSettings, Problems> {
-    let in_force = settings.in_force();
+    let in_force = settings.to_raw();
     for key in FIXED {
         if let Some(text) = in_force.get(key) {
             kept.set(key, &text)?;

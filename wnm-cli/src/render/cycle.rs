@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wnm_agent::Report;
-use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
+use wnm_core::{ActionRecord, Blocker, Cores, NodeId, Observation, Outcome, Planned, Refusal};
 
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
 
@@ -25,8 +25,8 @@ pub(crate) struct Summary<'a> {
     /// The decided CPU limit of all nodes together; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<Cores>,
-    /// Why it decided no action; null if it did.
-    rest: Option<Rest>,
+    /// The blocker that ended the cycle without an action; null when nothing called for one.
+    blocker: Option<&'a Blocker>,
     /// Every action that it executed, resumed ones included.
     worked: Vec<Work<'a>>,
     /// The requested actions that cannot start.
@@ -63,7 +63,7 @@ pub(crate) fn summary(report: &Report) -> Summary<'_> {
         nodes: report.colony.nodes.len(),
         decided: &report.decision.actions,
         cpu_limit: report.decision.cpu_limit,
-        rest: report.decision.rest(),
+        blocker: report.decision.blocker(),
         worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
         refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
     }
@@ -92,10 +92,10 @@ pub(crate) fn text(report: &Report) -> String {
     lines.extend(cpu_limit(report));
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
-    if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
-        let nodes = (report.colony.nodes.len(), report.colony.settings.policy.node_cap);
-        let quiet = reason::quiet(&rest, report.decision.waits(), &report.decision.measures, nodes, now);
-        lines.extend(quiet.iter().map(|line| format!("  {line}")));
+    if report.worked.is_empty() && report.refused.is_empty() && report.decision.actions.is_empty() {
+        let decision = &report.decision;
+        let reasons = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, now);
+        lines.extend(reasons.iter().map(|line| format!("  {line}")));
     }
     lines.join("\n") + "\n"
 }

@@ -31,19 +31,18 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     text.push('\n');
     for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();
-        let name = if ends { styled(BOLD, format!("{:<18}", judged.rule)) } else { format!("{:<18}", judged.rule) };
-        let distance = reason::distance(&judged.verdict, &cycle.decision.measures);
-        let distance = distance.map_or_else(String::new, |distance| format!(" ({distance})"));
-        text.push_str(&format!("  {name} {}{distance}\n", reason::verdict(&judged.verdict, cycle.at)));
+        let name = if ends { styled(BOLD, format!("{:<20}", judged.rule)) } else { format!("{:<20}", judged.rule) };
+        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, &cycle.decision.measures, cycle.at)));
     }
     let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
-    match cycle.decision.rest() {
-        Some(rest) => text.push_str(&format!("\n  {}\n", styled(DIM, reason::rest(&rest, cycle.at)))),
-        None => {
-            text.push('\n');
-            text.extend(cycle.decision.actions.iter().map(line));
-        }
+    text.push('\n');
+    if cycle.decision.actions.is_empty() {
+        // The lines above name the blockers of the skipped rules.
+        let decision = &cycle.decision;
+        let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
+        text.extend(lines.first().map(|line| format!("  {}\n", styled(DIM, line))));
     }
+    text.extend(cycle.decision.actions.iter().map(line));
     text
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Pass, Planned, Reading, Rest, Timestamp,
+    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Reading, Timestamp,
 };
 
 use super::page::Width;
@@ -45,11 +45,11 @@ pub(crate) struct Status {
     pub(crate) delayed: Vec<Delayed>,
     /// The actions that the last cycle decided.
     pub(crate) decided: Vec<Planned>,
-    /// Why it decided no action; null if it did.
-    pub(crate) rest: Option<Rest>,
-    /// The conditions that its rules wait for.
+    /// The blocker that ended the last cycle without an action; None when nothing called for one.
+    pub(crate) blocker: Option<Blocker>,
+    /// Blockers of the rules that were skipped in the last cycle.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) waits: Vec<Pass>,
+    pub(crate) blockers: Vec<Blocker>,
     /// A state for each key of `by_state`, for its colour.
     #[serde(skip)]
     pub(crate) states: BTreeMap<&'static str, NodeState>,
@@ -181,9 +181,9 @@ fn delayed(node: &Delayed) -> String {
 }
 
 fn decision(status: &Status, at: Timestamp) -> String {
-    if let Some(rest) = &status.rest {
-        let quiet = reason::quiet(rest, &status.waits, &status.signals, (status.nodes, status.node_cap), at);
-        return quiet.iter().map(|line| format!("  {line}\n")).collect();
+    if status.cycle.is_some() && status.decided.is_empty() {
+        let reasons = reason::no_action_lines(status.blocker.as_ref(), &status.blockers, &status.signals, at);
+        return reasons.iter().map(|line| format!("  {line}\n")).collect();
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()

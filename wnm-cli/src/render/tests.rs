@@ -146,6 +146,7 @@ fn cycle() -> CycleRecord {
         step: Step::Confirm,
         at: NOW,
         error: "the process exited 2 s after its start (code 1)".to_owned(),
+        hint: None,
     };
     let pending =
         Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "process 4711 is still running".to_owned() };
@@ -209,8 +210,8 @@ fn status() {
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         delayed: vec![super::status::Delayed { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
-        rest: cycle.decision.rest(),
-        waits: Vec::new(),
+        blocker: cycle.decision.blocker().cloned(),
+        blockers: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
     insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));

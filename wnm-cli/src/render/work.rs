@@ -181,6 +181,7 @@ mod tests {
             step: Step::Confirm,
             at: Timestamp::default(),
             error: "the process exited 2 s after its start (code 1)".to_owned(),
+            hint: None,
         };
         let version = |text: &str| text.parse().unwrap();
         let upgrade = Action::Upgrade { node: node(2), from: Some(version("0.4.17")), to: version("0.4.18") };

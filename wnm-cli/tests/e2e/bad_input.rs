@@ -204,7 +204,7 @@ fn a_start_without_room_is_refused_with_its_reason() {
     let failed = host.command(&["node", "start", "1"]).env("WNM_CRISIS_BYTES", "900000000000000").output().unwrap();
     assert_eq!(failed.status.code(), Some(3));
     for said in [String::from_utf8(failed.stdout).unwrap(), host.expect(0, "history").out] {
-        assert!(said.contains("expected 900") && said.contains(" free at "), "{said}");
+        assert!(said.contains("not enough disk space at ") && said.contains(" 900.0 TB needed, "), "{said}");
     }
     host.expect(0, "node start 1");
 }

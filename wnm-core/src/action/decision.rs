@@ -1,13 +1,13 @@
 //! What was decided and why: reasons are data, and are put into words once, by whoever shows them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::verdict::{Blocker, RuleVerdict, SkipReason, Verdict};
 use crate::model::node::NodeId;
-use crate::model::units::{Cores, Percent, Timestamp, Version};
-use crate::policy::pressure::{Features, Measure, Reading, Signal};
+use crate::model::units::{Cores, Version};
+use crate::policy::pressure::{Features, Measure};
 
 /// Something to do to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,61 +163,6 @@ pub enum Relief {
     Throttled,
 }
 
-/// What keeps steady rules from acting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "hold", rename_all = "snake_case")]
-pub enum Hold {
-    /// A figure could not be had.
-    Missing {
-        /// Which.
-        signal: Signal,
-    },
-    /// The host was not watched for long enough.
-    Watching {
-        /// For how long it was.
-        seen: Duration,
-        /// For how long it must be.
-        wanted: Duration,
-    },
-    /// A signal is higher than growth begins at.
-    OverWarning {
-        /// Which.
-        signal: Signal,
-        /// Its value.
-        seen: Reading,
-        /// What it must be below.
-        mark: Reading,
-    },
-    /// With one more node a signal would come too high.
-    NoHeadroom {
-        /// Which.
-        signal: Signal,
-        /// What it would be.
-        expected: Reading,
-        /// What it must stay below.
-        ceiling: Reading,
-    },
-    /// What a node needs while it starts would come too high.
-    Surge {
-        /// What CPU use would be.
-        expected: Percent,
-        /// What it must stay below.
-        ceiling: Percent,
-    },
-    /// The colony is held back by its CPU limit.
-    Throttled {
-        /// For which share of the time.
-        share: Percent,
-        /// What is kept free of the processors for what others may begin.
-        #[serde(default)]
-        reserve: Percent,
-        /// The load average that nodes give way to, where it is over its mark.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        load: Option<Measure>,
-    },
-}
-
 /// An action and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -226,167 +171,6 @@ pub struct Planned {
     pub action: Action,
     /// Why.
     pub reason: Reason,
-}
-
-/// Something the host's nodes did together that no policy foresaw, so that nothing may be destroyed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "anomaly", rename_all = "snake_case")]
-pub enum Anomaly {
-    /// More nodes vanished in one look than chance explains.
-    MassDisappearance {
-        /// Nodes that vanished.
-        vanished: u32,
-        /// Nodes there are.
-        total: u32,
-    },
-    /// The storage folder is on another device than before: a volume is probably not mounted.
-    StorageChanged,
-}
-
-/// Why a cycle ends without an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "rest", rename_all = "snake_case")]
-pub enum Rest {
-    /// The host was restarted: look at everything first.
-    Rebooted,
-    /// Something is wrong that must not be made worse.
-    Anomaly {
-        /// What it is.
-        anomaly: Anomaly,
-    },
-    /// As many operations are under way as the limit allows.
-    OperationsUnderWay {
-        /// Operations under way.
-        under_way: u32,
-        /// Operations allowed.
-        limit: u32,
-    },
-    /// There is pressure, and a removal under way will relieve it.
-    ReliefUnderWay {
-        /// Nodes on their way out.
-        removing: u32,
-    },
-    /// There is pressure, and no node left that may be stopped or removed.
-    NothingToRelieve,
-    /// A change has not shown its effect yet.
-    Settling {
-        /// When it will have.
-        until: Timestamp,
-    },
-    /// There is room for a node, and stopped ones wait before they may start again.
-    WaitingToRestart {
-        /// The node whose turn comes first.
-        node: NodeId,
-        /// When.
-        until: Timestamp,
-    },
-    /// Nothing calls for action.
-    Content,
-}
-
-/// Why a rule let the next one have its turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "pass", rename_all = "snake_case")]
-pub enum Pass {
-    /// The host was not restarted.
-    NotRebooted,
-    /// Nothing unforeseen.
-    NoAnomaly,
-    /// No node is dead.
-    NoneDead,
-    /// Fewer operations are under way than the limit allows.
-    OperationsLeft {
-        /// Operations under way.
-        under_way: u32,
-        /// Operations allowed.
-        limit: u32,
-    },
-    /// No signal is above its high threshold, and the nodes are within the cap.
-    NoPressure,
-    /// Nodes upgrade themselves.
-    UpgradesOff,
-    /// The version of the node binary is not known.
-    TargetUnknown,
-    /// The version of the node binary failed too often.
-    TargetRefused {
-        /// The version.
-        version: Version,
-    },
-    /// No node runs an older version.
-    NothingOutdated,
-    /// The node binary is older than what the first node runs.
-    TargetIsOlder,
-    /// An operation is under way, and nodes are added only in calm.
-    Busy,
-    /// There are as many nodes as the cap allows.
-    CapReached {
-        /// Nodes there are.
-        total: u32,
-        /// Nodes there may be.
-        cap: u32,
-    },
-    /// Some signal leaves no room, or is missing.
-    NoHeadroom,
-    /// There are no more nodes than the cap allows.
-    WithinCap {
-        /// Nodes there are.
-        total: u32,
-        /// Nodes there may be.
-        cap: u32,
-    },
-    /// There is too much of something, and no node left whose stop or removal would help.
-    NothingLeft,
-    /// There is too much of something, and removals under way will relieve it.
-    ReliefUnderWay {
-        /// Nodes on their way out.
-        removing: u32,
-    },
-    /// Others alone keep the processors near their mark: stopping nodes cannot help.
-    ExternalOverload {
-        /// What others ask for.
-        background: Percent,
-        /// The high threshold.
-        mark: Percent,
-    },
-    /// There is too much, and not yet for long enough.
-    Dwelling {
-        /// For how long CPU use was over its high threshold.
-        over: Duration,
-        /// For how long it may be.
-        grace: Duration,
-        /// For how long it was over the warning threshold.
-        over_warning: Duration,
-        /// For how long it may be.
-        warning_grace: Duration,
-    },
-    /// Something must be waited for.
-    Holds(Hold),
-}
-
-/// What one rule made of the situation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// It planned actions: no further rule is asked.
-    Acts,
-    /// It ends the cycle without an action.
-    Rests(Rest),
-    /// It has nothing to do: the next rule is asked.
-    Passes(Pass),
-}
-
-/// What one rule made of the situation, with its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RuleVerdict {
-    /// The rule's name, as in `relieve_pressure`.
-    pub rule: Cow<'static, str>,
-    /// What it said.
-    pub verdict: Verdict,
 }
 
 /// What one cycle decided.
@@ -407,30 +191,27 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Returns why nothing is done; None when something is.
+    /// Returns the blocker that ended the cycle without an action; None when actions are planned, and when nothing
+    /// calls for one.
     #[must_use]
-    pub fn rest(&self) -> Option<Rest> {
-        if !self.actions.is_empty() {
-            return None;
-        }
+    pub fn blocker(&self) -> Option<&Blocker> {
         match self.verdicts.last().map(|last| &last.verdict) {
-            Some(Verdict::Rests(rest)) => Some(rest.clone()),
-            Some(Verdict::Acts | Verdict::Passes(_)) | None => Some(Rest::Content),
+            Some(Verdict::Wait(blocker)) if self.actions.is_empty() => Some(blocker),
+            Some(Verdict::Wait(_) | Verdict::Act | Verdict::Skip(_)) | None => None,
         }
     }
 
-    /// Returns what rules wait for or hold back on, each once.
+    /// Returns the blockers of the rules that were skipped, in order of the rules, without repetition.
     #[must_use]
-    pub fn waits(&self) -> Vec<&Pass> {
-        let mut waits = Vec::new();
-        for judged in &self.verdicts {
-            if let Verdict::Passes(pass @ (Pass::ExternalOverload { .. } | Pass::Dwelling { .. } | Pass::Holds(_))) =
-                &judged.verdict
-                && !waits.contains(&pass)
+    pub fn blockers(&self) -> Vec<&Blocker> {
+        let mut blockers = Vec::new();
+        for RuleVerdict { verdict, .. } in &self.verdicts {
+            if let Verdict::Skip(SkipReason::Blocked(blocker)) = verdict
+                && !blockers.contains(&blocker)
             {
-                waits.push(pass);
+                blockers.push(blocker);
             }
         }
-        waits
+        blockers
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::action::steps::ActionRecord;
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::model::cpu_limit::CpuLimitCounters;
 use crate::model::node::{Node, NodeId, NodeMap};
 use crate::model::observation::NodeSample;

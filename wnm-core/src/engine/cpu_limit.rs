@@ -1,21 +1,9 @@
 //! The cap on the colony's CPU, where the host has one to give: others take what they need, and our nodes the rest.
 
-use std::time::Duration;
-
-use crate::engine::census::Situation;
+use crate::engine::situation::Situation;
 use crate::model::units::Cores;
+use crate::policy::constants::{FINE_GRAIN, GRAIN, LEAST, PASSING, SERVING};
 use crate::policy::pressure::{Measure, Signal};
-use crate::policy::tuning::Part;
-
-/// The least share of what they need that nodes are held to while others come and go: they are frozen rather than stopped.
-const LEAST: f64 = 0.02;
-/// The share of what they need with which nodes still serve.
-pub(crate) const SERVING: f64 = 0.55;
-/// How long others alone keep the machine at its mark before it is no longer believed to pass.
-const PASSING: Duration = Duration::from_secs(900);
-/// Caps closer than this, in percent of the machine and as a share of themselves, are one.
-const GRAIN: f64 = 2.0;
-const FINE_GRAIN: f64 = 0.05;
 
 /// Returns the cap; None where the host has none, under another preset, and where it would help nobody.
 pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
@@ -23,9 +11,6 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     let in_force = observation.host.cpu_limit?.limit;
     let steady = steady.as_ref()?;
     let cpu = steady.outlook.cpu.filter(|cpu| cpu.nodes > 0)?;
-    if !policy.tuning.has(Part::CpuLimit) {
-        return None;
-    }
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
     let needed = cpu.cost * f64::from(cpu.nodes);
     let serving = SERVING * needed;
@@ -36,7 +21,7 @@ pub(crate) fn judge(situation: &Situation<'_>) -> Option<Cores> {
     } else {
         // For what others may begin, and for a load that is too high, nodes give way as far as they still serve; for what
         // others have begun further.
-        let reserve = steady.forecast.reserve().filter(|_| policy.tuning.has(Part::Reserve));
+        let reserve = steady.forecast.reserve();
         let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { room } else { reserve });
         (room - kept).max(serving).min(room - cpu.rise).max(LEAST * needed)
     };

@@ -5,7 +5,10 @@ pub(crate) mod colony;
 mod cpu_limit;
 pub(crate) mod evaluate;
 mod forecast;
+mod node_status;
 pub(crate) mod request;
 mod rules;
+mod situation;
+pub(crate) mod state;
 
 pub use forecast::Forecast;

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::engine::evaluate::{EngineState, Evaluation};
+use crate::action::decision::{Action, Decision, Planned, Reason};
+use crate::action::verdict::{RuleVerdict, Verdict};
+use crate::engine::evaluate::Evaluation;
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any};
+use crate::engine::situation::Situation;
+use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Version;
@@ -142,7 +145,7 @@ pub fn evaluate_request<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
-            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }],
+            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };
         (decision, refused)
@@ -203,14 +206,14 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
 /// Returns the action on up to `count` nodes it can be done to, in the order of the rules.
 fn by_age(situation: &Situation<'_>, verb: Verb, count: usize) -> Vec<Action> {
     // What was disabled by name is started by name, and removed by name or together with all.
-    let is_left = |seen: &Seen<'_>| match verb {
+    let is_left = |seen: &NodeStatus<'_>| match verb {
         Verb::Start => true,
         Verb::Remove => count < usize::MAX,
         Verb::Add | Verb::Stop | Verb::Restart | Verb::Upgrade | Verb::Enable | Verb::Disable => false,
     } && matches!(*seen.state, NodeState::Disabled { .. });
-    let can = |seen: &Seen<'_>| !is_left(seen) && action(situation, verb, seen).is_ok();
-    let is_stopped = |seen: &Seen<'_>| can(seen) && !seen.state.is_active();
-    let is_active = |seen: &Seen<'_>| can(seen) && seen.state.is_active();
+    let can = |seen: &NodeStatus<'_>| !is_left(seen) && action(situation, verb, seen).is_ok();
+    let is_stopped = |seen: &NodeStatus<'_>| can(seen) && !seen.state.is_active();
+    let is_active = |seen: &NodeStatus<'_>| can(seen) && seen.state.is_active();
     let chosen = match verb {
         Verb::Start | Verb::Upgrade | Verb::Restart | Verb::Enable | Verb::Add => {
             choose_any(situation, First::Oldest, count, can)
@@ -243,13 +246,13 @@ fn place(situation: &Situation<'_>, id: NodeId, others: u32) -> Result<(), Refus
 }
 
 /// Returns the action that does this to a node, or why it cannot be done.
-fn action(situation: &Situation<'_>, verb: Verb, seen: &Seen<'_>) -> Result<Action, Refusal> {
+fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Result<Action, Refusal> {
     let node = seen.id;
     let in_state = || Refusal::InState { state: seen.state.word().to_owned() };
     if seen.acting {
         return Err(Refusal::Busy);
     }
-    if seen.sample.presence == Presence::Stray && verb != Verb::Enable {
+    if seen.sample.presence == Presence::Unverified && verb != Verb::Enable {
         return Err(Refusal::NotOurs);
     }
     let is_down = matches!(*seen.state, NodeState::Stopped { .. } | NodeState::Disabled { .. });
@@ -277,7 +280,7 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &Seen<'_>) -> Result<Acti
 }
 
 /// Returns the version a node would get, if it is known to be newer than its own.
-fn newer(situation: &Situation<'_>, seen: &Seen<'_>) -> Result<Version, Refusal> {
+fn newer(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Result<Version, Refusal> {
     let target = situation.observation.target.clone().ok_or(Refusal::TargetUnknown)?;
     match seen.sample.version.clone() {
         None => Err(Refusal::VersionUnknown { target }),

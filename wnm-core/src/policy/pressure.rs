@@ -143,9 +143,6 @@ impl Measure {
     }
 }
 
-/// How many measures there are at most besides those of volumes.
-pub(crate) const MOST_MEASURES: usize = 9;
-
 /// Returns every signal that the policy has thresholds for, in the order in which pressure is named.
 pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<Item = Measure> + 'a {
     let load = policy.load.into_iter().flat_map(|threshold| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::{BytesPerSecond, Load, Percent};
+use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU};
 use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
 
@@ -137,10 +138,6 @@ pub struct Policy {
     #[serde(default)]
     pub tuning: Tuning,
 }
-
-/// Shares of all processors that the load marks default to.
-const DESIRED_LOAD_PER_CPU: f64 = 0.6;
-const MAX_LOAD_PER_CPU: f64 = 1.0;
 
 impl Policy {
     /// Nodes a colony may have where the operator does not say.

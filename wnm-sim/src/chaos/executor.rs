@@ -1,6 +1,6 @@
 //! The steps of actions on the model, as the executor of the platform performs them on a host.
 
-use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
+use wnm_core::steps::{ActionRecord, Effect, Evidence, Step, StepError};
 use wnm_core::{Action, NodeId, ProcessIdentity, Reason, Timestamp};
 
 use super::ChaosModel;
@@ -13,7 +13,7 @@ fn done() -> Effect {
 }
 
 fn failed(cause: &str) -> Effect {
-    Effect::Failed(cause.to_owned())
+    Effect::Failed(StepError::new(cause))
 }
 
 fn not_yet(cause: &str) -> Effect {

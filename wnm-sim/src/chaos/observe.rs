@@ -108,10 +108,10 @@ impl ChaosModel {
                 if is_reachable {
                     Presence::Answering
                 } else {
-                    Presence::Stray
+                    Presence::Unverified
                 }
             }
-            None if node.external > self.now => Presence::Stray,
+            None if node.external > self.now => Presence::Unverified,
             Some(_) | None if !is_reachable => Presence::Unreachable,
             Some(_) => Presence::Silent,
             None => Presence::Gone,

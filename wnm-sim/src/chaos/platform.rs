@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use wnm_agent::{Boot, NodeIdentity, Platform};
-use wnm_core::steps::{Effect, Executor, Step};
+use wnm_core::steps::{Effect, Executor, Step, StepError};
 use wnm_core::{
     ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, Timestamp,
 };
@@ -98,7 +98,7 @@ impl Executor for ChaosExecutor<'_> {
         let stored = Ref::filter_map(self.ledger.borrow(), |ledger| ledger.nodes.get(&record.node()));
         match stored {
             Ok(stored) => self.model.perform(&stored, record, step, now),
-            Err(_) => Effect::Failed(format!("no such node: {}", record.node())),
+            Err(_) => Effect::Failed(StepError::new(format!("no such node: {}", record.node()))),
         }
     }
 }

@@ -167,7 +167,7 @@ fn pending(action: &Action, since: Timestamp) -> Outcome {
 
 fn failure(action: &Action, at: Timestamp) -> Failure {
     let error = "told to have failed".to_owned();
-    Failure { failed: StepFailure { step: last_step(action), at, error }, rolled_back: true }
+    Failure { failed: StepFailure { step: last_step(action), at, error, hint: None }, rolled_back: true }
 }
 
 /// Tells whether a line is about the conversation: its one key says so.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use wnm_core::steps::{Evidence, Journal, Step, StepRecord};
 use wnm_core::{
-    Action, ActionId, Anomaly, Clock, ClockReading, EngineState, Node, NodeState, Outcome, Presence, Rest, Verdict,
+    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeState, Outcome, Presence, Verdict,
     Version,
 };
 use wnm_store::{CycleKind, Store, StoreError};
@@ -122,17 +122,16 @@ fn blockers_and_anomalies_are_stored() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
     let anomaly = Anomaly::MassDisappearance { vanished: 3, total: 9 };
-    for rest in [
-        Rest::Rebooted,
-        Rest::Anomaly { anomaly },
-        Rest::OperationsUnderWay { under_way: 1, limit: 1 },
-        Rest::ReliefUnderWay { removing: 1 },
-        Rest::NothingToRelieve,
-        Rest::WaitingToRestart { node: id(3), until: at(9) },
-        Rest::Content,
+    for blocker in [
+        Blocker::Rebooted,
+        Blocker::Anomaly { anomaly },
+        Blocker::OperationLimit { in_progress: 1, limit: 1 },
+        Blocker::ReliefInProgress { removing: 1 },
+        Blocker::NoCandidate,
+        Blocker::RestartDelay { node: id(3), until: at(9) },
     ] {
         let mut decided = decision([]);
-        decided.verdicts[0].verdict = Verdict::Rests(rest);
+        decided.verdicts[0].verdict = Verdict::Wait(blocker);
         let (cycle, _) = store.begin(CycleKind::Scheduled, &observation(1, []), &decided, &[]).unwrap();
         assert_eq!(store.cycle(cycle).unwrap().unwrap().decision, decided);
     }

@@ -8,8 +8,8 @@ use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, Cores, Counters, Decision, EngineState, FAUCET, Flavor, HostDefaults, HostSample, ManagerKind, Node,
     NodeCounters, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Percent, Planned, Ports, Presence,
-    ProcessIdentity, RawSettings, Reason, Rest, RuleVerdict, Settings, StopCause, Timestamp, Upnp, Verdict, Version,
-    Volume, evaluate,
+    ProcessIdentity, RawSettings, Reason, RuleVerdict, Settings, SkipReason, StopCause, Timestamp, Upnp, Verdict,
+    Version, Volume, evaluate,
 };
 use wnm_store::{CycleId, CycleKind, Store, StoreError};
 
@@ -87,7 +87,7 @@ pub(crate) fn observation(now: i64, nodes: impl IntoIterator<Item = u32>) -> Obs
 
 pub(crate) fn decision(actions: impl IntoIterator<Item = Action>) -> Decision {
     let actions: Vec<_> = actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect();
-    let verdict = if actions.is_empty() { Verdict::Rests(Rest::Content) } else { Verdict::Acts };
+    let verdict = if actions.is_empty() { Verdict::Skip(SkipReason::NoAnomaly) } else { Verdict::Act };
     let verdicts = vec![RuleVerdict { rule: "grow".into(), verdict }];
     Decision {
         actions,
@@ -102,7 +102,7 @@ pub(crate) fn counters(now: i64) -> Counters {
 }
 
 pub(crate) fn failure(step: Step, rolled_back: bool) -> Failure {
-    Failure { failed: StepFailure { step, at: at(9), error: "no \"room\"\n".into() }, rolled_back }
+    Failure { failed: StepFailure { step, at: at(9), error: "no \"room\"\n".into(), hint: None }, rolled_back }
 }
 
 /// Adds one node that runs since `at(1)`.

@@ -109,7 +109,7 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
     let roots = found::roots(&asked.over(told.settings.clone()), &host.storage);
     let survey = found::survey(&*manager, &roots)?;
     let now = wnm_platform::read_clock()?.wall;
-    let mut takeover = found::plan(&survey, &*manager, &told.told, now, &|| uuid::Uuid::new_v4().to_string());
+    let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());
     takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
         return Err(nothing(kind, &roots, &takeover));

@@ -2,20 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::node::NodeId;
 use crate::model::observation::{Observation, Volume};
 use crate::model::units::Timestamp;
-
-/// Time between two points that are kept.
-const STEP: Duration = Duration::from_secs(3600);
-/// Points that are kept: the growth is over six hours.
-const POINTS: usize = 7;
-/// The shortest time that a growth is told from.
-const SHORTEST: Duration = Duration::from_secs(1800);
+use crate::policy::constants::{GROWTH_POINTS, GROWTH_STEP, SHORTEST_GROWTH};
 
 /// How one volume fills.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -32,7 +25,7 @@ impl Filling {
     pub(super) fn growth(&self, volume: &Volume, now: Timestamp) -> f64 {
         let (Some((at, first)), Some(used)) = (self.points.front(), used(volume)) else { return 0.0 };
         let span = now.since(*at);
-        if span < SHORTEST {
+        if span < SHORTEST_GROWTH {
             return 0.0;
         }
         used.saturating_add(self.deleted).saturating_sub(*first) as f64 / span.as_secs_f64()
@@ -48,7 +41,8 @@ pub(super) fn used(volume: &Volume) -> Option<u64> {
 pub(super) fn look(volumes: &mut BTreeMap<PathBuf, Filling>, observation: &Observation) {
     for volume in &observation.host.volumes {
         let Some(used) = used(volume) else { continue };
-        let is_due = |filling: &Filling| filling.points.back().is_none_or(|(at, _)| observation.now.since(*at) >= STEP);
+        let is_due =
+            |filling: &Filling| filling.points.back().is_none_or(|(at, _)| observation.now.since(*at) >= GROWTH_STEP);
         // Names are long: a volume that is known is not named anew.
         let filling = match volumes.get_mut(&volume.root) {
             Some(filling) => filling,
@@ -56,7 +50,7 @@ pub(super) fn look(volumes: &mut BTreeMap<PathBuf, Filling>, observation: &Obser
         };
         if is_due(filling) {
             filling.points.push_back((observation.now, used.saturating_add(filling.deleted)));
-            if filling.points.len() > POINTS {
+            if filling.points.len() > GROWTH_POINTS {
                 filling.points.pop_front();
             }
         }

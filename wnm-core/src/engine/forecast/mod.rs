@@ -15,43 +15,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Planned, Reason, Relief};
-use crate::engine::cpu_limit::SERVING;
 use crate::model::node::NodeId;
 use crate::model::observation::Observation;
 use crate::model::units::Timestamp;
+use crate::policy::constants::{
+    ALMOST_A_MINUTE, BARELY, COST_SMOOTHING, CPU_MEAN, CROWDED, GRACE_GROWTH, GRACE_RANGE, GRACE_SHRINK, MINUTES,
+    PRIOR_COST, RECENT, SERVING, STALE, THROTTLED_HOLD, THROTTLED_LONG, THROTTLED_STEP, WATCH,
+};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
 
 pub(crate) use outlook::{Cpu, Outlook};
 use reserve::Reserve;
 pub(crate) use usage::Usage;
-
-/// A time beyond which two looks have nothing to do with each other.
-const STALE: Duration = Duration::from_secs(600);
-/// How long single looks are kept: the longest mean over them.
-const RECENT: Duration = Duration::from_secs(120);
-/// One-minute means that are kept.
-const MINUTES: usize = 30;
-/// Part of a minute that makes a minute: looks do not come at equal intervals.
-const ALMOST_A_MINUTE: u32 = 50_000;
-/// Time over which the CPU of a grown node is averaged.
-const COST_SMOOTHING: f64 = 600.0;
-/// What a node is taken to need before one was measured, in cores.
-const PRIOR_COST: f32 = 0.1;
-/// Use of all processors above which it no longer shows what is demanded, in percent.
-const CROWDED: f64 = 95.0;
-/// The shortest and the longest time for which too much is waited out.
-const GRACE_RANGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
-/// How long the load is watched after a stop, to learn whether it was worth it.
-const WATCH: Duration = Duration::from_secs(300);
-
-/// How long nothing grows after the CPU limit held the colony back so far that it did not serve.
-const THROTTLED_HOLD: Duration = Duration::from_secs(300);
-/// Milliseconds of being held back after which there are too many nodes, and between two steps of stopping some.
-const THROTTLED_LONG: u32 = 3_600_000;
-const THROTTLED_STEP: u32 = 300_000;
-/// Share of what nodes serve with that is as good: caps are not moved by little.
-const BARELY: f64 = 0.9;
 
 /// One look at the processors.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -143,7 +118,7 @@ impl Forecast {
             return Outlook::default();
         };
         let of_machine = 100.0 / f64::from(cpus.max(1));
-        let span = self.recent.back().map_or(Duration::from_secs(60), |last| now.since(last.at));
+        let span = self.recent.back().map_or(CPU_MEAN, |last| now.since(last.at));
         if span.is_zero() {
             return Outlook::new(policy, self, observation, usage);
         }
@@ -183,7 +158,7 @@ impl Forecast {
     }
 
     /// Takes up what was begun in a cycle: rules look again only after it has settled.
-    pub(crate) fn begin(&mut self, policy: &Policy, planned: &Planned, usage: &Usage, now: Timestamp) {
+    pub(crate) fn begin(&mut self, planned: &Planned, usage: &Usage, now: Timestamp) {
         let is_growth = matches!(planned.reason, Reason::HeadroomToStart | Reason::HeadroomToAdd { .. });
         let Reason::Relief { relief, .. } = planned.reason else {
             if is_growth {
@@ -196,7 +171,7 @@ impl Forecast {
         if relief == Relief::Throttled {
             self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
         }
-        if relief == Relief::Grace && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
+        if relief == Relief::Grace && self.watch.is_none() {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
     }
@@ -259,7 +234,7 @@ impl Forecast {
 
     /// Adds a look to the minute that is not yet full, or begins one.
     fn fill_minute(&mut self, moment: Moment) {
-        let tasks = outlook::runnable(&self.recent, Duration::from_secs(60)).map(|tasks| tasks as f32);
+        let tasks = outlook::runnable(&self.recent, CPU_MEAN).map(|tasks| tasks as f32);
         let fresh = Minute { span: moment.span, cpu: moment.cpu, tasks, nodes: moment.nodes as f32 };
         match self.minutes.back_mut() {
             Some(minute) if minute.span < ALMOST_A_MINUTE => {
@@ -293,11 +268,12 @@ impl Forecast {
         let is_gone = as_it_was < policy.cpu.remove.get();
         let is_over = now.since(since) >= WATCH;
         // The mean must be of looks after the stop.
-        if now.since(since) < Duration::from_secs(60) || !(is_gone || is_over) {
+        if now.since(since) < CPU_MEAN || !(is_gone || is_over) {
             return;
         }
         let grace = self.grace(policy).clamp(GRACE_RANGE.0, GRACE_RANGE.1);
-        let grace = if is_gone { grace.mul_f64(1.5) } else { grace.div_f64(1.25) }.clamp(GRACE_RANGE.0, GRACE_RANGE.1);
+        let grace = if is_gone { grace.mul_f64(GRACE_GROWTH) } else { grace.div_f64(GRACE_SHRINK) }
+            .clamp(GRACE_RANGE.0, GRACE_RANGE.1);
         self.grace = u32::try_from(grace.as_millis()).ok();
         self.watch = None;
     }

@@ -6,23 +6,11 @@ use std::time::Duration;
 use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
+use crate::policy::constants::{
+    EXTERNAL_OVERLOAD, HORIZON, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES, MOST_DEMAND, QUANTILE,
+    SATURATED, TASKS_PER_CORE,
+};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
-
-/// Mean use of all processors from which it no longer shows what is demanded, in percent.
-const SATURATED: f64 = 97.0;
-/// Runnable tasks for each core that is asked for: those of a crowded machine queue.
-const TASKS_PER_CORE: f64 = 1.2;
-/// The most that a saturated machine is taken to be asked for, in percent of what it has.
-const MOST_DEMAND: f64 = 200.0;
-/// Share of the high threshold above which others alone keep the machine over it.
-const EXTERNAL_OVERLOAD: f64 = 0.98;
-/// The least that our nodes are taken to get of what they ask for.
-const LEAST_SERVED: f64 = 0.3;
-/// Share of the one-minute means that a prediction is above.
-const QUANTILE: f64 = 0.9;
-/// Time that what volumes will hold is predicted for.
-const HORIZON: f64 = 1.4 * 86_400.0;
 
 /// The processors, in percent of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,8 +72,7 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         outlook.demand = demand;
         outlook.background = seen_background * (demand / 100.0).max(1.0 / served).max(lasting);
     }
-    outlook.is_external_overload =
-        policy.tuning.has(Part::Futility) && outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
+    outlook.is_external_overload = outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
     Some(outlook)
 }
 
@@ -94,10 +81,9 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
 /// What began in the middle of a long interval shows only in part: what it shows is taken twice over. Short intervals
 /// show it in the last of them.
 fn rise(recent: &VecDeque<Moment>, mean: f64) -> f64 {
-    const LONG: u32 = 30_000;
     let mut background = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
     match (background.next(), background.next()) {
-        (Some((span, now)), Some((_, before))) if span >= LONG => 2.0 * (now - before).max(0.0),
+        (Some((span, now)), Some((_, before))) if span >= LONG_CYCLE => 2.0 * (now - before).max(0.0),
         (Some((_, now)), _) => (now - mean).max(0.0),
         (None, _) => 0.0,
     }
@@ -125,16 +111,14 @@ fn minute(recent: &VecDeque<Moment>, nodes: f64, cost: f64) -> Option<(f64, f64)
 ///
 /// The kernel's average over one minute is `L(t) = E·L(t−w) + (1−E)·n` with `E = exp(−w/60)`.
 pub(super) fn runnable(recent: &VecDeque<Moment>, over: Duration) -> Option<f64> {
-    /// Looks this close together say nothing: load averages change every five seconds.
-    const LEAST: Duration = Duration::from_secs(5);
     let last = recent.back()?;
-    let is_earlier = |moment: &&Moment| last.at.since(moment.at) + LEAST >= over;
+    let is_earlier = |moment: &&Moment| last.at.since(moment.at) + LOAD_UPDATE >= over;
     let earlier = recent.iter().rev().find(is_earlier).or_else(|| recent.front())?;
     let apart = last.at.since(earlier.at);
-    if apart < LEAST {
+    if apart < LOAD_UPDATE {
         return None;
     }
-    let kept = (-apart.as_secs_f64() / 60.0).exp();
+    let kept = (-apart.as_secs_f64() / LOAD_DECAY).exp();
     Some(((f64::from(last.load?) - kept * f64::from(earlier.load?)) / (1.0 - kept)).max(0.0))
 }
 
@@ -190,7 +174,7 @@ impl Forecast {
 
 /// Returns the value that most are below; None of none.
 fn quantile(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted = [0.0; super::MINUTES];
+    let mut sorted = [0.0; MINUTES];
     let mut count = 0;
     for (place, value) in sorted.iter_mut().zip(values) {
         *place = value;

@@ -2,14 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds in which what others rose by fades to a third.
-const MEMORY: f64 = 7200.0;
-/// Milliseconds between two looks from which the cap comes too late for what others begin.
-const LONG: u32 = 30_000;
-/// Milliseconds of holding nodes back after which what they need must be measured anew, and how many times as fast it
-/// is measured.
-const TRUSTED: u32 = 7_200_000;
-const MEASURING: u32 = 12;
+use crate::policy::constants::{LONG_CYCLE, MEASURING, RESERVE_DECAY, TRUSTED};
 
 /// What is kept free for what others may begin, as long as it is known what the nodes need.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -27,8 +20,8 @@ impl Reserve {
     /// Takes up by how much others rose within so many milliseconds, and whether nodes were held back, so that what they
     /// need was not to be seen.
     pub(super) fn look(&mut self, rise: f64, span: u32, is_throttled: bool) {
-        let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / MEMORY).exp();
-        self.swing = if span < LONG { faded } else { faded.max(rise) } as f32;
+        let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / RESERVE_DECAY).exp();
+        self.swing = if span < LONG_CYCLE { faded } else { faded.max(rise) } as f32;
         self.trusted = if is_throttled {
             self.trusted.saturating_sub(span)
         } else {

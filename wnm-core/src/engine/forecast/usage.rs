@@ -1,31 +1,15 @@
 //! What our nodes use, summed in one pass over them.
 
 use std::ops::Sub;
-use std::time::Duration;
 
-use crate::engine::census::Seen;
+use crate::engine::node_status::NodeStatus;
 use crate::model::node::NodeState;
 use crate::model::observation::{NodeSample, Observation};
 use crate::model::units::{Bytes, Cores, Percent, Timestamp};
+use crate::policy::constants::{
+    GROWN, GROWN_DISK, GROWN_MEMORY, MEMORY_GROWTH, PRIOR_DISK, PRIOR_MEMORY, THROTTLED, YOUNG,
+};
 use crate::policy::thresholds::{Policy, Preset};
-
-/// Age of a process from which its CPU is that of a grown node.
-const GROWN: Duration = Duration::from_secs(900);
-/// Age of a process up to which it may need more than it will.
-const YOUNG: Duration = Duration::from_secs(600);
-/// Age of a process from which its memory is that of a grown node.
-const GROWN_MEMORY: Duration = Duration::from_secs(8 * 3600);
-/// Age of a node from which its folder tells what nodes come to hold.
-const GROWN_DISK: Duration = Duration::from_secs(86_400);
-/// How much more memory than now a colony of young nodes is expected to need.
-const MEMORY_GROWTH: f64 = 1.5;
-/// Memory of a node before one was measured, in bytes.
-const PRIOR_MEMORY: f64 = 200e6;
-/// What a node comes to hold within a day or two before one was measured, in bytes.
-const PRIOR_DISK: f64 = 5e9;
-
-/// Share of the time, in percent, from which being held back counts.
-const THROTTLED: f64 = 5.0;
 
 /// A sum and how many it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -104,7 +88,7 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Returns what these nodes use; None where no rule asks for it.
-    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
+    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Option<Self> {
         match policy.preset {
             Preset::Classic => None,
             Preset::Steady => Some(Self::count(policy, observation, nodes)),
@@ -113,14 +97,14 @@ impl Usage {
 
     /// Sums up, with all registers to itself.
     #[inline(never)]
-    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
+    fn count(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Self {
         let now = observation.now;
         let throttled = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.throttled);
         let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
         // A node that runs was started for a while before.
         let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
         let grown_disk = now.before(GROWN_DISK);
-        for Seen { sample, state, acting, .. } in nodes {
+        for NodeStatus { sample, state, acting, .. } in nodes {
             if let Some(disk) = sample.disk {
                 usage.disk.add(disk);
                 if sample.born > grown_disk {

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Verdict};
-use crate::engine::census::Situation;
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{SkipReason, Verdict};
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if situation.census.dead == 0 {
-        return Verdict::Passes(Pass::NoneDead);
+        return Verdict::Skip(SkipReason::NoDeadNode);
     }
     let mut left = false;
     for seen in situation.nodes.iter().filter(|seen| seen.is_dead() && !seen.acting) {
         plan.push(Action::Remove { node: seen.id, linger: Duration::ZERO }, Reason::Dead);
         left = true;
     }
-    if left { Verdict::Acts } else { Verdict::Passes(Pass::NoneDead) }
+    if left { Verdict::Act } else { Verdict::Skip(SkipReason::NoDeadNode) }
 }

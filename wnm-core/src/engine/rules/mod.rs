@@ -14,17 +14,13 @@ mod relieve_pressure;
 mod relieve_traffic;
 mod upgrade;
 
-use std::time::Duration;
-
-use crate::action::decision::{Action, Planned, Reason, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::format::trace::MOST_NODES;
+use crate::action::decision::{Action, Planned, Reason};
+use crate::action::verdict::Verdict;
+use crate::engine::node_status::NodeStatus;
+use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
+use crate::policy::constants::{MOST_NODES, PRESSURE_COOLDOWN};
 use crate::policy::thresholds::Preset;
-use crate::policy::tuning::Part;
-
-/// How long a node rests, under steady rules, after it was stopped for pressure, and is spared after it was started.
-const REST: Duration = Duration::from_secs(1800);
 
 /// One rule.
 pub(crate) struct Rule {
@@ -113,17 +109,16 @@ pub(crate) fn choose<'s, 'a>(
     situation: &'s Situation<'a>,
     first: First,
     count: usize,
-    wanted: impl Fn(&Seen<'a>) -> bool,
-) -> Vec<&'s Seen<'a>> {
+    wanted: impl Fn(&NodeStatus<'a>) -> bool,
+) -> Vec<&'s NodeStatus<'a>> {
     choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
 }
 
 /// Returns up to `count` running nodes, the youngest first, but those that started lately last: they are not to come and
 /// go in turn.
-fn choose_to_rest<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s Seen<'a>> {
-    let lately = situation.observation.now.before(REST);
-    let spares = situation.policy.tuning.has(Part::Fresh);
-    let is_fresh = |seen: &Seen<'a>| matches!(*seen.state, NodeState::Running { since } if spares && since > lately);
+fn choose_to_rest<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s NodeStatus<'a>> {
+    let lately = situation.observation.now.before(PRESSURE_COOLDOWN);
+    let is_fresh = |seen: &NodeStatus<'a>| matches!(*seen.state, NodeState::Running { since } if since > lately);
     let mut chosen = choose(situation, First::Youngest, count, |seen| seen.is_running() && !is_fresh(seen));
     chosen.extend(choose(situation, First::Youngest, count - chosen.len(), is_fresh));
     chosen
@@ -134,11 +129,11 @@ pub(crate) fn choose_any<'s, 'a>(
     situation: &'s Situation<'a>,
     first: First,
     count: usize,
-    wanted: impl Fn(&Seen<'a>) -> bool,
-) -> Vec<&'s Seen<'a>> {
+    wanted: impl Fn(&NodeStatus<'a>) -> bool,
+) -> Vec<&'s NodeStatus<'a>> {
     let mut chosen: Vec<_> = situation.nodes.iter().filter(|seen| wanted(seen)).collect();
-    let age = |seen: &&Seen<'a>| (seen.sample.born, seen.id);
-    let order = |a: &&Seen<'a>, b: &&Seen<'a>| match first {
+    let age = |seen: &&NodeStatus<'a>| (seen.sample.born, seen.id);
+    let order = |a: &&NodeStatus<'a>, b: &&NodeStatus<'a>| match first {
         First::Oldest => age(a).cmp(&age(b)),
         First::Youngest => age(b).cmp(&age(a)),
     };

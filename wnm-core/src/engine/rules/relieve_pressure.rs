@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
-use crate::engine::census::{Seen, Situation};
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::policy::pressure::{Measure, Signal, measures};
 
 pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     if !features.remove {
-        return Verdict::Passes(Pass::NoPressure);
+        let signals = measures(policy, &situation.observation.host);
+        return Verdict::Skip(SkipReason::below(signals.filter_map(|measure| Comparison::with_high(&measure))));
     }
     let room = plan.room(policy.limits.removals, census.removing);
     let over_cap = census.total > policy.node_cap;
@@ -19,23 +22,23 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if by_removal {
         remove_youngest(situation, plan, room, over_cap);
     } else if census.removing == 0 {
-        for seen in choose(situation, First::Youngest, room, Seen::is_running) {
+        for seen in choose(situation, First::Youngest, room, NodeStatus::is_running) {
             plan.push(Action::Stop { node: seen.id }, reason(situation, None));
         }
     }
     if plan.has_actions() {
-        Verdict::Acts
+        Verdict::Act
     } else if census.removing > 0 {
-        Verdict::Rests(Rest::ReliefUnderWay { removing: census.removing })
+        Verdict::Wait(Blocker::ReliefInProgress { removing: census.removing })
     } else {
-        Verdict::Rests(Rest::NothingToRelieve)
+        Verdict::Wait(Blocker::NoCandidate)
     }
 }
 
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
 pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
     let for_disk = situation.features.remove_hd && !over_cap;
-    let would_help = |seen: &Seen<'_>| {
+    let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
             let volume = situation.observation.host.volumes.get(volume);
             volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))

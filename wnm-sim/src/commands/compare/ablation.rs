@@ -1,9 +1,13 @@
-//! What each part of steady is worth: what changes when it is left out.
+//! The ablation: the effect of each part of steady, measured by a run without it.
+//!
+//! A part is disabled by a wrapper around the engine ([`SteadyPart`](crate::capacity::SteadyPart)). Parts that no wrapper can
+//! express (external overload, the CPU of young nodes, the learned grace period, leaks, the forecast of volumes, the long
+//! window, the surge of starts, memory to come, the order of fresh nodes, the reserve) are not in the table.
 
 use serde::Serialize;
 
 use super::contest::{Board, Contest};
-use super::field::{Ablated, name};
+use super::field::Ablated;
 use super::targets::RULES;
 use crate::statistics::Mean;
 
@@ -84,7 +88,7 @@ pub(super) fn absence(ablated: &Ablated, with: &Contest, board: &Board<'_>) -> A
         .map(|rule| Growth { name: rule.name, by: Mean::jackknifed(with.seeds(), |left_out| growth(left_out, rule)) })
         .collect();
     let worth = worth(scalar, figures.iter().filter_map(|figure| figure.by));
-    Absence { of: ablated.of, part: name(ablated.part), worth, scalar, figures, runs, changed, most }
+    Absence { of: ablated.of, part: ablated.part.word().to_owned(), worth, scalar, figures, runs, changed, most }
 }
 
 fn worth(scalar: Mean, mut figures: impl Iterator<Item = Mean>) -> Worth {

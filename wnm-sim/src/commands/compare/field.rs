@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Part, Preset, RawSettings};
+use wnm_core::{Preset, RawSettings};
 
 use crate::SimError;
-use crate::capacity::{CapacityScenario, PilotSpec};
+use crate::capacity::{CapacityScenario, PilotSpec, SteadyPart};
 use crate::policy_args::read_settings;
 
 /// The two classics, of which the better one in a scenario is the measure.
@@ -21,7 +21,7 @@ pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu_limit", "steady-tune
 pub(super) struct Ablated {
     /// What it is with the part.
     pub(super) of: &'static str,
-    pub(super) part: Part,
+    pub(super) part: SteadyPart,
     pub(super) pilot: PilotSpec,
 }
 
@@ -67,9 +67,9 @@ impl Field {
         let mut ablated = Vec::new();
         for (of, settings) in wholes.iter().filter(|_| with_ablation) {
             // Without a cap there is nothing in its parts.
-            let has = |part: &Part| *of == cpu_limit || !matches!(part, Part::CpuLimit | Part::Reserve);
-            for part in Part::ALL.into_iter().filter(has) {
-                let name = format!("{of}-without-{}", name(part));
+            let has = |part: &SteadyPart| *of == cpu_limit || *part != SteadyPart::CpuLimit;
+            for part in SteadyPart::ALL.into_iter().filter(has) {
+                let name = format!("{of}-without-{}", part.word());
                 ablated.push(Ablated { of, part, pilot: PilotSpec::engine(name, settings.clone(), Some(part)) });
             }
         }
@@ -143,9 +143,4 @@ impl Field {
 
 const fn cap_of(spec: &CapacityScenario) -> u32 {
     spec.limits.node_cap
-}
-
-/// Returns the name of a part, as it is written in files.
-pub(super) fn name(part: Part) -> String {
-    serde_json::to_value(part).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

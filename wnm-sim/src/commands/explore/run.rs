@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wnm_agent::{Agent, AgentError, Mode, Trigger};
-use wnm_core::{Birth, Limits, NodeId, NodeState, Selection, Upgrades, new_node};
+use wnm_core::{Limits, NewNodeInputs, NodeId, NodeState, Selection, Upgrades, new_node};
 
 use super::checks::DecisionChecks;
 use super::events::Events;
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
             let (storage, logs) = (storage_folder(volume), "/logs".into());
             // The UUIDs of these nodes must differ from those that the platform counts up from 1.
             let uuid = (INITIAL_UUIDS + u64::from(id.get())).to_string();
-            let inputs = Birth { uuid, roll: 0, storage, logs, now };
+            let inputs = NewNodeInputs { uuid, roll: 0, storage, logs, now };
             // Port ranges do not overlap, so that no node takes a port of another one.
             let Ok(node) = new_node(id, &settings, inputs, std::iter::empty()) else { continue };
             let stored = StoredNode::new(node);

@@ -49,7 +49,7 @@ fn presence(chance: &mut Chance) -> Presence {
         Presence::Answering,
         Presence::Unobserved,
         Presence::Silent,
-        Presence::Stray,
+        Presence::Unverified,
         Presence::Gone,
         Presence::Unreachable,
         Presence::FolderMissing,

@@ -40,12 +40,12 @@ fn decided_table(judged: &[Judged]) -> String {
     }
     let mut table = table(&heading);
     let headings: BTreeSet<Heading> = judged.iter().flat_map(|judged| judged.tally.decided.keys().copied()).collect();
-    let (rests, actions): (Vec<_>, Vec<_>) = headings.into_iter().partition(|heading| heading.verb == "rest");
-    for heading in actions.into_iter().chain(rests) {
+    let (actions, others): (Vec<_>, Vec<_>) = headings.into_iter().partition(Heading::is_action);
+    for heading in actions.into_iter().chain(others) {
         let mut row = vec![heading.verb.to_owned(), heading.because()];
         for judged in judged {
             let count = judged.tally.decided.get(&heading).copied().unwrap_or_default();
-            let actions = if heading.verb == "rest" { String::new() } else { count.actions.to_string() };
+            let actions = if heading.is_action() { count.actions.to_string() } else { String::new() };
             row.extend([count.samples.to_string(), actions]);
         }
         table.add_row(row);

@@ -1,20 +1,20 @@
-//! The settings in force, as the layer that would say all of them.
+//! The effective settings, as a source that sets all of them.
 
 use super::{Folders, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
 
 impl Settings {
-    /// Returns every setting with the value it has, defaults included; None for what has no value unless it is set.
+    /// Returns all effective values, defaults included; None for settings without a value and a default.
     #[must_use]
-    pub fn in_force(&self) -> RawSettings {
+    pub fn to_raw(&self) -> RawSettings {
         let policy = &self.policy;
         let Delays { start, restart, upgrade, remove } = policy.delays;
         let Limits { upgrades, starts, removals, operations } = policy.limits;
         let [port_start, metrics_port_start, rpc_port_start] =
             self.ports.thousands().map(|start| Some(Thousands(start)));
         let io = |io: Option<IoThresholds>| {
-            let marks = io.map(|io| [io.read.less_than, io.read.remove, io.write.less_than, io.write.remove]);
-            marks.map_or([None; 4], |marks| marks.map(|rate| Some(rate.0)))
+            let limits = io.map(|io| [io.read.less_than, io.read.remove, io.write.less_than, io.write.remove]);
+            limits.map_or([None; 4], |limits| limits.map(|rate| Some(rate.0)))
         };
         let disk = io(policy.disk_io);
         let net = io(policy.net_io);
@@ -95,20 +95,20 @@ mod tests {
     use crate::policy::settings::HostDefaults;
 
     #[test]
-    fn what_is_in_force_says_all_and_comes_to_the_same() {
+    fn effective_values_yield_the_same_settings_on_another_host() {
         let host = HostDefaults {
             cpus: 4,
             storage: PathBuf::from("/nodes"),
             programs: PathBuf::from("/bin"),
             manager: "setsid+user".parse::<ManagerKind>().unwrap(),
         };
-        let elsewhere = HostDefaults {
+        let other_host = HostDefaults {
             cpus: 64,
             storage: PathBuf::from("/other"),
             programs: PathBuf::from("/other"),
             manager: "systemd+sudo".parse::<ManagerKind>().unwrap(),
         };
-        let mut said =
+        let mut set =
             RawSettings { rewards_address: Some(FAUCET.to_string().parse().unwrap()), ..RawSettings::default() };
         for (key, text) in [
             ("environment", "A=1 'B=2 3'"),
@@ -123,15 +123,15 @@ mod tests {
             ("antctl_path", "/opt/antctl"),
             ("firewall", FirewallKind::Ufw.to_string().as_str()),
         ] {
-            said.set(key, text).unwrap();
+            set.set(key, text).unwrap();
         }
-        let settings = Settings::new(&said, &host).unwrap();
-        let all = settings.in_force();
+        let settings = Settings::new(&set, &host).unwrap();
+        let all = settings.to_raw();
         for key in RawSettings::KEYS {
             let may_be_unset = key.starts_with("netio_") || *key == "antctl_version";
             assert!(all.get(key).is_some() || may_be_unset, "{key}");
-            assert!(said.get(key).is_none() || said.get(key) == all.get(key), "{key}");
+            assert!(set.get(key).is_none() || set.get(key) == all.get(key), "{key}");
         }
-        assert_eq!(Settings::new(&all, &elsewhere).unwrap(), settings);
+        assert_eq!(Settings::new(&all, &other_host).unwrap(), settings);
     }
 }
