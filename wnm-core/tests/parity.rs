@@ -1,4 +1,4 @@
-//! The classic preset decides as the earlier tool did, in 2,000 recorded cases.
+//! The classic preset decides as the Python wnm did, in 2000 recorded cases.
 
 use std::io::Read;
 

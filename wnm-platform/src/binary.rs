@@ -148,8 +148,7 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
 
 /// Runs a program with `--version` and reads the output.
 fn run_for_version(exec: &Exec, flavor: &Flavor, path: &Path) -> Result<VersionResult, PlatformError> {
-    // Without the environment of wnm: `ant-node` reads settings from `ANT_*` variables and rejects invalid ones even
-    // with `--version`.
+    // Without the environment of wnm: `ant-node` reads its settings from `ANT_*` variables.
     let call =
         Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())]);
     match exec.run(&call) {

@@ -210,10 +210,10 @@ type Answer = dyn Fn(&Call) -> Result<Output, PlatformError> + Send + Sync;
 
 /// Who runs other programs: the host, or a script.
 #[derive(Clone)]
-pub struct Exec(Door);
+pub struct Exec(Runner);
 
 #[derive(Clone)]
-enum Door {
+enum Runner {
     Real,
     Scripted(Arc<Answer>),
 }
@@ -222,13 +222,13 @@ impl Exec {
     /// Returns the door to the host's programs.
     #[must_use]
     pub fn real() -> Self {
-        Self(Door::Real)
+        Self(Runner::Real)
     }
 
     /// Returns a door behind which `answer` stands for every program; nothing is ever started.
     #[must_use]
     pub fn scripted(answer: impl Fn(&Call) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
-        Self(Door::Scripted(Arc::new(answer)))
+        Self(Runner::Scripted(Arc::new(answer)))
     }
 
     /// Runs a program and returns how it ended, success or not.
@@ -237,8 +237,8 @@ impl Exec {
     /// It could not be started, or did not end by its deadline and was killed with its process group.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Door::Real => run::run(call),
-            Door::Scripted(answer) => answer(call),
+            Runner::Real => run::run(call),
+            Runner::Scripted(answer) => answer(call),
         }
     }
 
@@ -258,8 +258,8 @@ impl Exec {
 impl fmt::Debug for Exec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Door::Real => "Exec::Real",
-            Door::Scripted(_) => "Exec::Scripted",
+            Runner::Real => "Exec::Real",
+            Runner::Scripted(_) => "Exec::Scripted",
         })
     }
 }

@@ -144,7 +144,7 @@ fn what_makes_no_sense_is_refused_before_the_first_run() {
         (&["calm-2", "calm"], "scenario calm-2: expected each scenario once, found two of this name"),
         (&["calm-2", "--tuned", "nowhere.toml"], "cannot read nowhere.toml"),
         (&["calm-2", "--tuned", &typo], "typo.toml: TOML parse error at line 1, column 1"),
-        (&["calm-2", "--tuned", &bounds], "policy steady-tuned: cpu_less_than: expected less than cpu_remove"),
+        (&["calm-2", "--tuned", &bounds], "policy steady-tuned: cpu_less_than ("),
         (&["calm-2", "--days", "0.0001"], "--days 0.0001: expected at least one cycle of 60 s"),
         (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
         (&["calm-2", "--report", &inside], "cannot write"),

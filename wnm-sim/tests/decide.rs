@@ -79,17 +79,14 @@ fn a_bad_line_is_answered_in_its_place() {
         (r#"{"config": {}, "nodes": []}"#, "missing field `metrics`"),
         (r#"{"metrics": {}, "nodes": []}"#, "expected config, found none"),
         (r#"{"config": {"node_cup": 3}, "metrics": {}, "nodes": []}"#, "did you mean node_cap?"),
-        (
-            r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#,
-            "cpu_less_than: expected less than cpu_remove",
-        ),
-        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "expected a node"),
+        (r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#, "must be below cpu_remove ("),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "invalid node name \"0\""),
         (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "ASLEEP"}]}"#, "unknown variant `ASLEEP`"),
         (r#"{"config": {}, "metrics": {"used_cpu_percent": "much"}, "nodes": []}"#, "column 53"),
         (r#"{"config": {}, "metrics": {}, "nodes": [], "mode": "quick"}"#, "unknown field `mode`"),
         (
             r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "DEAD"}, {"id": 1, "status": "DEAD"}]}"#,
-            "found node 0001 twice",
+            "node 0001 is listed twice",
         ),
         (r#"{"outcomes": []}"#, "unknown field `outcomes`"),
         ("{\"config\": {}, \"metrics\": {\"antnode_version\": \"\\ud800\"}, \"nodes\": []}", "column"),
@@ -268,7 +265,7 @@ fn outcomes_must_fit_the_answer_and_bad_lines_change_nothing() {
     assert_eq!(error(3), "expected 1 outcomes, as many as actions, found 0");
     assert!(error(4).contains("unknown variant `undone`"), "{}", error(4));
     assert!(error(5).contains("column"), "{}", error(5));
-    assert_eq!(error(6), "expected each node once, found node 0001 twice");
+    assert_eq!(error(6), "node 0001 is listed twice");
     assert_eq!(answers[7]["reasons"][0]["until"], json!(1_600_000));
     assert_eq!((&answers[8], &answers[9]), (&json!({}), &json!({})));
     assert_eq!(answers[10]["reasons"][0]["until"], json!(1_600_000));

@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::push::Target;
 use crate::render::report::fields::Fields;
 use crate::render::report::{
-    Row, influx, looked, machine_config, machine_metrics, node_status, node_status_details, rows,
+    Row, influx, machine_config, machine_metrics, node_status, node_status_details, observed_at, rows,
 };
 use crate::{config, context};
 
@@ -31,10 +31,10 @@ pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, Cli
         ReportKind::NodeStatus => listed(format, &node_status::values(&rows), || node_status::text(&rows))?,
         ReportKind::NodeStatusDetails => {
             let (settings, _) = settings(&store)?;
-            let values = node_status_details::values(&rows, &settings.host, looked(&snapshot));
+            let values = node_status_details::values(&rows, &settings.host, observed_at(&snapshot));
             listed(format, &values, || node_status_details::text(&rows))?
         }
-        ReportKind::InfluxResources => influx::lines(&rows, looked(&snapshot)),
+        ReportKind::InfluxResources => influx::lines(&rows, observed_at(&snapshot)),
         ReportKind::MachineConfig => {
             let (settings, cpus) = settings(&store)?;
             let cpus = snapshot.last.as_ref().and_then(|cycle| cycle.host.cpus).unwrap_or(cpus);

@@ -187,10 +187,10 @@ mod tests {
         let faults = [from_toml(toml), from_toml(broken), from_toml("node_cap = \n"), from_lines(old)];
         let faults: Vec<_> = faults.into_iter().map(|faults| faults.unwrap_err().join("\n")).collect();
         insta::assert_snapshot!(faults.join("\n\n"), @r#"
-        line 1: node_cap: expected a whole number from 0 to 4294967295, found "many"
-        line 2: cpu_remov: expected the name of a setting; did you mean cpu_remove?, found "cpu_remov"
-        line 4: mem_remove: expected a percentage from 0 to 100, found "101"
-        line 5: start_args: expected words as a shell reads them, each quote closed, found "a \"b"
+        line 1: invalid value "many" for node_cap: not a whole number
+        line 2: unknown setting "cpu_remov" (did you mean cpu_remove?)
+        line 4: invalid value "101" for mem_remove: not between 0 and 100 %
+        line 5: invalid value "a \"b" for start_args: a quote is not closed
         line 6: host: expected a text, a number, a truth value or a list of texts, found table
 
         line 2: duplicate key
@@ -198,8 +198,8 @@ mod tests {
         line 1: string values must be quoted, expected literal string
 
         line 2: node_cap: expected it once, found it again
-        line 3: cpu_remov: expected the name of a setting; did you mean cpu_remove?, found "cpu_remov"
-        line 4: mem_remove: expected a percentage from 0 to 100, found "x"
+        line 3: unknown setting "cpu_remov" (did you mean cpu_remove?)
+        line 4: invalid value "x" for mem_remove: not a number
         "#);
     }
 }

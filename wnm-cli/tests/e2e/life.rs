@@ -185,7 +185,7 @@ fn what_was_done_and_what_failed_stands_in_a_table() {
     let survey = host.expect(0, "node survey");
     assert_eq!(
         lines(&survey.out)[1..3],
-        ["antnode0001 survey done: RUNNING, it answers", "antnode0003 survey done: RUNNING, it answers"]
+        ["antnode0001 survey done: RUNNING, answering", "antnode0003 survey done: RUNNING, answering"]
     );
 }
 

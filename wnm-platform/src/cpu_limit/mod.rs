@@ -30,7 +30,7 @@ pub struct CpuLimit {
 
 /// What is in force, and how often it held the colony back so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InForce {
+pub struct AppliedLimit {
     /// The cap; None where there is none.
     pub limit: Option<Cores>,
     /// None where nobody counts.
@@ -90,7 +90,7 @@ impl CpuLimit {
     ///
     /// # Errors
     /// The colony cannot be capped.
-    pub fn look(&self) -> Result<InForce, NoCpuLimit> {
+    pub fn look(&self) -> Result<AppliedLimit, NoCpuLimit> {
         let (controller, group) = self.group()?;
         if !group.is_there() {
             return Err(NoCpuLimit::EmptyGroup);
@@ -98,11 +98,11 @@ impl CpuLimit {
         let folder = group.folder();
         let limit = controller.limit(&folder);
         match group {
-            Group::Slice(slice) if limit.is_some() && !slice.is_capped_by_us() => {
+            Group::Slice(slice) if limit.is_some() && !slice.is_limited_by_wnm() => {
                 Err(NoCpuLimit::LimitedByOther(slice.name().to_owned()))
             }
             Group::Slice(_) | Group::Docker(_) | Group::Own(_) => {
-                Ok(InForce { limit, counters: controller.counters(&folder) })
+                Ok(AppliedLimit { limit, counters: controller.counters(&folder) })
             }
         }
     }
@@ -112,7 +112,7 @@ impl CpuLimit {
         &self,
         before: Option<CpuLimitCounters>,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
-        let Ok(InForce { limit, counters }) = self.look() else { return (None, None) };
+        let Ok(AppliedLimit { limit, counters }) = self.look() else { return (None, None) };
         let throttled = counters.zip(before).and_then(|(now, before)| now.share_since(before));
         (Some(CpuLimitSample { limit, throttled }), counters)
     }
@@ -140,7 +140,7 @@ impl CpuLimit {
     /// What is asked to do it fails.
     pub fn lift(&self) -> Result<(), PlatformError> {
         match self.group() {
-            Ok((_, Group::Slice(slice))) if slice.is_capped_by_us() => slice.cap(None),
+            Ok((_, Group::Slice(slice))) if slice.is_limited_by_wnm() => slice.cap(None),
             Ok((controller, Group::Docker(group) | Group::Own(group))) if controller.limit(&group.folder).is_some() => {
                 group.cap(None)
             }

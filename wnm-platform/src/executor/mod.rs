@@ -58,7 +58,7 @@ impl<'a> HostExecutor<'a> {
             Step::Start => self.start(record, now, node),
             Step::Confirm => Ok(self.confirm(record, now, node)),
             Step::Stop => self.stop(node),
-            Step::SeeGone => self.see_gone(record, now, node),
+            Step::SeeGone => self.wait_for_exit(record, now, node),
             Step::Tombstone => DONE,
             Step::Linger => Ok(linger(record, now)),
             Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),

@@ -14,12 +14,12 @@ use super::{HostExecutor, Performed};
 use crate::error::PlatformError;
 use crate::exec::message::first_meaningful_line;
 use crate::manager::{self, Service};
-use crate::node_dir::{STDERR_LOG, check_room};
+use crate::node_dir::{STDERR_LOG, check_free_space};
 use crate::observe::ports;
-use crate::observe::process::Life;
+use crate::observe::process::Liveness;
 
-/// The age at which a process without an open port counts as up: `antnode` 0.4 opens its ports within 2 s, and a node
-/// whose metrics server failed runs on without it.
+/// The age at which a process without an open port counts as up: `antnode` continues without its metrics server when
+/// the port of the server is taken.
 const UP_AFTER: Duration = Duration::from_secs(10);
 /// The time that the kernel has to release the ports of a process that is no longer visible.
 const PORT_RELEASE: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl HostExecutor<'_> {
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
             return Ok(wait);
         }
-        check_room(&node.root_dir, self.room_wanted(record))?;
+        check_free_space(&node.root_dir, self.space_needed(record))?;
         self.pause();
         // Left by the run before; the node itself removes it only once it is well under way.
         let _ = fs::remove_file(node.log_dir.join(FAILURE_LOG));
@@ -60,7 +60,7 @@ impl HostExecutor<'_> {
     /// after the process has disappeared from `/proc`.
     fn check_unused(&self, node: &Node, waited: Duration) -> Result<Option<Effect>, PlatformError> {
         let mut on_folder = self.processes.all();
-        on_folder.retain(|facts| facts.life == Life::Alive && facts.is_on_folder_of(node));
+        on_folder.retain(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node));
         if let Some(facts) = on_folder.first() {
             return Err(PlatformError::FolderInUse {
                 node: node.id,
@@ -70,7 +70,7 @@ impl HostExecutor<'_> {
             });
         }
         if let Some(taken) = node.flavor.bound_ports(&node.ports).into_iter().find(|port| !ports::is_free(*port)) {
-            let (port, holder) = (ports::words(taken), ports::holder(taken));
+            let (port, holder) = (ports::name(taken), ports::holder(taken));
             if holder.is_none() && waited < PORT_RELEASE {
                 return Ok(Some(Effect::NotYet(format!("{port} is not free yet"))));
             }
@@ -84,7 +84,7 @@ impl HostExecutor<'_> {
     }
 
     /// Returns the bytes that must be free for a start. A node that ran until this action is not kept down for them.
-    fn room_wanted(&self, record: &ActionRecord) -> u64 {
+    fn space_needed(&self, record: &ActionRecord) -> u64 {
         match &record.planned.action {
             Action::Add { .. } | Action::Start { .. } if record.failure.is_none() => self.settings.crisis.0,
             _ => 0,

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, Talk, adopt, definition, signal};
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, Verbosity, adopt, definition, signal};
 use crate::error::{AntctlLimit, FileOperation, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Facts, Processes};
+use crate::observe::process::{ProcessInfo, Processes};
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
@@ -58,9 +58,9 @@ impl Antctl {
 
     fn call(&self, verb: &str) -> Call {
         let call = Call::new(&self.options.antctl).within(DEADLINE);
-        let call = match self.options.antctl_talk {
-            Talk::All => call.arg("--debug"),
-            Talk::Usual => call,
+        let call = match self.options.antctl_verbosity {
+            Verbosity::Debug => call.arg("--debug"),
+            Verbosity::Default => call,
         };
         call.arg(verb)
     }
@@ -178,7 +178,7 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
-    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[Facts]) -> Service {
+    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
         let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
         if let Some(facts) = newest {
             return Service::Running(self.processes.identity(facts));
@@ -268,7 +268,7 @@ impl ProcessManager for Antctl {
         self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
         let told = match self.read()?.of(node) {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
@@ -279,7 +279,11 @@ impl ProcessManager for Antctl {
             Some(_) | None => false,
         };
         // What its manager thinks has ended, or never knew of.
-        if told && how == How::Term { Ok(()) } else { signal::all_but(None, &self.processes, node, how) }
+        if told && stop_signal == StopSignal::Term {
+            Ok(())
+        } else {
+            signal::all_but(None, &self.processes, node, stop_signal)
+        }
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {

@@ -9,7 +9,7 @@ use wnm_core::Node;
 use super::FoundProcess;
 use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Facts, Life, Processes};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
 /// The file in a node's folder that holds its definition.
 const DEFINITION: &str = ".wnm-definition";
@@ -69,9 +69,9 @@ pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
 }
 
 /// Returns the process that runs on a folder, the newest of several.
-pub(super) fn process_on(folder: &Folder, all: &[Facts], processes: &Processes) -> Option<FoundProcess> {
-    let on_it = |facts: &&Facts| {
-        facts.life == Life::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
+pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Processes) -> Option<FoundProcess> {
+    let on_it = |facts: &&ProcessInfo| {
+        facts.life == Liveness::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
     };
     let newest = all.iter().filter(on_it).max_by_key(|facts| (facts.start, facts.pid))?;
     Some(FoundProcess {

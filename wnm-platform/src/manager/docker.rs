@@ -13,11 +13,11 @@ use std::sync::OnceLock;
 
 use wnm_core::{ManagerKind, Node, NodeId};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, definition, signal, slice_name};
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definition, signal, slice_name};
 use crate::error::{NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Life, Processes};
+use crate::observe::process::{Liveness, Processes};
 use container::Container;
 
 /// How much of the log of a container is told, in lines.
@@ -124,7 +124,7 @@ impl Docker {
             }
             0 => Service::Stopped,
             pid => match self.processes.facts(pid) {
-                Some(facts) if facts.life == Life::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
                 Some(_) => Service::Unknown(format!("process {pid} of its container is ending")),
                 None => Service::Unknown(format!("process {pid} of its container cannot be seen from here")),
             },
@@ -160,14 +160,14 @@ impl ProcessManager for Docker {
         self.exec.succeed(&self.call("start").arg(node.id.name())).map(drop)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
-        let signal = match how {
-            How::Term => "TERM",
-            How::Kill => "KILL",
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
+        let signal = match stop_signal {
+            StopSignal::Term => "TERM",
+            StopSignal::Kill => "KILL",
         };
         let container = self.own(node)?.filter(Container::is_up);
         // Outside its container the node has no business to run; but what runs there ends too.
-        signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, how)?;
+        signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, stop_signal)?;
         if container.is_none() {
             return Ok(());
         }

@@ -3,8 +3,8 @@
 //! A service that is stopped is out of launchd's domain and disabled, so that no login brings it back; one that is
 //! defined and not stopped comes back by itself after its end, a login or a start of the machine.
 
+mod output;
 mod service;
-mod talk;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, definition, signal};
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal};
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder, STDERR_LOG};
-use crate::observe::process::{Life, Processes};
+use crate::observe::process::{Liveness, Processes};
+use output::Loaded;
 use service::Plist;
-use talk::Loaded;
 
 /// What the names of services begin with.
 const PREFIX: &str = "com.autonomi.";
@@ -78,8 +78,8 @@ impl Launchd {
         let call = self.call("print").arg(self.target(node));
         let output = self.exec.run(&call)?;
         match output.code {
-            Some(0) => Ok(Some(talk::service(&output.text()))),
-            _ if talk::says_missing(&output) => Ok(None),
+            Some(0) => Ok(Some(output::service(&output.text()))),
+            _ if output::says_missing(&output) => Ok(None),
             _ => Err(output.failure_of(call.summary())),
         }
     }
@@ -88,7 +88,7 @@ impl Launchd {
     fn boot_out(&self, node: &Node) -> Result<(), PlatformError> {
         let call = self.call("bootout").arg(self.target(node));
         let output = self.exec.run(&call)?;
-        let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || talk::says_missing(&output);
+        let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || output::says_missing(&output);
         if is_out { Ok(()) } else { Err(output.failure_of(call.summary())) }
     }
 
@@ -118,7 +118,7 @@ impl Launchd {
         match loaded {
             None => Service::Stopped,
             Some(Loaded { pid: Some(pid), .. }) => match self.processes.facts(*pid) {
-                Some(facts) if facts.life == Life::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is ending")),
             },
             // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
@@ -190,15 +190,15 @@ impl ProcessManager for Launchd {
         self.boot(node)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let told = self.loaded(node)?;
         // Disabled first: from here on nothing brings it back.
         self.exec.succeed(&self.call("disable").arg(self.target(node)))?;
         if told.is_some() {
             self.boot_out(node)?;
         }
-        let told = told.and_then(|loaded| loaded.pid).filter(|_| how == How::Term);
-        signal::all_but(told, &self.processes, node, how)
+        let told = told.and_then(|loaded| loaded.pid).filter(|_| stop_signal == StopSignal::Term);
+        signal::all_but(told, &self.processes, node, stop_signal)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -212,7 +212,7 @@ impl ProcessManager for Launchd {
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let printed = self.exec.succeed(&self.call("print").arg(&self.domain));
         let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(services.get(&label(node)));
-        match printed.map(|output| talk::services(&output.text())) {
+        match printed.map(|output| output::services(&output.text())) {
             Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
             Ok(None) => {
                 let why = "launchd does not list its services".to_owned();

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use wnm_core::{Flavor, Node, NodeId};
 
 use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault};
-use place::Place;
+use place::CheckedPath;
 
-pub(crate) use program::check_room;
-pub use program::{Swapped, digest, drop_old, drop_staged, install, stage, swap, swap_back};
+pub(crate) use program::check_free_space;
+pub use program::{SwapProgress, digest, drop_old, drop_staged, install, stage, swap, swap_back};
 pub use trash::{Swept, sweep_trash, trash};
 
 /// The file that says whose a folder is.
@@ -118,7 +118,7 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     for root in roots.iter().filter(|root| root.is_absolute() && node.root_dir.starts_with(root)) {
         make_folder(root)?;
     }
-    let place = Place::of(&node.root_dir, roots)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
     let owner = owner_of(&place.path, node)?;
     match &owner {
         Owner::This => {}

@@ -9,14 +9,14 @@ use crate::error::{FileOperation, PlatformError, Refusal};
 
 /// A path that was seen to lie below a storage folder, without links on the way. Nothing need stand there.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct CheckedPath {
     /// The storage folder, resolved.
     pub(super) root: PathBuf,
     /// The path, resolved.
     pub(super) path: PathBuf,
 }
 
-impl Place {
+impl CheckedPath {
     /// Returns the place of a path.
     ///
     /// # Errors

@@ -77,13 +77,13 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
     swapped.map_err(|source| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source })
 }
 
-/// How far a change of program had come when it is taken back.
+/// The progress of a program swap that is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Swapped {
-    /// The new program never took the place of the old one.
-    Never,
-    /// It did, or may have.
-    Perhaps,
+pub enum SwapProgress {
+    /// The journal has no swap: the old program is still in place.
+    NotStarted,
+    /// The swap happened, or wnm ended before it could record it.
+    Possible,
 }
 
 /// Puts the old program in place again and drops what was staged. `from` and `to` are the digests of the old and the
@@ -95,14 +95,14 @@ pub fn swap_back(
     binary: &Path,
     from: Option<&str>,
     to: &str,
-    swapped: Swapped,
+    swapped: SwapProgress,
     source: &Path,
 ) -> Result<(), PlatformError> {
     let (old, new) = (beside(binary, ".old"), beside(binary, ".new"));
     let in_place = digest(binary)?;
     let kept = digest(&old)?;
     let is_back = in_place.is_some() && in_place.as_deref() == from;
-    let was_exchanged = swapped == Swapped::Perhaps || in_place.as_deref() == Some(to);
+    let was_exchanged = swapped == SwapProgress::Possible || in_place.as_deref() == Some(to);
     let changed = |found: Option<String>| PlatformError::ProgramChanged {
         path: binary.to_owned(),
         expected: from.map(ToOwned::to_owned),
@@ -158,7 +158,7 @@ pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
 ///
 /// # Errors
 /// It does not fit.
-pub(crate) fn check_room(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
+pub(crate) fn check_free_space(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
     let Ok(volume) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let available = volume.f_bavail.saturating_mul(volume.f_frsize);
     let needed = bytes.saturating_add(RESERVE);
@@ -190,7 +190,7 @@ fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
         }
         Err(error) => return Err(fail(to, error)),
     };
-    check_room(to.parent().unwrap_or(to), length)?;
+    check_free_space(to.parent().unwrap_or(to), length)?;
     let copied = create_file(&half, 0o755).and_then(|mut file| {
         let digest = hash(from, &mut file)?;
         file.set_permissions(fs::Permissions::from_mode(0o755))?;

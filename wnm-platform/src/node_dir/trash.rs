@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use wnm_core::{Flavor, Node};
 
 use super::delete::{Progress, delete};
-use super::place::Place;
+use super::place::CheckedPath;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused, sync_folder};
 use crate::error::{FileOperation, PlatformError, Refusal};
 
@@ -33,7 +33,7 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     if !is_plain(&node.uuid) {
         return Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())));
     }
-    let place = Place::of(&node.root_dir, roots)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
     let bin = place.root.join(TRASH);
     let owner = owner_of(&place.path, node)?;
     match &owner {
@@ -55,7 +55,7 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
 
 /// Moves the logs of a node, where they lie outside its folder and carry its marker, into the trash as well; deletes
 /// them where they are when they lie on another volume.
-fn trash_logs(node: &Node, place: &Place, roots: &[PathBuf]) -> Result<(), PlatformError> {
+fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let logs = &node.log_dir;
     if logs.starts_with(&node.root_dir) || !is_folder(logs) || owner_of(logs, node)? != Owner::This {
         return Ok(());

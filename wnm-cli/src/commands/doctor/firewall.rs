@@ -82,7 +82,7 @@ fn read_and_compare(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> 
 /// Compares the rules with the nodes.
 fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, PlatformError> {
     let known: BTreeSet<u16> = snapshot.nodes.values().flat_map(udp_ports).map(|rule| rule.port).collect();
-    let mut stale = firewall::stray_rules(firewall, &known)?;
+    let mut stale = firewall::orphaned_rules(firewall, &known)?;
     // Another colony of this host names its rules in the same way. A port outside of this colony's ranges is its.
     stale.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().contains(&rule.port)));
 
@@ -101,7 +101,7 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
 fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, CliError> {
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let difference = read_and_compare(db, settings, firewall)?;
-    firewall::close_strays(firewall, &difference.stale)?;
+    firewall::close_orphaned_rules(firewall, &difference.stale)?;
     difference.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;
     Ok(difference)
 }

@@ -46,7 +46,7 @@ fn first(root: &Path) -> Node {
 }
 
 #[test]
-fn the_recorded_registry_and_status_are_read() {
+fn recorded_registry_is_read() {
     for text in [RECORDED, STATUS] {
         let registry = Registry::parse(text.as_bytes()).unwrap();
         assert_eq!((registry.nodes.len(), registry.next()), (3, 4));
@@ -61,7 +61,7 @@ fn the_recorded_registry_and_status_are_read() {
 }
 
 #[test]
-fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
+fn add_puts_network_last_and_checks_registry() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("antnode1");
     fs::create_dir(&root).unwrap();
@@ -103,7 +103,7 @@ fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
 }
 
 #[test]
-fn a_number_that_would_be_another_is_not_used_at_all() {
+fn number_mismatch_prevents_add() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("node_registry.json"), RECORDED.replace("\"Added\"", "\"Removed\"")).unwrap();
     let (antctl, calls) = scripted(folder.path(), |_| ());
@@ -115,7 +115,7 @@ fn a_number_that_would_be_another_is_not_used_at_all() {
 }
 
 #[test]
-fn states_are_mapped_and_doubt_is_asked_about_once() {
+fn unclear_state_is_queried_once() {
     let folder = tempfile::tempdir().unwrap();
     let nodes: Vec<Node> = (1..=3)
         .map(|number| Node {
@@ -138,7 +138,7 @@ fn states_are_mapped_and_doubt_is_asked_about_once() {
 }
 
 #[test]
-fn recorded_nodes_are_found_without_a_database() {
+fn recorded_nodes_are_discovered() {
     let folder = tempfile::tempdir().unwrap();
     let storage = folder.path().to_str().unwrap();
     for name in ["antnode1", "antnode2", "antnode9"] {

@@ -20,8 +20,8 @@ use wnm_core::{
 };
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::{self, Behaviour, Program, Script};
-use wnm_platform::manager::{self, How, Options, ProcessManager, Service};
-use wnm_platform::observe::process::{Facts, Life, Processes};
+use wnm_platform::manager::{self, Options, ProcessManager, Service, StopSignal};
+use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
 use wnm_platform::{firewall, node_dir};
 
 use crate::{antctl, launchctl};
@@ -47,8 +47,8 @@ fn options(folder: &Path, storage: &Path) -> Options {
     let binary = folder.join("programs").join(Flavor::Antnode.program());
     Options {
         docker_image: std::env::var(DOCKER_IMAGE).unwrap_or_default(),
-        launchctl: launchctl::make(&folder.join("launchd"), player()),
-        antctl: real_antctl().unwrap_or_else(|| antctl::make(&folder.join("antctl"), player(), storage, &binary)),
+        launchctl: launchctl::make(&folder.join("launchd"), executable()),
+        antctl: real_antctl().unwrap_or_else(|| antctl::make(&folder.join("antctl"), executable(), storage, &binary)),
         antctl_registry: real_antctl().is_none().then(|| antctl::registry(&folder.join("antctl"))),
         binary,
         launch_agents: services.clone(),
@@ -58,7 +58,7 @@ fn options(folder: &Path, storage: &Path) -> Options {
 }
 
 /// A storage folder, the node program, and the nodes of one process manager.
-pub(crate) struct Stand {
+pub(crate) struct TestColony {
     pub(crate) folder: TempDir,
     pub(crate) kind: ManagerKind,
     pub(crate) settings: Settings,
@@ -69,7 +69,7 @@ pub(crate) struct Stand {
     pub(crate) skipped: Duration,
 }
 
-impl Stand {
+impl TestColony {
     pub(crate) fn new(kind: ManagerKind) -> Self {
         Self::with(kind, Flavor::Antnode, "storage")
     }
@@ -88,7 +88,7 @@ impl Stand {
         let host = HostDefaults { cpus: 2, storage, programs, manager: kind };
         let settings = Settings::new(&raw, &host).unwrap();
         let options = options(folder.path(), &settings.storage[0]);
-        let stand = Self {
+        let colony = Self {
             options,
             folder,
             kind,
@@ -97,9 +97,9 @@ impl Stand {
             began: Instant::now(),
             skipped: Duration::ZERO,
         };
-        stand.provide("1.0.0", Behaviour::Normal);
-        stand.free_numbers();
-        stand
+        colony.provide("1.0.0", Behaviour::Normal);
+        colony.free_numbers();
+        colony
     }
 
     /// Makes the program that new nodes and upgrades get one of this version.
@@ -109,7 +109,7 @@ impl Stand {
             Flavor::AntNode | Flavor::Custom(_) => Program::AntNode,
         };
         let script = Script { program, version: version.to_owned(), behaviour };
-        fake_node::make(player(), &self.settings.binary, &script).unwrap();
+        fake_node::make(executable(), &self.settings.binary, &script).unwrap();
     }
 
     /// Puts a node on record, and makes nothing.
@@ -193,7 +193,7 @@ impl Stand {
         let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match take_step(record, &mut executor, &mut Paper, self.now()) {
+            match take_step(record, &mut executor, &mut NoJournal, self.now()) {
                 None => {}
                 Some(Outcome::Pending { step, why, .. }) => {
                     assert!(Instant::now() < deadline, "waited in vain to {step}: {why}");
@@ -248,7 +248,7 @@ impl Stand {
     }
 
     /// Returns the living processes on a node's folder.
-    pub(crate) fn on_folder(&self, id: NodeId) -> Vec<Facts> {
+    pub(crate) fn on_folder(&self, id: NodeId) -> Vec<ProcessInfo> {
         living(|facts| facts.is_on_folder_of(self.node(id)))
     }
 
@@ -267,31 +267,31 @@ impl Stand {
     }
 
     /// Starts a fake node that no manager knows, on this folder.
-    pub(crate) fn background(&self, root: &Path, port: u16) -> Background {
-        let program = self.folder.path().join("programs/background");
+    pub(crate) fn external(&self, root: &Path, port: u16) -> ExternalProcess {
+        let program = self.folder.path().join("programs/external");
         let script = Script::of(Program::Antnode);
-        fake_node::make(player(), &program, &script).unwrap();
+        fake_node::make(executable(), &program, &script).unwrap();
         let mut command = Command::new(&program);
         command.arg("--root-dir").arg(root).args(["--port", &port.to_string(), "--rewards-address"]);
-        command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("background-logs"));
+        command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("external-logs"));
         command.arg("evm-arbitrum-one").stdout(std::process::Stdio::null());
         let child = spawn(&mut command);
-        wait_for("a background process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
-        Background(child)
+        wait_for("an external process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
+        ExternalProcess(child)
     }
 }
 
-impl Drop for Stand {
+impl Drop for TestColony {
     fn drop(&mut self) {
         // What would start its processes again goes first; after a failure nothing is certain.
         if let Ok(manager) = manager::open(self.kind, &self.options) {
             for node in self.nodes.values() {
-                let _ = manager.stop(node, How::Kill);
+                let _ = manager.stop(node, StopSignal::Kill);
                 let _ = manager.undefine(node);
             }
         }
         let ours =
-            |facts: &Facts| facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()));
+            |facts: &ProcessInfo| facts.root_dir().is_some_and(|root| Path::new(&root).starts_with(self.folder.path()));
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = living(ours);
@@ -308,30 +308,30 @@ impl Drop for Stand {
 }
 
 /// A process that no manager started.
-pub(crate) struct Background(pub(crate) std::process::Child);
+pub(crate) struct ExternalProcess(pub(crate) std::process::Child);
 
-impl Background {
+impl ExternalProcess {
     #[track_caller]
     pub(crate) fn assert_alive(&mut self) {
         assert_eq!(self.0.try_wait().unwrap(), None);
     }
 }
 
-impl Drop for Background {
+impl Drop for ExternalProcess {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn living(which: impl Fn(&Facts) -> bool) -> Vec<Facts> {
+fn living(which: impl Fn(&ProcessInfo) -> bool) -> Vec<ProcessInfo> {
     let mut all = Processes::of_host().all();
-    all.retain(|facts| facts.life == Life::Alive && which(facts));
+    all.retain(|facts| facts.life == Liveness::Alive && which(facts));
     all
 }
 
 /// Returns this executable without what only a debugger wants: it is copied and digested hundreds of times.
-fn player() -> &'static Path {
+fn executable() -> &'static Path {
     static PLAYER: OnceLock<PathBuf> = OnceLock::new();
     PLAYER.get_or_init(|| {
         let this = std::env::current_exe().unwrap();
@@ -340,14 +340,14 @@ fn player() -> &'static Path {
         if !folder.is_dir() {
             return this;
         }
-        let bare = folder.join(format!("conformance-player.{}", std::process::id()));
+        let bare = folder.join(format!("conformance-executable.{}", std::process::id()));
         let stripped = Command::new("strip").arg("-o").arg(&bare).arg(&this).status();
         if !stripped.is_ok_and(|status| status.success()) {
             return this;
         }
-        let player = folder.join("conformance-player");
-        fs::rename(&bare, &player).unwrap();
-        player
+        let executable = folder.join("conformance-executable");
+        fs::rename(&bare, &executable).unwrap();
+        executable
     })
 }
 
@@ -393,9 +393,9 @@ fn free_port() -> u16 {
 }
 
 /// A journal that never fails; the record itself is what is remembered.
-pub(crate) struct Paper;
+pub(crate) struct NoJournal;
 
-impl Journal for Paper {
+impl Journal for NoJournal {
     fn step_done(&mut self, _: ActionId, _: &StepRecord) -> Result<(), JournalError> {
         Ok(())
     }
