@@ -70,7 +70,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let finish =
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
-        self.store.save_cache(&self.platform.cache()).map_err(AgentError::Store)?;
+        self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
         trash::sweep(&mut self.platform, &colony.settings, &observation.host);
 
         for (record, _) in &worked {

@@ -76,7 +76,7 @@ impl Store for wnm_store::Store {
         wnm_store::Store::finish(self, wnm_store::CycleId(cycle.0), &outcomes, state, observation, counters)
     }
 
-    fn save_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
+    fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
         wnm_store::Store::save_cache(self, cache)
     }
 }
@@ -116,7 +116,7 @@ impl Platform for wnm_platform::Platform {
         }
     }
 
-    fn cache(&self) -> ProgramCache {
-        self.program_cache()
+    fn program_cache(&self) -> ProgramCache {
+        wnm_platform::Platform::program_cache(self)
     }
 }

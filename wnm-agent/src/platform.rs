@@ -89,9 +89,9 @@ pub trait Platform {
         let _ = (storage, min_age);
     }
 
-    /// Returns the cached versions of node programs, for [`Store::save_cache`](crate::Store::save_cache). The default
-    /// is an empty cache.
-    fn cache(&self) -> ProgramCache {
+    /// Returns the cached versions of node programs, which the cycle hands to
+    /// [`Store::save_program_cache`](crate::Store::save_program_cache). The default is an empty cache.
+    fn program_cache(&self) -> ProgramCache {
         ProgramCache::default()
     }
 }
