@@ -4,16 +4,16 @@
 
 machines=$PWD/target/machine
 machine_root=$machines/root
-# What is tested: wnm, its conformance suite and a node program; a machine has it at /opt/wnm.
+# The programs to test, wnm, its conformance suite and a node program; a machine has them at /opt/wnm.
 stage=${CI_STAGE:-}
 
-# What this script started and made; it ends and removes nothing else.
+# Processes, folders and control groups of this script; it ends and removes no others.
 machine_pids=()
 machine_folders=()
 machine_groups=()
 machine_folder=
 # systemd-nspawn, and the first process of the machine.
-keeper=
+nspawn=
 leader=
 
 # Makes the root that machines are copied from.
@@ -68,20 +68,20 @@ boot() {
   printf '+ systemd-nspawn -D %s --private-network -b &\n' "$machine_folder"
   systemd-nspawn -q -D "$machine_folder" --register=no --keep-unit --private-network --bind-ro="$stage:/opt/wnm" \
     -M "wnm-$$-${#machine_pids[@]}" -b >"$work/boot.log" 2>&1 </dev/null &
-  keeper=$!
-  machine_pids+=("$keeper")
+  nspawn=$!
+  machine_pids+=("$nspawn")
   await_boot
 }
 
 await_boot() {
   for _ in $(seq 600); do
-    leader=$(pgrep -P "$keeper" | head -1 || true)
+    leader=$(pgrep -P "$nspawn" | head -1 || true)
     if [ -n "$leader" ] && [ "$(cat "/proc/$leader/comm" 2>/dev/null)" = systemd ] &&
       inside systemctl is-system-running --wait 2>/dev/null | grep -Eq 'running|degraded'; then
       inside ip link set lo up
       return
     fi
-    kill -0 "$keeper" 2>/dev/null || fail_with "$work/boot.log" "systemd-nspawn exited while the machine booted"
+    kill -0 "$nspawn" 2>/dev/null || fail_with "$work/boot.log" "systemd-nspawn exited while the machine booted"
     sleep 0.1
   done
   fail_with "$work/boot.log" "the machine did not boot within 60 s"
@@ -91,7 +91,7 @@ await_boot() {
 reboot() {
   local status=0
   run inside systemctl reboot
-  wait "$keeper" || status=$?
+  wait "$nspawn" || status=$?
   same "exit code of systemd-nspawn at a reboot" 133 "$status"
   boot "$machine_folder"
 }
@@ -124,5 +124,5 @@ contains() { case $2 in *"$3"*) ;; *) fail "$1: got \"$2\", want \"$3\" in it" ;
 exists() { inside test -e "$1" && echo yes || echo no; }
 # Prints how many files of the machine find finds.
 count_files() { inside find "$@" 2>/dev/null | wc -l; }
-# Drops what JSON may contain between its values.
+# Drops the white space of JSON.
 compact() { tr -d ' \n'; }

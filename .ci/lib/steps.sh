@@ -4,7 +4,7 @@
 set -euo pipefail
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 INSTA_UPDATE=no RUST_BACKTRACE=1
 
-# The step that runs, and the background steps of this script that nobody has waited for; each has a pid file.
+# The step that runs, and the background steps of this script that have not been joined; each has a pid file.
 step_now=
 step_names=()
 # Temporary files and folders of this script.

@@ -7,7 +7,7 @@ suite_test=conformance
 cpu_limit_check=quota_holds_nodes_back
 many_nodes_check=two_hundred_nodes
 load_test=load::nodes_give_way
-# Each service manager must pass as many checks: a check that is skipped would not be noticed otherwise.
+# Each process manager must pass as many checks: a check that is skipped would not be noticed otherwise.
 suite_checks=30
 
 # Settings, variables and files.
