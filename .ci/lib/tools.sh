@@ -2,7 +2,8 @@
 # Installs the tools of the checks, where they are missing. Sourced by the scripts of .ci.
 
 tools=$PWD/target/tools
-export PATH=$PATH:$tools/bin
+# The Python of Debian installs below local.
+export PATH=$PATH:$tools/bin:$tools/local/bin
 
 has() { command -v "$1" >/dev/null; }
 
