@@ -23,7 +23,7 @@ use output::Output;
 use wnm_platform::fake_node;
 
 fn main() -> ExitCode {
-    // Copied under the name of a node program, this executable plays that node.
+    // A copy of this executable under the name of a node program runs as a fake node.
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
