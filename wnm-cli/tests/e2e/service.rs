@@ -39,14 +39,15 @@ fn installed_crontab_line_runs_a_cycle() {
     let path = with_cron(&host);
     fs::write(host.path("table"), "MAILTO=op\n").unwrap();
     let shown = wnm(&host, &path, &["service", "show", "--cron"]);
-    for (changed, said) in [(true, "wnm is kept in your crontab\n"), (false, "wnm was kept in your crontab already\n")]
+    for (changed, message) in
+        [(true, "wnm is kept in your crontab\n"), (false, "wnm was kept in your crontab already\n")]
     {
         let ran = wnm(&host, &path, &["--json", "service", "install", "--cron"]).json();
         assert_eq!(ran["changed"], Value::Bool(changed));
         assert_eq!(ran["installed"], Value::Bool(true));
         assert_eq!(ran["text"].as_str(), Some(shown.out.as_str()));
         if !changed {
-            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, said);
+            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, message);
         }
     }
     let table = fs::read_to_string(host.path("table")).unwrap();
