@@ -23,7 +23,7 @@ pub enum Boot {
 
 /// The random facts of a new node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeIdentity {
+pub struct NewNodeIdentity {
     /// The name of the node, unique for ever.
     pub uuid: String,
     /// A uniformly random number, from which the wallet of the node is drawn.
@@ -54,7 +54,7 @@ pub trait Platform {
     ///
     /// # Errors
     /// The host has no random numbers.
-    fn new_identity(&mut self) -> Result<NodeIdentity, Self::Error>;
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Self::Error>;
 
     /// Returns the storage folder for the next new node, besides those that this cycle already `created`.
     ///

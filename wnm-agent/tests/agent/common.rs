@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NodeIdentity, Platform, Store};
+use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NewNodeIdentity, Platform, Store};
 use wnm_core::steps::{Effect, Evidence, Executor, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, CpuLimitSample, EngineState, HostDefaults,
@@ -189,9 +189,9 @@ impl Platform for MemoryPlatform {
         (observation, Counters::default())
     }
 
-    fn new_identity(&mut self) -> Result<NodeIdentity, Refused> {
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Refused> {
         self.identities += 1;
-        Ok(NodeIdentity { uuid: format!("uuid-{}", self.identities), roll: u64::from(self.identities) })
+        Ok(NewNodeIdentity { uuid: format!("uuid-{}", self.identities), roll: u64::from(self.identities) })
     }
 
     fn set_cpu_limit(&mut self, limit: Cores, processes: &[u32]) -> Result<(), Refused> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use wnm_agent::{Boot, NodeIdentity, Platform};
+use wnm_agent::{Boot, NewNodeIdentity, Platform};
 use wnm_core::steps::{Effect, Executor, Step, StepError};
 use wnm_core::{
     ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, Timestamp,
@@ -59,9 +59,9 @@ impl Platform for ChaosPlatform {
         (observation, Counters::default())
     }
 
-    fn new_identity(&mut self) -> Result<NodeIdentity, Violation> {
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Violation> {
         self.identities += 1;
-        Ok(NodeIdentity { uuid: self.identities.to_string(), roll: 0 })
+        Ok(NewNodeIdentity { uuid: self.identities.to_string(), roll: 0 })
     }
 
     fn storage_for(&self, _: &Colony, _: &Observation, _: &BTreeMap<NodeId, Node>) -> PathBuf {
