@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::path::PathBuf;
 
-use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, Mode, NodeIdentity, Platform, Store, Trigger};
+use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, Mode, NewNodeIdentity, Platform, Store, Trigger};
 use wnm_core::steps::{Effect, Evidence, Executor, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, EngineState, HostDefaults, HostSample, Load,
@@ -128,9 +128,9 @@ impl Platform for SimulatedPlatform {
         (observation, Counters::default())
     }
 
-    fn new_identity(&mut self) -> Result<NodeIdentity, Infallible> {
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Infallible> {
         self.identities += 1;
-        Ok(NodeIdentity { uuid: format!("node-{}", self.identities), roll: self.identities })
+        Ok(NewNodeIdentity { uuid: format!("node-{}", self.identities), roll: self.identities })
     }
 
     fn set_cpu_limit(&mut self, _: Cores, _: &[u32]) -> Result<(), Infallible> {

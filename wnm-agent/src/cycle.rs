@@ -30,12 +30,14 @@ impl<S: Store, P: Platform> Agent<S, P> {
         observer: &mut impl Observer,
     ) -> Result<Report, AgentError<S::Error, P::Error>> {
         let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
+        // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
         colony.state.take_up(&colony.unfinished);
         let (clock, boot) = self.advance_clock(colony.state.clock.as_ref())?;
         let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
         if let Signals::Scripted(host) = &self.signals {
             observation.host.clone_from(host);
         }
+        // The evaluation owns a copy: observers and dry runs need the state from before the cycle.
         let RequestEvaluation { mut evaluation, refused } =
             evaluate_trigger(&colony.settings.policy, colony.state.clone(), &observation, trigger);
         let decision = &evaluation.decision;
@@ -70,9 +72,10 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let finish =
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
-        self.store.save_cache(&self.platform.cache()).map_err(AgentError::Store)?;
+        self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
         trash::sweep(&mut self.platform, &colony.settings, &observation.host);
 
+        // Only an action that ended can end a node.
         for (record, _) in &worked {
             if !colony.state.nodes.contains_key(&record.node()) {
                 colony.nodes.remove(&record.node());

@@ -162,6 +162,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
         }
         Err(error) => {
             control.failed(&error);
+            // A daemon that drains must not repeat an error until its limit.
             Ok(Pending::No)
         }
     }
@@ -173,6 +174,7 @@ fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
     control: &mut C,
 ) -> Result<Report, C::Error> {
     let _lock = control.lock()?;
+    // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
     control.refresh(agent)?;
     Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
 }

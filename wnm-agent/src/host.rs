@@ -14,7 +14,7 @@ use wnm_platform::node_dir::sweep_trash;
 use wnm_store::{CycleKind, StoreError};
 
 use crate::error::HintedError;
-use crate::platform::{Boot, NodeIdentity, Platform};
+use crate::platform::{Boot, NewNodeIdentity, Platform};
 use crate::store::{Begin, CycleId, Finish, Store};
 use crate::trigger::Trigger;
 use crate::{Agent, AgentError};
@@ -36,11 +36,23 @@ pub enum HostError {
     Random(#[from] getrandom::Error),
 }
 
-impl HintedError for StoreError {}
+impl HintedError for StoreError {
+    fn hint(&self) -> Option<String> {
+        self.hint()
+    }
+}
 
-impl HintedError for HostError {}
+impl HintedError for HostError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Platform(error) => error.hint(),
+            Self::Random(_) => None,
+        }
+    }
+}
 
-/// Time that each cycle may spend on deleting from the trash of one kind of volume.
+/// Time that each cycle may spend on deleting from the trash of one kind of volume. A node folder of some gigabytes in
+/// thousands of files can take longer; the next cycles delete the rest.
 const SWEEP_BUDGET: Duration = Duration::from_millis(200);
 
 impl Store for wnm_store::Store {
@@ -51,6 +63,7 @@ impl Store for wnm_store::Store {
     }
 
     fn record_highest_id(&mut self, highest: u32) -> Result<u32, StoreError> {
+        // A setting, not a part of the engine state: the operator may raise it to skip numbers.
         let mut stored = self.settings()?;
         let highest = highest.max(stored.highest_node_id_used.unwrap_or(0));
         stored.highest_node_id_used = Some(highest);
@@ -76,7 +89,7 @@ impl Store for wnm_store::Store {
         wnm_store::Store::finish(self, wnm_store::CycleId(cycle.0), &outcomes, state, observation, counters)
     }
 
-    fn save_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
+    fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
         wnm_store::Store::save_cache(self, cache)
     }
 }
@@ -93,8 +106,8 @@ impl Platform for wnm_platform::Platform {
         wnm_platform::Platform::observe(self, colony, clock, boot == Boot::New)
     }
 
-    fn new_identity(&mut self) -> Result<NodeIdentity, HostError> {
-        Ok(NodeIdentity { uuid: uuid::Uuid::new_v4().to_string(), roll: getrandom::u64()? })
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, HostError> {
+        Ok(NewNodeIdentity { uuid: uuid::Uuid::new_v4().to_string(), roll: getrandom::u64()? })
     }
 
     fn set_cpu_limit(&mut self, limit: Cores, processes: &[u32]) -> Result<(), HostError> {
@@ -110,13 +123,16 @@ impl Platform for wnm_platform::Platform {
     }
 
     fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+        if storage.is_empty() {
+            return;
+        }
         let folders: Vec<PathBuf> = storage.iter().map(|folder| folder.to_path_buf()).collect();
         for (path, cause) in sweep_trash(&folders, SWEEP_BUDGET, min_age).refused {
             tracing::warn!(path = %path.display(), cause, "cannot delete a folder of the trash");
         }
     }
 
-    fn cache(&self) -> ProgramCache {
-        self.program_cache()
+    fn program_cache(&self) -> ProgramCache {
+        wnm_platform::Platform::program_cache(self)
     }
 }

@@ -32,7 +32,7 @@ pub use cpu_limit::lift as lift_cpu_limit;
 pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Timer, Wake, run_daemon};
 pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
-pub use platform::{Boot, NodeIdentity, Platform};
+pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trigger::{Mode, Trigger};

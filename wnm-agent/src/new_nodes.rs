@@ -6,7 +6,7 @@ use wnm_core::{Action, Colony, Decision, NewNodeInputs, Node, NodeId, Observatio
 
 use crate::agent::Agent;
 use crate::error::AgentError;
-use crate::platform::{NodeIdentity, Platform};
+use crate::platform::{NewNodeIdentity, Platform};
 use crate::store::Store;
 
 impl<S: Store, P: Platform> Agent<S, P> {
@@ -24,7 +24,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let mut impossible = Vec::new();
         for planned in &decision.actions {
             let Action::Add { node: id } = planned.action else { continue };
-            let NodeIdentity { uuid, roll } = self.platform.new_identity().map_err(AgentError::Platform)?;
+            let NewNodeIdentity { uuid, roll } = self.platform.new_identity().map_err(AgentError::Platform)?;
             let inputs = NewNodeInputs {
                 uuid,
                 roll,

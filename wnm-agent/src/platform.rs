@@ -23,7 +23,7 @@ pub enum Boot {
 
 /// The random facts of a new node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeIdentity {
+pub struct NewNodeIdentity {
     /// The name of the node, unique for ever.
     pub uuid: String,
     /// A uniformly random number, from which the wallet of the node is drawn.
@@ -54,7 +54,7 @@ pub trait Platform {
     ///
     /// # Errors
     /// The host has no random numbers.
-    fn new_identity(&mut self) -> Result<NodeIdentity, Self::Error>;
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Self::Error>;
 
     /// Returns the storage folder for the next new node, besides those that this cycle already `created`.
     ///
@@ -89,9 +89,9 @@ pub trait Platform {
         let _ = (storage, min_age);
     }
 
-    /// Returns the cached versions of node programs, for [`Store::save_cache`](crate::Store::save_cache). The default
-    /// is an empty cache.
-    fn cache(&self) -> ProgramCache {
+    /// Returns the cached versions of node programs, which the cycle hands to
+    /// [`Store::save_program_cache`](crate::Store::save_program_cache). The default is an empty cache.
+    fn program_cache(&self) -> ProgramCache {
         ProgramCache::default()
     }
 }

@@ -83,11 +83,11 @@ pub trait Store: Journal {
     /// The store cannot be written. Nothing is stored then, and the actions stay unfinished.
     fn finish(&mut self, finish: Finish<'_>) -> Result<(), Self::Error>;
 
-    /// Stores the platform's cache of program versions. The default stores nothing.
+    /// Stores the platform's cache of program versions for the next process. The default stores nothing.
     ///
     /// # Errors
     /// The store cannot be written.
-    fn save_cache(&mut self, cache: &ProgramCache) -> Result<(), Self::Error> {
+    fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), Self::Error> {
         let _ = cache;
         Ok(())
     }

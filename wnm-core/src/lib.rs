@@ -1,22 +1,21 @@
-//! The pure heart of the Weave Node Manager.
+//! The decision engine of the Weave Node Manager, without effects.
 //!
 //! A *colony* is all nodes of one host; a *node* is one process with its folder, identity and ports. This crate
-//! decides what is to be done with a colony, and never does it: it knows no clock, file, process or socket. All of
-//! that comes in as values, so that the same code runs in the `wnm` command, in its daemon and, a million times a
-//! second, in its simulator.
+//! decides the actions on a colony and never executes them. Time, files, processes and random numbers are arguments,
+//! so that the same code runs in the `wnm` command, in its daemon and in its simulator.
 //!
 //! One cycle is two pure calls with effects between them:
 //!
 //! ```text
-//! load ──► observe ──► decide ──► begin ──► carry out ──► settle ──► finish
-//! store    platform     core      store     platform       core      store
+//! load ──► observe ──► decide ──► begin ──► execute ──► apply ──► finish
+//! store    platform     core      store     platform     core     store
 //! ```
 //!
-//! - [`decide`] looks at an [`Observation`] with a [`Policy`] and the [`EngineState`] remembered from the cycle before,
-//!   and returns a [`Decision`]: actions, each with its [`Reason`], and what every rule said.
-//! - [`steps`] carries an action out as a list of idempotent steps, through [`Executor`](steps::Executor) that touch the
-//!   host and a [`Journal`](steps::Journal) that remembers.
-//! - [`settle`] returns the state that the next cycle starts from.
+//! - [`evaluate`] takes a [`Policy`], the [`EngineState`] of the previous cycle and an [`Observation`], and returns an
+//!   [`Evaluation`] with the [`Decision`]: actions, each with its [`Reason`], and the verdict of every rule.
+//! - [`steps`] executes an action as a list of idempotent steps, through an [`Executor`](steps::Executor) that changes
+//!   the host and a [`Journal`](steps::Journal) that records each step.
+//! - [`Evaluation::apply`] returns the state for the next cycle.
 //!
 //! ```
 //! use wnm_core::{EngineState, Observation, Policy, RawSettings, evaluate};

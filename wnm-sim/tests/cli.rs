@@ -18,7 +18,7 @@ fn bad_traces_are_refused_with_line_and_column() {
         ("{\"wnm_trace\": 1}\n".into(), "-:2:1: expected at least one sample, found the end of the file"),
         ("{\"wnm_trace\": 2}\n".into(), "-:1:1: cannot read a trace of version 2: this program reads version 1"),
         ("{\"wnm_trace\": 1, \"policy\": {\"node_cup\": 3}}\n".into(), "did you mean node_cap?"),
-        (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: EOF while parsing a string"),
+        (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: not a line of a trace: EOF while parsing a string"),
         (second("{\"ts\": \"noon\"}"), "-:2:13: not a line of a trace: invalid type: string \"noon\", expected f64"),
         (
             second("{\"ts\": 1001.5, \"nodes\": 3}"),
@@ -32,7 +32,10 @@ fn bad_traces_are_refused_with_line_and_column() {
         (second("{\"ts\": 1000.5}"), "-:2:1: expected a ts after 1000.5, found the same again: 1000.5"),
         (second("{\"ts\": 999.25}"), "-:2:1: expected a ts after 1000.5, found an earlier one: 999.25"),
         (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: unknown node 0008: not in the last full list"),
-        (second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"), "-:2:34: expected a node such as 3"),
+        (
+            second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"),
+            "-:2:34: not a line of a trace: invalid node name \"0\"",
+        ),
     ] {
         for command in [&["replay", "-"][..], &["chart", "-", "--terminal"]] {
             let ran = run_with(command, text.as_bytes());

@@ -80,7 +80,7 @@ fn a_bad_line_is_answered_in_its_place() {
         (r#"{"metrics": {}, "nodes": []}"#, "expected config, found none"),
         (r#"{"config": {"node_cup": 3}, "metrics": {}, "nodes": []}"#, "did you mean node_cap?"),
         (r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#, "must be below cpu_remove ("),
-        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "expected a node"),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "invalid node name \"0\""),
         (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "ASLEEP"}]}"#, "unknown variant `ASLEEP`"),
         (r#"{"config": {}, "metrics": {"used_cpu_percent": "much"}, "nodes": []}"#, "column 53"),
         (r#"{"config": {}, "metrics": {}, "nodes": [], "mode": "quick"}"#, "unknown field `mode`"),

@@ -193,7 +193,7 @@ fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
 "#;
     let ran = run_with(&["chart", "-", "-o", "-"], run_file.as_bytes());
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.contains("stop: asked (1)") && !ran.out.contains("pressure"), "{}", ran.out);
+    assert!(ran.out.contains("stop: requested (1)") && !ran.out.contains("pressure"), "{}", ran.out);
     assert!(ran.out.contains(": what was decided") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
     let trace: String = run_file.lines().filter(|line| !line.contains("decided")).map(|l| format!("{l}\n")).collect();
     let ran = run_with(&["chart", "-", "-o", "-"], trace.as_bytes());

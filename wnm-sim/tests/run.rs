@@ -112,7 +112,10 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
         (&["calm-2", "--set", "node_cup=4"], "did you mean node_cap?"),
         (&["calm-2", "--policy", policy.as_str()], "policy policy: cpu_less_than ("),
         (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml: TOML parse error"),
-        (&["calm-2", "--policy", "clasic"], "--policy clasic: preset: expected classic"),
+        (
+            &["calm-2", "--policy", "clasic"],
+            "--policy clasic: invalid value \"clasic\" for preset: not one of classic, steady",
+        ),
         (&["calm-2", "--policy", "no.toml"], "cannot read no.toml"),
         (&["calm-2", "--policy", "fixed:many"], "--policy fixed:many: expected fixed: and a number of nodes"),
         (&["calm-2", "--days", "0.0001", "--cycle", "60"], "--days 0.0001: expected at least one cycle of 60 s"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NodeIdentity, Platform, Store};
+use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NewNodeIdentity, Platform, Store};
 use wnm_core::steps::{Effect, Evidence, Executor, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, CpuLimitSample, EngineState, HostDefaults,
@@ -17,7 +17,7 @@ use wnm_core::{
 /// The error of an operation that was told to fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} fails")]
-pub struct Refused(pub &'static str);
+pub(crate) struct Refused(pub(crate) &'static str);
 
 impl HintedError for Refused {
     fn hint(&self) -> Option<String> {
@@ -27,28 +27,28 @@ impl HintedError for Refused {
 
 /// The calls of a test in order, shared by the store and the platform.
 #[derive(Debug, Clone, Default)]
-pub struct Calls(Rc<RefCell<Vec<String>>>);
+pub(crate) struct Calls(Rc<RefCell<Vec<String>>>);
 
 impl Calls {
-    pub fn add(&self, call: impl Into<String>) {
+    pub(crate) fn add(&self, call: impl Into<String>) {
         self.0.borrow_mut().push(call.into());
     }
 
     /// Returns the calls since the last time.
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         self.0.take()
     }
 }
 
 #[derive(Debug, Default)]
-pub struct MemoryStore {
-    pub calls: Calls,
-    pub nodes: BTreeMap<NodeId, Node>,
-    pub state: EngineState,
-    pub unfinished: Vec<ActionRecord>,
-    pub highest: u32,
+pub(crate) struct MemoryStore {
+    pub(crate) calls: Calls,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) state: EngineState,
+    pub(crate) unfinished: Vec<ActionRecord>,
+    pub(crate) highest: u32,
     /// The operation that fails, if any.
-    pub fails: Option<&'static str>,
+    pub(crate) fails: Option<&'static str>,
     cycles: i64,
     actions: i64,
 }
@@ -127,21 +127,21 @@ impl Store for MemoryStore {
 
 /// A calm host on which nodes run as soon as they start.
 #[derive(Debug)]
-pub struct MemoryPlatform {
-    pub calls: Calls,
+pub(crate) struct MemoryPlatform {
+    pub(crate) calls: Calls,
     /// Milliseconds since the host started.
-    pub uptime: u64,
-    pub boot: String,
-    pub cpu: Option<Percent>,
-    pub cpu_limit: Option<CpuLimitSample>,
-    pub running: BTreeMap<NodeId, u32>,
+    pub(crate) uptime: u64,
+    pub(crate) boot: String,
+    pub(crate) cpu: Option<Percent>,
+    pub(crate) cpu_limit: Option<CpuLimitSample>,
+    pub(crate) running: BTreeMap<NodeId, u32>,
     /// The step that is not yet complete, if any.
-    pub stuck: Option<Step>,
+    pub(crate) stuck: Option<Step>,
     identities: u32,
 }
 
 impl MemoryPlatform {
-    pub fn new(calls: Calls) -> Self {
+    pub(crate) fn new(calls: Calls) -> Self {
         Self {
             calls,
             uptime: 0,
@@ -189,9 +189,9 @@ impl Platform for MemoryPlatform {
         (observation, Counters::default())
     }
 
-    fn new_identity(&mut self) -> Result<NodeIdentity, Refused> {
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Refused> {
         self.identities += 1;
-        Ok(NodeIdentity { uuid: format!("uuid-{}", self.identities), roll: u64::from(self.identities) })
+        Ok(NewNodeIdentity { uuid: format!("uuid-{}", self.identities), roll: u64::from(self.identities) })
     }
 
     fn set_cpu_limit(&mut self, limit: Cores, processes: &[u32]) -> Result<(), Refused> {
@@ -219,7 +219,7 @@ fn process(pid: u32) -> ProcessIdentity {
     ProcessIdentity { boot: "boot-1".to_owned(), pid, start: 0 }
 }
 
-pub struct MemoryExecutor<'a> {
+pub(crate) struct MemoryExecutor<'a> {
     platform: &'a mut MemoryPlatform,
     nodes: &'a BTreeMap<NodeId, Node>,
 }
@@ -244,17 +244,17 @@ impl Executor for MemoryExecutor<'_> {
     }
 }
 
-pub type MemoryAgent = Agent<MemoryStore, MemoryPlatform>;
+pub(crate) type MemoryAgent = Agent<MemoryStore, MemoryPlatform>;
 
 /// Returns an agent of an empty colony on a calm host, and the record of its calls.
-pub fn agent(settings: &[(&str, &str)]) -> (MemoryAgent, Calls) {
+pub(crate) fn agent(settings: &[(&str, &str)]) -> (MemoryAgent, Calls) {
     let calls = Calls::default();
     let store = MemoryStore { calls: calls.clone(), ..MemoryStore::default() };
     (Agent::new(store, MemoryPlatform::new(calls.clone()), self::settings(settings)), calls)
 }
 
 /// Returns settings with these values over those that the tests share.
-pub fn settings(given: &[(&str, &str)]) -> Settings {
+pub(crate) fn settings(given: &[(&str, &str)]) -> Settings {
     let mut raw = RawSettings::default();
     let shared = [("rewards_address", "faucet"), ("node_cap", "3"), ("delay_start", "0"), ("delay_restart", "0")];
     for (key, text) in shared.iter().chain(given) {

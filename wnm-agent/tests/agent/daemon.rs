@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wnm_agent::{AgentError, DRAIN_LIMIT, DaemonControl, Report, Timer, Wake, run_daemon};
+use wnm_agent::{AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Report, Timer, Wake, run_daemon};
 use wnm_core::steps::Step;
 
 use crate::common::{Calls, MemoryAgent, MemoryPlatform, MemoryStore, Refused, agent};
@@ -217,4 +217,14 @@ fn closed_output_ends_the_daemon() {
     control.is_output_closed = true;
     let (control, ended) = run(&mut agent, &[], control);
     assert_eq!((ended, control.turns), (Err(TurnError::Closed), vec![0]));
+}
+
+#[test]
+fn channel_timer_delivers_signals_and_ends_with_its_channel() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mut timer = ChannelTimer::new(receiver);
+    sender.send(Wake::Now).unwrap();
+    drop(sender);
+    assert_eq!(timer.wait(INTERVAL), Wake::Now);
+    assert_eq!(timer.wait(INTERVAL), Wake::End);
 }

@@ -1,9 +1,10 @@
 //! The actions of past cycles, newest first, and cycles as JSON.
 
 use serde::Serialize;
-use wnm_core::{Decision, HostSample, NodeId, Outcome, StepRecord, Timestamp};
+use wnm_core::{Cores, Decision, HostSample, NodeId, Outcome, Planned, RuleVerdict, StepRecord, Timestamp};
 use wnm_store::{CycleAction, CycleRecord};
 
+use super::signal::SignalView;
 use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
 
 /// A recorded cycle as JSON.
@@ -21,8 +22,15 @@ pub(crate) struct CycleView {
     ended: Option<Timestamp>,
     /// The sample of the host.
     host: HostSample,
-    #[serde(flatten)]
-    decision: Decision,
+    /// The signals with their thresholds.
+    signals: Vec<SignalView>,
+    /// The decided actions, in their order.
+    actions: Vec<Planned>,
+    /// The verdicts of the evaluated rules, in order of priority. The last one ended the evaluation.
+    verdicts: Vec<RuleVerdict>,
+    /// The decided CPU limit of all nodes together, in cores; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_limit: Option<Cores>,
     /// The actions that the cycle started, with their latest outcomes.
     work: Vec<ActionView>,
 }
@@ -34,7 +42,7 @@ pub(crate) struct ActionView {
     /// The number of the action.
     id: i64,
     #[serde(flatten)]
-    planned: wnm_core::Planned,
+    planned: Planned,
     /// The time of its start.
     started: Timestamp,
     /// The time of its end; null while it is pending.
@@ -47,13 +55,18 @@ pub(crate) struct ActionView {
 
 impl From<CycleRecord> for CycleView {
     fn from(cycle: CycleRecord) -> Self {
+        // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces.
+        let Decision { measures, features: _, actions, verdicts, cpu_limit } = cycle.decision;
         Self {
             cycle: cycle.id.0,
             kind: cycle.kind.word(),
             at: cycle.at,
             ended: cycle.ended,
             host: cycle.host,
-            decision: cycle.decision,
+            signals: measures.iter().map(SignalView::from).collect(),
+            actions,
+            verdicts,
+            cpu_limit,
             work: cycle.actions.into_iter().map(ActionView::from).collect(),
         }
     }

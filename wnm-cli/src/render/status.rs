@@ -30,6 +30,8 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_limit: Option<CpuLimitSample>,
     /// The signals with their thresholds.
+    #[serde(serialize_with = "super::signal::serialize")]
+    #[cfg_attr(test, schemars(with = "Vec<super::signal::SignalView>"))]
     pub(crate) signals: Vec<Measure>,
     /// The maximum number of nodes.
     pub(crate) node_cap: u32,

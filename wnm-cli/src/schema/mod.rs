@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, service};
-use crate::output::Told;
+use crate::output::ErrorReport;
 use crate::render::{cycle, history, nodes, report, status, work};
 use crate::takeover::Takeover;
 
@@ -37,10 +37,10 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("db-copy", schema::<db::Copied>()),
         ("db-path", schema::<PathBuf>()),
         ("doctor", schema::<Vec<doctor::Check>>()),
-        ("error", schema::<Told>()),
+        ("error", schema::<ErrorReport>()),
         ("explain", schema::<explain::Explanation>()),
         ("history", schema::<Vec<history::CycleView>>()),
-        ("init", schema::<init::Begun>()),
+        ("init", schema::<init::Created>()),
         ("init-takeover", schema::<Takeover>()),
         ("node", schema::<Vec<nodes::NodeView>>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),

@@ -1,4 +1,4 @@
-//! What was decided and why: reasons are data, and are put into words once, by whoever shows them.
+//! Decisions: actions with their reasons as data. The command line renders them.
 
 use std::time::Duration;
 
@@ -9,63 +9,63 @@ use crate::model::node::NodeId;
 use crate::model::units::{Cores, Version};
 use crate::policy::pressure::{Features, Measure};
 
-/// Something to do to one node.
+/// A change to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// Make a node of this number and start it.
+    /// Create a node and start it.
     Add {
-        /// The number, free until now.
+        /// Number of the new node, which no node has.
         node: NodeId,
     },
-    /// Start a stopped node, with another program first when `upgrade_to` says so.
+    /// Start a stopped node, after an upgrade if `upgrade_to` has a version.
     Start {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// The version to put in place before it starts, when its own is older.
+        /// Version to install before the start; None to start the installed one.
         upgrade_to: Option<Version>,
     },
-    /// Stop a node; it may be started again.
+    /// Stop a node; the policy may start it again.
     Stop {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Stop a node if it runs, and keep it down until it is started by name.
+    /// Stop a node if it runs, and keep it stopped until an operator starts or enables it.
     Disable {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Allow a disabled node to be started again.
+    /// Allow the policy to start a disabled node.
     Enable {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
     /// Stop a node and start it again.
     Restart {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Change a node's program for another version.
+    /// Replace the program of a node by another version.
     Upgrade {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// The version it has.
+        /// Installed version; None when it is unknown.
         from: Option<Version>,
-        /// The version it gets.
+        /// Version to install.
         to: Version,
     },
-    /// Remove a node and its identity.
+    /// Remove a node with its folder and its identity.
     Remove {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// How long it stays, stopped, before its folder goes.
+        /// Time between the exit of the process and the removal of the folder.
         linger: Duration,
     },
 }
 
 impl Action {
-    /// Returns the node it is about.
+    /// Returns the number of the node that the action changes.
     #[must_use]
     pub const fn node(&self) -> NodeId {
         match self {
@@ -96,70 +96,70 @@ impl Action {
     }
 }
 
-/// Why an action was chosen.
+/// The reason of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
-    /// The node's folder is gone.
+    /// The folder of the node is missing.
     Dead,
     /// A signal is above its high threshold.
     Pressure {
-        /// The signal, its value and its marks.
+        /// The signal with its value and its thresholds.
         measure: Measure,
     },
-    /// A signal was too high for too long, or is about to be.
+    /// A rule of steady relieves a signal.
     Relief {
-        /// What made it due.
+        /// Cause of the relief.
         relief: Relief,
-        /// The signal, its value and its marks.
+        /// The signal with its value and its thresholds.
         measure: Measure,
     },
-    /// There are more nodes than the cap allows.
+    /// The colony has more nodes than `node_cap` allows.
     OverCap {
-        /// Nodes there are.
+        /// Nodes of the colony.
         total: u32,
-        /// Nodes there may be.
+        /// The node cap.
         cap: u32,
     },
-    /// The node runs an older version than the binary new nodes get.
+    /// The node is older than the node binary.
     Outdated {
-        /// The version it has.
+        /// Installed version.
         from: Version,
-        /// The version it gets.
+        /// Version of the node binary.
         to: Version,
     },
-    /// All signals leave room, and the node is the oldest that is stopped.
+    /// All signals have headroom, and the node is the oldest stopped one.
     HeadroomToStart,
-    /// All signals leave room, and there are fewer nodes than the cap allows.
+    /// All signals have headroom, and the colony has fewer nodes than `node_cap` allows.
     HeadroomToAdd {
-        /// Nodes there are.
+        /// Nodes of the colony.
         total: u32,
-        /// Nodes there may be.
+        /// The node cap.
         cap: u32,
     },
-    /// The operator asked for it.
+    /// An operator requested the action.
     Requested,
 }
 
-/// What made a steady relief due.
+/// The cause of a relief under steady.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relief {
-    /// CPU use was over its high threshold for longer than is waited out.
+    /// CPU use was over its high threshold for the grace period.
     Grace,
-    /// CPU use was a little below its high threshold for long.
+    /// CPU use was over its warning threshold for 15 minutes.
     Soft,
-    /// Memory use came near its high threshold.
+    /// Memory use exceeds its warning threshold.
     Memory,
-    /// Memory use came near its high threshold, and the node holds much more than is typical.
+    /// Memory use exceeds its warning threshold, and the node holds more than 1.5 times the typical memory.
     Leak,
-    /// The volume came near its high threshold.
+    /// The use of the volume is near its high threshold.
     Disk,
-    /// Traffic of disks or network is over its high threshold.
+    /// The traffic of disks or network exceeds its high threshold.
     Traffic,
-    /// The colony was held back by its CPU limit for an hour.
+    /// The CPU limit has starved the nodes for an hour.
     Throttled,
 }
 
@@ -167,25 +167,25 @@ pub enum Relief {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned {
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// Why.
+    /// Its reason.
     pub reason: Reason,
 }
 
-/// What one cycle decided.
+/// The decision of one cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
-    /// Every signal that has thresholds, beside them.
+    /// Every signal that has thresholds, with its value.
     pub measures: Vec<Measure>,
-    /// What signals and census allow and demand.
+    /// Comparisons of the signals with their thresholds.
     pub features: Features,
-    /// What to do, in order. A node stands in it at most once.
+    /// Actions in order, at most one for each node.
     pub actions: Vec<Planned>,
-    /// Every rule that was asked, in order of priority; the last one ended the cycle.
+    /// Verdicts of the evaluated rules, in order of priority; the last one ended the cycle.
     pub verdicts: Vec<RuleVerdict>,
-    /// The most CPU that the colony may use; None for no cap.
+    /// CPU limit of the colony, in cores; None for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<Cores>,
 }

@@ -1,4 +1,4 @@
-//! The situation: everything the rules look at, worked out once a cycle.
+//! The census: the state of every node in a cycle, the counts by state, and anomalies of the whole colony.
 
 use std::cell::LazyCell;
 
@@ -11,34 +11,34 @@ use crate::model::units::Version;
 use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::thresholds::Policy;
 
-/// How many nodes are in which state.
+/// Counts of nodes by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Census {
     pub(crate) total: u32,
-    /// Running or unknown.
+    /// Nodes that run, or whose state is unknown.
     pub(crate) running: u32,
     pub(crate) restarting: u32,
     pub(crate) upgrading: u32,
     pub(crate) migrating: u32,
     pub(crate) removing: u32,
     pub(crate) dead: u32,
-    /// Nodes with an action under way that their state does not show, such as one that is being stopped.
+    /// Nodes with an action in progress that their state does not show, such as a stop.
     pub(crate) otherwise_acting: u32,
-    /// Nodes whose version is known and is not the one new nodes get; disabled ones aside.
+    /// Nodes of a known version other than that of the node binary; disabled nodes do not count.
     pub(crate) outdated: u32,
 }
 
 impl Census {
-    /// Operations that count against the limit.
+    /// Returns the operations that count against `max_concurrent_operations`.
     pub(crate) const fn operations(&self) -> u32 {
         self.upgrading + self.restarting + self.removing + self.otherwise_acting
     }
 }
 
-/// What is wrong with the colony, worked out when somebody asks.
+/// The anomaly of the colony, computed on first use: few cycles need it.
 pub(crate) type Lazily<'a, F> = &'a LazyCell<Option<Anomaly>, F>;
 
-/// Returns every node as it is believed to be now, by id.
+/// Returns the status of every node, in order of the numbers.
 pub(crate) fn node_statuses<'a>(
     policy: &'a Policy,
     state: &'a EngineState,
@@ -47,7 +47,7 @@ pub(crate) fn node_statuses<'a>(
 ) -> impl Iterator<Item = NodeStatus<'a>> {
     let mut remembered = state.nodes.as_slice();
     observation.nodes.as_slice().iter().map(move |(id, sample)| {
-        // Both are in order of the ids, and seldom differ.
+        // Both lists are sorted by number, so that one pass joins them.
         while let [(other, _), others @ ..] = remembered
             && other < id
         {
@@ -56,7 +56,7 @@ pub(crate) fn node_statuses<'a>(
         let recorded = remembered.first().filter(|(other, _)| other == id).map(|(_, state)| state);
         let acting = !state.acting.is_empty() && state.acting.contains(id);
         let now = match (recorded, sample.presence) {
-            // What most looks show of most nodes.
+            // The common case, without a copy of the state.
             (Some(recorded), Presence::Unobserved)
             | (Some(recorded @ NodeState::Running { .. }), Presence::Answering) => StateRef::Stored(recorded),
             _ => current_state(policy, state, observation, anomaly, (*id, sample), recorded, acting),
@@ -66,7 +66,7 @@ pub(crate) fn node_statuses<'a>(
 }
 
 impl Census {
-    /// Counts, with all registers to itself.
+    /// Counts the nodes. Not inlined: the loop is faster when it does not share registers with its caller.
     #[inline(never)]
     pub(crate) fn of(nodes: &[NodeStatus<'_>], target: Option<&Version>) -> Self {
         let mut census = Self { total: u32::try_from(nodes.len()).unwrap_or(u32::MAX), ..Self::default() };
@@ -94,7 +94,7 @@ impl Census {
     }
 }
 
-/// Returns what a node is believed to be doing, from what was remembered of it and what was seen.
+/// Returns the state of a node from its stored state and its observation.
 fn current_state<'a>(
     policy: &Policy,
     state: &EngineState,
@@ -106,8 +106,8 @@ fn current_state<'a>(
 ) -> StateRef<'a> {
     let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
-        let newcomer = NodeState::Unknown { since: now };
-        let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
+        let new_node = NodeState::Unknown { since: now };
+        let now = observed(&new_node, presence, observation, false).unwrap_or(new_node);
         return StateRef::New(Box::new(now));
     };
     let settled = |since, delay| !acting && now.since(since) >= delay;
@@ -117,13 +117,13 @@ fn current_state<'a>(
         }
         NodeState::Restarting { since } => settled(*since, policy.delays.start),
         NodeState::Upgrading { since, .. } => settled(*since, policy.delays.upgrade),
-        // These end with their action, or by name.
+        // An action or an operator ends these states, never an observation.
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
     if !is_open {
         return StateRef::Stored(recorded);
     }
-    // A restart explains away what is an anomaly before and after it.
+    // After a reboot volumes may not be mounted yet, so that a missing folder proves nothing.
     let may_die = presence == Presence::FolderMissing
         && !observation.rebooted
         && state.missing.contains(&id)
@@ -133,7 +133,7 @@ fn current_state<'a>(
         .map_or(StateRef::Stored(recorded), |now| StateRef::New(Box::new(now)))
 }
 
-/// Returns the state that a look shows; None where it shows the one remembered.
+/// Returns the state that an observation shows; None when it confirms the stored one.
 fn observed(recorded: &NodeState, presence: Presence, observation: &Observation, may_die: bool) -> Option<NodeState> {
     let since = observation.now;
     match (presence, recorded) {
@@ -141,7 +141,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
         | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
         | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
-        // After a reboot nothing is known of when it stopped, and nothing is left of it elsewhere: it need not wait.
+        // After a reboot the time of the stop is unknown and no connection of the old process is left: no cooldown.
         (Presence::Gone, NodeState::Stopped { since: Some(_), cause }) if observation.rebooted => {
             Some(NodeState::Stopped { since: None, cause: *cause })
         }
@@ -153,7 +153,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
             Some(NodeState::Stopped { since, cause: StopCause::Found })
         }
         (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
-        // What it was told to do is over, and what became of it cannot be seen.
+        // The operation has ended, and without its folder its result cannot be observed.
         (Presence::FolderMissing, NodeState::Restarting { .. } | NodeState::Upgrading { .. }) => {
             Some(NodeState::Unknown { since })
         }
@@ -161,7 +161,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     }
 }
 
-/// Tells whether a volume (or every one, where it is not known which) is on the device it is known to be on.
+/// Returns whether a volume is on its known device; without a volume, whether every volume is.
 fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<usize>) -> bool {
     let is_known = |volume: &Volume| state.devices.get(&volume.root) == Some(&volume.device);
     let volumes = &observation.host.volumes;
@@ -171,7 +171,7 @@ fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<us
     }
 }
 
-/// Returns what is wrong with the colony as a whole, if anything.
+/// Returns the anomaly of the colony, if it has one.
 pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
     if observation.rebooted {
         return None;

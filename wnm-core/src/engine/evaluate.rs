@@ -25,7 +25,7 @@ pub struct Evaluation<'a> {
     update: StateUpdate,
 }
 
-/// Evaluates one cycle: asks the rules of the policy's preset in order of priority.
+/// Evaluates one cycle: evaluates the rules of the policy's preset in order of priority.
 ///
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
@@ -91,7 +91,7 @@ fn decide(situation: &Situation<'_>) -> Decision {
     let mut plan = Plan::new(situation);
     let mut verdicts = Vec::with_capacity(MOST_RULES);
     for rule in rules(situation.policy.preset) {
-        let verdict = (rule.judge)(situation, &mut plan);
+        let verdict = (rule.evaluate)(situation, &mut plan);
         let ends = !matches!(verdict, Verdict::Skip(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
         if ends {
@@ -103,6 +103,6 @@ fn decide(situation: &Situation<'_>) -> Decision {
         features: situation.features,
         actions: plan.into_actions(),
         verdicts,
-        cpu_limit: cpu_limit::judge(situation),
+        cpu_limit: cpu_limit::evaluate(situation),
     }
 }

@@ -1,4 +1,4 @@
-//! The engine: from a policy, a state and an observation to a decision, and from outcomes to the next state.
+//! The engine: derives a decision from a policy, a state and an observation, and the next state from the outcomes.
 
 mod census;
 pub(crate) mod colony;

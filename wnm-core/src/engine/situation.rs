@@ -14,33 +14,33 @@ use crate::policy::constants::MOST_MEASURES;
 use crate::policy::pressure::{Features, Measure, measures};
 use crate::policy::thresholds::{Policy, Upgrades};
 
-/// Everything the rules look at.
+/// The input of the rules in one cycle.
 pub(crate) struct Situation<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) state: &'a EngineState,
     pub(crate) observation: &'a Observation,
-    /// All nodes, by id.
+    /// All nodes, in order of their numbers.
     pub(crate) nodes: Vec<NodeStatus<'a>>,
     pub(crate) census: Census,
     pub(crate) features: Features,
     pub(crate) anomaly: Option<Anomaly>,
-    /// The nodes whose folder is missing, or was when somebody last looked.
+    /// Nodes whose folder is missing, or was missing when it was last observed.
     missing: BTreeSet<NodeId>,
-    /// What the steady rules look at besides; None under another preset.
+    /// Input of the steady rules; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }
 
-/// What the steady rules look at besides.
+/// The additional input of the steady rules.
 #[derive(Debug)]
 pub(crate) struct Steady {
-    /// The forecast, this look included.
+    /// The forecast, updated by this observation.
     pub(crate) forecast: Box<Forecast>,
     pub(crate) outlook: Outlook,
     pub(crate) usage: Usage,
 }
 
 impl<'a> Situation<'a> {
-    /// Works out the situation. The forecast is the one remembered in the state, which may have been taken out of it.
+    /// Returns the situation. `forecast` comes from the state and is moved, because its copy costs more than a cycle.
     pub(crate) fn new(
         policy: &'a Policy,
         state: &'a EngineState,
@@ -59,7 +59,7 @@ impl<'a> Situation<'a> {
                     missing.insert(seen.id);
                 }
                 Presence::Gone => vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. })),
-                // Nobody looked, so it is as it was.
+                // An action in progress hides the folder, so the last observation of it stays.
                 Presence::Unobserved if state.missing.contains(&seen.id) => _ = missing.insert(seen.id),
                 Presence::Unobserved
                 | Presence::Answering
@@ -68,18 +68,18 @@ impl<'a> Situation<'a> {
                 | Presence::Unreachable => {}
             }
         }
-        // Where no node vanished there is nothing to count.
+        // The count of vanished nodes is lazy: most cycles have none.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, observation, &nodes, &census);
         let steady = Usage::of(policy, observation, &nodes).map(|usage| {
             let mut forecast = forecast.unwrap_or_default();
-            let outlook = forecast.look(policy, observation, &usage);
+            let outlook = forecast.update(policy, observation, &usage);
             Steady { forecast, outlook, usage }
         });
         Self { policy, state, observation, nodes, census, features, anomaly, missing, steady }
     }
 
-    /// Returns every signal that has thresholds, beside them.
+    /// Returns every signal that has thresholds, with its value.
     pub(crate) fn measures(&self) -> Vec<Measure> {
         let host = &self.observation.host;
         let mut all = Vec::with_capacity(MOST_MEASURES + host.volumes.len());
@@ -101,17 +101,18 @@ impl<'a> Situation<'a> {
     }
 }
 
-/// The changes that one observation makes to the engine's state.
+/// The changes of the engine state by one observation.
 #[derive(Debug)]
 pub(crate) struct StateUpdate {
-    /// The states that differ from those remembered.
+    /// States that differ from the stored ones.
     pub(crate) changes: Vec<(NodeId, NodeState)>,
-    /// The nodes whose folder is missing, or was when somebody last looked.
+    /// Nodes whose folder is missing, or was missing when it was last observed.
     pub(crate) missing: BTreeSet<NodeId>,
-    /// The forecast with this look, under a preset that has one.
+    /// The updated forecast; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }
 
+/// Returns the comparisons of the signals, completed by those that depend on the nodes.
 fn features(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>], census: &Census) -> Features {
     let mut features = Features::of_signals(policy, &observation.host);
     let in_operation = census.operations() + census.migrating;

@@ -14,39 +14,39 @@ use crate::model::observation::{Observation, Presence};
 use crate::model::units::{Timestamp, Version};
 use crate::policy::constants::REFUSED_AFTER;
 
-/// What the engine remembers from cycle to cycle: plain data, saved with each.
+/// The state that the engine carries from cycle to cycle, stored with each cycle.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EngineState {
-    /// What each node is believed to be doing.
+    /// State of each node.
     #[serde(skip_serializing_if = "NodeMap::is_empty")]
     pub nodes: NodeMap<NodeState>,
-    /// Nodes with an action that has begun and not ended.
+    /// Nodes with an action in progress.
     pub acting: BTreeSet<NodeId>,
-    /// Nodes whose folder was missing at the last look.
+    /// Nodes whose folder was missing in the last observation.
     pub missing: BTreeSet<NodeId>,
-    /// The device of each storage folder, as last seen in order.
+    /// Device of each storage folder, as of the last observation without a missing folder.
     pub devices: BTreeMap<PathBuf, u64>,
-    /// How often a change to a version failed.
+    /// Failed upgrades to each version.
     pub failed_upgrades: BTreeMap<Version, u32>,
-    /// What the steady rules remember of the host.
+    /// Forecast of the steady rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Box<Forecast>>,
-    /// The colony's clock at the last look.
+    /// Clock of the colony at the last observation.
     pub clock: Option<Clock>,
 }
 
 impl EngineState {
-    /// Tells whether a version failed too often to be tried again.
+    /// Returns whether upgrades to a version failed too often to be tried again.
     #[must_use]
     pub fn is_refused(&self, version: &Version) -> bool {
         self.failed_upgrades.get(version).is_some_and(|failures| *failures >= REFUSED_AFTER)
     }
 
-    /// Takes up the actions that began and have not ended, as the journal has them.
+    /// Marks the nodes of unfinished actions, as the journal has them.
     ///
-    /// After a crash the state is that of the cycle before, which knew nothing of what was begun since: without this
-    /// the same nodes would be chosen again.
+    /// After a crash the stored state is older than the journal: without this call the rules would select the nodes of
+    /// actions that have begun a second time.
     pub fn take_up(&mut self, unfinished: &[ActionRecord]) {
         self.acting = unfinished.iter().map(ActionRecord::node).collect();
         for record in unfinished {
@@ -66,8 +66,9 @@ pub(crate) fn remember_devices(state: &mut EngineState, observation: &Observatio
     }
 }
 
-/// Tells whether a volume whose device is new is the one that our nodes are on: one of them is seen there. While
-/// folders are missing, the device they were on stays the one that is looked for.
+/// Returns whether a volume with a new device holds nodes of the colony: at least one is observed there.
+///
+/// While folders are missing, the known device stays, so that a volume that is not mounted remains an anomaly.
 fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
     let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
     let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
@@ -77,7 +78,7 @@ fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> boo
     on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()
 }
 
-/// Changes the state of one node by what came of one action.
+/// Updates the state of one node by the outcome of one action.
 pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcome, now: Timestamp) {
     let id = planned.action.node();
     match outcome {
@@ -107,17 +108,17 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
     }
 }
 
-/// What becomes of the state remembered of a node.
+/// The change of the stored state of a node.
 enum Next {
-    /// It stays, and the next look may change it.
+    /// The state stays until the next observation.
     Keep,
-    /// It is this now.
+    /// The state changes to this one.
     Is(NodeState),
-    /// The node is no more.
+    /// The node is deleted from the state.
     NoMore,
 }
 
-/// Returns the state while an action goes on: a state that it began keeps its beginning.
+/// Returns the state of a node during an action; a state that the action has set keeps its start time.
 fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match (action, recorded) {
         (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
@@ -157,18 +158,18 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
 fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {
     let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
     match &planned.action {
-        // Nothing is left of a node that could not be made.
+        // The rollback of an addition removes the node.
         Action::Add { .. } if rolled_back => Next::NoMore,
-        // It never lived: what is left of it goes, unless a look shows a whole node.
+        // A new node has no identity worth keeping: remnants are removed, unless an observation shows a whole node.
         Action::Add { .. } => Next::Is(NodeState::Dead { since: now }),
         Action::Start { upgrade_to: None, .. } => Next::Is(start_failed),
-        // The old program runs again.
+        // The rollback restarted the old program.
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } if rolled_back => {
             Next::Is(NodeState::Running { since: now })
         }
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
         Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
-        // Whether it still runs is for the next look to tell.
+        // The next observation shows whether the node still runs.
         Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
         Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,
     }

@@ -1,4 +1,4 @@
-//! What the steady rules may be tuned by, and which of them may be left out to learn what they are worth.
+//! The parameters of the steady rules.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::model::units::Percent;
 use crate::policy::settings::{Problem, ProblemCause, RawSettings, Relation};
 
-/// What the steady rules are tuned by. Shares are of the gap between the two marks of a signal.
+/// The parameters of the steady rules. Shares are of the gap between the two thresholds of a signal, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tuning {
-    /// Share below the high threshold from which use is watched.
+    /// Distance of the warning threshold below the high threshold, as a share.
     pub warning: f64,
-    /// Share below the high threshold to which a relief brings use back.
+    /// Distance of the relief target below the high threshold, as a share.
     pub relief_target: f64,
-    /// Share above the low threshold that growth stays under.
+    /// Distance of the growth target above the low threshold, as a share.
     pub growth_target: f64,
-    /// How long CPU use may be over its high threshold, before anything was learned.
+    /// First grace period of the high CPU threshold, before it is adapted.
     pub grace: Duration,
-    /// How long a change is given to show before the next.
+    /// Time after a change before the next one.
     pub cooldown: Duration,
-    /// Nodes that are started or added together, at most.
+    /// Maximum number of nodes that start or are added together.
     pub adds: u32,
 }
 
@@ -39,7 +39,7 @@ impl Default for Tuning {
 }
 
 impl Tuning {
-    /// Returns the tuning that the settings describe, and adds to the problems what contradicts itself.
+    /// Returns the parameters that the settings describe, and adds contradictions to `problems`.
     pub(crate) fn new(raw: &RawSettings, problems: &mut Vec<Problem>) -> Self {
         let default = Self::default();
         let share = |set: Option<Percent>, default: f64| set.map_or(default, |percent| percent.get() / 100.0);

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test may")]
 
 mod colony;
+mod comparisons;
 mod reasons;
 mod steady;
 

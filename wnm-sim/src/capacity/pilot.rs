@@ -87,8 +87,8 @@ impl PilotSpec {
 /// The engine has no switches for experiments: a part is disabled through the policy, the state or the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SteadyPart {
-    /// The warning threshold: without it, it equals the high threshold.
-    Warning,
+    /// The relief after a quarter of an hour over the warning threshold.
+    WarningRelief,
     /// The stop of as many nodes as the relief needs: without it, one node stops at a time.
     Size,
     /// The load average as a condition of growth.
@@ -101,12 +101,12 @@ pub(crate) enum SteadyPart {
 
 impl SteadyPart {
     /// All parts that can be disabled.
-    pub(crate) const ALL: [Self; 5] = [Self::Warning, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit];
+    pub(crate) const ALL: [Self; 5] = [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit];
 
     /// Returns the name of the part in tables and names of policies.
     pub(crate) const fn word(self) -> &'static str {
         match self {
-            Self::Warning => "warning",
+            Self::WarningRelief => "warning-relief",
             Self::Size => "size",
             Self::LoadGate => "load-gate",
             Self::Cooldown => "cooldown",
@@ -116,9 +116,8 @@ impl SteadyPart {
 
     fn disable_in(self, policy: &mut Policy) {
         match self {
-            Self::Warning => policy.tuning.warning = 0.0,
             Self::LoadGate => policy.load = None,
-            Self::Size | Self::Cooldown | Self::CpuLimit => {}
+            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit => {}
         }
     }
 
@@ -146,8 +145,13 @@ impl SteadyPart {
                     !is_sized(planned) || sized == 1
                 });
             }
+            Self::WarningRelief => {
+                let is_relief =
+                    |planned: &Planned| matches!(planned.reason, Reason::Relief { relief: Relief::Soft, .. });
+                decision.actions.retain(|planned| !is_relief(planned));
+            }
             Self::CpuLimit => decision.cpu_limit = None,
-            Self::Warning | Self::LoadGate | Self::Cooldown => {}
+            Self::LoadGate | Self::Cooldown => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How volumes fill: the growth of the last hours, our own deletions aside.
+//! The growth of volumes over the last six hours, without the deletions by wnm.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -10,18 +10,18 @@ use crate::model::observation::{Observation, Volume};
 use crate::model::units::Timestamp;
 use crate::policy::constants::{GROWTH_POINTS, GROWTH_STEP, SHORTEST_GROWTH};
 
-/// How one volume fills.
+/// The growth of one volume.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Filling {
-    /// What the volume held at a moment, and what we had deleted of it until then besides, in bytes; oldest first.
+    /// Bytes in use at a time plus the bytes that wnm had deleted until then; oldest first.
     points: VecDeque<(Timestamp, u64)>,
-    /// What we deleted, in bytes.
+    /// Bytes that wnm deleted.
     deleted: u64,
 }
 
 impl Filling {
-    /// Returns bytes per second by which the volume fills by itself; 0 before that can be told.
+    /// Returns the growth in bytes per second; 0 before half an hour of observations.
     pub(super) fn growth(&self, volume: &Volume, now: Timestamp) -> f64 {
         let (Some((at, first)), Some(used)) = (self.points.front(), used(volume)) else { return 0.0 };
         let span = now.since(*at);
@@ -32,18 +32,18 @@ impl Filling {
     }
 }
 
-/// Returns what a volume holds, in bytes.
+/// Returns the bytes in use of a volume.
 pub(super) fn used(volume: &Volume) -> Option<u64> {
     Some((volume.used?.get() / 100.0 * volume.total?.0 as f64) as u64)
 }
 
-/// Takes up one look at all volumes.
-pub(super) fn look(volumes: &mut BTreeMap<PathBuf, Filling>, observation: &Observation) {
+/// Updates the growth of all volumes by one observation.
+pub(super) fn update(volumes: &mut BTreeMap<PathBuf, Filling>, observation: &Observation) {
     for volume in &observation.host.volumes {
         let Some(used) = used(volume) else { continue };
         let is_due =
             |filling: &Filling| filling.points.back().is_none_or(|(at, _)| observation.now.since(*at) >= GROWTH_STEP);
-        // Names are long: a volume that is known is not named anew.
+        // `entry` would need a copy of the path in every cycle.
         let filling = match volumes.get_mut(&volume.root) {
             Some(filling) => filling,
             None => volumes.entry(volume.root.clone()).or_default(),
@@ -57,7 +57,7 @@ pub(super) fn look(volumes: &mut BTreeMap<PathBuf, Filling>, observation: &Obser
     }
 }
 
-/// Takes up that a node's folder is gone by our own doing.
+/// Records the deletion of a node's folder by wnm.
 pub(super) fn deleted(volumes: &mut BTreeMap<PathBuf, Filling>, node: NodeId, observation: &Observation) {
     let Some(sample) = observation.nodes.get(&node) else { return };
     let volume = sample.volume.and_then(|volume| observation.host.volumes.get(volume));

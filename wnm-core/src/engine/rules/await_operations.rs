@@ -1,10 +1,10 @@
-//! No more operations at once than the operator allows.
+//! Waits while as many operations are in progress as `max_concurrent_operations` allows.
 
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::Plan;
 use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
     let (in_progress, limit) = (situation.census.operations(), situation.policy.limits.operations);
     if in_progress >= limit {
         Verdict::Wait(Blocker::OperationLimit { in_progress, limit })

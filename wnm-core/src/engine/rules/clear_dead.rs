@@ -1,4 +1,4 @@
-//! Nodes whose folder is gone are nodes no more: remove what is left of all of them, outside all limits.
+//! Removes the remnants of all nodes whose folder is missing, without regard to limits.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::action::verdict::{SkipReason, Verdict};
 use crate::engine::rules::Plan;
 use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if situation.census.dead == 0 {
         return Verdict::Skip(SkipReason::NoDeadNode);
     }

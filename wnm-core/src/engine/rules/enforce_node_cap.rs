@@ -1,10 +1,10 @@
-//! More nodes than the operator allows: remove the youngest, stopped ones first.
+//! Removes the youngest nodes over the node cap, stopped ones first.
 
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::{Plan, relieve_pressure};
 use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     if census.total <= policy.node_cap {
         return Verdict::Skip(SkipReason::NodesWithinCap { total: census.total, cap: policy.node_cap });

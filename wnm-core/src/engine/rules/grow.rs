@@ -1,4 +1,4 @@
-//! Room for more: start what is stopped, oldest first, then add.
+//! Starts stopped nodes, the oldest first, then adds new ones, while all signals are below their low thresholds.
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
@@ -12,7 +12,7 @@ use crate::policy::constants::PRESSURE_COOLDOWN;
 use crate::policy::pressure::{Measure, Signal, measures};
 use crate::policy::thresholds::{Policy, Preset};
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     if !features.add_new_node {
@@ -50,7 +50,7 @@ fn obstacle(situation: &Situation<'_>) -> Blocker {
     }
 }
 
-/// Returns how many stopped nodes may start now, and which of those that wait may start first, and when.
+/// Returns the number of stopped nodes that may start now, and the node whose cooldown ends first, with that time.
 pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
     let mut ready = 0;
     let mut waiting = None;
@@ -63,7 +63,7 @@ pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, N
     (ready, waiting)
 }
 
-/// Plans as many nodes as there is room for: stopped ones first, oldest first, and then new ones.
+/// Plans up to `room` starts and additions: stopped nodes first, the oldest first, then new ones.
 pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     let Situation { policy, census, observation, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
@@ -74,7 +74,7 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
         plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);
     }
-    // A stopped node that only waits for its time is worth more than a new one.
+    // A stopped node keeps its identity, whose age has value: no new node is added while one waits for its cooldown.
     if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
         left = 0;
     }
@@ -85,13 +85,13 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     }
 }
 
-/// Returns when a stopped node may start; None when it need not wait.
+/// Returns the end of the cooldown of a stopped node; None without a cooldown.
 fn ready_at(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Option<Timestamp> {
     let Policy { preset, delays, .. } = situation.policy;
     match *seen.state {
         NodeState::Stopped { since, cause } => {
-            let rests = *preset == Preset::Steady && cause == StopCause::Pressure;
-            let delay = if rests { delays.restart.max(PRESSURE_COOLDOWN) } else { delays.restart };
+            let is_relief = *preset == Preset::Steady && cause == StopCause::Pressure;
+            let delay = if is_relief { delays.restart.max(PRESSURE_COOLDOWN) } else { delays.restart };
             since.map(|since| since.after(delay))
         }
         NodeState::Running { .. }
@@ -105,7 +105,7 @@ fn ready_at(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Option<Timestam
     }
 }
 
-/// Returns the version a node is to have when it starts, if that is newer than its own and was not refused.
+/// Returns the version to install before a start: that of the node binary, if it is newer and was not refused.
 fn newer(situation: &Situation<'_>, version: Option<&Version>) -> Option<Version> {
     let target = situation.observation.target.as_ref().filter(|target| !situation.state.is_refused(target))?;
     version.is_some_and(|version| version < target).then(|| target.clone())

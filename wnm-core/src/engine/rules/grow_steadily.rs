@@ -1,4 +1,4 @@
-//! Room for more, as far as it can be foreseen: start what is stopped, oldest first, then add.
+//! Starts stopped nodes, the oldest first, then adds new ones, while the forecast has headroom for them.
 
 use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
@@ -9,21 +9,21 @@ use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, S
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     let active = census.running + census.restarting + census.upgrading + census.migrating;
     if active >= cap {
         return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
-    let held = Verdict::blocked;
+    let blocked = Verdict::blocked;
     let Some((steady, cpu)) = situation.steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return held(Blocker::MissingMetric { signal: Signal::Cpu });
+        return blocked(Blocker::MissingMetric { signal: Signal::Cpu });
     };
-    if let Some(hold) = calm(situation, steady) {
-        return held(hold);
+    if let Some(blocker) = calm(situation, steady) {
+        return blocked(blocker);
     }
-    if let Some(until) = steady.forecast.settles_at(policy, situation.observation.now) {
+    if let Some(until) = steady.forecast.cooldown_end(policy, situation.observation.now) {
         return Verdict::Wait(Blocker::Cooldown { until });
     }
     let (is_ready, waiting) = grow::stopped(situation);
@@ -45,19 +45,19 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut refused = None;
     let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
         None => true,
-        Some(hold) => {
-            refused = Some(hold);
+        Some(blocker) => {
+            refused = Some(blocker);
             false
         }
     };
     let Some(count) = (1..=most).take_while(fits).last() else {
-        return held(refused.unwrap_or(Blocker::MissingMetric { signal: Signal::Cpu }));
+        return blocked(refused.unwrap_or(Blocker::MissingMetric { signal: Signal::Cpu }));
     };
     grow::fill(situation, plan, count);
     if plan.has_actions() { Verdict::Act } else { Verdict::blocked(Blocker::OperationInProgress) }
 }
 
-/// Returns what keeps the colony from growing at all: a figure that is missing, or too high already.
+/// Returns the blocker of all growth: a missing metric, a signal over its level, starved nodes, or a short observation.
 fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     for measure in measures(policy, &observation.host) {
@@ -89,7 +89,7 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
                 }
                 continue;
             }
-            // Volumes are predicted, and load is recovered from its averages, below.
+            // `obstacle` compares the forecast of volumes and the recovered runnable tasks.
             _ => continue,
         };
         if seen.number() > soft {
@@ -99,7 +99,7 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     if observation.host.volumes.is_empty() {
         return Some(Blocker::MissingMetric { signal: Signal::Disk(0) });
     }
-    if steady.forecast.was_held_low(observation.now) {
+    if steady.forecast.was_starved(observation.now) {
         return Some(Blocker::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
@@ -110,13 +110,13 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     (covered < LEAST_SEEN).then_some(Blocker::ObservationPeriod { covered, required: LEAST_SEEN })
 }
 
-/// Returns what so many more nodes would not fit under.
+/// Returns the blocker of `more` additional nodes; None when they fit.
 fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     let (forecast, usage, tuning) = (&steady.forecast, &steady.usage, &policy.tuning);
     let expected = forecast.cpu_with(more, WINDOW, cpu).unwrap_or(f64::INFINITY);
     if expected >= policy.growth_level(policy.cpu) {
-        return Some(no_room(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
+        return Some(no_headroom(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
     }
     if let Some(marks) = policy.load {
         let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.growth_target;
@@ -133,7 +133,7 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
         }
     }
     let surge = cpu.mean + SURGE * more as f64 * cpu.cost;
-    let ceiling = Policy::below_upper(policy.cpu, SURGE_MARGIN);
+    let ceiling = Policy::below_high(policy.cpu, SURGE_MARGIN);
     let is_alone_in_calm = more == 1 && cpu.excess < CALM;
     if surge >= ceiling && !is_alone_in_calm {
         return Some(Blocker::StartSurge {
@@ -146,23 +146,23 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
     let to_come = usage.memory_to_come();
     let expected = used.get() + (to_come + more as f64 * usage.typical_memory()) / total.0.max(1) as f64 * 100.0;
     if expected >= policy.growth_level(policy.memory) {
-        return Some(no_room(Signal::Memory, expected, policy.growth_level(policy.memory)));
+        return Some(no_headroom(Signal::Memory, expected, policy.growth_level(policy.memory)));
     }
     volumes(situation, steady, more, is_new)
 }
 
-/// Returns the volume with the most room, if so many more nodes do not fit even there.
+/// Returns the blocker of the emptiest volume; None when `more` nodes fit there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
-    let ceiling = Policy::below_upper(policy.disk, DISK_GROWTH_MARGIN);
+    let ceiling = Policy::below_high(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
     let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
     let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    (expected >= ceiling).then(|| no_room(Signal::Disk(roomiest), expected, ceiling))
+    (expected >= ceiling).then(|| no_headroom(Signal::Disk(roomiest), expected, ceiling))
 }
 
-fn no_room(signal: Signal, expected: f64, ceiling: f64) -> Blocker {
+fn no_headroom(signal: Signal, expected: f64, ceiling: f64) -> Blocker {
     Blocker::NoHeadroom { signal, expected: percent(expected), ceiling: percent(ceiling) }
 }
 

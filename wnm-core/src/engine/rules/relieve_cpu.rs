@@ -1,15 +1,15 @@
-//! Too much CPU use for too long: stop as many of the youngest as bring it back, once, unless it is not ours.
+//! Stops as many of the youngest nodes as reduce CPU use to the relief target, once the grace period has passed.
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::cpu_limit::overload;
-use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::rules::{Plan, choose_to_stop};
 use crate::engine::situation::Situation;
 use crate::model::units::Percent;
 use crate::policy::constants::{CPU_MEAN, THROTTLED_SHARE, WARNING_GRACE};
 use crate::policy::pressure::{Measure, Reading, Signal};
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, steady, .. } = situation;
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
         return Verdict::blocked(Blocker::MissingMetric { signal: Signal::Cpu });
@@ -18,7 +18,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let (background, threshold) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
         return Verdict::blocked(Blocker::ExternalOverload { background, threshold });
     }
-    if steady.forecast.was_held_low_for_long() {
+    if steady.forecast.was_starved_for_long() {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
     if let Some(share) = steady.usage.throttled {
@@ -27,7 +27,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::blocked(Blocker::Throttled { share, reserve: reserve.unwrap_or_default(), load });
     }
     let grace = steady.forecast.grace(policy);
-    let (over, over_warning) = steady.forecast.dwelt();
+    let (over, over_warning) = steady.forecast.time_over_thresholds();
     let relief = if over >= grace && !over.is_zero() {
         Relief::Grace
     } else if over_warning >= WARNING_GRACE {
@@ -54,17 +54,17 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     stop(situation, plan, relief, wanted)
 }
 
-/// Plans to stop so many of the youngest nodes, at most half of them.
+/// Plans the stop of the youngest nodes, at most half of those that run.
 fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
-    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.settles_at(policy, observation.now)) {
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.cooldown_end(policy, observation.now)) {
         return Verdict::Wait(Blocker::Cooldown { until });
     }
     let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
     let count = (wanted as usize).min(running.div_ceil(2));
     let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
     let measure = Measure::new(Signal::Cpu, seen, policy.cpu);
-    for node in choose_to_rest(situation, count) {
+    for node in choose_to_stop(situation, count) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief, measure });
     }
     if plan.has_actions() { Verdict::Act } else { Verdict::Wait(Blocker::NoCandidate) }

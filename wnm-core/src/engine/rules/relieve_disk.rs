@@ -1,4 +1,4 @@
-//! A volume that fills: remove nodes of it before it is full, for stopping them frees nothing.
+//! Removes nodes from a volume before it is full: a stopped node frees no space.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::policy::constants::{DISK_MARGIN, MOST_DISK_REMOVALS};
 use crate::policy::pressure::{Measure, Signal};
 use crate::policy::thresholds::Policy;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
-    let mark = Policy::below_upper(policy.disk, DISK_MARGIN);
+    let mark = Policy::below_high(policy.disk, DISK_MARGIN);
     let mut room = plan.room(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
-        // A node of which it is not known where it lies is taken to lie on the first volume that is too full.
+        // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
-        // What is not known may be enough: one at a time, then.
+        // A node of unknown size may free enough alone, so that it ends the removal.
         let held = |seen: &NodeStatus<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
         let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
         let under_way = leaving.map(held).fold(0, u64::saturating_add);

@@ -1,17 +1,17 @@
-//! Too much memory: stop those that leak, else the youngest, at once.
+//! Stops nodes that leak memory, else the youngest ones, when memory use exceeds its warning threshold.
 
 use std::cmp::Reverse;
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::rules::{Plan, choose_to_stop};
 use crate::engine::situation::Situation;
 use crate::model::units::Percent;
 use crate::policy::constants::LEAKS;
 use crate::policy::pressure::{Measure, Signal};
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
     let host = &observation.host;
     let (Some(steady), Some(used), Some(total)) = (steady, host.memory, host.memory_total) else {
@@ -22,7 +22,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let level = Percent::clamped(warning).unwrap_or_default();
         return Verdict::Skip(SkipReason::below([Comparison::latest(Signal::Memory, used.into(), level.into())]));
     }
-    if let Some(until) = steady.forecast.settles_at(policy, observation.now) {
+    if let Some(until) = steady.forecast.cooldown_end(policy, observation.now) {
         return Verdict::Wait(Blocker::Cooldown { until });
     }
     let of_total = |percent: f64| percent / 100.0 * total.0 as f64;
@@ -40,7 +40,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         if held <= LEAKS * typical || left < goal {
             break;
         }
-        // It could start again, as large as is typical.
+        // The node may start again at the typical size, so that only the difference is freed for good.
         left -= held - typical;
         plan.push(Action::Stop { node: seen.id }, Reason::Relief { relief: Relief::Leak, measure });
     }
@@ -49,7 +49,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let each = steady.usage.mean_memory().unwrap_or(0.0).max(1.0);
     let wanted = (of_total(used.get() - policy.relief_level(policy.memory)) / each).ceil().max(1.0);
-    for node in choose_to_rest(situation, (wanted as usize).min(most)) {
+    for node in choose_to_stop(situation, (wanted as usize).min(most)) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief: Relief::Memory, measure });
     }
     if plan.has_actions() { Verdict::Act } else { Verdict::blocked(Blocker::NoCandidate) }

@@ -1,4 +1,4 @@
-//! Too much of something: stop the youngest nodes, or remove them where stopping frees nothing.
+//! Stops the youngest nodes over a high threshold, or removes them where a stop frees nothing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 use crate::policy::pressure::{Measure, Signal, measures};
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     if !features.remove {
         let signals = measures(policy, &situation.observation.host);
@@ -17,7 +17,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let room = plan.room(policy.limits.removals, census.removing);
     let over_cap = census.total > policy.node_cap;
-    // An outdated colony under pressure gives up its youngest: a removed node comes back with the new version.
+    // As the Python wnm does: under pressure an outdated colony removes nodes, and adds them later in the new version.
     let by_removal = features.remove_hd || over_cap || (census.outdated > 0 && census.removing == 0);
     if by_removal {
         remove_youngest(situation, plan, room, over_cap);
@@ -58,7 +58,7 @@ pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: 
     }
 }
 
-/// Returns the reason for relief: the cap, else the volume the node is on, else the first signal over its mark.
+/// Returns the reason of a relief: the node cap, else the volume of the node, else the first exceeded signal.
 fn reason(situation: &Situation<'_>, volume: Option<usize>) -> Reason {
     let (total, cap) = (situation.census.total, situation.policy.node_cap);
     if total > cap {

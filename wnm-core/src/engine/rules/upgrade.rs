@@ -1,4 +1,4 @@
-//! Roll out the node binary, oldest nodes first, never under pressure and never backwards.
+//! Upgrades nodes to the version of the node binary, the oldest first, never over a threshold and never to an older version.
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{SkipReason, Verdict};
@@ -6,7 +6,7 @@ use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 use crate::policy::thresholds::Upgrades;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     if policy.upgrades == Upgrades::ByNodes {
         return Verdict::Skip(SkipReason::UpgradesByNodes);
@@ -32,7 +32,7 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if plan.has_actions() {
         Verdict::Act
     } else {
-        // Only stopped nodes are outdated: they are upgraded as they start, and nothing here may keep them from it.
+        // Only stopped nodes are outdated. They are upgraded when they start, so this rule must not end the cycle.
         Verdict::Skip(SkipReason::NothingOutdated)
     }
 }

@@ -1,17 +1,21 @@
-//! States and looks that no run comes by: a colony as it is, with some of it thrown about.
+//! Varied states and observations: a colony as it is, with some nodes and figures replaced by random ones.
 
 use wnm_core::{EngineState, NodeState, Observation, Percent, Presence, StopCause, Timestamp};
 
 use crate::chance::Chance;
 use crate::chaos::version;
 
-/// Returns a state and a look that differ from the given ones in some nodes and figures.
-pub(super) fn scrambled(state: &EngineState, seen: &Observation, chance: &mut Chance) -> (EngineState, Observation) {
-    let (mut state, mut seen) = (state.clone(), seen.clone());
-    let now = seen.now;
-    // Now and then all of them, mostly a few.
+/// Returns a state and an observation that differ from the given ones in some nodes and figures.
+pub(super) fn varied(
+    state: &EngineState,
+    observation: &Observation,
+    chance: &mut Chance,
+) -> (EngineState, Observation) {
+    let (mut state, mut observation) = (state.clone(), observation.clone());
+    let now = observation.now;
+    // Either all nodes, or a third, a tenth or a thirtieth of them.
     let share = chance.one_of([1, 3, 10, 30]);
-    for (id, sample) in &mut seen.nodes {
+    for (id, sample) in &mut observation.nodes {
         if !chance.once_in(share) {
             continue;
         }
@@ -28,15 +32,15 @@ pub(super) fn scrambled(state: &EngineState, seen: &Observation, chance: &mut Ch
     if chance.once_in(2) {
         state.acting.clear();
     }
-    seen.rebooted = chance.once_in(20);
-    seen.target = (!chance.once_in(10)).then(|| version(u64::from(chance.below(8))));
+    observation.rebooted = chance.once_in(20);
+    observation.target = (!chance.once_in(10)).then(|| version(u64::from(chance.below(8))));
     let mut percent = || (!chance.once_in(20)).then(|| f64::from(chance.below(101))).and_then(Percent::clamped);
-    seen.host.cpu = percent();
-    seen.host.memory = percent();
-    for volume in &mut seen.host.volumes {
+    observation.host.cpu = percent();
+    observation.host.memory = percent();
+    for volume in &mut observation.host.volumes {
         volume.used = percent();
     }
-    (state, seen)
+    (state, observation)
 }
 
 fn presence(chance: &mut Chance) -> Presence {
