@@ -1,40 +1,43 @@
-//! Short words for what was decided and why: headings of tables, lanes of charts, cells of CSV.
+//! Short names of actions and reasons: headings of tables, lanes of charts, cells of CSV.
 
 use std::fmt;
 
 use wnm_core::{Anomaly, Decision, Planned, Reason, Relief, Rest, Signal};
 
-/// What was decided and why, without the figures: decisions of one heading are counted together.
+/// An action or a reason to wait, without its figures: decisions with the same heading are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
-    /// The verb of an action; `rest` where there is none.
+    /// The verb of an action; [`Self::WAIT`] for a decision without actions.
     pub verb: &'static str,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
-    /// Which signal, for pressure.
+    /// The signal, for reasons of pressure.
     pub signal: Option<Signal>,
 }
 
 impl Heading {
+    /// The verb of a decision without actions.
+    pub const WAIT: &str = "wait";
+
     /// Returns the heading of an action.
     #[must_use]
     pub const fn of_action(planned: &Planned) -> Self {
         let (why, signal) = match &planned.reason {
             Reason::Dead => ("dead", None),
             Reason::Pressure { measure } => ("pressure", Some(measure.signal)),
-            Reason::Relief { relief, measure } => (of_relief(*relief), Some(measure.signal)),
+            Reason::Relief { relief, measure } => (relief_name(*relief), Some(measure.signal)),
             Reason::OverCap { .. } => ("over cap", None),
             Reason::Outdated { .. } => ("outdated", None),
-            Reason::HeadroomToStart => ("room to start", None),
-            Reason::HeadroomToAdd { .. } => ("room to add", None),
+            Reason::HeadroomToStart => ("headroom to start", None),
+            Reason::HeadroomToAdd { .. } => ("headroom to add", None),
             Reason::Requested => ("requested", None),
         };
         Self { verb: planned.action.verb(), why, signal }
     }
 
-    /// Returns the heading of a decision to do nothing.
+    /// Returns the heading of a decision without actions.
     #[must_use]
-    pub const fn of_rest(rest: &Rest) -> Self {
+    pub const fn of_wait(rest: &Rest) -> Self {
         let why = match rest {
             Rest::Rebooted => "rebooted",
             Rest::Anomaly { anomaly: Anomaly::MassDisappearance { .. } } => "mass disappearance",
@@ -42,20 +45,20 @@ impl Heading {
             Rest::OperationsUnderWay { .. } => "operations under way",
             Rest::ReliefUnderWay { .. } => "relief under way",
             Rest::NothingToRelieve => "nothing to relieve",
-            Rest::Settling { .. } => "settling",
+            Rest::Settling { .. } => "cooldown",
             Rest::WaitingToRestart { .. } => "waiting to restart",
-            Rest::Content => "content",
+            Rest::Content => "nothing to do",
         };
-        Self { verb: "rest", why, signal: None }
+        Self { verb: Self::WAIT, why, signal: None }
     }
 }
 
-const fn of_relief(relief: Relief) -> &'static str {
+const fn relief_name(relief: Relief) -> &'static str {
     match relief {
-        Relief::Grace => "too high for too long",
-        Relief::Soft => "near the mark for long",
-        Relief::Memory | Relief::Disk => "near the mark",
-        Relief::Leak => "leaks",
+        Relief::Grace => "over threshold too long",
+        Relief::Soft => "over warning threshold too long",
+        Relief::Memory | Relief::Disk => "near threshold",
+        Relief::Leak => "leak",
         Relief::Traffic => "traffic",
         Relief::Throttled => "throttled",
     }
@@ -68,7 +71,7 @@ impl fmt::Display for Heading {
 }
 
 impl Heading {
-    /// Returns why, with the signal where it has one: `pressure, cpu`.
+    /// Returns the reason, with the signal where it has one: `pressure, cpu`.
     #[must_use]
     pub fn because(&self) -> String {
         match self.signal {
@@ -78,10 +81,10 @@ impl Heading {
     }
 }
 
-/// Returns a decision in a few words: `stop 12 (pressure, cpu)`, `rest (content)`.
+/// Returns a decision in short form: `stop 12 (pressure, cpu)`, `wait (nothing to do)`.
 pub(crate) fn spell(decision: &Decision) -> String {
     if let Some(rest) = decision.rest() {
-        return format!("rest ({})", Heading::of_rest(&rest).because());
+        return format!("{} ({})", Heading::WAIT, Heading::of_wait(&rest).because());
     }
     let one = |planned: &Planned| {
         let node = planned.action.node().get();
@@ -90,7 +93,7 @@ pub(crate) fn spell(decision: &Decision) -> String {
     decision.actions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the known name that is most like another one, if any is.
+/// Returns the known name that is most similar, by Jaro-Winkler above 0.75; None where none is that similar.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::jaro_winkler(name, known);
     known

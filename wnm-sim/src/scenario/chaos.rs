@@ -112,7 +112,7 @@ impl Scenario {
     /// The file cannot be read, is no scenario (with line and column), or contradicts itself.
     pub(crate) fn read(path: &Path) -> Result<Self, SimError> {
         let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
-        let bad = |what: String| SimError::Input(format!("{}: {what}", path.display()));
+        let bad = |what: String| SimError::input(format!("{}: {what}", path.display()));
         let scenario: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         if scenario.wnm_scenario > VERSION {
             return Err(bad(format!("expected wnm_scenario up to {VERSION}, found {}", scenario.wnm_scenario)));
