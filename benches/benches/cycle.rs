@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use wnm_core::{
-    Birth, HostDefaults, ManagerKind, NodeId, NodeState, Program, RawSettings, Scope, Settings, Timestamp, new_node,
+    HostDefaults, ManagerKind, NewNodeInputs, NodeId, NodeState, Program, RawSettings, Scope, Settings, Timestamp,
+    new_node,
 };
 use wnm_store::Store;
 
@@ -204,7 +205,7 @@ fn colony() -> Result<tempfile::TempDir> {
     let mut nodes = Vec::new();
     for id in (1..=NODES).filter_map(NodeId::new) {
         let uuid = format!("00000000-0000-4000-8000-{:012}", id.get());
-        let birth = Birth { uuid, roll: 0, storage: storage.clone(), logs: PathBuf::new(), now };
+        let birth = NewNodeInputs { uuid, roll: 0, storage: storage.clone(), logs: PathBuf::new(), now };
         let node = new_node(id, &settings, birth, [])?;
         std::fs::create_dir_all(&node.root_dir)?;
         nodes.push((node, NodeState::Running { since: now }));

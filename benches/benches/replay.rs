@@ -43,14 +43,14 @@ fn nodes() -> Vec<NodeChange> {
     let node = |id: NodeId| NodeChange {
         id,
         state: Some(CaseStatus::Running),
-        since: Patch::Kept,
+        since: Patch::Unchanged,
         version: Patch::Is("0.4.17".to_owned()),
         born: Patch::Is(1_690_000_000.0 + f64::from(id.get())),
         cpu: Patch::Is(0.05),
         memory: Patch::Is(80 << 20),
-        disk: Patch::Kept,
+        disk: Patch::Unchanged,
         volume: Patch::Is(0),
-        acting: Patch::Kept,
+        acting: Patch::Unchanged,
     };
     (1..=100).filter_map(NodeId::new).map(node).collect()
 }

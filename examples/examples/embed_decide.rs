@@ -76,8 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
             outcomes.push((planned.clone(), carry_out(planned, &mut servers, now)));
         }
-        if let Some(rest) = evaluation.decision.rest() {
-            println!("minute {minute}: {rest:?}");
+        if let Some(blocker) = evaluation.decision.blocker() {
+            println!("minute {minute}: {blocker:?}");
         }
         state = evaluation.apply(&outcomes);
     }

@@ -1,53 +1,52 @@
-//! What every command works with: the store, the host, and the checked settings.
+//! The context of a command: the agent of the colony, the sources of its settings, and the progress bar.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_core::{HostDefaults, HostSample, RawSettings, Settings};
+use wnm_agent::host::HostAgent;
+use wnm_agent::{Agent, Mode, Report, Trigger};
+use wnm_core::{HostDefaults, RawSettings};
 use wnm_platform::Platform;
 use wnm_platform::places;
 use wnm_store::{Lock, Store};
 
 use crate::args::{Global, SettingFlags};
 use crate::config;
-use crate::cycle::Mode;
 use crate::error::CliError;
 use crate::progress::Progress;
 
-/// How long commands that act wait for the lock.
-pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where the host's signals come from.
-pub(crate) enum Signals {
-    /// From the host.
-    Measured,
-    /// From a script, for those who show what the rules do.
-    Scripted(Box<HostSample>),
-}
+/// Time for which commands that change the colony wait for the lock.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An opened colony.
 pub(crate) struct Context {
-    pub(crate) store: Store,
-    pub(crate) platform: Platform,
-    pub(crate) settings: Settings,
-    pub(crate) signals: Signals,
+    pub(crate) agent: HostAgent,
     pub(crate) progress: Progress,
-    /// Where new nodes log.
-    pub(crate) logs: PathBuf,
+    pub(crate) sources: SettingSources,
+}
+
+/// The sources of the settings beside the database, which other commands may change at any time.
+pub(crate) struct SettingSources {
     flags: RawSettings,
     host: HostDefaults,
 }
 
 impl Context {
-    /// Opens the colony for a command that acts; settings given as flags are checked together and kept.
+    /// Opens the colony for a command that acts. Settings given as flags are checked together and stored.
     ///
     /// The caller holds the lock.
+    ///
+    /// # Errors
+    /// The database cannot be opened, the settings are not valid, or their process manager cannot work here.
     pub(crate) fn open(db: &Path, flags: &SettingFlags) -> Result<Self, CliError> {
         Self::open_once(db, flags, RawSettings::default(), Mode::Act)
     }
 
-    /// Opens the colony as [`open`](Self::open) does, with settings above all others that are not kept. A dry run keeps
-    /// nothing.
+    /// Opens the colony as [`open`](Self::open) does, with settings of the highest precedence that are not stored. A
+    /// dry run stores nothing.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
     pub(crate) fn open_once(db: &Path, flags: &SettingFlags, once: RawSettings, mode: Mode) -> Result<Self, CliError> {
         let flags = config::from_flags(flags)?;
         let mut store = match mode {
@@ -56,58 +55,66 @@ impl Context {
         };
         let stored = store.settings()?;
         let surroundings = config::surroundings()?;
-        let asked = flags.clone().over(surroundings.clone());
-        let host = host_defaults(&stored, &asked);
+        let given = flags.clone().over(surroundings.clone());
+        let host = host_defaults(&stored, &given);
         if !store.nodes()?.is_empty() {
-            config::keep_fixed(&stored, &asked, &host)?;
+            config::keep_fixed(&stored, &given, &host)?;
         }
-        let folded = flags.clone().over(stored.clone());
-        let above = once.over(flags);
-        let settings = config::fold([above.clone(), surroundings, stored.clone()], &host)?;
-        if mode == Mode::Act && folded != stored {
-            store.save_settings(&folded)?;
+        let merged = flags.clone().over(stored.clone());
+        let flags = once.over(flags);
+        let settings = config::fold([flags.clone(), surroundings, stored.clone()], &host)?;
+        if mode == Mode::Act && merged != stored {
+            store.save_settings(&merged)?;
         }
         let platform = Platform::new(&settings)?;
-        platform.remember(store.cached()?);
+        platform.restore_program_cache(store.cached()?);
         let logs = places::logs(settings.manager.scope);
-        Ok(Self {
-            store,
-            platform,
-            settings,
-            signals: Signals::Measured,
-            progress: Progress::hidden(),
-            logs,
-            flags: above,
-            host,
-        })
+        let agent = Agent { logs, ..Agent::new(store, platform, settings) };
+        Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
     }
 
-    /// Takes up what other commands changed of the settings meanwhile.
-    pub(crate) fn refresh(&mut self) -> Result<(), CliError> {
-        let stored = self.store.settings()?;
+    /// Runs one cycle, with the progress bar of the command.
+    ///
+    /// # Errors
+    /// As for [`Agent::run_cycle`].
+    pub(crate) fn run_cycle(&mut self, trigger: &Trigger, mode: Mode) -> Result<Report, CliError> {
+        Ok(self.agent.run_cycle(trigger, mode, &mut self.progress)?)
+    }
+}
+
+impl SettingSources {
+    /// Brings the settings of an agent up to date with the database, the environment and the config file.
+    ///
+    /// # Errors
+    /// A source cannot be read, the settings are not valid, or their process manager cannot work here.
+    pub(crate) fn refresh(&self, agent: &mut HostAgent) -> Result<(), CliError> {
+        let stored = agent.store.settings()?;
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
-        if settings != self.settings {
+        if settings != agent.settings {
             let platform = Platform::new(&settings)?;
-            platform.remember(self.platform.cached());
-            self.platform = platform;
-            self.settings = settings;
+            platform.restore_program_cache(agent.platform.program_cache());
+            agent.platform = platform;
+            agent.settings = settings;
         }
         Ok(())
     }
 }
 
-/// Returns where the database is: where it was said, else where this user's is.
+/// Returns the path of the database: that of `--db`, else the default of this user.
 pub(crate) fn database(global: &Global) -> PathBuf {
     global.db.clone().unwrap_or_else(places::database)
 }
 
-/// Returns what the host suggests where these settings, the first higher, say nothing.
+/// Returns the defaults that depend on the host. Their scope is that of the process manager in `flags` or `stored`.
 pub(crate) fn host_defaults(stored: &RawSettings, flags: &RawSettings) -> HostDefaults {
     let scope = flags.process_manager.or(stored.process_manager).map_or_else(places::own_scope, |kind| kind.scope);
     places::host_defaults(scope)
 }
 
-/// Takes the lock of the colony.
-pub(crate) fn lock(db: &Path, patience: Duration) -> Result<Lock, CliError> {
-    Ok(Lock::acquire(db, patience)?)
+/// Takes the lock of the colony, and waits for it at most for `timeout`.
+///
+/// # Errors
+/// Another process holds the lock, or its file cannot be used.
+pub(crate) fn lock(db: &Path, timeout: Duration) -> Result<Lock, CliError> {
+    Ok(Lock::acquire(db, timeout)?)
 }

@@ -1,90 +1,69 @@
-//! The daemon: the one cycle, again and again, until it is told to end.
+//! `wnm daemon`: the daemon of the agent, with signals, the lock of the database and the output.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals as SignalStream;
+use signal_hook::iterator::Signals;
+use wnm_agent::host::HostAgent;
+use wnm_agent::{ChannelTimer, DaemonControl, Report, Wake, run_daemon};
+use wnm_platform::Platform;
+use wnm_store::{Lock, Store};
 
 use crate::args::Daemon;
-use crate::context::{self, Context, LOCK_PATIENCE};
-use crate::cpu_limit;
-use crate::cycle::{self, Mode, Trigger};
+use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// How long the daemon goes on with actions under way after it was told to end.
-const DRAIN: Duration = Duration::from_secs(30);
-/// Time between two looks while draining.
-const DRAIN_INTERVAL: Duration = Duration::from_millis(200);
-
-/// Time the lock is free between two cycles, however long they take: commands try for it several times a second.
-const TURN_OF_OTHERS: Duration = Duration::from_millis(100);
-
-/// What wakes the daemon before its time.
-enum Wake {
-    /// It is to look now.
-    Look,
-    /// It is to end.
-    End,
-}
-
-/// Runs cycles until SIGTERM or SIGINT; the lock is held for each cycle only, so that commands get their turn.
-pub(crate) fn run(db: &std::path::Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
-    let wakes = listen()?;
-    let lock = context::lock(db, LOCK_PATIENCE)?;
-    let mut context = Context::open(db, &args.settings)?;
+/// Runs cycles until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The colony cannot be opened, or the output cannot be written.
+pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
+    // A signal during the start must not kill the process with the lock just taken.
+    let mut timer = ChannelTimer::new(signals()?);
+    let lock = context::lock(db, LOCK_TIMEOUT)?;
+    let Context { mut agent, sources, .. } = Context::open(db, &args.settings)?;
     drop(lock);
-    tracing::info!(interval = ?args.interval, "daemon begins");
-    loop {
-        let begun = Instant::now();
-        turn(&mut context, db, &Trigger::Scheduled, output)?;
-        match wakes.recv_timeout(args.interval.saturating_sub(begun.elapsed()).max(TURN_OF_OTHERS)) {
-            Err(RecvTimeoutError::Timeout) | Ok(Wake::Look) => {}
-            Err(RecvTimeoutError::Disconnected) | Ok(Wake::End) => break,
-        }
-    }
-    drain(&mut context, db, output)
-}
-
-/// Runs one cycle under the lock. What can pass by itself is logged, and the next cycle tries again.
-fn turn(context: &mut Context, db: &std::path::Path, trigger: &Trigger, output: &mut Output) -> Result<bool, CliError> {
-    let attempt = context::lock(db, LOCK_PATIENCE).and_then(|_lock| {
-        context.refresh()?;
-        cycle::run(context, trigger, Mode::Act)
-    });
-    match attempt {
-        Ok(report) => {
-            output.cycle(&report)?;
-            Ok(report.is_pending())
-        }
-        // Without a reader there is nobody to work for.
-        Err(CliError::Output(error)) => Err(CliError::Output(error)),
-        Err(error) => {
-            tracing::error!(%error, hint = error.hint(), "cycle failed");
-            Ok(false)
-        }
-    }
-}
-
-fn drain(context: &mut Context, db: &std::path::Path, output: &mut Output) -> Result<Exit, CliError> {
-    let told = Instant::now();
-    tracing::info!("daemon drains");
-    while turn(context, db, &Trigger::Resumed, output)? && told.elapsed() < DRAIN {
-        std::thread::sleep(DRAIN_INTERVAL);
-    }
-    cpu_limit::lift(context.platform.cpu_limit());
-    tracing::info!("daemon ends");
+    run_daemon(&mut agent, args.interval, &mut Control { db, sources, output }, &mut timer)?;
     Ok(Exit::Done)
 }
 
-/// Turns signals into wakes.
-fn listen() -> Result<Receiver<Wake>, CliError> {
+/// The command that owns the daemon.
+struct Control<'a> {
+    db: &'a Path,
+    sources: SettingSources,
+    output: &'a Output,
+}
+
+impl DaemonControl<Store, Platform> for Control<'_> {
+    type Lock = Lock;
+    type Error = CliError;
+
+    fn lock(&mut self) -> Result<Lock, CliError> {
+        context::lock(self.db, LOCK_TIMEOUT)
+    }
+
+    fn refresh(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
+        self.sources.refresh(agent)
+    }
+
+    fn completed(&mut self, report: &Report) -> Result<(), CliError> {
+        self.output.cycle(report)
+    }
+
+    fn failed(&mut self, error: &CliError) {
+        tracing::error!(%error, hint = error.hint(), "cycle failed");
+    }
+}
+
+/// Returns a channel of the signals that wake the daemon.
+fn signals() -> Result<Receiver<Wake>, CliError> {
     let (sender, receiver) = channel();
-    let mut signals = SignalStream::new([SIGTERM, SIGINT, SIGHUP])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            let wake = if signal == SIGHUP { Wake::Look } else { Wake::End };
+            let wake = if signal == SIGHUP { Wake::Now } else { Wake::End };
             if sender.send(wake).is_err() {
                 break;
             }

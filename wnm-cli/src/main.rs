@@ -5,7 +5,6 @@ mod commands;
 mod config;
 mod context;
 mod cpu_limit;
-mod cycle;
 mod daemon;
 mod error;
 mod legacy;
@@ -24,13 +23,13 @@ use output::Output;
 use wnm_platform::fake_node;
 
 fn main() -> ExitCode {
-    // Copied under the name of a node program, this executable plays that node.
+    // A copy of this executable under the name of a node program runs as a fake node.
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
     let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
         Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),
-        Ok(Rewritten::Nothing { why }) => return Output::plain().done(why).into(),
+        Ok(Rewritten::Nothing { reason }) => return Output::plain().done(reason).into(),
         Err(error) => return Output::plain().fail(&error.into()).into(),
     };
     let mut output = Output::new(&args.global);

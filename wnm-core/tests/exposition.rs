@@ -1,4 +1,4 @@
-//! The exposition parser reads what real nodes served, and survives what no node should.
+//! The parser of metrics text reads recorded responses of real nodes, and accepts any bytes.
 
 use std::io::Read;
 
@@ -23,7 +23,7 @@ macro_rules! recorded {
 }
 
 #[test]
-fn every_recorded_node_is_read() {
+fn recorded_responses_are_parsed() {
     let recorded = recorded!(
         "antnode-0.4.17-1",
         "antnode-0.4.17-2",
@@ -45,7 +45,7 @@ fn every_recorded_node_is_read() {
 }
 
 #[test]
-fn nonsense_is_unknown_and_never_zero() {
+fn invalid_values_are_unknown_and_not_zero() {
     for (text, want) in [
         ("ant_node_uptime NaN", None),
         ("ant_node_uptime 1e309", None),
@@ -71,7 +71,7 @@ fn nonsense_is_unknown_and_never_zero() {
 }
 
 #[test]
-fn a_peer_id_is_letters_and_digits_only() {
+fn peer_ids_contain_only_letters_and_digits() {
     let peer =
         |id: &str| parse_identity(format!("ant_networking_peer_id_info{{peer_id=\"{id}\"}} 1").as_bytes()).peer_id;
     assert_eq!(peer("12D3KooW").as_deref(), Some("12D3KooW"));
@@ -82,12 +82,12 @@ fn a_peer_id_is_letters_and_digits_only() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn any_bytes_are_accepted(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = (parse_metrics(&bytes), parse_identity(&bytes));
     }
 
     #[test]
-    fn anything_that_looks_like_text_is_survived(text in "(ant_node_uptime|ant_networking_peer_id_info|#)[ {}=\",\\\\a-z0-9.\n]{0,60}") {
+    fn damaged_metrics_text_is_accepted(text in "(ant_node_uptime|ant_networking_peer_id_info|#)[ {}=\",\\\\a-z0-9.\n]{0,60}") {
         let _ = (parse_metrics(text.as_bytes()), parse_identity(text.as_bytes()));
     }
 }

@@ -1,10 +1,10 @@
-//! The classic preset decides as the earlier tool did, in 2,000 recorded cases.
+//! The classic preset decides as the Python wnm did, in 2000 recorded cases.
 
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use wnm_core::case::{Case, spoken};
+use wnm_core::case::{Case, case_actions};
 use wnm_core::{EngineState, evaluate};
 
 #[test]
@@ -21,7 +21,7 @@ fn classic_agrees_with_every_recorded_case() {
         let decision = evaluate(&case.policy(&config).unwrap(), state, &observation).decision;
         assert_eq!(serde_json::to_value(decision.features).unwrap(), expected["features"], "features of case {i}");
         assert_eq!(
-            serde_json::to_value(spoken(&decision)).unwrap(),
+            serde_json::to_value(case_actions(&decision)).unwrap(),
             expected["actions"],
             "actions of case {i}: {line}"
         );

@@ -1,4 +1,4 @@
-//! What is written as a trace is read again as it was.
+//! Written traces are read back without loss.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
@@ -63,7 +63,7 @@ fn states() -> NodeMap<NodeState> {
         .collect()
 }
 
-/// Reads what was written, line after line.
+/// Reads the written lines in order.
 #[derive(Default)]
 struct Reader {
     observation: Observation,
@@ -89,7 +89,7 @@ fn reader() -> Reader {
 }
 
 #[test]
-fn nothing_that_is_written_is_lost() {
+fn written_observations_are_read_back_completely() {
     let mut writer = TraceWriter::new(TraceHeader::default());
     let mut reader = reader();
     let mut seen = observation(0);
@@ -101,10 +101,10 @@ fn nothing_that_is_written_is_lost() {
         assert_eq!((&reader.observation, &reader.state), (seen, state), "{line}");
     };
     check(&seen, &state, 1500);
-    // Nothing changes but the time: nothing is written of the nodes.
+    // Only the time changes, so the line contains no node.
     seen.now = observation(1).now;
     check(&seen, &state, 700);
-    // A node becomes unknown in part, another is done with, one goes, one comes, all on two volumes.
+    // Facts of a node become unknown, an action ends, a node goes and a node comes, on two volumes.
     seen.now = observation(2).now;
     seen.rebooted = true;
     seen.host.volumes.push(volume(55.5));
@@ -117,7 +117,7 @@ fn nothing_that_is_written_is_lost() {
     state.nodes.insert(id(2), NodeState::Stopped { since: None, cause: StopCause::Found });
     state.nodes.insert(id(9), NodeState::Restarting { since: seen.now });
     check(&seen, &state, 1300);
-    // Everything that can be unknown is.
+    // All values that can be unknown are.
     seen = Observation { now: observation(3).now, nodes: NodeMap::new(), ..Observation::default() };
     seen.host = HostSample { cpus: Some(16), memory_total: seen.host.memory_total, ..HostSample::default() };
     seen.host.memory_total = Some(Bytes(25_276_502_016));
@@ -147,7 +147,7 @@ fn noise_below_a_thousandth_of_a_core_is_no_change() {
 }
 
 #[test]
-fn all_nodes_are_listed_every_thousand_samples_and_at_each_header() {
+fn full_list_follows_each_header_and_every_thousand_samples() {
     let mut writer = TraceWriter::new(TraceHeader::default());
     let state = EngineState { nodes: states(), ..EngineState::default() };
     let mut is_full = |second: i64| writer.sample(&observation(second), &state).contains("\"nodes\":[");
@@ -158,7 +158,7 @@ fn all_nodes_are_listed_every_thousand_samples_and_at_each_header() {
 }
 
 #[test]
-fn a_header_tells_the_policy_and_nothing_private() {
+fn header_contains_the_policy_and_no_private_setting() {
     let mut policy = RawSettings::default();
     for (key, text) in [("node_cap", "7"), ("cpu_remove", "80.5"), ("rewards_address", "faucet"), ("host", "::1")] {
         policy.set(key, text).unwrap();
@@ -171,9 +171,9 @@ fn a_header_tells_the_policy_and_nothing_private() {
     assert_eq!(Policy::new(&read.policy, read.cpus).unwrap(), Policy::new(&header.policy, Some(2)).unwrap());
 }
 
-/// A setting that is not written must not be one that a decision depends on.
+/// A setting outside the header must not change decisions, or a replay would decide differently.
 #[test]
-fn the_settings_of_a_header_are_those_of_the_policy() {
+fn header_settings_are_those_that_change_the_policy() {
     let default = Policy::new(&RawSettings::default(), Some(2)).unwrap();
     for key in RawSettings::KEYS {
         let mut differs = false;
@@ -190,7 +190,7 @@ fn the_settings_of_a_header_are_those_of_the_policy() {
 }
 
 #[test]
-fn bad_lines_say_what_is_wrong_and_where() {
+fn invalid_lines_have_a_cause_and_a_column() {
     let error = |line: &str| TraceLine::parse(line).unwrap_err();
     let TraceError::Malformed { column, message } = error(r#"{"ts": 1, "used_cpu_percent": "high"}"#) else { panic!() };
     assert_eq!(column, 36);
@@ -208,8 +208,16 @@ fn bad_lines_say_what_is_wrong_and_where() {
     assert!(unknown.to_string().contains("did you mean node_cap?"), "{unknown}");
 }
 
+/// Recorded traces have this key: a renamed field must not change the format.
 #[test]
-fn changes_must_fit_the_nodes_there_are() {
+fn cpu_limit_has_the_key_quota() {
+    let line = TraceWriter::new(TraceHeader::default()).sample(&observation(0), &EngineState::default());
+    assert!(line.contains(r#""quota":{"limit":12.0,"throttled":8.0}"#), "{line}");
+    assert!(!line.contains("cpu_limit"), "{line}");
+}
+
+#[test]
+fn changes_of_unlisted_nodes_are_refused() {
     let mut reader = reader();
     let unlisted = r#"{"ts": 1, "changed": [{"id": 4, "cpu": 0.1}]}"#;
     assert_eq!(reader.read(unlisted).unwrap_err(), TraceError::UnlistedNode { id: id(4) });
@@ -223,13 +231,13 @@ fn changes_must_fit_the_nodes_there_are() {
     let many: Vec<String> = (10..70_000).map(|n| format!("{{\"id\": {n}, \"state\": \"DEAD\"}}")).collect();
     let many = format!("{{\"ts\": 2.6, \"changed\": [{}]}}", many.join(","));
     assert_eq!(Reader::default().read(&many).unwrap_err(), TraceError::TooManyNodes);
-    // Listed again in full without a beginning, it is still the same state.
+    // A full list without `since` keeps the start of the same state.
     reader.read(r#"{"ts": 3, "nodes": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
     assert_eq!(reader.state.nodes[&id(4)], running);
 }
 
 #[test]
-fn background_figures_that_cannot_be_are_missing() {
+fn impossible_values_count_as_missing() {
     let line = r#"{"ts": 5, "used_cpu_percent": -3, "hdio_read_bytes": -1, "running_nodes": 65536, "colour": "red"}"#;
     let TraceLine::Sample(sample) = TraceLine::parse(line).unwrap() else { panic!() };
     assert_eq!((sample.at, sample.running_nodes), (Timestamp::from_secs(5), None));

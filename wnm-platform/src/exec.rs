@@ -1,5 +1,6 @@
 //! The one door to other programs: argument vectors, a deadline, a process group of their own, bounded output.
 
+pub(crate) mod message;
 mod run;
 
 use std::ffi::{OsStr, OsString};
@@ -15,8 +16,8 @@ use crate::error::PlatformError;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How much of each stream is kept when nobody says otherwise, in bytes.
 const OUTPUT_LIMIT: usize = 1024 * 1024;
-/// How much of what a program printed goes into an error, in characters.
-const QUOTE: usize = 400;
+/// The length of a command in an error message, in characters: one call may name hundreds of nodes.
+const SUMMARY: usize = 120;
 
 /// One call of another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,25 @@ impl Call {
     pub fn only_environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.environment = Environment::Only(variables.into_iter().collect());
         self
+    }
+
+    /// Returns the command for an error message: without the template after `--format`, and shortened.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut arguments = Vec::with_capacity(self.arguments.len());
+        let mut words = self.arguments.iter();
+        while let Some(word) = words.next() {
+            if word == "--format" {
+                words.next();
+            } else {
+                arguments.push(word.clone());
+            }
+        }
+        let text = Self { arguments, ..self.clone() }.to_string();
+        match text.char_indices().nth(SUMMARY) {
+            Some((end, _)) => format!("{} …", &text[..end]),
+            None => text,
+        }
     }
 
     fn command(&self) -> Command {
@@ -162,12 +182,26 @@ impl Output {
         }
     }
 
-    /// Returns both streams for people: standard error first, on one line, control characters out, cut.
+    /// Returns the first meaningful line for an error message: of standard error, else of standard output.
     #[must_use]
-    pub fn quote(&self) -> String {
+    pub fn message(&self) -> String {
         let both = format!("{}\n{}", String::from_utf8_lossy(&self.stderr), String::from_utf8_lossy(&self.stdout));
-        let words = both.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.chars().filter(|c| !c.is_control()).take(QUOTE).collect()
+        message::first_meaningful_line(&both)
+    }
+
+    /// Tells whether standard error contains a text, in any case. For programs whose exit code does not tell the cause.
+    pub(crate) fn error_contains(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.stderr).to_lowercase().contains(&text.to_lowercase())
+    }
+
+    /// Tells whether `sudo -n` refused because it would have to ask for a password; its exit code is 1 as for others.
+    pub(crate) fn is_sudo_refusal(&self) -> bool {
+        self.error_contains("sudo: ") && self.error_contains("password is required")
+    }
+
+    /// Returns the error for a call that ended like this.
+    pub(crate) fn failure_of(&self, command: String) -> PlatformError {
+        PlatformError::ProgramFailed { command, ended: self.ended(), printed: self.message() }
     }
 }
 
@@ -176,10 +210,10 @@ type Answer = dyn Fn(&Call) -> Result<Output, PlatformError> + Send + Sync;
 
 /// Who runs other programs: the host, or a script.
 #[derive(Clone)]
-pub struct Exec(Door);
+pub struct Exec(Runner);
 
 #[derive(Clone)]
-enum Door {
+enum Runner {
     Real,
     Scripted(Arc<Answer>),
 }
@@ -188,13 +222,13 @@ impl Exec {
     /// Returns the door to the host's programs.
     #[must_use]
     pub fn real() -> Self {
-        Self(Door::Real)
+        Self(Runner::Real)
     }
 
     /// Returns a door behind which `answer` stands for every program; nothing is ever started.
     #[must_use]
     pub fn scripted(answer: impl Fn(&Call) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
-        Self(Door::Scripted(Arc::new(answer)))
+        Self(Runner::Scripted(Arc::new(answer)))
     }
 
     /// Runs a program and returns how it ended, success or not.
@@ -203,8 +237,8 @@ impl Exec {
     /// It could not be started, or did not end by its deadline and was killed with its process group.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Door::Real => run::run(call),
-            Door::Scripted(answer) => answer(call),
+            Runner::Real => run::run(call),
+            Runner::Scripted(answer) => answer(call),
         }
     }
 
@@ -217,15 +251,15 @@ impl Exec {
         if output.is_success() {
             return Ok(output);
         }
-        Err(PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() })
+        Err(output.failure_of(call.summary()))
     }
 }
 
 impl fmt::Debug for Exec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Door::Real => "Exec::Real",
-            Door::Scripted(_) => "Exec::Scripted",
+            Runner::Real => "Exec::Real",
+            Runner::Scripted(_) => "Exec::Scripted",
         })
     }
 }

@@ -14,7 +14,7 @@ pub mod places;
 mod platform;
 pub mod service_install;
 
-pub use error::PlatformError;
+pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;
 pub use observe::host::read_clock;
 pub use platform::Platform;

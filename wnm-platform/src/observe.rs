@@ -1,4 +1,4 @@
-//! One look at the host and its nodes. What could not be seen is data: nothing here fails.
+//! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
 mod folders;
 pub mod host;
@@ -23,19 +23,19 @@ use crate::Platform;
 use crate::binary::BinaryCache;
 use crate::manager::{self, Options, Service};
 use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
-use crate::observe::probe::{Answer, AskIdentity, Hope, Target};
-use sample::Seen;
+use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+use sample::NodeFacts;
 
-/// How long a cycle may go on starting node programs only to learn their versions.
+/// The time in a cycle for running node programs with `--version`.
 const VERSIONS_BUDGET: Duration = Duration::from_secs(2);
-/// How long a cycle may go on weighing the folders of nodes, and counting the files of those that do not tell.
+/// The time in a cycle for measuring the folders of nodes, and again for counting records.
 const FOLDERS_BUDGET: Duration = Duration::from_millis(20);
 
 impl Platform {
-    /// Looks at the host and at all nodes of the colony, disabled ones aside.
+    /// Observes the host and all nodes of the colony except disabled ones.
     ///
-    /// Rates are over the time since the look that left `colony.counters`. Without such counters, or right after
-    /// that look, this waits up to a quarter of a second, so that there is a time to measure over.
+    /// Rates cover the time since the observation that returned `colony.counters`. Without such counters, or within
+    /// 250 ms of them, this call blocks for up to 250 ms to have an interval.
     #[must_use]
     pub fn observe(&self, colony: &Colony, clock: &Clock, rebooted: bool) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
@@ -43,7 +43,7 @@ impl Platform {
         self.observe_services(colony, rebooted, &before, &reading, &services)
     }
 
-    /// Looks at everything but the process managers, which have told of `services`.
+    /// Observes everything except the process managers, whose result is `services`.
     pub(crate) fn observe_services(
         &self,
         colony: &Colony,
@@ -58,13 +58,13 @@ impl Platform {
             Service::Stopped | Service::Unknown(_) => None,
         });
         let usage = self.host.usage(running);
-        let (cpu_limit, cpu_limit_counters) = self.see_cpu_limit(colony, before);
+        let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
         let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
         let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
-        let mut look = Look {
+        let mut observer = NodeObserver {
             platform: self,
             colony,
             volumes: &host.volumes,
@@ -86,16 +86,16 @@ impl Platform {
                 counters.nodes.insert(node.id, NodeCounters { pid: process.pid, cpu_millis: usage.cpu_millis });
             }
             let usage = usage.map(|(_, usage)| usage);
-            nodes.insert(node.id, look.at(node, service, answers.get(&node.id), usage));
+            nodes.insert(node.id, observer.sample(node, service, answers.get(&node.id), usage));
         }
         binaries.forget_unused();
         drop(binaries);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
-        folders::weigh(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
+        folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
     }
 
-    /// Reads the counters; returns those that rates are counted from, and those of now.
+    /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.
     fn counters(&self, colony: &Colony, clock: &Clock) -> (Counters, Reading) {
         let reading = self.host.read(clock);
         let is_of_this_run = |before: &&Counters| before.boot == reading.boot && before.uptime <= reading.uptime;
@@ -108,7 +108,7 @@ impl Platform {
         (before, self.host.read(clock))
     }
 
-    /// Asks each process manager once for all of its nodes.
+    /// Queries each process manager once for all of its nodes.
     fn survey(&self, colony: &Colony) -> BTreeMap<NodeId, Service> {
         let mut by_manager: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
         for node in colony.nodes.values().filter(|node| !is_disabled(colony, node.id)) {
@@ -122,14 +122,18 @@ impl Platform {
                 }
                 match manager::open(kind, &Options::of(&colony.settings)) {
                     Ok(manager) => manager.survey(&nodes),
-                    Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+                    Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
                 }
             })
             .collect()
     }
 
-    /// Looks at the cap on the colony, unless there is to be none.
-    fn see_cpu_limit(&self, colony: &Colony, before: &Counters) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
+    /// Reads the CPU limit of the colony, unless the setting `cpu_limit` is off.
+    fn observe_cpu_limit(
+        &self,
+        colony: &Colony,
+        before: &Counters,
+    ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
     }
 
@@ -138,24 +142,24 @@ impl Platform {
     }
 }
 
-/// Looks at one node after the other.
-struct Look<'a> {
+/// Combines all observations of one node into its sample.
+struct NodeObserver<'a> {
     platform: &'a Platform,
     colony: &'a Colony,
     volumes: &'a [wnm_core::Volume],
-    /// Nodes whose folder is yet to be made, or on its way out.
+    /// Nodes with an unfinished addition or removal.
     unsettled: BTreeSet<NodeId>,
     now: Timestamp,
     before: &'a Counters,
-    /// The time since the counters before.
+    /// The time since the earlier counters.
     elapsed: Option<Duration>,
     binaries: &'a mut BinaryCache,
     versions_until: Instant,
 }
 
-impl Look<'_> {
-    /// Puts together what is known of one node.
-    fn at(
+impl NodeObserver<'_> {
+    /// Returns the sample of one node.
+    fn sample(
         &mut self,
         node: &Node,
         service: Option<&Service>,
@@ -163,7 +167,7 @@ impl Look<'_> {
         usage: Option<Usage>,
     ) -> NodeSample {
         let folder = sample::folder(&node.root_dir);
-        let seen = Seen {
+        let seen = NodeFacts {
             presence: self.presence(node, service, answer, &folder),
             previous: previous(self.colony, node),
             process: match service {
@@ -203,14 +207,14 @@ impl Look<'_> {
             (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
                 Presence::Answering
             }
-            (_, Service::Stopped, Some(_)) => Presence::Stray,
+            (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
         }
     }
 
-    /// Returns the version of the node's own binary, if it is known or there is time left to ask for it.
+    /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
     fn version_on_disk(&mut self, node: &Node) -> Option<wnm_core::Version> {
         let known = self.binaries.known(&node.flavor, &node.binary).ok()?;
         known.or_else(|| {
@@ -220,7 +224,7 @@ impl Look<'_> {
     }
 }
 
-/// Returns the last sample of this very node: another one may have had its number before.
+/// Returns the last sample of this node. An earlier node with the same number has another creation time.
 fn previous<'a>(colony: &'a Colony, node: &Node) -> Option<&'a NodeSample> {
     colony.samples.get(&node.id).filter(|previous| previous.born == node.born)
 }
@@ -229,7 +233,7 @@ fn is_disabled(colony: &Colony, node: NodeId) -> bool {
     matches!(colony.state.nodes.get(&node), Some(NodeState::Disabled { .. }))
 }
 
-/// Returns the nodes that are being made or removed: a missing folder is no news of them.
+/// Returns the nodes with an unfinished addition or removal, whose folder may be missing.
 fn unsettled(colony: &Colony) -> BTreeSet<NodeId> {
     let is_unsettling = |action: &Action| match action {
         Action::Add { .. } | Action::Remove { .. } => true,
@@ -244,7 +248,7 @@ fn unsettled(colony: &Colony) -> BTreeSet<NodeId> {
     records.map(|record| record.node()).collect()
 }
 
-/// Returns whom to ask, and what.
+/// Returns the metrics servers to query.
 fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target> {
     let Some(host) = probe::resolve(&colony.settings.host) else { return Vec::new() };
     let asked = services.iter().filter_map(|(id, service)| Some((colony.nodes.get(id)?, service)));
@@ -255,27 +259,31 @@ fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target>
             Target {
                 node: node.id,
                 address: SocketAddr::new(host, node.ports.metrics),
-                hope: hope(previous, service),
+                priority: priority(previous, service),
                 identity: ask_identity(previous, service),
             }
         })
         .collect()
 }
 
-fn hope(previous: Option<&NodeSample>, service: &Service) -> Hope {
+fn priority(previous: Option<&NodeSample>, service: &Service) -> Priority {
     if matches!(service, Service::Stopped) {
-        return Hope::Poor;
+        return Priority::Last;
     }
     match previous.map(|previous| previous.presence) {
-        Some(Presence::Silent | Presence::Unreachable) => Hope::Poor,
+        Some(Presence::Silent | Presence::Unreachable) => Priority::Last,
         Some(
-            Presence::Unobserved | Presence::Answering | Presence::Stray | Presence::Gone | Presence::FolderMissing,
+            Presence::Unobserved
+            | Presence::Answering
+            | Presence::Unverified
+            | Presence::Gone
+            | Presence::FolderMissing,
         )
-        | None => Hope::Good,
+        | None => Priority::First,
     }
 }
 
-/// Version and peer id are asked for once in the life of a process.
+/// Returns the condition for requesting version and peer ID, which stay the same for the life of a process.
 fn ask_identity(previous: Option<&NodeSample>, service: &Service) -> AskIdentity {
     let process = match service {
         Service::Running(process) => Some(process),

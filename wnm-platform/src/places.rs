@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_found_without_a_trace() {
+    fn unwritable_folder_is_found_without_changes() {
         let folder = tempfile::tempdir().unwrap();
         let [fine, file] = ["new/er", "file"].map(|name| folder.path().join(name));
         std::fs::write(&file, "").unwrap();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn each_system_and_scope_has_its_places() {
+    fn default_paths() {
         let mut shown = String::new();
         for (scope, os) in
             [(Scope::User, Os::Linux), (Scope::Sudo, Os::Linux), (Scope::User, Os::MacOs), (Scope::Sudo, Os::MacOs)]

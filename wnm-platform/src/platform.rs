@@ -1,9 +1,9 @@
-//! The host as one value: what looks at it and what acts on it.
+//! The host as one value, for observations and for actions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wnm_core::{Node, NodeId, Settings, Version};
+use wnm_core::{Node, NodeId, ProgramCache, Settings, Version};
 
 use crate::binary::BinaryCache;
 use crate::cpu_limit::CpuLimit;
@@ -16,7 +16,7 @@ use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
 
-/// The host that a colony lives on, with the process manager and the firewall that its settings name.
+/// The host of a colony, with the process manager and the firewall that its settings name.
 pub struct Platform {
     pub(crate) exec: Exec,
     pub(crate) host: Host,
@@ -28,10 +28,10 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Returns the host as the settings want it used.
+    /// Opens the host for a colony with these settings.
     ///
     /// # Errors
-    /// The process manager cannot work here, or not with wnm's rights.
+    /// The process manager is not available on this host, or wnm lacks the rights it needs.
     pub fn new(settings: &Settings) -> Result<Self, PlatformError> {
         Ok(Self {
             exec: Exec::real(),
@@ -44,27 +44,27 @@ impl Platform {
         })
     }
 
-    /// Returns the cap on all nodes together.
+    /// Returns the CPU limit of the colony.
     #[must_use]
     pub fn cpu_limit(&self) -> &CpuLimit {
         &self.cpu_limit
     }
 
-    /// Takes up what an earlier run learnt of node programs; see [`learnt`](Self::learnt).
-    pub fn remember(&self, cached: serde_json::Value) {
-        *self.binaries() = BinaryCache::load(cached);
+    /// Replaces the cache of program versions by one that an earlier run stored.
+    pub fn restore_program_cache(&self, stored: ProgramCache) {
+        *self.binaries() = BinaryCache::load(stored);
     }
 
-    /// Returns what was learnt of node programs, to be kept for the next run: without it each run asks them anew.
+    /// Returns the cache of program versions, to be stored for the next run.
     #[must_use]
-    pub fn cached(&self) -> serde_json::Value {
+    pub fn program_cache(&self) -> ProgramCache {
         self.binaries().save()
     }
 
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
     ///
     /// # Errors
-    /// It is missing, may not be executed, is for another machine, is another program, or hangs.
+    /// The program is missing, not executable, for another machine, another program, or does not exit in time.
     pub fn program_version(&self, settings: &Settings) -> Result<Option<Version>, PlatformError> {
         self.target(&mut self.binaries(), settings)
     }
@@ -80,11 +80,11 @@ impl Platform {
         binaries.version(&self.exec, &settings.flavor, &settings.binary).map(Some)
     }
 
-    /// Returns how often the process manager started each node again by itself since somebody started it last, as far
-    /// as it counts.
+    /// Returns the number of automatic restarts of each node since its last requested start. Nodes of process managers
+    /// without such a counter are absent.
     ///
     /// # Errors
-    /// It cannot be asked.
+    /// The process manager does not answer.
     pub fn restarts<'a>(
         &self,
         nodes: impl IntoIterator<Item = &'a Node>,
@@ -93,24 +93,24 @@ impl Platform {
         self.manager.restarts(&own)
     }
 
-    /// Makes a node that another tool made one of wnm's: its folder is marked, and its process manager knows it as
-    /// such. What runs is left as it is.
+    /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process
+    /// continues without a restart.
     ///
     /// # Errors
-    /// The folder or the service is another node's, or cannot be marked.
+    /// The folder or the service belongs to another node, or cannot be marked.
     pub fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         node_dir::adopt(node)?;
         self.manager.adopt(node)
     }
 
-    /// Returns the executor that act on these nodes, which must include those about to be made.
+    /// Returns an executor of steps on these nodes, which include the nodes that an action is about to add.
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {
-        // What is in it is true even if a thread that had it panicked.
+        // Each entry is complete when it is inserted, so the cache stays valid after a panic of another thread.
         self.binaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

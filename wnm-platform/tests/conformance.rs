@@ -4,6 +4,8 @@
 
 #[path = "conformance/antctl.rs"]
 mod antctl;
+#[path = "conformance/colony.rs"]
+mod colony;
 #[path = "conformance/cpu_limit.rs"]
 mod cpu_limit;
 #[path = "conformance/crashes.rs"]
@@ -14,8 +16,6 @@ mod figures;
 mod launchctl;
 #[path = "conformance/lifecycle.rs"]
 mod lifecycle;
-#[path = "conformance/stand.rs"]
-mod stand;
 #[path = "conformance/trouble.rs"]
 mod trouble;
 
@@ -37,10 +37,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("stop_twice", lifecycle::stop_twice),
     ("restart", lifecycle::restart),
     ("upgrade", lifecycle::upgrade),
-    ("upgrade_that_fails_is_rolled_back", lifecycle::upgrade_that_fails_is_rolled_back),
+    ("failed_upgrade_is_rolled_back", lifecycle::failed_upgrade_is_rolled_back),
     ("remove", lifecycle::remove),
-    ("remove_what_is_half_removed", lifecycle::remove_what_is_half_removed),
-    ("discover_after_the_database_is_lost", lifecycle::discover_after_the_database_is_lost),
+    ("remove_partly_removed_nodes", lifecycle::remove_partly_removed_nodes),
+    ("discover_after_database_loss", lifecycle::discover_after_database_loss),
     ("paths_with_spaces_and_dashes", lifecycle::paths_with_spaces_and_dashes),
     ("twenty_nodes_at_once", lifecycle::twenty_nodes_at_once),
     ("crash_during_add", crashes::add),
@@ -49,17 +49,17 @@ const CHECKS: &[(&str, Check)] = &[
     ("crash_during_stop", crashes::stop),
     ("crash_during_restart", crashes::restart),
     ("crash_during_upgrade", crashes::upgrade),
-    ("crash_during_upgrade_that_fails", crashes::upgrade_that_fails),
+    ("crash_during_failing_upgrade", crashes::upgrade_that_fails),
     ("crash_during_remove", crashes::remove),
-    ("a_node_that_ignores_sigterm_is_killed_in_the_end", trouble::ignores_sigterm),
-    ("a_node_that_upgrades_itself_stays_the_same_node", trouble::upgrades_itself),
-    ("an_ant_node_that_upgrades_itself_stays_the_same_node", trouble::ant_node_upgrades_itself),
-    ("a_node_that_ends_at_once_is_rolled_back", trouble::ends_at_once),
-    ("a_taken_port_is_not_fought_for", trouble::port_taken),
-    ("a_foreign_process_on_the_folder_is_left_alone", trouble::folder_taken),
-    ("the_folder_of_another_node_is_left_alone", trouble::folder_of_another),
-    ("a_node_lingers_before_its_folder_goes", trouble::lingers),
-    ("a_lost_folder_does_not_hide_its_process", trouble::folder_lost),
+    ("node_ignoring_sigterm_is_killed", trouble::ignores_sigterm),
+    ("self_upgrade_keeps_node_running", trouble::upgrades_itself),
+    ("ant_node_self_upgrade_keeps_node_running", trouble::ant_node_upgrades_itself),
+    ("node_that_exits_at_start_is_rolled_back", trouble::ends_at_once),
+    ("port_in_use_fails_the_start", trouble::port_taken),
+    ("external_process_on_folder_is_unchanged", trouble::folder_taken),
+    ("folder_of_another_node_is_unchanged", trouble::folder_of_another),
+    ("removed_node_lingers", trouble::lingers),
+    ("process_without_folder_is_found", trouble::folder_lost),
 ];
 
 fn main() -> ExitCode {
@@ -90,10 +90,10 @@ fn main() -> ExitCode {
     for kind in ManagerKind::ALL {
         let run = move || {
             let _alone = alone(kind);
-            cpu_limit::holds_nodes_back(kind);
+            cpu_limit::throttles_nodes(kind);
             Ok::<(), Failed>(())
         };
-        let trial = Trial::test("cpu_limit_holds_nodes_back", run).with_kind(kind.to_string());
+        let trial = Trial::test("cpu_limit_throttles_nodes", run).with_kind(kind.to_string());
         trials.push(trial.with_ignored_flag(!can_work_here(kind) || !cpu_limit::can_be_tried(kind)));
     }
     let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
@@ -117,7 +117,7 @@ fn can_work_here(kind: ManagerKind) -> bool {
             (kind.scope == Scope::Sudo) == is_root && std::path::Path::new("/run/systemd/system").exists()
         }
         // Said to be there by who provides it.
-        Program::Docker => std::env::var_os(stand::DOCKER_IMAGE).is_some(),
+        Program::Docker => std::env::var_os(colony::DOCKER_IMAGE).is_some(),
     }
 }
 
@@ -127,7 +127,7 @@ fn alone(kind: ManagerKind) -> Option<MutexGuard<'static, ()>> {
     match kind.program {
         // Names are by folder.
         Program::Setsid | Program::Launchd => None,
-        Program::Antctl if stand::real_antctl().is_none() => None,
+        Program::Antctl if colony::real_antctl().is_none() => None,
         Program::Systemd | Program::Docker | Program::Antctl => {
             Some(ONE.lock().unwrap_or_else(PoisonError::into_inner))
         }

@@ -26,26 +26,26 @@ fn main() -> ExitCode {
         return fake_node::main();
     }
     let trials: [(&str, fn()); 22] = [
-        ("a_version_is_four_lines_or_one", a_version_is_four_lines_or_one),
-        ("a_copy_without_a_script_plays_what_it_is_called", a_copy_without_a_script_plays_what_it_is_called),
+        ("version_output", version_output),
+        ("copy_without_script_uses_file_name", copy_without_script_uses_file_name),
         ("two_versions_differ_in_bytes", two_versions_differ_in_bytes),
         ("wrong_command_lines_exit_2", wrong_command_lines_exit_2),
-        ("antnode_leaves_its_files", antnode_leaves_its_files),
+        ("antnode_creates_files", antnode_creates_files),
         ("antnode_answers_metrics", antnode_answers_metrics),
-        ("antnode_is_the_same_peer_after_a_restart", antnode_is_the_same_peer_after_a_restart),
+        ("antnode_keeps_peer_id_after_restart", antnode_keeps_peer_id_after_restart),
         ("antnode_exits_1_when_its_port_is_taken", antnode_exits_1_when_its_port_is_taken),
         ("antnode_exits_1_without_peers", antnode_exits_1_without_peers),
         ("antnode_ends_by_sigterm", antnode_ends_by_sigterm),
         ("antnode_fails_critically_on_sigint", antnode_fails_critically_on_sigint),
-        ("a_hanging_node_accepts_and_is_silent", a_hanging_node_accepts_and_is_silent),
-        ("a_slow_node_takes_its_time", a_slow_node_takes_its_time),
-        ("garbage_is_no_text", garbage_is_no_text),
-        ("a_stubborn_node_ignores_sigterm", a_stubborn_node_ignores_sigterm),
-        ("nodes_die_as_scripted", nodes_die_as_scripted),
-        ("a_burning_node_holds_memory", a_burning_node_holds_memory),
+        ("hanging_node_accepts_connections_and_does_not_answer", hanging_node_accepts_connections_and_does_not_answer),
+        ("slow_node_delays_responses", slow_node_delays_responses),
+        ("garbage_is_not_utf8", garbage_is_not_utf8),
+        ("node_can_ignore_sigterm", node_can_ignore_sigterm),
+        ("nodes_exit_as_scripted", nodes_exit_as_scripted),
+        ("burning_node_uses_cpu_and_memory", burning_node_uses_cpu_and_memory),
         ("antnode_upgrades_itself", antnode_upgrades_itself),
         ("antnode_stops_on_upgrade", antnode_stops_on_upgrade),
-        ("ant_node_leaves_its_files_and_exits_0", ant_node_leaves_its_files_and_exits_0),
+        ("ant_node_creates_files_and_exits_0", ant_node_creates_files_and_exits_0),
         ("ant_node_needs_its_ports", ant_node_needs_its_ports),
         ("ant_node_upgrades_itself", ant_node_upgrades_itself),
     ];
@@ -231,7 +231,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn a_version_is_four_lines_or_one() {
+fn version_output() {
     let stage = Stage::antnode(Behaviour::ExitAtStart { code: 3 });
     let expected = "Autonomi Node v0.4.17\nNetwork version: ant/1.0/1\nPackage version: 2026.2.3.2\n\
                     Git info: main / 3398478e9 / 2026-11-20\n";
@@ -245,7 +245,7 @@ fn a_version_is_four_lines_or_one() {
     assert_eq!(Stage::new(Program::AntNode, Behaviour::Normal).version(), "ant-node 0.23.1\n");
 }
 
-fn a_copy_without_a_script_plays_what_it_is_called() {
+fn copy_without_script_uses_file_name() {
     let folder = tempfile::tempdir().unwrap();
     for (name, version) in [("antnode", "Autonomi Node v0.4.17"), ("ant-node", "ant-node 0.23.1")] {
         let copy = folder.path().join(name);
@@ -303,7 +303,7 @@ fn wrong_command_lines_exit_2() {
     }
 }
 
-fn antnode_leaves_its_files() {
+fn antnode_creates_files() {
     let stage = Stage::antnode(Behaviour::Normal);
     let _node = stage.start_antnode();
     let key = stage.root().join("secret-key");
@@ -331,7 +331,7 @@ fn antnode_answers_metrics() {
     }
 }
 
-fn antnode_is_the_same_peer_after_a_restart() {
+fn antnode_keeps_peer_id_after_restart() {
     let stage = Stage::antnode(Behaviour::Normal);
     let peers: Vec<_> = (0..2)
         .map(|_| {
@@ -377,7 +377,7 @@ fn antnode_fails_critically_on_sigint() {
     assert!(!failure.exists(), "the next start deletes it");
 }
 
-fn a_hanging_node_accepts_and_is_silent() {
+fn hanging_node_accepts_connections_and_does_not_answer() {
     let stage = Stage::antnode(Behaviour::Hang);
     let mut node = stage.start_antnode();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, stage.metrics)).unwrap();
@@ -389,7 +389,7 @@ fn a_hanging_node_accepts_and_is_silent() {
     assert_eq!(ended(&mut node).signal(), Some(15));
 }
 
-fn a_slow_node_takes_its_time() {
+fn slow_node_delays_responses() {
     let stage = Stage::antnode(Behaviour::Slow { ms: 300 });
     let _node = stage.start_antnode();
     let began = Instant::now();
@@ -397,7 +397,7 @@ fn a_slow_node_takes_its_time() {
     assert!(began.elapsed() >= Duration::from_millis(300));
 }
 
-fn garbage_is_no_text() {
+fn garbage_is_not_utf8() {
     let stage = Stage::antnode(Behaviour::Garbage);
     let _node = stage.start_antnode();
     let (head, body) = stage.exchange("/metrics");
@@ -407,7 +407,7 @@ fn garbage_is_no_text() {
     assert!(text.contains("ant_node_uptime NaN\n") && text.contains(" 1e309\n"), "{text}");
 }
 
-fn a_stubborn_node_ignores_sigterm() {
+fn node_can_ignore_sigterm() {
     for program in [Program::Antnode, Program::AntNode] {
         let stage = Stage::new(program, Behaviour::IgnoreTerm);
         let mut node = match program {
@@ -422,7 +422,7 @@ fn a_stubborn_node_ignores_sigterm() {
     }
 }
 
-fn nodes_die_as_scripted() {
+fn nodes_exit_as_scripted() {
     let stage = Stage::antnode(Behaviour::ExitAtStart { code: 7 });
     assert_eq!(run(stage.command(Program::Antnode).arg(NETWORK)).status.code(), Some(7));
     assert!(!stage.root().exists());
@@ -433,7 +433,7 @@ fn nodes_die_as_scripted() {
     assert_eq!(run(&mut stage.command(Program::AntNode)).status.code(), Some(0));
 }
 
-fn a_burning_node_holds_memory() {
+fn burning_node_uses_cpu_and_memory() {
     let stage = Stage::antnode(Behaviour::Burn { cores: 0.2, memory_bytes: 64 << 20 });
     let _node = stage.start_antnode();
     let measured = |name| sample(&stage.get("/metrics"), name).parse::<f64>().unwrap();
@@ -472,7 +472,7 @@ fn antnode_stops_on_upgrade() {
     assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, stage.port)).is_ok(), "nobody took over");
 }
 
-fn ant_node_leaves_its_files_and_exits_0() {
+fn ant_node_creates_files_and_exits_0() {
     let stage = Stage::new(Program::AntNode, Behaviour::Normal);
     let mut peers = Vec::new();
     for end in [Signal::TERM, Signal::INT] {

@@ -1,8 +1,15 @@
-//! What an operator can ask of a policy before it acts: the engine that `wnm` runs, without a host beneath it.
+//! The simulator of the Weave Node Manager: the decisions of `wnm` on recorded and modelled hosts.
 //!
-//! `decide` answers single situations, `replay` a recorded machine, `explore` a modelled one on which things go wrong,
-//! `run` and `score` judge policies on a modelled one under load, `tune` looks for better ones, `compare` says whether
-//! steady is worth having, `calibrate` fits that host to a recorded machine, and `chart` draws what was recorded or run.
+//! | command | work |
+//! |---|---|
+//! | `decide` | answers single decision cases |
+//! | `replay` | repeats the decisions on a recorded host |
+//! | `explore` | runs the cycle on the chaos model, on which everything fails, and checks the invariants |
+//! | `run`, `score` | measure policies on the capacity model, a host under load |
+//! | `tune` | searches for better settings on the capacity model |
+//! | `compare` | compares steady with classic and the baselines |
+//! | `calibrate` | fits the capacity model to a recorded host |
+//! | `chart` | draws recordings and runs |
 
 mod capacity;
 mod chance;
@@ -31,7 +38,7 @@ pub use commands::run::healthy_nodes;
 pub use error::{Exit, SimError};
 pub use words::Heading;
 
-/// Replays, explores and judges the decisions of the Weave Node Manager, without touching a node.
+/// Replay, explore and score the decisions of the Weave Node Manager on recorded and modelled hosts
 #[derive(Debug, Parser)]
 #[command(name = "wnm-sim", version, max_term_width = 120)]
 pub struct Cli {
@@ -55,7 +62,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command, and says on standard error what was wrong.
+    /// Runs the command. An error is printed to standard error.
     #[must_use]
     pub fn run(self) -> Exit {
         let result = match self.command {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use wnm_core::{Anomaly, Decision, Planned, Reason, Relief, Rest, Signal};
+use wnm_core::{Anomaly, Blocker, Decision, Planned, Reason, Relief, Signal};
 
 /// An action or a reason to wait, without its figures: decisions with the same heading are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
-    /// The verb of an action; [`Self::WAIT`] for a decision without actions.
+    /// The verb of an action; `wait` or `idle` without one.
     pub verb: &'static str,
     /// The reason.
     pub why: &'static str,
@@ -16,9 +16,6 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// The verb of a decision without actions.
-    pub const WAIT: &str = "wait";
-
     /// Returns the heading of an action.
     #[must_use]
     pub const fn of_action(planned: &Planned) -> Self {
@@ -35,23 +32,44 @@ impl Heading {
         Self { verb: planned.action.verb(), why, signal }
     }
 
-    /// Returns the heading of a decision without actions.
+    /// Returns the heading of a decision without actions; None is a decision that no blocker ended.
     #[must_use]
-    pub const fn of_wait(rest: &Rest) -> Self {
-        let why = match rest {
-            Rest::Rebooted => "rebooted",
-            Rest::Anomaly { anomaly: Anomaly::MassDisappearance { .. } } => "mass disappearance",
-            Rest::Anomaly { anomaly: Anomaly::StorageChanged } => "storage changed",
-            Rest::OperationsUnderWay { .. } => "operations under way",
-            Rest::ReliefUnderWay { .. } => "relief under way",
-            Rest::NothingToRelieve => "nothing to relieve",
-            Rest::Settling { .. } => "cooldown",
-            Rest::WaitingToRestart { .. } => "waiting to restart",
-            Rest::Content => "nothing to do",
+    pub const fn of_blocker(blocker: Option<&Blocker>) -> Self {
+        let Some(blocker) = blocker else { return Self { verb: IDLE, why: "nothing to do", signal: None } };
+        let (why, signal) = match blocker {
+            Blocker::Rebooted => ("rebooted", None),
+            Blocker::Anomaly { anomaly: Anomaly::MassDisappearance { .. } } => ("mass disappearance", None),
+            Blocker::Anomaly { anomaly: Anomaly::StorageChanged } => ("storage changed", None),
+            Blocker::OperationLimit { .. } => ("operation limit", None),
+            Blocker::OperationInProgress => ("operation in progress", None),
+            Blocker::ReliefInProgress { .. } => ("relief in progress", None),
+            Blocker::NoCandidate => ("no node to stop", None),
+            Blocker::Cooldown { .. } => ("cooldown", None),
+            Blocker::RestartDelay { .. } => ("restart delay", None),
+            Blocker::MissingMetric { signal } => ("missing metric", Some(*signal)),
+            Blocker::ObservationPeriod { .. } => ("observation period", None),
+            Blocker::OverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
+            Blocker::NoHeadroom { signal, .. } => ("no headroom", Some(*signal)),
+            Blocker::StartSurge { .. } => ("start surge", None),
+            Blocker::Throttled { .. } => ("throttled", None),
+            Blocker::ExternalOverload { .. } => ("external overload", None),
+            Blocker::GracePeriod { .. } => ("grace period", None),
+            Blocker::NodeCap { .. } => ("node cap", None),
         };
-        Self { verb: Self::WAIT, why, signal: None }
+        Self { verb: WAIT, why, signal }
+    }
+
+    /// Tells whether the heading is that of an action.
+    #[must_use]
+    pub fn is_action(&self) -> bool {
+        ![IDLE, WAIT].contains(&self.verb)
     }
 }
+
+/// The verb of a decision that no rule wants to change.
+const IDLE: &str = "idle";
+/// The verb of a decision that a blocker ended without an action.
+const WAIT: &str = "wait";
 
 const fn relief_name(relief: Relief) -> &'static str {
     match relief {
@@ -81,10 +99,11 @@ impl Heading {
     }
 }
 
-/// Returns a decision in short form: `stop 12 (pressure, cpu)`, `wait (nothing to do)`.
+/// Returns a decision in short form: `stop 12 (pressure, cpu)`, `idle (nothing to do)`.
 pub(crate) fn spell(decision: &Decision) -> String {
-    if let Some(rest) = decision.rest() {
-        return format!("{} ({})", Heading::WAIT, Heading::of_wait(&rest).because());
+    if decision.actions.is_empty() {
+        let heading = Heading::of_blocker(decision.blocker());
+        return format!("{} ({})", heading.verb, heading.because());
     }
     let one = |planned: &Planned| {
         let node = planned.action.node().get();

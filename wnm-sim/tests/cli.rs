@@ -16,17 +16,26 @@ fn invalid_traces_are_refused_with_line_and_column() {
         (String::new(), "-:1:1: the file is empty"),
         ("\n \n".into(), "-:3:1: the trace holds no sample"),
         ("{\"wnm_trace\": 1}\n".into(), "-:2:1: the trace holds no sample"),
-        ("{\"wnm_trace\": 2}\n".into(), "-:1:1: expected a trace of version 1, found version 2"),
+        ("{\"wnm_trace\": 2}\n".into(), "-:1:1: cannot read a trace of version 2: this program reads version 1"),
         ("{\"wnm_trace\": 1, \"policy\": {\"node_cup\": 3}}\n".into(), "did you mean node_cap?"),
-        (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: EOF while parsing a string"),
-        (second("{\"ts\": \"noon\"}"), "-:2:13: invalid type: string \"noon\", expected f64"),
-        (second("{\"ts\": 1001.5, \"nodes\": 3}"), "-:2:25: invalid type: integer `3`, expected a sequence"),
-        (second("[1001.5]"), "-:2:1: expected a sample with ts"),
-        (second("{\"used_cpu_percent\": 3}"), "-:2:1: expected a sample with ts"),
+        (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: not a line of a trace: EOF while parsing a string"),
+        (second("{\"ts\": \"noon\"}"), "-:2:13: not a line of a trace: invalid type: string \"noon\", expected f64"),
+        (
+            second("{\"ts\": 1001.5, \"nodes\": 3}"),
+            "-:2:25: not a line of a trace: invalid type: integer `3`, expected a sequence",
+        ),
+        (second("[1001.5]"), "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts"),
+        (
+            second("{\"used_cpu_percent\": 3}"),
+            "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts",
+        ),
         (second("{\"ts\": 1000.5}"), "-:2:1: ts 1000.5 repeats the ts of the sample before, 1000.5"),
         (second("{\"ts\": 999.25}"), "-:2:1: ts 999.25 is earlier than the sample before, 1000.5"),
-        (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: expected a node of the last full list"),
-        (second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"), "-:2:34: expected a node such as 3"),
+        (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: unknown node 0008: not in the last full list"),
+        (
+            second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"),
+            "-:2:34: not a line of a trace: invalid node name \"0\"",
+        ),
     ] {
         for command in [&["replay", "-"][..], &["chart", "-", "--terminal"]] {
             let ran = run_with(command, text.as_bytes());
@@ -94,14 +103,14 @@ fn invalid_settings_are_refused_with_the_reason() {
     std::fs::write(&file, "node_cap = 3\ncpu_remove = \"much\"\n").unwrap();
     let file = file.to_str().unwrap();
     for (arguments, said) in [
-        (
-            &["--set", "node_cup=3"][..],
-            "--set node_cup=3: node_cup: expected the name of a setting; did you mean node_cap?",
-        ),
+        (&["--set", "node_cup=3"][..], "--set node_cup=3: unknown setting \"node_cup\" (did you mean node_cap?)"),
         (&["--set", "node_cap"], "invalid --set node_cap: it is not KEY=VALUE"),
-        (&["--set", "node_cap=many"], "expected a whole number"),
-        (&["--against", "cpu_remove=400"], "--against cpu_remove=400: cpu_remove: expected a percentage"),
-        (&["--set", "cpu_remove=40"], "policy: cpu_less_than: expected less than cpu_remove"),
+        (&["--set", "node_cap=many"], "invalid value \"many\" for node_cap: not a whole number"),
+        (
+            &["--against", "cpu_remove=400"],
+            "--against cpu_remove=400: invalid value \"400\" for cpu_remove: not between 0 and 100 %",
+        ),
+        (&["--set", "cpu_remove=40"], "policy: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)"),
         (&["--policy", file], "p.toml:2: invalid TOML: "),
         (&["--policy", "nowhere.toml"], "cannot read nowhere.toml: No such file"),
     ] {

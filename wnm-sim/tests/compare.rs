@@ -144,7 +144,10 @@ fn invalid_input_is_refused_before_the_first_run() {
         (&["calm-2", "calm"], "two scenarios have the name calm-2"),
         (&["calm-2", "--tuned", "nowhere.toml"], "cannot read nowhere.toml"),
         (&["calm-2", "--tuned", &typo], "typo.toml:1: invalid TOML: "),
-        (&["calm-2", "--tuned", &bounds], "policy steady-tuned: cpu_less_than (99.0 %) must be below cpu_remove (70.0 %)"),
+        (
+            &["calm-2", "--tuned", &bounds],
+            "policy steady-tuned: cpu_less_than (99.0 %) must be below cpu_remove (70.0 %)",
+        ),
         (&["calm-2", "--days", "0.0001"], "invalid --days 0.0001: shorter than one cycle of 60 s"),
         (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
         (&["calm-2", "--report", &inside], "cannot write"),

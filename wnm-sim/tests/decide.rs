@@ -67,7 +67,7 @@ fn reasons_belong_to_actions() {
 
     let calm = json!({"config": {}, "metrics": {}, "nodes": []});
     let answer = &answers(&run_with(&["decide"], calm.to_string().as_bytes()))[0];
-    let expected = (&json!([["survey", null]]), &json!([{"rest": "content"}]));
+    let expected = (&json!([["survey", null]]), &json!([null]));
     assert_eq!((&answer["actions"], &answer["reasons"]), expected);
 }
 
@@ -79,17 +79,14 @@ fn invalid_line_is_answered_in_its_place() {
         (r#"{"config": {}, "nodes": []}"#, "missing field `metrics`"),
         (r#"{"metrics": {}, "nodes": []}"#, "the key config is missing"),
         (r#"{"config": {"node_cup": 3}, "metrics": {}, "nodes": []}"#, "did you mean node_cap?"),
-        (
-            r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#,
-            "cpu_less_than: expected less than cpu_remove",
-        ),
-        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "expected a node"),
+        (r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#, "must be below cpu_remove ("),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "invalid node name \"0\""),
         (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "ASLEEP"}]}"#, "unknown variant `ASLEEP`"),
         (r#"{"config": {}, "metrics": {"used_cpu_percent": "much"}, "nodes": []}"#, "column 53"),
         (r#"{"config": {}, "metrics": {}, "nodes": [], "mode": "quick"}"#, "unknown field `mode`"),
         (
             r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "DEAD"}, {"id": 1, "status": "DEAD"}]}"#,
-            "found node 0001 twice",
+            "node 0001 is listed twice",
         ),
         (r#"{"outcomes": []}"#, "unknown field `outcomes`"),
         ("{\"config\": {}, \"metrics\": {\"antnode_version\": \"\\ud800\"}, \"nodes\": []}", "column"),
@@ -173,7 +170,7 @@ fn actions_done_change_the_state() {
         case(1000.0, 10.0, &stopped),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
-    let waiting = json!([{"rest": "waiting_to_restart", "node": 3, "until": 1_600_000}]);
+    let waiting = json!([{"blocker": "restart_delay", "node": 3, "until": 1_600_000}]);
     assert_eq!((&answers[1]["actions"], &answers[1]["reasons"]), (&json!([["survey", null]]), &waiting));
     assert_eq!(answers[2]["reasons"], waiting);
     assert_eq!(answers[3]["actions"], json!([["start", 3], ["add", 4]]));
@@ -235,7 +232,7 @@ fn pending_action_is_under_way_until_a_line_shows_its_end() {
         case(2300.0, 10.0, &three),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
-    let under_way = json!([{"rest": "operations_under_way", "under_way": 1, "limit": 1}]);
+    let under_way = json!([{"blocker": "operation_limit", "in_progress": 1, "limit": 1}]);
     assert_eq!(answers[2]["reasons"], under_way);
     assert_ne!(answers[3]["reasons"], under_way);
     assert_eq!(answers[4]["actions"], json!([["add", 4]]));
@@ -268,7 +265,7 @@ fn outcomes_must_fit_the_answer_and_invalid_lines_change_nothing() {
     assert_eq!(error(3), "0 outcomes for 1 actions");
     assert!(error(4).contains("unknown variant `undone`"), "{}", error(4));
     assert!(error(5).contains("column"), "{}", error(5));
-    assert_eq!(error(6), "expected each node once, found node 0001 twice");
+    assert_eq!(error(6), "node 0001 is listed twice");
     assert_eq!(answers[7]["reasons"][0]["until"], json!(1_600_000));
     assert_eq!((&answers[8], &answers[9]), (&json!({}), &json!({})));
     assert_eq!(answers[10]["reasons"][0]["until"], json!(1_600_000));

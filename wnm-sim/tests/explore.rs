@@ -1,4 +1,4 @@
-//! The explorer itself: it repeats itself, finds what is wrong, shrinks it, and runs it again.
+//! The explorer: reproducible runs, violations and their scenarios, invalid scenarios.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::path::Path;
@@ -15,12 +15,12 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_on_every_machine() {
+fn same_seed_gives_the_same_run() {
     let folder = tempfile::tempdir().unwrap();
     let output = explore(folder.path(), &["--seed", "7", "--seeds", "20", "--cycles", "200"]);
-    let said = text(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    insta::assert_snapshot!(said, @r#"
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    insta::assert_snapshot!(printed, @r#"
     runs     20
     cycles   4036, with 36 nodes on average
     actions  add 124 disable 5 remove 364 restart 1 start 94 stop 33 upgrade 22; 600 done, 43 failed
@@ -31,7 +31,7 @@ fn the_same_seed_gives_the_same_run_on_every_machine() {
 }
 
 #[test]
-fn a_jump_of_the_wall_clock_changes_no_run() {
+fn wall_clock_jump_changes_no_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("written.json");
     let run = |events: &str| {
@@ -48,23 +48,23 @@ fn a_jump_of_the_wall_clock_changes_no_run() {
     let jumps = [(3, 60), (50, -31_536_000), (51, 86_400), (200, 1_500_000_000), (250, -1_500_000_000)];
     let jumps = jumps.map(|(cycle, by)| format!(r#"{{"cycle": {cycle}, "event": "jump", "seconds": {by}}}"#));
     let calm = run("");
-    assert!(calm.contains("stop") || calm.contains("add"), "nothing happens: {calm}");
+    assert!(calm.contains("stop") || calm.contains("add"), "no action: {calm}");
     assert_eq!(calm, run(&jumps.join(", ")));
 }
 
 #[test]
-fn a_violation_is_reported_shrunk_and_found_again() {
+fn violation_is_reported_shrunk_and_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let found =
         explore(folder.path(), &["--nodes", "40", "--cycles", "300", "--faults", "sabotage,nodes,crashes,lies"]);
-    let said = text(&found.stdout);
-    assert_eq!(found.status.code(), Some(3), "{said}");
-    assert!(said.starts_with("violation of property Tombstone, no folder is gone without a tombstone"), "{said}");
-    assert!(said.contains("seed 1, cycle "), "{said}");
+    let printed = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(3), "{printed}");
+    assert!(printed.starts_with("violation of property Tombstone, no folder is gone without a tombstone"), "{printed}");
+    assert!(printed.contains("seed 1, cycle "), "{printed}");
 
     let scenario: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path().join("scenario-1.json")).unwrap()).unwrap();
-    // One deed is enough, and it needs few nodes and no time.
+    // One event is enough, and it needs few nodes and no further cycle.
     assert_eq!(scenario["events"].as_array().unwrap().len(), 1);
     assert_eq!(scenario["events"][0]["event"], "sabotage");
     assert!(scenario["nodes"].as_u64() < Some(40), "{scenario:#}");
@@ -72,11 +72,11 @@ fn a_violation_is_reported_shrunk_and_found_again() {
 
     let again = explore(folder.path(), &["--scenario", "scenario-1.json", "--output", "again.json"]);
     assert_eq!(again.status.code(), Some(3));
-    assert_eq!(text(&again.stdout).lines().next(), said.lines().next());
+    assert_eq!(text(&again.stdout).lines().next(), printed.lines().next());
 }
 
 #[test]
-fn bad_scenarios_are_refused_with_their_place() {
+fn invalid_scenario_is_rejected_with_its_position() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |content: &str| {
         std::fs::write(folder.path().join("bad.json"), content).unwrap();
@@ -87,7 +87,7 @@ fn bad_scenarios_are_refused_with_their_place() {
     let whole = r#"{"wnm_scenario": 1, "seed": 1, "cycles": 1, "interval": 1, "nodes": 1,
 "host": {"cpus": 1, "memory_mb": 1000, "volumes_mb": [1000]},
 "settings": {}, "events": []}"#;
-    let said = [
+    let printed = [
         refused(""),
         refused("{\"wnm_scenario\": 1,\n  \"seed\": \"one\"}"),
         refused(&whole.replace("[]}", "[{\"cycle\": 0, \"event\": \"rain\"}]}")),
@@ -96,13 +96,13 @@ fn bad_scenarios_are_refused_with_their_place() {
         refused(&whole.replace("{},", "{\"cpu_remove\": \"10\"},")),
         refused(&whole[..40]),
     ];
-    insta::assert_snapshot!(said.join("\n"), @r#"
+    insta::assert_snapshot!(printed.join("\n"), @r#"
     wnm-sim: bad.json: EOF while parsing a value at line 1 column 0
     wnm-sim: bad.json: invalid type: string "one", expected u64 at line 2 column 15
     wnm-sim: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `sabotage` at line 3 column 56
-    wnm-sim: bad.json: expected wnm_scenario up to 1, found 9
-    wnm-sim: bad.json: expected at least one volume, one cpu and one second from cycle to cycle
-    wnm-sim: bad.json: settings: cpu_less_than: expected less than cpu_remove, which is 10.0 %, found 50.0 %
+    wnm-sim: bad.json: unknown format version 9: this wnm-sim reads versions up to 1
+    wnm-sim: bad.json: volumes_mb is empty, or cpus or interval is 0
+    wnm-sim: bad.json: settings: cpu_less_than (50.0 %) must be below cpu_remove (10.0 %)
     wnm-sim: bad.json: EOF while parsing a value at line 1 column 40
     "#);
     assert_eq!(explore(folder.path(), &["--scenario", "none.json"]).status.code(), Some(1));

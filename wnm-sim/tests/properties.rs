@@ -1,5 +1,5 @@
-//! What must always hold, over arbitrary policies, states and observations: one test a property, numbered as in the
-//! specification. The same functions check every cycle of `wnm-sim explore`.
+//! The invariants over random policies, states and observations, one test per invariant and numbered as in its list.
+//! The same functions check every cycle of `wnm-sim explore`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use wnm_core::{
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
-/// A moment near which everything happens, so that delays matter.
+/// A time close to the random times of the tests, so that delays matter.
 const NOW: i64 = 1_780_000_000_000;
 
 fn moment() -> impl Strategy<Value = Timestamp> {
@@ -38,15 +38,15 @@ fn rate() -> impl Strategy<Value = BytesPerSecond> {
 }
 
 fn threshold<T: Copy + Ord + std::fmt::Debug>(
-    mark: impl Strategy<Value = T> + Clone,
+    value: impl Strategy<Value = T> + Clone,
 ) -> impl Strategy<Value = Threshold<T>> {
-    (mark.clone(), mark).prop_map(|(a, b)| Threshold { less_than: a.min(b), remove: a.max(b) })
+    (value.clone(), value).prop_map(|(a, b)| Threshold { less_than: a.min(b), remove: a.max(b) })
 }
 
 fn io() -> impl Strategy<Value = Option<IoThresholds>> {
     let rate = || prop_oneof![0..100_u64].prop_map(BytesPerSecond);
     prop::option::weighted(0.2, (threshold(rate().boxed()), threshold(rate().boxed())))
-        .prop_map(|marks| marks.map(|(read, write)| IoThresholds { read, write }))
+        .prop_map(|thresholds| thresholds.map(|(read, write)| IoThresholds { read, write }))
 }
 
 fn limit() -> impl Strategy<Value = u32> {
@@ -58,7 +58,7 @@ fn delay() -> impl Strategy<Value = Duration> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let marks = (
+    let thresholds = (
         threshold(percent().boxed()),
         threshold(percent().boxed()),
         threshold(percent().boxed()),
@@ -70,9 +70,9 @@ fn policy() -> impl Strategy<Value = Policy> {
     let limits = (limit(), limit(), limit(), limit());
     let delays = (delay(), delay(), delay(), delay());
     let used = prop::option::weighted(0.2, 0..100_u32);
-    (marks, (cap, used), limits, delays, any::<bool>()).prop_map(|(marks, cap, limits, delays, upgrades)| {
+    (thresholds, (cap, used), limits, delays, any::<bool>()).prop_map(|(thresholds, cap, limits, delays, upgrades)| {
         let (node_cap, highest_node_id_used) = cap;
-        let (cpu, memory, disk, load, disk_io, net_io) = marks;
+        let (cpu, memory, disk, load, disk_io, net_io) = thresholds;
         Policy {
             preset: Preset::Classic,
             node_cap,
@@ -112,7 +112,7 @@ fn state() -> impl Strategy<Value = NodeState> {
     ]
 }
 
-/// States that are rarer than others: a colony with one of them is held up by it.
+/// States including the two rare ones that delay all other actions of a colony.
 fn rare_state() -> impl Strategy<Value = NodeState> {
     prop_oneof![
         30 => state(),
@@ -126,7 +126,7 @@ fn presence() -> impl Strategy<Value = Presence> {
         8 => Just(Presence::Unobserved),
         6 => Just(Presence::Answering),
         1 => Just(Presence::Silent),
-        1 => Just(Presence::Stray),
+        1 => Just(Presence::Unverified),
         2 => Just(Presence::Gone),
         1 => Just(Presence::Unreachable),
         1 => Just(Presence::FolderMissing),
@@ -139,12 +139,12 @@ fn sample(presence: impl Strategy<Value = Presence>) -> impl Strategy<Value = No
     )
 }
 
-/// Nodes in a look: none, some, or a thousand.
+/// The nodes of an observation: none, up to 30, or a thousand.
 fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
-    let unseen = || sample(Just(Presence::Unobserved));
+    let unobserved = || sample(Just(Presence::Unobserved));
     let thousand = vec(sample(presence()), 1000)
         .prop_map(|samples| (1..).filter_map(NodeId::new).zip(samples).collect::<BTreeMap<_, _>>());
-    prop_oneof![40 => btree_map(id(), sample(presence()), 0..30), 30 => btree_map(id(), unseen(), 0..30), 1 => thousand]
+    prop_oneof![40 => btree_map(id(), sample(presence()), 0..30), 30 => btree_map(id(), unobserved(), 0..30), 1 => thousand]
         .prop_map(|nodes| nodes.into_iter().collect())
 }
 
@@ -187,7 +187,7 @@ struct Given {
 }
 
 fn given() -> impl Strategy<Value = Given> {
-    let remembered = (
+    let memory = (
         btree_map(id(), rare_state(), 0..40),
         vec(rare_state(), 40..41),
         btree_set(id(), 0..3),
@@ -195,11 +195,11 @@ fn given() -> impl Strategy<Value = Given> {
         vec(prop::option::of(1..3_u64), 3),
         prop::option::weighted(0.1, version()),
     );
-    let seen = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
-    (policy(), remembered, seen, prop::bool::weighted(0.3)).prop_map(|(policy, remembered, seen, is_calm)| {
-        let (states, spare, acting, missing, devices, refused) = remembered;
-        let (host, nodes, target, rebooted) = seen;
-        // A thousand nodes are in some state too, and not just those whose numbers are drawn.
+    let observed = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
+    (policy(), memory, observed, prop::bool::weighted(0.3)).prop_map(|(policy, memory, observed, is_calm)| {
+        let (states, spare, acting, missing, devices, refused) = memory;
+        let (host, nodes, target, rebooted) = observed;
+        // The states above end at number 40; the further nodes of a thousand need one too.
         let mut states: NodeMap<NodeState> = states.into_iter().collect();
         for (i, id) in nodes.keys().enumerate().skip(40) {
             states.insert(*id, spare[i % spare.len()].clone());
@@ -222,7 +222,7 @@ fn given() -> impl Strategy<Value = Given> {
     })
 }
 
-/// The same under steady rules, after some minutes of a host like the one that is looked at.
+/// The same input under the steady rules, after some minutes of similar observations.
 fn given_steady() -> impl Strategy<Value = Given> {
     let before = vec((prop::option::weighted(0.9, percent()), prop::option::weighted(0.9, load())), 0..8);
     let sizes = (1..20_u32, 1..200_u64, 1..4000_u64);
@@ -269,55 +269,55 @@ macro_rules! properties {
 
 properties! {
     given, 256:
-    property_01_the_same_input_decides_the_same: SameInput;
-    property_02_a_saved_state_decides_the_same: SavedState;
-    property_03_permuting_the_nodes_changes_nothing: Permuted;
-    property_04_every_limit_holds: Limits;
-    property_05_relief_and_growth_never_meet: OneWay;
-    property_06_disabled_and_busy_nodes_are_left_alone: LeftAlone;
-    property_07_active_nodes_never_exceed_the_cap: Cap;
-    property_08_a_node_appears_at_most_once: Once;
-    property_09_nothing_is_deleted_without_need: Deleted;
-    property_10_a_full_disk_has_a_removal: FullDisk;
-    property_11_raising_a_signal_adds_nothing: Raised;
-    property_12_missing_metrics_add_nothing: Missing;
-    property_13_nothing_is_downgraded: Downgrade;
-    property_15_mass_disappearance_destroys_nothing: Vanished;
-    classic_takes_nodes_in_its_order: Order;
-    classic_relieves_pressure_and_nothing_else: Relief;
-    classic_uses_room_and_nothing_else: Growth;
-    classic_waits_before_a_restart: Waiting;
-    classic_rolls_out_when_it_may: Rollout;
-    a_look_that_shows_nothing_new_changes_nothing: Since;
+    property_01_same_input_gives_same_decision: SameInput;
+    property_02_saved_state_gives_same_decision: SavedState;
+    property_03_node_order_is_irrelevant: Permuted;
+    property_04_limits_hold: Limits;
+    property_05_no_growth_beside_relief: OneWay;
+    property_06_disabled_and_acting_nodes_are_not_selected: LeftAlone;
+    property_07_node_cap_holds: Cap;
+    property_08_node_has_at_most_one_action: Once;
+    property_09_removal_has_a_cause: Deleted;
+    property_10_full_disk_causes_removal: FullDisk;
+    property_11_higher_signal_adds_nothing: Raised;
+    property_12_missing_metric_adds_nothing: Missing;
+    property_13_no_downgrade: Downgrade;
+    property_15_mass_disappearance_removes_nothing: Vanished;
+    classic_order_of_nodes: Order;
+    classic_relief_follows_pressure: Relief;
+    classic_growth_follows_headroom: Growth;
+    classic_restart_delay: Waiting;
+    classic_upgrade_conditions: Rollout;
+    unchanged_observation_changes_no_state: Since;
 }
 
 properties! {
     given_steady, 128:
-    steady_01_the_same_input_decides_the_same: SameInput;
-    steady_02_a_saved_state_decides_the_same: SavedState;
-    steady_03_permuting_the_nodes_changes_nothing: Permuted;
-    steady_04_every_limit_holds: Limits;
-    steady_05_relief_and_growth_never_meet: OneWay;
-    steady_06_disabled_and_busy_nodes_are_left_alone: LeftAlone;
-    steady_07_active_nodes_never_exceed_the_cap: Cap;
-    steady_08_a_node_appears_at_most_once: Once;
-    steady_09_nothing_is_deleted_without_need: Deleted;
-    steady_10_a_full_disk_has_a_removal: FullDisk;
-    steady_11_raising_a_signal_adds_nothing: Raised;
-    steady_12_missing_metrics_add_nothing: Missing;
-    steady_13_nothing_is_downgraded: Downgrade;
-    steady_15_mass_disappearance_destroys_nothing: Vanished;
-    steady_18_what_is_relieved_is_ours_and_near_its_mark: Curable;
-    steady_19_growth_leaves_every_signal_under_its_ceiling: Predicted;
-    steady_20_no_node_starts_within_half_an_hour_of_its_stop: Rested;
-    steady_takes_nodes_in_its_order: Order;
-    steady_waits_before_a_restart: Waiting;
+    steady_01_same_input_gives_same_decision: SameInput;
+    steady_02_saved_state_gives_same_decision: SavedState;
+    steady_03_node_order_is_irrelevant: Permuted;
+    steady_04_limits_hold: Limits;
+    steady_05_no_growth_beside_relief: OneWay;
+    steady_06_disabled_and_acting_nodes_are_not_selected: LeftAlone;
+    steady_07_node_cap_holds: Cap;
+    steady_08_node_has_at_most_one_action: Once;
+    steady_09_removal_has_a_cause: Deleted;
+    steady_10_full_disk_causes_removal: FullDisk;
+    steady_11_higher_signal_adds_nothing: Raised;
+    steady_12_missing_metric_adds_nothing: Missing;
+    steady_13_no_downgrade: Downgrade;
+    steady_15_mass_disappearance_removes_nothing: Vanished;
+    steady_18_relief_is_near_its_threshold: Curable;
+    steady_19_growth_keeps_signals_below_target: Predicted;
+    steady_20_cooldown_after_stop: Rested;
+    steady_order_of_nodes: Order;
+    steady_restart_delay: Waiting;
 }
 
 proptest! {
-    /// The rules see no clock but this one, so what does not move it changes no decision.
+    /// The rules see no other clock, so that a wall clock that does not move it changes no decision.
     #[test]
-    fn property_14_a_jump_of_the_wall_clock_is_no_event(
+    fn property_14_wall_clock_jump_changes_nothing(
         walls in (any::<i64>(), any::<i64>()),
         uptimes in (any::<u64>(), any::<u64>()),
         boots in (0..2_u8, 0..2_u8),

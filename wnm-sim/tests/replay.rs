@@ -57,15 +57,15 @@ fn listed_colony_is_replayed() {
     assert_eq!(column("nodes"), ["3", "3", "2", "2", "2"]);
     assert_eq!(column("running"), ["2", "2", "1", "1", "1"]);
     let decided = [
-        "wait (waiting to restart)",
+        "wait (restart delay)",
         "stop 3 (pressure, cpu)",
         "remove 2 (pressure, disk)",
         "start 2 (headroom to start)",
-        "wait (nothing to do)",
+        "idle (nothing to do)",
     ];
     assert_eq!(column("decided"), decided);
     let mut against = decided;
-    against[1] = "wait (nothing to do)";
+    against[1] = "idle (nothing to do)";
     assert_eq!(column("against_decided"), against);
 }
 
@@ -192,7 +192,7 @@ fn chart_of_a_run_shows_its_decisions() {
 {"ts": 1, "used_cpu_percent": 99, "running_nodes": 4}
 {"ts": 1, "decided": [{"action": {"action": "stop", "node": 4}, "reason": {"reason": "requested"}}]}
 {"ts": 2, "used_cpu_percent": 99, "running_nodes": 4}
-{"ts": 2, "decided": [], "rest": {"rest": "content"}}
+{"ts": 2, "decided": [], "blocker": {"blocker": "no_candidate"}}
 {"ts": 3, "note": "lunch <&> tea"}
 "#;
     let ran = run_with(&["chart", "-", "-o", "-"], run_file.as_bytes());

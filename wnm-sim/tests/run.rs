@@ -107,12 +107,24 @@ fn invalid_input_is_refused_with_the_reason() {
         (&[colony.as_str()], "colony: start_per_core 30 is above cap_per_core 5"),
         (&[host.as_str()], "host: cpus, memory_gb and disk_gb must be above 0"),
         (&[trace.as_str()], "no.jsonl: No such file"),
-        (&[bounds.as_str()], "scenario bounds: invalid settings: cpu_less_than (90.0 %) must be below cpu_remove (70.0 %)"),
-        (&["calm-2", "--set", "cpu_remove=40"], "invalid settings: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)"),
+        (
+            &[bounds.as_str()],
+            "scenario bounds: invalid settings: cpu_less_than (90.0 %) must be below cpu_remove (70.0 %)",
+        ),
+        (
+            &["calm-2", "--set", "cpu_remove=40"],
+            "invalid settings: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)",
+        ),
         (&["calm-2", "--set", "node_cup=4"], "did you mean node_cap?"),
-        (&["calm-2", "--policy", policy.as_str()], "policy policy: cpu_less_than (80.0 %) must be below cpu_remove (60.0 %)"),
+        (
+            &["calm-2", "--policy", policy.as_str()],
+            "policy policy: cpu_less_than (80.0 %) must be below cpu_remove (60.0 %)",
+        ),
         (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml:2: invalid TOML: "),
-        (&["calm-2", "--policy", "clasic"], "--policy clasic: preset: "),
+        (
+            &["calm-2", "--policy", "clasic"],
+            "--policy clasic: invalid value \"clasic\" for preset: not one of classic, steady",
+        ),
         (&["calm-2", "--policy", "no.toml"], "cannot read no.toml"),
         (&["calm-2", "--policy", "fixed:many"], "invalid --policy fixed:many: fixed: needs a number of nodes"),
         (&["calm-2", "--days", "0.0001", "--cycle", "60"], "invalid --days 0.0001: shorter than one cycle of 60 s"),

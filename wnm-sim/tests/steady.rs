@@ -1,5 +1,5 @@
-//! The steady preset on the modelled host under background load that does not change: it settles within a day, and from
-//! then on leaves the colony alone (properties 16 and 17 of what must always hold).
+//! The steady preset on the capacity model under constant background load: the colony settles within a day and does not
+//! change after that (invariants 16 and 17).
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -7,7 +7,7 @@ mod common;
 use common::run;
 use serde_json::Value;
 
-/// A host on which nothing but the processors binds.
+/// A host on which only the processors limit the number of nodes.
 const HOST: &str = r#"
 about = "for tests"
 [host]
@@ -27,7 +27,7 @@ noise = 0
 spikes_per_hour = 0
 ";
 
-/// Seconds after which it has settled.
+/// Seconds after which the colony has settled.
 const SETTLED: f64 = 86_400.0;
 
 struct Host {
@@ -36,7 +36,7 @@ struct Host {
 }
 
 impl Host {
-    /// Returns a host of which others use so many percent.
+    /// Returns a host with this background load in percent.
     fn new(background: u32, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let scenario = folder.path().join("constant.toml").to_str().unwrap().to_owned();
@@ -45,14 +45,14 @@ impl Host {
         Self { folder, scenario }
     }
 
-    /// Runs three days, and returns the score.
+    /// Runs three days and returns the score.
     fn run(&self, arguments: &[&str]) -> Value {
         let ran = run(&[&["run", &self.scenario, "--days", "3", "--json"], arguments].concat());
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         serde_json::from_str::<Value>(&ran.out).unwrap()["scores"][0].clone()
     }
 
-    /// Runs steady, and returns the actions of the first day and of those after it.
+    /// Runs steady and returns the actions of the first day and of the days after it.
     fn actions(&self, cpu_limit: &str, seed: &str) -> [Vec<String>; 2] {
         let trace = self.folder.path().join("run.jsonl");
         let trace = trace.to_str().unwrap();
@@ -74,26 +74,26 @@ impl Host {
 fn settles(cpu_limit: &str) {
     for (background, seed) in [(20, "1"), (60, "2")] {
         let [first, later] = Host::new(background, NO_NOISE).actions(cpu_limit, seed);
-        assert!(!first.is_empty(), "{cpu_limit}, {background} %: nothing to settle");
+        assert!(!first.is_empty(), "{cpu_limit}, {background} %: no action on the first day");
         assert_eq!(later, [""; 0], "{cpu_limit}, {background} %");
     }
-    // With noise, a stretch that happens to be quiet lets one more node in, and it stays.
+    // With noise, a quiet period can allow one more node, and that node stays.
     let [_, later] = Host::new(40, "").actions(cpu_limit, "3");
     assert!(later.iter().all(|verb| verb == "add") && later.len() < 3, "{cpu_limit}: {later:?}");
 }
 
 #[test]
-fn steady_settles_under_constant_load() {
+fn steady_settles_without_cpu_limit() {
     settles("cpu_limit=false");
 }
 
 #[test]
-fn steady_settles_under_constant_load_where_it_may_cap_the_colony() {
+fn steady_settles_with_cpu_limit() {
     settles("cpu_limit=true");
 }
 
 #[test]
-fn steady_does_not_flap_under_constant_load_with_noise() {
+fn steady_does_not_flap_with_noise() {
     let flaps = |score: Value| score["flaps"]["mean"].as_f64().unwrap();
     for background in [10, 60] {
         let host = Host::new(background, "");
@@ -102,7 +102,7 @@ fn steady_does_not_flap_under_constant_load_with_noise() {
             assert!(flaps(steady) == 0.0, "{cpu_limit}, {background} %");
         }
     }
-    // Flaps would be seen.
+    // The scenario that does flap shows that the score counts flaps.
     let ran = run(&["run", "bursts-2", "--policy", "classic", "--days", "1", "--seeds", "1", "--json"]);
     assert!(flaps(serde_json::from_str::<Value>(&ran.out).unwrap()["scores"][0].clone()) > 0.0);
 }

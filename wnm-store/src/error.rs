@@ -1,292 +1,396 @@
-//! What can go wrong with the database: expected, found, and what mends it.
+//! Errors of the database: the failure, and the cause as data. The caller adds a hint.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{ErrorCode, ffi};
-use wnm_core::NodeId;
+use wnm_core::{ActionId, NodeId};
 
-/// Why something could not be read or remembered.
+use crate::history::CycleId;
+use crate::record::{Corruption, Record};
+
+/// A failure to read or to write the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no database.
-    #[error("expected a database at {path}, found none: run `wnm init`")]
+    /// No file exists at the path of the database.
+    #[error("no database at {path}")]
     NotInitialised {
-        /// Where it should be.
+        /// The path of the database.
         path: PathBuf,
     },
-    /// There is a database where one was to be made.
-    #[error("expected no database at {path}, found one: it is initialised already")]
+    /// A database exists where one was to be created.
+    #[error("cannot create database {path}: it exists already")]
     AlreadyInitialised {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
     },
-    /// What is there is no database of wnm.
-    #[error(
-        "expected a database of wnm at {path}, found {found}: \
-         name the right file with --db, or move this one away and run `wnm init`"
-    )]
+    /// The file is not a database of wnm.
+    #[error("cannot open database {path}: {content}")]
     NotADatabase {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
-        /// What it is.
-        found: &'static str,
+        /// The content of the file.
+        content: Content,
     },
-    /// What was to be taken over is no database of the Python wnm.
-    #[error(
-        "expected a database of the Python wnm at {path}, found {found}: name its colony.db, or a sound copy of it"
-    )]
+    /// The file is not a usable database of the Python wnm.
+    #[error("cannot read {path} as a database of the Python wnm: {cause}")]
     NotAPythonColony {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// What is there.
-        found: String,
+        /// The reason.
+        cause: PythonColonyError,
     },
-    /// What was to be taken over is being written, or a write was cut short.
-    #[error(
-        "expected nothing to write {path}, found unfinished writes in {log}: \
-         end the Python wnm and its crontab line, and let it run once to its end if that stays"
-    )]
+    /// The Python wnm is writing its database, or a crash interrupted a write.
+    #[error("cannot read {path}: {log} holds unfinished writes")]
     PythonColonyInUse {
-        /// The database.
+        /// The path of the database.
         path: PathBuf,
-        /// Where the writes are.
+        /// The file of SQLite that holds the writes.
         log: PathBuf,
     },
-    /// A later wnm wrote it.
-    #[error(
-        "expected a database of version {expected} or less at {path}, found version {found}: \
-         install the wnm that wrote it, or a later one"
-    )]
+    /// A later version of wnm wrote the database.
+    #[error("cannot open database {path}: its version is {found}, this wnm knows versions up to {supported}")]
     NewerVersion {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// The latest version that is understood.
-        expected: u32,
-        /// The version it has.
+        /// The latest version that this wnm knows.
+        supported: u32,
+        /// The version of the database.
         found: u32,
     },
-    /// An earlier wnm wrote it, and it was opened for reading only.
-    #[error("expected a database of version {expected} at {path}, found version {found}: run `wnm db migrate`")]
+    /// An earlier version of wnm wrote the database, and a read-only connection cannot migrate it.
+    #[error("cannot read database {path}: its version is {found}, this wnm needs version {supported}")]
     OlderVersion {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// The version that is understood.
-        expected: u32,
-        /// The version it has.
+        /// The version that this wnm needs.
+        supported: u32,
+        /// The version of the database.
         found: u32,
     },
-    /// Its pages do not hold together.
-    #[error("expected a sound database at {path}, found {found}: restore a copy with `wnm db restore FILE`")]
+    /// The pages of the database are inconsistent.
+    #[error("database {path} is damaged: {details}")]
     Damaged {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// What is wrong.
-        found: String,
+        /// The report of SQLite.
+        details: String,
     },
-    /// One row cannot be understood; the others can.
-    #[error(
-        "expected to read {what} from the database: {found}; \
-         see `wnm db check`, or restore a copy with `wnm db restore FILE`"
-    )]
+    /// One record cannot be read; the others can.
+    #[error("cannot read {record} from the database: {cause}")]
     Corrupt {
-        /// Which row, such as "node 0003".
-        what: String,
-        /// What is wrong with it.
-        found: String,
+        /// The record.
+        record: Record,
+        /// The reason.
+        cause: Corruption,
     },
-    /// It may not be written.
-    #[error(
-        "expected to write to {path}, found it read-only: run as its owner, or make the file and its folder writable"
-    )]
+    /// The file may not be written.
+    #[error("cannot write database {path}: it is read-only")]
     ReadOnly {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
     },
-    /// It, or what SQLite keeps beside it, cannot be opened.
-    #[error(
-        "expected to open {path} and the files beside it, found that SQLite cannot: \
-         run as its owner, or make the file and its folder writable"
-    )]
+    /// SQLite cannot open the database, or the `-wal` and `-shm` files beside it.
+    #[error("cannot open database {path}: SQLite cannot open it or the files beside it")]
     CannotOpen {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
     },
-    /// Another program is writing it and does not end.
-    #[error(
-        "expected {path} to be free within {waited:?}, found it locked: try again when the other program has ended"
-    )]
+    /// Another program kept the database locked.
+    #[error("cannot use database {path}: another program has locked it for {} s", waited.as_secs())]
     Busy {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The time after which SQLite gave up.
         waited: Duration,
     },
-    /// There is no room to write.
-    #[error("expected room to write to {path}, found its disk or cpu_limit full: free some space, then run this again")]
+    /// The disk, or the disk quota, is full.
+    #[error("cannot write to {path}: no space left on its disk or in its disk quota")]
     Full {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// Two nodes cannot have the same.
-    #[error("expected {what} to be free, found it given to node {by}")]
-    Taken {
-        /// What was wanted.
-        what: Claim,
-        /// Who has it.
-        by: NodeId,
+    /// Another node has a value that must be unique.
+    #[error("{value} already belongs to node {owner}")]
+    NotUnique {
+        /// The value.
+        value: UniqueValue,
+        /// The node that has it.
+        owner: NodeId,
     },
-    /// No such node is on record.
-    #[error("expected node {id} to be on record, found no such node")]
-    NoSuchNode {
-        /// The node.
-        id: NodeId,
-    },
-    /// Progress was reported of something that does not go on.
-    #[error("expected {what} to be under way, found it ended or unknown")]
+    /// Progress was reported of a cycle or an action that has ended or was never begun.
+    #[error("cannot record progress of {work}: it has ended or was never begun")]
     NotUnderWay {
-        /// What it is, such as "action 12".
-        what: String,
+        /// The cycle or the action.
+        work: Work,
     },
-    /// There is a file where a copy was to be written.
-    #[error("expected no file at {path}, found one: name another file for the copy")]
+    /// A file exists at the path of a new copy.
+    #[error("cannot write a copy to {path}: the file exists already")]
     CopyExists {
-        /// Where it is.
+        /// The path of the copy.
         path: PathBuf,
     },
-    /// A value cannot be written as text.
-    #[error("expected to write {what} as text, found {found}")]
-    Unwritable {
-        /// Which value.
-        what: String,
-        /// What is wrong with it.
-        found: String,
+    /// The backup to restore is the database itself.
+    #[error("cannot restore database {path} from itself")]
+    RestoreFromItself {
+        /// The path of the database.
+        path: PathBuf,
     },
-    /// A file could not be handled.
-    #[error("expected to {doing} {path}, found: {source}")]
+    /// A value has no JSON form, such as a path that is not UTF-8.
+    #[error("cannot store {record}: {source}")]
+    NotSerialisable {
+        /// The record.
+        record: Record,
+        /// The error of the JSON writer.
+        source: serde_json::Error,
+    },
+    /// The system refused an operation on a file.
+    #[error("cannot {operation} {path}: {source}")]
     File {
-        /// What was tried.
-        doing: &'static str,
-        /// The file.
+        /// The operation.
+        operation: FileOperation,
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// Anything else that SQLite says.
-    #[error("expected to use the database {path}, found: {source}")]
+    /// SQLite failed in a way that has no variant of its own.
+    #[error("cannot use database {path}: {source}")]
     Sqlite {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// What it said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }
 
 impl StoreError {
-    /// Returns what is wrong, for a list of such things, without what mends it.
-    pub(crate) fn complaint(&self) -> String {
-        match self {
-            Self::Corrupt { what, found } => format!("{what}: {found}"),
-            other => other.to_string(),
-        }
+    /// Returns how the operator can fix the cause; None when there is no specific advice.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotInitialised { .. } => "create a colony with `wnm init --rewards-address 0x…`",
+            Self::AlreadyInitialised { .. } => {
+                "change settings with `wnm config set`, or remove the colony with `wnm teardown --confirm --purge`"
+            }
+            Self::NotADatabase { .. } => "name another file with --db, or move this one away and run `wnm init`",
+            Self::NotAPythonColony { .. } => "name the colony.db of the Python wnm, or an undamaged copy of it",
+            Self::PythonColonyInUse { .. } => {
+                "stop the Python wnm and remove its crontab line; if the file stays, run the Python wnm once more"
+            }
+            Self::NewerVersion { .. } => "install the version of wnm that wrote it, or a later one",
+            Self::OlderVersion { .. } => "migrate it with `wnm db migrate`",
+            Self::Damaged { .. } => "restore a backup with `wnm db restore FILE`",
+            Self::Corrupt { .. } => "see `wnm db check`, or restore a backup with `wnm db restore FILE`",
+            Self::ReadOnly { .. } | Self::CannotOpen { .. } => {
+                "run wnm as the owner of the file, or make the file and its folder writable"
+            }
+            Self::Busy { .. } => "wait until the other program has ended",
+            Self::Full { .. } => "free disk space",
+            Self::CopyExists { .. } => "name a file that does not exist",
+            Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
+            Self::NotUnique { .. }
+            | Self::NotUnderWay { .. }
+            | Self::NotSerialisable { .. }
+            | Self::File { .. }
+            | Self::Sqlite { .. } => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 
-/// What only one node can have.
+/// The content of a file that is not a database of wnm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Content {
+    /// The path is a folder.
+    #[error("a folder")]
+    Folder,
+    /// The path is a device, a socket or a pipe.
+    #[error("not a regular file")]
+    Special,
+    /// The file has no bytes.
+    #[error("an empty file")]
+    Empty,
+    /// The file does not begin with the header of SQLite.
+    #[error("not a SQLite file")]
+    NotSqlite,
+    /// The header is that of SQLite, the rest is not.
+    #[error("not a SQLite file, or a damaged one")]
+    DamagedHeader,
+    /// The tables belong to another program.
+    #[error("a SQLite file of another program")]
+    OtherProgram,
+}
+
+/// The reason why a file is not a usable database of the Python wnm.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonColonyError {
+    /// No file exists at the path.
+    #[error("no such file")]
+    Missing,
+    /// The file is not a SQLite database.
+    #[error("{0}")]
+    Content(Content),
+    /// The pages of the database are inconsistent.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// A table of the Python wnm is missing.
+    #[error("the tables are not those of the Python wnm: {0}")]
+    OtherTables(rusqlite::Error),
+    /// The table `machine` has no row.
+    #[error("the table `machine` is empty")]
+    NoColony,
+}
+
+/// An operation on a file or folder, as the verb of an error message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileOperation {
+    /// Create a folder.
+    CreateFolder,
+    /// Create a temporary folder inside another.
+    CreateDraft,
+    /// Read a file or its metadata.
+    Read,
+    /// Write a file.
+    Write,
+    /// Delete a file.
+    Remove,
+    /// Rename a file out of the way.
+    SetAside,
+    /// Flush a folder to the disk.
+    Sync,
+}
+
+impl fmt::Display for FileOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreateFolder => "create the folder",
+            Self::CreateDraft => "create a temporary folder in",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Remove => "remove",
+            Self::SetAside => "rename",
+            Self::Sync => "flush to disk",
+        })
+    }
+}
+
+/// A value that at most one node may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// A number.
+pub enum UniqueValue {
+    /// The number of the node.
     Number(NodeId),
-    /// A port, of whichever use.
+    /// A port, for nodes, metrics or RPC: all share one space.
     Port(u16),
-    /// A name for ever.
+    /// The UUID that identifies a node for ever.
     Uuid(String),
 }
 
-impl fmt::Display for Claim {
+impl fmt::Display for UniqueValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(id) => write!(f, "number {id}"),
             Self::Port(port) => write!(f, "port {port}"),
-            Self::Uuid(uuid) => write!(f, "uuid {uuid}"),
+            Self::Uuid(uuid) => write!(f, "UUID {uuid}"),
         }
     }
 }
 
-/// How long SQLite waits for another program's write to end.
+/// A cycle or an action, as the object of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// A cycle.
+    Cycle(CycleId),
+    /// An action.
+    Action(ActionId),
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cycle(id) => write!(f, "cycle {id}"),
+            Self::Action(id) => write!(f, "action {}", id.0),
+        }
+    }
+}
+
+/// The time for which SQLite retries while another program writes. A backup program that copies the file takes less.
 pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// An error on its way up to where the path of the database is known.
+/// An error inside this crate, before the path of the database is attached.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum DbError {
+    /// An error of SQLite, still without the path.
     Sqlite(rusqlite::Error),
+    /// A complete error.
     Store(StoreError),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for DbError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<rusqlite_migration::Error> for Fault {
+impl From<rusqlite_migration::Error> for DbError {
     fn from(error: rusqlite_migration::Error) -> Self {
         match error {
             rusqlite_migration::Error::RusqliteError { err, .. } => Self::Sqlite(err),
-            other => Self::Store(StoreError::Corrupt { what: "the schema".into(), found: other.to_string() }),
+            other => Self::Store(StoreError::Corrupt {
+                record: Record::Schema,
+                cause: Corruption::Migration(Box::new(other)),
+            }),
         }
     }
 }
 
-impl Fault {
-    /// Tells whether there was no room to write.
+impl DbError {
+    /// Tells whether the disk is full.
     pub(crate) fn is_full(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };
         let code = error.sqlite_error();
-        // The index of the write-ahead log grows by itself, and says so in its own way.
+        // SQLite extends the `-shm` file by truncation, and reports a full disk there as an I/O error of its own.
         code.is_some_and(|e| e.code == ErrorCode::DiskFull || e.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
     }
 
-    /// Tells whether SQLite could not open the file, or what belongs to it.
+    /// Tells whether SQLite could not open the database or a file beside it.
     pub(crate) fn is_cannot_open(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };
         matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
     }
 
-    /// Returns the error with the path of the database in it.
+    /// Returns the error with the path of the database.
     pub(crate) fn at(self, path: &Path) -> StoreError {
         let path = path.to_path_buf();
-        let full = self.is_full();
+        let is_full = self.is_full();
         let source = match self {
             Self::Store(error) => return error,
-            Self::Sqlite(_) if full => return StoreError::Full { path },
+            Self::Sqlite(_) if is_full => return StoreError::Full { path },
             Self::Sqlite(source) => source,
         };
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path, waited: BUSY_WAIT },
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
             Some(ErrorCode::CannotOpen) => StoreError::CannotOpen { path },
-            Some(ErrorCode::NotADatabase) => {
-                StoreError::NotADatabase { path, found: "a file that is not SQLite's, or a damaged one" }
-            }
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, found: source.to_string() },
+            Some(ErrorCode::NotADatabase) => StoreError::NotADatabase { path, content: Content::DamagedHeader },
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, details: source.to_string() },
             _ => StoreError::Sqlite { path, source },
         }
     }
 }
 
-/// Returns an error of a file, ready for `map_err`.
-pub(crate) fn file_error(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+/// Returns a function for `map_err` that attaches the operation and the path to an error of the system.
+pub(crate) fn file_error(operation: FileOperation, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_path_buf();
     move |source| match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full { path },
-        _ => StoreError::File { doing, path, source },
+        _ => StoreError::File { operation, path, source },
     }
 }

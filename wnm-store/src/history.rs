@@ -1,4 +1,4 @@
-//! What was decided and done in earlier cycles, for as long as it is kept.
+//! Earlier cycles with their decisions and actions, within limits of age and number.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row};
 use wnm_core::{ActionRecord, Decision, HostSample, NodeId, Outcome, Timestamp};
 
-use crate::error::{Fault, StoreError};
+use crate::error::{DbError, StoreError};
 use crate::nodes::Unreadable;
-use crate::{Store, journal, json};
+use crate::record::{Corruption, Record, required};
+use crate::{Store, journal};
 
-/// The number of a cycle. It is never used again.
+/// The number of a cycle. No later cycle gets the number of a deleted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CycleId(pub i64);
 
@@ -121,23 +122,12 @@ pub struct History {
     pub unreadable: Vec<StoreError>,
 }
 
-/// Limits of the history. A cycle with an unfinished action is always kept, and so is the last scheduled cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// The maximum age of a cycle that acted.
-    pub acting: Duration,
-    /// The maximum number of cycles that acted, of any age.
-    pub acting_at_most: u32,
-    /// The maximum number of cycles that did not act.
-    pub idle: u32,
-}
-
-impl Default for Retention {
-    /// Returns 30 days and 20,000 cycles that acted, and 100 that did not.
-    fn default() -> Self {
-        Self { acting: Duration::from_secs(30 * 24 * 60 * 60), acting_at_most: 20_000, idle: 100 }
-    }
-}
+/// The maximum age of a cycle that acted. A month of actions is enough to explain the present state of any node.
+const ACTING_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The maximum number of cycles that acted, of any age, so that a colony that acts in every cycle cannot fill the disk.
+const ACTING_COUNT: u32 = 20_000;
+/// The maximum number of cycles that did not act: eight minutes of a daemon with its default interval of 5 s.
+const IDLE_COUNT: u32 = 100;
 
 /// The maximum number of cycles that one cycle deletes at its end, for each limit. A colony adds one cycle at a time, so
 /// that 50 catch up quickly after a change of the limits, and one transaction stays short.
@@ -179,16 +169,17 @@ impl Store {
         self.read(|db| one(db, id))
     }
 
-    /// Returns the cycles that a filter lets through, latest first.
+    /// Returns the cycles that match a filter, latest first. Records that cannot be read are reported beside the others.
     ///
     /// # Errors
-    /// The database cannot be read. One record that cannot be read is reported beside the others.
+    /// The database cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<History, StoreError> {
         self.read(|db| find(db, filter))
     }
 }
 
-pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, Fault> {
+/// Finds the cycles that match a filter, latest first.
+pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, DbError> {
     let node = filter.node.map(NodeId::get);
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let after = filter.after.map_or(i64::MIN, |id| id.0);
@@ -208,14 +199,15 @@ pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, F
     while let Some(row) = rows.next()? {
         match read(db, row, &mut history.unreadable) {
             Ok(cycle) => history.cycles.push(cycle),
-            Err(Fault::Store(error @ StoreError::Corrupt { .. })) => history.unreadable.push(error),
+            Err(DbError::Store(error @ StoreError::Corrupt { .. })) => history.unreadable.push(error),
             Err(fault) => return Err(fault),
         }
     }
     Ok(history)
 }
 
-pub(crate) fn last_id(db: &Connection) -> Result<Option<CycleId>, Fault> {
+/// Returns the number of the latest cycle; None before the first.
+pub(crate) fn last_id(db: &Connection) -> Result<Option<CycleId>, DbError> {
     let last: Option<i64> = db
         .prepare_cached("SELECT id FROM cycles ORDER BY id DESC LIMIT 1")?
         .query_row([], |row| row.get(0))
@@ -223,8 +215,8 @@ pub(crate) fn last_id(db: &Connection) -> Result<Option<CycleId>, Fault> {
     Ok(last.map(CycleId))
 }
 
-/// Reads one cycle with all its actions, or fails.
-pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, Fault> {
+/// Reads one cycle with all its actions; None when it is not on record.
+pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, DbError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM cycles WHERE id = ?1"))?;
     let mut rows = statement.query([id.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -236,17 +228,18 @@ pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, F
     }
 }
 
-fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<CycleRecord, Fault> {
+fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<CycleRecord, DbError> {
     let id = CycleId(row.get(0)?);
     let word: String = row.get(5)?;
-    let unknown = || StoreError::Corrupt { what: format!("the kind of cycle {id}"), found: format!("{word:?}") };
+    let kind = CycleKind::from_word(&word);
+    let unknown = || StoreError::Corrupt { record: Record::CycleKind(id), cause: Corruption::UnknownWord(word) };
     Ok(CycleRecord {
         id,
-        kind: CycleKind::from_word(&word).ok_or_else(unknown)?,
+        kind: kind.ok_or_else(unknown)?,
         at: Timestamp::from_millis(row.get(1)?),
         ended: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
-        host: json::required(row, 3, || format!("the host's sample of cycle {id}"))?,
-        decision: json::required(row, 4, || format!("the decision of cycle {id}"))?,
+        host: required(row, 3, Record::HostSample(id))?,
+        decision: required(row, 4, Record::Decision(id))?,
         actions: journal::of_cycle(db, id, unreadable)?,
     })
 }
@@ -255,8 +248,8 @@ fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<C
 ///
 /// The last scheduled cycle stays, because `wnm explain` shows it: a command that waits for a slow node runs several
 /// resumed cycles a second, enough to push it out of the idle ones within half a minute.
-pub(crate) fn prune(tx: &Connection, keep: Retention, now: Timestamp) -> Result<(), Fault> {
-    for (acted, at_most) in [(0, keep.idle), (1, keep.acting_at_most)] {
+pub(crate) fn prune(tx: &Connection, now: Timestamp) -> Result<(), DbError> {
+    for (acted, at_most) in [(0, IDLE_COUNT), (1, ACTING_COUNT)] {
         tx.prepare_cached(
             "DELETE FROM cycles WHERE id IN (
                  SELECT id FROM cycles WHERE acted = ?1
@@ -267,13 +260,14 @@ pub(crate) fn prune(tx: &Connection, keep: Retention, now: Timestamp) -> Result<
         )?
         .execute((acted, at_most, PRUNED_AT_ONCE))?;
     }
-    // Time passes in the order of numbers, so that the old ones are among the first.
+    // The times rise with the numbers, so that the oldest cycles are among the first. Without the inner limit SQLite would
+    // scan the whole table in every cycle.
     tx.prepare_cached(
         "DELETE FROM cycles WHERE id IN (
              SELECT old.id FROM (SELECT id, at FROM cycles WHERE acted = 1 ORDER BY id LIMIT ?2) AS old
              WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM actions WHERE cycle = old.id AND ended IS NULL)
                  AND id <> (SELECT coalesce(max(id), 0) FROM cycles WHERE kind = 'scheduled'))",
     )?
-    .execute((now.before(keep.acting).as_millis(), PRUNED_AT_ONCE))?;
+    .execute((now.before(ACTING_AGE).as_millis(), PRUNED_AT_ONCE))?;
     Ok(())
 }

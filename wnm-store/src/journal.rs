@@ -1,4 +1,4 @@
-//! The journal: what is about to be done, each step that was done, and what came of it.
+//! The journal: every action before it begins, every step after it was done, and the outcome.
 
 use rusqlite::{Connection, Row};
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord};
@@ -7,17 +7,18 @@ use wnm_core::{
     Timestamp,
 };
 
-use crate::error::{Fault, StoreError};
+use crate::error::{DbError, StoreError, Work};
 use crate::history::{self, CycleAction, CycleId, CycleKind};
-use crate::nodes::{self, Unreadable};
-use crate::{Store, json, reserve};
+use crate::nodes::{self, Single, Unreadable};
+use crate::record::{Record, optional, required, to_json};
+use crate::{Store, reserve};
 
 impl Store {
-    /// Writes down what was decided, before anything of it is done: the cycle, the new nodes with the reservations of
-    /// their numbers and ports, and each action. All of that is durable when this returns, or nothing of it is there.
+    /// Records a cycle, its new nodes with their reserved numbers and ports, and its actions, before the first action
+    /// begins. On return all of this is on the disk; on an error nothing is.
     ///
     /// # Errors
-    /// A new node's number or one of its ports is taken, or the database cannot be written.
+    /// Another node has the number, the UUID or a port of a new node, or the database cannot be written.
     pub fn begin(
         &mut self,
         kind: CycleKind,
@@ -26,12 +27,12 @@ impl Store {
         new_nodes: &[Node],
     ) -> Result<(CycleId, Vec<ActionRecord>), StoreError> {
         let now = observation.now;
-        let host = json::text(&observation.host, || "the host's sample".into())?;
-        let decided = json::text(decision, || "the decision".into())?;
+        let host = to_json(&observation.host, Record::NewCycle)?;
+        let decided = to_json(decision, Record::NewCycle)?;
         let planned: Vec<(&Planned, String)> = decision
             .actions
             .iter()
-            .map(|planned| Ok((planned, json::text(planned, || "a planned action".into())?)))
+            .map(|planned| Ok((planned, to_json(planned, Record::NewCycle)?)))
             .collect::<Result<_, StoreError>>()?;
         self.write(|tx| {
             for node in new_nodes {
@@ -51,12 +52,11 @@ impl Store {
         })
     }
 
-    /// Writes down what came of a cycle, all or nothing: actions that ended or go on, the engine's state, samples and
-    /// counters. Nodes that were removed, or could not be made and were undone, are forgotten with their
-    /// reservations; history that is no longer kept goes.
+    /// Records the end of a cycle in one transaction: the outcomes of actions, the state of the engine, samples and
+    /// counters. Deletes nodes that were removed, nodes whose addition was rolled back, and history over its limits.
     ///
     /// # Errors
-    /// The cycle is unknown, an action is unknown or had ended, or the database cannot be written.
+    /// The cycle does not exist, an action does not exist or has ended, or the database cannot be written.
     pub fn finish(
         &mut self,
         cycle: CycleId,
@@ -66,45 +66,44 @@ impl Store {
         counters: &Counters,
     ) -> Result<(), StoreError> {
         let now = observation.now;
-        let engine = nodes::engine_text(state)?;
-        let states = nodes::texts(&state.nodes, "the state of node")?;
-        let samples = nodes::sample_texts(observation)?;
-        let counters = json::text(counters, || "the counters".into())?;
+        let engine = nodes::engine_json(state)?;
+        let states = nodes::json_rows(&state.nodes, Record::NodeState)?;
+        let samples = nodes::sample_rows(observation)?;
+        let counters = to_json(counters, Record::Counters)?;
         let outcomes: Vec<(ActionId, &Outcome, String)> = outcomes
             .iter()
-            .map(|(id, outcome)| Ok((*id, outcome, json::text(outcome, || format!("the outcome of action {}", id.0))?)))
+            .map(|(id, outcome)| Ok((*id, outcome, to_json(outcome, Record::Outcome(*id))?)))
             .collect::<Result<_, StoreError>>()?;
-        let retention = self.retention;
         self.write(|tx| {
             for (action, outcome, text) in &outcomes {
                 if let Some(gone) = write_outcome(tx, *action, outcome, text, now)? {
-                    nodes::drop_node(tx, gone)?;
+                    nodes::delete(tx, gone)?;
                 }
             }
-            nodes::write_single(tx, "engine", &engine)?;
-            nodes::write_single(tx, "counters", &counters)?;
+            nodes::write_single(tx, Single::Engine, &engine)?;
+            nodes::write_single(tx, Single::Counters, &counters)?;
             nodes::write_states(tx, &states)?;
             nodes::write_samples(tx, &samples)?;
             let ended =
                 tx.prepare_cached("UPDATE cycles SET ended = ?2 WHERE id = ?1")?.execute((cycle.0, now.as_millis()))?;
             if ended == 0 {
-                return Err(StoreError::NotUnderWay { what: format!("cycle {cycle}") }.into());
+                return Err(StoreError::NotUnderWay { work: Work::Cycle(cycle) }.into());
             }
-            history::prune(tx, retention, now)
+            history::prune(tx, now)
         })?;
         reserve::hold(&self.path);
         Ok(())
     }
 }
 
-/// Writes what came of an action; returns the node that is no more because of it.
+/// Records the outcome of an action. Returns the node that no longer exists because of it, if any.
 fn write_outcome(
     tx: &Connection,
     action: ActionId,
     outcome: &Outcome,
     text: &str,
     now: Timestamp,
-) -> Result<Option<NodeId>, Fault> {
+) -> Result<Option<NodeId>, DbError> {
     let ended = match outcome {
         Outcome::Pending { .. } => None,
         Outcome::Done | Outcome::Failed(_) => Some(now.as_millis()),
@@ -121,7 +120,7 @@ fn write_outcome(
     let mut statement = tx.prepare_cached("SELECT planned FROM actions WHERE id = ?1")?;
     let mut rows = statement.query([action.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let planned: Planned = json::required(row, 0, || format!("action {}", action.0))?;
+    let planned: Planned = required(row, 0, Record::Plan(action))?;
     Ok(match (planned.action, outcome) {
         (Action::Remove { node, .. }, Outcome::Done) => Some(node),
         (Action::Add { node }, Outcome::Failed(failure)) if failure.rolled_back => Some(node),
@@ -130,16 +129,17 @@ fn write_outcome(
 }
 
 fn not_under_way(action: ActionId) -> StoreError {
-    StoreError::NotUnderWay { what: format!("action {}", action.0) }
+    StoreError::NotUnderWay { work: Work::Action(action) }
 }
 
 impl Journal for Store {
     fn step_done(&mut self, action: ActionId, record: &StepRecord) -> Result<(), JournalError> {
         let write = |store: &mut Self| {
-            let step = json::text(&record.step, || "a step".into())?;
-            let text = json::text(record, || format!("a step of action {}", action.0))?;
+            let step = to_json(&record.step, Record::Step(action))?;
+            let text = to_json(record, Record::Step(action))?;
             store.write(|tx| {
-                // Forward until the action turned back. A step that is already there keeps its place.
+                // Steps lead forward until the action turns back (`failure` is set), then back. A step may be reported
+                // twice, when a crash hid the first report from the executor: it keeps its position.
                 let written = tx
                     .prepare_cached(
                         "INSERT INTO steps
@@ -157,7 +157,7 @@ impl Journal for Store {
 
     fn turned_back(&mut self, action: ActionId, failure: &StepFailure) -> Result<(), JournalError> {
         let write = |store: &mut Self| {
-            let text = json::text(failure, || format!("the failure of action {}", action.0))?;
+            let text = to_json(failure, Record::Failure(action))?;
             store.write(|tx| {
                 let written = tx
                     .prepare_cached("UPDATE actions SET failure = ?2 WHERE id = ?1 AND ended IS NULL")?
@@ -170,7 +170,7 @@ impl Journal for Store {
 }
 
 /// Reads the actions that have not ended, in the order they began.
-pub(crate) fn unfinished(db: &Connection, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, Fault> {
+pub(crate) fn unfinished(db: &Connection, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, DbError> {
     let mut statement = db.prepare_cached(
         "SELECT id, begun, planned, failure, outcome, ended FROM actions WHERE ended IS NULL ORDER BY id",
     )?;
@@ -178,42 +178,42 @@ pub(crate) fn unfinished(db: &Connection, unreadable: &mut Unreadable) -> Result
 }
 
 /// Reads the actions that began in a cycle, in order.
-pub(crate) fn of_cycle(db: &Connection, id: CycleId, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, Fault> {
+pub(crate) fn of_cycle(db: &Connection, id: CycleId, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, DbError> {
     let mut statement = db.prepare_cached(
         "SELECT id, begun, planned, failure, outcome, ended FROM actions WHERE cycle = ?1 ORDER BY id",
     )?;
     read_actions(db, statement.query([id.0])?, unreadable)
 }
 
+/// Reads actions with their steps, without those that cannot be read.
 fn read_actions(
     db: &Connection,
     mut rows: rusqlite::Rows<'_>,
     unreadable: &mut Unreadable,
-) -> Result<Vec<CycleAction>, Fault> {
+) -> Result<Vec<CycleAction>, DbError> {
     let mut actions = Vec::new();
     while let Some(row) = rows.next()? {
         match read_action(db, row) {
             Ok(action) => actions.push(action),
-            Err(Fault::Store(error @ StoreError::Corrupt { .. })) => unreadable.push(error),
+            Err(DbError::Store(error @ StoreError::Corrupt { .. })) => unreadable.push(error),
             Err(fault) => return Err(fault),
         }
     }
     Ok(actions)
 }
 
-fn read_action(db: &Connection, row: &Row<'_>) -> Result<CycleAction, Fault> {
+fn read_action(db: &Connection, row: &Row<'_>) -> Result<CycleAction, DbError> {
     let id = ActionId(row.get(0)?);
-    let what = |part: &str| format!("{part} action {}", id.0);
     let begun = Timestamp::from_millis(row.get(1)?);
-    let mut record = ActionRecord::new(id, json::required(row, 2, || what("the plan of"))?, begun);
-    record.failure = json::optional(row, 3, || what("the failure of"))?;
-    let outcome = json::optional(row, 4, || what("the outcome of"))?;
+    let mut record = ActionRecord::new(id, required(row, 2, Record::Plan(id))?, begun);
+    record.failure = optional(row, 3, Record::Failure(id))?;
+    let outcome = optional(row, 4, Record::Outcome(id))?;
     let ended = row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis);
     let mut statement = db.prepare_cached("SELECT way, record FROM steps WHERE action = ?1 ORDER BY way, position")?;
     let mut steps = statement.query([id.0])?;
     while let Some(step) = steps.next()? {
         let list = if step.get::<_, i64>(0)? == 0 { &mut record.done } else { &mut record.undone };
-        list.push(json::required(step, 1, || what("a step of"))?);
+        list.push(required(step, 1, Record::Step(id))?);
     }
     Ok(CycleAction { record, outcome, ended })
 }

@@ -1,28 +1,28 @@
-//! What the Weave Node Manager remembers, in one SQLite database: nodes, settings, the journal of actions, history.
+//! The SQLite database of the Weave Node Manager: nodes, settings, the journal of actions, and history.
 //!
 //! ```text
-//! load ──► observe ──► decide ──► begin ──► carry out ──► settle ──► finish
-//! ^^^^                            ^^^^^     (journal)                ^^^^^^
+//! load ──► observe ──► decide ──► begin ──► execute ──► apply ──► finish
+//! ^^^^                            ^^^^^    (journal)              ^^^^^^
 //! ```
 //!
-//! [`Store::begin`] makes an intent durable before anything is done, the [`Journal`](wnm_core::steps::Journal) each
-//! step, and [`Store::finish`] the end of a cycle, in one transaction. A process that dies anywhere between leaves a
-//! database from which [`Store::load`] shows what has begun and not ended.
+//! [`Store::begin`] puts the intent on the disk before the first action, the [`Journal`](wnm_core::steps::Journal) each
+//! step, and [`Store::finish`] the end of the cycle, each in one transaction. After a crash at any moment,
+//! [`Store::load`] returns the actions that have begun and not ended.
 //!
-//! One process writes, and holds the [`Lock`]; any number may read meanwhile.
+//! One process writes, under the [`Lock`]; any number of processes may read meanwhile.
 //!
-//! Beside `wnm.db` stand: `wnm.db-wal` and `wnm.db-shm`, which are part of it; `wnm.lock`; `wnm.reserve`, given up
-//! when the disk is full; and `wnm.db.before-N`, a copy from before the change to version N.
+//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock; `wnm.reserve` is
+//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N.
 
 mod error;
 mod file;
 mod history;
 mod journal;
-mod json;
 mod lock;
 mod nodes;
 mod open;
 pub mod python_db;
+mod record;
 mod reserve;
 mod schema;
 mod settings;
@@ -30,64 +30,115 @@ mod settings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
 
-pub use error::{Claim, StoreError};
-pub use history::{Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter, Retention};
+pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use history::{Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter};
 pub use lock::{Holder, Lock, LockError};
+pub use record::{Corruption, Record};
 
-use error::Fault;
-use file::Existing;
+use error::DbError;
+use file::IfExists;
+use nodes::Single;
 
 /// An open database.
 ///
-/// To write, hold the [`Lock`]: SQLite would keep two writers from mixing their writes, but not their decisions.
+/// A writer must hold the [`Lock`]. SQLite keeps two writers from mixing their writes, but two cycles at once would act on
+/// each other's nodes.
 #[derive(Debug)]
 pub struct Store {
     db: Connection,
     path: PathBuf,
-    retention: Retention,
 }
 
-/// What commands that only show something need, as of one moment.
+/// The data for commands that only show something, as of one moment.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// The nodes, by id.
+    /// The nodes, by number.
     pub nodes: BTreeMap<NodeId, Node>,
-    /// What the engine remembers; nodes of unfinished actions are acting.
+    /// The state of the engine; nodes of unfinished actions are acting.
     pub state: EngineState,
-    /// The last sample of each node that was seen.
+    /// The last sample of each observed node.
     pub samples: NodeMap<NodeSample>,
-    /// Actions that have not ended, in the order they began, with what they wait for.
+    /// The actions that have not ended, in the order of their begin, each with its last outcome.
     pub unfinished: Vec<CycleAction>,
     /// The latest cycle.
     pub last: Option<CycleRecord>,
-    /// Rows that could not be read, and are missing above.
+    /// The records that could not be read and are missing above.
     pub unreadable: Vec<StoreError>,
 }
 
+/// A defect that [`Store::check`] found.
+#[derive(Debug, thiserror::Error)]
+pub enum Defect {
+    /// The pages of the database are inconsistent, in the words of SQLite.
+    #[error("{0}")]
+    Pages(String),
+    /// A row refers to a row that does not exist.
+    #[error("a row of table {table} refers to a missing row of table {parent}")]
+    DanglingReference {
+        /// The table of the row.
+        table: String,
+        /// The table of the missing row.
+        parent: String,
+    },
+    /// A record cannot be read.
+    #[error("{record}: {cause}")]
+    Unreadable {
+        /// The record.
+        record: Record,
+        /// The reason.
+        cause: Corruption,
+    },
+    /// A check could not be completed.
+    #[error("{0}")]
+    Unchecked(StoreError),
+    /// A port is reserved for a node that does not use it.
+    #[error("port {port} is reserved for node {node}, which does not use it")]
+    UnusedPort {
+        /// The port.
+        port: u16,
+        /// The node.
+        node: NodeId,
+    },
+    /// A node uses a port that is not reserved.
+    #[error("port {port} of node {node} is not reserved")]
+    UnreservedPort {
+        /// The port.
+        port: u16,
+        /// The node.
+        node: NodeId,
+    },
+}
+
+impl From<StoreError> for Defect {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt { record, cause } => Self::Unreadable { record, cause },
+            other => Self::Unchecked(other),
+        }
+    }
+}
+
 impl Store {
-    /// Returns the path of the database, links resolved.
+    /// Returns the path of the database with links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Sets what is kept of the past from the next [`finish`](Self::finish) on.
-    pub fn set_retention(&mut self, retention: Retention) {
-        self.retention = retention;
-    }
-
-    /// Returns the settings on record. Those of a later version are passed over.
+    /// Returns the stored settings. Names that this version does not know are ignored.
     ///
     /// # Errors
-    /// The database cannot be read, or a setting in it is not of its type.
+    /// The database cannot be read, or the value of a setting is invalid.
     pub fn settings(&self) -> Result<RawSettings, StoreError> {
         self.read(settings::read)
     }
 
-    /// Writes the settings; those that are None are forgotten, those of a later version stay.
+    /// Stores the settings, and deletes those that are None. Names that this version does not know stay.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -95,14 +146,14 @@ impl Store {
         self.write(|tx| settings::write(tx, settings))
     }
 
-    /// Returns everything a cycle starts from.
+    /// Returns the colony that a cycle starts with.
     ///
-    /// Nodes of unfinished actions count as acting, also when the cycle that began them was cut short. A sample that
-    /// cannot be read counts as absent, as do such counters: the next look makes new ones.
+    /// Nodes of unfinished actions count as acting, also after a crash. A sample or a set of counters that cannot be read
+    /// counts as absent: the next observation makes new ones.
     ///
     /// # Errors
-    /// The database cannot be read, or the row of a node, of its state or of an unfinished action: to act on the
-    /// others as if it were not there could do harm. [`snapshot`](Self::snapshot) shows the others.
+    /// The database, a node, the state of a node or an unfinished action cannot be read. The engine would count a
+    /// missing node as absent and could add another in its place; [`snapshot`](Self::snapshot) shows the readable rest.
     pub fn load(&self, settings: Settings) -> Result<Colony, StoreError> {
         self.read(|db| {
             let mut unreadable = Vec::new();
@@ -115,12 +166,12 @@ impl Store {
             let unfinished: Vec<_> = unfinished.into_iter().map(|action| action.record).collect();
             state.acting.extend(unfinished.iter().map(|record| record.node()));
             let samples = nodes::samples(db, &mut Vec::new())?;
-            let counters = nodes::single(db, "counters", &mut Vec::new())?;
+            let counters = nodes::single(db, Single::Counters, &mut Vec::new())?;
             Ok(Colony { settings, nodes, state, samples, unfinished, counters })
         })
     }
 
-    /// Returns what commands that only show something need. Rows that cannot be read are reported beside the others.
+    /// Returns the data for commands that only show something. Records that cannot be read are reported beside the others.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -134,11 +185,11 @@ impl Store {
             state.acting.extend(unfinished.iter().map(|action| action.record.node()));
             let last = match history::last_id(db)?.map_or(Ok(None), |id| history::one(db, id)) {
                 Ok(last) => last,
-                Err(Fault::Store(error)) => {
+                Err(DbError::Store(error)) => {
                     unreadable.push(error);
                     None
                 }
-                Err(fault) => return Err(fault),
+                Err(error) => return Err(error),
             };
             Ok(Snapshot { nodes, state, samples, unfinished, last, unreadable })
         })
@@ -147,7 +198,7 @@ impl Store {
     /// Returns the nodes, by id.
     ///
     /// # Errors
-    /// The database, or the row of a node, cannot be read.
+    /// The database, or a node, cannot be read.
     pub fn nodes(&self) -> Result<BTreeMap<NodeId, Node>, StoreError> {
         self.read(|db| {
             let mut unreadable = Vec::new();
@@ -156,20 +207,12 @@ impl Store {
         })
     }
 
-    /// Writes a new node and reserves its number and ports.
+    /// Adds nodes with their states, all or none. For takeovers: a cycle adds its nodes in [`begin`](Self::begin).
     ///
     /// # Errors
-    /// Another node has one of them, or the database cannot be written.
-    pub fn insert_node(&mut self, node: &Node) -> Result<(), StoreError> {
-        self.write(|tx| nodes::insert(tx, node))
-    }
-
-    /// Writes new nodes with what is believed of them, all or none: an import.
-    ///
-    /// # Errors
-    /// A number or port is given twice, or the database cannot be written.
+    /// Two nodes have the same number, UUID or port, or the database cannot be written.
     pub fn insert_nodes(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), StoreError> {
-        let states = nodes::texts(nodes.iter().map(|(node, state)| (&node.id, state)), "the state of node")?;
+        let states = nodes::json_rows(nodes.iter().map(|(node, state)| (&node.id, state)), Record::NodeState)?;
         self.write(|tx| {
             for (node, _) in nodes {
                 nodes::insert(tx, node)?;
@@ -182,78 +225,74 @@ impl Store {
         })
     }
 
-    /// Writes what changed of a node, such as its binary or its ports; its number stays.
-    ///
-    /// # Errors
-    /// There is no such node, another one has its new ports, or the database cannot be written.
-    pub fn update_node(&mut self, node: &Node) -> Result<(), StoreError> {
-        self.write(|tx| nodes::update(tx, node))
-    }
-
-    /// Returns what was learnt of node programs, as it was kept; null when nothing was.
+    /// Returns the cache of the platform; the default when it was never stored or cannot be read.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn cached(&self) -> Result<serde_json::Value, StoreError> {
-        self.read(|db| Ok(nodes::single(db, "cached", &mut Vec::new())?.unwrap_or_default()))
+    pub fn cached<T: DeserializeOwned + Default>(&self) -> Result<T, StoreError> {
+        self.read(|db| {
+            let mut corrupt = Vec::new();
+            let cache = nodes::single(db, Single::Cache, &mut corrupt)?;
+            for defect in corrupt {
+                // Another release may have written it in its own format. Without a cache each program runs once more.
+                tracing::debug!(?defect, "ignored the stored cache");
+            }
+            Ok(cache.unwrap_or_default())
+        })
     }
 
-    /// Keeps what was learnt of node programs, for the next run.
+    /// Stores the cache of the platform, unless it is unchanged.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn save_cache(&mut self, cached: &serde_json::Value) -> Result<(), StoreError> {
-        if self.cached()? == *cached {
+    pub fn save_cache(&mut self, cache: &impl Serialize) -> Result<(), StoreError> {
+        let text = record::to_json(cache, Record::Cache)?;
+        // A write transaction costs an fsync even when it changes nothing, so that the text is compared first.
+        if self.read(|db| nodes::is_single(db, Single::Cache, &text))? {
             return Ok(());
         }
-        let text = json::text(cached, || "what was cached of node programs".into())?;
-        self.write(|tx| nodes::write_single(tx, "cached", &text))
+        self.write(|tx| nodes::write_single(tx, Single::Cache, &text))
     }
 
-    /// Returns everything that is wrong with the database, in words; nothing when it is sound.
+    /// Returns all defects of the database; none when it is sound.
     ///
     /// # Errors
     /// The database cannot be read at all.
-    pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        let mut wrong = open::complaints(&self.db, "integrity_check");
-        if !wrong.is_empty() {
-            // What such pages hold is not worth a look.
-            return Ok(wrong);
+    pub fn check(&self) -> Result<Vec<Defect>, StoreError> {
+        let pages = open::integrity_errors(&self.db, "integrity_check");
+        if !pages.is_empty() {
+            // The records on damaged pages would only add follow-up errors.
+            return Ok(pages.into_iter().map(Defect::Pages).collect());
         }
         self.read(|db| {
-            let mut statement = db.prepare("PRAGMA foreign_key_check")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-                wrong.push(format!("a row of {table} refers to one of {parent} that is not there"));
-            }
+            let mut defects = dangling_references(db)?;
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
             nodes::state(db, &mut unreadable)?;
             nodes::samples(db, &mut unreadable)?;
-            nodes::single::<Counters>(db, "counters", &mut unreadable)?;
-            unreadable.extend(settings::read(db).err().map(|fault| fault.at(&self.path)));
-            let past = HistoryFilter { limit: u32::MAX, activity: Activity::Any, ..HistoryFilter::default() };
-            unreadable.extend(history::find(db, &past)?.unreadable);
-            wrong.extend(unreadable.iter().map(StoreError::complaint));
-            wrong.extend(wrong_reservations(db, &nodes)?);
-            Ok(wrong)
+            nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
+            unreadable.extend(settings::read(db).err().map(|error| error.at(&self.path)));
+            let all = HistoryFilter { limit: u32::MAX, activity: Activity::Any, ..HistoryFilter::default() };
+            unreadable.extend(history::find(db, &all)?.unreadable);
+            defects.extend(unreadable.into_iter().map(Defect::from));
+            defects.extend(wrong_reservations(db, &nodes)?);
+            Ok(defects)
         })
     }
 
-    /// Writes a copy of the database as of now to a new file, durably.
+    /// Writes a copy of the database, as of now, to a new file, and flushes it to the disk.
     ///
     /// # Errors
-    /// There is a file of that name, or it cannot be written.
+    /// The file exists, or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        file::copy(&self.db, to, Existing::Refuse).map_err(|fault| fault.at(to))
+        file::copy(&self.db, to, IfExists::Fail).map_err(|error| error.at(to))
     }
 
-    /// Removes the database with all that is part of it: settings, history, and what is known of nodes. Copies stay, and
-    /// so does the lock file, which its holder still needs.
+    /// Deletes the database with its settings, history and nodes. Copies stay, and so does the lock file, whose holder
+    /// still needs it.
     ///
     /// # Errors
-    /// One of its files cannot be removed; the database itself goes last.
+    /// A file cannot be removed. The database itself is removed last, so that the call can be repeated.
     pub fn purge(self) -> Result<(), StoreError> {
         let path = self.path.clone();
         drop(self);
@@ -261,39 +300,49 @@ impl Store {
         file::remove(&path)
     }
 
-    /// Reads as of one moment.
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    /// Runs reads in one transaction, so that all of them see the same moment.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, DbError>) -> Result<T, StoreError> {
         let attempt = || read(&*self.db.unchecked_transaction()?);
-        attempt().map_err(|fault| fault.at(&self.path))
+        attempt().map_err(|error| error.at(&self.path))
     }
 
-    /// Writes all or nothing, durably. When the disk is full, gives up the reserve and tries once more.
-    fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
+    /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
+    /// more, so that the end of a running action can still be recorded.
+    fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
         let mut attempt = || {
+            // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
+            // timeout, when another program has written in between.
             let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = write(&tx)?;
             tx.commit()?;
             Ok(value)
         };
         match attempt() {
-            Err(fault) if Fault::is_full(&fault) && reserve::release(&self.path) => attempt(),
+            Err(error) if DbError::is_full(&error) && reserve::release(&self.path) => attempt(),
             other => other,
         }
-        .map_err(|fault: Fault| fault.at(&self.path))
+        .map_err(|error: DbError| error.at(&self.path))
     }
 }
 
+fn dangling_references(db: &Connection) -> Result<Vec<Defect>, DbError> {
+    let mut statement = db.prepare("PRAGMA foreign_key_check")?;
+    let reference = |row: &Row<'_>| Ok(Defect::DanglingReference { table: row.get(0)?, parent: row.get(2)? });
+    let references = statement.query_map([], reference)?;
+    Ok(references.collect::<Result<_, _>>()?)
+}
+
 /// Finds ports that are reserved and not used, or used and not reserved.
-fn wrong_reservations(db: &Connection, nodes: &BTreeMap<NodeId, Node>) -> Result<Vec<String>, Fault> {
+fn wrong_reservations(db: &Connection, nodes: &BTreeMap<NodeId, Node>) -> Result<Vec<Defect>, DbError> {
     let mut statement = db.prepare("SELECT node, port FROM ports")?;
     let reserved: BTreeSet<(u32, u16)> =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    let used = nodes.values().flat_map(|node| node.ports.all().map(|port| (node.id.get(), port)));
-    let used: BTreeSet<(u32, u16)> = used.collect();
-    let known = |node: u32| NodeId::new(node).is_some_and(|id| nodes.contains_key(&id));
-    let idle = reserved.difference(&used).filter(|(node, _)| known(*node));
-    let idle = idle.map(|(node, port)| format!("port {port} is reserved for node {node:04}, which does not use it"));
-    let lacking = used.difference(&reserved);
-    let lacking = lacking.map(|(node, port)| format!("port {port} of node {node:04} is not reserved"));
-    Ok(idle.chain(lacking).collect())
+    let reserved = reserved.into_iter().filter_map(|(node, port)| Some((NodeId::new(node)?, port)));
+    // Ports of a node that cannot be read are no defect of their own.
+    let reserved: BTreeSet<_> = reserved.filter(|(node, _)| nodes.contains_key(node)).collect();
+    let used = nodes.values().flat_map(|node| node.ports.all().map(|port| (node.id, port)));
+    let used: BTreeSet<_> = used.collect();
+    let unused = reserved.difference(&used).map(|&(node, port)| Defect::UnusedPort { port, node });
+    let unreserved = used.difference(&reserved).map(|&(node, port)| Defect::UnreservedPort { port, node });
+    Ok(unused.chain(unreserved).collect())
 }

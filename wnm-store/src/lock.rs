@@ -1,4 +1,4 @@
-//! One writer at a time: a lock that the kernel frees when its holder ends, however it ends.
+//! One writer at a time: a lock that the kernel releases when its holder ends, even by a crash.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -11,69 +11,77 @@ use wnm_core::Timestamp;
 
 use crate::file::{beside, resolved};
 
-/// The right to change a colony, held until it is dropped or the process ends.
+/// The right to change a colony, until it is dropped or the process ends.
 ///
-/// It is an `flock` on a file beside the database. The file is never removed, and says nothing by being there.
+/// The lock is an `flock` on a file beside the database. The file is never removed: a process that waits for the lock has
+/// the file open, and would lock a file that another process no longer finds.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
-    path: PathBuf,
 }
 
-/// Who holds a lock, for people only: the lock itself is the kernel's.
+/// The holder of a lock, for messages only. The lock itself is in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Its process number.
+    /// The process ID.
     pub pid: u32,
-    /// Since when it holds the lock, on the wall clock.
+    /// The time at which the process took the lock, by the wall clock.
     pub since: Timestamp,
-    /// When the process started, in the kernel's ticks since boot; None where the system does not say.
-    pub start: Option<u64>,
-    /// The name of the host's run; None where the system does not say.
-    pub boot: Option<String>,
 }
 
-/// Why the lock was not to be had.
+/// A failure to take the lock.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else holds it.
-    #[error("expected the lock {path} to be free, found it held by {}: wait until that has ended", name(.holder.as_ref()))]
+    /// Another process holds the lock.
+    #[error("another wnm{} is running", pid(.holder.as_ref()))]
     Held {
-        /// The lock.
+        /// The path of the lock file.
         path: PathBuf,
-        /// Who holds it; None when that cannot be told.
+        /// The holder; None when the file does not name it.
         holder: Option<Holder>,
     },
-    /// Its file cannot be used.
-    #[error("expected to lock {path}, found: {source}")]
+    /// The lock file cannot be created, opened or locked.
+    #[error("cannot lock {path}: {source}")]
     Unusable {
-        /// The lock.
+        /// The path of the lock file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
 
-fn name(holder: Option<&Holder>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |holder| format!("process {}", holder.pid))
+impl LockError {
+    /// Returns how the operator can fix the cause.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "wait for it, or see `wnm status`",
+            Self::Unusable { .. } => "run wnm as the owner of the database, or make its folder writable",
+        }
+    }
 }
 
-/// Time between two tries.
-const POLL: Duration = Duration::from_millis(20);
+fn pid(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" (PID {})", holder.pid))
+}
+
+/// The time between two attempts. A daemon frees the lock for 100 ms between two cycles, which leaves a waiting command
+/// five of them.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Lock {
-    /// Takes the lock of the database at `database`, which need not exist yet; its folder is made where it is absent.
+    /// Takes the lock of the database at `database`, which need not exist yet. Creates its folder if necessary.
     ///
-    /// Tries once, and then again and again until `wait` has passed.
+    /// Retries until `wait` has passed; with a `wait` of zero, tries once.
     ///
     /// # Errors
-    /// Somebody else holds it all that time, or its file cannot be used.
+    /// Another process holds the lock for all of that time, or the lock file cannot be used.
     pub fn acquire(database: &Path, wait: Duration) -> Result<Self, LockError> {
         let database = resolved(database);
         let path = beside(&database, "lock");
         let unusable = |source| LockError::Unusable { path: path.clone(), source };
         fs::create_dir_all(crate::file::folder(&path)).map_err(unusable)?;
-        // Opened as close-on-exec, as everything in Rust's library is: nodes do not inherit it.
+        // The standard library opens with O_CLOEXEC: a node must not inherit the file, and with it the lock.
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
         let begun = Instant::now();
@@ -86,29 +94,29 @@ impl Lock {
                     if left.is_zero() {
                         return Err(LockError::Held { holder: read_holder(&mut file), path });
                     }
-                    std::thread::sleep(POLL.min(left));
+                    std::thread::sleep(RETRY_INTERVAL.min(left));
                 }
                 Err(error) => return Err(unusable(error.into())),
             }
         }
-        let mut lock = Self { file, path };
-        // Who holds it is for people: a full disk is no reason to do without the lock.
+        let mut lock = Self { file };
+        // The holder is only for messages: a full disk must not prevent the lock.
         let _ = lock.write_holder();
         Ok(lock)
     }
 
-    /// Tells whether the lock of a database could be had, without taking it.
+    /// Checks whether the lock of a database is free, without keeping it and without creating its file.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire).
-    pub fn look(database: &Path) -> Result<(), LockError> {
+    /// Another process holds the lock, or the lock file cannot be used.
+    pub fn check(database: &Path) -> Result<(), LockError> {
         let path = beside(&resolved(database), "lock");
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(LockError::Unusable { path, source }),
         };
-        // Shared, and only for this moment.
+        // Shared, so that two checks at once do not report each other.
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(()),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held { holder: read_holder(&mut file), path }),
@@ -116,20 +124,9 @@ impl Lock {
         }
     }
 
-    /// Returns the path of the lock's file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn write_holder(&mut self) -> std::io::Result<()> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let holder = Holder {
-            pid: std::process::id(),
-            since: Timestamp::from_millis(0).after(since),
-            start: own_start(),
-            boot: fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned()),
-        };
+        let holder = Holder { pid: std::process::id(), since: Timestamp::from_millis(0).after(since) };
         let text = serde_json::to_string(&holder)?;
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -139,7 +136,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file frees the lock; whoever looks into it finds nobody.
+        // Closing the file releases the lock. Without its content, the next reader sees no holder that has ended.
         let _ = self.file.set_len(0);
     }
 }
@@ -148,11 +145,4 @@ fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
-}
-
-/// Returns when this process started, in the kernel's ticks since boot; None where there is no `/proc`.
-fn own_start() -> Option<u64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The program's name, in parentheses, may hold anything; the start is the 20th field after it.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The nodes, what is believed of them and what was last seen of them.
+//! The nodes with their ports, states and last samples, and the values of which the database holds one each.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wnm_core::{EngineState, Node, NodeId, NodeMap, NodeSample, Observation, Presence};
 
-use crate::error::{Claim, Fault, StoreError};
-use crate::json;
+use crate::error::{DbError, StoreError, UniqueValue};
+use crate::record::{self, Corruption, Record};
 
-/// Rows that could not be read, while the others were.
+/// Records that could not be read and were left out.
 pub(crate) type Unreadable = Vec<StoreError>;
 
-/// Reads a node's number. Zero, which no table of nodes holds, is an error.
-pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<NodeId, Fault> {
+/// Reads the number of a node.
+fn id(row: &Row<'_>, column: usize) -> Result<NodeId, DbError> {
     let number: u32 = row.get(column)?;
-    let zero = || StoreError::Corrupt { what: "a node's number".into(), found: "0".into() };
-    Ok(NodeId::new(number).ok_or_else(zero)?)
+    let zero = StoreError::Corrupt { record: Record::UnnumberedNode, cause: Corruption::Zero };
+    Ok(NodeId::new(number).ok_or(zero)?)
 }
 
-/// Reads a table of a number and a text into a map; what cannot be read is left out and reported.
+/// Reads a table of numbers and JSON texts into a map, without the rows that cannot be read.
 fn by_node<T: DeserializeOwned>(
     db: &Connection,
     select: &str,
-    what: &str,
+    record: fn(NodeId) -> Record,
     unreadable: &mut Unreadable,
-) -> Result<NodeMap<T>, Fault> {
+) -> Result<NodeMap<T>, DbError> {
     let mut statement = db.prepare_cached(select)?;
     let mut rows = statement.query([])?;
     let mut found = NodeMap::new();
     while let Some(row) = rows.next()? {
         let id = id(row, 0)?;
-        match json::required(row, 1, || format!("{what} {id}")) {
+        match record::required(row, 1, record(id)) {
             Ok(value) => _ = found.insert(id, value),
             Err(error) => unreadable.push(error),
         }
@@ -40,138 +40,153 @@ fn by_node<T: DeserializeOwned>(
     Ok(found)
 }
 
-pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeMap<NodeId, Node>, Fault> {
-    let mut nodes: NodeMap<Node> = by_node(db, "SELECT id, facts FROM nodes ORDER BY id", "node", unreadable)?;
+/// Reads all nodes, without those that cannot be read.
+pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeMap<NodeId, Node>, DbError> {
+    let mut nodes: NodeMap<Node> = by_node(db, "SELECT id, facts FROM nodes ORDER BY id", Record::Node, unreadable)?;
     nodes.retain(|id, node| {
         if *id != node.id {
-            let found = format!("node {}", node.id);
-            unreadable.push(StoreError::Corrupt { what: format!("node {id}"), found });
+            let cause = Corruption::OtherNode(node.id);
+            unreadable.push(StoreError::Corrupt { record: Record::Node(*id), cause });
         }
         *id == node.id
     });
     Ok(nodes.into_iter().collect())
 }
 
-pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<NodeSample>, Fault> {
-    by_node(db, "SELECT node, sample FROM samples ORDER BY node", "the last sample of node", unreadable)
+/// Reads the last samples of the nodes, without those that cannot be read.
+pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<NodeSample>, DbError> {
+    by_node(db, "SELECT node, sample FROM samples ORDER BY node", Record::NodeSample, unreadable)
 }
 
-pub(crate) fn state(db: &Connection, unreadable: &mut Unreadable) -> Result<EngineState, Fault> {
-    let nodes = by_node(db, "SELECT node, state FROM states ORDER BY node", "the state of node", unreadable)?;
-    let rest: EngineState = single(db, "engine", unreadable)?.unwrap_or_default();
+/// Reads the state of the engine, without the parts that cannot be read.
+pub(crate) fn state(db: &Connection, unreadable: &mut Unreadable) -> Result<EngineState, DbError> {
+    let nodes = by_node(db, "SELECT node, state FROM states ORDER BY node", Record::NodeState, unreadable)?;
+    let rest: EngineState = single(db, Single::Engine, unreadable)?.unwrap_or_default();
     Ok(EngineState { nodes, ..rest })
 }
 
-/// Reads what there is one of; None when it was never written, or cannot be read and is reported.
+/// A value of which the database holds one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Single {
+    /// The state of the engine without the states of the nodes.
+    Engine,
+    /// The counters that rates are computed from.
+    Counters,
+    /// The cache of the platform.
+    Cache,
+}
+
+impl Single {
+    /// Returns the name in the table.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Counters => "counters",
+            Self::Cache => "cached",
+        }
+    }
+
+    /// Returns the name in errors.
+    fn record(self) -> Record {
+        match self {
+            Self::Engine => Record::Engine,
+            Self::Counters => Record::Counters,
+            Self::Cache => Record::Cache,
+        }
+    }
+}
+
+/// Reads a single value; None when it was never written, or cannot be read.
 pub(crate) fn single<T: DeserializeOwned>(
     db: &Connection,
-    name: &str,
+    single: Single,
     unreadable: &mut Unreadable,
-) -> Result<Option<T>, Fault> {
+) -> Result<Option<T>, DbError> {
     let mut statement = db.prepare_cached("SELECT value FROM singles WHERE name = ?1")?;
-    let mut rows = statement.query([name])?;
+    let mut rows = statement.query([single.name()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let read = json::required(row, 0, || format!("what is remembered as {name}"));
+    let read = record::required(row, 0, single.record());
     Ok(read.map_err(|error| unreadable.push(error)).ok())
 }
 
-pub(crate) fn write_single(tx: &Connection, name: &str, value: &str) -> Result<(), Fault> {
+/// Tells whether a single value has this JSON text.
+pub(crate) fn is_single(db: &Connection, single: Single, json: &str) -> Result<bool, DbError> {
+    let mut statement = db.prepare_cached("SELECT 1 FROM singles WHERE name = ?1 AND value = ?2")?;
+    Ok(statement.exists((single.name(), json))?)
+}
+
+/// Writes a single value, given as JSON, unless it is unchanged.
+pub(crate) fn write_single(tx: &Connection, single: Single, value: &str) -> Result<(), DbError> {
     tx.prepare_cached(
         "INSERT INTO singles VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value
          WHERE value <> excluded.value",
     )?
-    .execute((name, value))?;
+    .execute((single.name(), value))?;
     Ok(())
 }
 
-/// Writes a new node and reserves its number and ports.
+/// Writes a new node, and reserves its number and ports.
 ///
 /// # Errors
-/// Another node has one of them.
-pub(crate) fn insert(tx: &Connection, node: &Node) -> Result<(), Fault> {
-    let by: Option<u32> = tx
+/// Another node has the number, the UUID or a port.
+pub(crate) fn insert(tx: &Connection, node: &Node) -> Result<(), DbError> {
+    let owner: Option<u32> = tx
         .prepare_cached("SELECT id FROM nodes WHERE id = ?1 OR uuid = ?2")?
         .query_row((node.id.get(), &node.uuid), |row| row.get(0))
         .optional()?;
-    if let Some(by) = by.and_then(NodeId::new) {
-        let what = if by == node.id { Claim::Number(by) } else { Claim::Uuid(node.uuid.clone()) };
-        return Err(StoreError::Taken { what, by }.into());
+    if let Some(owner) = owner.and_then(NodeId::new) {
+        let value = if owner == node.id { UniqueValue::Number(owner) } else { UniqueValue::Uuid(node.uuid.clone()) };
+        return Err(StoreError::NotUnique { value, owner }.into());
     }
-    tx.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, ?3)")?.execute((node.id.get(), &node.uuid, facts(node)?))?;
+    let facts = record::to_json(node, Record::Node(node.id))?;
+    tx.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, ?3)")?.execute((node.id.get(), &node.uuid, facts))?;
     reserve_ports(tx, node)
 }
 
-/// Writes what changed of a node; its number stays.
-///
-/// # Errors
-/// There is no such node, or another one has what it asks for.
-pub(crate) fn update(tx: &Connection, node: &Node) -> Result<(), Fault> {
-    let by: Option<u32> = tx
-        .prepare_cached("SELECT id FROM nodes WHERE uuid = ?1 AND id <> ?2")?
-        .query_row((&node.uuid, node.id.get()), |row| row.get(0))
-        .optional()?;
-    if let Some(by) = by.and_then(NodeId::new) {
-        return Err(StoreError::Taken { what: Claim::Uuid(node.uuid.clone()), by }.into());
-    }
-    let changed = tx.prepare_cached("UPDATE nodes SET uuid = ?2, facts = ?3 WHERE id = ?1")?.execute((
-        node.id.get(),
-        &node.uuid,
-        facts(node)?,
-    ))?;
-    if changed == 0 {
-        return Err(StoreError::NoSuchNode { id: node.id }.into());
-    }
-    tx.prepare_cached("DELETE FROM ports WHERE node = ?1")?.execute([node.id.get()])?;
-    reserve_ports(tx, node)
-}
-
-/// Forgets a node, with its sample and its reservations.
-pub(crate) fn drop_node(tx: &Connection, id: NodeId) -> Result<(), Fault> {
+/// Deletes a node with its sample and its reserved ports.
+pub(crate) fn delete(tx: &Connection, id: NodeId) -> Result<(), DbError> {
     tx.prepare_cached("DELETE FROM nodes WHERE id = ?1")?.execute([id.get()])?;
     Ok(())
 }
 
-fn facts(node: &Node) -> Result<String, StoreError> {
-    json::text(node, || format!("node {}", node.id))
-}
-
-fn reserve_ports(tx: &Connection, node: &Node) -> Result<(), Fault> {
+fn reserve_ports(tx: &Connection, node: &Node) -> Result<(), DbError> {
     let mut owner = tx.prepare_cached("SELECT node FROM ports WHERE port = ?1")?;
     let mut reserve = tx.prepare_cached("INSERT INTO ports VALUES (?1, ?2)")?;
     for port in node.ports.all() {
-        let by: Option<u32> = owner.query_row([port], |row| row.get(0)).optional()?;
-        if let Some(by) = by.and_then(NodeId::new) {
-            return Err(StoreError::Taken { what: Claim::Port(port), by }.into());
+        let owner: Option<u32> = owner.query_row([port], |row| row.get(0)).optional()?;
+        if let Some(owner) = owner.and_then(NodeId::new) {
+            return Err(StoreError::NotUnique { value: UniqueValue::Port(port), owner }.into());
         }
         reserve.execute((port, node.id.get()))?;
     }
     Ok(())
 }
 
-/// Texts by node, ready to be written again if the transaction has to be.
-pub(crate) type Texts = Vec<(NodeId, String)>;
+/// JSON texts by node, made before the transaction begins, because a full disk makes the transaction run twice.
+pub(crate) type JsonRows = Vec<(NodeId, String)>;
 
-pub(crate) fn texts<'a, T: Serialize + 'a>(
+/// Returns the JSON texts of values.
+pub(crate) fn json_rows<'a, T: Serialize + 'a>(
     values: impl IntoIterator<Item = (&'a NodeId, &'a T)>,
-    what: &str,
-) -> Result<Texts, StoreError> {
-    values.into_iter().map(|(id, value)| Ok((*id, json::text(value, || format!("{what} {id}"))?))).collect()
+    record: fn(NodeId) -> Record,
+) -> Result<JsonRows, StoreError> {
+    values.into_iter().map(|(id, value)| Ok((*id, record::to_json(value, record(*id))?))).collect()
 }
 
-/// Returns the samples that are worth remembering: where nobody looked, the one before stays.
-pub(crate) fn sample_texts(observation: &Observation) -> Result<Texts, StoreError> {
-    let seen = observation.nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
-    texts(seen, "the sample of node")
+/// Returns the samples to store. A node that was not observed in this cycle keeps its last sample.
+pub(crate) fn sample_rows(observation: &Observation) -> Result<JsonRows, StoreError> {
+    let observed = observation.nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
+    json_rows(observed, Record::NodeSample)
 }
 
-/// Returns everything of the state but the nodes' states, as text.
-pub(crate) fn engine_text(state: &EngineState) -> Result<String, StoreError> {
+/// Returns the JSON text of the state of the engine without the states of the nodes, which have rows of their own.
+pub(crate) fn engine_json(state: &EngineState) -> Result<String, StoreError> {
     let rest = EngineState { nodes: NodeMap::new(), ..state.clone() };
-    json::text(&rest, || "the engine's state".into())
+    record::to_json(&rest, Record::Engine)
 }
 
-/// Writes the samples that changed, of nodes that are on record.
-pub(crate) fn write_samples(tx: &Connection, wanted: &Texts) -> Result<(), Fault> {
+/// Writes the samples that changed, of nodes that are in the table of nodes.
+pub(crate) fn write_samples(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
     let mut update = tx.prepare_cached("UPDATE samples SET sample = ?2 WHERE node = ?1")?;
     let mut insert =
         tx.prepare_cached("INSERT INTO samples SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)")?;
@@ -179,15 +194,15 @@ pub(crate) fn write_samples(tx: &Connection, wanted: &Texts) -> Result<(), Fault
         match difference {
             Difference::Changed(id, text) => update.execute((id, text))?,
             Difference::New(id, text) => insert.execute((id, text))?,
-            // Not seen this time: the last sample stays.
+            // Not observed in this cycle: the last sample stays.
             Difference::Gone(_) => 0,
         };
         Ok(())
     })
 }
 
-/// Writes the states that changed, and drops those that are no more.
-pub(crate) fn write_states(tx: &Connection, wanted: &Texts) -> Result<(), Fault> {
+/// Writes the states that changed, and deletes those that no longer exist.
+pub(crate) fn write_states(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
     let mut write = tx.prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?;
     let mut delete = tx.prepare_cached("DELETE FROM states WHERE node = ?1")?;
     compare(tx, "SELECT node, state FROM states ORDER BY node", wanted, |difference| {
@@ -199,19 +214,22 @@ pub(crate) fn write_states(tx: &Connection, wanted: &Texts) -> Result<(), Fault>
     })
 }
 
+/// A row that a table lacks, has with another text, or has in excess.
 enum Difference<'a> {
     New(u32, &'a str),
     Changed(u32, &'a str),
     Gone(u32),
 }
 
-/// Finds what differs between a table and what it should hold, both in order of nodes, in one pass over it.
+/// Finds the rows that differ between a table and the wanted rows, both in the order of nodes, in one pass.
+///
+/// Unchanged rows are not written again: every page that is written goes through the log and its fsync.
 fn compare(
     tx: &Connection,
     select: &str,
-    wanted: &Texts,
-    mut apply: impl FnMut(Difference<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    wanted: &JsonRows,
+    mut apply: impl FnMut(Difference<'_>) -> Result<(), DbError>,
+) -> Result<(), DbError> {
     let mut differences = Vec::new();
     let mut wanted = wanted.iter().map(|(id, text)| (id.get(), text.as_str())).peekable();
     let mut statement = tx.prepare_cached(select)?;
@@ -222,7 +240,7 @@ fn compare(
             differences.push(Difference::New(new, text));
         }
         match wanted.next_if(|(other, _)| *other == id) {
-            // Bytes, because what is there may be damaged.
+            // Compared as bytes: a damaged text need not be UTF-8.
             Some((_, text)) if row.get_ref(1)?.as_bytes().is_ok_and(|old| old == text.as_bytes()) => {}
             Some((_, text)) => differences.push(Difference::Changed(id, text)),
             None => differences.push(Difference::Gone(id)),

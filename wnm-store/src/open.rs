@@ -1,28 +1,28 @@
-//! Making, opening and restoring a database.
+//! Creating, opening and restoring a database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{BUSY_WAIT, Fault, StoreError, file_error};
-use crate::file::{self, Existing, suffixed};
+use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
+use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Retention, Store, reserve};
+use crate::{Store, reserve};
 
 impl Store {
-    /// Tells whether there is something at the path of a database, whatever it is.
+    /// Tells whether a file of any content exists at the path.
     #[must_use]
     pub fn exists(path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok()
     }
 
-    /// Makes a database, and its folder where that is absent, and opens it.
+    /// Creates a database, and its folder if necessary, and opens it.
     ///
-    /// It appears complete or not at all.
+    /// The tables are made in a draft, so that after a crash the database either does not exist or is complete.
     ///
     /// # Errors
-    /// There is one already, or it cannot be written.
+    /// A file exists at the path, or the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let taken = || StoreError::AlreadyInitialised { path: path.to_path_buf() };
         if Self::exists(path) {
@@ -30,20 +30,20 @@ impl Store {
             return Err(taken());
         }
         let folder = file::folder(path);
-        fs::create_dir_all(folder).map_err(file_error("make the folder", folder))?;
+        fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
         let path = file::resolved(path);
         file::set_orphans_aside(&path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
         let made = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .and_then(|mut db| schema::install(&mut db))
-            .map_err(|fault| fault.at(&path))
+            .map_err(|error| error.at(&path))
             .and_then(|()| match file::publish(&draft, &path) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken()),
-                other => other.map_err(file_error("write", &path)),
+                other => other.map_err(file_error(FileOperation::Write, &path)),
             });
         if made.is_err() {
-            // What went wrong first matters more than what is left lying.
+            // The first error matters more than a draft that is left behind.
             let _ = fs::remove_file(&draft);
         }
         made?;
@@ -51,85 +51,92 @@ impl Store {
         Self::open(&path)
     }
 
-    /// Opens a database for writing: checks that it is sound, and brings it up to date after a copy of it.
+    /// Opens a database for writing. Checks its pages, and migrates an older version after copying the file.
     ///
     /// # Errors
-    /// There is none, it is something else, of a later version, damaged, read-only or locked.
+    /// The file does not exist, is not a database of wnm, has a later version, or is damaged, read-only or locked.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
-        // Also where the file's mode binds nobody: someone meant it.
-        if fs::metadata(&path).map_err(file_error("read", &path))?.permissions().readonly() {
+        // For root too, which the mode does not bind: an operator has set it on purpose.
+        if fs::metadata(&path).map_err(file_error(FileOperation::Read, &path))?.permissions().readonly() {
             return Err(StoreError::ReadOnly { path });
         }
-        let db = open_to_write(&path).map_err(|fault| fault.at(&path))?;
+        let db = open_to_write(&path).map_err(|error| error.at(&path))?;
         reserve::hold(&path);
-        Ok(Self { db, path, retention: Retention::default() })
+        Ok(Self { db, path })
     }
 
     /// Opens a database for reading, also while another process writes it.
     ///
     /// # Errors
-    /// There is none, it is something else, of another version, or may not be read.
+    /// The file does not exist, is not a database of wnm, has another version, or may not be read.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
-        let (db, found) = connect_to_read(&path).map_err(|fault| fault.at(&path))?;
-        let expected = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-        if found < expected {
-            return Err(StoreError::OlderVersion { path, expected, found });
+        let (db, found) = connect_to_read(&path).map_err(|error| error.at(&path))?;
+        let supported = schema::latest(MIGRATIONS);
+        if found < supported {
+            return Err(StoreError::OlderVersion { path, supported, found });
         }
-        Ok(Self { db, path, retention: Retention::default() })
+        Ok(Self { db, path })
     }
 
-    /// Puts a copy in the place of the database; returns where the one that was there is now.
+    /// Replaces the database by a copy of a backup. The previous database is renamed; returns its new path, if it existed.
     ///
-    /// The caller holds the [`Lock`](crate::Lock) and has no store open on it. Nothing is deleted.
+    /// The caller holds the [`Lock`](crate::Lock) and has no store open on the database.
     ///
     /// # Errors
-    /// The copy is absent, something else, of a later version or damaged, or the place cannot be written.
+    /// The backup does not exist, is not a database of wnm, has a later version or is damaged, or the folder cannot be
+    /// written.
     pub fn restore(path: &Path, from: &Path) -> Result<Option<PathBuf>, StoreError> {
-        fs::metadata(from).map_err(file_error("read", from))?;
+        fs::metadata(from).map_err(file_error(FileOperation::Read, from))?;
         let (path, from) = (file::resolved(path), file::resolved(from));
         if path == from {
-            return Err(StoreError::CopyExists { path });
+            return Err(StoreError::RestoreFromItself { path });
         }
         file::inspect(&from)?;
         let draft = suffixed(&path, ".restored");
         let copied = connect_to_read(&from).and_then(|(source, _)| {
-            sound(&source, &from)?;
-            file::copy(&source, &draft, Existing::Replace)
+            check_pages(&source, &from)?;
+            file::copy(&source, &draft, IfExists::Replace)
         });
-        copied.map_err(|fault| fault.at(&from))?;
+        copied.map_err(|error| error.at(&from))?;
         let aside = file::set_aside(&path)?;
         file::set_orphans_aside(&path)?;
-        fs::rename(&draft, &path).map_err(file_error("write", &path))?;
+        fs::rename(&draft, &path).map_err(file_error(FileOperation::Write, &path))?;
         file::sync_folder(&path)?;
         Ok(aside)
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Fault> {
+/// Opens a connection with the settings that every connection needs.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
 
-fn open_to_write(path: &Path) -> Result<Connection, Fault> {
+fn open_to_write(path: &Path) -> Result<Connection, DbError> {
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::version(&db, path, MIGRATIONS)?;
     if db.is_readonly(rusqlite::MAIN_DB)? {
         return Err(StoreError::ReadOnly { path: path.to_path_buf() }.into());
     }
-    sound(&db, path)?;
+    check_pages(&db, path)?;
+    // With a write-ahead log, `wnm status` can read while a cycle writes.
     db.pragma_update(None, "journal_mode", "WAL")?;
+    // In WAL mode, NORMAL syncs only at checkpoints: a power loss could undo the last commits, and with them the record of
+    // a step that was done.
     db.pragma_update(None, "synchronous", "FULL")?;
-    // Where a plain fsync does not reach the disk (macOS), the one that does.
+    // On macOS, fsync leaves the data in the cache of the drive; F_FULLFSYNC flushes it.
     db.pragma_update(None, "fullfsync", true)?;
     db.pragma_update(None, "checkpoint_fullfsync", true)?;
+    // After one large transaction SQLite would keep a log of that size for ever; 4 MiB is its size at a checkpoint (1000
+    // pages of 4 KiB).
     db.pragma_update(None, "journal_size_limit", 4 << 20)?;
-    // References are not looked at while tables are remade.
+    // A migration that rebuilds a table drops the old one, which would delete the rows that refer to it.
     db.pragma_update(None, "foreign_keys", false)?;
     schema::migrate(&mut db, path, MIGRATIONS)?;
     db.pragma_update(None, "foreign_keys", true)?;
@@ -137,7 +144,7 @@ fn open_to_write(path: &Path) -> Result<Connection, Fault> {
 }
 
 /// Opens a database for reading and returns its version.
-fn connect_to_read(path: &Path) -> Result<(Connection, u32), Fault> {
+fn connect_to_read(path: &Path) -> Result<(Connection, u32), DbError> {
     let attempt = |db: Connection| {
         let version = schema::version(&db, path, MIGRATIONS)?;
         Ok((db, version))
@@ -145,14 +152,15 @@ fn connect_to_read(path: &Path) -> Result<(Connection, u32), Fault> {
     let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(attempt);
     let log = fs::metadata(suffixed(path, "-wal")).map_or(0, |log| log.len());
     match opened {
-        // In a folder that we may not write SQLite cannot make its log. Without one, all there is is in the file.
-        Err(fault) if fault.is_cannot_open() && log == 0 => connect_immutable(path).and_then(attempt),
+        // Even a reader creates the -shm file, and fails in a folder without write permission. When no log exists, the
+        // database file is complete by itself and can be read as immutable.
+        Err(error) if error.is_cannot_open() && log == 0 => connect_immutable(path).and_then(attempt),
         other => other,
     }
 }
 
-/// Opens a database that nobody writes.
-pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, Fault> {
+/// Opens a database that no process writes: SQLite takes no locks and creates no files.
+pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, DbError> {
     let escaped: String = path
         .as_os_str()
         .as_encoded_bytes()
@@ -167,22 +175,24 @@ pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, Fault> {
     connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
 }
 
-/// Checks that the pages of a database hold together.
-fn sound(db: &Connection, path: &Path) -> Result<(), Fault> {
-    let complaints = complaints(db, "quick_check(5)");
-    if complaints.is_empty() {
+/// Checks the pages of a database.
+fn check_pages(db: &Connection, path: &Path) -> Result<(), DbError> {
+    // `quick_check` leaves out the comparison of indexes with their tables, so that its time grows only linearly with the
+    // size of the database. Five errors are enough for a message.
+    let errors = integrity_errors(db, "quick_check(5)");
+    if errors.is_empty() {
         return Ok(());
     }
-    Err(StoreError::Damaged { path: path.to_path_buf(), found: complaints.join("; ") }.into())
+    Err(StoreError::Damaged { path: path.to_path_buf(), details: errors.join("; ") }.into())
 }
 
-/// Returns what one of SQLite's checks complains of; nothing when all is well.
-pub(crate) fn complaints(db: &Connection, check: &str) -> Vec<String> {
-    let asked = db.prepare(&format!("PRAGMA {check}")).and_then(|mut statement| {
+/// Returns the errors that a check of SQLite reports; none for a sound database.
+pub(crate) fn integrity_errors(db: &Connection, check: &str) -> Vec<String> {
+    let lines = db.prepare(&format!("PRAGMA {check}")).and_then(|mut statement| {
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
         rows.collect::<Result<Vec<_>, _>>()
     });
-    match asked {
+    match lines {
         Ok(lines) => lines.into_iter().filter(|line| line != "ok").collect(),
         Err(error) => vec![error.to_string()],
     }
@@ -193,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_that_nobody_writes_is_read_without_files_beside_it() {
+    fn immutable_database_is_read_without_files_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a b?#%ü.db");
         drop(Store::create(&path).unwrap());
@@ -203,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn another_programs_write_is_waited_for_and_then_named() {
+    fn write_of_another_program_is_busy_after_the_timeout() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         let mut store = Store::create(&path).unwrap();
@@ -218,16 +228,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_costs_the_reserve_and_nothing_else() {
+    fn full_disk_costs_only_the_reserve() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         let mut store = Store::create(&path).unwrap();
         let reserve = folder.path().join("wnm.reserve");
         assert_eq!(fs::metadata(&reserve).unwrap().len(), 1 << 20);
 
-        // Full until the reserve is gone.
-        let full =
-            || Fault::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None));
+        // The disk is full until the reserve is gone.
+        let full = || {
+            DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
+        };
         let written = store.write(|tx| {
             tx.execute("INSERT INTO settings VALUES ('k', 'v')", [])?;
             if reserve.exists() { Err(full()) } else { Ok(()) }
@@ -235,7 +246,7 @@ mod tests {
         written.unwrap();
         assert_eq!(store.db.query_row("SELECT count(*) FROM settings", [], |row| row.get(0)), Ok(1));
 
-        // Full for good.
+        // The disk stays full.
         store.db.pragma_update(None, "max_page_count", 1).unwrap();
         let mut raw = wnm_core::RawSettings::default();
         raw.set("environment", &format!("A={}", "x".repeat(1 << 20))).unwrap();
@@ -247,6 +258,6 @@ mod tests {
 
         drop(store);
         drop(Store::open(&path).unwrap());
-        assert!(reserve.exists(), "held again once there is room");
+        assert!(reserve.exists(), "created again when space is free");
     }
 }

@@ -1,6 +1,7 @@
 //! The database of the Python wnm, read and never written: its settings and nodes as plain values.
 //!
-//! Its tables grew over time. A column that is not there, or holds nothing, is None; nothing is made up here.
+//! Its tables gained columns over time. A column that is missing or empty is None; this module fills in no defaults
+//! except those of the Python wnm itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use wnm_core::{Problem, RawSettings};
 
-use crate::error::{Fault, StoreError};
+use crate::error::{DbError, PythonColonyError, StoreError};
 use crate::file::{self, suffixed};
 use crate::open;
 
@@ -18,68 +19,68 @@ use crate::open;
 pub struct PythonColony {
     /// The settings that could be read.
     pub settings: RawSettings,
-    /// Those that could not.
+    /// The settings that could not be read.
     pub problems: Vec<Problem>,
-    /// What it had beyond the settings of this wnm, by name.
+    /// The columns that are no settings of this wnm, by name.
     pub unused: BTreeMap<String, String>,
     /// The nodes, by number.
     pub nodes: Vec<PythonNode>,
 }
 
-/// A node as the Python wnm had it.
+/// A node in the database of the Python wnm. Its values are unchecked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PythonNode {
-    /// Its number; None when it has none, or one that is no whole number.
+    /// The number; None when it is missing or not a whole number.
     pub id: Option<i64>,
-    /// What starts and stops it, with its scope.
+    /// The process manager with its scope, such as `systemd+sudo`.
     pub manager: Option<String>,
-    /// Its data, identity and binary.
+    /// The folder of the data, the identity and the program.
     pub root_dir: Option<PathBuf>,
-    /// Its logs.
+    /// The folder of the logs.
     pub log_dir: Option<PathBuf>,
-    /// Its copy of the program.
+    /// The copy of the node program that the node runs.
     pub binary: Option<PathBuf>,
-    /// The version it was last seen with.
+    /// The version at the last survey.
     pub version: Option<String>,
-    /// UDP.
+    /// The UDP port.
     pub port: Option<i64>,
-    /// TCP on loopback.
+    /// The TCP port of the metrics server, on the loopback interface.
     pub metrics_port: Option<i64>,
-    /// The third one, which older tables lack.
+    /// The RPC port, which older tables lack.
     pub rpc_port: Option<i64>,
     /// The payment network.
     pub network: Option<String>,
-    /// Who is paid.
+    /// The rewards address.
     pub wallet: Option<String>,
-    /// Its name in the network.
+    /// The identity in the network, such as `12D3KooW…`.
     pub peer_id: Option<String>,
-    /// Its environment, as words.
+    /// The environment, as `NAME=VALUE` words.
     pub environment: Option<String>,
-    /// Its state, such as `RUNNING`.
+    /// The state, such as `RUNNING`.
     pub status: Option<String>,
-    /// When that was last looked at, in seconds since the epoch.
+    /// The time of the last survey, in seconds since the Unix epoch.
     pub changed: Option<i64>,
-    /// When it was made, in seconds since the epoch.
+    /// The time of creation, in seconds since the Unix epoch.
     pub born: Option<i64>,
 }
 
-/// Limits on traffic: where all four are 0, there are none.
+/// The limits on traffic, in groups. The Python wnm stores 0 for all four of a group that has no limits.
 const TRAFFIC: [[&str; 4]; 2] = [
     ["hdio_read_less_than", "hdio_read_remove", "hdio_write_less_than", "hdio_write_remove"],
     ["netio_read_less_than", "netio_read_remove", "netio_write_less_than", "netio_write_remove"],
 ];
-/// Settings that are paths, in which `~` and `$HOME` stand for the home directory.
+/// The settings that are paths, in which the Python wnm expands `~` and `$HOME`.
 const PATHS: [&str; 2] = ["node_storage", "antnode_path"];
 
-/// Reads a database of the Python wnm of whatever age. `home` is what `~` stands for in its paths.
+/// Reads a database of any version of the Python wnm. `home` replaces `~` in its paths.
 ///
 /// # Errors
-/// There is none, it is something else, it is damaged, or a write to it was not completed.
+/// The file does not exist, is not such a database, is damaged, or holds an unfinished write.
 pub fn read(path: &Path, home: &Path) -> Result<PythonColony, StoreError> {
-    let wrong = |found: String| StoreError::NotAPythonColony { path: path.to_path_buf(), found };
+    let unusable = |cause| StoreError::NotAPythonColony { path: path.to_path_buf(), cause };
     file::inspect(path).map_err(|error| match error {
-        StoreError::NotInitialised { .. } => wrong("nothing".to_owned()),
-        StoreError::NotADatabase { found, .. } => wrong(found.to_owned()),
+        StoreError::NotInitialised { .. } => unusable(PythonColonyError::Missing),
+        StoreError::NotADatabase { content, .. } => unusable(PythonColonyError::Content(content)),
         other => other,
     })?;
     for suffix in ["-wal", "-journal"] {
@@ -88,28 +89,28 @@ pub fn read(path: &Path, home: &Path) -> Result<PythonColony, StoreError> {
             return Err(StoreError::PythonColonyInUse { path: path.to_path_buf(), log });
         }
     }
-    // Nothing is locked, and no file is made beside it.
-    let db = open::connect_immutable(path).map_err(|fault| fault.at(path))?;
-    let complaints = open::complaints(&db, "quick_check(5)");
-    if !complaints.is_empty() {
-        return Err(wrong(format!("a damaged one: {}", complaints.join("; "))));
+    // Immutable: the Python wnm, which uses no write-ahead log, must not find files of SQLite that it did not make.
+    let db = open::connect_immutable(path).map_err(|error| error.at(path))?;
+    let errors = open::integrity_errors(&db, "quick_check(5)");
+    if !errors.is_empty() {
+        return Err(unusable(PythonColonyError::Damaged(errors.join("; "))));
     }
     match colony(&db, home) {
         Ok(Some(colony)) => Ok(colony),
-        Ok(None) => Err(wrong("no colony in it".to_owned())),
-        Err(Fault::Sqlite(error))
+        Ok(None) => Err(unusable(PythonColonyError::NoColony)),
+        Err(DbError::Sqlite(error))
             if error.sqlite_error_code().is_none_or(|code| code == rusqlite::ErrorCode::Unknown) =>
         {
-            Err(wrong(format!("other tables: {error}")))
+            Err(unusable(PythonColonyError::OtherTables(error)))
         }
-        Err(fault) => Err(fault.at(path)),
+        Err(error) => Err(error.at(path)),
     }
 }
 
-/// A row by the names of its columns; those that hold nothing are left out.
+/// A row by the names of its columns, without null values.
 type Columns = BTreeMap<String, Value>;
 
-fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, Fault> {
+fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbError> {
     let mut statement = db.prepare(select)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
@@ -117,7 +118,7 @@ fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, Fault> {
     while let Some(row) = rows.next()? {
         let mut columns = Columns::new();
         for (i, name) in names.iter().enumerate() {
-            // As bytes, so that a text that is none does not keep the others from being read.
+            // Lossy: a text that is not UTF-8 must not make the other columns unreadable.
             let value = row.get_ref(i)?;
             let value = match value {
                 rusqlite::types::ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
@@ -152,7 +153,7 @@ fn integer(columns: &Columns, name: &str) -> Option<i64> {
     }
 }
 
-fn colony(db: &Connection, home: &Path) -> Result<Option<PythonColony>, Fault> {
+fn colony(db: &Connection, home: &Path) -> Result<Option<PythonColony>, DbError> {
     let machines = rows(db, "SELECT * FROM machine ORDER BY id LIMIT 1")?;
     let Some(machine) = machines.into_iter().next() else { return Ok(None) };
     let mut colony = PythonColony { nodes: nodes(&rows(db, "SELECT * FROM node ORDER BY id")?), ..Default::default() };
@@ -180,7 +181,7 @@ fn settings(machine: &Columns, home: &Path, colony: &mut PythonColony) {
             colony.unused.insert(key.clone(), value);
         }
     }
-    // What an older table does not say of the colony, its first node does.
+    // Older tables keep the process manager and the network with each node only.
     let first = colony.nodes.first();
     let is_told = text(machine, "process_manager").is_some();
     if let Some(manager) = first.and_then(|node| node.manager.as_deref()).filter(|_| !is_told) {
@@ -189,15 +190,15 @@ fn settings(machine: &Columns, home: &Path, colony: &mut PythonColony) {
     if let Some(network) = first.and_then(|node| node.network.as_deref()) {
         set("network", network);
     }
-    // Before it could be switched off, nodes asked the router for their ports.
+    // Versions without the column started nodes with UPnP.
     if text(machine, "no_upnp").is_none() {
         set("no_upnp", "false");
     }
-    // It decided by the rules it always had.
+    // The Python wnm has the rules of the classic preset only.
     set("preset", "classic");
 }
 
-/// Returns a process manager with its scope, which older tables leave out.
+/// Returns a process manager with its scope. Older tables lack the scope, which was fixed then.
 fn with_scope(manager: &str) -> String {
     match manager {
         "systemd" => "systemd+sudo".to_owned(),

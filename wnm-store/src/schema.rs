@@ -1,60 +1,62 @@
-//! The tables, and how older ones become newer ones.
+//! The tables and their migrations.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use crate::error::{Fault, StoreError};
-use crate::file::{Existing, copy, suffixed};
+use crate::error::{Content, DbError, StoreError};
+use crate::file::{IfExists, copy, suffixed};
 
-/// Marks a database as one of wnm: "wnm1".
+/// The `application_id` of a database of wnm: "wnm1" in ASCII.
 const APPLICATION: u32 = 0x776e_6d31;
 
-/// Every change of the tables, in order. What was released is never edited: a change is one more entry.
+/// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
 pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND)];
 
-/// All times are Unix milliseconds; all texts but `settings.value` are JSON of the core's types.
+/// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
+/// and except UUIDs.
 const FIRST: &str = "
--- What the operator wants, as texts. Keys of later versions are kept.
+-- The stored settings, as texts. Keys of later versions stay.
 CREATE TABLE settings (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The nodes, and with their rows the reservation of their numbers.
+-- The nodes. A row also reserves the number of its node.
 CREATE TABLE nodes (
     id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4294967295),
     uuid TEXT NOT NULL UNIQUE,
     facts TEXT NOT NULL
 ) STRICT;
 
--- Each port belongs to one node, whatever it is used for.
+-- The reserved ports. A port belongs to one node, for whichever use.
 CREATE TABLE ports (
     port INTEGER PRIMARY KEY CHECK (port BETWEEN 0 AND 65535),
     node INTEGER NOT NULL REFERENCES nodes (id) ON DELETE CASCADE
 ) STRICT;
 CREATE INDEX ports_by_node ON ports (node);
 
--- What was last seen of each node.
+-- The last sample of each node.
 CREATE TABLE samples (
     node INTEGER PRIMARY KEY REFERENCES nodes (id) ON DELETE CASCADE,
     sample TEXT NOT NULL
 ) STRICT;
 
--- What the engine believes of each node: exactly its state's map, so that there is no reference to nodes.
+-- The states of the nodes in the engine. Without a reference to nodes, because the engine may know a node that the
+-- same transaction deletes.
 CREATE TABLE states (
     node INTEGER PRIMARY KEY,
     state TEXT NOT NULL
 ) STRICT;
 
--- What there is one of: the rest of the engine's state, and the counters that rates are made from.
+-- Values of which one exists: the rest of the state of the engine, the counters for rates, the cache.
 CREATE TABLE singles (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row a cycle; `ended` is null while it goes on, and for ever when it never came to its end.
+-- One row for each cycle. `ended` is null while the cycle runs, and for ever when a crash interrupted it.
 CREATE TABLE cycles (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
@@ -65,7 +67,7 @@ CREATE TABLE cycles (
 ) STRICT;
 CREATE INDEX cycles_by_acted ON cycles (acted, id, at);
 
--- One row an action, written before anything is done. `failure` is where it turned back, `outcome` the last one.
+-- One row for each action, written before the action begins. `failure` is the failure that made it turn back.
 CREATE TABLE actions (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     cycle INTEGER NOT NULL REFERENCES cycles (id) ON DELETE CASCADE,
@@ -80,7 +82,7 @@ CREATE INDEX actions_by_cycle ON actions (cycle);
 CREATE INDEX actions_by_node ON actions (node, cycle);
 CREATE INDEX actions_unfinished ON actions (id) WHERE ended IS NULL;
 
--- One row a step done; way 0 leads forward, 1 back.
+-- One row for each step done. `way` is 0 forward and 1 on the way back.
 CREATE TABLE steps (
     action INTEGER NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
     way INTEGER NOT NULL CHECK (way IN (0, 1)),
@@ -98,37 +100,42 @@ ALTER TABLE cycles ADD COLUMN kind TEXT NOT NULL DEFAULT 'scheduled'
 CREATE INDEX cycles_by_kind ON cycles (kind, id);
 ";
 
-/// Makes the tables in an empty database.
-pub(crate) fn install(db: &mut Connection) -> Result<(), Fault> {
+/// Creates the tables in an empty database.
+pub(crate) fn install(db: &mut Connection) -> Result<(), DbError> {
     db.pragma_update(None, "application_id", APPLICATION)?;
     Migrations::from_slice(MIGRATIONS).to_latest(db)?;
     Ok(())
 }
 
+/// Returns the latest version that a list of migrations leads to.
+pub(crate) fn latest(known: &[M<'_>]) -> u32 {
+    u32::try_from(known.len()).unwrap_or(u32::MAX)
+}
+
 /// Returns the version of the tables.
 ///
 /// # Errors
-/// The database is another program's, or of a later version.
-pub(crate) fn version(db: &Connection, path: &Path, known: &[M<'_>]) -> Result<u32, Fault> {
+/// The database belongs to another program, or has a later version.
+pub(crate) fn version(db: &Connection, path: &Path, known: &[M<'_>]) -> Result<u32, DbError> {
     let application: u32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let expected = u32::try_from(known.len()).unwrap_or(u32::MAX);
+    let supported = latest(known);
     if application != APPLICATION || found == 0 {
-        let found = "the database of another program";
-        return Err(StoreError::NotADatabase { path: path.to_path_buf(), found }.into());
+        let content = Content::OtherProgram;
+        return Err(StoreError::NotADatabase { path: path.to_path_buf(), content }.into());
     }
-    if found > expected {
-        return Err(StoreError::NewerVersion { path: path.to_path_buf(), expected, found }.into());
+    if found > supported {
+        return Err(StoreError::NewerVersion { path: path.to_path_buf(), supported, found }.into());
     }
     Ok(found)
 }
 
-/// Brings the tables up to date, one version after the other, each after a copy of the file as it was.
-pub(crate) fn migrate(db: &mut Connection, path: &Path, known: &[M<'_>]) -> Result<(), Fault> {
+/// Migrates the tables to the latest version, one version at a time, each after a copy of the file.
+pub(crate) fn migrate(db: &mut Connection, path: &Path, known: &[M<'_>]) -> Result<(), DbError> {
     let current = version(db, path, known)? as usize;
     let migrations = Migrations::from_slice(known);
     for target in current + 1..=known.len() {
-        copy(db, &suffixed(path, &format!(".before-{target}")), Existing::Replace)?;
+        copy(db, &suffixed(path, &format!(".before-{target}")), IfExists::Replace)?;
         migrations.to_version(db, target)?;
     }
     Ok(())
@@ -142,12 +149,12 @@ mod tests {
     use crate::Store;
 
     #[test]
-    fn the_migrations_are_sound() {
+    fn migrations_are_valid() {
         Migrations::from_slice(MIGRATIONS).validate().unwrap();
     }
 
     #[test]
-    fn a_copy_is_made_before_each_migration() {
+    fn each_migration_is_preceded_by_a_copy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         let first = Store::create(&path).unwrap();
@@ -177,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_changes_nothing() {
+    fn failed_migration_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         drop(Store::create(&path).unwrap());

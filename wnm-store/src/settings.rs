@@ -1,31 +1,32 @@
-//! The settings table: what the operator wants, as texts by name.
+//! The settings table: the values that the operator stored, as texts by name.
 
 use rusqlite::Connection;
 use wnm_core::RawSettings;
 
-use crate::error::{Fault, StoreError};
+use crate::error::{DbError, StoreError};
+use crate::record::{Corruption, Record};
 
-/// Reads the settings. Names that this version does not know are passed over.
-pub(crate) fn read(db: &Connection) -> Result<RawSettings, Fault> {
+/// Reads the settings. Names that this version does not know are ignored.
+pub(crate) fn read(db: &Connection) -> Result<RawSettings, DbError> {
     let mut settings = RawSettings::default();
     let mut statement = db.prepare_cached("SELECT key, value FROM settings")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, value): (String, String) = (row.get(0)?, row.get(1)?);
-        if RawSettings::KEYS.contains(&key.as_str()) {
-            settings.set(&key, &value).map_err(|problem| StoreError::Corrupt {
-                what: format!("setting {key}"),
-                found: problem.to_string(),
-            })?;
-        }
+        let Some(key) = RawSettings::KEYS.iter().find(|known| **known == key) else { continue };
+        settings.set(key, &value).map_err(|problem| StoreError::Corrupt {
+            record: Record::Setting(key),
+            cause: Corruption::Setting(problem),
+        })?;
     }
     Ok(settings)
 }
 
-/// Writes the settings. Names that this version does not know stay as they are.
-pub(crate) fn write(db: &Connection, settings: &RawSettings) -> Result<(), Fault> {
+/// Writes the settings. Names that this version does not know stay, so that a downgrade and a later upgrade lose nothing.
+pub(crate) fn write(db: &Connection, settings: &RawSettings) -> Result<(), DbError> {
     for key in RawSettings::KEYS {
         match settings.get(key) {
+            // The condition keeps an unchanged row from dirtying its page, and so from reaching the log.
             Some(value) => db
                 .prepare_cached(
                     "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value

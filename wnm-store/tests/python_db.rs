@@ -1,4 +1,4 @@
-//! Databases of the Python wnm: the recorded one, older ones, odd ones, and what is none. None is ever written.
+//! Databases of the Python wnm: recorded, older, odd and damaged ones. None is ever written.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 
 use std::fs;
@@ -28,8 +28,8 @@ fn made(sql: &str) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Reads a database, and asserts that neither it nor what lies beside it changed.
-fn unwritten(folder: &TempDir, path: &Path) -> Result<PythonColony, StoreError> {
+/// Reads a database, and asserts that no file in its folder changed.
+fn read_without_a_write(folder: &TempDir, path: &Path) -> Result<PythonColony, StoreError> {
     let state = || {
         let mut files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
@@ -47,10 +47,10 @@ fn settings(raw: &RawSettings) -> String {
 }
 
 #[test]
-fn the_recorded_colony_is_read() {
+fn recorded_colony_is_read() {
     let (folder, path) = recorded();
-    let colony = unwritten(&folder, &path).unwrap();
-    // It was kept by a manager that need not be known here.
+    let colony = read_without_a_write(&folder, &path).unwrap();
+    // The process manager of the recording need not exist in this version.
     let known = "systemd+user".parse::<wnm_core::ManagerKind>().is_ok();
     let problems: Vec<&str> = colony.problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(problems, if known { vec![] } else { vec!["process_manager"; problems.len()] });
@@ -76,17 +76,17 @@ fn the_recorded_colony_is_read() {
 }
 
 #[test]
-fn a_database_in_a_folder_that_cannot_be_written_is_read() {
+fn database_in_a_read_only_folder_is_read() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, path) = recorded();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
-    assert_eq!(unwritten(&folder, &path).unwrap().nodes.len(), 8);
+    assert_eq!(read_without_a_write(&folder, &path).unwrap().nodes.len(), 8);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn an_older_colony_lacks_columns() {
+fn older_colony_lacks_columns() {
     let (folder, path) = made(
         "CREATE TABLE machine (id INTEGER, node_cap INTEGER, cpu_remove INTEGER, delay_start INTEGER, node_storage TEXT,
              rewards_address TEXT, port_start INTEGER, environment TEXT);
@@ -95,7 +95,7 @@ fn an_older_colony_lacks_columns() {
              network TEXT, status TEXT);
          INSERT INTO node VALUES (3, 'systemd', '/nodes/antnode0003', 55003, 13003, 'evm-arbitrum-one', 'RUNNING');",
     );
-    let colony = unwritten(&folder, &path).unwrap();
+    let colony = read_without_a_write(&folder, &path).unwrap();
     let expected = "node_cap = 30\ncpu_remove = 80\ndelay_start = 300\nrewards_address = faucet\n\
                     node_storage = /home/op/my nodes\nport_start = 55\nnetwork = evm-arbitrum-one\nno_upnp = false\npreset = classic\n";
     assert_eq!(settings(&colony.settings).replace("process_manager = systemd+sudo\n", ""), expected);
@@ -113,7 +113,7 @@ fn an_older_colony_lacks_columns() {
 }
 
 #[test]
-fn odd_contents_are_read_as_far_as_they_make_sense() {
+fn odd_values_are_read_as_far_as_possible() {
     let (folder, path) = made(
         "CREATE TABLE machine (id, node_cap, cpu_less_than, mem_remove, delay_start, no_upnp, process_manager,
              rewards_address, hdio_read_less_than, hdio_read_remove, hdio_write_less_than, hdio_write_remove,
@@ -127,7 +127,7 @@ fn odd_contents_are_read_as_far_as_they_make_sense() {
              (12345, CAST(x'2fff' AS TEXT), 99999999999, -1, 0, '', 0, 0, '', ''),
              (1, '/a b/c', 55001, 13001, 30001, 'RUNNING', 1, 1, 'faucet', 'setsid');",
     );
-    let colony = unwritten(&folder, &path).unwrap();
+    let colony = read_without_a_write(&folder, &path).unwrap();
     insta::assert_snapshot!(format!(
         "{}\n{:#?}",
         settings(&colony.settings),
@@ -136,7 +136,7 @@ fn odd_contents_are_read_as_far_as_they_make_sense() {
 }
 
 #[test]
-fn what_is_no_colony_is_refused() {
+fn file_that_is_no_colony_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         fs::write(folder.path().join(name), bytes).unwrap();
@@ -174,22 +174,22 @@ fn what_is_no_colony_is_refused() {
     let said: Vec<String> = all
         .iter()
         .map(|path| {
-            let error = unwritten(&folder, path).unwrap_err();
+            let error = read_without_a_write(&folder, path).unwrap_err();
             assert!(matches!(error, StoreError::NotAPythonColony { .. }), "{error:?}");
             error.to_string().replace(&home, "FOLDER").lines().next().unwrap().to_owned()
         })
         .collect();
-    insta::with_settings!({filters => vec![(r"(found a damaged one): .*: name", "$1: …: name")]}, {
+    insta::with_settings!({filters => vec![(r"(the file is damaged): .*", "$1: …")]}, {
         insta::assert_snapshot!(said.join("\n"));
     });
 }
 
 #[test]
-fn a_colony_that_is_being_written_is_left_alone() {
+fn colony_with_unfinished_writes_is_an_error() {
     for suffix in ["-journal", "-wal"] {
         let (folder, path) = recorded();
         fs::write(folder.path().join(format!("colony.db{suffix}")), "unfinished").unwrap();
-        let error = unwritten(&folder, &path).unwrap_err();
+        let error = read_without_a_write(&folder, &path).unwrap_err();
         assert!(matches!(error, StoreError::PythonColonyInUse { .. }), "{error}");
     }
 }

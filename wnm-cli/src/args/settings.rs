@@ -1,11 +1,11 @@
-//! A flag for every setting, and those that hold for one run.
+//! A flag for every setting, and the flags that apply to one run only.
 
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use wnm_core::RawSettings;
 
-/// The settings given as flags, as texts.
+/// The settings given as flags, as texts. A cycle stores them in the database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SettingFlags(pub(crate) BTreeMap<&'static str, String>);
 
@@ -33,7 +33,7 @@ impl Args for SettingFlags {
                 .long(key.replace('_', "-"))
                 .help(help.trim_end_matches('.'))
                 .value_name("VALUE")
-                .help_heading("Settings (kept)")
+                .help_heading("Settings (stored in the database)")
                 .allow_hyphen_values(true);
             if RawSettings::is_switch(key) {
                 arg = as_switch(arg);
@@ -47,14 +47,14 @@ impl Args for SettingFlags {
     }
 }
 
-/// Settings that can be given for one run, with the names of their arguments.
+/// The settings that can be given for one run, with the names of their arguments and their help.
 const ONCE: [(&str, &str, &str); 3] = [
-    ("action_delay", "this_action_delay", "Milliseconds between the actions on two nodes"),
-    ("survey_delay", "this_survey_delay", "Milliseconds between the probes of two nodes"),
-    ("enable_upgrade", "this_enable_upgrade", "Whether wnm rolls out its own node binary"),
+    ("action_delay", "this_action_delay", "Pause between the actions on two nodes, in milliseconds"),
+    ("survey_delay", "this_survey_delay", "Pause between the probes of two nodes, in milliseconds"),
+    ("enable_upgrade", "this_enable_upgrade", "Whether wnm upgrades nodes to its node program"),
 ];
 
-/// Settings that hold for one run and are not kept, as texts.
+/// The settings for one run, as texts. They are not stored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OnceFlags(pub(crate) BTreeMap<&'static str, String>);
 
@@ -79,7 +79,7 @@ impl Args for OnceFlags {
     fn augment_args(command: Command) -> Command {
         ONCE.iter().fold(command, |command, (key, id, help)| {
             let arg = Arg::new(*id).long(id.replace('_', "-")).help(*help).value_name("VALUE");
-            let arg = arg.help_heading("This run only (not kept)").allow_hyphen_values(true);
+            let arg = arg.help_heading("Settings for this run only").allow_hyphen_values(true);
             command.arg(if RawSettings::is_switch(key) { as_switch(arg) } else { arg })
         })
     }
@@ -89,7 +89,7 @@ impl Args for OnceFlags {
     }
 }
 
-/// Lets a flag stand without a value, for true.
+/// Accepts a flag without a value as true.
 fn as_switch(arg: Arg) -> Arg {
     arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false")
 }

@@ -1,4 +1,4 @@
-//! Commands around a colony: its database, its settings, its keeper, and what shells and manuals want to know.
+//! Commands on the database, the settings, the service of wnm itself, and for shells and man pages.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,91 +9,91 @@ use super::interval;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
-    /// Prints where the database is
+    /// Print the path of the database
     Path,
-    /// Looks for damage
+    /// Check the database for damage
     Check,
-    /// Writes a copy, also while wnm is at work
+    /// Write a copy of the database, also while wnm runs
     Backup {
-        /// The file to write, which must not exist yet
+        /// File to write, which must not exist
         file: PathBuf,
     },
-    /// Puts a copy in the place of the database, and sets aside what stood there
+    /// Replace the database by a backup, and rename the old one
     Restore {
-        /// The copy
+        /// Backup to restore
         file: PathBuf,
     },
-    /// Brings a database of an earlier version up to date, with a copy before each step
+    /// Migrate the database of an earlier version, after a backup
     Migrate,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Lists every setting with the value it has
+    /// List all settings with their effective values
     List {
-        /// Says where each value comes from
+        /// Show the source of each value
         #[arg(long)]
         origin: bool,
     },
-    /// Prints the value a setting has
+    /// Print the effective value of a setting
     Get {
-        /// The setting, such as node_cap
+        /// Name of the setting, such as node_cap
         #[arg(value_name = "SETTING")]
         key: String,
     },
-    /// Keeps settings in the database; all are checked together
+    /// Store settings in the database, all or none
     #[command(after_help = "Examples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 mem_remove=85")]
     Set {
-        /// A setting and its value, or several as SETTING=VALUE
+        /// Name and value of a setting, or several SETTING=VALUE
         #[arg(value_name = "SETTING VALUE", required = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
-    /// Takes settings out of the database: a lower layer says what they are
+    /// Delete settings from the database, so that defaults apply
     Unset {
-        /// The settings, such as node_cap
+        /// Names of settings, such as node_cap
         #[arg(value_name = "SETTING", required = true)]
         keys: Vec<String>,
     },
-    /// Prints the file of settings that is read, or would be if it were there
+    /// Print the path of the config file, even if it does not exist
     Path,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Service {
-    /// Writes the service down and starts it, now and whenever the host starts
+    /// Install and start the service, now and at every boot
     #[command(
-        after_help = "Examples:\n  wnm service install                 as a service that looks every 5 s\n  wnm service install --interval 1m\n  wnm service install --cron          as a line of your crontab: one cycle a minute"
+        after_help = "Examples:\n  wnm service install                 a service with a cycle every 5s\n  wnm service install --interval 1m\n  wnm service install --cron          a crontab line with a cycle every minute"
     )]
-    Install(Kept),
-    /// Ends the service and takes it away; nodes go on
-    Uninstall(Kept),
-    /// Prints what would be written down, and where
-    Show(Kept),
+    Install(Supervision),
+    /// Stop and remove the service; nodes keep running
+    Uninstall(Supervision),
+    /// Print the service file and its path
+    Show(Supervision),
 }
 
-/// How wnm is kept running.
+/// The supervisor that runs wnm.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Kept {
-    /// By cron, once a minute, instead of a service
+pub(crate) struct Supervision {
+    /// Use cron, with one cycle a minute, instead of a service
     #[arg(long, conflicts_with = "interval")]
     pub(crate) cron: bool,
-    /// Time between two looks of the service, such as 5s or 1m; at least 100ms
+    /// Time between two cycles of the service, such as 5s or 1m; at least 100ms
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = interval)]
     pub(crate) interval: Duration,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Util {
-    /// Prints the completions of a shell
+    /// Print the completion script of a shell
     #[command(after_help = "Example:\n  wnm util completions bash > ~/.local/share/bash-completion/completions/wnm")]
     Completions {
-        /// The shell
+        /// Shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Prints the man page, or writes those of all commands to a folder
+    /// Print the man page, or write the pages of all commands
     Man {
-        /// The folder
+        /// Folder for the pages of all commands, created if necessary
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },

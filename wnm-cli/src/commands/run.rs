@@ -3,20 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
+use wnm_agent::{Mode, Trigger};
+
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
-use crate::cycle::{self, Mode, Trigger};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// Runs one cycle. Does not wait for the lock: where another wnm is at work, it does what this one would.
+/// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
     let mut context = Context::open_once(db, &args.settings, once, mode)?;
-    let report = cycle::run(&mut context, &Trigger::Scheduled, mode)?;
+    let report = context.run_cycle(&Trigger::Scheduled, mode)?;
     output.cycle(&report)?;
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

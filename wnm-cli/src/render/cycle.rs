@@ -1,39 +1,39 @@
-//! One cycle, as it is shown by those who run it.
+//! The report of one cycle, for `wnm run` and `wnm daemon`.
 
 use serde::Serialize;
-use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Planned, Refusal, Rest};
+use wnm_agent::Report;
+use wnm_core::{ActionRecord, Blocker, Cores, NodeId, Observation, Outcome, Planned, Refusal};
 
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
-use crate::cycle::Report;
 
 /// A cycle as JSON.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Summary<'a> {
-    /// Its number; null for a dry run, which is not recorded.
+    /// The number of the cycle; null for a dry run, which is not recorded.
     cycle: Option<i64>,
-    /// When it looked.
+    /// The time of its observation.
     at: wnm_core::Timestamp,
-    /// Whether the host was restarted since the last one.
+    /// Whether the host was rebooted since the last cycle.
     rebooted: bool,
-    /// Nodes that run, or are about to.
+    /// The count of nodes that run or start.
     running: usize,
-    /// Nodes there are.
+    /// The count of all nodes.
     nodes: usize,
-    /// What it decided.
+    /// The actions that the policy decided.
     decided: &'a [Planned],
-    /// The most CPU that all nodes together may use; absent for no cap.
+    /// The decided CPU limit of all nodes together; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<Cores>,
-    /// Why it decided nothing, if so.
-    rest: Option<Rest>,
-    /// Every action that it worked on, those begun earlier included.
+    /// The blocker that ended the cycle without an action; null when nothing called for one.
+    blocker: Option<&'a Blocker>,
+    /// Every action that it executed, resumed ones included.
     worked: Vec<Work<'a>>,
-    /// What was asked and not begun.
+    /// The requested actions that cannot start.
     refused: Vec<Refused<'a>>,
 }
 
-/// An action with where it stands.
+/// An executed action with its outcome.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Work<'a> {
@@ -43,16 +43,17 @@ struct Work<'a> {
     outcome: &'a Outcome,
 }
 
-/// What was not begun, and why.
+/// A requested action that cannot start, with the reason.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Refused<'a> {
-    /// The node; null where no node could be had.
+    /// The node; null if an addition found no free number.
     node: Option<NodeId>,
     #[serde(flatten)]
     refusal: &'a Refusal,
 }
 
+/// Returns the JSON form of a report.
 pub(crate) fn summary(report: &Report) -> Summary<'_> {
     Summary {
         cycle: report.cycle.map(|cycle| cycle.0),
@@ -62,7 +63,7 @@ pub(crate) fn summary(report: &Report) -> Summary<'_> {
         nodes: report.colony.nodes.len(),
         decided: &report.decision.actions,
         cpu_limit: report.decision.cpu_limit,
-        rest: report.decision.rest(),
+        blocker: report.decision.blocker(),
         worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
         refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
     }
@@ -72,7 +73,7 @@ fn running(report: &Report) -> usize {
     report.colony.state.nodes.values().filter(|state| state.is_active()).count()
 }
 
-/// Returns a cycle in a line of its own and one for each action.
+/// Returns a line for the cycle, and one for each of its actions.
 pub(crate) fn text(report: &Report) -> String {
     let now = report.observation.now;
     let number = report.cycle.map_or_else(|| "dry run".to_owned(), |cycle| format!("cycle {cycle}"));
@@ -91,23 +92,24 @@ pub(crate) fn text(report: &Report) -> String {
     lines.extend(cpu_limit(report));
     lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
-    if let (true, Some(rest)) = (report.worked.is_empty() && report.refused.is_empty(), report.decision.rest()) {
-        let nodes = (report.colony.nodes.len(), report.colony.settings.policy.node_cap);
-        let quiet = reason::quiet(&rest, report.decision.waits(), &report.decision.measures, nodes, now);
-        lines.extend(quiet.iter().map(|line| format!("  {line}")));
+    if report.worked.is_empty() && report.refused.is_empty() && report.decision.actions.is_empty() {
+        let decision = &report.decision;
+        let reasons = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, now);
+        lines.extend(reasons.iter().map(|line| format!("  {line}")));
     }
     lines.join("\n") + "\n"
 }
 
-/// Returns the cap on the CPU of all nodes, where it becomes another one.
+/// Returns a line for a change of the CPU limit; None if the applied limit stays.
 fn cpu_limit(report: &Report) -> Option<String> {
-    let seen = report.observation.host.cpu_limit.filter(|seen| seen.differs_from(report.decision.cpu_limit))?;
+    let applied = report.observation.host.cpu_limit;
+    let applied = applied.filter(|applied| applied.differs_from(report.decision.cpu_limit))?;
     let text = |limit: Option<Cores>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
     let verb = if report.cycle.is_none() { "would set" } else { "set" };
-    Some(format!("  {verb} CPU cpu_limit to {}, was {}", text(report.decision.cpu_limit), text(seen.limit)))
+    Some(format!("  {verb} the CPU limit to {} (before: {})", text(report.decision.cpu_limit), text(applied.limit)))
 }
 
-/// Returns one action with its reason and where it stands.
+/// Returns a line for an action with its outcome and reason.
 fn work(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> String {
     let style = match outcome {
         Outcome::Done => GREEN,
@@ -123,15 +125,15 @@ fn work(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> S
 }
 
 fn refused(node: Option<NodeId>, refusal: &Refusal) -> String {
-    let who = node.map_or_else(String::new, |id| format!("{}: ", id.name()));
-    format!("  {who}{} {refusal}", styled(YELLOW, "not done:"))
+    let node = node.map_or_else(String::new, |id| format!("{}: ", id.name()));
+    format!("  {node}{} {refusal}", styled(YELLOW, "refused:"))
 }
 
-/// Returns the most telling signals in a few words.
+/// Returns the main signals in one line; `?` stands for a missing one, and `disk` is the fullest volume.
 fn signals(observation: &Observation) -> String {
     let host = &observation.host;
     let percent =
-        |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0}%", p.get()));
+        |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0} %", p.get()));
     let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
     let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
     format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))

@@ -1,4 +1,4 @@
-//! Why a decision was made: every signal against its marks, every rule and what it said.
+//! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
 
 use wnm_core::{Measure, Planned};
 use wnm_store::{CycleKind, CycleRecord};
@@ -21,29 +21,28 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
     text.push_str("\n\n");
     let table = Table {
-        header: &["  SIGNAL", "SEEN", "ADDS BELOW", "ACTS ABOVE", ""],
+        header: &["  SIGNAL", "VALUE", "LOW", "HIGH", ""],
         right: &[1, 2, 3],
-        // The figures say the same.
-        shed: &[4],
+        // A narrow page omits the comparison: the numbers show it too.
+        optional: &[4],
         rows: cycle.decision.measures.iter().map(row).collect(),
     };
     text.push_str(&table.text(width));
     text.push('\n');
     for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();
-        let name = if ends { styled(BOLD, format!("{:<18}", judged.rule)) } else { format!("{:<18}", judged.rule) };
-        let distance = reason::distance(&judged.verdict, &cycle.decision.measures);
-        let distance = distance.map_or_else(String::new, |distance| format!(" ({distance})"));
-        text.push_str(&format!("  {name} {}{distance}\n", reason::verdict(&judged.verdict, cycle.at)));
+        let name = if ends { styled(BOLD, format!("{:<20}", judged.rule)) } else { format!("{:<20}", judged.rule) };
+        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, &cycle.decision.measures, cycle.at)));
     }
     let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
-    match cycle.decision.rest() {
-        Some(rest) => text.push_str(&format!("\n  {}\n", styled(DIM, reason::rest(&rest, cycle.at)))),
-        None => {
-            text.push('\n');
-            text.extend(cycle.decision.actions.iter().map(line));
-        }
+    text.push('\n');
+    if cycle.decision.actions.is_empty() {
+        // The lines above name the blockers of the skipped rules.
+        let decision = &cycle.decision;
+        let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
+        text.extend(lines.first().map(|line| format!("  {}\n", styled(DIM, line))));
     }
+    text.extend(cycle.decision.actions.iter().map(line));
     text
 }
 
@@ -57,12 +56,12 @@ fn request(cycle: &CycleRecord) -> String {
 }
 
 fn row(measure: &Measure) -> Vec<String> {
-    let verdict = match measure.seen {
-        None => styled(YELLOW, "unknown: nothing is added"),
-        Some(_) if measure.is_exceeded() => styled(RED, "too high"),
-        Some(_) if measure.allows() => styled(GREEN, "leaves room"),
-        Some(_) => styled(YELLOW, "between the marks"),
+    let comparison = match measure.seen {
+        None => styled(YELLOW, "unknown: wnm adds no node"),
+        Some(_) if measure.is_exceeded() => styled(RED, "over the high threshold"),
+        Some(_) if measure.allows() => styled(GREEN, "below the low threshold"),
+        Some(_) => styled(YELLOW, "between the thresholds"),
     };
-    let seen = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
-    vec![format!("  {}", measure.signal), seen, measure.less_than.to_string(), measure.remove.to_string(), verdict]
+    let value = measure.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+    vec![format!("  {}", measure.signal), value, measure.less_than.to_string(), measure.remove.to_string(), comparison]
 }

@@ -1,12 +1,13 @@
-//! What was done, newest first, and cycles as JSON.
+//! The actions of past cycles, newest first, and cycles as JSON.
 
 use serde::Serialize;
-use wnm_core::{Decision, HostSample, NodeId, Outcome, StepRecord, Timestamp};
+use wnm_core::{Cores, Decision, HostSample, NodeId, Outcome, Planned, RuleVerdict, StepRecord, Timestamp};
 use wnm_store::{CycleAction, CycleRecord};
 
+use super::signal::SignalView;
 use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
 
-/// A cycle as JSON.
+/// A recorded cycle as JSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct CycleView {
@@ -15,45 +16,57 @@ pub(crate) struct CycleView {
     /// The cause: the schedule, an operator's command, or actions of earlier cycles that had not ended.
     #[cfg_attr(test, schemars(extend("enum" = ["scheduled", "requested", "resumed"])))]
     kind: &'static str,
-    /// When it looked.
+    /// The time of its observation.
     at: Timestamp,
-    /// When it was finished; null while it goes on, and where it was cut short.
+    /// The time of its end; null if it still runs or was interrupted.
     ended: Option<Timestamp>,
-    /// What it saw of the machine.
+    /// The sample of the host.
     host: HostSample,
-    #[serde(flatten)]
-    decision: Decision,
-    /// The actions it began, as they stand now.
+    /// The signals with their thresholds.
+    signals: Vec<SignalView>,
+    /// The decided actions, in their order.
+    actions: Vec<Planned>,
+    /// The verdicts of the evaluated rules, in order of priority. The last one ended the evaluation.
+    verdicts: Vec<RuleVerdict>,
+    /// The decided CPU limit of all nodes together, in cores; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_limit: Option<Cores>,
+    /// The actions that the cycle started, with their latest outcomes.
     work: Vec<ActionView>,
 }
 
-/// An action on record as JSON.
+/// A recorded action as JSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ActionView {
-    /// Its number.
+    /// The number of the action.
     id: i64,
     #[serde(flatten)]
-    planned: wnm_core::Planned,
-    /// When it began.
-    begun: Timestamp,
-    /// When it ended; null while it goes on.
+    planned: Planned,
+    /// The time of its start.
+    started: Timestamp,
+    /// The time of its end; null while it is pending.
     ended: Option<Timestamp>,
-    /// What came of it; null before the first cycle that worked on it was finished.
-    stands: Option<Outcome>,
-    /// The steps taken, those back included.
+    /// The outcome; null until the first cycle that executed it has ended.
+    outcome: Option<Outcome>,
+    /// The executed steps, then those of the rollback.
     steps: Vec<StepRecord>,
 }
 
 impl From<CycleRecord> for CycleView {
     fn from(cycle: CycleRecord) -> Self {
+        // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces.
+        let Decision { measures, features: _, actions, verdicts, cpu_limit } = cycle.decision;
         Self {
             cycle: cycle.id.0,
             kind: cycle.kind.word(),
             at: cycle.at,
             ended: cycle.ended,
             host: cycle.host,
-            decision: cycle.decision,
+            signals: measures.iter().map(SignalView::from).collect(),
+            actions,
+            verdicts,
+            cpu_limit,
             work: cycle.actions.into_iter().map(ActionView::from).collect(),
         }
     }
@@ -64,37 +77,37 @@ impl From<CycleAction> for ActionView {
         Self {
             id: action.record.id.0,
             planned: action.record.planned,
-            begun: action.record.begun,
+            started: action.record.begun,
             ended: action.ended,
-            stands: action.outcome,
+            outcome: action.outcome,
             steps: action.record.done.into_iter().chain(action.record.undone).collect(),
         }
     }
 }
 
-/// Returns the cycles that acted, a line for each action.
+/// Returns one line per action, of one node or of all.
 pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>) -> String {
     let concerns = |action: &&CycleAction| node.is_none_or(|node| action.record.node() == node);
     let lines: Vec<String> = cycles
         .iter()
         .flat_map(|cycle| cycle.actions.iter().filter(concerns).map(move |action| line(cycle, action)))
         .collect();
-    if lines.is_empty() { "nothing was done\n".to_owned() } else { lines.join("\n") + "\n" }
+    if lines.is_empty() { "no actions recorded\n".to_owned() } else { lines.join("\n") + "\n" }
 }
 
 fn line(cycle: &CycleRecord, action: &CycleAction) -> String {
-    let (style, stands) = match &action.outcome {
+    let (style, outcome) = match &action.outcome {
         Some(outcome @ Outcome::Done) => (GREEN, reason::outcome(outcome, cycle.at)),
         Some(outcome @ Outcome::Failed(_)) => (RED, reason::outcome(outcome, cycle.at)),
-        Some(Outcome::Pending { step, why, .. }) => (YELLOW, format!("{step}: {why}")),
-        None => (YELLOW, "begun".to_owned()),
+        Some(Outcome::Pending { step, why, .. }) => (YELLOW, format!("pending: {step}: {why}")),
+        None => (YELLOW, "started".to_owned()),
     };
     format!(
         "{}  {}  {}: {} ({})",
         time(cycle.at),
         styled(DIM, format!("#{}", cycle.id)),
         reason::action(&action.record.planned.action),
-        styled(style, stands),
+        styled(style, outcome),
         reason::reason(&action.record.planned.reason),
     )
 }

@@ -8,6 +8,7 @@ pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
 pub(crate) mod report;
+mod signal;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod takeover;

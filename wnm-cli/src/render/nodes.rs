@@ -7,21 +7,21 @@ use super::page::Width;
 use super::table::Table;
 use super::{BOLD, duration, state_style, styled};
 
-/// One node with everything that is known of it.
+/// A node with its state and its last sample.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NodeView {
     #[serde(flatten)]
     pub(crate) node: Node,
-    /// The name of its folder and service.
+    /// The name of the node's folder and service, such as `antnode0001`.
     pub(crate) name: String,
-    /// Its state word.
+    /// The state in one word, such as `RUNNING`.
     pub(crate) status: &'static str,
-    /// Its state with all facts.
+    /// The state with its details; null if the engine does not know the node.
     pub(crate) state: Option<NodeState>,
-    /// What was last seen of it.
+    /// The last sample; null before the first cycle that observed the node.
     pub(crate) sample: Option<NodeSample>,
-    /// The time that ages are counted to.
+    /// The time now, for ages.
     #[serde(skip)]
     pub(crate) now: Timestamp,
 }
@@ -56,7 +56,7 @@ impl NodeView {
     }
 }
 
-/// Returns nodes as a table, a line each.
+/// Returns a table of nodes, one line per node. A narrow page has fewer columns.
 pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
     if nodes.is_empty() {
         return "no nodes\n".to_owned();
@@ -78,9 +78,11 @@ pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
     let table = Table {
         header: &["NODE", "STATE", "SINCE", "VERSION", "PEERS", "RECORDS", "MEMORY", "PORT", "AGE", "PEER ID"],
         right: &[4, 5, 6, 7],
-        shed: &[9, 7, 8, 6, 4],
+        // The peer ID is the widest column and the least useful one; the others follow by use.
+        optional: &[9, 7, 8, 6, 4],
         rows: nodes.iter().map(row).collect(),
     };
+    // Escape codes would count for the width of a cell, so the colour comes after the layout.
     let plain = table.text(width);
     let mut lines = plain.lines();
     let header = lines.next().map(str::to_owned);
@@ -88,7 +90,7 @@ pub(crate) fn list(nodes: &[NodeView], width: Width) -> String {
     header.into_iter().chain(coloured).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-/// Returns nodes as a page each.
+/// Returns one page per node.
 pub(crate) fn show(nodes: &[NodeView]) -> String {
     nodes.iter().map(page).collect::<Vec<_>>().join("\n")
 }
@@ -101,7 +103,7 @@ fn page(view: &NodeView) -> String {
         ("state", format!("{} for {}", view.styled_status(), or_dash(view.since()))),
         ("version", or_dash(view.version())),
         ("peer id", or_dash(view.peer_id())),
-        ("process", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
+        ("pid", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
         ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| duration(std::time::Duration::from_secs(s))))),
         ("peers", or_dash(view.peers())),
         ("records", or_dash(view.records())),
@@ -110,7 +112,7 @@ fn page(view: &NodeView) -> String {
         ("age", duration(view.now.since(node.born))),
         ("wallet", node.wallet.to_string()),
         ("network", node.network.join(" ")),
-        ("ports", format!("{} (node), {} (metrics), {} (third)", node.ports.node, node.ports.metrics, node.ports.rpc)),
+        ("ports", format!("{} (node), {} (metrics), {} (rpc)", node.ports.node, node.ports.metrics, node.ports.rpc)),
         ("folder", node.root_dir.display().to_string()),
         ("logs", node.log_dir.display().to_string()),
         ("program", node.binary.display().to_string()),
@@ -124,13 +126,13 @@ fn page(view: &NodeView) -> String {
     text
 }
 
-/// Returns the views of the nodes of these ids, or of all.
+/// Returns the views of these nodes, or of all nodes if `only` is empty.
 pub(crate) fn views(snapshot: wnm_store::Snapshot, only: &[NodeId], now: Timestamp) -> Vec<NodeView> {
     let wnm_store::Snapshot { nodes, state, mut samples, .. } = snapshot;
-    let wanted = |id: &NodeId| only.is_empty() || only.contains(id);
+    let is_wanted = |id: &NodeId| only.is_empty() || only.contains(id);
     nodes
         .into_iter()
-        .filter(|(id, _)| wanted(id))
+        .filter(|(id, _)| is_wanted(id))
         .map(|(id, node)| {
             let state = state.nodes.get(&id).cloned();
             NodeView {

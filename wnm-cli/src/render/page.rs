@@ -1,32 +1,32 @@
-//! Pages that fit the terminal they are read on.
+//! The width of the terminal, and the wrapping of long lines.
 
 use std::io::{self, IsTerminal as _};
 
 use terminal_size::terminal_size_of;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, core::display_width};
 
-/// How wide a page may be.
+/// The width of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
-    /// As wide as it comes, which scripts know: no terminal shows it.
+    /// Unlimited: the output is no terminal, and a script reads the full layout.
     Full,
-    /// This many columns.
+    /// At most this many columns.
     Columns(usize),
 }
 
 impl Width {
-    /// Returns the width of the terminal that standard output is, as it says itself or as `COLUMNS` does.
+    /// Returns the width of the terminal at standard output, or `COLUMNS` if the terminal does not report one.
     pub(crate) fn of_output() -> Self {
         let out = io::stdout();
         if !out.is_terminal() {
             return Self::Full;
         }
-        let told = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+        let from_environment = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
         let size = terminal_size_of(out).map(|(width, _)| usize::from(width.0));
-        size.or_else(told).map_or(Self::Full, Self::Columns)
+        size.or_else(from_environment).map_or(Self::Full, Self::Columns)
     }
 
-    /// Tells whether a line of this many columns fits.
+    /// Returns whether a line of this many columns fits.
     pub(crate) fn holds(self, columns: usize) -> bool {
         match self {
             Self::Full => true,
@@ -34,7 +34,7 @@ impl Width {
         }
     }
 
-    /// Returns the columns that are left beside this many, at least `least` and at most `most`.
+    /// Returns the columns that remain beside `columns`, at least `least` and at most `most`.
     pub(crate) fn beside(self, columns: usize, least: usize, most: usize) -> usize {
         match self {
             Self::Full => most,
@@ -43,8 +43,11 @@ impl Width {
     }
 }
 
-/// Wraps the lines that are too long. What follows stands below the last column of its line that leaves some room,
-/// so that tables and lists stay readable.
+/// Largest indentation of a continuation line, in percent of the width: a further one leaves too few words per line.
+const MOST_INDENT: usize = 60;
+
+/// Wraps the lines that are too long. A continuation line is indented to the last column of its line, so that tables
+/// and lists stay readable.
 pub(crate) fn fitted(text: &str, width: Width) -> String {
     let Width::Columns(columns) = width else { return text.to_owned() };
     let mut page = String::with_capacity(text.len());
@@ -52,7 +55,7 @@ pub(crate) fn fitted(text: &str, width: Width) -> String {
         if display_width(line) <= columns {
             page.push_str(line);
         } else {
-            let indent = " ".repeat(last_column(line, columns * 3 / 5));
+            let indent = " ".repeat(last_column(line, columns * MOST_INDENT / 100));
             let options = Options::new(columns)
                 .subsequent_indent(&indent)
                 .word_separator(WordSeparator::AsciiSpace)
@@ -65,7 +68,7 @@ pub(crate) fn fitted(text: &str, width: Width) -> String {
     page
 }
 
-/// Returns where the last column of a line begins that begins at `limit` at the latest: after two spaces or more.
+/// Returns the start of the last column of a line, not after `limit`. Two spaces or more separate columns.
 fn last_column(line: &str, limit: usize) -> usize {
     let plain = anstream::adapter::strip_str(line).to_string();
     let (mut last, mut spaces) = (0, 0);
@@ -84,7 +87,7 @@ mod tests {
     use crate::render::{RED, styled};
 
     #[test]
-    fn long_lines_go_on_below_their_last_column() {
+    fn long_lines_continue_below_their_last_column() {
         let coloured = format!("wrong {:<8}  {}", "ports", styled(RED, "12 of nodes to come are taken"));
         let text = format!(
             "short\n  wallet   one two three four five\n{coloured}\n/a/path/without/a/single/space/in/it\n\nend"

@@ -1,21 +1,25 @@
-//! Reasons, rests and verdicts in words: the only place where they are put so.
+//! Sentences for actions, reasons, verdicts and outcomes. No other module puts them into words.
+//!
+//! A sentence names only values of its own variant, which are those that the rule compared. A value from elsewhere, such
+//! as the latest sample beside a rule that uses a mean, could contradict the verdict.
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Hold, Measure, Outcome, Pass, Presence, Reading, Reason, Relief, Rest, Signal, Timestamp, Verdict,
+    Action, Anomaly, Blocker, Comparison, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason, Timestamp,
+    Verdict,
 };
 
-use super::duration as span;
+use super::duration;
 
-/// Returns an action as an order, such as `start antnode0003`.
+/// Returns an action in the imperative, such as `start antnode0003`.
 pub(crate) fn action(action: &Action) -> String {
     let base = format!("{} {}", action.verb(), action.node().name());
     match action {
-        Action::Start { upgrade_to: Some(to), .. } => format!("{base}, with {to}"),
+        Action::Start { upgrade_to: Some(to), .. } => format!("{base} with {to}"),
         Action::Upgrade { from: Some(from), to, .. } => format!("{base} from {from} to {to}"),
         Action::Upgrade { from: None, to, .. } => format!("{base} to {to}"),
         Action::Add { .. }
-        | Action::Start { .. }
+        | Action::Start { upgrade_to: None, .. }
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
@@ -24,324 +28,369 @@ pub(crate) fn action(action: &Action) -> String {
     }
 }
 
-/// Returns why an action was chosen.
+/// Returns the reason of an action.
 pub(crate) fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::Dead => "its folder is gone".to_owned(),
-        Reason::Pressure { measure } => match measure.seen {
-            Some(seen) => format!("{} is {seen}, above {}", measure.signal, measure.remove),
-            None => format!("{} is too high", measure.signal),
-        },
+        Reason::Dead => "its folder is missing".to_owned(),
+        Reason::Pressure { measure } => over_high(measure),
         Reason::Relief { relief: cause, measure } => relief(*cause, measure),
-        Reason::OverCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
-        Reason::Outdated { from, to } => format!("it has {from}, and the node binary is {to}"),
-        Reason::HeadroomToStart => "there is room, and it is the oldest that is stopped".to_owned(),
-        Reason::HeadroomToAdd { total, cap } => format!("there is room: {total} of {cap} nodes"),
-        Reason::Requested => "asked for".to_owned(),
+        Reason::OverCap { total, cap } => format!("over node_cap: {total} nodes > {cap}"),
+        Reason::Outdated { from, to } => format!("version {from} is older than the node program ({to})"),
+        Reason::HeadroomToStart => "headroom for one more node; this is the oldest stopped one".to_owned(),
+        Reason::HeadroomToAdd { total, cap } => format!("headroom for one more node; {total} of {cap} nodes"),
+        Reason::Requested => "requested".to_owned(),
     }
+}
+
+fn over_high(measure: &Measure) -> String {
+    format!("over threshold: {}", exceeded(measure))
+}
+
+fn exceeded(Measure { signal, seen, remove, .. }: &Measure) -> String {
+    // An exceeded signal has a value; a recorded cycle of an earlier version may lack it.
+    seen.map_or_else(|| format!("{signal} > {remove}"), |seen| format!("{signal} {seen} > {remove}"))
 }
 
 fn relief(relief: Relief, measure: &Measure) -> String {
     let Measure { signal, seen, remove, .. } = measure;
-    let seen = seen.map_or_else(|| "too high".to_owned(), |seen| seen.to_string());
+    let seen = seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
     match relief {
-        Relief::Grace => format!("{signal} has been above {remove} for too long, now {seen}"),
-        Relief::Soft => format!("{signal} has been near {remove} for too long, now {seen}"),
-        Relief::Memory | Relief::Disk => format!("{signal} is {seen}, near {remove}"),
-        Relief::Leak => format!("{signal} is {seen}, near {remove}, and the node holds much more than others"),
-        Relief::Traffic => format!("{signal} is {seen}, above {remove}"),
-        Relief::Throttled => format!("the colony's CPU cpu_limit has held it back for an hour; {signal} is {seen}"),
+        // The use went over the threshold for the length of the grace period, and may be lower in the last sample.
+        Relief::Grace => format!("grace period of the high threshold ({remove}) passed; {signal} {seen}"),
+        Relief::Soft => {
+            format!("grace period of the warning threshold passed; {signal} {seen}, high threshold {remove}")
+        }
+        Relief::Memory | Relief::Disk => format!("near threshold: {signal} {seen} of {remove}"),
+        Relief::Leak => {
+            format!("near threshold: {signal} {seen} of {remove}; the node uses much more than a typical one")
+        }
+        Relief::Traffic => over_high(measure),
+        Relief::Throttled => format!("the CPU limit throttled the nodes for an hour; {signal} {seen}"),
     }
 }
 
-/// Returns what is wrong with the colony as a whole.
-pub(crate) fn anomaly(anomaly: &Anomaly) -> String {
+fn anomaly(anomaly: &Anomaly) -> String {
     match anomaly {
         Anomaly::MassDisappearance { vanished, total } => {
-            format!("{vanished} of {total} nodes vanished at once: nothing is touched, look at the host")
+            format!("anomaly: {vanished} of {total} nodes vanished at once; check the host")
         }
         Anomaly::StorageChanged => {
-            "folders are missing and their storage is on another device: is a volume not mounted?".to_owned()
+            "anomaly: node folders are missing and their storage is on another device; check the mounts".to_owned()
         }
     }
 }
 
-/// Returns why nothing is done.
-pub(crate) fn rest(rest: &Rest, now: Timestamp) -> String {
-    match rest {
-        Rest::Rebooted => "the host was restarted: only looking".to_owned(),
-        Rest::Anomaly { anomaly: found } => anomaly(found),
-        Rest::OperationsUnderWay { under_way, limit } => format!("{under_way} of {limit} operations under way"),
-        Rest::ReliefUnderWay { removing } => format!("too much pressure, and {removing} nodes are on their way out"),
-        Rest::NothingToRelieve => "too much pressure, and no node left that may be stopped".to_owned(),
-        Rest::WaitingToRestart { node, until } => {
-            format!("there is room, and {} may start again in {}", node.name(), span(until.since(now)))
+/// Returns why a cycle has no action: the blocker that ended it, or that no rule wanted to act.
+///
+/// `measures` are the signals of the cycle: a relief without a candidate names those that are over their thresholds.
+pub(crate) fn no_action(ended_by: Option<&Blocker>, measures: &[Measure], now: Timestamp) -> String {
+    let Some(found) = ended_by else { return "no action needed".to_owned() };
+    let exceeded: Vec<String> = measures.iter().filter(|measure| measure.is_exceeded()).map(exceeded).collect();
+    let sentence = blocker(found, now);
+    match found {
+        Blocker::NoCandidate | Blocker::ReliefInProgress { .. } if !exceeded.is_empty() => {
+            format!("over threshold: {}; {sentence}", exceeded.join(", "))
         }
-        Rest::Settling { until } => {
-            format!("the last change is given {} more to show what it did", span(until.since(now)))
-        }
-        Rest::Content => "nothing to do".to_owned(),
+        _ => sentence,
     }
 }
 
-/// Returns why nothing is done, what is waited for, and what must come true before a node is added.
-pub(crate) fn quiet<'a>(
-    why: &Rest,
-    waits: impl IntoIterator<Item = &'a Pass>,
-    signals: &[Measure],
-    (nodes, cap): (usize, u32),
+/// Returns why a cycle has no action, then the blockers of the skipped rules, one per line.
+pub(crate) fn no_action_lines<'a>(
+    ended_by: Option<&Blocker>,
+    blockers: impl IntoIterator<Item = &'a Blocker>,
+    measures: &[Measure],
     now: Timestamp,
 ) -> Vec<String> {
-    let waits: Vec<String> = waits.into_iter().map(pass).collect();
-    let next = if waits.is_empty() { next(why, signals, nodes, cap) } else { None };
-    [rest(why, now)].into_iter().chain(waits).chain(next).collect()
+    let blockers: Vec<String> = blockers.into_iter().map(|found| blocker(found, now)).collect();
+    let first = match ended_by {
+        // A blocked rule wanted to act, so "no action needed" would contradict its line.
+        None if !blockers.is_empty() => "no action".to_owned(),
+        _ => no_action(ended_by, measures, now),
+    };
+    std::iter::once(first).chain(blockers).collect()
 }
 
-/// Returns what must come true before a node is added, as far as signals and the cap tell.
-fn next(rest: &Rest, signals: &[Measure], nodes: usize, cap: u32) -> Option<String> {
-    if *rest != Rest::Content {
-        return None;
-    }
-    if nodes >= cap as usize {
-        return Some(format!("adds nothing: node_cap is {cap}"));
-    }
-    // One volume with room is enough.
-    let is_disk = |measure: &Measure| matches!(measure.signal, Signal::Disk(_));
-    let has_disk = signals.iter().any(|measure| is_disk(measure) && measure.allows());
-    let blocking = signals.iter().find(|measure| !(measure.allows() || has_disk && is_disk(measure)))?;
-    let seen = blocking.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
-    Some(format!("adds when {} < {}, now {seen}", blocking.signal, blocking.less_than))
-}
-
-/// Returns what one rule said.
-pub(crate) fn verdict(verdict: &Verdict, now: Timestamp) -> String {
+/// Returns the verdict of one rule.
+pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -> String {
     match verdict {
-        Verdict::Acts => "acts".to_owned(),
-        Verdict::Rests(why) => format!("rests: {}", rest(why, now)),
-        Verdict::Passes(why) => pass(why),
+        Verdict::Act => "acts".to_owned(),
+        Verdict::Wait(found) => format!("waits: {}", no_action(Some(found), measures, now)),
+        Verdict::Skip(SkipReason::Blocked(found)) => format!("blocked: {}", blocker(found, now)),
+        Verdict::Skip(reason) => format!("skips: {}", skip(reason, now)),
     }
 }
 
-fn pass(pass: &Pass) -> String {
-    match pass {
-        Pass::NotRebooted => "the host was not restarted".to_owned(),
-        Pass::NoAnomaly => "no more nodes vanished than chance explains".to_owned(),
-        Pass::NoneDead => "no node has lost its folder".to_owned(),
-        Pass::OperationsLeft { under_way, limit } => format!("{under_way} of {limit} operations under way"),
-        Pass::NoPressure => "no signal is above its upper mark".to_owned(),
-        Pass::UpgradesOff => "nodes upgrade themselves (enable_upgrade is false)".to_owned(),
-        Pass::TargetUnknown => "the version of the node binary is not known".to_owned(),
-        Pass::TargetRefused { version } => format!("upgrades to {version} failed too often"),
-        Pass::NothingOutdated => "no running node is known to be older than the node binary".to_owned(),
-        Pass::TargetIsOlder => "the node binary is older than what the first node runs".to_owned(),
-        Pass::Busy => "an operation is under way, and nodes are added only in calm".to_owned(),
-        Pass::CapReached { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
-        Pass::NoHeadroom => "some signal is not below its lower mark".to_owned(),
-        Pass::WithinCap { total, cap } => format!("{total} nodes, and node_cap is {cap}"),
-        Pass::NothingLeft => "there is too much, and no node left whose stop or removal would help".to_owned(),
-        Pass::ReliefUnderWay { removing } => format!("there is too much, and {removing} nodes are on their way out"),
-        Pass::ExternalOverload { background, mark } => {
-            format!("others ask for {background} of the processors, near {mark}: stopping nodes would not help")
+fn skip(reason: &SkipReason, now: Timestamp) -> String {
+    match reason {
+        SkipReason::NotRebooted => "no reboot since the last cycle".to_owned(),
+        SkipReason::NoAnomaly => "no anomaly".to_owned(),
+        SkipReason::NoDeadNode => "every node has its folder".to_owned(),
+        SkipReason::OperationsWithinLimit { in_progress, limit } => {
+            format!("{in_progress} of {limit} operations in progress")
         }
-        Pass::Dwelling { over, grace, over_warning, warning_grace } => format!(
-            "cpu above its mark for {} of the {} it may be, near it for {} of {}",
-            span(*over),
-            span(*grace),
-            span(*over_warning),
-            span(*warning_grace)
+        SkipReason::NodesWithinCap { total, cap } => format!("{total} of {cap} nodes (node_cap)"),
+        SkipReason::BelowThreshold { nearest: Some(nearest) } => {
+            format!("below threshold: {} of {}", compared(nearest), nearest.threshold)
+        }
+        SkipReason::BelowThreshold { nearest: None } => "no signal has both a value and a threshold".to_owned(),
+        SkipReason::BelowReliefTarget { expected, target } => {
+            format!("below relief target: cpu {expected} of {target}, expected once young nodes are mature")
+        }
+        SkipReason::UpgradesByNodes => "nodes upgrade themselves (enable_upgrade is false)".to_owned(),
+        SkipReason::TargetUnknown => "the version of the node program is unknown".to_owned(),
+        SkipReason::TargetRefused { version } => format!("upgrades to {version} failed too often"),
+        SkipReason::NothingOutdated => "no running node is known to be older than the node program".to_owned(),
+        SkipReason::TargetIsOlder => "the node program is older than the first node".to_owned(),
+        SkipReason::Blocked(found) => blocker(found, now),
+    }
+}
+
+/// Returns a signal with the value that a rule compared, and the time over which that value is a mean.
+fn compared(Comparison { signal, seen, mean_over, .. }: &Comparison) -> String {
+    let mean = mean_over.map_or_else(String::new, |time| format!(" (mean of {})", duration(time)));
+    format!("{signal} {seen}{mean}")
+}
+
+fn blocker(blocker: &Blocker, now: Timestamp) -> String {
+    match blocker {
+        Blocker::Rebooted => "the host was rebooted: this cycle only observes".to_owned(),
+        Blocker::Anomaly { anomaly: found } => anomaly(found),
+        Blocker::OperationLimit { in_progress, limit } => {
+            format!("{in_progress} of {limit} operations in progress (max_concurrent_operations)")
+        }
+        Blocker::OperationInProgress => "an operation is in progress; nodes are added only when none is".to_owned(),
+        Blocker::ReliefInProgress { removing: 1 } => "1 node is being removed".to_owned(),
+        Blocker::ReliefInProgress { removing } => format!("{removing} nodes are being removed"),
+        Blocker::NoCandidate => "no running node to stop".to_owned(),
+        Blocker::Cooldown { until } => format!("cooldown after the last change: {} left", duration(until.since(now))),
+        Blocker::RestartDelay { node, until } => {
+            format!("cooldown: {} can start in {}", node.name(), duration(until.since(now)))
+        }
+        Blocker::MissingMetric { signal } => format!("missing metric: {signal}"),
+        Blocker::ObservationPeriod { covered, required } => {
+            format!("observation period: {} of {}", duration(*covered), duration(*required))
+        }
+        Blocker::OverThreshold(comparison) => {
+            format!("no headroom: {}; nodes are added below {}", compared(comparison), comparison.threshold)
+        }
+        Blocker::NoHeadroom { signal, expected, ceiling } => {
+            format!("no headroom: {signal} would reach {expected} with one more node; growth target {ceiling}")
+        }
+        Blocker::StartSurge { expected, ceiling } => {
+            format!("no headroom: cpu would reach {expected} during the start of a node; limit {ceiling}")
+        }
+        Blocker::Throttled { share, reserve, load } => throttled(*share, *reserve, load.as_ref()),
+        Blocker::ExternalOverload { background, threshold } => format!(
+            "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
         ),
-        Pass::Holds(held) => hold(held),
+        Blocker::GracePeriod { over, grace, over_warning, warning_grace } => format!(
+            "grace period: cpu over its high threshold for {} of {}, over its warning threshold for {} of {}",
+            duration(*over),
+            duration(*grace),
+            duration(*over_warning),
+            duration(*warning_grace)
+        ),
+        Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
     }
 }
 
-/// Returns what keeps steady rules from acting.
-fn hold(hold: &Hold) -> String {
-    match hold {
-        Hold::Missing { signal } => format!("{signal} is not known"),
-        Hold::Watching { seen, wanted } => {
-            format!("adds after it has watched for {}, so far {}", span(*wanted), span(*seen))
-        }
-        Hold::OverWarning { signal, seen, mark } => format!("adds when {signal} < {mark}, now {seen}"),
-        Hold::NoHeadroom { signal, expected, ceiling } => {
-            format!("with one more, {signal} would come to {expected}, and must stay under {ceiling}")
-        }
-        Hold::Surge { expected, ceiling } => {
-            format!("starting one more would take cpu to {expected}, and must stay under {ceiling}")
-        }
-        Hold::Throttled { share, reserve, load } => {
-            let end = match load {
-                Some(Measure { signal, seen: Some(seen), remove, .. }) => {
-                    format!(", as {signal} is {seen} of {remove}")
-                }
-                _ if reserve.get() >= 1.0 => format!(", to keep {reserve} free for others"),
-                _ => String::new(),
-            };
-            format!("the CPU cpu_limit holds the colony back for {share} of the time{end}")
-        }
-    }
+fn throttled(share: Percent, reserve: Percent, load: Option<&Measure>) -> String {
+    let purpose = match load {
+        Some(load) => format!("; the limit is lower because of {}", exceeded(load)),
+        // Below 1 % the limit leaves practically the whole machine to the nodes.
+        None if reserve.get() >= 1.0 => format!("; the limit keeps a reserve of {reserve}"),
+        None => String::new(),
+    };
+    format!("the CPU limit throttles the nodes for {share} of the time{purpose}")
 }
 
-/// Returns what was seen of a node.
+/// Returns the observed condition of a node.
 pub(crate) fn presence(presence: Presence) -> &'static str {
     match presence {
-        Presence::Unobserved => "it was not looked at",
-        Presence::Answering => "it answers",
-        Presence::Silent => "its process lives, and gives no answer",
-        Presence::Stray => "another process answers on its ports",
+        Presence::Unobserved => "not observed",
+        Presence::Answering => "answering",
+        Presence::Silent => "its process runs without an answer",
+        Presence::Unverified => "another process answers on its port",
         Presence::Gone => "no process and no answer",
-        Presence::Unreachable => "its process manager cannot be asked, and there is no answer",
-        Presence::FolderMissing => "its folder is not there",
+        Presence::Unreachable => "its process manager is unavailable, and no answer",
+        Presence::FolderMissing => "its folder is missing",
     }
 }
 
-/// Returns how far the signals are from a verdict that follows from them; None where it follows from something else.
-pub(crate) fn distance(verdict: &Verdict, signals: &[Measure]) -> Option<String> {
-    let beside = |measure: &Measure, mark: Reading| {
-        let seen = measure.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
-        format!("{} {seen} of {mark}", measure.signal)
-    };
-    let share =
-        |measure: &Measure| measure.seen.map(|seen| seen.number() / measure.remove.number().max(f64::MIN_POSITIVE));
-    match verdict {
-        Verdict::Passes(Pass::NoPressure) => {
-            let nearest = signals.iter().filter_map(|measure| Some((share(measure)?, measure)));
-            let (_, nearest) = nearest.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-            Some(format!("nearest: {}", beside(nearest, nearest.remove)))
-        }
-        Verdict::Passes(Pass::NoHeadroom) => {
-            let above = signals.iter().filter(|measure| !measure.allows());
-            let above: Vec<String> = above.map(|measure| beside(measure, measure.less_than)).collect();
-            (!above.is_empty()).then(|| above.join(", "))
-        }
-        Verdict::Passes(_) | Verdict::Acts | Verdict::Rests(_) => None,
-    }
-}
-
-/// Returns where an action stands.
+/// Returns the progress or the result of an action.
 pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
-        Outcome::Pending { step, since, why } => format!("{step} for {}: {why}", span(now.since(*since))),
+        Outcome::Pending { step, since, why } => {
+            format!("pending for {}: {step}: {why}", duration(now.since(*since)))
+        }
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
     }
 }
 
-/// Returns what could not be done, and why, as it follows "failed to".
+/// Returns the failed step and its error, as they follow "failed to".
 pub(crate) fn failure(failure: &Failure) -> String {
-    let undone = if failure.rolled_back { "" } else { ", and could not be undone" };
-    format!("{}: {}{undone}", failure.failed.step, failure.failed.error)
+    let rollback = if failure.rolled_back { "" } else { "; the rollback failed too" };
+    format!("{}: {}{rollback}", failure.failed.step, failure.failed.error)
 }
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{HostSample, LoadAverages, Percent, Policy, RawSettings, Volume, measures};
+    use std::time::Duration;
+
+    use wnm_core::{Load, NodeId, Signal, Version};
 
     use super::*;
 
-    fn signals(cpu: f64, disks: &[f64]) -> Vec<Measure> {
-        let percent = |value| Percent::new(value).ok();
-        let load = wnm_core::Load::new(0.1).unwrap();
-        let host = HostSample {
-            cpu: percent(cpu),
-            memory: percent(10.0),
-            volumes: disks.iter().map(|used| Volume { used: percent(*used), ..Volume::default() }).collect(),
-            load: Some(LoadAverages { one: load, five: load, fifteen: load }),
-            ..HostSample::default()
-        };
-        measures(&Policy::new(&RawSettings::default(), Some(2)).unwrap(), &host).collect()
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    fn percent(value: f64) -> Percent {
+        Percent::new(value).unwrap()
     }
 
-    #[test]
-    fn what_comes_next_is_told_by_what_stands_against_it() {
-        let next = |cpu, disks: &[f64], nodes| next(&Rest::Content, &signals(cpu, disks), nodes, 20);
-        assert_eq!(next(60.0, &[20.0], 3).as_deref(), Some("adds when cpu < 50.0 %, now 60.0 %"));
-        assert_eq!(next(10.0, &[80.0], 3).as_deref(), Some("adds when disk < 75.0 %, now 80.0 %"));
-        assert_eq!(next(60.0, &[80.0, 20.0], 3).as_deref(), Some("adds when cpu < 50.0 %, now 60.0 %"));
-        assert_eq!(next(10.0, &[80.0, 20.0], 3), None);
-        assert_eq!(next(10.0, &[20.0], 20).as_deref(), Some("adds nothing: node_cap is 20"));
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(60 * minutes)
     }
 
-    #[test]
-    fn what_is_waited_for_is_said_in_place_of_what_comes_next() {
-        let percent = |value| Percent::new(value).unwrap();
-        let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
-        let external_overload = Pass::ExternalOverload { background: percent(72.0), mark: percent(70.0) };
-        let holds = Pass::Holds(Hold::Watching { seen: minutes(3), wanted: minutes(5) });
-        let dwelling = Pass::Dwelling {
-            over: minutes(1),
-            grace: minutes(2),
-            over_warning: minutes(1),
-            warning_grace: minutes(15),
-        };
-        let said = |waits: &[Pass]| {
-            quiet(&Rest::Content, waits, &signals(60.0, &[10.0]), (3, 20), Timestamp::default()).join("\n")
-        };
-        insta::assert_snapshot!(said(&[external_overload, holds]), @r"
-        nothing to do
-        others ask for 72.0 % of the processors, near 70.0 %: stopping nodes would not help
-        adds after it has watched for 5m, so far 3m
-        ");
-        insta::assert_snapshot!(said(&[dwelling]), @r"
-        nothing to do
-        cpu above its mark for 1m of the 2m it may be, near it for 1m of 15m
-        ");
-        insta::assert_snapshot!(said(&[]), @r"
-        nothing to do
-        adds when cpu < 50.0 %, now 60.0 %
-        ");
+    fn comparison(signal: Signal, seen: f64, threshold: f64, mean_over: Option<Duration>) -> Comparison {
+        Comparison { signal, seen: percent(seen).into(), threshold: percent(threshold).into(), mean_over }
     }
 
-    #[test]
-    fn each_relief_and_each_hold_has_its_sentence() {
-        let percent = |value| Percent::new(value).unwrap();
-        let [cpu, ..] = signals(72.0, &[20.0])[..] else { panic!("the processors come first") };
-        let measure = |signal| Measure { signal, ..cpu };
-        let reliefs = [Relief::Grace, Relief::Soft, Relief::Memory, Relief::Leak, Relief::Disk, Relief::Throttled];
-        let signals = [Signal::Cpu, Signal::Cpu, Signal::Memory, Signal::Memory, Signal::Disk(0), Signal::Cpu];
-        let traffic = relief(Relief::Traffic, &measure(Signal::NetRead));
-        let relieved = reliefs.into_iter().zip(signals).map(|(cause, signal)| relief(cause, &measure(signal)));
-        let over = Reading::Percent(percent(72.0));
-        let load = Measure {
-            signal: Signal::Load1,
-            seen: Some(Reading::Load(wnm_core::Load::new(12.0).unwrap())),
-            less_than: Reading::Load(wnm_core::Load::new(6.0).unwrap()),
-            remove: Reading::Load(wnm_core::Load::new(10.0).unwrap()),
-        };
-        let throttled = |reserve, load| Hold::Throttled { share: percent(40.0), reserve: percent(reserve), load };
-        let holds = [
-            Hold::Missing { signal: Signal::Load1 },
-            Hold::OverWarning { signal: Signal::Memory, seen: over, mark: Reading::Percent(percent(66.0)) },
-            Hold::NoHeadroom { signal: Signal::Cpu, expected: over, ceiling: Reading::Percent(percent(60.0)) },
-            Hold::Surge { expected: percent(72.0), ceiling: percent(66.0) },
+    fn measure(signal: Signal, seen: f64) -> Measure {
+        let [less_than, remove] = [50.0, 70.0].map(|value| percent(value).into());
+        Measure { signal, seen: Some(percent(seen).into()), less_than, remove }
+    }
+
+    fn load() -> Measure {
+        let load = |value| Load::new(value).unwrap().into();
+        Measure { signal: Signal::Load1, seen: Some(load(12.0)), less_than: load(6.0), remove: load(10.0) }
+    }
+
+    fn reasons() -> Vec<Reason> {
+        let relief = |relief, signal| Reason::Relief { relief, measure: measure(signal, 72.0) };
+        vec![
+            Reason::Dead,
+            Reason::Pressure { measure: measure(Signal::Cpu, 72.0) },
+            relief(Relief::Grace, Signal::Cpu),
+            relief(Relief::Soft, Signal::Cpu),
+            relief(Relief::Memory, Signal::Memory),
+            relief(Relief::Leak, Signal::Memory),
+            relief(Relief::Disk, Signal::Disk(0)),
+            relief(Relief::Traffic, Signal::NetRead),
+            relief(Relief::Throttled, Signal::Cpu),
+            Reason::OverCap { total: 21, cap: 20 },
+            Reason::Outdated { from: Version::new(0, 4, 16), to: Version::new(0, 4, 17) },
+            Reason::HeadroomToStart,
+            Reason::HeadroomToAdd { total: 3, cap: 20 },
+            Reason::Requested,
+        ]
+    }
+
+    fn blockers() -> Vec<Blocker> {
+        let throttled = |reserve, load| Blocker::Throttled { share: percent(40.0), reserve: percent(reserve), load };
+        vec![
+            Blocker::Rebooted,
+            Blocker::Anomaly { anomaly: Anomaly::MassDisappearance { vanished: 5, total: 8 } },
+            Blocker::Anomaly { anomaly: Anomaly::StorageChanged },
+            Blocker::OperationLimit { in_progress: 1, limit: 1 },
+            Blocker::OperationInProgress,
+            Blocker::ReliefInProgress { removing: 1 },
+            Blocker::ReliefInProgress { removing: 2 },
+            Blocker::NoCandidate,
+            Blocker::Cooldown { until: NOW.after(minutes(3)) },
+            Blocker::RestartDelay { node: NodeId::FIRST, until: NOW.after(minutes(125)) },
+            Blocker::MissingMetric { signal: Signal::Load1 },
+            Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },
+            Blocker::OverThreshold(comparison(Signal::Memory, 72.0, 66.0, None)),
+            Blocker::OverThreshold(comparison(Signal::Cpu, 72.0, 66.0, Some(minutes(1)))),
+            Blocker::NoHeadroom { signal: Signal::Cpu, expected: percent(72.0).into(), ceiling: percent(60.0).into() },
+            Blocker::StartSurge { expected: percent(72.0), ceiling: percent(66.0) },
             throttled(0.0, None),
             throttled(20.0, None),
-            throttled(20.0, Some(load)),
-        ];
-        let said: Vec<String> = relieved.chain([traffic]).chain(holds.iter().map(hold)).collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
-        cpu has been above 70.0 % for too long, now 72.0 %
-        cpu has been near 70.0 % for too long, now 72.0 %
-        memory is 72.0 %, near 70.0 %
-        memory is 72.0 %, near 70.0 %, and the node holds much more than others
-        disk is 72.0 %, near 70.0 %
-        the colony's CPU cpu_limit has held it back for an hour; cpu is 72.0 %
-        net read is 72.0 %, above 70.0 %
-        load 1 min is not known
-        adds when memory < 66.0 %, now 72.0 %
-        with one more, cpu would come to 72.0 %, and must stay under 60.0 %
-        starting one more would take cpu to 72.0 %, and must stay under 66.0 %
-        the CPU cpu_limit holds the colony back for 40.0 % of the time
-        the CPU cpu_limit holds the colony back for 40.0 % of the time, to keep 20.0 % free for others
-        the CPU cpu_limit holds the colony back for 40.0 % of the time, as load 1 min is 12.00 of 10.00
-        ");
+            throttled(20.0, Some(load())),
+            Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::GracePeriod {
+                over: minutes(1),
+                grace: minutes(2),
+                over_warning: minutes(1),
+                warning_grace: minutes(15),
+            },
+            Blocker::NodeCap { total: 20, cap: 20 },
+        ]
+    }
+
+    fn skip_reasons() -> Vec<SkipReason> {
+        let below = |nearest| SkipReason::BelowThreshold { nearest };
+        vec![
+            SkipReason::NotRebooted,
+            SkipReason::NoAnomaly,
+            SkipReason::NoDeadNode,
+            SkipReason::OperationsWithinLimit { in_progress: 0, limit: 1 },
+            SkipReason::NodesWithinCap { total: 3, cap: 20 },
+            below(Some(comparison(Signal::Cpu, 45.0, 66.0, Some(minutes(1))))),
+            below(Some(comparison(Signal::Disk(0), 80.0, 89.7, None))),
+            below(None),
+            SkipReason::BelowReliefTarget { expected: percent(61.0), target: percent(64.0) },
+            SkipReason::UpgradesByNodes,
+            SkipReason::TargetUnknown,
+            SkipReason::TargetRefused { version: Version::new(0, 4, 17) },
+            SkipReason::NothingOutdated,
+            SkipReason::TargetIsOlder,
+        ]
     }
 
     #[test]
-    fn a_verdict_on_signals_tells_by_how_much() {
-        let of = |pass, cpu, disks: &[f64]| distance(&Verdict::Passes(pass), &signals(cpu, disks));
-        assert_eq!(of(Pass::NoPressure, 60.0, &[20.0]).as_deref(), Some("nearest: cpu 60.0 % of 70.0 %"));
-        assert_eq!(of(Pass::NoPressure, 60.0, &[89.0]).as_deref(), Some("nearest: disk 89.0 % of 90.0 %"));
-        assert_eq!(of(Pass::NoHeadroom, 60.0, &[80.0]).as_deref(), Some("cpu 60.0 % of 50.0 %, disk 80.0 % of 75.0 %"));
-        assert_eq!(of(Pass::NoneDead, 60.0, &[80.0]), None);
+    fn every_sentence() {
+        let verdicts = std::iter::once(Verdict::Act)
+            .chain(blockers().into_iter().map(Verdict::Wait))
+            .chain([Verdict::Skip(SkipReason::Blocked(Blocker::NoCandidate))])
+            .chain(skip_reasons().into_iter().map(Verdict::Skip));
+        let presences = [
+            Presence::Unobserved,
+            Presence::Answering,
+            Presence::Silent,
+            Presence::Unverified,
+            Presence::Gone,
+            Presence::Unreachable,
+            Presence::FolderMissing,
+        ];
+        let mut page = String::new();
+        for (title, sentences) in [
+            ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
+            ("verdicts", verdicts.map(|found| verdict(&found, &[], NOW)).collect()),
+            ("presences", presences.iter().map(|found| presence(*found).to_owned()).collect()),
+        ] {
+            page.push_str(&format!("{title}\n  {}\n", sentences.join("\n  ")));
+        }
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn relief_without_a_candidate_names_the_exceeded_signals() {
+        let measures = [measure(Signal::Cpu, 100.0), measure(Signal::Memory, 60.0), load()];
+        let sentence = |found| no_action(Some(&found), &measures, NOW);
+        assert_eq!(
+            sentence(Blocker::NoCandidate),
+            "over threshold: cpu 100.0 % > 70.0 %, load 1 min 12.00 > 10.00; no running node to stop"
+        );
+        // A cooldown concerns the last change, not a signal.
+        assert_eq!(sentence(Blocker::Cooldown { until: NOW }), "cooldown after the last change: 0s left");
+        assert_eq!(no_action(Some(&Blocker::NoCandidate), &[], NOW), "no running node to stop");
+    }
+
+    #[test]
+    fn blockers_follow_the_reason_for_no_action() {
+        let lines = |blockers: &[Blocker]| no_action_lines(None, blockers, &[], NOW).join("\n");
+        assert_eq!(lines(&[]), "no action needed");
+        let blockers = [
+            Blocker::OverThreshold(comparison(Signal::Cpu, 60.0, 50.0, None)),
+            Blocker::NodeCap { total: 20, cap: 20 },
+        ];
+        insta::assert_snapshot!(lines(&blockers), @r"
+        no action
+        no headroom: cpu 60.0 %; nodes are added below 50.0 %
+        node cap reached: 20 of 20 nodes (node_cap)
+        ");
     }
 }

@@ -1,4 +1,4 @@
-//! The machine and the colony at a glance.
+//! The page of `wnm status`: the host, the nodes and the last decision.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,98 +6,99 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Pass, Planned, Reading, Rest, Timestamp,
+    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Reading, Timestamp,
 };
 
 use super::page::Width;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 
-/// Everything that `wnm status` shows.
+/// The content of `wnm status`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
-    /// The last recorded cycle; None before the first.
+    /// The number of the last recorded cycle; null before the first.
     pub(crate) cycle: Option<i64>,
-    /// When it looked.
+    /// The time of its observation; null before the first cycle.
     pub(crate) at: Option<Timestamp>,
-    /// How old that is, in seconds.
+    /// The age of that observation, in seconds.
     pub(crate) age_seconds: u64,
-    /// Processors of the host.
+    /// The logical processors of the host; null if unknown.
     pub(crate) cpus: Option<u32>,
-    /// Memory of the host.
+    /// The memory of the host, in bytes; null if unknown.
     pub(crate) memory_total: Option<Bytes>,
-    /// The cap on the CPU of all nodes; None where they cannot be capped.
+    /// The applied CPU limit; absent if this host does not support one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_limit: Option<CpuLimitSample>,
-    /// Signals beside their marks.
+    /// The signals with their thresholds.
+    #[serde(serialize_with = "super::signal::serialize")]
+    #[cfg_attr(test, schemars(with = "Vec<super::signal::SignalView>"))]
     pub(crate) signals: Vec<Measure>,
-    /// Nodes there may be.
+    /// The maximum number of nodes.
     pub(crate) node_cap: u32,
-    /// Nodes there are.
+    /// The count of nodes.
     pub(crate) nodes: usize,
-    /// Nodes by state.
+    /// The count of nodes in each state.
     pub(crate) by_state: BTreeMap<&'static str, usize>,
-    /// Nodes by version; those of unknown version under an empty text.
+    /// The count of nodes of each version; the empty key counts nodes of unknown version.
     pub(crate) by_version: BTreeMap<String, usize>,
-    /// Actions under way, with where each stands.
+    /// The actions that have started and not ended.
     pub(crate) under_way: Vec<UnderWay>,
-    /// Nodes that are given time after an operation, the next to be over first.
-    pub(crate) settling: Vec<Settling>,
-    /// What the last cycle decided.
+    /// The nodes that wait for the end of `delay_start` or `delay_upgrade`, the earliest end first.
+    pub(crate) delayed: Vec<Delayed>,
+    /// The actions that the last cycle decided.
     pub(crate) decided: Vec<Planned>,
-    /// Why it decided nothing, if so.
-    pub(crate) rest: Option<Rest>,
-    /// What its rules waited for or held back on.
+    /// The blocker that ended the last cycle without an action; None when nothing called for one.
+    pub(crate) blocker: Option<Blocker>,
+    /// Blockers of the rules that were skipped in the last cycle.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) waits: Vec<Pass>,
-    /// States, for their colours.
+    pub(crate) blockers: Vec<Blocker>,
+    /// A state for each key of `by_state`, for its colour.
     #[serde(skip)]
     pub(crate) states: BTreeMap<&'static str, NodeState>,
 }
 
-/// An action that has begun and not ended.
+/// An action that has started and not ended.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct UnderWay {
     #[serde(flatten)]
     pub(crate) record: ActionRecord,
-    /// Where it stands; None when its cycle did not come to an end.
+    /// The last outcome; null if its first cycle was interrupted.
     pub(crate) outcome: Option<Outcome>,
 }
 
-/// Columns beside a signal's bar: its name before, its figures after.
+/// Columns beside the bar of a signal: 14 for its name, 34 for its value and thresholds.
 const BESIDE_BAR: usize = 14 + 34;
 
-/// A node that is given time to settle after an operation.
+/// A node that waits for the end of a delay after its start or upgrade.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Settling {
+pub(crate) struct Delayed {
     pub(crate) node: NodeId,
-    /// Its state word.
+    /// The state in one word, such as `UPGRADING`.
     pub(crate) status: &'static str,
-    /// What is left of that time, in seconds.
+    /// The rest of the delay, in seconds.
     pub(crate) left_seconds: u64,
 }
 
-/// Most settling nodes that are told.
-const MOST_SETTLING: usize = 5;
+/// Most delayed nodes on the page: more would push the last decision off the screen.
+const MOST_DELAYED: usize = 5;
 
-/// Returns the glance: at most 78 columns wide, the bars shorter where that is too much.
+/// Returns the page: at most 78 columns wide, with shorter bars on a narrow terminal.
 pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
     let Some(at) = status.at else {
-        return "no cycle yet: `wnm run` looks once, `wnm daemon` keeps looking\n".to_owned();
+        return "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n".to_owned();
     };
-    let age = Duration::from_secs(status.age_seconds);
-    let seen = format!("seen {} ago", duration(age));
-    let columns = format!("{:>6} {:>10} {:>10}", "now", "adds <", "acts >");
-    let rest = BESIDE_BAR + bar - "machine  ".len() - columns.len();
-    let mut text = format!("{}  {seen:<rest$}{}\n\n", styled(BOLD, "machine"), styled(DIM, columns));
+    let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
+    let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");
+    let fill = BESIDE_BAR + bar - "host  ".len() - columns.len();
+    let mut text = format!("{}  {age:<fill$}{}\n\n", styled(BOLD, "host"), styled(DIM, columns));
     for measure in &status.signals {
         text.push_str(&signal(measure, bar));
     }
-    if let Some(line) = status.cpu_limit.and_then(|seen| cpu_limit(seen, status.cpus)) {
-        text.push_str(&format!("  {line}\n"));
+    if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
+        text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
     }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
@@ -113,11 +114,11 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
-    if !status.under_way.is_empty() || !status.settling.is_empty() {
+    if !status.under_way.is_empty() || !status.delayed.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
         text.extend(status.under_way.iter().map(|work| under_way(work, at)));
-        text.extend(status.settling.iter().take(MOST_SETTLING).map(settling));
-        if let Some(more) = status.settling.len().checked_sub(MOST_SETTLING).filter(|more| *more > 0) {
+        text.extend(status.delayed.iter().take(MOST_DELAYED).map(delayed));
+        if let Some(more) = status.delayed.len().checked_sub(MOST_DELAYED).filter(|more| *more > 0) {
             text.push_str(&format!("  and {more} more\n"));
         }
     }
@@ -125,7 +126,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     text
 }
 
-/// Returns a signal as a bar with its two marks: `cpu  ▕████│   │  ▏ 42.0 % of 50.0 % and 70.0 %`.
+/// Returns the line of a signal: a bar with its two thresholds as `│`, its value, its low and its high threshold.
 fn signal(measure: &Measure, width: usize) -> String {
     let full = match measure.remove {
         Reading::Percent(_) => 100.0,
@@ -161,29 +162,30 @@ fn signal(measure: &Measure, width: usize) -> String {
     )
 }
 
-/// Returns the cap in force: `CPU CPU limit 12.0 of 16 cores, throttled 8 % of the time`.
-fn cpu_limit(seen: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
-    let limit = seen.limit?.get();
+/// Returns the applied CPU limit: `12.0 of 16 cores, nodes throttled 8 % of the time`; None without one.
+fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
+    let limit = applied.limit?.get();
     let of = cpus.map_or_else(String::new, |cpus| format!(" of {cpus}"));
-    let throttled =
-        seen.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
-    Some(format!("CPU cpu_limit {limit:.1}{of} cores{throttled}"))
+    let throttled = applied
+        .throttled
+        .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
+    Some(format!("{limit:.1}{of} cores{throttled}"))
 }
 
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
-    let stands = work.outcome.as_ref().map_or_else(|| "begun".to_owned(), |outcome| reason::outcome(outcome, now));
-    format!("  {}: {stands}\n", reason::action(&work.record.planned.action))
+    let outcome = work.outcome.as_ref().map_or_else(|| "started".to_owned(), |outcome| reason::outcome(outcome, now));
+    format!("  {}: {outcome}\n", reason::action(&work.record.planned.action))
 }
 
-fn settling(node: &Settling) -> String {
+fn delayed(node: &Delayed) -> String {
     let left = duration(Duration::from_secs(node.left_seconds));
-    format!("  {} {}: {left} left\n", node.node.name(), node.status.to_lowercase())
+    format!("  {} {}: {left} of its delay left\n", node.node.name(), node.status.to_lowercase())
 }
 
 fn decision(status: &Status, at: Timestamp) -> String {
-    if let Some(rest) = &status.rest {
-        let quiet = reason::quiet(rest, &status.waits, &status.signals, (status.nodes, status.node_cap), at);
-        return quiet.iter().map(|line| format!("  {line}\n")).collect();
+    if status.cycle.is_some() && status.decided.is_empty() {
+        let reasons = reason::no_action_lines(status.blocker.as_ref(), &status.blockers, &status.signals, at);
+        return reasons.iter().map(|line| format!("  {line}\n")).collect();
     }
     let line = |p: &Planned| format!("  {}: {}\n", reason::action(&p.action), reason::reason(&p.reason));
     status.decided.iter().map(line).collect()
@@ -196,18 +198,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cap_in_force_is_shown_with_what_it_held_back() {
+    fn cpu_limit_is_shown_with_its_throttling() {
         let (limit, throttled) = (Cores::new(12.0).ok(), Percent::new(8.3).ok());
-        for (seen, cpus, line) in [
+        for (applied, cpus, line) in [
             (CpuLimitSample::default(), Some(16), None),
-            (CpuLimitSample { limit, throttled: None }, None, Some("CPU cpu_limit 12.0 cores")),
-            (
-                CpuLimitSample { limit, throttled },
-                Some(16),
-                Some("CPU cpu_limit 12.0 of 16 cores, throttled 8 % of the time"),
-            ),
+            (CpuLimitSample { limit, throttled: None }, None, Some("12.0 cores")),
+            (CpuLimitSample { limit, throttled }, Some(16), Some("12.0 of 16 cores, nodes throttled 8 % of the time")),
         ] {
-            assert_eq!(cpu_limit(seen, cpus).as_deref(), line);
+            assert_eq!(cpu_limit(applied, cpus).as_deref(), line);
         }
     }
 }

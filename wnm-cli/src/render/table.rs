@@ -1,4 +1,4 @@
-//! Tables without frames.
+//! Tables without borders, which fit the width of the terminal.
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement};
 use textwrap::core::display_width;
@@ -6,41 +6,42 @@ use textwrap::core::display_width;
 use super::page::Width;
 use super::{BOLD, styled};
 
-/// A table, and what it can do without.
+/// A table with columns that it can omit.
 pub(crate) struct Table<'a> {
     pub(crate) header: &'a [&'a str],
-    /// The columns that hold numbers.
+    /// The columns that are aligned to the right: numbers.
     pub(crate) right: &'a [usize],
-    /// The columns that are left out first where the table is too wide, in that order.
-    pub(crate) shed: &'a [usize],
-    /// A style within a cell would count for its width, so that only the last column may have one.
+    /// The columns that a table that is too wide omits, in this order.
+    pub(crate) optional: &'a [usize],
+    /// The cells. Escape codes count for the width of a cell, so only cells of the last column may have a style.
     pub(crate) rows: Vec<Vec<String>>,
 }
 
 impl Table<'_> {
-    /// Returns the table: as it comes, or, where that is too wide, without the columns that may be missed.
+    /// Returns the table, without as many optional columns as needed to fit the width.
     pub(crate) fn text(&self, width: Width) -> String {
-        let lay = |left_out: usize| self.lay(&self.shed[..left_out], None);
-        let mut text = lay(0);
-        for left_out in 1..=self.shed.len() {
+        let layout = |omitted: usize| self.layout(&self.optional[..omitted], None);
+        let mut text = layout(0);
+        for omitted in 1..=self.optional.len() {
             if is_within(&text, width) {
                 break;
             }
-            text = lay(left_out);
+            text = layout(omitted);
         }
         text
     }
 
-    /// Returns the table with cells of several lines where it is too wide. No cell may have a style.
+    /// Returns the table, with cells of several lines if it is still too wide without all optional columns. No cell
+    /// may have a style.
     pub(crate) fn wrapped(&self, width: Width) -> String {
         match (self.text(width), width) {
-            (text, Width::Columns(columns)) if !is_within(&text, width) => self.lay(self.shed, Some(columns)),
+            (text, Width::Columns(columns)) if !is_within(&text, width) => self.layout(self.optional, Some(columns)),
             (text, _) => text,
         }
     }
 
-    fn lay(&self, left_out: &[usize], width: Option<usize>) -> String {
-        let is_shown = |(column, _): &(usize, &str)| !left_out.contains(column);
+    fn layout(&self, omitted: &[usize], width: Option<usize>) -> String {
+        let is_shown = |(column, _): &(usize, &str)| !omitted.contains(column);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         match width.map(u16::try_from) {
@@ -55,7 +56,7 @@ impl Table<'_> {
         for row in &self.rows {
             table.add_row(row.iter().map(String::as_str).enumerate().filter(is_shown).map(cell));
         }
-        // What a line is about stays in one piece.
+        // The first column holds the name that a reader copies: it stays on one line.
         if let Some(first) = table.column_mut(0) {
             first.set_constraint(ColumnConstraint::ContentWidth);
         }

@@ -1,4 +1,4 @@
-//! Every page for people, as wide as it comes and on terminals of 100 and 60 columns.
+//! Snapshots of every page for people: at full width, and on terminals of 100 and 60 columns.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,28 @@ use wnm_core::{
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord};
 
+use super::config::Sources;
 use super::page::{Width, fitted};
-use super::{config, explain, history, nodes, status, takeover};
-use crate::commands::config::{Entry, Origin};
-use crate::takeover::{LeftOut, Taken, Takeover};
+use super::{config, explain, nodes, takeover};
+use crate::commands::config::{Entry, Source};
+use crate::takeover::{ImportedNode, Skipped, Takeover};
 
 /// 2026-03-01 12:00:00 UTC.
 const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
 
-/// Returns a page at each width, and finds every line of it within.
+/// Returns a page at each width, and asserts that each of its lines fits.
 fn at_each_width(page: impl Fn(Width) -> String) -> String {
-    // No terminal is too narrow to be written to.
+    // The layout must not panic on a terminal that is too narrow for it.
     for columns in [1, 7, 20, 40] {
         fitted(&page(Width::Columns(columns)), Width::Columns(columns));
     }
-    let shown = [Width::Full, Width::Columns(100), Width::Columns(60)].map(|width| {
+    let pages = [Width::Full, Width::Columns(100), Width::Columns(60)].map(|width| {
         let text = anstream::adapter::strip_str(&fitted(&page(width), width)).to_string();
         let widest = text.lines().map(display_width).max().unwrap_or(0);
         assert!(width.holds(widest), "{widest} columns: {text}");
         format!("{width:?}\n\n{text}")
     });
-    shown.join("\n")
+    pages.join("\n")
 }
 
 fn id(number: u32) -> NodeId {
@@ -144,10 +145,11 @@ fn cycle() -> CycleRecord {
     let failed = StepFailure {
         step: Step::Confirm,
         at: NOW,
-        error: "expected a process that stays up, found that it ended with exit code 1".to_owned(),
+        error: "the process exited 2 s after its start (code 1)".to_owned(),
+        hint: None,
     };
     let pending =
-        Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "its process is still ending".to_owned() };
+        Outcome::Pending { step: Step::SeeGone, since: ago(20), why: "process 4711 is still running".to_owned() };
     CycleRecord {
         kind: CycleKind::Scheduled,
         id: CycleId(1_204),
@@ -167,29 +169,29 @@ fn cycle() -> CycleRecord {
 }
 
 #[test]
-fn nodes_in_a_table() {
-    insta::assert_snapshot!(at_each_width(|width| nodes::list(&views(), width)));
+fn node_list() {
+    insta::assert_snapshot!(at_each_width(|width| super::nodes::list(&views(), width)));
 }
 
 #[test]
-fn nodes_a_page_each() {
+fn node_show() {
     insta::assert_snapshot!(at_each_width(|_| nodes::show(&views()[..1])));
 }
 
 #[test]
-fn the_last_cycle_explained() {
+fn explained_cycle() {
     insta::assert_snapshot!(at_each_width(|width| explain::text(&cycle(), &[], width)));
 }
 
 #[test]
-fn what_was_done() {
-    insta::assert_snapshot!(at_each_width(|_| history::text(&[cycle()], None)));
+fn history() {
+    insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle()], None)));
 }
 
 #[test]
-fn the_colony_at_a_glance() {
+fn status() {
     let cycle = cycle();
-    let quick_check = status::Status {
+    let status = super::status::Status {
         cycle: Some(cycle.id.0),
         at: Some(NOW),
         age_seconds: 75,
@@ -203,55 +205,60 @@ fn the_colony_at_a_glance() {
         under_way: cycle
             .actions
             .into_iter()
-            .map(|action| status::UnderWay { record: action.record, outcome: action.outcome })
+            .map(|action| super::status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
-        settling: vec![status::Settling { node: id(3), status: "RESTARTING", left_seconds: 222 }],
+        delayed: vec![super::status::Delayed { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
-        rest: cycle.decision.rest(),
-        waits: Vec::new(),
+        blocker: cycle.decision.blocker().cloned(),
+        blockers: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
     };
-    insta::assert_snapshot!(at_each_width(|width| status::text(&quick_check, width)));
+    insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));
 }
 
 #[test]
-fn settings_and_where_they_come_from() {
-    let entry = |key, value: &str, origin| Entry { key, value: Some(value.to_owned()), origin };
+fn settings_with_and_without_sources() {
+    let entry = |key, value: &str, source| Entry { key, value: Some(value.to_owned()), source };
     let entries = [
-        entry("node_cap", "50", Origin::Database),
-        entry("max_load_average_allowed", "8", Origin::Default),
+        entry("node_cap", "50", Source::Database),
+        entry("max_load_average_allowed", "8", Source::Default),
         entry(
             "node_storage",
             "/mnt/first/autonomi/node,/mnt/second/autonomi/node,/mnt/third/autonomi/node",
-            Origin::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
+            Source::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
         ),
-        entry("cpu_remove", "80", Origin::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
-        Entry { key: "netio_read_remove", value: None, origin: Origin::Default },
+        entry("cpu_remove", "80", Source::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
+        Entry { key: "netio_read_remove", value: None, source: Source::Default },
     ];
-    let pages = [true, false].map(|origin| at_each_width(|width| config::list(&entries, origin, width)));
+    let pages =
+        [Sources::Shown, Sources::Hidden].map(|sources| at_each_width(|width| config::list(&entries, sources, width)));
     insta::assert_snapshot!(pages.join("\n"));
 }
 
 #[test]
-fn what_comes_over() {
+fn takeover_preview() {
     let mut settings = RawSettings::default();
     settings.set("node_cap", "50").unwrap();
     settings.set("rewards_address", "faucet").unwrap();
-    let taken = |number| Taken {
+    let taken = |number| ImportedNode {
         node: node(number),
         state: NodeState::Running { since: NOW },
-        was: Some("RUNNING".to_owned()),
+        previous_state: Some("RUNNING".to_owned()),
         version: Some("0.4.17".to_owned()),
         peer_id: None,
-        notes: vec![crate::takeover::OUTSIDE.to_owned()],
+        notes: vec![crate::takeover::OUTSIDE_STORAGE.to_owned()],
     };
     let takeover = Takeover {
         settings,
         nodes: vec![taken(1), taken(2)],
-        left_out: vec![LeftOut { what: "antnode0003".to_owned(), why: "port 55001 is that of antnode0001".to_owned() }],
+        skipped: vec![Skipped {
+            name: "antnode0003".to_owned(),
+            reason: "port 55001 belongs to antnode0001".to_owned(),
+        }],
         changes: vec![
-            "/etc/cron.d/anm is moved to /etc/cron.d/anm.before-wnm, so that anm rests from here on".to_owned(),
+            "/etc/cron.d/anm is removed, so that anm no longer runs; a copy is /var/antctl/anm.cron.before-wnm"
+                .to_owned(),
         ],
     };
     insta::assert_snapshot!(at_each_width(|width| takeover::text(&takeover, width)));

@@ -1,113 +1,114 @@
-//! What came of a request, a line for each node.
+//! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
 use wnm_core::{Action, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal};
 
 use super::page::Width;
 use super::table::Table;
-use super::{DIM, GREEN, RED, YELLOW, reason, styled};
+use super::{DIM, GREEN, RED, YELLOW, styled};
 
-/// How far a request came with a node. The order is that of the table: what needs a look stands at its end.
+/// The result of a command for one node. The variants have the order of the table: failures stand at its end, next to
+/// the prompt of the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Came {
-    /// It is done.
+pub(crate) enum WorkResult {
+    /// The action is complete.
     Done,
-    /// It would be done: this is a dry run.
+    /// A dry run: the action would start.
     Planned,
-    /// It has begun, and the next cycles go on with it.
+    /// The action has started. The next cycles continue it.
     Pending,
-    /// It was not begun.
+    /// The action cannot start.
     Refused,
-    /// It was begun, and came to nothing.
+    /// The action started and failed.
     Failed,
 }
 
-impl Came {
+impl WorkResult {
     const ALL: [Self; 5] = [Self::Done, Self::Planned, Self::Pending, Self::Refused, Self::Failed];
 
-    fn words(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::Planned => "would be done",
-            Self::Pending => "under way",
-            Self::Refused => "not done",
+            Self::Planned => "planned",
+            Self::Pending => "pending",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }
 }
 
-/// What came of a request for one node.
+/// The result of a command for one node, with its reason.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Work {
-    /// The node; None where no node could be had.
+    /// The node; null if an addition found no free number.
     pub(crate) node: Option<NodeId>,
-    /// Its name.
+    /// The name of the node.
     pub(crate) name: Option<String>,
-    /// What was to be done.
-    pub(crate) verb: &'static str,
-    /// How far it came.
-    pub(crate) result: Came,
-    /// Why it came no further, or what else there is to say.
-    pub(crate) why: Option<String>,
-    /// Seconds from the request to its end; None where it has not ended.
+    /// The requested action, such as `start`.
+    pub(crate) action: &'static str,
+    /// The result.
+    pub(crate) result: WorkResult,
+    /// Why the action is not complete, or its versions.
+    pub(crate) reason: Option<String>,
+    /// Seconds from the command to the end of the action; null while it is pending.
     pub(crate) seconds: Option<f64>,
-    /// Where the action stands; None where none was begun.
+    /// The outcome of the action; null if it did not start.
     pub(crate) outcome: Option<Outcome>,
-    /// Why none was begun.
+    /// Why the action did not start; null if it did.
     pub(crate) refusal: Option<Refusal>,
 }
 
 impl Work {
-    fn new(node: Option<NodeId>, verb: &'static str, result: Came, why: Option<String>) -> Self {
+    fn new(node: Option<NodeId>, action: &'static str, result: WorkResult, reason: Option<String>) -> Self {
         let name = node.map(NodeId::name);
-        Self { node, name, verb, result, why, seconds: None, outcome: None, refusal: None }
+        Self { node, name, action, result, reason, seconds: None, outcome: None, refusal: None }
     }
 
-    /// What would be done.
+    /// Returns the result of a dry run.
     pub(crate) fn planned(planned: &Planned) -> Self {
         let Planned { action, .. } = planned;
-        Self::new(Some(action.node()), action.verb(), Came::Planned, versions(action))
+        Self::new(Some(action.node()), action.verb(), WorkResult::Planned, versions(action))
     }
 
-    /// What was begun, and how long it took.
-    pub(crate) fn begun(planned: &Planned, outcome: Outcome, seconds: Option<f64>) -> Self {
+    /// Returns the result of an action that started `seconds` ago.
+    pub(crate) fn started(planned: &Planned, outcome: Outcome, seconds: Option<f64>) -> Self {
         let action = &planned.action;
-        let (result, why) = match &outcome {
-            Outcome::Done => (Came::Done, versions(action)),
-            Outcome::Pending { step, why, .. } => (Came::Pending, Some(format!("still to {step}: {why}"))),
-            Outcome::Failed(failure) => (Came::Failed, Some(reason::failure(failure))),
+        let (result, reason) = match &outcome {
+            Outcome::Done => (WorkResult::Done, versions(action)),
+            Outcome::Pending { step, why, .. } => (WorkResult::Pending, Some(format!("{step}: {why}"))),
+            Outcome::Failed(failure) => (WorkResult::Failed, Some(super::reason::failure(failure))),
         };
-        let work = Self::new(Some(action.node()), action.verb(), result, why);
-        Self { seconds: seconds.filter(|_| result != Came::Pending), outcome: Some(outcome), ..work }
+        let work = Self::new(Some(action.node()), action.verb(), result, reason);
+        Self { seconds: seconds.filter(|_| result != WorkResult::Pending), outcome: Some(outcome), ..work }
     }
 
-    /// What was not begun.
-    pub(crate) fn refused(verb: &'static str, node: Option<NodeId>, refusal: Refusal) -> Self {
-        let work = Self::new(node, verb, Came::Refused, Some(refusal.to_string()));
+    /// Returns the result of an action that cannot start.
+    pub(crate) fn refused(action: &'static str, node: Option<NodeId>, refusal: Refusal) -> Self {
+        let work = Self::new(node, action, WorkResult::Refused, Some(refusal.to_string()));
         Self { refusal: Some(refusal), ..work }
     }
 
-    /// Takes up what came of the second half of a reset, when its first is done.
-    pub(crate) fn go_on_as(&mut self, made: Self) {
-        let seconds = self.seconds.zip(made.seconds).map(|(removal, addition)| removal + addition);
-        *self = Self { verb: self.verb, seconds, ..made };
+    /// Replaces the result of the removal, the first half of a reset, by that of the addition.
+    pub(crate) fn continue_with(&mut self, addition: Self) {
+        let seconds = self.seconds.zip(addition.seconds).map(|(removed, added)| removed + added);
+        *self = Self { action: self.action, seconds, ..addition };
     }
 
-    /// What was seen of a node that was looked at.
-    pub(crate) fn seen(node: NodeId, state: Option<&NodeState>, sample: &NodeSample) -> Self {
-        let seen = reason::presence(sample.presence);
-        let (result, why) = match sample.presence {
-            Presence::Unreachable => (Came::Failed, format!("look: {seen}")),
-            _ => (Came::Done, format!("{}, {seen}", state.map_or("UNKNOWN", NodeState::word))),
+    /// Returns the result of a survey of one node.
+    pub(crate) fn surveyed(node: NodeId, state: Option<&NodeState>, sample: &NodeSample) -> Self {
+        let presence = super::reason::presence(sample.presence);
+        let (result, reason) = match sample.presence {
+            Presence::Unreachable => (WorkResult::Failed, format!("observe: {presence}")),
+            _ => (WorkResult::Done, format!("{}, {presence}", state.map_or("UNKNOWN", NodeState::word))),
         };
-        Self::new(Some(node), "survey", result, Some(why))
+        Self::new(Some(node), "survey", result, Some(reason))
     }
 }
 
-/// Returns the versions that an action is about.
+/// Returns the versions of a start with an upgrade or of an upgrade.
 fn versions(action: &Action) -> Option<String> {
     match action {
         Action::Start { upgrade_to: Some(to), .. } => Some(format!("with {to}")),
@@ -123,7 +124,7 @@ fn versions(action: &Action) -> Option<String> {
     }
 }
 
-/// Returns the works as a table, what failed last, and how many came how far.
+/// Returns a table of results with the failures last, and the count of each result.
 pub(crate) fn text(works: &[Work], width: Width) -> String {
     if works.is_empty() {
         return "nothing to do\n".to_owned();
@@ -133,33 +134,34 @@ pub(crate) fn text(works: &[Work], width: Width) -> String {
     let table = Table {
         header: &["NODE", "ACTION", "TOOK", "RESULT"],
         right: &[2],
-        shed: &[],
+        optional: &[],
         rows: sorted.into_iter().map(row).collect(),
     };
-    let counts = Came::ALL.into_iter().filter_map(|came| {
-        let count = works.iter().filter(|work| work.result == came).count();
-        (count > 0).then(|| styled(style(came), format!("{count} {}", came.words())))
+    let counts = WorkResult::ALL.into_iter().filter_map(|result| {
+        let count = works.iter().filter(|work| work.result == result).count();
+        (count > 0).then(|| styled(style(result), format!("{count} {}", result.word())))
     });
     format!("{}\n{}\n", table.text(width), counts.collect::<Vec<_>>().join(", "))
 }
 
 fn row(work: &Work) -> Vec<String> {
-    let words = styled(style(work.result), work.result.words());
-    let between = if work.result == Came::Failed { " to " } else { ": " };
+    let word = styled(style(work.result), work.result.word());
+    // A failure names its step: "failed to open port: …".
+    let separator = if work.result == WorkResult::Failed { " to " } else { ": " };
     vec![
         work.name.clone().unwrap_or_else(|| "-".to_owned()),
-        work.verb.to_owned(),
+        work.action.to_owned(),
         work.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s")),
-        work.why.as_ref().map_or_else(|| words.clone(), |why| format!("{words}{between}{why}")),
+        work.reason.as_ref().map_or_else(|| word.clone(), |reason| format!("{word}{separator}{reason}")),
     ]
 }
 
-fn style(came: Came) -> anstyle::Style {
-    match came {
-        Came::Done => GREEN,
-        Came::Planned => DIM,
-        Came::Pending | Came::Refused => YELLOW,
-        Came::Failed => RED,
+fn style(result: WorkResult) -> anstyle::Style {
+    match result {
+        WorkResult::Done => GREEN,
+        WorkResult::Planned => DIM,
+        WorkResult::Pending | WorkResult::Refused => YELLOW,
+        WorkResult::Failed => RED,
     }
 }
 
@@ -172,34 +174,35 @@ mod tests {
     use crate::render::page::fitted;
 
     #[test]
-    fn what_failed_stands_last_and_is_counted() {
+    fn failures_stand_last() {
         let node = |id| NodeId::new(id).unwrap();
         let planned = |action| Planned { action, reason: Reason::Requested };
         let failed = StepFailure {
             step: Step::Confirm,
             at: Timestamp::default(),
-            error: "expected a process that stays up, found that it ended with exit code 1".to_owned(),
+            error: "the process exited 2 s after its start (code 1)".to_owned(),
+            hint: None,
         };
         let version = |text: &str| text.parse().unwrap();
         let upgrade = Action::Upgrade { node: node(2), from: Some(version("0.4.17")), to: version("0.4.18") };
         let pending = Outcome::Pending {
             step: Step::SeeGone,
             since: Timestamp::default(),
-            why: "its process is still ending".to_owned(),
+            why: "process 4711 is still running".to_owned(),
         };
         let works = [
-            Work::begun(
+            Work::started(
                 &planned(Action::Add { node: node(1) }),
                 Outcome::Failed(Failure { failed, rolled_back: true }),
                 Some(12.34),
             ),
-            Work::begun(&planned(upgrade), Outcome::Done, Some(3.21)),
-            Work::begun(&planned(Action::Stop { node: node(3) }), pending, Some(180.0)),
+            Work::started(&planned(upgrade), Outcome::Done, Some(3.21)),
+            Work::started(&planned(Action::Stop { node: node(3) }), pending, Some(180.0)),
             Work::refused("start", Some(node(4)), Refusal::InState { state: "RUNNING".to_owned() }),
             Work::refused("add", None, Refusal::CapReached { total: 4, cap: 4 }),
             Work::planned(&planned(Action::Start { node: node(5), upgrade_to: Some(version("0.4.18")) })),
-            Work::begun(&planned(Action::Restart { node: node(10_000) }), Outcome::Done, Some(0.05)),
-            Work::seen(node(7), None, &NodeSample { presence: Presence::Answering, ..NodeSample::default() }),
+            Work::started(&planned(Action::Restart { node: node(10_000) }), Outcome::Done, Some(0.05)),
+            Work::surveyed(node(7), None, &NodeSample { presence: Presence::Answering, ..NodeSample::default() }),
         ];
         let page = |width| {
             let page = fitted(&text(&works, width), width);

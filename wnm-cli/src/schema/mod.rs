@@ -1,4 +1,4 @@
-//! The JSON schemas in `docs/schema`, made of the types that are written. Only tests know of them.
+//! The JSON schemas in `docs/schema`, generated from the serialised types. This module exists in tests only.
 
 mod reports;
 
@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, service};
-use crate::output::Told;
+use crate::output::ErrorReport;
 use crate::render::{cycle, history, nodes, report, status, work};
 use crate::takeover::Takeover;
 
-/// Renews the files.
+/// The command that writes the schema files.
 const RENEW: &str = "WNM_RENEW_SCHEMAS=1 cargo test -p wnm-cli --bin wnm schema";
 
 fn schema<T: JsonSchema>() -> Value {
@@ -25,7 +25,7 @@ fn schema<T: JsonSchema>() -> Value {
     Value::from(SchemaGenerator::new(settings).into_root_schema_for::<T>())
 }
 
-/// Returns every schema by its name.
+/// Returns all schemas by their file names without extension.
 fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("config-get", schema::<Option<config::Entry>>()),
@@ -37,10 +37,10 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("db-copy", schema::<db::Copied>()),
         ("db-path", schema::<PathBuf>()),
         ("doctor", schema::<Vec<doctor::Check>>()),
-        ("error", schema::<Told>()),
+        ("error", schema::<ErrorReport>()),
         ("explain", schema::<explain::Explanation>()),
         ("history", schema::<Vec<history::CycleView>>()),
-        ("init", schema::<init::Begun>()),
+        ("init", schema::<init::Created>()),
         ("init-takeover", schema::<Takeover>()),
         ("node", schema::<Vec<nodes::NodeView>>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),
@@ -67,21 +67,21 @@ fn schemas_in_docs_are_current() {
     }
     let read = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap_or_default()).ok();
     for (name, schema) in schemas() {
-        let is_kept = read(&folder().join(format!("{name}.json"))) == Some(schema);
-        assert!(is_kept, "docs/schema/{name}.json is stale: run `{RENEW}`");
+        let is_current = read(&folder().join(format!("{name}.json"))) == Some(schema);
+        assert!(is_current, "docs/schema/{name}.json is stale: run `{RENEW}`");
     }
     let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    // Those of wnm-sim are kept by its own tests.
+    // The tests of wnm-sim check the schemas of that program.
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(".json") && !name.starts_with("sim-")
     };
     let kept: BTreeSet<_> = files.filter(is_ours).collect();
     let known: BTreeSet<_> = schemas().keys().map(|name| folder().join(format!("{name}.json"))).collect();
-    assert_eq!(kept, known, "docs/schema has a file that is no schema any more");
+    assert_eq!(kept, known, "docs/schema has a file without a schema");
 }
 
-/// The commands below this one that do something, as they are typed.
+/// Returns the command lines of all commands without subcommands.
 fn commands(command: &clap::Command, typed: &str) -> Vec<String> {
     let below = command
         .get_subcommands()
@@ -100,7 +100,7 @@ fn page_of_schemas_names_every_command() {
     let kinds = kinds.filter_map(clap::ValueEnum::to_possible_value);
     commands.extend(kinds.map(|kind| format!("report {}", kind.get_name())));
     for command in commands {
-        assert!(page.contains(&format!("`{command}`")), "docs/schema/README.md says nothing of `wnm {command}`");
+        assert!(page.contains(&format!("`{command}`")), "docs/schema/README.md does not list `wnm {command}`");
     }
     for name in schemas().keys() {
         assert!(page.contains(&format!("]({name}.json)")), "docs/schema/README.md does not name {name}.json");

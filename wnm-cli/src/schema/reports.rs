@@ -1,14 +1,14 @@
-//! The shapes of the two reports that are written key by key. A key that is missing here, or there, fails the tests of
-//! their outputs.
+//! The shapes of the two reports that are written key by key. The tests of their output fail if a key is missing here or
+//! in the report.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-/// The settings in force, by the names they always had; those that nobody set and that have no default are null.
+/// The effective settings, with the names of the Python wnm. A setting without a value is null.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its shape counts")]
+#[expect(dead_code, reason = "a schema needs only the shape")]
 pub(super) struct MachineConfig {
     id: u64,
     cpu_count: u64,
@@ -64,10 +64,10 @@ pub(super) struct MachineConfig {
     dbpath: String,
 }
 
-/// The machine and its nodes in numbers, as of the last recorded cycle; what is not known is null.
+/// Metrics of the host and counts of the nodes, of the last recorded cycle. An unknown value is null.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its shape counts")]
+#[expect(dead_code, reason = "a schema needs only the shape")]
 pub(super) struct MachineMetrics {
     system_start: Option<u64>,
     total_nodes: u64,

@@ -1,5 +1,5 @@
-//! What anm leaves on a host: its configuration, its table of nodes, its cron file, the file that says that it is at
-//! work. Only [`Anm::halt`] changes anything, and what it changes it can put back.
+//! The files of anm: its configuration, its table of nodes, its cron file, and the file that exists during a pass.
+//! Only [`Anm::halt`] changes a file, and [`Halted::undo`] restores it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,63 +9,64 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{NodeId, Problem, RawSettings, Thousands};
 
-use super::found::Told;
-use crate::error::CliError;
+use super::found::Record;
 
+/// The cron file, which starts a pass of anm every minute.
 const CRON: &str = "etc/cron.d/anm";
 const SCRIPT: &str = "usr/bin/anms.sh";
 const CONFIG: &str = "var/antctl/config";
 const OVERRIDE: &str = "var/antctl/override";
 const NODES: &str = "var/antctl/NodeDetails";
+/// Exists during a pass of anm.
 const BLOCK: &str = "var/antctl/block";
-/// Where the cron file is kept.
-const KEPT: &str = "var/antctl/anm.cron.before-wnm";
-/// The pause between two looks at the block file.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The copy of the cron file.
+const CRON_COPY: &str = "var/antctl/anm.cron.before-wnm";
+/// The interval of checks for the end of a pass.
+const POLL: Duration = Duration::from_millis(100);
 
-/// How a setting of anm is written here.
-enum As {
-    /// As it is.
-    Plain(&'static str),
-    /// In minutes there, in seconds here.
+/// The setting of wnm that a setting of anm becomes, with the conversion of its value.
+enum Conversion {
+    /// The same value.
+    Same(&'static str),
+    /// Minutes become seconds.
     Minutes(&'static str),
-    /// With the flag before it that the node program takes.
-    Flag(&'static str),
+    /// The value stands after a flag of the node program, as in `--rewards-address 0x…`.
+    AfterFlag(&'static str),
 }
 
-const SETTINGS: [(&str, As); 15] = [
-    ("RewardsAddress", As::Flag("rewards_address")),
-    ("MaxLoadAverageAllowed", As::Plain("max_load_average_allowed")),
-    ("DesiredLoadAverage", As::Plain("desired_load_average")),
-    ("CpuLessThan", As::Plain("cpu_less_than")),
-    ("MemLessThan", As::Plain("mem_less_than")),
-    ("HDLessThan", As::Plain("hd_less_than")),
-    ("CpuRemove", As::Plain("cpu_remove")),
-    ("MemRemove", As::Plain("mem_remove")),
-    ("HDRemove", As::Plain("hd_remove")),
-    ("DelayStart", As::Minutes("delay_start")),
-    ("DelayReStart", As::Minutes("delay_restart")),
-    ("DelayUpgrade", As::Minutes("delay_upgrade")),
-    ("DelayRemove", As::Minutes("delay_remove")),
-    ("NodeStorage", As::Plain("node_storage")),
-    ("NodeCap", As::Plain("node_cap")),
+const SETTINGS: [(&str, Conversion); 15] = [
+    ("RewardsAddress", Conversion::AfterFlag("rewards_address")),
+    ("MaxLoadAverageAllowed", Conversion::Same("max_load_average_allowed")),
+    ("DesiredLoadAverage", Conversion::Same("desired_load_average")),
+    ("CpuLessThan", Conversion::Same("cpu_less_than")),
+    ("MemLessThan", Conversion::Same("mem_less_than")),
+    ("HDLessThan", Conversion::Same("hd_less_than")),
+    ("CpuRemove", Conversion::Same("cpu_remove")),
+    ("MemRemove", Conversion::Same("mem_remove")),
+    ("HDRemove", Conversion::Same("hd_remove")),
+    ("DelayStart", Conversion::Minutes("delay_start")),
+    ("DelayReStart", Conversion::Minutes("delay_restart")),
+    ("DelayUpgrade", Conversion::Minutes("delay_upgrade")),
+    ("DelayRemove", Conversion::Minutes("delay_remove")),
+    ("NodeStorage", Conversion::Same("node_storage")),
+    ("NodeCap", Conversion::Same("node_cap")),
 ];
 
-/// The files of anm below a root folder.
+/// The files of anm below a root folder: `/`, or a folder of a test.
 pub(crate) struct Anm {
     root: PathBuf,
 }
 
-/// What anm was told, and what it knows.
+/// The settings and node records of anm.
 #[derive(Debug, Default)]
 pub(crate) struct AnmColony {
     pub(crate) settings: RawSettings,
-    /// Settings that could not be read.
+    /// Settings with an invalid value.
     pub(crate) problems: Vec<Problem>,
-    /// What it had beyond the settings of this wnm.
+    /// Settings that wnm does not have.
     pub(crate) unused: BTreeMap<String, String>,
-    /// What it has on record of its nodes.
-    pub(crate) told: BTreeMap<NodeId, Told>,
+    /// The records of its nodes.
+    pub(crate) records: BTreeMap<NodeId, Record>,
 }
 
 impl Anm {
@@ -73,30 +74,28 @@ impl Anm {
         Self { root: root.to_owned() }
     }
 
-    /// Reads everything; nothing is changed.
-    pub(crate) fn read(&self) -> Result<AnmColony, CliError> {
+    /// Reads all files. The override file takes precedence over the configuration.
+    pub(crate) fn read(&self) -> Result<AnmColony, AnmError> {
         let path = self.root.join(CONFIG);
-        let config = text(&path)?.ok_or_else(|| CliError::Usage {
-            what: format!("expected the configuration of anm at {}, found nothing", path.display()),
-            hint: "`wnm init --import` takes over nodes without it".to_owned(),
-        })?;
+        let config = text(&path)?.ok_or_else(|| AnmError::NoConfiguration { path: path.clone() })?;
         let mut assigned = assignments(&path, &config)?;
         let path = self.root.join(OVERRIDE);
-        // What is said last counts.
         assigned.extend(text(&path)?.map_or(Ok(BTreeMap::new()), |text| assignments(&path, &text))?);
-        let mut colony = AnmColony { told: self.nodes()?, ..AnmColony::default() };
+        let mut colony = AnmColony { records: self.nodes()?, ..AnmColony::default() };
         for (key, (value, place)) in assigned {
-            let Some((_, written)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
+            let Some((_, conversion)) = SETTINGS.iter().find(|(name, _)| *name == key) else {
                 colony.unused.insert(key, value);
                 continue;
             };
-            let set = match written {
-                As::Plain(setting) => colony.settings.set(setting, &value),
-                As::Minutes(setting) => match value.parse::<u64>() {
+            let set = match conversion {
+                Conversion::Same(setting) => colony.settings.set(setting, &value),
+                Conversion::Minutes(setting) => match value.parse::<u64>() {
                     Ok(minutes) => colony.settings.set(setting, &minutes.saturating_mul(60).to_string()),
                     Err(_) => Err(Problem::not_a_whole_number(setting, &value)),
                 },
-                As::Flag(setting) => colony.settings.set(setting, value.split_whitespace().last().unwrap_or_default()),
+                Conversion::AfterFlag(setting) => {
+                    colony.settings.set(setting, value.split_whitespace().last().unwrap_or_default())
+                }
             };
             if let Err(problem) = set {
                 colony.problems.push(problem.at(format!("{key} in {place}")));
@@ -106,15 +105,16 @@ impl Anm {
         Ok(colony)
     }
 
-    /// Returns where node ports begin, which anm has in its script.
-    fn port_start(&self) -> Result<Option<Thousands>, CliError> {
+    /// Returns the start of the node ports, which the script of anm holds as `ntpr=55`; None without the script.
+    fn port_start(&self) -> Result<Option<Thousands>, AnmError> {
         let script = text(&self.root.join(SCRIPT))?.unwrap_or_default();
-        let told = script.lines().find_map(|line| line.trim().strip_prefix("ntpr="));
-        Ok(told.and_then(|value| value.trim_matches(['"', '\'']).parse().ok()).map(Thousands))
+        let start = script.lines().find_map(|line| line.trim().strip_prefix("ntpr="));
+        Ok(start.and_then(|value| value.trim_matches(['"', '\'']).parse().ok()).map(Thousands))
     }
 
-    /// Reads the table of nodes; one that is not there is empty.
-    fn nodes(&self) -> Result<BTreeMap<NodeId, Told>, CliError> {
+    /// Reads the table of nodes, `declare -A NodeDetails=([0001]="antnode0001,PEER,VERSION,STATE" …)`. A missing file is an
+    /// empty table.
+    fn nodes(&self) -> Result<BTreeMap<NodeId, Record>, AnmError> {
         let path = self.root.join(NODES);
         let Some(text) = text(&path)? else { return Ok(BTreeMap::new()) };
         let text = text.trim();
@@ -122,104 +122,116 @@ impl Anm {
         if text.is_empty() {
             return Ok(nodes);
         }
-        let wrong = |found: &str| CliError::Usage {
-            what: format!(
-                "expected ([NNNN]=\"name,peer,version,state\" …) in {}, found {:?}",
-                path.display(),
-                found.chars().take(60).collect::<String>()
-            ),
-            hint: "anm writes it anew with its next pass, or without it: nothing was changed".to_owned(),
-        };
-        let (_, list) = text.split_once("=(").ok_or_else(|| wrong(text))?;
-        let list = list.strip_suffix(')').ok_or_else(|| wrong(list.trim_end().rsplit('[').next().unwrap_or(list)))?;
-        for entry in shell_words::split(list).map_err(|_| wrong(list))? {
-            let (id, fields) = entry.split_once('=').ok_or_else(|| wrong(&entry))?;
-            let id = id.trim_matches(['[', ']']).parse::<NodeId>().map_err(|_| wrong(&entry))?;
+        let invalid = |text: &str| AnmError::Table { path: path.clone(), text: text.chars().take(60).collect() };
+        let (_, list) = text.split_once("=(").ok_or_else(|| invalid(text))?;
+        let list = list.strip_suffix(')').ok_or_else(|| invalid(list.trim_end().rsplit('[').next().unwrap_or(list)))?;
+        for entry in shell_words::split(list).map_err(|_| invalid(list))? {
+            let (id, fields) = entry.split_once('=').ok_or_else(|| invalid(&entry))?;
+            let id = id.trim_matches(['[', ']']).parse::<NodeId>().map_err(|_| invalid(&entry))?;
             let mut fields =
                 fields.split(',').skip(1).map(|field| Some(field.trim().to_owned()).filter(|f| !f.is_empty()));
             let (peer_id, version) = (fields.next().flatten(), fields.next().flatten());
-            nodes.insert(id, Told { peer_id, version, status: fields.next().flatten() });
+            nodes.insert(id, Record { peer_id, version, status: fields.next().flatten() });
         }
         Ok(nodes)
     }
 
-    /// Says what [`halt`](Self::halt) will do.
+    /// Returns the changes that [`halt`](Self::halt) makes, a sentence each.
     pub(crate) fn changes(&self) -> Vec<String> {
-        let (cron, kept) = (self.root.join(CRON), self.root.join(KEPT));
-        let changed = format!("{} is taken away, so that anm rests; a copy is {}", cron.display(), kept.display());
-        if cron.exists() { vec![changed] } else { Vec::new() }
+        let (cron, copy) = (self.root.join(CRON), self.root.join(CRON_COPY));
+        let change = format!("{} is removed, so that anm no longer runs; a copy is {}", cron.display(), copy.display());
+        if cron.exists() { vec![change] } else { Vec::new() }
     }
 
-    /// Keeps anm from starting again, and waits for a pass of it to end.
-    pub(crate) fn halt(&self, patience: Duration) -> Result<Halted, CliError> {
-        let (cron, kept, block) = (self.root.join(CRON), self.root.join(KEPT), self.root.join(BLOCK));
+    /// Removes the cron file of anm and waits for the end of a pass, up to `patience`. On an error the cron file is as
+    /// before.
+    pub(crate) fn halt(&self, patience: Duration) -> Result<Halted, AnmError> {
+        let (cron, copy, block) = (self.root.join(CRON), self.root.join(CRON_COPY), self.root.join(BLOCK));
         let halted = match fs::read(&cron) {
             Ok(text) => {
-                let keep = || {
-                    fs::write(&kept, &text)?;
-                    fs::File::open(&kept)?.sync_all()?;
+                let remove = || {
+                    // The copy is on disk first: a power failure in between must not lose the file.
+                    fs::write(&copy, &text)?;
+                    fs::File::open(&copy)?.sync_all()?;
                     fs::remove_file(&cron)
                 };
-                keep().map_err(|error| failed("take away", &cron, &error))?;
+                remove().map_err(|source| AnmError::File { verb: "remove", path: cron.clone(), source })?;
                 Halted { cron: Some((cron, text)) }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Halted { cron: None },
-            Err(error) => return Err(failed("read", &cron, &error)),
+            Err(source) => return Err(AnmError::File { verb: "read", path: cron, source }),
         };
         let begun = Instant::now();
         while block.exists() {
             if begun.elapsed() >= patience {
                 halted.undo();
-                return Err(CliError::Usage {
-                    what: format!(
-                        "expected the pass of anm under way to end within {} s, found {} still there",
-                        patience.as_secs(),
-                        block.display()
-                    ),
-                    hint: "anm goes on as before: try again, or remove that file where no anms.sh runs".to_owned(),
-                });
+                return Err(AnmError::Busy { path: block, patience });
             }
-            std::thread::sleep(PAUSE.min(patience));
+            std::thread::sleep(POLL.min(patience));
         }
         Ok(halted)
     }
 }
 
-/// An anm that rests.
+/// A failure to read or halt anm.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnmError {
+    #[error("no configuration of anm at {}", path.display())]
+    NoConfiguration { path: PathBuf },
+    #[error("cannot {verb} {}: {source}", path.display())]
+    File { verb: &'static str, path: PathBuf, source: io::Error },
+    #[error("invalid table of nodes in {} near {text:?}: not ([NNNN]=\"name,peer,version,state\" …)", path.display())]
+    Table { path: PathBuf, text: String },
+    #[error("invalid line {statement:?} ({place}): not NAME=VALUE with closed quotes")]
+    NotAnAssignment { statement: String, place: String },
+    #[error("a pass of anm did not end within {} s: {} still exists", patience.as_secs(), path.display())]
+    Busy { path: PathBuf, patience: Duration },
+}
+
+impl AnmError {
+    /// Returns how to fix the problem.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NoConfiguration { .. } => "`wnm init --import` imports nodes without it",
+            Self::File { .. } => "run wnm as root; nothing was changed",
+            Self::Table { .. } => "delete the file: the next pass of anm writes it again; nothing was changed",
+            Self::NotAnAssignment { .. } => {
+                "replace the expression by its value, or delete the line; nothing was changed"
+            }
+            Self::Busy { .. } => "try again, or delete that file if no anms.sh runs; anm runs as before",
+        }
+        .to_owned()
+    }
+}
+
+/// The right to restore the cron file of a halted anm.
 pub(crate) struct Halted {
     cron: Option<(PathBuf, Vec<u8>)>,
 }
 
 impl Halted {
-    /// Lets anm go on as before.
+    /// Restores the cron file, so that anm runs again.
     pub(crate) fn undo(self) {
         if let Some((cron, text)) = self.cron
             && let Err(error) = fs::write(&cron, text)
         {
-            tracing::error!(path = %cron.display(), %error, "the cron file of anm is not put back");
+            tracing::error!(path = %cron.display(), %error, "cannot restore the cron file of anm");
         }
     }
 }
 
-/// Reads a file; None when it is not there.
-fn text(path: &Path) -> Result<Option<String>, CliError> {
+/// Reads a file; None if it does not exist.
+fn text(path: &Path) -> Result<Option<String>, AnmError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path, &error)),
+        Err(source) => Err(AnmError::File { verb: "read", path: path.to_owned(), source }),
     }
 }
 
-fn failed(verb: &str, path: &Path, error: &io::Error) -> CliError {
-    CliError::Usage {
-        what: format!("expected to {verb} {}: {error}", path.display()),
-        hint: "nothing was changed: run it as root, and see that the file is what anm left".to_owned(),
-    }
-}
-
-/// Returns the values that a file assigns to variables, each with its place. No shell runs it: what only one could tell
-/// is an error.
-fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, String)>, CliError> {
+/// Returns the variables that a shell file assigns, each with its value and place. A value that only a shell can
+/// compute is an error: wnm runs no file of another tool.
+fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, String)>, AnmError> {
     let mut assigned = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let place = format!("line {} of {}", number + 1, path.display());
@@ -237,10 +249,10 @@ fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, Stri
                 [..] => None,
             }
         };
-        let (name, value) = statement.split_once('=').and_then(value).ok_or_else(|| CliError::Usage {
-            what: format!("expected NAME=VALUE, with each quote closed, in {place}, found {statement:?}"),
-            hint: "write the value out there, or take the line away: nothing was changed".to_owned(),
-        })?;
+        let (name, value) = statement
+            .split_once('=')
+            .and_then(value)
+            .ok_or_else(|| AnmError::NotAnAssignment { statement: statement.to_owned(), place: place.clone() })?;
         assigned.insert(name, (value, place));
     }
     Ok(assigned)
@@ -250,7 +262,7 @@ fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, Stri
 mod tests {
     use super::*;
 
-    /// A host with what anm leaves, as it was recorded.
+    /// A host with the recorded files of anm.
     fn recorded() -> (tempfile::TempDir, Anm) {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
@@ -267,69 +279,69 @@ mod tests {
     }
 
     #[test]
-    fn the_recorded_files_are_read() {
+    fn recorded_files_are_read() {
         let (root, anm) = recorded();
         fs::write(root.path().join(OVERRIDE), "NodeCap=35 # more\nexport DelayStart='7'\n").unwrap();
         let colony = anm.read().unwrap();
         assert_eq!(colony.problems, []);
         let settings = RawSettings::KEYS.iter().filter_map(|key| Some(format!("{key} {}", colony.settings.get(key)?)));
         let unused = colony.unused.iter().map(|(key, value)| format!("(unused) {key} {value}"));
-        let told = colony.told.iter().map(|(id, told)| format!("{id} {told:?}"));
-        insta::assert_snapshot!(settings.chain(unused).chain(told).collect::<Vec<_>>().join("\n"));
+        let records = colony.records.iter().map(|(id, record)| format!("{id} {record:?}"));
+        insta::assert_snapshot!(settings.chain(unused).chain(records).collect::<Vec<_>>().join("\n"));
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_place() {
-        let said = |file: &str, text: &str| {
+    fn invalid_files_are_reported_with_their_place() {
+        let error = |file: &str, text: &str| {
             let (root, anm) = recorded();
             fs::write(root.path().join(file), text).unwrap();
-            let said = match anm.read() {
+            let message = match anm.read() {
                 Ok(colony) => wnm_core::Problems::none_or(colony.problems).unwrap_err().to_string(),
-                Err(error) => format!("{error}\n  {}", error.hint().unwrap()),
+                Err(error) => format!("{error}\n  {}", error.hint()),
             };
             assert!(root.path().join(CRON).exists());
-            said.replace(&root.path().display().to_string(), "")
+            message.replace(&root.path().display().to_string(), "")
         };
         let whole = include_str!("../../tests/data/anm/NodeDetails");
         let config = include_str!("../../tests/data/anm/config");
         let none = tempfile::tempdir().unwrap();
         let none = Anm::below(none.path()).read().unwrap_err().to_string();
-        let none = none.split_once("found").unwrap().1.to_owned();
-        let said = [
+        let none = none.split_once(" at ").unwrap().0.to_owned();
+        let errors = [
             none,
-            said(NODES, &whole[..whole.len() / 2]),
-            said(NODES, "hello"),
-            said(NODES, "declare -A x=([zero]=\"a,b\")"),
-            said(CONFIG, &config[..config.find("0x0045").unwrap() + 9]),
-            said(CONFIG, "NodeCap=20\nNodeStorage=$HOME/nodes\n"),
-            said(CONFIG, "\nrm -rf /\n"),
-            said(CONFIG, "CpuLessThan=fifty\nDelayStart=5.5\nNodeCap=-1\nNodeStorage=nodes\nRewardsAddress=\n"),
+            error(NODES, &whole[..whole.len() / 2]),
+            error(NODES, "hello"),
+            error(NODES, "declare -A x=([zero]=\"a,b\")"),
+            error(CONFIG, &config[..config.find("0x0045").unwrap() + 9]),
+            error(CONFIG, "NodeCap=20\nNodeStorage=$HOME/nodes\n"),
+            error(CONFIG, "\nrm -rf /\n"),
+            error(CONFIG, "CpuLessThan=fifty\nDelayStart=5.5\nNodeCap=-1\nNodeStorage=nodes\nRewardsAddress=\n"),
         ];
-        insta::assert_snapshot!(said.join("\n"));
+        insta::assert_snapshot!(errors.join("\n"));
     }
 
     #[test]
-    fn it_is_halted_once_its_pass_is_over_and_goes_on_where_that_fails() {
+    fn halt_waits_for_the_pass_and_undo_restores_the_cron_file() {
         let (root, anm) = recorded();
-        let (cron, kept, block) = (root.path().join(CRON), root.path().join(KEPT), root.path().join(BLOCK));
+        let (cron, copy, block) = (root.path().join(CRON), root.path().join(CRON_COPY), root.path().join(BLOCK));
         let text = fs::read(&cron).unwrap();
         assert_eq!(anm.changes().len(), 1);
         fs::write(&block, "").unwrap();
         let error = anm.halt(Duration::ZERO).err().unwrap();
         assert!(error.to_string().contains("var/antctl/block"), "{error}");
         assert_eq!(fs::read(&cron).unwrap(), text);
-        // A pass that ends meanwhile.
+        // The pass ends while halt waits.
         let ends = std::thread::spawn(move || {
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(POLL);
             fs::remove_file(block).unwrap();
         });
         let halted = anm.halt(Duration::from_secs(20)).unwrap();
         ends.join().unwrap();
         assert!(!cron.exists() && anm.changes().is_empty());
-        assert_eq!(fs::read(&kept).unwrap(), text);
-        // Halted already: nothing is lost.
+        assert_eq!(fs::read(&copy).unwrap(), text);
+        // A second halt without a cron file keeps the copy of the first.
         anm.halt(Duration::ZERO).unwrap().undo();
-        assert_eq!(fs::read(&kept).unwrap(), text);
+        assert_eq!(fs::read(&copy).unwrap(), text);
         halted.undo();
         assert_eq!(fs::read(&cron).unwrap(), text);
     }

@@ -1,4 +1,4 @@
-//! Nodes that are found on the host, under whatever process manager keeps them.
+//! The import of nodes that a process manager runs on this host, without a database of another tool.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,29 @@ use wnm_core::{
 use wnm_platform::PlatformError;
 use wnm_platform::manager::{Found, Listed, ProcessManager};
 
-use super::{LeftOut, Taken, Takeover};
+use super::obstacle::Obstacle;
+use super::{ImportedNode, NO_IDENTITY, Skipped, Takeover};
 
-/// What is found on the host.
+/// The nodes and services of one process manager on this host.
 pub(crate) struct Survey {
-    /// The folders that hold nodes.
+    /// The folders of nodes.
     pub(crate) found: Vec<Found>,
-    /// What the process manager keeps.
+    /// The services of the process manager.
     pub(crate) services: Vec<Listed>,
-    /// The highest number that was ever given out, where none is given out twice.
+    /// The highest number ever assigned, for a process manager that assigns none twice; else None.
     pub(crate) highest: Option<u32>,
 }
 
-/// What another tool has on record of a node beside its service.
+/// The record of another tool about a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Told {
+pub(crate) struct Record {
     pub(crate) status: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) peer_id: Option<String>,
 }
 
-/// Looks for nodes in these folders, and wherever the process manager has one.
-pub(crate) fn look(manager: &dyn ProcessManager, storage: &[PathBuf]) -> Result<Survey, PlatformError> {
+/// Finds nodes in these folders and in those of the services of the process manager.
+pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf]) -> Result<Survey, PlatformError> {
     let services = manager.services()?;
     let mut roots = storage.to_vec();
     for folder in services.iter().filter_map(|service| service.folder.as_ref()?.parent()) {
@@ -39,104 +40,103 @@ pub(crate) fn look(manager: &dyn ProcessManager, storage: &[PathBuf]) -> Result<
         }
     }
     let mut found = manager.discover(&roots)?;
-    // One storage folder may be named in two ways.
+    // A symbolic link gives one storage folder two names.
     let real = |found: &Found| found.folder.path.canonicalize().unwrap_or_else(|_| found.folder.path.clone());
     found.sort_by_cached_key(real);
     found.dedup_by_key(|found| real(found));
     Ok(Survey { found, services, highest: manager.highest_number()? })
 }
 
-/// Says what of it comes over, with the settings that the nodes show.
+/// Returns the plan for the nodes of a survey, with the settings that they have in common. `records` are those of
+/// another tool.
 pub(crate) fn plan(
     survey: &Survey,
     manager: &dyn ProcessManager,
-    told: &BTreeMap<NodeId, Told>,
+    records: &BTreeMap<NodeId, Record>,
     now: Timestamp,
     uuid: &dyn Fn() -> String,
 ) -> Takeover {
     let candidates = survey.found.iter().map(|found| {
         let name = found.node.as_ref().map(|node| node.id.name());
-        let what = name.unwrap_or_else(|_| found.folder.path.display().to_string());
-        (what, take(found, manager, told, now, uuid))
+        let name = name.unwrap_or_else(|_| found.folder.path.display().to_string());
+        (name, import(found, manager, records, now, uuid))
     });
     let mut takeover = Takeover::of(RawSettings::default(), candidates);
-    takeover.left_out.extend(survey.services.iter().filter_map(|service| without_folder(service, &survey.found)));
+    takeover.skipped.extend(survey.services.iter().filter_map(|service| without_folder(service, &survey.found)));
     takeover.settings = settings(&takeover.nodes);
     takeover.settings.process_manager = Some(manager.kind());
     takeover.settings.highest_node_id_used = survey.highest;
     takeover
 }
 
-fn take(
+fn import(
     found: &Found,
     manager: &dyn ProcessManager,
-    told: &BTreeMap<NodeId, Told>,
+    records: &BTreeMap<NodeId, Record>,
     now: Timestamp,
     uuid: &dyn Fn() -> String,
-) -> Result<Taken, String> {
+) -> Result<ImportedNode, Obstacle> {
     let process = found.process.as_ref().map(|process| process.identity.pid);
-    let mut node = found.node.clone().map_err(|why| match process {
-        Some(pid) => format!("{why}; process {pid} runs on it, and is left alone"),
-        None => why,
-    })?;
+    let mut node = found.node.clone().map_err(|reason| Obstacle::Unreadable { reason, pid: process })?;
     if node.manager != manager.kind() {
-        return Err(format!("{} keeps it: import that with --process-manager {}", node.manager, node.manager));
+        return Err(Obstacle::OtherManager(node.manager));
     }
     match &found.folder.marker {
-        Some(marker) if marker.id != node.id => {
-            return Err(format!("its folder is marked as that of {}", marker.id.name()));
-        }
+        Some(marker) if marker.id != node.id => return Err(Obstacle::OtherMarker(marker.id)),
         Some(marker) => node.uuid.clone_from(&marker.uuid),
         None => node.uuid = uuid(),
     }
-    let told = told.get(&node.id).cloned().unwrap_or_default();
-    let was = told.status.or_else(|| found.status.clone());
+    let record = records.get(&node.id).cloned().unwrap_or_default();
+    let previous_state = record.status.or_else(|| found.status.clone());
     let mut notes = Vec::new();
     if found.folder.flavor.is_none() {
-        notes.push("its folder holds no identity: it gets one when it starts".to_owned());
+        notes.push(NO_IDENTITY.to_owned());
     }
     if !node.binary.starts_with(&node.root_dir) {
-        notes.push(format!("its program {} is not its own: upgrading it changes that one", node.binary.display()));
+        notes.push(format!(
+            "its program {} is outside of its folder: an upgrade replaces it there",
+            node.binary.display()
+        ));
     }
-    let state = match (process, was.as_deref()) {
+    let state = match (process, previous_state.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
         (None, Some("RUNNING")) => {
-            notes.push("it was to run, and does not".to_owned());
+            notes.push("it was recorded as running, but has no process".to_owned());
             NodeState::Stopped { since: None, cause: StopCause::Found }
         }
         (None, _) => NodeState::Stopped { since: None, cause: StopCause::Found },
     };
-    Ok(Taken {
+    Ok(ImportedNode {
         node,
         state,
-        was,
-        version: told.version.or_else(|| found.version.as_ref().map(ToString::to_string)),
-        peer_id: told.peer_id,
+        previous_state,
+        version: record.version.or_else(|| found.version.as_ref().map(ToString::to_string)),
+        peer_id: record.peer_id,
         notes,
     })
 }
 
-/// Tells of a service that none of the folders belongs to.
-fn without_folder(service: &Listed, found: &[Found]) -> Option<LeftOut> {
-    let why = match &service.folder {
+/// Returns the service as skipped if no folder of a node belongs to it.
+fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
+    let obstacle = match &service.folder {
         Some(folder) if found.iter().any(|found| is_same(&found.folder.path, folder)) => return None,
-        Some(folder) if folder.is_dir() => format!("its folder {} holds no identity of a node", folder.display()),
-        Some(folder) => format!("its folder {} is not there, and with it its identity", folder.display()),
-        // It was told of with its folder.
+        Some(folder) if folder.is_dir() => Obstacle::NoIdentity(folder.clone()),
+        Some(folder) => Obstacle::MissingFolder(folder.clone()),
+        // The folder of that name is a candidate of its own.
         None if found.iter().any(|found| found.folder.path.ends_with(&service.name)) => return None,
-        None => "on which folder it runs cannot be told".to_owned(),
+        None => Obstacle::UnknownFolder,
     };
-    Some(LeftOut { what: service.name.clone(), why })
+    Some(Skipped { name: service.name.clone(), reason: obstacle.to_string() })
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Returns the settings that nodes show: where all agree, as they are. Nothing is to be added or removed on their
-/// account.
-fn settings(taken: &[Taken]) -> RawSettings {
+/// Returns the settings that all nodes have in common. The node cap is their count, so that the import itself causes no
+/// addition and no removal.
+fn settings(taken: &[ImportedNode]) -> RawSettings {
     let nodes: Vec<&Node> = taken.iter().map(|taken| &taken.node).collect();
     let environment = |node: &Node| -> Vec<String> {
         node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()
@@ -158,14 +158,14 @@ fn settings(taken: &[Taken]) -> RawSettings {
     }
 }
 
-/// Returns what all nodes have alike.
+/// Returns the value that all nodes have in common.
 fn common<T: PartialEq>(nodes: &[&Node], of: impl Fn(&Node) -> T) -> Option<T> {
     let mut all = nodes.iter().map(|node| of(node));
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
 }
 
-/// Returns the folders that hold those of nodes, the one with most of them first.
+/// Returns the storage folders, the one with most nodes first.
 fn storage(nodes: &[&Node]) -> Option<Folders> {
     let mut count: BTreeMap<&Path, usize> = BTreeMap::new();
     for folder in nodes.iter().filter_map(|node| node.root_dir.parent()) {
@@ -173,13 +173,13 @@ fn storage(nodes: &[&Node]) -> Option<Folders> {
     }
     let mut folders: Vec<_> = count.into_iter().collect();
     folders.sort_by_key(|(_, nodes)| std::cmp::Reverse(*nodes));
-    // A setting lists them with commas between.
+    // The setting separates folders by commas.
     let folders: Vec<PathBuf> = folders.into_iter().map(|(folder, _)| folder.to_owned()).collect();
     let is_sound = !folders.is_empty() && folders.iter().all(|path| path.to_str().is_some_and(|p| !p.contains(',')));
     is_sound.then_some(Folders(folders))
 }
 
-/// Returns where a range of ports begins for most nodes whose port goes with their number.
+/// Returns the start of a port range, in thousands, that fits most nodes: their port is the start plus their number.
 fn start(nodes: &[&Node], port: fn(&Ports) -> u16) -> Option<Thousands> {
     let mut count: BTreeMap<u32, usize> = BTreeMap::new();
     for node in nodes {
@@ -192,9 +192,9 @@ fn start(nodes: &[&Node], port: fn(&Ports) -> u16) -> Option<Thousands> {
     u16::try_from(thousands).ok().map(Thousands)
 }
 
-/// Returns the folders that the settings name, or what befits the host.
-pub(crate) fn roots(asked: &RawSettings, usual: &Path) -> Vec<PathBuf> {
-    asked.node_storage.clone().map_or_else(|| vec![usual.to_owned()], |folders| folders.0)
+/// Returns the storage folders of the settings, or the default of the host.
+pub(crate) fn roots(requested: &RawSettings, default: &Path) -> Vec<PathBuf> {
+    requested.node_storage.clone().map_or_else(|| vec![default.to_owned()], |folders| folders.0)
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    fn taken(id: u32, root: &str, change: impl FnOnce(&mut Node)) -> Taken {
+    fn taken(id: u32, root: &str, change: impl FnOnce(&mut Node)) -> ImportedNode {
         let node = json!({
             "id": id, "uuid": id.to_string(), "flavor": "antnode", "manager": "setsid+user", "root_dir": root,
             "log_dir": "/l", "binary": "/b", "ports": {"node": 55_000 + id, "metrics": 13_000 + id, "rpc": 30_000 + id},
@@ -213,17 +213,17 @@ mod tests {
         let mut node: Node = serde_json::from_value(node).unwrap();
         change(&mut node);
         let state = NodeState::Stopped { since: None, cause: StopCause::Found };
-        Taken { node, state, was: None, version: None, peer_id: None, notes: Vec::new() }
+        ImportedNode { node, state, previous_state: None, version: None, peer_id: None, notes: Vec::new() }
     }
 
-    fn shown(taken: &[Taken]) -> String {
+    fn shown(taken: &[ImportedNode]) -> String {
         let raw = settings(taken);
         let set = RawSettings::KEYS.iter().filter_map(|key| Some(format!("{key}: {}", raw.get(key)?)));
         set.collect::<Vec<_>>().join("; ")
     }
 
     #[test]
-    fn what_all_nodes_have_alike_becomes_a_setting() {
+    fn common_values_become_settings() {
         let alike = [taken(1, "/a b/antnode0001", |_| ()), taken(1234, "/a b/antnode1234", |_| ())];
         insta::assert_snapshot!(
             shown(&alike),
@@ -244,7 +244,7 @@ mod tests {
             shown(&unlike),
             @"node_cap: 7; node_storage: /x,/y; port_start: 55; metrics_port_start: 13; rpc_port_start: 30; flavor: antnode; preset: classic"
         );
-        // A setting could not say this folder.
+        // The setting cannot hold a folder with a comma.
         assert_eq!(settings(&[taken(1, "/a,b/antnode0001", |_| ())]).node_storage, None);
         assert_eq!(shown(&[]), "preset: classic");
     }

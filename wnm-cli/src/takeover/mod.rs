@@ -1,8 +1,10 @@
-//! Taking over nodes of other tools: what comes over, what does not, and why. Nothing is changed here.
+//! The import of nodes of other tools: which nodes and settings wnm imports, which not, and why. This module changes
+//! nothing on the host, apart from [`anm::Anm::halt`].
 
 pub(crate) mod anm;
 pub(crate) mod found;
 mod node;
+mod obstacle;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,94 +14,104 @@ use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
 use wnm_platform::node_dir::Marker;
 use wnm_store::python_db::PythonColony;
 
-/// What is said of a node whose folder wnm will not delete.
-pub(crate) const OUTSIDE: &str =
-    "its folder lies outside node_storage: it will not be deleted when the node is removed";
+use obstacle::Obstacle;
 
-/// What is to come over.
+/// The note on a node whose folder wnm does not delete.
+pub(crate) const OUTSIDE_STORAGE: &str =
+    "its folder is outside of node_storage: wnm does not delete it when the node is removed";
+/// The note on a node without an identity.
+const NO_IDENTITY: &str = "its folder holds no identity: the node creates one when it starts";
+
+/// The plan of an import.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Takeover {
-    /// The settings that will be kept.
+    /// The settings that wnm stores.
     pub(crate) settings: RawSettings,
-    /// The nodes, by number.
-    pub(crate) nodes: Vec<Taken>,
-    /// What stays behind.
-    pub(crate) left_out: Vec<LeftOut>,
-    /// What is changed on the host beside marks on nodes.
+    /// The imported nodes, by number.
+    pub(crate) nodes: Vec<ImportedNode>,
+    /// Nodes, services and settings that are not imported.
+    pub(crate) skipped: Vec<Skipped>,
+    /// Changes on the host other than the markers in the folders of the nodes.
     pub(crate) changes: Vec<String>,
 }
 
 impl Takeover {
-    /// Returns what comes over of these, each with its name, where no two may want what only one can have.
-    fn of(settings: RawSettings, candidates: impl IntoIterator<Item = (String, Result<Taken, String>)>) -> Self {
-        let mut takeover = Self { settings, nodes: Vec::new(), left_out: Vec::new(), changes: Vec::new() };
-        for (what, taken) in candidates {
-            let taken = taken.and_then(|taken| {
-                check_claims(&taken.node, &takeover.nodes)?;
-                Ok(taken)
+    /// Returns the plan for these named candidates. Of two nodes with the same number, port or folder the second one is
+    /// skipped.
+    fn of(
+        settings: RawSettings,
+        candidates: impl IntoIterator<Item = (String, Result<ImportedNode, Obstacle>)>,
+    ) -> Self {
+        let mut takeover = Self { settings, nodes: Vec::new(), skipped: Vec::new(), changes: Vec::new() };
+        for (name, candidate) in candidates {
+            let imported = candidate.and_then(|imported| {
+                check_unique(&imported.node, &takeover.nodes)?;
+                Ok(imported)
             });
-            match taken {
-                Ok(taken) => takeover.nodes.push(taken),
-                Err(why) => takeover.left_out.push(LeftOut { what, why }),
+            match imported {
+                Ok(imported) => takeover.nodes.push(imported),
+                Err(obstacle) => takeover.skipped.push(Skipped { name, reason: obstacle.to_string() }),
             }
         }
-        takeover.nodes.sort_by_key(|taken| taken.node.id);
+        takeover.nodes.sort_by_key(|imported| imported.node.id);
         takeover
     }
 }
 
-/// A node that comes over.
+/// A node that is imported.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Taken {
+pub(crate) struct ImportedNode {
     pub(crate) node: Node,
-    /// What it is believed to be doing until the first look.
+    /// The assumed state until the first cycle observes the node.
     pub(crate) state: NodeState,
-    /// The state it was in there.
-    pub(crate) was: Option<String>,
-    /// The version it was last seen with there.
+    /// The state that the other tool recorded, in its own word; null without one.
+    pub(crate) previous_state: Option<String>,
+    /// The version that the other tool recorded.
     pub(crate) version: Option<String>,
-    /// Its name in the network, as last seen there.
+    /// The peer ID that the other tool recorded.
     pub(crate) peer_id: Option<String>,
-    /// What is not as it was.
+    /// Differences to the node under the other tool, a sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Something that stays behind.
+/// A node, service or setting that is not imported.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct LeftOut {
-    pub(crate) what: String,
-    pub(crate) why: String,
+pub(crate) struct Skipped {
+    /// The name of the node or service, its folder, or the setting with its value.
+    pub(crate) name: String,
+    /// Why it is not imported.
+    pub(crate) reason: String,
 }
 
-/// A node's folder, as it is found.
+/// The folder of a node on this host.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Folder {
-    pub(crate) is_there: bool,
-    /// Our marker, left by an earlier attempt or another colony.
+    pub(crate) exists: bool,
+    /// The marker of wnm, from an earlier attempt or from another colony.
     pub(crate) marker: Option<Marker>,
-    /// When the identity in it was made; None when it holds none.
+    /// The creation time of the identity; None without an identity.
     pub(crate) identity: Option<Timestamp>,
 }
 
-/// What is known of the host.
+/// The facts about this host that an import depends on.
 pub(crate) struct Host<'a> {
     pub(crate) now: Timestamp,
-    /// Where nodes log when nobody says.
+    /// The folder for the logs of nodes without a recorded one.
     pub(crate) logs: PathBuf,
-    /// Looks at a folder.
+    /// Reads the folder of a node.
     pub(crate) folder: &'a dyn Fn(&Path) -> Folder,
-    /// Makes up a name for ever.
+    /// Returns a new UUID.
     pub(crate) uuid: &'a dyn Fn() -> String,
 }
 
-/// Says what of a colony of the Python wnm comes over. `settings` are those in force, made of `kept` and what lies above and below.
-pub(crate) fn plan(colony: &PythonColony, kept: RawSettings, settings: &Settings, host: &Host<'_>) -> Takeover {
-    let candidates = colony.nodes.iter().map(|old| (name(old.id), node::take(old, settings, host)));
-    let mut takeover = Takeover::of(kept, candidates);
-    takeover.left_out.extend(settings_left_out(&colony.unused));
+/// Returns the plan for a colony of the Python wnm: `stored` are the settings to store, `settings` the effective ones.
+pub(crate) fn plan(colony: &PythonColony, stored: RawSettings, settings: &Settings, host: &Host<'_>) -> Takeover {
+    let candidates = colony.nodes.iter().map(|old| (name(old.id), node::import(old, settings, host)));
+    let mut takeover = Takeover::of(stored, candidates);
+    takeover.skipped.extend(unused_settings(&colony.unused));
     takeover
 }
 
@@ -111,49 +123,50 @@ fn name(id: Option<i64>) -> String {
     )
 }
 
-/// Refuses a node that wants what only one can have.
-fn check_claims(node: &Node, others: &[Taken]) -> Result<(), String> {
-    for other in others.iter().map(|taken| &taken.node) {
+/// Checks that a node shares its number, ports, folder and UUID with none of the others.
+fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
+    for other in others.iter().map(|imported| &imported.node) {
         if other.id == node.id {
-            return Err("another node has this number".to_owned());
+            return Err(Obstacle::SameNumber);
         }
         let shared = node.ports.all().into_iter().find(|port| other.ports.all().contains(port));
         if let Some(port) = shared {
-            return Err(format!("port {port} is that of {}", other.id.name()));
+            return Err(Obstacle::SamePort { port, owner: other.id });
         }
         if other.root_dir == node.root_dir || other.uuid == node.uuid {
-            return Err(format!("its folder {} is that of {}", node.root_dir.display(), other.id.name()));
+            return Err(Obstacle::SameFolder { folder: node.root_dir.clone(), owner: other.id });
         }
     }
-    let [one, two, three] = node.ports.all();
+    let ports = node.ports.all();
+    let [one, two, three] = ports;
     if one == two || two == three || one == three {
-        return Err(format!("it has one port for two uses: {one}, {two} and {three}"));
+        return Err(Obstacle::RepeatedPort(ports));
     }
     Ok(())
 }
 
-/// Returns what other tools had beyond the settings of this wnm.
-pub(crate) fn settings_left_out(unused: &BTreeMap<String, String>) -> impl Iterator<Item = LeftOut> {
-    unused.iter().map(|(key, value)| LeftOut {
-        what: format!("{key} = {value}"),
-        why: match key.as_str() {
-            "cpu_count" => "processors are counted anew",
-            "last_stopped_at" => "each node says when it stopped",
-            "highest_node_id_used" => "a new node gets the lowest number that none has",
-            "DiscordUsername" => "nodes are told no owner",
+/// Returns the settings of another tool that this wnm does not have, each with the reason.
+pub(crate) fn unused_settings(unused: &BTreeMap<String, String>) -> impl Iterator<Item = Skipped> {
+    unused.iter().map(|(key, value)| Skipped {
+        name: format!("{key} = {value}"),
+        reason: match key.as_str() {
+            "cpu_count" => "wnm counts the processors of the host",
+            "last_stopped_at" => "wnm stores the time of the stop with each node",
+            "highest_node_id_used" => "a new node gets the lowest free number",
+            "DiscordUsername" => "wnm passes no owner to nodes",
             "NodeVersion" => "new nodes get the program at antnode_path",
             "UpgradeHour" | "UpgradeMin" => "nodes upgrade themselves, unless enable_upgrade is set",
-            _ => "there is no such setting here",
+            _ => "wnm has no such setting",
         }
         .to_owned(),
     })
 }
 
-/// Looks at a node's folder.
-pub(crate) fn look(path: &Path) -> Folder {
+/// Reads the folder of a node: its marker and the time of its identity. A missing folder is no error.
+pub(crate) fn read_folder(path: &Path) -> Folder {
     let marker = Marker::read(path).ok().flatten();
     let identities = wnm_core::Flavor::ALL.map(|flavor| path.join(flavor.identity_file()));
     let changed = identities.iter().find_map(|file| file.symlink_metadata().ok()?.modified().ok());
     let since_epoch = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    Folder { is_there: path.is_dir(), marker, identity: since_epoch.map(|span| Timestamp::default().after(span)) }
+    Folder { exists: path.is_dir(), marker, identity: since_epoch.map(|span| Timestamp::default().after(span)) }
 }

@@ -1,36 +1,37 @@
-//! One node of the Python wnm as one of this wnm.
+//! The import of one node of the Python wnm.
 
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Address, Flavor, Node, NodeId, NodeState, Ports, RawSettings, Rewards, Settings, StopCause, Timestamp};
 use wnm_store::python_db::PythonNode;
 
-use super::{Folder, Host, Taken};
+use super::obstacle::Obstacle;
+use super::{Folder, Host, ImportedNode, NO_IDENTITY, OUTSIDE_STORAGE};
 
-/// Returns the node that an old one becomes.
+/// Returns the imported node. Where the database of the Python wnm has no value, the effective settings give one.
 ///
 /// # Errors
-/// It cannot come over, for this reason.
-pub(super) fn take(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> Result<Taken, String> {
+/// Returns the obstacle if the node cannot be imported: an import never guesses a number, a folder or a port in use.
+pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> Result<ImportedNode, Obstacle> {
     let mut notes = Vec::new();
     let id = old.id.and_then(|id| u32::try_from(id).ok()).and_then(NodeId::new);
-    let id = id.ok_or_else(|| "expected a number from 1 to 4294967295".to_owned())?;
+    let id = id.ok_or(Obstacle::Number(old.id))?;
     let root_dir = root_dir(old)?;
     let folder = (host.folder)(&root_dir);
-    if !folder.is_there {
-        return Err(format!("its folder {} is not there, and with it its identity", root_dir.display()));
+    if !folder.exists {
+        return Err(Obstacle::MissingFolder(root_dir));
     }
     let uuid = match &folder.marker {
-        // Left by an earlier attempt.
+        // An earlier attempt, which failed after this node, left the marker.
         Some(marker) if marker.id == id => marker.uuid.clone(),
-        Some(marker) => return Err(format!("its folder is marked as that of {}", marker.id.name())),
+        Some(marker) => return Err(Obstacle::OtherMarker(marker.id)),
         None => (host.uuid)(),
     };
     if folder.identity.is_none() {
-        notes.push("its folder holds no identity: it gets one when it starts".to_owned());
+        notes.push(NO_IDENTITY.to_owned());
     }
     if !settings.storage.iter().any(|storage| root_dir.starts_with(storage)) {
-        notes.push(super::OUTSIDE.to_owned());
+        notes.push(OUTSIDE_STORAGE.to_owned());
     }
     let flavor = if root_dir.join(Flavor::AntNode.identity_file()).is_file() {
         Flavor::AntNode
@@ -41,7 +42,7 @@ pub(super) fn take(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> Re
         id,
         uuid,
         manager: match &old.manager {
-            Some(manager) => manager.parse().map_err(|error: wnm_core::NotAManager| error.to_string())?,
+            Some(manager) => manager.parse().map_err(Obstacle::UnknownManager)?,
             None => settings.manager,
         },
         log_dir: log_dir(old, id, &root_dir, host),
@@ -57,98 +58,100 @@ pub(super) fn take(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> Re
         root_dir,
     };
     let state = state(old, host.now, &mut notes);
-    Ok(Taken {
+    Ok(ImportedNode {
         node,
         state,
-        was: old.status.clone(),
+        previous_state: old.status.clone(),
         version: old.version.clone(),
         peer_id: old.peer_id.clone(),
         notes,
     })
 }
 
-fn root_dir(old: &PythonNode) -> Result<PathBuf, String> {
-    let path = old.root_dir.clone().ok_or_else(|| "expected a folder, found nothing".to_owned())?;
+fn root_dir(old: &PythonNode) -> Result<PathBuf, Obstacle> {
+    let path = old.root_dir.clone().ok_or(Obstacle::NoFolder)?;
     let is_plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
-    if is_plain { Ok(path) } else { Err(format!("expected an absolute folder, found {}", path.display())) }
+    if is_plain { Ok(path) } else { Err(Obstacle::RelativeFolder(path)) }
 }
 
-/// Returns where the node logs: as it says, else where the folder is, else where new nodes do.
+/// Returns the recorded log folder, else the folder `logs` of the node, else the log folder of new nodes.
 fn log_dir(old: &PythonNode, id: NodeId, root: &Path, host: &Host<'_>) -> PathBuf {
     let usual = host.logs.join(id.name());
     let inside = root.join("logs");
     match &old.log_dir {
         Some(logs) if logs.is_absolute() => logs.clone(),
-        Some(_) | None if !(host.folder)(&usual).is_there && (host.folder)(&inside).is_there => inside,
+        Some(_) | None if !(host.folder)(&usual).exists && (host.folder)(&inside).exists => inside,
         Some(_) | None => usual,
     }
 }
 
-/// Returns the ports; one that is not on record is the one the number gives.
-fn ports(old: &PythonNode, id: NodeId, settings: &Settings) -> Result<Ports, String> {
+/// Returns the recorded ports, and for each missing one the port that belongs to the number of the node.
+fn ports(old: &PythonNode, id: NodeId, settings: &Settings) -> Result<Ports, Obstacle> {
     let by_number = settings.ports.of(id);
-    let port = |what: &str, port: Option<i64>, of: fn(Ports) -> u16| match port {
-        Some(number) => u16::try_from(number)
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| format!("expected a {what} from 1 to 65535, found {number}")),
-        None => by_number.map(of).ok_or_else(|| format!("expected a {what}, found nothing")),
+    let port = |name: &'static str, port: Option<i64>, of: fn(Ports) -> u16| match port {
+        Some(recorded) => {
+            u16::try_from(recorded).ok().filter(|port| *port > 0).ok_or(Obstacle::Port { name, port: recorded })
+        }
+        None => by_number.map(of).ok_or(Obstacle::NoPort(name)),
     };
     Ok(Ports {
         node: port("port", old.port, |ports| ports.node)?,
         metrics: port("metrics port", old.metrics_port, |ports| ports.metrics)?,
-        rpc: port("third port", old.rpc_port, |ports| ports.rpc)?,
+        rpc: port("rpc port", old.rpc_port, |ports| ports.rpc)?,
     })
 }
 
-/// Returns who is paid. A list of payees pays its first one: which one was drawn is not on record.
-fn wallet(old: &PythonNode, settings: &Settings, notes: &mut Vec<String>) -> Result<Address, String> {
+/// Returns the rewards address. Of a list of addresses it is the first: the database does not record the one that was
+/// drawn.
+fn wallet(old: &PythonNode, settings: &Settings, notes: &mut Vec<String>) -> Result<Address, Obstacle> {
     match &old.wallet {
         Some(wallet) => {
-            let payees: Rewards = wallet.parse().map_err(|error: wnm_core::WalletError| error.to_string())?;
+            let payees: Rewards = wallet.parse().map_err(Obstacle::Wallet)?;
             Ok(payees.draw(0, settings.donate))
         }
         None => {
             let payee = settings.rewards.draw(0, settings.donate);
-            notes.push(format!("its wallet is not on record: it pays {payee}"));
+            notes.push(format!("no wallet is recorded: the node gets {payee}"));
             Ok(payee)
         }
     }
 }
 
-/// Returns the words of a text as a setting of this name takes them.
-fn words(key: &str, text: Option<&str>) -> Result<Option<Vec<String>>, String> {
+/// Returns the words of a text, split as the setting `key` splits them.
+fn words(key: &str, text: Option<&str>) -> Result<Option<Vec<String>>, Obstacle> {
     let Some(text) = text else { return Ok(None) };
     let mut raw = RawSettings::default();
-    raw.set(key, text).map_err(|problem| problem.to_string())?;
+    raw.set(key, text)?;
     let words = if key == "network" { raw.network } else { raw.environment };
     Ok(words.map(|words| words.0))
 }
 
-/// Returns the node's own environment, or that of the colony where it has none.
-fn environment(old: &PythonNode, settings: &Settings) -> Result<Vec<(String, String)>, String> {
+/// Returns the recorded environment of the node, else that of the colony.
+fn environment(old: &PythonNode, settings: &Settings) -> Result<Vec<(String, String)>, Obstacle> {
     let Some(words) = words("environment", old.environment.as_deref())? else {
         return Ok(settings.environment.clone());
     };
     let pair = |word: String| match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        Some(_) | None => Err(format!("environment: expected KEY=VALUE words, found {word:?}")),
+        _ => Err(Obstacle::Environment(word)),
     };
     words.into_iter().map(pair).collect()
 }
 
+/// Returns the recorded creation time, else that of the identity, else now. A recorded time in the future is an error
+/// of a clock.
 fn born(old: &PythonNode, folder: &Folder, now: Timestamp) -> Timestamp {
-    let told = old.born.map(Timestamp::from_secs).filter(|born| *born <= now);
-    told.or(folder.identity).unwrap_or(now)
+    let recorded = old.born.map(Timestamp::from_secs).filter(|born| *born <= now);
+    recorded.or(folder.identity).unwrap_or(now)
 }
 
-/// Returns what the node is believed to be doing until somebody looks. What was under way is for the look to tell;
-/// nothing that comes over is on its way out.
+/// Returns the assumed state until the first cycle observes the node. An operation that the Python wnm had not finished
+/// leaves the state unknown. No imported node is removed: a removal deletes the identity, so it needs a new decision.
 fn state(old: &PythonNode, now: Timestamp, notes: &mut Vec<String>) -> NodeState {
     let changed = old.changed.filter(|at| *at > 0).map(Timestamp::from_secs).filter(|at| *at <= now);
     let since = changed.unwrap_or(now);
-    let mut unknown = |why: String| {
-        notes.push(why);
+    let mut unknown = |note: String| {
+        notes.push(note);
         NodeState::Unknown { since: now }
     };
     match old.status.as_deref() {
@@ -156,14 +159,16 @@ fn state(old: &PythonNode, now: Timestamp, notes: &mut Vec<String>) -> NodeState
         Some("STOPPED") => NodeState::Stopped { since: changed, cause: StopCause::Found },
         Some("DISABLED") => NodeState::Disabled { since },
         Some("REMOVING") => {
-            notes.push("it was on its way out, and is kept as a stopped one".to_owned());
+            notes.push("its removal was under way: it is imported as a stopped node".to_owned());
             NodeState::Stopped { since: changed, cause: StopCause::Requested }
         }
-        Some("DEAD") => unknown("it was held for dead, and its folder is there: the first look tells".to_owned()),
-        Some(word @ ("RESTARTING" | "UPGRADING" | "MIGRATING")) => {
-            unknown(format!("it was {}: the first look tells what came of it", word.to_lowercase()))
+        Some("DEAD") => {
+            unknown("it was recorded as dead, but its folder exists: the first cycle observes its state".to_owned())
         }
-        Some(word) => unknown(format!("its state {word:?} is not known here: the first look tells")),
-        None => unknown("its state is not on record: the first look tells".to_owned()),
+        Some(word @ ("RESTARTING" | "UPGRADING" | "MIGRATING")) => {
+            unknown(format!("it was {}: the first cycle observes its state", word.to_lowercase()))
+        }
+        Some(word) => unknown(format!("its state {word:?} is unknown to wnm: the first cycle observes it")),
+        None => unknown("no state is recorded: the first cycle observes it".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon: it keeps looking, lets commands have their turn, and drains when it is told to end.
+//! The daemon: cycles beside commands of an operator, the end after a signal, and recovery after a kill.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::host::{Host, states, turn};
 
-/// A daemon that ends with its test.
+/// A daemon that is killed at the end of its test.
 struct Daemon(Child);
 
 impl Drop for Daemon {
@@ -29,7 +29,7 @@ fn send(daemon: &Daemon, signal: Signal) {
 }
 
 #[track_caller]
-fn ends(daemon: &mut Daemon) -> Option<i32> {
+fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(40) {
         if let Some(status) = daemon.0.try_wait().unwrap() {
@@ -41,20 +41,20 @@ fn ends(daemon: &mut Daemon) -> Option<i32> {
 }
 
 #[test]
-fn commands_have_their_turn_and_sigterm_drains() {
+fn commands_run_beside_the_daemon_and_sigterm_ends_it() {
     let host = Host::with_colony();
     let mut daemon = spawn(&host);
     host.expect(0, "node add --count 2");
     host.wait_for("two running nodes", |nodes| states(nodes).len() >= 2);
     send(&daemon, Signal::HUP);
     send(&daemon, Signal::TERM);
-    assert_eq!(ends(&mut daemon), Some(0));
-    // The nodes go on without it.
+    assert_eq!(wait_for_exit(&mut daemon), Some(0));
+    // Nodes outlive the daemon.
     assert!(host.processes().len() >= 2);
 }
 
 #[test]
-fn a_killed_daemon_leaves_no_lock_and_no_half_made_node() {
+fn killed_daemon_leaves_no_lock_and_no_incomplete_node() {
     let host = Host::with_colony();
     for round in 0..4 {
         let mut daemon = spawn(&host);
@@ -62,7 +62,7 @@ fn a_killed_daemon_leaves_no_lock_and_no_half_made_node() {
         send(&daemon, Signal::KILL);
         daemon.0.wait().unwrap();
     }
-    // The first command after it takes up what had begun.
+    // The first command after the kill resumes the actions that had started.
     let nodes = host.wait_for("every action ended", |nodes| {
         let status = host.expect(0, "--json status").json();
         status["under_way"].as_array().unwrap().is_empty() && nodes.iter().all(|node| node["status"] == "RUNNING")

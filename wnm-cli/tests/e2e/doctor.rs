@@ -116,7 +116,7 @@ fn unmanaged_process_and_service_are_reported() {
     let root = node["root_dir"].as_str().unwrap();
     fs::write(units.join("old.service"), format!("[Service]\nExecStart=/opt/antnode --root-dir {root}\n")).unwrap();
     std::os::unix::fs::symlink("../old.service", units.join("default.target.wants/old.service")).unwrap();
-    let service = format!("antnode0001 by the unit {}", units.join("old.service").display());
+    let service = format!("antnode0001 by unit {}", units.join("old.service").display());
     assert!(result(&doctor(&host), "instances").1.contains(&service), "{}", doctor(&host).out);
 }
 

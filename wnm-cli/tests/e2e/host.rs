@@ -1,4 +1,4 @@
-//! A host of its own for each test: a home folder, a node binary, free ports; and whatever runs on it ends with it.
+//! A host for each test: a home folder, a fake node program and free ports. Its processes end with the test.
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wnm_platform::fake_node::{self, Behaviour, Script};
 
-/// Thousands given to tests that run: each gets ports of its own.
+/// The port ranges, in thousands, of the tests that run now.
 static TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 
 pub(crate) struct Host {
@@ -19,7 +19,7 @@ pub(crate) struct Host {
     ports: [u16; 3],
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit status of a command.
 pub(crate) struct Ran {
     pub(crate) status: ExitStatus,
     pub(crate) out: String,
@@ -31,7 +31,7 @@ impl Ran {
         self.status.code().unwrap_or(-1)
     }
 
-    /// Asserts that the command did what it should, and returns its output as JSON.
+    /// Returns the output as JSON. Panics if the command failed.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code(), 0, "{}{}", self.out, self.err);
@@ -40,14 +40,14 @@ impl Ran {
 }
 
 impl Host {
-    /// A host with a fake node of `antnode` 0.4.17.
+    /// Returns a host with a fake node program, `antnode` 0.4.17.
     pub(crate) fn new() -> Self {
         let host = Self { home: tempfile::tempdir().unwrap(), ports: free_ranges() };
         host.put_binary("0.4.17", Behaviour::Normal);
         host
     }
 
-    /// A host with a colony whose thresholds the machine that tests run on never passes.
+    /// Returns a host with a colony. Its high thresholds are 100 %, so that the load of the test machine changes nothing.
     pub(crate) fn with_colony() -> Self {
         let host = Self::new();
         let ran = host.wnm(&host.init_args());
@@ -75,7 +75,7 @@ impl Host {
         std::iter::once("init".to_owned()).chain(all.flat_map(|(key, value)| [format!("--{key}"), value])).collect()
     }
 
-    /// A port of this host that no node gets.
+    /// Returns a port in the range of this host that no node gets.
     pub(crate) fn spare_port(&self, number: u16) -> u16 {
         self.ports[0] * 1000 + 7 + number
     }
@@ -84,7 +84,7 @@ impl Host {
         self.home.path().join(below)
     }
 
-    /// Puts another node binary where new nodes get theirs.
+    /// Replaces the program of new nodes.
     pub(crate) fn put_binary(&self, version: &str, behaviour: Behaviour) {
         let script = Script { version: version.to_owned(), behaviour, ..Script::default() };
         let to = self.path(".local/bin/antnode");
@@ -93,7 +93,8 @@ impl Host {
         fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
     }
 
-    /// The command, with this host's home and a database in it, and nothing of the environment of the tests.
+    /// Returns a `wnm` command with the home folder and the database of this host, and without the environment of the
+    /// tests. The time zone is UTC, for snapshots.
     pub(crate) fn command(&self, args: &[impl AsRef<str>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wnm"));
         command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
@@ -126,7 +127,7 @@ impl Host {
         ran
     }
 
-    /// Looks at every node, and returns them as `wnm node list` does.
+    /// Surveys every node, and returns the output of `wnm node list`.
     #[track_caller]
     pub(crate) fn nodes(&self) -> Vec<Value> {
         self.expect(0, "node survey");
@@ -134,21 +135,21 @@ impl Host {
         list.as_array().unwrap().clone()
     }
 
-    /// Waits until what the nodes look like satisfies `wanted`.
+    /// Waits up to 30 s until the nodes satisfy `wanted`, and returns them.
     #[track_caller]
-    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    pub(crate) fn wait_for(&self, goal: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let begun = Instant::now();
         loop {
             let nodes = self.nodes();
             if wanted(&nodes) {
                 return nodes;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "expected {what}, found {nodes:#?}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "no {goal} within 30 s: {nodes:#?}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// The processes that run from a folder of this host.
+    /// Returns the processes whose program is in a folder of this host.
     pub(crate) fn processes(&self) -> Vec<Pid> {
         let ours = |pid: &Pid| {
             let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
@@ -169,18 +170,19 @@ impl Drop for Host {
     }
 }
 
-/// The status words of nodes.
+/// Returns the state words of nodes.
 pub(crate) fn states(nodes: &[Value]) -> Vec<&str> {
     nodes.iter().map(|node| node["status"].as_str().unwrap()).collect()
 }
 
-/// The process number of a node.
+/// Returns the process ID of a node.
 pub(crate) fn pid(node: &Value) -> Option<Pid> {
     Pid::from_raw(i32::try_from(node["sample"]["process"]["pid"].as_i64()?).ok()?)
 }
 
-/// Programs are written and processes are started in turn: a process that begins on another thread shares, until it
-/// executes its own program, the file that is being written, and a file being written cannot be executed.
+/// Serialises writes of programs and starts of processes. A child that another thread has just forked holds an open
+/// descriptor of the file that is being written until its own exec, and the kernel refuses to execute such a file
+/// (ETXTBSY).
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -198,7 +200,8 @@ fn free_ranges() -> [u16; 3] {
             UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
         })
     };
-    // Those between are left to the demo, which a test runs too. Runs beside this one begin elsewhere.
+    // The ranges 20 to 32 belong to `wnm demo`, which a test runs too. Parallel runs of this binary start at different
+    // ranges, by their process ID.
     let all: Vec<u16> = (12..20).chain(33..52).collect();
     let from_here = all.iter().copied().cycle().skip(std::process::id() as usize % all.len()).take(all.len());
     let free: Vec<u16> = from_here.filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();

@@ -1,11 +1,11 @@
-//! Command lines of the Python wnm, as crontabs and scripts have them, on a colony of this one.
+//! Command lines of the Python wnm, as its users have them in crontabs and scripts.
 
 use serde_json::json;
 
 use crate::host::{Host, states};
 
 #[test]
-fn a_crontab_of_the_python_wnm_goes_on_working() {
+fn forced_actions_work() {
     let host = Host::with_colony();
     host.expect(0, "");
     host.expect(0, "-q");
@@ -23,7 +23,7 @@ fn a_crontab_of_the_python_wnm_goes_on_working() {
 }
 
 #[test]
-fn a_line_of_a_crontab_works_as_it_stands() {
+fn crontab_line_works_unchanged() {
     let host = Host::with_colony();
     std::fs::create_dir_all(host.path(".local/share/autonomi")).unwrap();
     std::fs::rename(host.path("wnm.db"), host.path(".local/share/autonomi/wnm.db")).unwrap();
@@ -43,27 +43,27 @@ fn a_line_of_a_crontab_works_as_it_stands() {
 }
 
 #[test]
-fn what_holds_for_one_run_is_not_kept() {
+fn settings_for_one_run_are_not_stored() {
     let host = Host::with_colony();
-    let is_kept = |text: &str| {
+    let is_stored = |text: &str| {
         let store = wnm_store::Store::open_read_only(&host.path("wnm.db")).unwrap();
         serde_json::to_string(&store.settings().unwrap()).unwrap().contains(text)
     };
     host.expect(0, "--enable_upgrade --this_action_delay 7 --this_survey_delay 8 --dry_run");
     host.expect(0, "run --this_action_delay 7 --this-enable-upgrade=false --dry_run");
     host.expect(0, "node survey --interval 3 --dry_run");
-    assert!(!["enable_upgrade", "action_delay", "survey_delay"].into_iter().any(is_kept));
+    assert!(!["enable_upgrade", "action_delay", "survey_delay"].into_iter().any(is_stored));
     host.expect(0, "run --action_delay 7");
-    assert!(is_kept("action_delay"));
+    assert!(is_stored("action_delay"));
     let refused = host.expect(1, "run --this-action-delay soon");
-    assert!(refused.err.contains("action_delay: expected a whole number"), "{}", refused.err);
+    assert!(refused.err.contains("invalid value \"soon\" for action_delay: not a whole number"), "{}", refused.err);
 }
 
 #[test]
-fn an_old_line_that_cannot_work_changes_nothing() {
+fn refused_line_changes_nothing() {
     let host = Host::with_colony();
     let locks = host.expect(0, "--remove_lockfile");
-    assert!(locks.err.contains("the lock goes with the process"), "{}", locks.err);
+    assert!(locks.err.contains("the lock ends with its process"), "{}", locks.err);
     let unknown = host.expect(2, "--node_capp 50");
     assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
     for line in ["--force_action disable_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
@@ -74,15 +74,15 @@ fn an_old_line_that_cannot_work_changes_nothing() {
 }
 
 #[test]
-fn the_database_of_the_python_wnm_stands_for_ours_beside_it() {
+fn hint_names_the_database_of_the_python_wnm() {
     let host = Host::new();
     std::fs::write(host.path("colony.db"), "").unwrap();
     let path = host.path("colony.db").display().to_string();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wnm"));
     command.env_clear().env("HOME", host.path("")).arg("--dbpath").arg(format!("sqlite:///{path}"));
     let output = command.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(5), "{said}");
-    assert!(said.contains(&format!("wnm init --from-wnm {path}")), "{said}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{message}");
+    assert!(message.contains(&format!("wnm init --from-wnm {path}")), "{message}");
     assert!(!host.path("wnm.db").exists());
 }

@@ -1,4 +1,4 @@
-//! Moving in from other tools: nodes that run under a process manager, and those of antctl.
+//! The import of nodes that a process manager or antctl runs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use wnm_store::Store;
 
 use crate::host::{Host, Ran, pid, states};
 
-/// Thresholds within which the machine that tests run on always is: nothing but `node_cap` keeps nodes from being added.
+/// Thresholds that the test machine never reaches: only `node_cap` limits the number of nodes.
 const CALM: &str = "--mem-less-than 99 --mem-remove 100 --hd-less-than 99 --hd-remove 100 --cpu-less-than 99.9 \
                     --cpu-remove 100 --desired-load-average 9999 --max-load-average-allowed 10000 --delay-start 0 \
                     --delay-restart 0";
 
-/// Three nodes, two of which run, and nothing that says that they were wnm's.
-fn others(host: &Host) -> Vec<Value> {
+/// Returns two running nodes and a disabled one, without a trace of the wnm that created them.
+fn unmanaged(host: &Host) -> Vec<Value> {
     host.expect(0, "node add --count 3");
     host.expect(0, "node disable 3");
     let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
@@ -34,12 +34,12 @@ fn init(host: &Host, words: &str, further: &[&str]) -> Ran {
     host.wnm(&[words.split(' ').collect(), CALM.split_whitespace().collect(), further.to_vec()].concat())
 }
 
-/// Everything below a host's home that a dry run must leave alone, with its contents.
+/// Returns the files of the home folder that a dry run must not change, with their contents.
 fn files(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
     fn below(folder: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
-            // Beside what is wnm's, nodes write there as they like.
+            // Running nodes write into their folders at any time.
             let is_of_node =
                 path.components().filter_map(|part| part.as_os_str().to_str()).any(|part| part.starts_with("antnode"));
             let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().contains("wnm"));
@@ -55,23 +55,23 @@ fn files(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// Says what was printed without what differs from run to run.
-fn told(host: &Host, ran: &Ran) -> String {
+/// Returns the output with the home folder replaced.
+fn output(host: &Host, ran: &Ran) -> String {
     let home = host.path("").display().to_string();
     format!("{}\n{}", ran.out, ran.err).replace(home.trim_end_matches('/'), "HOME")
 }
 
-macro_rules! assert_told {
+macro_rules! assert_output {
     ($host:expr, $ran:expr) => {
         let filters = vec![
             (r"(port_start +)\d\d", "$1[thousands]"),
             (r"\b[1-6]\d{3}[1-9] [1-6]\d{3}[1-9] [1-6]\d{3}[1-9]\b", "[its ports]"),
             (r"port \d{5}", "port [port]"),
             (r"process \d+", "process [pid]"),
-            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[when its identity was made]"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[time of its identity]"),
         ];
         insta::with_settings!({filters => filters}, {
-            insta::assert_snapshot!(told($host, $ran));
+            insta::assert_snapshot!(output($host, $ran));
         });
     };
 }
@@ -98,13 +98,13 @@ fn assert_calm(host: &Host, before: &[Value]) {
 }
 
 #[test]
-fn processes_by_other_hands_come_over_and_go_on() {
+fn unmanaged_processes_are_imported_and_continue() {
     let host = Host::with_colony();
-    let nodes = others(&host);
+    let nodes = unmanaged(&host);
     let before = files(&host);
     let shown = init(&host, "init --import --process-manager setsid+user --dry-run", &[]);
     assert_eq!(shown.code(), 0, "{}", shown.err);
-    assert_told!(&host, &shown);
+    assert_output!(&host, &shown);
     assert_eq!(files(&host), before);
 
     let ran = init(&host, "init --import --process-manager setsid+user", &[]);
@@ -117,19 +117,19 @@ fn processes_by_other_hands_come_over_and_go_on() {
     assert_eq!(starts, [Some(port("node")), Some(port("metrics"))]);
     drop(store);
     assert_calm(&host, &nodes);
-    // They can be handled from here on.
+    // Commands work on imported nodes.
     host.expect(0, "node restart 1");
     let again = host.wait_for("the first node again", |nodes| states(nodes)[0] == "RUNNING");
     assert_ne!(pid(&again[0]), pid(&nodes[0]));
     assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
     host.expect(0, "node remove 2");
     assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
-    // The third was not wnm's to touch.
+    // The import skipped the third node, so its identity is still there.
     assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());
 }
 
 #[test]
-fn a_colony_whose_database_was_lost_is_rebuilt() {
+fn import_rebuilds_a_lost_database() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.expect(0, "node stop 2");
@@ -180,9 +180,9 @@ fn write_registry(host: &Host, text: &str) {
 }
 
 #[test]
-fn nodes_of_antctl_come_over_and_go_on() {
+fn nodes_of_antctl_are_imported_and_continue() {
     let host = Host::with_colony();
-    let nodes = others(&host);
+    let nodes = unmanaged(&host);
     let entry = |node, changes| entry(&nodes, node, changes);
     let mut entries = vec![entry(0, json!({})), entry(1, json!({})), entry(2, json!({"status": "Stopped"}))];
     let odd = [
@@ -194,7 +194,7 @@ fn nodes_of_antctl_come_over_and_go_on() {
         odd["service_name"] = json!(name);
         entries.push(odd);
     }
-    // Folders with an identity each, and something odd in the registry.
+    // Folders with an identity, and an irregular entry in the registry.
     for (number, changes) in [
         (6, json!({"node_port": null})),
         (7, json!({"evm_network": {"Custom": {"rpc_url_http": "http://localhost"}}})),
@@ -217,31 +217,31 @@ fn nodes_of_antctl_come_over_and_go_on() {
     let before = files(&host);
     let shown = init(&host, "init --from-antctl --process-manager antctl+user --dry-run", &[]);
     assert_eq!(shown.code(), 0, "{}", shown.err);
-    assert_told!(&host, &shown);
+    assert_output!(&host, &shown);
     assert_eq!(files(&host), before);
 
     let ran = init(&host, "init --from-antctl --process-manager antctl+user", &[]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let registry = std::fs::read_to_string(host.path(".local/share/autonomi/node/node_registry.json")).unwrap();
     assert_eq!(registry, whole);
-    // antctl numbers on from all it ever had.
+    // antctl never assigns a number twice.
     let settings = Store::open_read_only(&host.path("wnm.db")).unwrap().settings().unwrap();
     assert_eq!((settings.highest_node_id_used, settings.node_cap), (Some(9), Some(3)));
     assert_calm(&host, &nodes);
 }
 
 #[test]
-fn what_cannot_come_over_is_told_and_nothing_is_stored() {
+fn refused_import_stores_nothing() {
     let host = Host::new();
     std::fs::create_dir_all(host.path(".local/share/autonomi/node")).unwrap();
     let recorded = include_str!("../../../wnm-platform/tests/data/antctl-0.14.2/node_registry.json");
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     let mut refused = |words: &str, further: &[&str]| {
         let dry = init(&host, &format!("{words} --dry-run"), further);
         let ran = init(&host, words, further);
         assert!(ran.code() != 0 && dry.code() == ran.code(), "{}{}", ran.out, ran.err);
         assert!(!host.path("wnm.db").exists());
-        said.push(format!("$ wnm {words}{}", told(&host, &ran)));
+        outputs.push(format!("$ wnm {words}{}", output(&host, &ran)));
     };
     let from_antctl = "init --from-antctl --process-manager antctl+user";
     refused(from_antctl, &[]);
@@ -260,11 +260,11 @@ fn what_cannot_come_over_is_told_and_nothing_is_stored() {
     refused("init --from-anm --process-manager setsid+user", &[]);
     refused("init --import --process-manager setsid+user", &["--node-storage", "/nowhere"]);
     refused("init --import --from-antctl", &[]);
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(outputs.join("\n"));
 }
 
 #[test]
-fn a_dry_run_of_a_new_colony_makes_nothing() {
+fn dry_run_of_a_new_colony_creates_no_file() {
     let host = Host::new();
     let before = files(&host);
     let args: Vec<String> = host.init_args().into_iter().chain(["--dry-run".to_owned()]).collect();

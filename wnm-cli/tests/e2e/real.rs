@@ -1,4 +1,4 @@
-//! Real `antnode` processes on loopback, for those who have the program:
+//! Real `antnode` processes on loopback. The program is not part of the repository:
 //! `WNM_TEST_ANTNODE=/path/to/antnode cargo test -p wnm-cli --test e2e real:: -- --ignored`
 
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ const NETWORK: &str = "evm-custom --rpc-url http://127.0.0.1:1 \
     --payment-token-address 0x5FbDB2315678afecb367f032d93F642f64180aa3 \
     --data-payments-address 0x8464135c8F25Da09e49BC8782676a84730C318bC";
 
-/// The node that the others find the network by, started by hand.
+/// The first node of the test network, started without wnm.
 struct FirstNode(Child);
 
 impl Drop for FirstNode {
@@ -43,7 +43,7 @@ fn first_node(program: &PathBuf, host: &Host, port: u16, metrics: u16) -> FirstN
     FirstNode(child)
 }
 
-/// Asks a node who it is, until it answers.
+/// Returns the peer ID from the metrics server of a node, as soon as it answers.
 fn peer_id(metrics: u16) -> String {
     let begun = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Reports beside those that the Python wnm made of the same colony.
+//! Reports, compared with those that the Python wnm wrote for the same colony.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,7 +25,7 @@ fn text<'a>(node: &'a Value, key: &str) -> Option<&'a str> {
     node[key].as_str().filter(|text| !text.is_empty())
 }
 
-/// A figure of a recorded node. Those of nodes that do not run were 0 where they were not known.
+/// Returns a figure of a recorded node. The Python wnm wrote 0 for an unknown figure of a stopped node.
 fn figure(node: &Value, key: &str) -> Option<u64> {
     node[key].as_u64().filter(|figure| *figure > 0 || node["status"] == "RUNNING")
 }
@@ -98,7 +98,7 @@ fn sample(node: &Value) -> NodeSample {
     }
 }
 
-/// The machine of a recorded report, as its lines of `key: value` or `KEY=value` have it.
+/// Returns the host sample of a recorded report with lines of `key: value` or `KEY=value`.
 fn machine(report: &str) -> HostSample {
     let pairs = report.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once([':', '=']));
     let values: BTreeMap<String, &str> =
@@ -131,8 +131,8 @@ fn machine(report: &str) -> HostSample {
     }
 }
 
-/// When the recorded colony was looked at.
-const LOOKED: i64 = 1_795_211_466_632;
+/// The time of the recorded observation, in milliseconds.
+const OBSERVED: i64 = 1_795_211_466_632;
 
 /// A host with the recorded colony.
 struct Colony {
@@ -157,13 +157,13 @@ impl Colony {
         let samples = recorded.iter().zip(&nodes).map(|(recorded, (node, _))| (node.id, sample(recorded))).collect();
         let nodes = nodes.into_iter().map(|(node, state)| (node.id, state)).collect();
         let mut colony = Self { host, store, samples, state: EngineState { nodes, ..EngineState::default() } };
-        colony.look(HostSample { cpus: Some(2), ..HostSample::default() });
+        colony.observe(HostSample { cpus: Some(2), ..HostSample::default() });
         colony
     }
 
-    /// Records a cycle that saw this machine.
-    fn look(&mut self, machine: HostSample) {
-        let now = Timestamp::from_millis(LOOKED);
+    /// Records a cycle with this host sample.
+    fn observe(&mut self, machine: HostSample) {
+        let now = Timestamp::from_millis(OBSERVED);
         let observation = Observation { now, host: machine, nodes: self.samples.clone(), ..Observation::default() };
         let policy = Policy::new(&RawSettings::default(), Some(2)).unwrap();
         let decision = evaluate(&policy, EngineState::default(), &Observation::default()).decision;
@@ -199,7 +199,7 @@ fn nodes_are_reported_as_recorded() {
     assert_eq!(colony.report("node-status --format json"), recorded("node-status.json"));
     assert_eq!(colony.report("node-status --json"), recorded("node-status.json"));
 
-    // With the real folders of logs and paths of programs.
+    // This wnm writes the real log folders and program paths, which the Python wnm did not.
     let root = "/home/op/.local/share/autonomi/node/antnode";
     let mut json = recorded("node-status-details.json").replace("systemd+user", "setsid+user");
     let mut text = recorded("node-status-details.text");
@@ -211,7 +211,7 @@ fn nodes_are_reported_as_recorded() {
     }
     assert_eq!(colony.report("node-status-details --format json"), json);
     assert_eq!(colony.report("node-status-details"), text);
-    // As the old line asks for it.
+    // The command line of the Python wnm.
     let old = colony.host.expect(0, "--report node-status --report_format json --service_name antnode0003,antnode0001");
     let listed: Vec<Value> = serde_json::from_str(&old.out).unwrap();
     let names: Vec<_> = listed.iter().map(|node| node["service_name"].as_str().unwrap()).collect();
@@ -227,7 +227,7 @@ fn settings_are_reported_as_recorded() {
     for format in ["text", "json", "env", "config"] {
         let expected = recorded(&format!("machine-config.{format}"))
             .replace("systemd+user", "setsid+user")
-            // The node that stopped last tells.
+            // This wnm writes the last stop of a node, the Python wnm that of its own memory.
             .replace("1795100000", "1795199820")
             .replace("/home/op/.local/share/autonomi/colony.db", &database);
         assert_eq!(colony.report(&format!("machine-config --format {format}")), expected, "{format}");
@@ -235,22 +235,22 @@ fn settings_are_reported_as_recorded() {
 }
 
 #[test]
-fn the_machine_is_reported_as_recorded() {
+fn metrics_are_reported_as_recorded() {
     let home = Host::new();
     let binary = home.path(".local/bin/antnode").display().to_string();
     let settings: Vec<_> = SETTINGS.iter().copied().filter(|(key, _)| *key != "antnode_path").collect();
     let mut colony = Colony::new(&[settings, vec![("antnode_path", &binary)]].concat());
     for format in ["text", "json", "env", "config"] {
         let recorded = recorded(&format!("machine-metrics.{format}"));
-        colony.look(machine(&recorded));
+        colony.observe(machine(&recorded));
         let expected = recorded.replace("/home/op/.local/bin/antnode", &binary);
         assert_eq!(colony.report(&format!("machine-metrics --format {format}")), expected, "{format}");
     }
 }
 
-/// The recorded database itself, moved in: what it says of settings and nodes is reported as the Python wnm did.
+/// Imports the recorded database itself and compares the reports on settings and nodes.
 #[test]
-fn a_colony_that_moved_in_is_reported_as_recorded() {
+fn imported_colony_is_reported_as_recorded() {
     let host = Host::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wnm-store/tests/data/python-colony.db.gz");
     let mut bytes = Vec::new();
@@ -281,7 +281,7 @@ fn a_colony_that_moved_in_is_reported_as_recorded() {
     for format in ["text", "json", "env", "config"] {
         let expected = recorded(&format!("machine-config.{format}"))
             .replace("systemd+user", "setsid+user")
-            // The node that stopped last tells.
+            // This wnm writes the last stop of a node, the Python wnm that of its own memory.
             .replace("1795100000", "1795199820")
             .replace("/home/op/.local/share/autonomi/colony.db", &database)
             .replace("/home/op", home)
@@ -301,7 +301,7 @@ fn a_colony_that_moved_in_is_reported_as_recorded() {
     }
 }
 
-/// The fields of a line, as texts.
+/// Returns the fields of a line as text.
 fn fields(line: &ParsedLine<'_>) -> Vec<(String, String)> {
     let shown = |value: &FieldValue<'_>| match value {
         FieldValue::String(text) => format!("{text:?}", text = text.as_str()),
@@ -311,7 +311,7 @@ fn fields(line: &ParsedLine<'_>) -> Vec<(String, String)> {
 }
 
 #[test]
-fn influx_gets_what_was_recorded_without_what_is_unknown() {
+fn influx_lines_match_the_recorded_ones_without_unknown_fields() {
     let colony = Colony::new(SETTINGS);
     let written = colony.report("influx-resources");
     let recorded = recorded("influx-resources.txt");
@@ -319,7 +319,7 @@ fn influx_gets_what_was_recorded_without_what_is_unknown() {
     assert_eq!(ours.len(), theirs.len());
     for (our, their) in ours.iter().zip(&theirs) {
         assert_eq!(our.series.to_string(), their.series.to_string());
-        assert_eq!(our.timestamp, Some(LOOKED * 1_000_000));
+        assert_eq!(our.timestamp, Some(OBSERVED * 1_000_000));
         let runs = our.series.measurement.as_str() != "nodes"
             || fields(their).contains(&("status".to_owned(), "\"RUNNING\"".to_owned()));
         let is_known = |(key, value): &(String, String)| {
@@ -333,7 +333,7 @@ fn influx_gets_what_was_recorded_without_what_is_unknown() {
 }
 
 #[test]
-fn a_colony_without_nodes_or_cycles_is_reported_too() {
+fn empty_colony_is_reported() {
     let host = Host::with_colony();
     assert_eq!(host.expect(0, "report node-status --format json").out, "[]\n");
     assert_eq!(host.expect(0, "report node-status-details --format json").out, "[]\n");
@@ -347,9 +347,9 @@ fn a_colony_without_nodes_or_cycles_is_reported_too() {
 }
 
 #[test]
-fn what_a_report_has_not_is_refused() {
+fn unsupported_formats_are_refused() {
     let host = Host::with_colony();
-    let said: Vec<String> = [
+    let errors: Vec<String> = [
         "report node-status --format env",
         "report node-status-details --format config",
         "report influx-resources --format json",
@@ -370,11 +370,11 @@ fn what_a_report_has_not_is_refused() {
     .collect();
     host.expect(2, "report node-stats");
     host.expect(2, "--report node-stats");
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(errors.join("\n"));
 }
 
-/// Answers one request, and returns it.
-fn sink(answer: &'static str) -> (String, std::thread::JoinHandle<(String, String)>) {
+/// Starts a server that answers one request and returns it.
+fn server(answer: &'static str) -> (String, std::thread::JoinHandle<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let taken = std::thread::spawn(move || {
@@ -403,7 +403,7 @@ fn push(colony: &Colony, url: &str) -> std::process::Output {
 #[test]
 fn lines_are_written_to_influx() {
     let colony = Colony::new(SETTINGS);
-    let (url, taken) = sink("HTTP/1.1 204 No Content\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let (url, taken) = server("HTTP/1.1 204 No Content\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let output = push(&colony, &url);
     let (head, body) = taken.join().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -415,12 +415,15 @@ fn lines_are_written_to_influx() {
 
     let refused =
         "HTTP/1.1 401 Unauthorized\r\ncontent-length: 24\r\nconnection: close\r\n\r\n{\"code\":\n\"unauthorized\"}\n";
-    let (url, taken) = sink(refused);
+    let (url, taken) = server(refused);
     let output = push(&colony, &url);
     taken.join().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("401 Unauthorized {\"code\": \"unauthorized\"}") && !said.contains("s3cr3t"), "{said}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(
+        message.contains("401 Unauthorized {\"code\": \"unauthorized\"}") && !message.contains("s3cr3t"),
+        "{message}"
+    );
 
     let output = push(&colony, "http://127.0.0.1:1");
     assert_eq!(output.status.code(), Some(3), "{output:?}");

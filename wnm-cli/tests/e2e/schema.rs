@@ -1,4 +1,4 @@
-//! What `--json` writes, beside the schemas in `docs/schema`.
+//! The JSON output of every command, compared with the schemas in `docs/schema`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,12 +18,13 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema")
 }
 
-/// The commands with the schema of what they write, as the page in the docs has them; None where they write no JSON.
+/// The commands of `wnm` with the schema of their output, as `docs/schema/README.md` lists them; None without JSON.
 static COMMANDS: LazyLock<Vec<(Vec<String>, Option<String>)>> = LazyLock::new(|| {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows = rows.filter(|(commands, _)| !commands.starts_with("wnm-sim"));
     let commands = rows.flat_map(|(commands, written)| {
-        let schema = written.split_once("](").and_then(|(_, file)| Some(file.split_once(".json")?.0.to_owned()));
+        let schema = written.split_once("](").and_then(|(_, file)| Some(file.split_once(".json)")?.0.to_owned()));
         let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
         commands.split("`, `").map(|command| (words(command), schema.clone())).collect::<Vec<_>>()
     });
@@ -41,7 +42,7 @@ static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
     names.collect::<BTreeSet<_>>().into_iter().map(read).collect()
 });
 
-/// Returns the name of the schema of what a command line writes: that of the longest command whose words are all in it.
+/// Returns the name of the schema for a command line: that of the longest command whose words all occur in it.
 fn of(words: &[&str]) -> Option<&'static str> {
     let is_this = |(command, _): &&(Vec<String>, _)| command.iter().all(|word| words.contains(&word.as_str()));
     let found = COMMANDS.iter().filter(is_this).max_by_key(|(command, _)| command.len());
@@ -52,7 +53,7 @@ fn of(words: &[&str]) -> Option<&'static str> {
 #[track_caller]
 fn validate(name: &str, document: &Value) {
     let faults: Vec<_> = SCHEMAS[name].iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    assert!(faults.is_empty(), "expected what docs/schema/{name}.json describes, found {faults:#?} in {document:#}");
+    assert!(faults.is_empty(), "the output violates docs/schema/{name}.json: {faults:#?} in {document:#}");
 }
 
 /// Checks everything that a command wrote as JSON.
@@ -73,7 +74,7 @@ pub(crate) fn check(words: &[&str], ran: &Ran) {
     }
 }
 
-/// A colony from its beginning to its end, in every command that writes JSON.
+/// The exit code and the words of every command that writes JSON, from the first node to the teardown.
 const LINES: &[(i32, &str)] = &[
     (0, "status"),
     (1, "explain"),
@@ -118,10 +119,10 @@ const LINES: &[(i32, &str)] = &[
 ];
 
 #[test]
-fn what_every_command_writes_is_as_its_schema_says() {
+fn output_of_every_command_matches_its_schema() {
     let host = Host::new();
     let mut seen = BTreeSet::from(["error".to_owned()]);
-    // What is written is compared wherever a test runs a command.
+    // `Host::wnm` compares the output of each command with its schema.
     let mut run = |code: i32, words: &[&str]| {
         let words = [&["--json"], words].concat();
         let ran = host.wnm(&words);
@@ -142,11 +143,11 @@ fn what_every_command_writes_is_as_its_schema_says() {
     host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });
     run(3, &["node", "add"]);
     run(0, &["history"]);
-    assert_eq!(seen, SCHEMAS.keys().cloned().collect(), "each schema is compared with something");
+    assert_eq!(seen, SCHEMAS.keys().cloned().collect(), "a schema without a command");
 }
 
 #[test]
-fn a_daemon_writes_a_document_a_cycle() {
+fn daemon_writes_one_document_per_cycle() {
     let host = Host::with_colony();
     let mut command = host.command(&["--json", "daemon", "--interval", "100ms"]);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -163,8 +164,8 @@ fn a_daemon_writes_a_document_a_cycle() {
 }
 
 #[test]
-fn what_a_schema_does_not_say_is_found() {
-    let missing = serde_json::json!([{"node": 1, "name": "antnode0001", "verb": "add", "why": null}]);
+fn schema_rejects_other_documents() {
+    let missing = serde_json::json!([{"node": 1, "name": "antnode0001", "action": "add", "reason": null}]);
     assert!(!SCHEMAS["work"].is_valid(&missing));
     assert!(SCHEMAS["work"].is_valid(&serde_json::json!([])));
     assert!(!SCHEMAS["work"].is_valid(&serde_json::json!({})));

@@ -1,4 +1,4 @@
-//! `wnm service`: wnm itself, kept by cron; services of systemd are tried in machines that have one.
+//! `wnm service` with cron. The system tests cover systemd, which needs a machine of its own.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::host::{Host, Ran, turn};
 
-/// A `crontab` that keeps its table in the home folder.
+/// A `crontab` program that stores the table in the home folder.
 const CRONTAB: &str = r#"#!/bin/sh
 case $1 in
 -l) [ -f "$HOME/table" ] && exec cat "$HOME/table"; echo "no crontab for $USER" >&2; exit 1 ;;
@@ -34,13 +34,15 @@ fn wnm(host: &Host, path: &str, words: &[&str]) -> Ran {
 }
 
 #[test]
-fn cron_runs_a_cycle_by_the_line_that_it_gets() {
+fn installed_crontab_line_runs_a_cycle() {
     let host = Host::with_colony();
     let path = with_cron(&host);
     fs::write(host.path("table"), "MAILTO=op\n").unwrap();
     let shown = wnm(&host, &path, &["service", "show", "--cron"]);
-    for (changed, said) in [(true, "wnm is kept in your crontab\n"), (false, "wnm was kept in your crontab already\n")]
-    {
+    for (changed, said) in [
+        (true, "installed the service in your crontab\n"),
+        (false, "the service is installed already in your crontab\n"),
+    ] {
         let ran = wnm(&host, &path, &["--json", "service", "install", "--cron"]).json();
         assert_eq!(ran["changed"], Value::Bool(changed));
         assert_eq!(ran["installed"], Value::Bool(true));
@@ -59,13 +61,13 @@ fn cron_runs_a_cycle_by_the_line_that_it_gets() {
     host.expect(0, "explain 1");
 
     let ran = wnm(&host, &path, &["service", "uninstall", "--cron"]);
-    assert_eq!(ran.out, "wnm is not kept in your crontab any more; nodes go on\n");
+    assert_eq!(ran.out, "removed the service in your crontab; nodes keep running\n");
     assert_eq!(fs::read_to_string(host.path("table")).unwrap(), "MAILTO=op\n");
-    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "wnm is not kept in your crontab\n");
+    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "no service installed in your crontab\n");
 }
 
 #[test]
-fn nothing_is_kept_where_there_is_no_colony() {
+fn install_without_a_colony_is_refused() {
     let host = Host::new();
     let ran = wnm(&host, &with_cron(&host), &["service", "install", "--cron"]);
     assert_eq!(ran.code(), 5, "{}", ran.err);

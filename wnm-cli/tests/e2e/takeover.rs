@@ -1,4 +1,4 @@
-//! Moving in from the Python wnm: what comes over, what does not, and that nothing changes on a calm host.
+//! The import from the Python wnm: imported and skipped nodes, and no change on a calm host.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,15 @@ use wnm_store::Store;
 
 use crate::host::{Host, Ran, pid, states};
 
-/// A database of the Python wnm, made for a test.
+/// A database of the Python wnm for a test.
 pub(crate) struct Python {
     db: Connection,
     pub(crate) path: PathBuf,
 }
 
 impl Python {
-    /// A colony whose thresholds the machine that tests run on never passes, and whose settings are these.
+    /// Returns a colony with these settings. Its high thresholds are 100 %, so that the load of the test machine changes
+    /// nothing.
     pub(crate) fn new(host: &Host, settings: &[(&str, Sql)]) -> Self {
         let path = host.path("colony.db");
         let db = Connection::open(&path).unwrap();
@@ -53,7 +54,7 @@ impl Python {
         self.db.execute(&sql, params_from_iter(columns.iter().map(|(_, value)| value))).unwrap();
     }
 
-    /// A node that lies in a folder, with what else is to be said of it.
+    /// Inserts a node with this folder and these changes to a common one.
     fn node(&self, id: i64, status: &str, folder: &Path, changes: &[(&str, Sql)]) {
         let text = |text: &str| Sql::from(text.to_owned());
         let usual = [
@@ -86,7 +87,7 @@ fn without_home(host: &Host, text: &str) -> String {
     text.replace(home.trim_end_matches('/'), "HOME")
 }
 
-/// Makes a folder with the identity of a node in it.
+/// Creates a folder with the identity of a node.
 fn folder(host: &Host, name: &str) -> PathBuf {
     let path = host.path("my nodes").join(name);
     std::fs::create_dir_all(&path).unwrap();
@@ -94,8 +95,8 @@ fn folder(host: &Host, name: &str) -> PathBuf {
     path
 }
 
-/// A colony with everything that can be odd in one.
-fn odd(host: &Host) -> Python {
+/// Returns a colony with a node for each irregularity that an import handles.
+fn irregular(host: &Host) -> Python {
     let python = Python::new(host, &[("environment", "ANT_LOG=all".to_owned().into())]);
     let make = |id: i64, status: &str, changes: &[(&str, Sql)]| {
         python.node(id, status, &folder(host, &format!("antnode{id:04}")), changes);
@@ -125,14 +126,14 @@ fn odd(host: &Host) -> Python {
 }
 
 #[test]
-fn a_dry_run_shows_everything_and_changes_nothing() {
+fn dry_run_shows_the_import_and_changes_nothing() {
     let host = Host::new();
-    let python = odd(&host);
+    let python = irregular(&host);
     let before = std::fs::read(&python.path).unwrap();
     let ran = init(&host, &["--dry-run"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
-    let moments = vec![(r"antnode0008  -    .*", "[node 8, born when its identity was made]")];
-    insta::with_settings!({filters => moments}, {
+    let times = vec![(r"antnode0008  -  .*", "[node 8, created with its identity]")];
+    insta::with_settings!({filters => times}, {
         insta::assert_snapshot!(without_home(&host, &format!("{}\n{}", ran.out, ran.err)));
     });
     assert!(!host.path("wnm.db").exists() && !host.path("my nodes/antnode0001/.wnm-node").exists());
@@ -148,9 +149,9 @@ fn a_dry_run_shows_everything_and_changes_nothing() {
 }
 
 #[test]
-fn a_colony_comes_over_whole_and_once() {
+fn colony_is_imported_once() {
     let host = Host::new();
-    let python = odd(&host);
+    let python = irregular(&host);
     let before = std::fs::read(&python.path).unwrap();
     let ran = init(&host, &["--node-cap", "9"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
@@ -170,7 +171,7 @@ fn a_colony_comes_over_whole_and_once() {
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".wnm-init")), "{left:?}");
     let again = init(&host, &[]);
     assert_eq!(again.code(), 1, "{}", again.err);
-    // After the database was lost: the same nodes by the same names.
+    // A second import after the loss of the database finds the same nodes with the same UUIDs.
     let first = listed[0]["uuid"].clone();
     drop(store);
     for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm"] {
@@ -181,12 +182,12 @@ fn a_colony_comes_over_whole_and_once() {
 }
 
 #[test]
-fn a_calm_host_is_left_as_it_is() {
+fn import_changes_nothing_on_a_calm_host() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 3");
     host.expect(0, "node disable 3");
     let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
-    // What the Python wnm would have left, and nothing of ours.
+    // The files that the Python wnm leaves, and none of this wnm.
     let storage = host.path(".local/share/autonomi/node").display().to_string();
     let python = Python::new(
         &host,
@@ -227,7 +228,7 @@ fn a_calm_host_is_left_as_it_is() {
     assert_eq!(processes(&after), processes(&nodes));
     assert_eq!(after[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
     assert_eq!(after[0]["born"], json!(1_750_000_000_000_i64));
-    // They can be handled from here on.
+    // Commands work on imported nodes.
     host.expect(0, "node restart 1");
     let again = host.wait_for("the first node again", |nodes| states(nodes)[0] == "RUNNING");
     assert_ne!(pid(&again[0]), pid(&nodes[0]));
@@ -235,7 +236,7 @@ fn a_calm_host_is_left_as_it_is() {
 }
 
 #[test]
-fn what_cannot_come_over_is_refused_and_nothing_is_left_behind() {
+fn refused_import_leaves_no_file() {
     let refused = |host: &Host, further: &[&str]| {
         let ran = init(host, further);
         assert_eq!(ran.code(), 1, "{}{}", ran.out, ran.err);
@@ -262,7 +263,7 @@ fn what_cannot_come_over_is_refused_and_nothing_is_left_behind() {
         python.node(1, "RUNNING", &folder(&host, "antnode0001"), &[]);
         refused(&host, &["--port-start", "40"])
     };
-    let said = [
+    let errors = [
         absent,
         with(&[("process_manager", text("openrc+sudo"))], &[]),
         of_node,
@@ -273,9 +274,9 @@ fn what_cannot_come_over_is_refused_and_nothing_is_left_behind() {
         with(&[("cpu_less_than", 100.into())], &[]),
         with(&[("node_storage", text("nodes"))], &[]),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(errors.join("\n"));
 
-    // A flag, or a variable, takes the place of what cannot be read.
+    // A flag or a variable replaces an invalid setting.
     let host = Host::new();
     Python::new(&host, &[("rewards_address", text("nobody"))]);
     assert_eq!(init(&host, &["--rewards-address", "faucet", "--dry-run"]).code(), 0);
@@ -285,7 +286,7 @@ fn what_cannot_come_over_is_refused_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn the_recorded_colony_is_refused_until_its_manager_is_known() {
+fn recorded_colony_is_imported() {
     let host = Host::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wnm-store/tests/data/python-colony.db.gz");
     let mut bytes = Vec::new();
@@ -294,7 +295,7 @@ fn the_recorded_colony_is_refused_until_its_manager_is_known() {
     let ran = init(&host, &["--dry-run"]);
     if "systemd+user".parse::<wnm_core::ManagerKind>().is_ok() {
         assert_eq!(ran.code(), 0, "{}", ran.err);
-        assert_eq!(ran.out.matches("is not there, and with it its identity").count(), 8, "{}", ran.out);
+        assert_eq!(ran.out.matches("does not exist, and with it the identity").count(), 8, "{}", ran.out);
     } else {
         assert_eq!(ran.code(), 1, "{}", ran.out);
         assert!(ran.err.contains("found systemd+user") && ran.err.contains("the nodes run on"), "{}", ran.err);
@@ -308,6 +309,6 @@ fn the_recorded_colony_is_refused_until_its_manager_is_known() {
     drop(db);
     let ran = init(&host, &["--dry-run"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
-    assert_eq!(ran.out.matches("is not there, and with it its identity").count(), 8, "{}", ran.out);
+    assert_eq!(ran.out.matches("does not exist, and with it the identity").count(), 8, "{}", ran.out);
     assert!(!host.path("wnm.db").exists());
 }

@@ -1,71 +1,71 @@
-//! What was decided and why: reasons are data, and are put into words once, by whoever shows them.
+//! Decisions: actions with their reasons as data. The command line renders them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::verdict::{Blocker, RuleVerdict, SkipReason, Verdict};
 use crate::model::node::NodeId;
-use crate::model::units::{Cores, Percent, Timestamp, Version};
-use crate::policy::pressure::{Features, Measure, Reading, Signal};
+use crate::model::units::{Cores, Version};
+use crate::policy::pressure::{Features, Measure};
 
-/// Something to do to one node.
+/// A change to one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// Make a node of this number and start it.
+    /// Create a node and start it.
     Add {
-        /// The number, free until now.
+        /// Number of the new node, which no node has.
         node: NodeId,
     },
-    /// Start a stopped node, with another program first when `upgrade_to` says so.
+    /// Start a stopped node, after an upgrade if `upgrade_to` has a version.
     Start {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// The version to put in place before it starts, when its own is older.
+        /// Version to install before the start; None to start the installed one.
         upgrade_to: Option<Version>,
     },
-    /// Stop a node; it may be started again.
+    /// Stop a node; the policy may start it again.
     Stop {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Stop a node if it runs, and keep it down until it is started by name.
+    /// Stop a node if it runs, and keep it stopped until an operator starts or enables it.
     Disable {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Allow a disabled node to be started again.
+    /// Allow the policy to start a disabled node.
     Enable {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
     /// Stop a node and start it again.
     Restart {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
     },
-    /// Change a node's program for another version.
+    /// Replace the program of a node by another version.
     Upgrade {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// The version it has.
+        /// Installed version; None when it is unknown.
         from: Option<Version>,
-        /// The version it gets.
+        /// Version to install.
         to: Version,
     },
-    /// Remove a node and its identity.
+    /// Remove a node with its folder and its identity.
     Remove {
-        /// The node.
+        /// Number of the node.
         node: NodeId,
-        /// How long it stays, stopped, before its folder goes.
+        /// Time between the exit of the process and the removal of the folder.
         linger: Duration,
     },
 }
 
 impl Action {
-    /// Returns the node it is about.
+    /// Returns the number of the node that the action changes.
     #[must_use]
     pub const fn node(&self) -> NodeId {
         match self {
@@ -96,341 +96,122 @@ impl Action {
     }
 }
 
-/// Why an action was chosen.
+/// The reason of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
-    /// The node's folder is gone.
+    /// The folder of the node is missing.
     Dead,
     /// A signal is above its high threshold.
     Pressure {
-        /// The signal, its value and its marks.
+        /// The signal with its value and its thresholds.
         measure: Measure,
     },
-    /// A signal was too high for too long, or is about to be.
+    /// A rule of steady relieves a signal.
     Relief {
-        /// What made it due.
+        /// Cause of the relief.
         relief: Relief,
-        /// The signal, its value and its marks.
+        /// The signal with its value and its thresholds.
         measure: Measure,
     },
-    /// There are more nodes than the cap allows.
+    /// The colony has more nodes than `node_cap` allows.
     OverCap {
-        /// Nodes there are.
+        /// Nodes of the colony.
         total: u32,
-        /// Nodes there may be.
+        /// The node cap.
         cap: u32,
     },
-    /// The node runs an older version than the binary new nodes get.
+    /// The node is older than the node binary.
     Outdated {
-        /// The version it has.
+        /// Installed version.
         from: Version,
-        /// The version it gets.
+        /// Version of the node binary.
         to: Version,
     },
-    /// All signals leave room, and the node is the oldest that is stopped.
+    /// All signals have headroom, and the node is the oldest stopped one.
     HeadroomToStart,
-    /// All signals leave room, and there are fewer nodes than the cap allows.
+    /// All signals have headroom, and the colony has fewer nodes than `node_cap` allows.
     HeadroomToAdd {
-        /// Nodes there are.
+        /// Nodes of the colony.
         total: u32,
-        /// Nodes there may be.
+        /// The node cap.
         cap: u32,
     },
-    /// The operator asked for it.
+    /// An operator requested the action.
     Requested,
 }
 
-/// What made a steady relief due.
+/// The cause of a relief under steady.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Relief {
-    /// CPU use was over its high threshold for longer than is waited out.
+    /// CPU use was over its high threshold for the grace period.
     Grace,
-    /// CPU use was a little below its high threshold for long.
+    /// CPU use was over its warning threshold for 15 minutes.
     Soft,
-    /// Memory use came near its high threshold.
+    /// Memory use exceeds its warning threshold.
     Memory,
-    /// Memory use came near its high threshold, and the node holds much more than is typical.
+    /// Memory use exceeds its warning threshold, and the node holds more than 1.5 times the typical memory.
     Leak,
-    /// The volume came near its high threshold.
+    /// The use of the volume is near its high threshold.
     Disk,
-    /// Traffic of disks or network is over its high threshold.
+    /// The traffic of disks or network exceeds its high threshold.
     Traffic,
-    /// The colony was held back by its CPU limit for an hour.
+    /// The CPU limit has starved the nodes for an hour.
     Throttled,
-}
-
-/// What keeps steady rules from acting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "hold", rename_all = "snake_case")]
-pub enum Hold {
-    /// A figure could not be had.
-    Missing {
-        /// Which.
-        signal: Signal,
-    },
-    /// The host was not watched for long enough.
-    Watching {
-        /// For how long it was.
-        seen: Duration,
-        /// For how long it must be.
-        wanted: Duration,
-    },
-    /// A signal is higher than growth begins at.
-    OverWarning {
-        /// Which.
-        signal: Signal,
-        /// Its value.
-        seen: Reading,
-        /// What it must be below.
-        mark: Reading,
-    },
-    /// With one more node a signal would come too high.
-    NoHeadroom {
-        /// Which.
-        signal: Signal,
-        /// What it would be.
-        expected: Reading,
-        /// What it must stay below.
-        ceiling: Reading,
-    },
-    /// What a node needs while it starts would come too high.
-    Surge {
-        /// What CPU use would be.
-        expected: Percent,
-        /// What it must stay below.
-        ceiling: Percent,
-    },
-    /// The colony is held back by its CPU limit.
-    Throttled {
-        /// For which share of the time.
-        share: Percent,
-        /// What is kept free of the processors for what others may begin.
-        #[serde(default)]
-        reserve: Percent,
-        /// The load average that nodes give way to, where it is over its mark.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        load: Option<Measure>,
-    },
 }
 
 /// An action and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned {
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// Why.
+    /// Its reason.
     pub reason: Reason,
 }
 
-/// Something the host's nodes did together that no policy foresaw, so that nothing may be destroyed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "anomaly", rename_all = "snake_case")]
-pub enum Anomaly {
-    /// More nodes vanished in one look than chance explains.
-    MassDisappearance {
-        /// Nodes that vanished.
-        vanished: u32,
-        /// Nodes there are.
-        total: u32,
-    },
-    /// The storage folder is on another device than before: a volume is probably not mounted.
-    StorageChanged,
-}
-
-/// Why a cycle ends without an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "rest", rename_all = "snake_case")]
-pub enum Rest {
-    /// The host was restarted: look at everything first.
-    Rebooted,
-    /// Something is wrong that must not be made worse.
-    Anomaly {
-        /// What it is.
-        anomaly: Anomaly,
-    },
-    /// As many operations are under way as the limit allows.
-    OperationsUnderWay {
-        /// Operations under way.
-        under_way: u32,
-        /// Operations allowed.
-        limit: u32,
-    },
-    /// There is pressure, and a removal under way will relieve it.
-    ReliefUnderWay {
-        /// Nodes on their way out.
-        removing: u32,
-    },
-    /// There is pressure, and no node left that may be stopped or removed.
-    NothingToRelieve,
-    /// A change has not shown its effect yet.
-    Settling {
-        /// When it will have.
-        until: Timestamp,
-    },
-    /// There is room for a node, and stopped ones wait before they may start again.
-    WaitingToRestart {
-        /// The node whose turn comes first.
-        node: NodeId,
-        /// When.
-        until: Timestamp,
-    },
-    /// Nothing calls for action.
-    Content,
-}
-
-/// Why a rule let the next one have its turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "pass", rename_all = "snake_case")]
-pub enum Pass {
-    /// The host was not restarted.
-    NotRebooted,
-    /// Nothing unforeseen.
-    NoAnomaly,
-    /// No node is dead.
-    NoneDead,
-    /// Fewer operations are under way than the limit allows.
-    OperationsLeft {
-        /// Operations under way.
-        under_way: u32,
-        /// Operations allowed.
-        limit: u32,
-    },
-    /// No signal is above its high threshold, and the nodes are within the cap.
-    NoPressure,
-    /// Nodes upgrade themselves.
-    UpgradesOff,
-    /// The version of the node binary is not known.
-    TargetUnknown,
-    /// The version of the node binary failed too often.
-    TargetRefused {
-        /// The version.
-        version: Version,
-    },
-    /// No node runs an older version.
-    NothingOutdated,
-    /// The node binary is older than what the first node runs.
-    TargetIsOlder,
-    /// An operation is under way, and nodes are added only in calm.
-    Busy,
-    /// There are as many nodes as the cap allows.
-    CapReached {
-        /// Nodes there are.
-        total: u32,
-        /// Nodes there may be.
-        cap: u32,
-    },
-    /// Some signal leaves no room, or is missing.
-    NoHeadroom,
-    /// There are no more nodes than the cap allows.
-    WithinCap {
-        /// Nodes there are.
-        total: u32,
-        /// Nodes there may be.
-        cap: u32,
-    },
-    /// There is too much of something, and no node left whose stop or removal would help.
-    NothingLeft,
-    /// There is too much of something, and removals under way will relieve it.
-    ReliefUnderWay {
-        /// Nodes on their way out.
-        removing: u32,
-    },
-    /// Others alone keep the processors near their mark: stopping nodes cannot help.
-    ExternalOverload {
-        /// What others ask for.
-        background: Percent,
-        /// The high threshold.
-        mark: Percent,
-    },
-    /// There is too much, and not yet for long enough.
-    Dwelling {
-        /// For how long CPU use was over its high threshold.
-        over: Duration,
-        /// For how long it may be.
-        grace: Duration,
-        /// For how long it was over the warning threshold.
-        over_warning: Duration,
-        /// For how long it may be.
-        warning_grace: Duration,
-    },
-    /// Something must be waited for.
-    Holds(Hold),
-}
-
-/// What one rule made of the situation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// It planned actions: no further rule is asked.
-    Acts,
-    /// It ends the cycle without an action.
-    Rests(Rest),
-    /// It has nothing to do: the next rule is asked.
-    Passes(Pass),
-}
-
-/// What one rule made of the situation, with its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RuleVerdict {
-    /// The rule's name, as in `relieve_pressure`.
-    pub rule: Cow<'static, str>,
-    /// What it said.
-    pub verdict: Verdict,
-}
-
-/// What one cycle decided.
+/// The decision of one cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
-    /// Every signal that has thresholds, beside them.
+    /// Every signal that has thresholds, with its value.
     pub measures: Vec<Measure>,
-    /// What signals and census allow and demand.
+    /// Comparisons of the signals with their thresholds.
     pub features: Features,
-    /// What to do, in order. A node stands in it at most once.
+    /// Actions in order, at most one for each node.
     pub actions: Vec<Planned>,
-    /// Every rule that was asked, in order of priority; the last one ended the cycle.
+    /// Verdicts of the evaluated rules, in order of priority; the last one ended the cycle.
     pub verdicts: Vec<RuleVerdict>,
-    /// The most CPU that the colony may use; None for no cap.
+    /// CPU limit of the colony, in cores; None for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<Cores>,
 }
 
 impl Decision {
-    /// Returns why nothing is done; None when something is.
+    /// Returns the blocker that ended the cycle without an action; None when actions are planned, and when nothing
+    /// calls for one.
     #[must_use]
-    pub fn rest(&self) -> Option<Rest> {
-        if !self.actions.is_empty() {
-            return None;
-        }
+    pub fn blocker(&self) -> Option<&Blocker> {
         match self.verdicts.last().map(|last| &last.verdict) {
-            Some(Verdict::Rests(rest)) => Some(rest.clone()),
-            Some(Verdict::Acts | Verdict::Passes(_)) | None => Some(Rest::Content),
+            Some(Verdict::Wait(blocker)) if self.actions.is_empty() => Some(blocker),
+            Some(Verdict::Wait(_) | Verdict::Act | Verdict::Skip(_)) | None => None,
         }
     }
 
-    /// Returns what rules wait for or hold back on, each once.
+    /// Returns the blockers of the rules that were skipped, in order of the rules, without repetition.
     #[must_use]
-    pub fn waits(&self) -> Vec<&Pass> {
-        let mut waits = Vec::new();
-        for judged in &self.verdicts {
-            if let Verdict::Passes(pass @ (Pass::ExternalOverload { .. } | Pass::Dwelling { .. } | Pass::Holds(_))) =
-                &judged.verdict
-                && !waits.contains(&pass)
+    pub fn blockers(&self) -> Vec<&Blocker> {
+        let mut blockers = Vec::new();
+        for RuleVerdict { verdict, .. } in &self.verdicts {
+            if let Verdict::Skip(SkipReason::Blocked(blocker)) = verdict
+                && !blockers.contains(&blocker)
             {
-                waits.push(pass);
+                blockers.push(blocker);
             }
         }
-        waits
+        blockers
     }
 }

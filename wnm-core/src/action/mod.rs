@@ -2,3 +2,4 @@
 
 pub(crate) mod decision;
 pub mod steps;
+pub(crate) mod verdict;

@@ -13,6 +13,7 @@ use crate::action::decision::{Action, Planned};
 use crate::model::node::NodeId;
 use crate::model::observation::ProcessIdentity;
 use crate::model::units::Timestamp;
+use crate::policy::constants::{CONFIRM_PATIENCE, EXIT_PATIENCE, STEP_PATIENCE};
 
 /// One step of an action. Each may be repeated: what is already so counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,8 +61,8 @@ impl Step {
     #[must_use]
     pub const fn patience(self) -> Option<Duration> {
         match self {
-            Self::Confirm => Some(Duration::from_secs(120)),
-            Self::SeeGone => Some(Duration::from_secs(60)),
+            Self::Confirm => Some(CONFIRM_PATIENCE),
+            Self::SeeGone => Some(EXIT_PATIENCE),
             Self::Linger => None,
             // These are true or false at once; waiting means that something outside is slow.
             Self::Folder
@@ -77,7 +78,7 @@ impl Step {
             | Self::Stage
             | Self::Swap
             | Self::SwapBack
-            | Self::DropOld => Some(Duration::from_secs(300)),
+            | Self::DropOld => Some(STEP_PATIENCE),
         }
     }
 }
@@ -198,8 +199,11 @@ pub struct StepFailure {
     pub step: Step,
     /// When it was given up.
     pub at: Timestamp,
-    /// What stood in the way.
+    /// The failure and its cause, lower case and without a full stop.
     pub error: String,
+    /// How the operator can fix the cause; absent when there is no specific advice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// An action that has begun, with everything that is known of its progress.
@@ -290,8 +294,25 @@ pub enum Effect {
     Done(Evidence),
     /// It is not so yet, for this reason.
     NotYet(String),
-    /// It cannot be.
-    Failed(String),
+    /// The step cannot be done, and the action turns back.
+    Failed(StepError),
+}
+
+/// The error of a step that cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    /// The failure and its cause, lower case and without a full stop.
+    pub message: String,
+    /// How the operator can fix the cause; None when there is no specific advice.
+    pub hint: Option<String>,
+}
+
+impl StepError {
+    /// Returns an error without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
 }
 
 /// Who carries out steps: the host, or a model of one.
@@ -354,12 +375,12 @@ pub fn take_step(
             return record.next_step().is_none().then(|| record.ended());
         }
         Effect::NotYet(why) => match step.patience() {
-            Some(patience) if now.since(since) >= patience => why,
+            Some(patience) if now.since(since) >= patience => StepError::new(why),
             Some(_) | None => return pending(why),
         },
         Effect::Failed(error) => error,
     };
-    let failure = StepFailure { step, at: now, error };
+    let failure = StepFailure { step, at: now, error: error.message, hint: error.hint };
     if record.failure.is_some() {
         // On the way back there is no further back.
         return Some(Outcome::Failed(Failure { failed: failure, rolled_back: false }));

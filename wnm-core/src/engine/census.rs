@@ -1,201 +1,53 @@
-//! The situation: everything the rules look at, worked out once a cycle.
+//! The census: the state of every node in a cycle, the counts by state, and anomalies of the whole colony.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
-use std::ops::Deref;
 
-use crate::action::decision::Anomaly;
-use crate::engine::evaluate::EngineState;
-use crate::engine::forecast::{Forecast, Outlook, Usage};
+use crate::action::verdict::Anomaly;
+use crate::engine::node_status::{NodeStatus, StateRef};
+use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{NodeSample, Observation, Presence, Volume};
 use crate::model::units::Version;
-use crate::policy::pressure::{Features, MOST_MEASURES, Measure, measures};
-use crate::policy::thresholds::{Policy, Upgrades};
+use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
+use crate::policy::thresholds::Policy;
 
-/// A state, small as long as it is the one remembered: every node of every look has one.
-pub(crate) enum Believed<'a> {
-    /// It is as it was.
-    Remembered(&'a NodeState),
-    /// It is another one now.
-    Now(Box<NodeState>),
-}
-
-impl Deref for Believed<'_> {
-    type Target = NodeState;
-    fn deref(&self) -> &NodeState {
-        match self {
-            Self::Remembered(state) => state,
-            Self::Now(state) => state,
-        }
-    }
-}
-
-/// A node as it is believed to be now.
-pub(crate) struct Seen<'a> {
-    pub(crate) id: NodeId,
-    pub(crate) sample: &'a NodeSample,
-    pub(crate) state: Believed<'a>,
-    /// Whether an action on it has begun and not ended.
-    pub(crate) acting: bool,
-}
-
-impl Seen<'_> {
-    /// Tells whether an action may choose the node: it is in no operation, what runs is known to be ours, and its
-    /// folder is in sight.
-    pub(crate) fn is_free(&self) -> bool {
-        let is_at_hand = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
-        !self.acting && !self.state.is_in_operation() && is_at_hand
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        matches!(*self.state, NodeState::Running { .. })
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        matches!(*self.state, NodeState::Stopped { .. })
-    }
-
-    pub(crate) fn is_dead(&self) -> bool {
-        matches!(*self.state, NodeState::Dead { .. })
-    }
-}
-
-/// How many nodes are in which state.
+/// Counts of nodes by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Census {
     pub(crate) total: u32,
-    /// Running or unknown.
+    /// Nodes that run, or whose state is unknown.
     pub(crate) running: u32,
     pub(crate) restarting: u32,
     pub(crate) upgrading: u32,
     pub(crate) migrating: u32,
     pub(crate) removing: u32,
     pub(crate) dead: u32,
-    /// Nodes with an action under way that their state does not show, such as one that is being stopped.
+    /// Nodes with an action in progress that their state does not show, such as a stop.
     pub(crate) otherwise_acting: u32,
-    /// Nodes whose version is known and is not the one new nodes get; disabled ones aside.
+    /// Nodes of a known version other than that of the node binary; disabled nodes do not count.
     pub(crate) outdated: u32,
 }
 
 impl Census {
-    /// Operations that count against the limit.
+    /// Returns the operations that count against `max_concurrent_operations`.
     pub(crate) const fn operations(&self) -> u32 {
         self.upgrading + self.restarting + self.removing + self.otherwise_acting
     }
 }
 
-/// Everything the rules look at.
-pub(crate) struct Situation<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) state: &'a EngineState,
-    pub(crate) observation: &'a Observation,
-    /// All nodes, by id.
-    pub(crate) nodes: Vec<Seen<'a>>,
-    pub(crate) census: Census,
-    pub(crate) features: Features,
-    pub(crate) anomaly: Option<Anomaly>,
-    /// The nodes whose folder is missing, or was when somebody last looked.
-    missing: BTreeSet<NodeId>,
-    /// What the steady rules look at besides; None under another preset.
-    pub(crate) steady: Option<Steady>,
-}
+/// The anomaly of the colony, computed on first use: few cycles need it.
+pub(crate) type Lazily<'a, F> = &'a LazyCell<Option<Anomaly>, F>;
 
-/// What the steady rules look at besides.
-#[derive(Debug)]
-pub(crate) struct Steady {
-    /// The forecast, this look included.
-    pub(crate) forecast: Box<Forecast>,
-    pub(crate) outlook: Outlook,
-    pub(crate) usage: Usage,
-}
-
-impl<'a> Situation<'a> {
-    /// Works out the situation. The forecast is the one remembered in the state, which may have been taken out of it.
-    pub(crate) fn new(
-        policy: &'a Policy,
-        state: &'a EngineState,
-        forecast: Option<Box<Forecast>>,
-        observation: &'a Observation,
-    ) -> Self {
-        let anomaly = LazyCell::new(|| anomaly(state, observation));
-        let nodes: Vec<_> = believed(policy, state, observation, &anomaly).collect();
-        let census = Census::of(&nodes, observation.target.as_ref());
-        let mut missing = BTreeSet::new();
-        let mut vanished = false;
-        for seen in nodes.iter().filter(|seen| seen.sample.presence != Presence::Answering) {
-            match seen.sample.presence {
-                Presence::FolderMissing => {
-                    vanished = true;
-                    missing.insert(seen.id);
-                }
-                Presence::Gone => vanished |= !matches!(seen.state, Believed::Remembered(NodeState::Stopped { .. })),
-                // Nobody looked, so it is as it was.
-                Presence::Unobserved if state.missing.contains(&seen.id) => _ = missing.insert(seen.id),
-                Presence::Unobserved
-                | Presence::Answering
-                | Presence::Silent
-                | Presence::Stray
-                | Presence::Unreachable => {}
-            }
-        }
-        // Where no node vanished there is nothing to count.
-        let anomaly = if vanished { *anomaly } else { None };
-        let features = features(policy, observation, &nodes, &census);
-        let steady = Usage::of(policy, observation, &nodes).map(|usage| {
-            let mut forecast = forecast.unwrap_or_default();
-            let outlook = forecast.look(policy, observation, &usage);
-            Steady { forecast, outlook, usage }
-        });
-        Self { policy, state, observation, nodes, census, features, anomaly, missing, steady }
-    }
-
-    /// Returns every signal that has thresholds, beside them.
-    pub(crate) fn measures(&self) -> Vec<Measure> {
-        let host = &self.observation.host;
-        let mut all = Vec::with_capacity(MOST_MEASURES + host.volumes.len());
-        measures(self.policy, host).for_each(|measure| all.push(measure));
-        all
-    }
-
-    /// Returns the changes that this observation makes to the state.
-    pub(crate) fn into_update(self) -> StateUpdate {
-        let Self { state, nodes, missing, steady, .. } = self;
-        let mut changes = Vec::new();
-        for seen in nodes {
-            match seen.state {
-                Believed::Now(now) if state.nodes.get(&seen.id) != Some(&now) => changes.push((seen.id, *now)),
-                Believed::Now(_) | Believed::Remembered(_) => {}
-            }
-        }
-        StateUpdate { changes, missing, steady }
-    }
-}
-
-/// The changes that one observation makes to the engine's state.
-#[derive(Debug)]
-pub(crate) struct StateUpdate {
-    /// The states that differ from those remembered.
-    pub(crate) changes: Vec<(NodeId, NodeState)>,
-    /// The nodes whose folder is missing, or was when somebody last looked.
-    pub(crate) missing: BTreeSet<NodeId>,
-    /// The forecast with this look, under a preset that has one.
-    pub(crate) steady: Option<Steady>,
-}
-
-/// What is wrong with the colony, worked out when somebody asks.
-type Lazily<'a, F> = &'a LazyCell<Option<Anomaly>, F>;
-
-/// Returns every node as it is believed to be now, by id.
-fn believed<'a>(
+/// Returns the status of every node, in order of the numbers.
+pub(crate) fn node_statuses<'a>(
     policy: &'a Policy,
     state: &'a EngineState,
     observation: &'a Observation,
     anomaly: Lazily<'_, impl FnOnce() -> Option<Anomaly>>,
-) -> impl Iterator<Item = Seen<'a>> {
+) -> impl Iterator<Item = NodeStatus<'a>> {
     let mut remembered = state.nodes.as_slice();
     observation.nodes.as_slice().iter().map(move |(id, sample)| {
-        // Both are in order of the ids, and seldom differ.
+        // Both lists are sorted by number, so that one pass joins them.
         while let [(other, _), others @ ..] = remembered
             && other < id
         {
@@ -204,25 +56,25 @@ fn believed<'a>(
         let recorded = remembered.first().filter(|(other, _)| other == id).map(|(_, state)| state);
         let acting = !state.acting.is_empty() && state.acting.contains(id);
         let now = match (recorded, sample.presence) {
-            // What most looks show of most nodes.
+            // The common case, without a copy of the state.
             (Some(recorded), Presence::Unobserved)
-            | (Some(recorded @ NodeState::Running { .. }), Presence::Answering) => Believed::Remembered(recorded),
+            | (Some(recorded @ NodeState::Running { .. }), Presence::Answering) => StateRef::Stored(recorded),
             _ => current_state(policy, state, observation, anomaly, (*id, sample), recorded, acting),
         };
-        Seen { id: *id, sample, state: now, acting }
+        NodeStatus { id: *id, sample, state: now, acting }
     })
 }
 
 impl Census {
-    /// Counts, with all registers to itself.
+    /// Counts the nodes. Not inlined: the loop is faster when it does not share registers with its caller.
     #[inline(never)]
-    fn of(nodes: &[Seen<'_>], target: Option<&Version>) -> Self {
+    pub(crate) fn of(nodes: &[NodeStatus<'_>], target: Option<&Version>) -> Self {
         let mut census = Self { total: u32::try_from(nodes.len()).unwrap_or(u32::MAX), ..Self::default() };
         nodes.iter().for_each(|seen| census.count(seen, target));
         census
     }
 
-    fn count(&mut self, seen: &Seen<'_>, target: Option<&Version>) {
+    fn count(&mut self, seen: &NodeStatus<'_>, target: Option<&Version>) {
         match *seen.state {
             NodeState::Running { .. } | NodeState::Unknown { .. } => self.running += 1,
             NodeState::Restarting { .. } => self.restarting += 1,
@@ -242,7 +94,7 @@ impl Census {
     }
 }
 
-/// Returns what a node is believed to be doing, from what was remembered of it and what was seen.
+/// Returns the state of a node from its stored state and its observation.
 fn current_state<'a>(
     policy: &Policy,
     state: &EngineState,
@@ -251,12 +103,12 @@ fn current_state<'a>(
     (id, sample): (NodeId, &NodeSample),
     recorded: Option<&'a NodeState>,
     acting: bool,
-) -> Believed<'a> {
+) -> StateRef<'a> {
     let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
-        let newcomer = NodeState::Unknown { since: now };
-        let now = observed(&newcomer, presence, observation, false).unwrap_or(newcomer);
-        return Believed::Now(Box::new(now));
+        let new_node = NodeState::Unknown { since: now };
+        let now = observed(&new_node, presence, observation, false).unwrap_or(new_node);
+        return StateRef::New(Box::new(now));
     };
     let settled = |since, delay| !acting && now.since(since) >= delay;
     let is_open = match recorded {
@@ -265,43 +117,43 @@ fn current_state<'a>(
         }
         NodeState::Restarting { since } => settled(*since, policy.delays.start),
         NodeState::Upgrading { since, .. } => settled(*since, policy.delays.upgrade),
-        // These end with their action, or by name.
+        // An action or an operator ends these states, never an observation.
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
     if !is_open {
-        return Believed::Remembered(recorded);
+        return StateRef::Stored(recorded);
     }
-    // A restart explains away what is an anomaly before and after it.
+    // After a reboot volumes may not be mounted yet, so that a missing folder proves nothing.
     let may_die = presence == Presence::FolderMissing
         && !observation.rebooted
         && state.missing.contains(&id)
         && anomaly.is_none()
         && is_in_place(state, observation, sample.volume);
     observed(recorded, presence, observation, may_die)
-        .map_or(Believed::Remembered(recorded), |now| Believed::Now(Box::new(now)))
+        .map_or(StateRef::Stored(recorded), |now| StateRef::New(Box::new(now)))
 }
 
-/// Returns the state that a look shows; None where it shows the one remembered.
+/// Returns the state that an observation shows; None when it confirms the stored one.
 fn observed(recorded: &NodeState, presence: Presence, observation: &Observation, may_die: bool) -> Option<NodeState> {
     let since = observation.now;
     match (presence, recorded) {
         (Presence::Unobserved, _)
-        | (Presence::Answering | Presence::Stray, NodeState::Running { .. })
+        | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
         | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
-        // After a reboot nothing is known of when it stopped, and nothing is left of it elsewhere: it need not wait.
+        // After a reboot the time of the stop is unknown and no connection of the old process is left: no cooldown.
         (Presence::Gone, NodeState::Stopped { since: Some(_), cause }) if observation.rebooted => {
             Some(NodeState::Stopped { since: None, cause: *cause })
         }
         (Presence::Gone, NodeState::Stopped { .. }) => None,
-        (Presence::Answering | Presence::Stray, _) => Some(NodeState::Running { since }),
+        (Presence::Answering | Presence::Unverified, _) => Some(NodeState::Running { since }),
         (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
             Some(NodeState::Stopped { since, cause: StopCause::Found })
         }
         (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
-        // What it was told to do is over, and what became of it cannot be seen.
+        // The operation has ended, and without its folder its result cannot be observed.
         (Presence::FolderMissing, NodeState::Restarting { .. } | NodeState::Upgrading { .. }) => {
             Some(NodeState::Unknown { since })
         }
@@ -309,7 +161,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     }
 }
 
-/// Tells whether a volume (or every one, where it is not known which) is on the device it is known to be on.
+/// Returns whether a volume is on its known device; without a volume, whether every volume is.
 fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<usize>) -> bool {
     let is_known = |volume: &Volume| state.devices.get(&volume.root) == Some(&volume.device);
     let volumes = &observation.host.volumes;
@@ -319,13 +171,8 @@ fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<us
     }
 }
 
-/// Nodes that may vanish in one look by chance, whatever the size of the colony.
-const VANISHING_BY_CHANCE: u32 = 3;
-/// One node in this many may vanish in one look by chance.
-const VANISHING_SHARE: u32 = 5;
-
-/// Returns what is wrong with the colony as a whole, if anything.
-fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
+/// Returns the anomaly of the colony, if it has one.
+pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
     if observation.rebooted {
         return None;
     }
@@ -350,7 +197,7 @@ fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
             | Presence::Unobserved
             | Presence::Answering
             | Presence::Silent
-            | Presence::Stray
+            | Presence::Unverified
             | Presence::Unreachable => {}
         }
     }
@@ -365,17 +212,4 @@ fn anomaly(state: &EngineState, observation: &Observation) -> Option<Anomaly> {
     } else {
         None
     }
-}
-
-fn features(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>], census: &Census) -> Features {
-    let mut features = Features::of_signals(policy, &observation.host);
-    let in_operation = census.operations() + census.migrating;
-    features.allow_node_cap = census.running < policy.node_cap;
-    features.remove = features.signals_demand() || census.total > policy.node_cap;
-    features.add_new_node =
-        in_operation == 0 && features.signals_allow() && features.allow_node_cap && census.total < policy.node_cap;
-    let first = nodes.first().and_then(|seen| seen.sample.version.as_ref());
-    let is_older = observation.target.as_ref().zip(first).is_some_and(|(target, first)| target < first);
-    features.upgrade = policy.upgrades == Upgrades::ByManager && census.outdated > 0 && !is_older && !features.remove;
-    features
 }

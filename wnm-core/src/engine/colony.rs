@@ -1,40 +1,40 @@
-//! A colony: all nodes of one host, with everything that is remembered of them.
+//! The colony: all nodes of one database on one host, with the stored data about them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::steps::ActionRecord;
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::model::cpu_limit::CpuLimitCounters;
 use crate::model::node::{Node, NodeId, NodeMap};
 use crate::model::observation::NodeSample;
 use crate::model::units::Timestamp;
 use crate::policy::settings::Settings;
 
-/// Everything a cycle starts from.
+/// The input of a cycle, as the store loads it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Colony {
-    /// What the operator wants.
+    /// Settings of the operator.
     pub settings: Settings,
-    /// The nodes, by id.
+    /// Nodes by number.
     pub nodes: BTreeMap<NodeId, Node>,
-    /// What the engine remembers.
+    /// State of the engine.
     pub state: EngineState,
-    /// The last sample of each node that was seen.
+    /// Last sample of each observed node.
     pub samples: NodeMap<NodeSample>,
-    /// Actions that began and have not ended, in the order they began.
+    /// Unfinished actions, in order of their start.
     pub unfinished: Vec<ActionRecord>,
-    /// What rates are counted from.
+    /// Counters of the last observation, from which rates are computed.
     pub counters: Option<Counters>,
 }
 
-/// The host's counters at one look, from which the next look makes whole-interval rates.
+/// Counters of the host at one observation. The next observation computes rates of the whole interval from them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counters {
-    /// When they were read.
+    /// Time of the reading.
     pub at: Timestamp,
-    /// The name of the host's run, as in [`ClockReading`](crate::ClockReading): after a restart they begin anew.
+    /// Boot identifier, as in [`ClockReading`](crate::ClockReading): the counters restart with the host.
     pub boot: String,
     /// Milliseconds since the host started.
     pub uptime: u64,
@@ -52,17 +52,17 @@ pub struct Counters {
     pub net_read: u64,
     /// Bytes sent.
     pub net_write: u64,
-    /// Those of the cap on the colony's CPU, where there may be one.
+    /// Counters of the CPU limit, on a host that supports one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CpuLimitCounters>,
-    /// Those of each node's process.
+    /// Counters of the process of each node.
     pub nodes: BTreeMap<NodeId, NodeCounters>,
 }
 
-/// The counters of one node's process.
+/// The counters of the process of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NodeCounters {
-    /// Its process number: another one begins anew.
+    /// Process number: another process has counters of its own.
     pub pid: u32,
     /// Processor time used, in milliseconds.
     pub cpu_millis: u64,

@@ -1,43 +1,46 @@
-//! What an operator asks for by name or number, and whether it can be granted.
+//! Requests of an operator: the actions that carry one out, and the parts that are refused.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Decision, Planned, Reason, RuleVerdict, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::engine::evaluate::{EngineState, Evaluation};
+use crate::action::decision::{Action, Decision, Planned, Reason};
+use crate::action::verdict::{RuleVerdict, Verdict};
+use crate::engine::evaluate::Evaluation;
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any};
+use crate::engine::situation::Situation;
+use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Version;
 use crate::policy::allocation::free_ids;
 use crate::policy::thresholds::Policy;
 
-/// What is to be done.
+/// The action that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Make new nodes.
+    /// Add new nodes.
     Add,
-    /// Start stopped or disabled nodes; an outdated one is upgraded as it starts.
+    /// Start stopped or disabled nodes; an outdated node is upgraded first.
     Start,
     /// Stop running nodes.
     Stop,
     /// Stop running nodes and start them again.
     Restart,
-    /// Give running or stopped nodes the node binary's version.
+    /// Upgrade running or stopped nodes to the version of the node binary.
     Upgrade,
     /// Remove nodes and their identities.
     Remove,
-    /// Keep nodes down until they are started by name.
+    /// Stop nodes, and keep them stopped until they are enabled or started by name.
     Disable,
-    /// Let disabled nodes be started again.
+    /// Allow the policy to start disabled nodes.
     Enable,
 }
 
 impl Verb {
-    /// Returns the word, such as `add`.
+    /// Returns the verb, such as `add`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -53,64 +56,64 @@ impl Verb {
     }
 }
 
-/// Which nodes are meant.
+/// The nodes that a request selects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
-    /// These.
+    /// Nodes by number.
     Named(Vec<NodeId>),
-    /// This many, chosen by age as the rules would.
+    /// A count of nodes, selected by age as the rules do.
     Count(u32),
-    /// All that it can be done to.
+    /// Every node that the action can be applied to.
     All,
 }
 
-/// Why a named node is left as it is.
+/// The reason for which a part of a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum Refusal {
-    /// There is no such node.
+    /// The colony has no node of this number.
     #[error("there is no such node")]
     NoSuchNode,
-    /// Something else is being done to it.
-    #[error("another action on it is under way")]
+    /// Another action on the node is in progress.
+    #[error("another action is in progress")]
     Busy,
-    /// It is so already, or cannot be in its state.
+    /// The state of the node does not allow the action, or is its result already.
     #[error("it is {state}")]
     InState {
-        /// The state, as reports name it.
+        /// State as in reports.
         state: String,
     },
-    /// What answers on its port is no process of ours.
-    #[error("what answers on its ports is not a process of this manager")]
+    /// The process that answers on the ports of the node is unverified.
+    #[error("the process on its ports is not managed by wnm")]
     NotOurs,
-    /// The version of the node binary is not known.
-    #[error("the version of the node binary is not known")]
+    /// The version of the node binary is unknown.
+    #[error("the version of the node binary is unknown")]
     TargetUnknown,
-    /// The node has that version, or a newer one.
+    /// The node has the version of the node binary, or a newer one.
     #[error("it has version {has}, and the node binary is {target}")]
     NotOutdated {
-        /// What it has.
+        /// Installed version.
         has: Version,
-        /// What it would get.
+        /// Version of the node binary.
         target: Version,
     },
-    /// The version it has is not known, so it might be newer.
-    #[error("its version is not known, so {target} might be a downgrade")]
+    /// The version of the node is unknown and might be newer than the node binary.
+    #[error("its version is unknown, and {target} might be a downgrade")]
     VersionUnknown {
-        /// What it would get.
+        /// Version of the node binary.
         target: Version,
     },
-    /// Its process manager gives no number out twice.
-    #[error("its number was used before, and the process manager gives none out twice")]
+    /// The process manager does not allow the reuse of a number.
+    #[error("the process manager does not allow the reuse of a number")]
     NumberUsed,
-    /// The cap leaves no room.
+    /// The colony has as many nodes as `node_cap` allows.
     #[error("there are {total} nodes, and node_cap is {cap}")]
     CapReached {
-        /// Nodes there are.
+        /// Nodes of the colony.
         total: u32,
-        /// Nodes there may be.
+        /// The node cap.
         cap: u32,
     },
 }
@@ -142,7 +145,7 @@ pub fn evaluate_request<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
-            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Acts }],
+            verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };
         (decision, refused)
@@ -150,7 +153,7 @@ pub fn evaluate_request<'a>(
     RequestEvaluation { evaluation, refused }
 }
 
-/// The part of a request that is refused, and why.
+/// The refused parts of a request, with the reasons.
 type Refused = Vec<(Option<NodeId>, Refusal)>;
 
 /// Returns the actions that carry out a request, and the parts that are refused.
@@ -200,23 +203,23 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
     (actions, refused)
 }
 
-/// Returns the action on up to `count` nodes it can be done to, in the order of the rules.
+/// Returns the actions on up to `count` nodes, selected in the order of the rules.
 fn by_age(situation: &Situation<'_>, verb: Verb, count: usize) -> Vec<Action> {
-    // What was disabled by name is started by name, and removed by name or together with all.
-    let is_left = |seen: &Seen<'_>| match verb {
+    // A disabled node starts only by name, and is removed only by name or with all nodes.
+    let is_left = |seen: &NodeStatus<'_>| match verb {
         Verb::Start => true,
         Verb::Remove => count < usize::MAX,
         Verb::Add | Verb::Stop | Verb::Restart | Verb::Upgrade | Verb::Enable | Verb::Disable => false,
     } && matches!(*seen.state, NodeState::Disabled { .. });
-    let can = |seen: &Seen<'_>| !is_left(seen) && action(situation, verb, seen).is_ok();
-    let is_stopped = |seen: &Seen<'_>| can(seen) && !seen.state.is_active();
-    let is_active = |seen: &Seen<'_>| can(seen) && seen.state.is_active();
+    let can = |seen: &NodeStatus<'_>| !is_left(seen) && action(situation, verb, seen).is_ok();
+    let is_stopped = |seen: &NodeStatus<'_>| can(seen) && !seen.state.is_active();
+    let is_active = |seen: &NodeStatus<'_>| can(seen) && seen.state.is_active();
     let chosen = match verb {
         Verb::Start | Verb::Upgrade | Verb::Restart | Verb::Enable | Verb::Add => {
             choose_any(situation, First::Oldest, count, can)
         }
         Verb::Stop | Verb::Disable => choose_any(situation, First::Youngest, count, can),
-        // What does not run goes first.
+        // Stopped nodes earn nothing, so they are removed first.
         Verb::Remove => {
             let mut chosen = choose_any(situation, First::Youngest, count, is_stopped);
             let left = count - chosen.len();
@@ -227,7 +230,7 @@ fn by_age(situation: &Situation<'_>, verb: Verb, count: usize) -> Vec<Action> {
     chosen.into_iter().filter_map(|seen| action(situation, verb, seen).ok()).collect()
 }
 
-/// Tells whether a new node may have a number, beside others that are added with it.
+/// Returns whether a new node may have a number, beside `others` that the request adds.
 fn place(situation: &Situation<'_>, id: NodeId, others: u32) -> Result<(), Refusal> {
     let (total, cap) = (situation.census.total, situation.policy.node_cap);
     if let Some(seen) = situation.nodes.iter().find(|seen| seen.id == id) {
@@ -242,14 +245,14 @@ fn place(situation: &Situation<'_>, id: NodeId, others: u32) -> Result<(), Refus
     Ok(())
 }
 
-/// Returns the action that does this to a node, or why it cannot be done.
-fn action(situation: &Situation<'_>, verb: Verb, seen: &Seen<'_>) -> Result<Action, Refusal> {
+/// Returns the action on a node, or the reason for which it is refused.
+fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Result<Action, Refusal> {
     let node = seen.id;
     let in_state = || Refusal::InState { state: seen.state.word().to_owned() };
     if seen.acting {
         return Err(Refusal::Busy);
     }
-    if seen.sample.presence == Presence::Stray && verb != Verb::Enable {
+    if seen.sample.presence == Presence::Unverified && verb != Verb::Enable {
         return Err(Refusal::NotOurs);
     }
     let is_down = matches!(*seen.state, NodeState::Stopped { .. } | NodeState::Disabled { .. });
@@ -276,8 +279,8 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &Seen<'_>) -> Result<Acti
     }
 }
 
-/// Returns the version a node would get, if it is known to be newer than its own.
-fn newer(situation: &Situation<'_>, seen: &Seen<'_>) -> Result<Version, Refusal> {
+/// Returns the version of the node binary, if it is known to be newer than that of the node.
+fn newer(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Result<Version, Refusal> {
     let target = situation.observation.target.clone().ok_or(Refusal::TargetUnknown)?;
     match seen.sample.version.clone() {
         None => Err(Refusal::VersionUnknown { target }),

@@ -1,4 +1,4 @@
-//! Decision cases: one situation as JSON, in the words of the earlier tool, and what was decided in it.
+//! Decision cases: one situation as JSON, with the words of the Python wnm, and the decision in it.
 //!
 //! `{"config": {…}, "metrics": {…}, "nodes": [{"id", "status", "version", "age"}], "enable_upgrade": false}`
 
@@ -8,20 +8,21 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::action::decision::{Decision, Rest};
-use crate::engine::evaluate::EngineState;
+use crate::action::decision::Decision;
+use crate::action::verdict::Blocker;
+use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
 
-/// Thresholds, limits and delays, and the moment of the last stop of the host.
+/// Thresholds, limits and delays, and the time of the last stop of the host.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CaseConfig {
     /// The settings.
     pub settings: RawSettings,
-    /// When the host was last seen before it stopped, in Unix seconds: a later start of the host means a reboot.
+    /// The time of the last cycle before the stop, in Unix seconds. A later start of the host means a reboot.
     pub last_stopped_at: Option<i64>,
 }
 
@@ -49,32 +50,32 @@ impl<'de> Deserialize<'de> for CaseConfig {
     }
 }
 
-/// The figures of the machine-metrics report that decisions depend on; what is left out is unknown.
+/// The metrics of the machine-metrics report that decisions depend on. An absent key is an unknown metric.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CaseMetrics {
-    /// When the host started, in Unix seconds.
+    /// The start of the host, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_start: Option<i64>,
-    /// Use of all processors, in percent.
+    /// CPU use, in percent of all CPUs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_cpu_percent: Option<f64>,
-    /// Use of memory, in percent.
+    /// Memory use, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_mem_percent: Option<f64>,
-    /// Use of the volume that holds the nodes, in percent.
+    /// Use of the volume with the nodes, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_hd_percent: Option<f64>,
-    /// Disk reading, in bytes per second.
+    /// Disk reads, in bytes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hdio_read_bytes: Option<f64>,
-    /// Disk writing, in bytes per second.
+    /// Disk writes, in bytes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hdio_write_bytes: Option<f64>,
-    /// Network receiving, in bytes per second.
+    /// Received network traffic, in bytes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netio_read_bytes: Option<f64>,
-    /// Network sending, in bytes per second.
+    /// Sent network traffic, in bytes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub netio_write_bytes: Option<f64>,
     /// Load average over one minute.
@@ -86,13 +87,13 @@ pub struct CaseMetrics {
     /// Load average over fifteen minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_average_15: Option<f64>,
-    /// The version of the binary that new nodes get; empty when unknown.
+    /// The version of the node program for new nodes; empty if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub antnode_version: Option<String>,
 }
 
 impl CaseMetrics {
-    /// Returns the host sample these figures describe. A figure that is no possible value counts as missing.
+    /// Returns the metrics as a host sample. An impossible value, such as a negative percentage, counts as missing.
     #[must_use]
     pub fn host(&self) -> HostSample {
         let percent = |value: Option<f64>| value.and_then(|v| Percent::new(v).ok());
@@ -117,68 +118,68 @@ impl CaseMetrics {
     }
 }
 
-/// The states a case can name.
+/// The words for the states of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum CaseStatus {
-    /// Runs and answers.
+    /// The node runs and answers.
     Running,
-    /// Lives, and does not answer.
+    /// The process runs and does not answer.
     Unknown,
-    /// Does not run.
+    /// The node does not run.
     Stopped,
-    /// Was told to start.
+    /// The node is starting.
     Restarting,
-    /// Changes its program.
+    /// The node is changing its program.
     Upgrading,
-    /// Moves to another volume.
+    /// The node is moving to another volume.
     Migrating,
-    /// Is on its way out.
+    /// The node is in removal.
     Removing,
-    /// Has lost its folder.
+    /// The folder of the node no longer exists.
     Dead,
-    /// Is kept down by the operator.
+    /// The operator disabled the node.
     Disabled,
 }
 
 /// One node of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseNode {
-    /// Its number, from 1.
+    /// The number of the node, from 1.
     pub id: NodeId,
-    /// Its state.
+    /// The state, without its facts.
     pub status: CaseStatus,
-    /// Its version; None when the text is empty or none.
+    /// The version of the program; None if the text is empty or not a version.
     #[serde(default, deserialize_with = "version_or_nothing", skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// When it was born, in Unix seconds: the youngest node has the largest.
+    /// The creation time, in Unix seconds. The Python wnm calls it the age: the youngest node has the greatest.
     #[serde(default)]
     pub age: i64,
-    /// When its state began, in Unix seconds.
+    /// The start of the state, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<f64>,
-    /// Its processor use, in cores.
+    /// CPU use, in cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,
-    /// Its resident memory.
+    /// Resident memory, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// What its folder holds.
+    /// Disk space of the node's folder, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_bytes: Option<u64>,
 }
 
 impl CaseNode {
-    /// Returns the state this node is in; one that does not say since when keeps the beginning remembered of it.
+    /// Returns the state of the node; without `since`, it keeps the start of the same state from before.
     #[must_use]
     pub fn state(&self, remembered: Option<&NodeState>, now: Timestamp, target: Option<&Version>) -> NodeState {
-        let said = self.since.map(timestamp);
+        let given = self.since.map(timestamp);
         let same = remembered.filter(|state| state.word() == self.status.word());
-        let since = said.or_else(|| same.and_then(NodeState::since));
+        let since = given.or_else(|| same.and_then(NodeState::since));
         self.status.state(since, now, || self.version.clone(), target)
     }
 
-    /// Returns what was seen of this node.
+    /// Returns the case as a sample of the node.
     #[must_use]
     pub fn sample(&self) -> NodeSample {
         NodeSample {
@@ -194,7 +195,7 @@ impl CaseNode {
 }
 
 impl CaseStatus {
-    /// Returns the word of a state.
+    /// Returns the word for a state.
     #[must_use]
     pub const fn of(state: &NodeState) -> Self {
         match state {
@@ -210,8 +211,7 @@ impl CaseStatus {
         }
     }
 
-    /// Returns the state of this name. Where it is not known since when, it began now; a stopped node then need not
-    /// wait.
+    /// Returns the state for the word. An unknown start means now, except for a stopped node, which then has no cooldown.
     #[must_use]
     pub fn state(
         self,
@@ -253,13 +253,13 @@ impl CaseStatus {
     }
 }
 
-/// Reads a version without keeping its text; an absent one, an empty text and any other that is no version are None.
+/// Reads a version without a copy of its text; null, an empty text and any text that is no version are None.
 fn version_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
     struct Text;
     impl Visitor<'_> for Text {
         type Value = Option<Version>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a version, or an empty text")
+            f.write_str("a version or an empty text")
         }
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<Version>, E> {
             Ok(text.parse().ok())
@@ -276,27 +276,27 @@ pub(crate) fn timestamp(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0).round() as i64)
 }
 
-/// One situation.
+/// One situation: a host, its nodes and the settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// Thresholds, limits and delays; None where those of the case before go on.
+    /// Thresholds, limits and delays; None to keep those of the previous case.
     #[serde(default)]
     pub config: Option<CaseConfig>,
-    /// The host.
+    /// The metrics of the host.
     pub metrics: CaseMetrics,
     /// The nodes, in any order.
     pub nodes: Vec<CaseNode>,
-    /// Whether the node binary is rolled out.
+    /// Whether wnm upgrades the nodes.
     #[serde(default)]
     pub enable_upgrade: bool,
-    /// Which rules are in force.
+    /// The set of rules; None for that of the settings.
     #[serde(default)]
     pub preset: Option<Preset>,
-    /// The time, in Unix seconds.
+    /// The time of the observation, in Unix seconds.
     #[serde(default)]
     pub now: Option<f64>,
-    /// What is expected, for those who compare; not looked at here.
+    /// The expected decision, for programs that compare; this crate ignores it.
     #[serde(default)]
     pub expected: serde::de::IgnoredAny,
 }
@@ -305,7 +305,7 @@ impl Case {
     /// Returns the policy of this case.
     ///
     /// # Errors
-    /// The settings contradict each other.
+    /// A setting is out of range or contradicts another one.
     pub fn policy(&self, config: &CaseConfig) -> Result<Policy, Problems> {
         let mut raw = config.settings.clone();
         raw.enable_upgrade = Some(self.enable_upgrade);
@@ -313,26 +313,26 @@ impl Case {
         Policy::new(&raw, None)
     }
 
-    /// Returns what is seen in this case, and puts the states of its nodes in the place of those remembered.
+    /// Returns the observation of this case, and replaces the states of the nodes in `state`.
     ///
     /// # Errors
-    /// A node stands in it twice.
-    pub fn observe(&self, config: &CaseConfig, state: &mut EngineState) -> Result<Observation, TwiceInACase> {
+    /// The case lists a node twice.
+    pub fn observe(&self, config: &CaseConfig, state: &mut EngineState) -> Result<Observation, DuplicateNode> {
         let mut observation = Observation::default();
         self.observe_into(config, &mut observation, state)?;
         Ok(observation)
     }
 
-    /// Does what [`observe`](Self::observe) does, with an observation whose room can be used again.
+    /// Like [`observe`](Self::observe), but reuses the memory of an observation.
     ///
     /// # Errors
-    /// A node stands in the case twice; then nothing is changed.
+    /// The case lists a node twice; `observation` and `state` are then unchanged.
     pub fn observe_into(
         &self,
         config: &CaseConfig,
         observation: &mut Observation,
         state: &mut EngineState,
-    ) -> Result<(), TwiceInACase> {
+    ) -> Result<(), DuplicateNode> {
         self.check_ids()?;
         let target = self.metrics.antnode_version.as_deref().and_then(|text| text.parse().ok());
         let now = self.now.map(timestamp).unwrap_or_default();
@@ -342,7 +342,7 @@ impl Case {
             state.nodes.insert(node.id, next);
             observation.nodes.insert(node.id, node.sample());
         }
-        // What is not in this case is no more.
+        // A case lists all nodes: those of the previous case that it does not list no longer exist.
         if state.nodes.len() > self.nodes.len() || observation.nodes.len() > self.nodes.len() {
             let ids: BTreeSet<NodeId> = self.nodes.iter().map(|node| node.id).collect();
             state.nodes.retain(|id, _| ids.contains(id));
@@ -358,34 +358,34 @@ impl Case {
         Ok(())
     }
 
-    /// Tells that no node stands in this case twice.
+    /// Checks that the case lists each node once.
     ///
     /// # Errors
-    /// One does.
-    pub fn check_ids(&self) -> Result<(), TwiceInACase> {
+    /// The case lists a node twice.
+    pub fn check_ids(&self) -> Result<(), DuplicateNode> {
         if self.nodes.is_sorted_by(|one, next| one.id < next.id) {
             return Ok(());
         }
         let mut ids = BTreeSet::new();
         let twice = self.nodes.iter().find(|node| !ids.insert(node.id));
-        twice.map_or(Ok(()), |node| Err(TwiceInACase { id: node.id }))
+        twice.map_or(Ok(()), |node| Err(DuplicateNode { id: node.id }))
     }
 }
 
-/// A case names a node twice.
+/// A case lists a node twice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected each node once, found node {id} twice")]
-pub struct TwiceInACase {
-    /// The node.
+#[error("node {id} is listed twice")]
+pub struct DuplicateNode {
+    /// The number of the node.
     pub id: NodeId,
 }
 
-/// Returns the decision in the words of a case: `["stop", 12]`, or `["survey", null]` where nothing is done.
+/// Returns the decision in the words of a case: `["stop", 12]`, or `["survey", null]` without an action.
 #[must_use]
-pub fn spoken(decision: &Decision) -> Vec<(&'static str, Option<NodeId>)> {
-    match decision.rest() {
-        Some(Rest::Rebooted) => vec![("resurvey", None)],
-        Some(_) => vec![("survey", None)],
-        None => decision.actions.iter().map(|p| (p.action.verb(), Some(p.action.node()))).collect(),
+pub fn case_actions(decision: &Decision) -> Vec<(&'static str, Option<NodeId>)> {
+    match decision.blocker() {
+        Some(Blocker::Rebooted) => vec![("resurvey", None)],
+        _ if decision.actions.is_empty() => vec![("survey", None)],
+        _ => decision.actions.iter().map(|p| (p.action.verb(), Some(p.action.node()))).collect(),
     }
 }

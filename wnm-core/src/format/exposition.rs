@@ -1,24 +1,25 @@
-//! The parser of the OpenMetrics text that an `antnode` serves, in one pass without allocation of lines.
+//! The parser of the OpenMetrics text that an `antnode` serves, in one pass.
 
 use memchr::memchr;
 
 use crate::model::metrics::{NodeIdentity, NodeMetrics};
 
-/// Reads the text that `/metrics` serves.
+/// Parses the text of `/metrics`.
 ///
-/// Never fails: lines that are not understood are passed over, whatever bytes they hold.
+/// Never fails: unknown lines are ignored, and any bytes are accepted.
 #[must_use]
 pub fn parse_metrics(text: &[u8]) -> NodeMetrics {
     let mut metrics = NodeMetrics::default();
     for line in lines(text) {
         if let Some(name) = declared_counter(line) {
             if name == b"ant_node_put_record_ok" {
-                // A counter with labels has no sample before its first event: declared alone, it stands at 0.
+                // A counter with labels has no sample before its first event. Its declaration alone means 0.
                 metrics.puts_ok.get_or_insert(0);
             }
             continue;
         }
-        // All names that count begin with one of these: most lines end here.
+        // 370 of the 421 lines of an antnode 0.4.17 have other names, most of them histograms of libp2p: this check
+        // skips them before the slower parse.
         if !(line.starts_with(b"ant_n") || line.starts_with(b"libp2p_bandwidth")) {
             continue;
         }
@@ -49,7 +50,7 @@ pub fn parse_metrics(text: &[u8]) -> NodeMetrics {
     metrics
 }
 
-/// Reads the text that `/metadata` serves. Never fails.
+/// Parses the text of `/metadata`. Never fails.
 #[must_use]
 pub fn parse_identity(text: &[u8]) -> NodeIdentity {
     let mut identity = NodeIdentity::default();
@@ -69,7 +70,9 @@ pub fn parse_identity(text: &[u8]) -> NodeIdentity {
     identity
 }
 
-/// Tells whether a text can be a peer id: at most 128 letters and digits. What a node says ends up on terminals.
+/// Tells whether a text can be a peer id: 1 to 128 ASCII letters and digits.
+///
+/// Reports print peer ids to terminals, so that control characters must not pass.
 fn is_peer_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
@@ -98,7 +101,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// One line of text: a name, perhaps labels in braces, a value.
+/// One line: a name, optional labels in braces, a value.
 struct Sample<'a> {
     name: &'a [u8],
     labels: &'a [u8],
@@ -114,12 +117,12 @@ impl<'a> Sample<'a> {
             None => (&rest[..0], rest),
         };
         let value = rest.strip_prefix(b"}").unwrap_or(rest).strip_prefix(b" ")?;
-        // A timestamp may follow the value.
+        // OpenMetrics allows a timestamp after the value.
         let value = value.split(|b| *b == b' ').next()?;
         Some(Self { name, labels, value })
     }
 
-    /// Returns the value of a label that holds no escapes.
+    /// Returns the value of a label; None if it contains an escape.
     fn label(&self, name: &[u8]) -> Option<&'a str> {
         let mut rest = self.labels;
         loop {
@@ -138,15 +141,15 @@ impl<'a> Sample<'a> {
         std::str::from_utf8(self.value).ok()
     }
 
-    /// Returns the value when it is finite and not negative.
+    /// Returns the value if it is finite and not negative.
     fn float(&self) -> Option<f64> {
         self.text()?.parse().ok().filter(|v: &f64| v.is_finite() && *v >= 0.0)
     }
 
-    /// Returns the value as a whole number; also one written as `12.0`.
+    /// Returns the value if it is a whole number; `12.0` counts as one.
     fn count(&self) -> Option<u64> {
         let text = self.text()?;
-        // 2^53: beyond it a float no longer names one whole number.
+        // 2^53: beyond it a float no longer identifies one whole number.
         let whole = |v: &f64| v.fract() == 0.0 && *v <= 9_007_199_254_740_992.0;
         text.parse().ok().or_else(|| self.float().filter(whole).map(|v| v as u64))
     }
@@ -156,7 +159,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Returns where the closing brace stands, past braces within quotes.
+/// Returns the position of the closing brace; braces within quotes do not count.
 fn end_of_labels(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -168,7 +171,7 @@ fn end_of_labels(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns where the closing quote stands, past escaped ones.
+/// Returns the position of the closing quote; escaped quotes do not count.
 fn end_of_quoted(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

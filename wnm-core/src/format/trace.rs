@@ -1,7 +1,7 @@
-//! Traces: a machine and its nodes over time, as JSON lines that `wnm record` writes and the simulator replays.
+//! Traces: a host and its nodes over time, as JSON lines that `wnm record` writes and `wnm-sim` reads.
 //!
-//! Text and value only: files and compression are for others. A trace is a header, samples, notes, and, in a run,
-//! what was decided at each sample.
+//! This module converts between text and values; files and compression are in the callers. A trace consists of a
+//! header, samples, notes and, in a run, the decision at each sample. `docs/traces.md` describes the format.
 
 mod nodes;
 mod sample;
@@ -9,31 +9,30 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Planned, Rest};
+use crate::action::decision::Planned;
+use crate::action::verdict::Blocker;
 use crate::model::node::NodeId;
 use crate::model::units::{Bytes, Timestamp};
 use crate::policy::settings::RawSettings;
 
+pub use crate::policy::constants::MOST_NODES;
 pub use nodes::{NodeChange, NodeChanges, Patch};
 pub use sample::TraceSample;
 pub use writer::TraceWriter;
 
-/// The version of the format that is written, and the newest that is read.
+/// The version of the format that this crate writes, and the newest that it reads.
 pub const TRACE_VERSION: u32 = 1;
 
-/// The most nodes of a trace: each needs a port of its own.
-pub const MOST_NODES: u32 = 65_535;
-
-/// What a trace begins with.
+/// The first line of a trace.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TraceHeader {
-    /// What wrote it, such as `wnm 0.1.0`.
+    /// The program that wrote the trace, such as `wnm 0.1.0`.
     pub program: Option<String>,
-    /// Processors that wnm may use.
+    /// Number of CPUs that wnm may use.
     pub cpus: Option<u32>,
-    /// All memory.
+    /// Memory of the host.
     pub memory: Option<Bytes>,
-    /// What the operator wants of the host.
+    /// The settings that decisions depend on.
     pub policy: RawSettings,
 }
 
@@ -41,71 +40,73 @@ pub struct TraceHeader {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly every line is a sample")]
 pub enum TraceLine {
-    /// What follows is of this machine.
+    /// The host and the policy of the following lines.
     Header(Box<TraceHeader>),
-    /// The machine and its nodes at one moment.
+    /// The host and its nodes at one moment.
     Sample(TraceSample),
-    /// What somebody had to say.
+    /// A remark of an operator or a test, such as the start of a load.
     Note {
-        /// When.
+        /// The time of the remark.
         at: Timestamp,
-        /// What.
+        /// The remark, of any length.
         text: String,
     },
-    /// What was decided at the sample before.
+    /// The decision at the previous sample.
     Decided(Decided),
 }
 
-/// What was decided at one sample of a run.
+/// The decision at one sample of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
     /// The time of the sample.
     pub at: Timestamp,
-    /// What to do, in order.
+    /// The actions, in order of execution.
     pub actions: Vec<Planned>,
-    /// Why there is nothing to do; None when there is.
-    pub rest: Option<Rest>,
+    /// The blocker that ended the cycle; None with actions, and when nothing called for one.
+    pub blocker: Option<Blocker>,
 }
 
-/// A line that is none of a trace, or does not fit those before it.
+/// A line that is not part of a trace, or that contradicts the lines before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TraceError {
-    /// It is not JSON, or its values are of the wrong type.
-    #[error("{message}")]
+    /// The line is not JSON, or a value has the wrong type.
+    #[error("not a line of a trace: {message}")]
     Malformed {
-        /// The column at which reading ended, from 1.
+        /// The column of the error, from 1.
         column: usize,
-        /// What was expected and found.
+        /// The message of the JSON parser, without line and column.
         message: String,
     },
-    /// It was written by a later program.
-    #[error("expected a trace of version {TRACE_VERSION}, found version {found}: a newer wnm-sim can read it")]
+    /// The trace has a later version.
+    #[error(
+        "cannot read a trace of version {found}: this program reads version {TRACE_VERSION}, a newer one may read it"
+    )]
     UnknownVersion {
         /// The version of the trace.
         found: u64,
     },
-    /// It has no time.
-    #[error("expected a sample with ts (Unix seconds), a header with wnm_trace, or a note, found none of them")]
+    /// The line is JSON, but neither a header nor a line with a time.
+    #[error("not a line of a trace: neither a header with wnm_trace nor a line with ts (Unix seconds)")]
     NotALine,
-    /// It tells what changed of a node that was not listed.
-    #[error("expected a node of the last full list, or a new one with its state, found node {id}")]
+    /// The line changes a node that no earlier line lists, without the state that a new node needs.
+    #[error("unknown node {id}: not in the last full list, and without the state of a new node")]
     UnlistedNode {
-        /// The node.
+        /// The number of the node.
         id: NodeId,
     },
-    /// There are more nodes than a host can have.
-    #[error("expected at most {MOST_NODES} nodes, found more")]
+    /// The trace has more nodes than a host has ports.
+    #[error("more than {MOST_NODES} nodes")]
     TooManyNodes,
-    /// It names a node twice.
-    #[error("expected each node once, found node {id} twice")]
+    /// A full list contains a node twice.
+    #[error("node {id} is listed twice")]
     NodeTwice {
-        /// The node.
+        /// The number of the node.
         id: NodeId,
     },
 }
 
 impl TraceError {
-    /// Returns the column the error is about, from 1; 1 where it is about the whole line.
+    /// Returns the column of the error, from 1; 1 for an error of the whole line.
     #[must_use]
     pub const fn column(&self) -> usize {
         match self {
@@ -127,7 +128,7 @@ impl From<serde_json::Error> for TraceError {
     }
 }
 
-/// The header as it stands in the file.
+/// The JSON of a header.
 #[derive(Serialize, Deserialize)]
 struct HeaderLine {
     wnm_trace: u32,
@@ -148,28 +149,28 @@ struct HeaderHost {
     memory_bytes: Option<u64>,
 }
 
-/// The version alone: what else stands in a header of another version is unknown.
+/// The version alone: the other keys of another version are unknown.
 #[derive(Deserialize)]
 struct VersionLine {
     wnm_trace: u64,
 }
 
-/// A decision as it stands in the file.
+/// The JSON of a decision.
 #[derive(Serialize, Deserialize)]
 struct DecidedLine {
     ts: f64,
     decided: Vec<Planned>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rest: Option<Rest>,
+    blocker: Option<Blocker>,
 }
 
 impl TraceLine {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// It is none of a trace, or of a version yet unknown.
+    /// The line is not part of a trace, or has a later version.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
-        // Serde would take a list for an object.
+        // The derived deserializer accepts a list as the fields of a struct in order.
         if !text.trim_start().starts_with('{') {
             return Err(TraceError::NotALine);
         }
@@ -177,14 +178,14 @@ impl TraceLine {
             Ok(sample::Parsed::Sample(sample)) => return Ok(Self::Sample(sample)),
             Ok(sample::Parsed::Note { at, text }) => return Ok(Self::Note { at, text }),
             Ok(sample::Parsed::Other(kind)) => kind,
-            // A header of another version may hold anything.
+            // A header of another version may have any keys and types.
             Err(error) => return Err(other_version(text).unwrap_or_else(|| error.into())),
         };
         match kind {
             sample::Kind::Header => Self::parse_header(text),
             sample::Kind::Decided => {
-                let DecidedLine { ts, decided, rest } = serde_json::from_str(text)?;
-                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, rest }))
+                let DecidedLine { ts, decided, blocker } = serde_json::from_str(text)?;
+                Ok(Self::Decided(Decided { at: crate::format::case::timestamp(ts), actions: decided, blocker }))
             }
             sample::Kind::Unknown => Err(TraceError::NotALine),
         }
@@ -205,7 +206,7 @@ fn other_version(text: &str) -> Option<TraceError> {
     (found != u64::from(TRACE_VERSION)).then_some(TraceError::UnknownVersion { found })
 }
 
-/// Returns the moment as Unix seconds, exact to the millisecond.
+/// Returns the time as Unix seconds, exact to the millisecond.
 fn seconds(at: Timestamp) -> f64 {
     at.as_millis() as f64 / 1000.0
 }

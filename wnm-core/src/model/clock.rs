@@ -1,24 +1,24 @@
-//! A clock that neither jumps nor runs backwards, made from one that does.
+//! A monotonic clock of the colony, derived from the wall clock and the uptime of the host.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::Timestamp;
 
-/// What the host's clocks show at one moment.
+/// One reading of the clocks of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockReading {
-    /// The wall clock, which people and time servers may set at will.
+    /// The wall clock, which an operator or a time server can set to any value.
     pub wall: Timestamp,
-    /// Milliseconds since the host started, time spent suspended included.
+    /// Time since the start of the host in milliseconds, suspended time included.
     pub uptime: u64,
-    /// The name the kernel gave to this run of the host.
+    /// The identifier of the boot, unique for each start of the host.
     pub boot: String,
 }
 
-/// The colony's clock: it starts at the wall clock and then advances with the host's uptime, so that a step of the
-/// wall clock, of any size in any direction, never makes a delay pass or begin again.
+/// The clock of the colony. It starts at the wall clock and then advances with the uptime of the host.
 ///
-/// After a reboot it continues from the wall clock, but never from before where it stood.
+/// A step of the wall clock therefore never ends or restarts a delay. After a reboot the clock continues from the wall
+/// clock, or from its last time if the wall clock is behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     now: Timestamp,
@@ -27,16 +27,17 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Returns the clock as it stands at its first reading.
+    /// Returns a clock that starts at the wall clock of the reading.
     #[must_use]
     pub fn start(reading: ClockReading) -> Self {
         Self { now: reading.wall, uptime: reading.uptime, boot: reading.boot }
     }
 
-    /// Returns the clock as it stands at a later reading.
+    /// Returns the clock at a later reading.
     #[must_use]
     pub fn advance(&self, reading: ClockReading) -> Self {
         let now = if reading.boot == self.boot {
+            // Uptime of the same boot never decreases, except in a corrupt database: time then stands still.
             let elapsed = reading.uptime.saturating_sub(self.uptime);
             Timestamp::from_millis(self.now.as_millis().saturating_add_unsigned(elapsed))
         } else {
@@ -45,19 +46,19 @@ impl Clock {
         Self { now, uptime: reading.uptime, boot: reading.boot }
     }
 
-    /// Returns the colony's time.
+    /// Returns the time of the colony.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Returns milliseconds since the host started.
+    /// Returns the time since the start of the host in milliseconds, at the last reading.
     #[must_use]
     pub const fn uptime(&self) -> u64 {
         self.uptime
     }
 
-    /// Returns the name of the run of the host that this clock last saw.
+    /// Returns the identifier of the boot at the last reading.
     #[must_use]
     pub fn boot(&self) -> &str {
         &self.boot
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_wall_clock_is_not_seen() {
+    fn wall_clock_step_does_not_move_the_clock() {
         let start = Clock::start(reading(1_000_000, 500, "a"));
         for wall in [i64::MIN, 0, 1_000_000, i64::MAX] {
             assert_eq!(start.advance(reading(wall, 1_500, "a")).now().as_millis(), 1_001_000);
@@ -81,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reboot_takes_up_the_wall_clock_and_never_goes_back() {
+    fn reboot_continues_from_the_wall_clock_and_never_back() {
         let start = Clock::start(reading(1_000_000, 500, "a"));
         assert_eq!(start.advance(reading(1_060_000, 10, "b")).now().as_millis(), 1_060_000);
         assert_eq!(start.advance(reading(0, 10, "b")).now().as_millis(), 1_000_000);
     }
 
     #[test]
-    fn an_uptime_that_runs_backwards_stands_still() {
+    fn decreasing_uptime_stops_the_clock() {
         let start = Clock::start(reading(1_000_000, 500, "a"));
         assert_eq!(start.advance(reading(1_000_000, 400, "a")).now().as_millis(), 1_000_000);
     }

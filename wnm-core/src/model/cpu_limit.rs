@@ -1,26 +1,28 @@
-//! The cap on the CPU of a whole colony, as the host has it in force.
+//! The CPU limit of all nodes together, as the host applies it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::{Cores, Percent};
 
-/// What the host says of the colony's CPU CPU limit, at one look.
+/// The CPU limit in one observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CpuLimitSample {
-    /// The cap now; None where there is none.
+    /// The applied limit; None if the host applies none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Cores>,
-    /// Share of the time since the last look in which the colony was held back, 0 to 100; None when nobody counted.
+    /// Share of the time since the last observation in which the limit throttled the nodes, 0 to 100 %; None if the
+    /// counters are unknown or restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled: Option<Percent>,
 }
 
 impl CpuLimitSample {
-    /// The least that two caps must differ by to be two.
+    /// The least difference of two limits, in cores. The kernel stores whole microseconds per period of 100 ms,
+    /// so that the value read back is rarely the value written.
     const GRAIN: f64 = 0.01;
 
-    /// Tells whether the cap in force is, to 1 % of a core, another one than what is wanted.
+    /// Tells whether the applied limit differs from the wanted one by more than 1 % of a core.
     #[must_use]
     pub fn differs_from(&self, wanted: Option<Cores>) -> bool {
         match (self.limit, wanted) {
@@ -31,18 +33,17 @@ impl CpuLimitSample {
     }
 }
 
-/// How often the host has looked whether the colony used up its share, and found that it had: since it was capped first.
+/// The counters of the kernel for the CPU limit, since the first limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CpuLimitCounters {
-    /// Periods in which the colony wanted to run.
+    /// Number of periods in which a node was runnable.
     pub periods: u64,
-    /// Those of them in which it was held back.
+    /// Number of these periods in which the limit throttled the nodes.
     pub throttled: u64,
 }
 
 impl CpuLimitCounters {
-    /// Returns the share of the periods since `before` in which the colony was held back: none of no periods. None when
-    /// the counters began anew.
+    /// Returns the share of throttled periods since `before`, 0 % without a period; None if the counters restarted.
     #[must_use]
     pub fn share_since(self, before: Self) -> Option<Percent> {
         let periods = self.periods.checked_sub(before.periods)?;
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn caps_differ_beyond_a_hundredth_of_a_core() {
+    fn limits_differ_beyond_a_hundredth_of_a_core() {
         for (limit, wanted, differs) in [
             (None, None, false),
             (None, cores(1.0), true),
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_held_back_is_of_the_periods_since_the_last_look() {
+    fn throttled_share_counts_periods_since_the_last_observation() {
         let count = |periods, throttled| CpuLimitCounters { periods, throttled };
         for (before, now, share) in [
             (count(100, 50), count(200, 58), Some(8.0)),
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_written() {
+    fn unknown_values_are_not_serialized() {
         assert_eq!(serde_json::to_string(&CpuLimitSample::default()).unwrap(), "{}");
         let json = r#"{"limit":12.0,"throttled":8.0}"#;
         let sample: CpuLimitSample = serde_json::from_str(json).unwrap();

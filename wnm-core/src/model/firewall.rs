@@ -1,4 +1,4 @@
-//! What opens and closes ports on the host.
+//! The firewalls of a host.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::manager::{ManagerKind, Program, Scope};
 
-/// A firewall.
+/// A firewall that wnm can configure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FirewallKind {
-    /// No rules are made: ports are open, or opened by the operator.
+    /// wnm creates no rules: the ports are open, or the operator opens them.
     None,
-    /// Rules of ufw, each with the node's name as its comment.
+    /// Rules of ufw, each with the name of the node as its comment.
     Ufw,
 }
 
 impl FirewallKind {
-    /// Every firewall there is.
+    /// All firewalls, in the order of messages.
     pub const ALL: [Self; 2] = [Self::None, Self::Ufw];
 
-    /// Returns the firewall that goes with a process manager when no setting says otherwise.
+    /// Returns the default firewall for a process manager.
     #[must_use]
     pub const fn of(manager: ManagerKind) -> Self {
         match (manager.program, manager.scope) {

@@ -1,4 +1,4 @@
-//! What node programs differ in: arguments, version text, ports, identity file.
+//! Node programs and their differences: arguments, version output, ports, identity file.
 
 mod custom;
 
@@ -19,24 +19,24 @@ pub use custom::{Custom, FlavorCause, InvalidFlavor};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub enum Flavor {
-    /// `antnode` 0.4, which serves metrics on loopback.
+    /// `antnode` 0.4, which has a metrics server on loopback.
     Antnode,
-    /// `ant-node` 0.23, its successor, which serves none and is judged by its process.
+    /// `ant-node` 0.23, the successor, which has none: its process is observed instead.
     AntNode,
-    /// Another program, as the operator describes it.
+    /// Another program, described by the setting `flavor`.
     Custom(Arc<Custom>),
 }
 
-/// Where the figures of a node come from.
+/// The source of the metrics of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsSource {
-    /// An HTTP server on the node's metrics port.
+    /// The HTTP server on the metrics port.
     Http,
-    /// The process and the node's folder: there is no endpoint.
+    /// The process and the folder of the node.
     Process,
 }
 
-/// A UDP or TCP port a node binds.
+/// A port that a node binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BoundPort {
     /// A UDP port on all interfaces.
@@ -46,7 +46,7 @@ pub enum BoundPort {
 }
 
 impl BoundPort {
-    /// Returns the bare number.
+    /// Returns the port number.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -56,7 +56,7 @@ impl BoundPort {
 }
 
 impl Flavor {
-    /// Every flavor that needs no description.
+    /// All flavors without a description.
     pub const ALL: [Self; 2] = [Self::Antnode, Self::AntNode];
 
     /// Returns the file name of the program.
@@ -69,7 +69,7 @@ impl Flavor {
         }
     }
 
-    /// Returns the file in a node's root folder that is its identity.
+    /// Returns the name of the identity file in the root folder of a node.
     #[must_use]
     pub fn identity_file(&self) -> &str {
         match self {
@@ -79,7 +79,7 @@ impl Flavor {
         }
     }
 
-    /// Returns where figures about a running node come from.
+    /// Returns the source of the metrics of a running node.
     #[must_use]
     pub fn metrics_source(&self) -> MetricsSource {
         match self {
@@ -89,7 +89,7 @@ impl Flavor {
         }
     }
 
-    /// Returns the version in the program's `--version` output; None when the output is not this program's.
+    /// Returns the version in the `--version` output; None if the output is of another program.
     #[must_use]
     pub fn version_in(&self, output: &str) -> Option<Version> {
         let first = output.lines().next()?;
@@ -101,7 +101,7 @@ impl Flavor {
         Version::find_in(rest)
     }
 
-    /// Returns which of its ports a node of this flavor binds when it starts.
+    /// Returns the ports that a node binds at its start.
     #[must_use]
     pub fn bound_ports(&self, ports: &Ports) -> Vec<BoundPort> {
         match self {
@@ -111,7 +111,7 @@ impl Flavor {
         }
     }
 
-    /// Returns the arguments that start the node, program name not included.
+    /// Returns the arguments of the node's command line, without the program.
     #[must_use]
     pub fn arguments(&self, node: &Node) -> Vec<String> {
         let mut arguments = Arguments::default();
@@ -139,7 +139,7 @@ impl Flavor {
                     .pair("--log-max-files", 1)
                     .pair("--rewards-address", node.wallet);
             }
-            // Its description says all that it is told, and the operator what else.
+            // The description contains all arguments that wnm would generate.
             Self::Custom(custom) => return [custom.arguments(node), node.arguments.clone()].concat(),
         }
         if restarts_on_exit(node.manager.program) {
@@ -148,7 +148,7 @@ impl Flavor {
         for word in &node.arguments {
             arguments.word(word);
         }
-        // An antnode takes the payment network as a subcommand, and refuses any flag after it.
+        // The payment network is a subcommand of antnode, which accepts no flag after it.
         match (self, node.network.as_slice()) {
             (_, []) | (Self::Custom(_), _) => {}
             (Self::Antnode, words) => arguments.0.extend_from_slice(words),
@@ -161,7 +161,7 @@ impl Flavor {
     }
 }
 
-/// Tells whether the manager starts a node again after it exits, so that a node may end to upgrade itself.
+/// Tells whether the process manager restarts a node after its exit, so that the node can exit to upgrade itself.
 const fn restarts_on_exit(program: Program) -> bool {
     match program {
         Program::Setsid => false,
@@ -169,7 +169,7 @@ const fn restarts_on_exit(program: Program) -> bool {
     }
 }
 
-/// The words of a command line, as they are added.
+/// The words of a command line under construction.
 #[derive(Default)]
 struct Arguments(Vec<String>);
 

@@ -1,4 +1,4 @@
-//! Which process manager keeps the nodes, and with whose rights.
+//! Process managers: the program that runs the nodes, and the rights of the nodes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use crate::model::node::NodeId;
 /// The program that starts and stops nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Program {
-    /// Each node in a session of its own, started by wnm itself.
+    /// wnm starts each node in a session of its own.
     Setsid,
-    /// Each node as a unit of systemd.
+    /// Each node is a unit of systemd.
     Systemd,
-    /// Each node as a service of macOS.
+    /// Each node is a service of macOS.
     Launchd,
-    /// Each node in a container of Docker, or of what answers to its command.
+    /// Each node is a container of Docker, or of a program with the same command line, such as podman.
     Docker,
-    /// Each node as a service that the official manager of `antnode` made.
+    /// Each node is a service of `antctl`, the manager that Autonomi ships for `antnode`.
     Antctl,
 }
 
 impl Program {
-    /// Every program, in the order they are listed to people.
+    /// All programs, in the order of messages.
     pub const ALL: [Self; 5] = [Self::Setsid, Self::Systemd, Self::Launchd, Self::Docker, Self::Antctl];
 
     const fn word(self) -> &'static str {
@@ -37,31 +37,31 @@ impl Program {
     }
 }
 
-/// Whose rights the nodes run with.
+/// The rights of the nodes, and the location of their folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Those of the user who runs wnm; folders below the home directory.
+    /// The rights of the user who runs wnm; folders below the home folder.
     User,
-    /// The system's; folders below `/var`.
+    /// The rights of a system service; folders below `/var`.
     Sudo,
-    /// Those of the user who runs wnm; node program and folders as the official manager of `antnode` chooses them.
+    /// The rights of the user who runs wnm; `antctl` chooses the node program and the folders.
     Zen,
 }
 
-/// A process manager, written `setsid+user`; `docker`, whose containers have the rights of the user who runs wnm, has
-/// no scope to name.
+/// A process manager with its scope, as text `setsid+user`. The text of `docker` is without scope, because its
+/// containers always have the rights of the user who runs wnm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct ManagerKind {
-    /// What starts and stops nodes.
+    /// The program that starts and stops nodes.
     pub program: Program,
-    /// With whose rights.
+    /// The rights of the nodes.
     pub scope: Scope,
 }
 
 impl ManagerKind {
-    /// Every process manager there is.
+    /// All process managers, in the order of messages.
     pub const ALL: [Self; 10] = [
         Self::new(Program::Setsid, Scope::User),
         Self::new(Program::Setsid, Scope::Sudo),
@@ -75,19 +75,19 @@ impl ManagerKind {
         Self::new(Program::Antctl, Scope::Zen),
     ];
 
-    /// Returns the manager of this program and scope.
+    /// Returns the process manager of a program and a scope.
     #[must_use]
     pub const fn new(program: Program, scope: Scope) -> Self {
         Self { program, scope }
     }
 
-    /// Tells whether it chooses the node program, which wnm then neither has nor exchanges.
+    /// Tells whether the process manager chooses the node program, so that wnm neither provides nor upgrades it.
     #[must_use]
     pub fn chooses_program(self) -> bool {
         self == Self::new(Program::Antctl, Scope::Zen)
     }
 
-    /// Returns what the folder of a node is called: the official manager of `antnode` has names of its own.
+    /// Returns the name of the folder of a node: `antnode0003`, or `antnode3` as `antctl` names it.
     #[must_use]
     pub fn folder_name(self, id: NodeId) -> String {
         match self.program {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_manager_is_read_back_from_its_name() {
+    fn managers_round_trip_through_their_names() {
         for kind in ManagerKind::ALL {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }

@@ -4,56 +4,56 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::units::Version;
 
-/// The figures of one node. What the text does not say, or says as nonsense, is None: unknown is not zero.
+/// The metrics of one node. A metric that is absent or invalid is None: unknown is not zero.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NodeMetrics {
-    /// Seconds since the node program started.
+    /// Time since the start of the program, in seconds.
     pub uptime: Option<u64>,
-    /// Records held.
+    /// Number of stored records.
     pub records: Option<u64>,
-    /// Records held that are the node's responsibility; 0 until a first quote.
+    /// Number of stored records that the node is responsible for; 0 before its first quote.
     pub relevant_records: Option<u64>,
-    /// Records it may hold at most; 0 until a first quote.
+    /// Maximum number of records; 0 before the first quote.
     pub max_records: Option<u64>,
-    /// Payments received; 0 until a first quote.
+    /// Number of payments received; 0 before the first quote.
     pub payment_count: Option<u64>,
-    /// Hours the node has been part of the network; 0 until a first quote.
+    /// Time as a part of the network, in hours; 0 before the first quote.
     pub live_time: Option<u64>,
-    /// Peers connected now.
+    /// Number of connected peers.
     pub connected_peers: Option<u64>,
-    /// Peers in the routing table.
+    /// Number of peers in the routing table.
     pub routing_table_peers: Option<u64>,
-    /// Connections open now.
+    /// Number of open connections.
     pub open_connections: Option<u64>,
-    /// Nodes in the whole network, as this one estimates.
+    /// Number of nodes in the whole network, as the node estimates it.
     pub network_size: Option<u64>,
-    /// Memory of the process, in megabytes, as the node measures it.
+    /// Memory of the process in megabytes, as the node measures it.
     pub memory_mb: Option<f64>,
-    /// CPU of the process, in percent of one core, as the node measures it.
+    /// CPU of the process in percent of one core, as the node measures it.
     pub cpu_percent: Option<f64>,
-    /// Whether, or how many of, its close group shun it now.
+    /// Greater than 0 while peers of the close group shun the node; whether it counts them is not known.
     pub shunned_by_close_group: Option<u64>,
-    /// Times it was shunned.
+    /// Number of times that peers shunned the node.
     pub shunned_count: Option<u64>,
-    /// Peers it holds for bad.
+    /// Number of peers that the node considers bad.
     pub bad_peers: Option<u64>,
-    /// Records stored on request, all kinds together; 0 when the counter is declared without a sample.
+    /// Number of records stored on request, all kinds together; 0 if the counter is declared without a sample.
     pub puts_ok: Option<u64>,
-    /// Requests to store that failed.
+    /// Number of failed requests to store a record.
     pub puts_failed: Option<u64>,
-    /// Bytes over the network, both directions together.
+    /// Network traffic in bytes, both directions together.
     pub network_bytes: Option<u64>,
-    /// Balance of the rewards wallet in atto, which outgrows 64 bits.
+    /// Balance of the rewards wallet in atto (10⁻¹⁸ tokens), which exceeds 64 bits.
     pub reward_balance: Option<u128>,
 }
 
-/// Who a node says it is.
+/// The version and the peer id that a node reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NodeIdentity {
     /// The version of the running program.
     pub version: Option<Version>,
-    /// Its name in the network.
+    /// The peer id, which identifies the node in the network.
     pub peer_id: Option<String>,
 }

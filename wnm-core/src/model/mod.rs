@@ -1,4 +1,6 @@
-//! The nouns: units, nodes, programs, process managers, wallets, and one observation of a host.
+//! The domain types: units, nodes, node programs, process managers, wallets and observations.
+//!
+//! This module imports no other module of the crate.
 
 pub(crate) mod clock;
 pub(crate) mod cpu_limit;
@@ -8,5 +10,6 @@ pub(crate) mod manager;
 pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod observation;
+pub(crate) mod program_cache;
 pub(crate) mod units;
 pub(crate) mod wallet;

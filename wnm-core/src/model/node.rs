@@ -1,4 +1,4 @@
-//! A node: who it is, where it lives, and what state it is in.
+//! Nodes: number, description and state.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,46 +11,46 @@ use crate::model::manager::ManagerKind;
 use crate::model::units::{Timestamp, Version};
 use crate::model::wallet::Address;
 
-/// The number of a node within its colony, from 1. Its name, ports and folder follow from it.
+/// The number of a node in its colony, from 1. The name, the ports and the folder derive from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "u32", into = "u32")]
 pub struct NodeId(u32);
 
-/// A text names no node.
+/// A text that is no name of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a node such as 3, 0003, antnode0003 or antnode0003.service, found {found:?}")]
+#[error("invalid node name {name:?}: not like 3, 0003, antnode0003 or antnode0003.service")]
 pub struct NotANode {
-    /// What was given.
-    pub found: String,
+    /// The text.
+    pub name: String,
 }
 
-/// Something of each node, by id: in one stretch of memory, as a cycle reads all of it from end to end.
+/// A map by node id. It is a sorted vector, because a cycle reads all entries in order and seldom inserts one.
 pub type NodeMap<T> = litemap::LiteMap<NodeId, T>;
 
 impl NodeId {
-    /// The lowest number a node can have.
+    /// The lowest number of a node.
     pub const FIRST: Self = Self(1);
 
-    /// Returns the id of this number, or None for 0.
+    /// Returns the id with this number; None for 0.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
         if number == 0 { None } else { Some(Self(number)) }
     }
 
-    /// Returns the bare number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// Returns the id that follows, or this one at the end of the range.
+    /// Returns the next id, or the same id at the end of the range.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// Returns the name that folders, services and containers carry, such as `antnode0003`.
+    /// Returns the name for folders, services and containers, such as `antnode0003`.
     #[must_use]
     pub fn name(self) -> String {
         format!("antnode{self}")
@@ -68,17 +68,17 @@ impl FromStr for NodeId {
     fn from_str(text: &str) -> Result<Self, NotANode> {
         let name = text.strip_suffix(".service").unwrap_or(text);
         let digits = name.strip_prefix("antnode").unwrap_or(name);
-        // `parse` alone would take a leading plus sign.
+        // `parse` alone accepts a leading plus sign.
         let plain = digits.bytes().all(|b| b.is_ascii_digit());
         let number = if plain { digits.parse().ok() } else { None };
-        number.and_then(Self::new).ok_or_else(|| NotANode { found: text.to_owned() })
+        number.and_then(Self::new).ok_or_else(|| NotANode { name: text.to_owned() })
     }
 }
 
 impl TryFrom<u32> for NodeId {
     type Error = NotANode;
     fn try_from(number: u32) -> Result<Self, NotANode> {
-        Self::new(number).ok_or_else(|| NotANode { found: number.to_string() })
+        Self::new(number).ok_or_else(|| NotANode { name: number.to_string() })
     }
 }
 
@@ -88,149 +88,149 @@ impl From<NodeId> for u32 {
     }
 }
 
-/// The ports of one node.
+/// The ports of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ports {
-    /// UDP, where peers reach the node.
+    /// UDP port for peers.
     pub node: u16,
-    /// TCP on loopback, where an `antnode` serves its metrics; reserved but unused by an `ant-node`.
+    /// TCP port on loopback where an `antnode` serves metrics. An `ant-node` does not use it.
     pub metrics: u16,
-    /// Reserved for `antctl`, which wants a third one. An `ant-node` uses it (UDP) for WebRTC.
+    /// Port for the RPC service of `antctl`. An `ant-node` uses it (UDP) for WebRTC.
     pub rpc: u16,
 }
 
 impl Ports {
-    /// Returns all ports of the node, for checks against those of others.
+    /// Returns all three ports.
     #[must_use]
     pub const fn all(&self) -> [u16; 3] {
         [self.node, self.metrics, self.rpc]
     }
 }
 
-/// One node of the colony: everything that stays the same while it lives.
+/// The permanent description of a node.
 ///
-/// What changes from look to look is its [`NodeState`](crate::NodeState), kept by the engine, and its
-/// [`NodeSample`](crate::NodeSample), the last observation.
+/// The engine state holds its [`NodeState`](crate::NodeState), and an observation holds its
+/// [`NodeSample`](crate::NodeSample).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Node {
-    /// Its number in the colony.
+    /// Number in the colony.
     pub id: NodeId,
-    /// Names this very node for ever: written to the marker in its folder, so that a number used twice is noticed.
+    /// Permanent identifier. The marker file in the node's folder contains it, which reveals a number used twice.
     pub uuid: String,
-    /// Which program it runs.
+    /// The node program.
     pub flavor: Flavor,
-    /// What starts and stops it.
+    /// The process manager of the node.
     pub manager: ManagerKind,
-    /// Its data, identity and binary.
+    /// The folder with the data, the identity and the program.
     pub root_dir: PathBuf,
-    /// Its logs.
+    /// The folder for logs.
     pub log_dir: PathBuf,
-    /// Its own copy of the program.
+    /// The node's own copy of the program.
     pub binary: PathBuf,
-    /// Its ports.
+    /// The ports of the node.
     pub ports: Ports,
-    /// Who is paid.
+    /// The rewards address.
     pub wallet: Address,
-    /// The payment network, as the words that end the command line of an `antnode`.
+    /// The payment network, as the words at the end of the command line of an `antnode`.
     pub network: Vec<String>,
-    /// Further arguments, already split into words.
+    /// Further arguments, split into words.
     pub arguments: Vec<String>,
-    /// The whole environment of the process, as names and values.
+    /// The complete environment of the process, as names and values.
     pub environment: Vec<(String, String)>,
-    /// Whether it may ask the router to open its port.
+    /// Whether the node asks the router to open its port.
     pub upnp: Upnp,
-    /// When its identity was made: what its age is counted from.
+    /// The creation time of the identity, from which the age counts.
     pub born: Timestamp,
 }
 
-/// Whether nodes ask the router to open their port (UPnP).
+/// The use of UPnP, by which a node asks the router to open its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Upnp {
     /// The node asks the router.
     On,
-    /// The node is told `--no-upnp`.
+    /// The node starts with `--no-upnp`.
     Off,
 }
 
-/// Why a node is stopped.
+/// The reason why a node is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
-    /// The engine stopped it to relieve the host.
+    /// The engine stopped the node to relieve the host.
     Pressure,
-    /// The operator stopped it.
+    /// The operator stopped the node.
     Requested,
-    /// It was found not running.
+    /// An observation found the process gone.
     Found,
-    /// It was to start and did not.
+    /// The start of the node failed.
     StartFailed,
 }
 
-/// What a node is believed to be doing, with the facts that belong to that state.
+/// The state of a node, with the facts of that state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum NodeState {
-    /// It runs and answers.
+    /// The node runs and answers.
     Running {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// Its process lives, or may live, but gave no answer. Counts as running and is never chosen for anything.
+    /// The process runs, or may run, without an answer. The node counts as running, and no rule selects it.
     Unknown {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// It does not run and may be started.
+    /// The node does not run and may start.
     Stopped {
-        /// When it stopped; None when nobody saw it happen, and then it need not wait before it starts.
+        /// The time of the stop; None if unknown, and the node then has no cooldown.
         since: Option<Timestamp>,
-        /// Why it stopped.
+        /// The reason of the stop.
         cause: StopCause,
     },
-    /// It was told to start, and is given `delay_start` to settle.
+    /// The node was started less than `delay_start` ago.
     Restarting {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// It was told to change its program, and is given `delay_upgrade` to settle.
+    /// The node got another program less than `delay_upgrade` ago.
     Upgrading {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
-        /// The version it had; None when that was not known.
+        /// The version before; None if unknown.
         from: Option<Version>,
-        /// The version it is to have.
+        /// The version after.
         to: Version,
     },
-    /// It moves to another volume. Counted, and entered by nothing yet.
+    /// The node moves to another volume. It counts as active; no rule enters this state yet.
     Migrating {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// It is on its way out: being stopped, or gone and waiting for its folder to go.
+    /// The node is in removal: it stops, or its folder waits for deletion.
     Removing {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// Its folder is gone, and with it its identity.
+    /// The folder no longer exists, and with it the identity.
     Dead {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
-    /// The operator keeps it down: never counted for versions, touched or surveyed until it is started by name.
+    /// The operator disabled the node: no rule starts, upgrades or observes it until the operator starts it by name.
     Disabled {
-        /// When this state began.
+        /// The start of this state.
         since: Timestamp,
     },
 }
 
 impl NodeState {
-    /// Returns the status word that reports and the earlier tools use, such as `RUNNING`.
+    /// Returns the status word of reports and of the Python wnm, such as `RUNNING`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -246,7 +246,7 @@ impl NodeState {
         }
     }
 
-    /// Returns when this state began; None for a stopped node nobody saw stopping.
+    /// Returns the start of this state; None for a stopped node with an unknown time of its stop.
     #[must_use]
     pub const fn since(&self) -> Option<Timestamp> {
         match self {
@@ -262,7 +262,7 @@ impl NodeState {
         }
     }
 
-    /// Tells whether an operation on the node is under way, so that nothing else may choose it.
+    /// Tells whether an operation on the node is under way, so that no rule may select it.
     #[must_use]
     pub const fn is_in_operation(&self) -> bool {
         match self {
@@ -275,7 +275,7 @@ impl NodeState {
         }
     }
 
-    /// Tells whether the node runs, may run or is about to: what `node_cap` bounds.
+    /// Tells whether the node runs, may run or is about to run: `node_cap` limits the number of such nodes.
     #[must_use]
     pub const fn is_active(&self) -> bool {
         match self {
@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_named_in_four_ways() {
+    fn node_names_have_four_forms() {
         for text in ["3", "0003", "antnode0003", "antnode0003.service"] {
             assert_eq!(text.parse(), Ok(NodeId(3)), "{text}");
         }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_four_digits_and_more_when_needed() {
+    fn names_have_at_least_four_digits() {
         assert_eq!(NodeId(7).name(), "antnode0007");
         assert_eq!(NodeId(12345).name(), "antnode12345");
     }

@@ -1,4 +1,4 @@
-//! What was seen of the host and its nodes at one moment. What could not be seen is None: missing is data.
+//! Observations of the host and its nodes at one moment. A value that could not be read is None, never a guess.
 
 use std::path::PathBuf;
 
@@ -9,156 +9,156 @@ use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 
-/// One look at everything.
+/// All data of one reading of the host and its nodes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Observation {
-    /// The time on the colony's [`Clock`](crate::Clock), which never jumps.
+    /// The time of the colony's [`Clock`](crate::Clock).
     pub now: Timestamp,
-    /// Whether the host was restarted since the last cycle.
+    /// Whether the host restarted since the last cycle.
     pub rebooted: bool,
-    /// The machine.
+    /// The metrics of the host.
     pub host: HostSample,
-    /// The nodes, by id.
+    /// The samples of the nodes.
     pub nodes: NodeMap<NodeSample>,
-    /// The version of the binary that new nodes get; None when it cannot be told.
+    /// The version of the node program for new nodes; None if unknown.
     pub target: Option<Version>,
 }
 
-/// The machine at one moment. Rates and shares are over the whole time since the last look.
+/// The metrics of the host. Rates and shares are averages over the time since the last observation.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct HostSample {
-    /// Processors that wnm may use.
+    /// Number of CPUs that wnm may use.
     pub cpus: Option<u32>,
-    /// When the host started.
+    /// The start of the host.
     pub started: Option<Timestamp>,
-    /// Use of all processors.
+    /// CPU use, 0 to 100 % of all CPUs together.
     pub cpu: Option<Percent>,
-    /// Time the processors waited for disks.
+    /// Share of CPU time spent waiting for disks.
     pub io_wait: Option<Percent>,
-    /// Use of memory: what is not available, of the total.
+    /// Memory use: the share of the total that is not available to programs.
     pub memory: Option<Percent>,
-    /// All memory.
+    /// Total memory.
     pub memory_total: Option<Bytes>,
-    /// The volumes that hold nodes, in the order of the storage folders.
+    /// The volumes of the storage folders, in the order of the setting.
     pub volumes: Vec<Volume>,
-    /// Load averages.
+    /// Load averages of the kernel.
     pub load: Option<LoadAverages>,
-    /// Disk reading.
+    /// Disk reads.
     pub disk_read: Option<BytesPerSecond>,
-    /// Disk writing.
+    /// Disk writes.
     pub disk_write: Option<BytesPerSecond>,
-    /// Network receiving.
+    /// Received network traffic.
     pub net_read: Option<BytesPerSecond>,
-    /// Network sending.
+    /// Sent network traffic.
     pub net_write: Option<BytesPerSecond>,
-    /// Pressure stall information, where the kernel has it.
+    /// Pressure stall information; None where the kernel does not provide it.
     pub stalls: Option<Stalls>,
-    /// The cap on the colony's CPU; None where this host cannot cap it, or is not to.
+    /// The CPU limit; None where the host does not support one, or the setting `cpu_limit` forbids it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CpuLimitSample>,
 }
 
-/// The kernel's load averages.
+/// The load averages of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadAverages {
-    /// Over one minute.
+    /// Average over one minute.
     pub one: Load,
-    /// Over five minutes.
+    /// Average over five minutes.
     pub five: Load,
-    /// Over fifteen minutes.
+    /// Average over fifteen minutes.
     pub fifteen: Load,
 }
 
-/// A volume that holds nodes.
+/// A volume with a storage folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Volume {
-    /// The storage folder on it.
+    /// The storage folder.
     pub root: PathBuf,
-    /// The number of its device. A change of it between two looks without a reboot means another disk.
+    /// The device number. A change between two observations without a reboot means another disk.
     pub device: u64,
-    /// Its use.
+    /// Used share of the volume.
     pub used: Option<Percent>,
-    /// Its size.
+    /// Size of the volume.
     pub total: Option<Bytes>,
-    /// What an ordinary user may still write.
+    /// Space that is available to users without privileges.
     pub available: Option<Bytes>,
 }
 
-/// Shares of the last ten seconds in which some tasks waited for a resource.
+/// Shares of the last ten seconds in which at least one task waited for a resource (the `some avg10` of the kernel).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stalls {
-    /// Waited for a processor.
+    /// Share with a task that waited for a CPU.
     pub cpu: Percent,
-    /// Waited for memory.
+    /// Share with a task that waited for memory.
     pub memory: Percent,
-    /// Waited for disks.
+    /// Share with a task that waited for disks.
     pub io: Percent,
 }
 
-/// What was seen of a node's process, endpoint and folder.
+/// The observed condition of a node's process, metrics server and folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// Nobody looked: the node is believed to be as it was.
+    /// Not observed in this cycle: the node keeps its state.
     #[default]
     Unobserved,
-    /// Our process, and it answers.
+    /// The node's process runs and answers.
     Answering,
-    /// Our process, and no answer.
+    /// The node's process runs without an answer.
     Silent,
-    /// No process of ours, but its endpoint answers. Counts as running, and is never signalled.
-    Stray,
-    /// Neither process nor answer.
+    /// The port answers, but the process is not the node's. The node counts as running, and wnm never signals it.
+    Unverified,
+    /// No process and no answer.
     Gone,
-    /// The process manager could not be asked, and the endpoint is silent.
+    /// The process manager gave no answer, and the port neither.
     Unreachable,
-    /// Its folder is not there.
+    /// The node's folder does not exist.
     FolderMissing,
 }
 
-/// One node at one moment.
+/// The observation of a node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NodeSample {
-    /// What was seen of it.
+    /// The condition of the node.
     pub presence: Presence,
-    /// When its identity was made.
+    /// The creation time of the identity.
     pub born: Timestamp,
-    /// The version that runs, or of its binary when it does not.
+    /// The version of the running program, or of the node's copy of it.
     pub version: Option<Version>,
-    /// Which of the host's volumes holds it, as an index; None when unknown.
+    /// Index of the node's volume in [`HostSample::volumes`]; None if unknown.
     pub volume: Option<usize>,
-    /// Processor time over the whole time since the last look.
+    /// CPU use, averaged over the time since the last observation.
     pub cpu: Option<Cores>,
     /// Resident memory.
     pub memory: Option<Bytes>,
-    /// What its folder holds.
+    /// Disk space of the node's folder.
     pub disk: Option<Bytes>,
-    /// Its process.
+    /// The node's process.
     pub process: Option<ProcessIdentity>,
-    /// Its name in the network.
+    /// The peer id, which identifies the node in the network.
     pub peer_id: Option<String>,
-    /// When peers near it were first seen to shun it, of a shunning that goes on; None when none is known to.
+    /// The first observation that peers of the close group shun the node; None if no peer is known to shun it now.
     pub shunned_since: Option<Timestamp>,
-    /// What it says of itself.
+    /// The metrics that the node reports.
     pub metrics: Option<Box<NodeMetrics>>,
 }
 
-/// One process, and not another one that got its number later.
+/// The identity of a process, which differs from a later process with the same PID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessIdentity {
-    /// The name of the host's run, as in [`ClockReading`](crate::ClockReading).
+    /// The identifier of the boot, as in [`ClockReading`](crate::ClockReading).
     pub boot: String,
-    /// Its number.
+    /// The PID.
     pub pid: u32,
-    /// When it started, in the kernel's ticks since boot (seconds since the epoch on macOS).
+    /// The start time in clock ticks since boot; on macOS in seconds since the Unix epoch.
     pub start: u64,
 }

@@ -1,4 +1,4 @@
-//! Quantities as types: a number never travels without its unit.
+//! Quantities as types, so that each number has a unit.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A number that had to be finite and within a range was not.
+/// A number outside the range of its quantity, or NaN.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("expected {expected}, found {found}")]
+#[error("{value} is not {accepted}")]
 pub struct OutOfRange {
-    /// What would have been accepted, such as "a percentage from 0 to 100".
-    pub expected: &'static str,
-    /// What was given.
-    pub found: String,
+    /// The accepted numbers as a noun phrase, such as "a percentage from 0 to 1000".
+    pub accepted: &'static str,
+    /// The number.
+    pub value: f64,
 }
 
-/// Declares a float that is finite and within a range, and therefore totally ordered.
+/// Declares a float within a range, which excludes NaN and is therefore totally ordered.
 macro_rules! bounded_float {
-    ($(#[$doc:meta])* $name:ident, $low:expr, $high:expr, $expected:literal) => {
+    ($(#[$doc:meta])* $name:ident, $low:expr, $high:expr, $accepted:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -27,23 +27,23 @@ macro_rules! bounded_float {
         pub struct $name(f64);
 
         impl $name {
-            #[doc = concat!("Returns the value as ", stringify!($name), ", or an error unless it is ", $expected, ".")]
+            #[doc = concat!("Returns the value as ", stringify!($name), ", or an error unless it is ", $accepted, ".")]
             pub fn new(value: f64) -> Result<Self, OutOfRange> {
                 if ($low..=$high).contains(&value) {
-                    // Adding zero turns -0.0 into 0.0, so that equal values print alike.
+                    // Adding zero turns -0.0 into 0.0, so that equal values have equal text.
                     Ok(Self(value + 0.0))
                 } else {
-                    Err(OutOfRange { expected: $expected, found: value.to_string() })
+                    Err(OutOfRange { accepted: $accepted, value })
                 }
             }
 
-            /// Returns the nearest value in range; None for NaN.
+            /// Returns the nearest value in the range; None for NaN.
             #[must_use]
             pub fn clamped(value: f64) -> Option<Self> {
                 (!value.is_nan()).then(|| Self(value.clamp($low, $high) + 0.0))
             }
 
-            /// Returns the bare number.
+            /// Returns the number without its unit.
             #[must_use]
             pub fn get(self) -> f64 {
                 self.0
@@ -80,15 +80,16 @@ macro_rules! bounded_float {
 }
 
 bounded_float!(
-    /// A share of a whole. Whole is 100; a measured share may pass it a little, where its counters are not in step.
+    /// A share, 0 to 1000 %. A measured share can exceed 100 %, because the kernel updates its counters at different
+    /// times.
     Percent, 0.0, 1000.0, "a percentage from 0 to 1000"
 );
 bounded_float!(
-    /// A load average: runnable and disk-waiting tasks, averaged by the kernel; 0 or more.
+    /// A load average of the kernel: the number of runnable and disk-waiting tasks, 0 or more.
     Load, 0.0, 1e6, "a load average from 0 to 1000000"
 );
 bounded_float!(
-    /// Processor time over wall time: 1.0 keeps one core busy.
+    /// CPU time per wall time: 1.0 is one busy core.
     Cores, 0.0, 1e6, "a number of cores from 0 to 1000000"
 );
 
@@ -110,7 +111,7 @@ impl fmt::Display for Cores {
     }
 }
 
-/// An amount of memory or disk.
+/// An amount of memory or disk space, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -122,7 +123,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A rate of reading or writing.
+/// A data rate, in bytes per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -134,10 +135,10 @@ impl fmt::Display for BytesPerSecond {
     }
 }
 
-/// Writes a byte count with the decimal prefix that leaves one to three digits before the point.
+/// Writes a byte count with the decimal prefix for one to three digits before the point.
 fn write_scaled(f: &mut fmt::Formatter<'_>, bytes: u64, per: &str) -> fmt::Result {
     const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
-    // 999,950 shows as 1.0 MB, never as 1000.0 kB.
+    // From 999.95 on, rounding to one decimal would give 1000.0: the next prefix gives 1.0.
     let mut value = bytes as f64;
     let mut prefix = 0;
     while value >= 999.95 && prefix + 1 < PREFIXES.len() {
@@ -150,78 +151,78 @@ fn write_scaled(f: &mut fmt::Formatter<'_>, bytes: u64, per: &str) -> fmt::Resul
     }
 }
 
-/// A moment, as milliseconds since the Unix epoch. All times in wnm are of this unit.
+/// A time, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Returns the moment that many milliseconds after the epoch.
+    /// Returns the time this many milliseconds after the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Returns the moment that many seconds after the epoch, at the ends of time where it overflows.
+    /// Returns the time this many seconds after the epoch; saturates at the ends of the range.
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Returns milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Returns whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// Returns how long ago `earlier` was; zero when it lies ahead.
+    /// Returns the time since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
 
-    /// Returns the moment that much later, at the end of time where it overflows.
+    /// Returns the time later by `wait`; saturates at the end of the range.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// Returns the moment that much earlier, at the beginning of time where it overflows.
+    /// Returns the time earlier by `wait`; saturates at the start of the range.
     #[must_use]
     pub fn before(self, wait: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
-/// A version of a node program, ordered as semantic versions are (a pre-release before its release).
+/// A version of a node program, in semantic order: a pre-release is less than its release.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(semver::Version);
 
-/// A text was expected to be, or to hold, a version and is not.
+/// A text that is no version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a version such as 0.4.17 or 0.4.10-rc.1, found {found:?}")]
+#[error("invalid version {text:?}: not like 0.4.17 or 0.4.10-rc.1")]
 pub struct NotAVersion {
-    /// The text, cut to a readable length.
-    pub found: String,
+    /// The text, cut to 40 characters.
+    pub text: String,
 }
 
 impl Version {
-    /// Returns the version of these three numbers.
+    /// Returns the version with these three numbers.
     #[must_use]
     pub const fn new(major: u64, minor: u64, patch: u64) -> Self {
         Self(semver::Version::new(major, minor, patch))
     }
 
-    /// Returns the first version found among the words of a text, such as a program's `--version` output.
+    /// Returns the first version among the words of a text, such as the `--version` output of a program.
     #[must_use]
     pub fn find_in(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(|word| word.parse().ok())
@@ -231,18 +232,18 @@ impl Version {
 impl FromStr for Version {
     type Err = NotAVersion;
 
-    /// Reads `0.4.17`, `v0.4.17`, `0.4.10-rc.1` and dates such as `2025.01.31` (a nightly's version).
+    /// Parses `0.4.17`, `v0.4.17`, `0.4.10-rc.1`, and dates such as `2025.01.31`, the version of a nightly build.
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
         let trimmed = text.trim();
         let bare = trimmed.strip_prefix('v').unwrap_or(trimmed);
         semver::Version::parse(bare)
             .or_else(|error| without_leading_zeros(bare).map_or(Err(error), |t| semver::Version::parse(&t)))
             .map(Self)
-            .map_err(|_| NotAVersion { found: trimmed.chars().take(40).collect() })
+            .map_err(|_| NotAVersion { text: trimmed.chars().take(40).collect() })
     }
 }
 
-/// Rewrites `2025.01.31` as `2025.1.31`: semantic versions allow no leading zeros.
+/// Returns `2025.1.31` for `2025.01.31`, because semantic versions have no leading zeros; None without three numbers.
 fn without_leading_zeros(text: &str) -> Option<String> {
     let mut numbers = text.splitn(3, '.');
     let (major, minor, rest) = (numbers.next()?, numbers.next()?, numbers.next()?);
@@ -276,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_in_every_form_the_programs_print() {
+    fn versions_are_found_in_the_output_of_node_programs() {
         for (text, want) in [
             ("Autonomi Node v0.4.17\nNetwork version: ant/1.0/1", "0.4.17"),
             ("Autonomi Node v0.4.10-rc.1", "0.4.10-rc.1"),
@@ -291,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn a_release_candidate_comes_before_its_release() {
+    fn release_candidate_is_less_than_its_release() {
         let version = |text: &str| text.parse::<Version>().unwrap();
         assert!(version("0.4.10-rc.1") < version("0.4.10"));
         assert!(version("0.4.9") < version("0.4.10"));
     }
 
     #[test]
-    fn floats_out_of_range_are_refused_and_clamped() {
+    fn numbers_out_of_range_are_refused_or_clamped() {
         for bad in [f64::NAN, f64::INFINITY, -0.1, 1000.1] {
             assert!(Percent::new(bad).is_err(), "{bad}");
         }
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_written_for_people() {
+    fn byte_counts_have_decimal_prefixes() {
         for (bytes, want) in [
             (0, "0 B"),
             (999, "999 B"),
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn times_saturate_instead_of_wrapping() {
+    fn times_saturate_at_the_ends_of_the_range() {
         let (first, last) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
         assert_eq!(first.since(last), Duration::ZERO);
         assert!(last.since(first) > Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! Who is paid: addresses, and weighted lists of them from which each new node draws.
+//! Rewards addresses, and weighted lists from which each new node draws one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha3::{Digest, Keccak256};
 
-/// The community faucet of the network: what `faucet` means, and what `donate` means unless set otherwise.
+/// The address of the community faucet of the network: the word `faucet`, and the default of the word `donate`.
 pub const FAUCET: Address = Address([
     0x00, 0x45, 0x5d, 0x78, 0xf8, 0x50, 0xb0, 0x35, 0x8e, 0x8c, 0xea, 0x5b, 0xe2, 0x4d, 0x41, 0x5e, 0x01, 0xe1, 0x07,
     0xcf,
 ]);
 
-/// An account that rewards are paid to.
+/// An account that receives rewards.
 ///
-/// Written with the mixed-case checksum of EIP-55; read with it, or in one case only.
+/// Its text has the mixed-case checksum of EIP-55. Parsing checks the checksum of mixed-case text, and accepts text in
+/// one case without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -57,7 +58,7 @@ impl WalletError {
 }
 
 impl Address {
-    /// Returns the digits with the case that EIP-55 asks for, without `0x`.
+    /// Returns the hexadecimal digits with the case of EIP-55, without `0x`.
     fn checksummed(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
@@ -111,14 +112,14 @@ impl From<Address> for String {
     }
 }
 
-/// One who may be paid.
+/// A recipient of rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payee {
-    /// This account.
+    /// The account with this address.
     Account(Address),
     /// The community faucet.
     Faucet,
-    /// The account set as `donate_address`.
+    /// The account of the setting `donate_address`.
     Donate,
 }
 
@@ -132,15 +133,15 @@ impl fmt::Display for Payee {
     }
 }
 
-/// The setting `rewards_address`: one payee, or several with weights.
+/// The setting `rewards_address`: one recipient, or several with weights from 1 to 1000000.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rewards(Vec<(Payee, u32)>);
 
 impl Rewards {
-    /// Draws the account that a new node pays, by weight.
+    /// Draws the rewards address of a new node by weight.
     ///
-    /// `roll` is a uniformly random number; the same roll always draws the same account.
+    /// `roll` is a uniformly random number; the same roll always returns the same address.
     #[must_use]
     pub fn draw(&self, roll: u64, donate: Address) -> Address {
         let total: u64 = self.0.iter().map(|(_, weight)| u64::from(*weight)).sum();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_addresses_say_what_is_wrong() {
+    fn invalid_addresses_have_a_cause() {
         let error = |text: &str| text.parse::<Rewards>().unwrap_err().to_string();
         insta::assert_snapshot!(
             [
@@ -278,10 +279,11 @@ mod tests {
         let count = |who: Address| draws.iter().filter(|drawn| **drawn == who).count();
         assert_eq!((count(account), count(FAUCET), count(other)), (1000, 10, 100));
     }
+
     #[test]
-    fn over_many_draws_each_has_its_share() {
+    fn shares_of_random_draws_match_the_weights() {
         const DRAWS: u64 = 10_000;
-        // The n-th number of SplitMix64.
+        // SplitMix64, so that the test is deterministic: the n-th number of its sequence.
         let roll = |n: u64| {
             let z = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

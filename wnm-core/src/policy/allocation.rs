@@ -1,4 +1,4 @@
-//! Which numbers, ports and folders new nodes get.
+//! Numbers, ports and folders of new nodes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::model::units::{Bytes, Timestamp};
 use crate::policy::settings::{Problem, ProblemCause, RawSettings, Settings, Thousands};
 use crate::policy::thresholds::Policy;
 
-/// Where the three port ranges begin. Node N has the ports `start · 1000 + N` of each.
+/// The starts of the three port ranges in thousands. Node N has the port `start · 1000 + N` of each range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRanges {
     node: u16,
@@ -19,10 +19,10 @@ pub struct PortRanges {
 }
 
 impl PortRanges {
-    /// Returns the ranges of the settings: 55, 13 and 30 thousand where they say nothing.
+    /// Returns the ranges of the settings; by default they start at 55000, 13000 and 30000.
     ///
     /// # Errors
-    /// Up to `node_cap`, a range passes port 65535 or runs into another.
+    /// With `node_cap` nodes, a range exceeds port 65535 or overlaps another range.
     pub fn new(raw: &RawSettings) -> Result<Self, Problem> {
         let start = |setting: Option<Thousands>, default| setting.map_or(default, |t| t.0);
         let ranges = Self {
@@ -50,13 +50,13 @@ impl PortRanges {
         Ok(ranges)
     }
 
-    /// Returns the thousands at which node, metrics and third ports begin.
+    /// Returns the starts of the node, metrics and RPC ports, in thousands.
     #[must_use]
     pub const fn thousands(self) -> [u16; 3] {
         [self.node, self.metrics, self.rpc]
     }
 
-    /// Returns the ports of a node; None when one would pass 65535.
+    /// Returns the ports of a node; None if one would exceed 65535.
     #[must_use]
     pub fn of(&self, id: NodeId) -> Option<Ports> {
         let port = |start: u16| (u32::from(start) * 1000).checked_add(id.get()).and_then(|p| u16::try_from(p).ok());
@@ -64,10 +64,11 @@ impl PortRanges {
     }
 }
 
-/// Returns the lowest ids that none of `taken` has, from 1, or from beyond the highest one that was ever used where
-/// none may be used twice. `taken` ascends.
-pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> impl Iterator<Item = NodeId> {
-    let mut candidate = used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
+/// Returns the lowest ids outside `taken`, which is in ascending order.
+///
+/// The ids begin at 1, or after `highest_used` where an id must never be used twice (under `antctl`).
+pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, highest_used: Option<u32>) -> impl Iterator<Item = NodeId> {
+    let mut candidate = highest_used.and_then(NodeId::new).map_or(NodeId::FIRST, NodeId::next);
     let first = candidate;
     let mut taken = taken.into_iter().filter(move |id| *id >= first).peekable();
     std::iter::from_fn(move || {
@@ -80,70 +81,70 @@ pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, used: Option<u32>) -> i
     })
 }
 
-/// Returns the storage folder with the most room for one more node: what is free on its volume, less what `nodes`, each
-/// with its folder and what that holds, may still grow by until each holds `full`. The first where nothing tells them
-/// apart; None where there is none.
-pub fn roomiest<'a, 'n>(
+/// Returns the storage folder with the most space for one more node; the first of several equal ones, None of none.
+///
+/// The space is the free space of the volume, minus the growth that its nodes still have until each uses `full`.
+/// `nodes` gives the folder of each node and its present size.
+pub fn storage_with_most_space<'a, 'n>(
     storage: &'a [PathBuf],
     volumes: &[Volume],
     full: Bytes,
     nodes: impl Iterator<Item = (&'n Path, Bytes)> + Clone,
 ) -> Option<&'a PathBuf> {
-    let room = |folder: &PathBuf| {
+    let space = |folder: &PathBuf| {
         let free = volumes.iter().find(|volume| volume.root == *folder)?.available?;
         let growth = nodes.clone().filter(|(root, _)| root.starts_with(folder));
         let growth: u64 = growth.map(|(_, held)| full.0.saturating_sub(held.0)).fold(0, u64::saturating_add);
         Some(free.0.saturating_sub(growth))
     };
-    storage.iter().rev().max_by_key(|folder| room(folder))
+    // `max_by_key` returns the last of several equal elements.
+    storage.iter().rev().max_by_key(|folder| space(folder))
 }
 
-/// What a new node is given from outside: chance and place, which the core does not make up.
+/// The inputs of a new node that the core cannot produce: random numbers, the time and folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Birth {
-    /// Names the node for ever.
+pub struct NewNodeInputs {
+    /// The permanent identifier of the node.
     pub uuid: String,
-    /// A uniformly random number, from which its wallet is drawn.
+    /// A uniformly random number that selects the rewards address.
     pub roll: u64,
-    /// The storage folder it goes to.
+    /// The storage folder that will contain the folder of the node.
     pub storage: PathBuf,
-    /// Where its logs go.
+    /// The folder for logs; empty to log in the node's own folder.
     pub logs: PathBuf,
-    /// When it is made.
+    /// The time of creation.
     pub now: Timestamp,
 }
 
-/// A new node cannot have its ports.
+/// A new node cannot get its ports.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllocationError {
-    /// The range ends.
-    #[error(
-        "expected the ports of node {id} to end below 65536: lower node_cap, or remove and add nodes to refill low numbers"
-    )]
+    /// A port of the node would exceed 65535.
+    #[error("cannot allocate ports for node {id}: they would exceed 65535")]
     PortsExhausted {
-        /// The node.
+        /// The number of the new node.
         id: NodeId,
     },
-    /// Another node has the port.
-    #[error("expected port {port} for node {id} to be free, found it given to node {other}")]
+    /// Another node has the same port.
+    #[error("cannot allocate port {port} for node {id}: node {other} has it")]
     PortTaken {
-        /// The node.
+        /// The number of the new node.
         id: NodeId,
-        /// The port.
+        /// The port in conflict.
         port: u16,
-        /// Who has it.
+        /// The number of the node that has the port.
         other: NodeId,
     },
 }
 
-/// Returns the node that this id becomes under the settings.
+/// Returns a new node with this id under the settings.
 ///
 /// # Errors
-/// A port passes 65535 or belongs to one of `others`.
+/// A port exceeds 65535 or belongs to one of `others`.
 pub fn new_node<'a>(
     id: NodeId,
     settings: &Settings,
-    birth: Birth,
+    inputs: NewNodeInputs,
     others: impl IntoIterator<Item = &'a Node>,
 ) -> Result<Node, AllocationError> {
     let ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
@@ -153,26 +154,26 @@ pub fn new_node<'a>(
         }
     }
     let name = settings.manager.folder_name(id);
-    let root_dir = birth.storage.join(&name);
+    let root_dir = inputs.storage.join(&name);
     Ok(Node {
         id,
-        uuid: birth.uuid,
+        uuid: inputs.uuid,
         flavor: settings.flavor.clone(),
         manager: settings.manager,
         binary: root_dir.join(settings.flavor.program()),
-        log_dir: log_dir(&root_dir, &birth.logs, &name),
+        log_dir: log_dir(&root_dir, &inputs.logs, &name),
         root_dir,
         ports,
-        wallet: settings.rewards.draw(birth.roll, settings.donate),
+        wallet: settings.rewards.draw(inputs.roll, settings.donate),
         network: settings.network.clone(),
         arguments: settings.arguments.clone(),
         environment: settings.environment.clone(),
         upnp: settings.upnp,
-        born: birth.now,
+        born: inputs.now,
     })
 }
 
-/// Returns where a node logs: below the logs folder, or in its own when there is none.
+/// Returns the log folder of a node: below the folder for logs, or below the node's own folder if that is empty.
 fn log_dir(root_dir: &Path, logs: &Path, name: &str) -> PathBuf {
     if logs.as_os_str().is_empty() { root_dir.join("logs") } else { logs.join(name) }
 }
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_filled_from_the_first_number() {
+    fn free_ids_fill_gaps_in_ascending_order() {
         for (taken, want) in
             [(&[][..], &[1, 2, 3][..]), (&[1, 2, 5], &[3, 4, 6]), (&[2, 3], &[1, 4, 5]), (&[7], &[1, 2, 3])]
         {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_node_goes_where_there_is_most_room_for_one_more() {
+    fn new_node_uses_the_storage_with_most_space() {
         let storage = ["/a", "/b", "/c"].map(PathBuf::from);
         let goes = |free: [Option<u64>; 3], nodes: &[(&str, u64)]| {
             let volume = |(root, free): (&PathBuf, Option<u64>)| Volume {
@@ -210,21 +211,21 @@ mod tests {
             };
             let volumes: Vec<Volume> = storage.iter().zip(free).map(volume).collect();
             let nodes = nodes.iter().map(|(root, held)| (Path::new(*root), Bytes(*held)));
-            roomiest(&storage, &volumes, Bytes(20), nodes).and_then(|folder| folder.to_str())
+            storage_with_most_space(&storage, &volumes, Bytes(20), nodes).and_then(|folder| folder.to_str())
         };
         assert_eq!(goes([Some(50), Some(60), Some(40)], &[]), Some("/b"));
-        // A node that was just made holds nothing yet.
+        // A new node is empty now and will grow to the full size.
         assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 0)]), Some("/a"));
         assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 20)]), Some("/b"));
         assert_eq!(goes([Some(50), Some(60), None], &[("/b/1", 0), ("/b/2", 5), ("/a/3", 1), ("/a/4", 9)]), Some("/b"));
         assert_eq!(goes([Some(9), Some(9), Some(9)], &[]), Some("/a"));
         assert_eq!(goes([None, None, Some(1)], &[("/c/1", 0)]), Some("/c"));
         assert_eq!(goes([None; 3], &[]), Some("/a"));
-        assert_eq!(roomiest(&[], &[], Bytes(1), std::iter::empty()), None);
+        assert_eq!(storage_with_most_space(&[], &[], Bytes(1), std::iter::empty()), None);
     }
 
     #[test]
-    fn ports_that_overflow_or_collide_are_refused() {
+    fn port_ranges_that_overflow_or_overlap_are_refused() {
         let check = |node: u16, metrics: u16, cap: u32| {
             let raw = RawSettings {
                 port_start: Some(Thousands(node)),

@@ -1,6 +1,7 @@
 //! What an operator sets: settings, thresholds, limits, and where new nodes go.
 
 pub(crate) mod allocation;
+pub(crate) mod constants;
 pub(crate) mod pressure;
 pub(crate) mod settings;
 pub(crate) mod thresholds;

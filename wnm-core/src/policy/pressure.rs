@@ -1,4 +1,4 @@
-//! Signals against thresholds: what there is room for and what is too much.
+//! Signals and their comparison with the thresholds.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::model::observation::HostSample;
 use crate::model::units::{BytesPerSecond, Load, Percent};
 use crate::policy::thresholds::{Policy, Threshold};
 
-/// Something measured of the host that thresholds are set on.
+/// A measured quantity of the host that has thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -58,11 +58,11 @@ impl fmt::Display for Signal {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reading {
-    /// A share.
+    /// A share, 0 to 100 %.
     Percent(Percent),
-    /// A load average.
+    /// A load average, in tasks.
     Load(Load),
-    /// A rate.
+    /// A rate, in bytes per second.
     Rate(BytesPerSecond),
 }
 
@@ -106,17 +106,17 @@ impl From<BytesPerSecond> for Reading {
     }
 }
 
-/// A signal beside its two marks.
+/// A signal with its value and its two thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Measure {
-    /// What was measured.
+    /// The measured signal.
     pub signal: Signal,
-    /// Its value; None when it could not be had.
+    /// Its value; None when it could not be read.
     pub seen: Option<Reading>,
-    /// Below this there is room.
+    /// Low threshold: nodes are added only below it.
     pub less_than: Reading,
-    /// Above this there is too much.
+    /// High threshold: nodes are stopped or removed above it.
     pub remove: Reading,
 }
 
@@ -130,23 +130,20 @@ impl Measure {
         }
     }
 
-    /// Tells whether the signal leaves room; a missing one does not.
+    /// Returns whether the signal is below its low threshold; false for a missing one.
     #[must_use]
     pub fn allows(&self) -> bool {
         self.seen.is_some_and(|seen| seen < self.less_than)
     }
 
-    /// Tells whether the signal is too high; a missing one is not.
+    /// Returns whether the signal exceeds its high threshold; false for a missing one.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
         self.seen.is_some_and(|seen| seen > self.remove)
     }
 }
 
-/// How many measures there are at most besides those of volumes.
-pub(crate) const MOST_MEASURES: usize = 9;
-
-/// Returns every signal that the policy has thresholds for, in the order in which pressure is named.
+/// Returns every signal that has thresholds, in the order in which reasons name them.
 pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<Item = Measure> + 'a {
     let load = policy.load.into_iter().flat_map(|threshold| {
         let seen = host.load;
@@ -177,46 +174,46 @@ pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<I
         .chain(net_io)
 }
 
-/// What the signals and the census allow and demand: the names are those of the earlier tool's decision log.
+/// Conditions of signals and census. The names are those of the decision log of the Python wnm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Features {
-    /// Processors leave room.
+    /// CPU use is below its low threshold.
     pub allow_cpu: bool,
-    /// Memory leaves room.
+    /// Memory use is below its low threshold.
     pub allow_mem: bool,
-    /// At least one volume leaves room.
+    /// The use of at least one volume is below the low threshold.
     pub allow_hd: bool,
-    /// Too little processor time is left.
+    /// CPU use exceeds its high threshold.
     pub remove_cpu: bool,
-    /// Too little memory is left.
+    /// Memory use exceeds its high threshold.
     pub remove_mem: bool,
-    /// Some volume is too full.
+    /// The use of at least one volume exceeds the high threshold.
     pub remove_hd: bool,
-    /// Fewer nodes run than the cap allows.
+    /// Fewer nodes run than `node_cap` allows.
     pub allow_node_cap: bool,
-    /// The network leaves room, or has no thresholds.
+    /// Network traffic is below its low thresholds, or has none.
     pub allow_netio: bool,
-    /// There is too much network traffic.
+    /// Network traffic exceeds a high threshold.
     pub remove_netio: bool,
-    /// The disks' traffic leaves room, or has no thresholds.
+    /// Disk traffic is below its low thresholds, or has none.
     pub allow_hdio: bool,
-    /// There is too much disk traffic.
+    /// Disk traffic exceeds a high threshold.
     pub remove_hdio: bool,
-    /// All load averages leave room.
+    /// All load averages are below their low threshold.
     pub load_allow: bool,
-    /// Some load average is too high.
+    /// A load average exceeds its high threshold.
     pub load_not_allow: bool,
-    /// A node may be started or added.
+    /// All conditions of a start or an addition hold.
     pub add_new_node: bool,
-    /// A node must be stopped or removed.
+    /// A high threshold or the node cap is exceeded.
     pub remove: bool,
-    /// A node may be upgraded.
+    /// All conditions of an upgrade hold.
     pub upgrade: bool,
 }
 
 impl Features {
-    /// Returns what the signals alone say; what depends on the nodes is left false.
+    /// Returns the conditions of the signals; those of the census are false.
     pub(crate) fn of_signals(policy: &Policy, host: &HostSample) -> Self {
         let mut features = Self {
             allow_cpu: true,
@@ -241,7 +238,7 @@ impl Features {
                 Signal::Cpu => (&mut features.allow_cpu, &mut features.remove_cpu),
                 Signal::Memory => (&mut features.allow_mem, &mut features.remove_mem),
                 Signal::Disk(_) => {
-                    // A new node goes where there is room: one volume is enough.
+                    // A new node goes to the emptiest volume, so one with space is enough.
                     features.allow_hd |= measure.allows();
                     features.remove_hd |= measure.is_exceeded();
                     return;
@@ -258,13 +255,13 @@ impl Features {
         features
     }
 
-    /// Tells whether every signal leaves room.
+    /// Returns whether every signal allows growth.
     #[must_use]
     pub const fn signals_allow(&self) -> bool {
         self.allow_cpu && self.allow_mem && self.allow_hd && self.allow_netio && self.allow_hdio && self.load_allow
     }
 
-    /// Tells whether some signal is too high.
+    /// Returns whether at least one signal exceeds its high threshold.
     #[must_use]
     pub const fn signals_demand(&self) -> bool {
         self.remove_cpu

@@ -1,4 +1,4 @@
-//! What the operator wants of the host: thresholds, limits and delays, checked once.
+//! The policy: thresholds, limits and delays, checked once.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::units::{BytesPerSecond, Load, Percent};
+use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU};
 use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
 
-/// Two marks on one signal: below the lower one there is room for more, above the upper one there is too much.
+/// The low and the high threshold of one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Threshold<T> {
     /// Nodes are added only while the signal is below this.
@@ -19,77 +20,77 @@ pub struct Threshold<T> {
 }
 
 impl<T: PartialOrd + Copy> Threshold<T> {
-    /// Tells whether a signal leaves room; a missing one does not.
+    /// Returns whether a signal is below the low threshold; false for a missing one.
     pub fn allows(&self, signal: Option<T>) -> bool {
         signal.is_some_and(|seen| seen < self.less_than)
     }
 
-    /// Tells whether a signal is too high; a missing one is not.
+    /// Returns whether a signal exceeds the high threshold; false for a missing one.
     pub fn is_exceeded(&self, signal: Option<T>) -> bool {
         signal.is_some_and(|seen| seen > self.remove)
     }
 }
 
-/// Marks on both directions of a device's traffic.
+/// Thresholds of both directions of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoThresholds {
-    /// Marks on reading, or receiving.
+    /// Thresholds of reading, or receiving.
     pub read: Threshold<BytesPerSecond>,
-    /// Marks on writing, or sending.
+    /// Thresholds of writing, or sending.
     pub write: Threshold<BytesPerSecond>,
 }
 
-/// How many nodes may be in an operation at once.
+/// Maximum numbers of nodes in an operation at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Nodes changing their program, at least 1.
+    /// Upgrades at once, at least 1.
     pub upgrades: u32,
-    /// Nodes starting, at least 1.
+    /// Starts and additions at once, at least 1.
     pub starts: u32,
-    /// Nodes on their way out, at least 1.
+    /// Removals at once, at least 1.
     pub removals: u32,
-    /// All of these together, at least 1.
+    /// Operations of all kinds at once, at least 1.
     pub operations: u32,
 }
 
-/// How long a node is left alone after an operation.
+/// Times for which a node stays as it is after an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delays {
-    /// After it was told to start.
+    /// Time after a start before the node counts as running.
     pub start: Duration,
-    /// After it stopped, before the same identity may start again.
+    /// Cooldown after a stop before the node may start again.
     pub restart: Duration,
-    /// After its program was changed.
+    /// Time after an upgrade before the node counts as running.
     pub upgrade: Duration,
-    /// After a running node was stopped to be removed, before its folder goes.
+    /// Time between the stop of a running node and the removal of its folder.
     pub remove: Duration,
 }
 
-/// Who brings new versions of the node program to the nodes.
+/// The source of upgrades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upgrades {
-    /// Nodes fetch them by themselves.
+    /// Nodes upgrade themselves.
     ByNodes,
-    /// wnm rolls out its own binary, oldest node first.
+    /// wnm upgrades nodes to the version of the node binary, the oldest first.
     ByManager,
 }
 
-/// A set of rules with their parameters.
+/// A named set of rules and defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
-    /// Two thresholds a signal, as operators of the earlier tools know them.
+    /// Two thresholds for each signal, as in the Python wnm.
     Classic,
-    /// The same thresholds, with what lies behind the signals: what nodes cost, whose load it is, and what comes.
+    /// The same thresholds, with a forecast of the load of the nodes and of the background load.
     Steady,
 }
 
 impl Preset {
-    /// All of them.
+    /// All presets.
     pub const ALL: [Self; 2] = [Self::Classic, Self::Steady];
 
-    /// Returns the word that settings use.
+    /// Returns the value of the setting `preset`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -105,45 +106,41 @@ impl fmt::Display for Preset {
     }
 }
 
-/// Everything the engine needs to know of the operator's wishes. Made from [`RawSettings`] only, and then consistent.
+/// The checked settings that the engine decides with, made from [`RawSettings`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Which rules are in force.
+    /// The set of rules.
     pub preset: Preset,
-    /// Nodes the colony may have.
+    /// Maximum number of nodes.
     pub node_cap: u32,
-    /// The highest number a node ever had, where no number may be used twice; None where holes are refilled.
+    /// Highest number that a node ever had, when numbers must not be reused; None when gaps are refilled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest_node_id_used: Option<u32>,
-    /// Marks on the use of all processors.
+    /// Thresholds of CPU use.
     pub cpu: Threshold<Percent>,
-    /// Marks on the use of memory.
+    /// Thresholds of memory use.
     pub memory: Threshold<Percent>,
-    /// Marks on the use of each volume that holds nodes.
+    /// Thresholds of the use of each volume that holds nodes.
     pub disk: Threshold<Percent>,
-    /// Marks on the load averages; None when neither they nor the number of processors is known.
+    /// Thresholds of the load averages; None when neither they are set nor the number of processors is known.
     pub load: Option<Threshold<Load>>,
-    /// Marks on disk traffic, when set.
+    /// Thresholds of disk traffic; None when they are not set.
     pub disk_io: Option<IoThresholds>,
-    /// Marks on network traffic, when set.
+    /// Thresholds of network traffic; None when they are not set.
     pub net_io: Option<IoThresholds>,
-    /// How many operations at once.
+    /// Maximum numbers of operations at once.
     pub limits: Limits,
-    /// How long each takes to settle.
+    /// Times after operations.
     pub delays: Delays,
-    /// Who upgrades nodes.
+    /// The source of upgrades.
     pub upgrades: Upgrades,
-    /// What the steady rules are tuned by.
+    /// Parameters of the steady rules.
     #[serde(default)]
     pub tuning: Tuning,
 }
 
-/// Shares of all processors that the load marks default to.
-const DESIRED_LOAD_PER_CPU: f64 = 0.6;
-const MAX_LOAD_PER_CPU: f64 = 1.0;
-
 impl Policy {
-    /// Nodes a colony may have where the operator does not say.
+    /// Default of `node_cap`.
     pub const DEFAULT_NODE_CAP: u32 = 20;
 
     /// Returns the policy that the settings describe, defaults filled in.
@@ -173,7 +170,7 @@ impl Policy {
             value
         };
         let preset = raw.preset.unwrap_or(Preset::Classic);
-        // Steady rules see what each step does before the next, and may take larger ones.
+        // Steady observes the effect of each step before the next one, so its steps may be larger.
         let (at_once, delay_start) = match preset {
             Preset::Classic => (1, 300),
             Preset::Steady => (4, 60),
@@ -214,24 +211,24 @@ impl Policy {
         Problems::none_or(problems).map(|()| policy)
     }
 
-    /// Returns the mark from which use is watched.
-    pub(crate) fn warning_level(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, self.tuning.warning)
+    /// Returns the warning threshold, in percent.
+    pub(crate) fn warning_level(&self, threshold: Threshold<Percent>) -> f64 {
+        Self::below_high(threshold, self.tuning.warning)
     }
 
-    /// Returns the mark to which a relief brings use back.
-    pub(crate) fn relief_level(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, self.tuning.relief_target)
+    /// Returns the relief target, in percent.
+    pub(crate) fn relief_level(&self, threshold: Threshold<Percent>) -> f64 {
+        Self::below_high(threshold, self.tuning.relief_target)
     }
 
-    /// Returns the mark that growth stays under.
-    pub(crate) fn growth_level(&self, marks: Threshold<Percent>) -> f64 {
-        Self::below_upper(marks, 1.0 - self.tuning.growth_target)
+    /// Returns the growth target, in percent.
+    pub(crate) fn growth_level(&self, threshold: Threshold<Percent>) -> f64 {
+        Self::below_high(threshold, 1.0 - self.tuning.growth_target)
     }
 
-    /// Returns what lies so far below the high threshold, as a share of the gap between the two.
-    pub(crate) fn below_upper(marks: Threshold<Percent>, share: f64) -> f64 {
-        let (low, high) = (marks.less_than.get(), marks.remove.get());
+    /// Returns the level that is a share of the gap between the two thresholds below the high one.
+    pub(crate) fn below_high(threshold: Threshold<Percent>, share: f64) -> f64 {
+        let (low, high) = (threshold.less_than.get(), threshold.remove.get());
         high - (high - low) * share
     }
 }

@@ -1,4 +1,4 @@
-//! What the steady rules may be tuned by, and which of them may be left out to learn what they are worth.
+//! The parameters of the steady rules.
 
 use std::time::Duration;
 
@@ -7,82 +7,22 @@ use serde::{Deserialize, Serialize};
 use crate::model::units::Percent;
 use crate::policy::settings::{Problem, ProblemCause, RawSettings, Relation};
 
-/// One of the steady rules, or a part of one, that a comparison can leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// Nothing is stopped for load that is not ours.
-    Futility,
-    /// What young nodes use beyond what they will is not counted as demand.
-    Excess,
-    /// As many nodes are stopped as are needed, instead of one.
-    Size,
-    /// Use over the warning threshold that lasts is too much as well.
-    Soft,
-    /// The time that too much is waited out is learned.
-    LearnedRide,
-    /// The largest nodes are stopped where one leaks.
-    Leak,
-    /// What volumes will hold is predicted.
-    Forecast,
-    /// Growth waits for half an hour of room, not only for five minutes.
-    LongWindow,
-    /// The surge of starting must fit.
-    Surge,
-    /// Runnable tasks gate the adds.
-    LoadGate,
-    /// Memory that nodes have still to grow is kept free.
-    MemoryToCome,
-    /// A node that was stopped for pressure rests for half an hour.
-    Rest,
-    /// Nodes that started within the last half hour are stopped last.
-    Fresh,
-    /// The colony's CPU is capped instead of stopping nodes.
-    CpuLimit,
-    /// The cap keeps free what others lately rose by, and gives way to a load that is too high.
-    Reserve,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Futility,
-        Self::Excess,
-        Self::Size,
-        Self::Soft,
-        Self::LearnedRide,
-        Self::Leak,
-        Self::Forecast,
-        Self::LongWindow,
-        Self::Surge,
-        Self::LoadGate,
-        Self::MemoryToCome,
-        Self::Rest,
-        Self::Fresh,
-        Self::CpuLimit,
-        Self::Reserve,
-    ];
-}
-
-/// What the steady rules are tuned by. Shares are of the gap between the two marks of a signal.
+/// The parameters of the steady rules. Shares are of the gap between the two thresholds of a signal, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tuning {
-    /// Share below the high threshold from which use is watched.
+    /// Distance of the warning threshold below the high threshold, as a share.
     pub warning: f64,
-    /// Share below the high threshold to which a relief brings use back.
+    /// Distance of the relief target below the high threshold, as a share.
     pub relief_target: f64,
-    /// Share above the low threshold that growth stays under.
+    /// Distance of the growth target above the low threshold, as a share.
     pub growth_target: f64,
-    /// How long CPU use may be over its high threshold, before anything was learned.
+    /// First grace period of the high CPU threshold, before it is adapted.
     pub grace: Duration,
-    /// How long a change is given to show before the next.
+    /// Time after a change before the next one.
     pub cooldown: Duration,
-    /// Nodes that are started or added together, at most.
+    /// Maximum number of nodes that start or are added together.
     pub adds: u32,
-    /// The part that is left out, to learn what it is worth.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub without: Option<Part>,
 }
 
 impl Default for Tuning {
@@ -94,19 +34,12 @@ impl Default for Tuning {
             grace: Duration::from_secs(120),
             cooldown: Duration::from_secs(60),
             adds: 4,
-            without: None,
         }
     }
 }
 
 impl Tuning {
-    /// Tells whether a part is in force.
-    #[must_use]
-    pub fn has(&self, part: Part) -> bool {
-        self.without != Some(part)
-    }
-
-    /// Returns the tuning that the settings describe, and adds to the problems what contradicts itself.
+    /// Returns the parameters that the settings describe, and adds contradictions to `problems`.
     pub(crate) fn new(raw: &RawSettings, problems: &mut Vec<Problem>) -> Self {
         let default = Self::default();
         let share = |set: Option<Percent>, default: f64| set.map_or(default, |percent| percent.get() / 100.0);
@@ -118,7 +51,6 @@ impl Tuning {
             grace: seconds(raw.steady_grace, default.grace),
             cooldown: seconds(raw.steady_cooldown, default.cooldown),
             adds: raw.steady_adds.unwrap_or(default.adds),
-            without: None,
         };
         let percent = |share: f64| format!("{} %", share * 100.0);
         if tuning.relief_target < tuning.warning {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wnm_core::steps::Outcome;
 use wnm_core::{
-    Action, Decision, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation,
-    Percent, Planned, Policy, Presence, RawSettings, Reason, Rest, StopCause, Timestamp, Version, Volume, evaluate,
+    Action, Blocker, Decision, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
+    Observation, Percent, Planned, Policy, Presence, RawSettings, Reason, StopCause, Timestamp, Version, Volume,
+    evaluate,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
@@ -95,8 +96,8 @@ impl Colony {
         decision.actions.iter().map(|p| (p.action.verb(), p.action.node().get())).collect()
     }
 
-    pub(crate) fn rest(&self) -> Option<Rest> {
-        self.decision().rest()
+    pub(crate) fn blocker(&self) -> Option<Blocker> {
+        self.decision().blocker().cloned()
     }
 
     pub(crate) fn settled(&self, outcomes: &[(Action, Outcome)]) -> NodeMap<NodeState> {

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test may")]
 
 mod colony;
+mod comparisons;
 mod reasons;
 mod steady;
 
@@ -11,14 +12,14 @@ use std::time::Duration;
 
 use wnm_core::steps::{ActionId, ActionRecord, Failure, Outcome, Step, StepFailure};
 use wnm_core::{
-    Action, NodeState, Planned, Presence, Reason, Refusal, Rest, Selection, StopCause, Verb, Version, Volume, evaluate,
-    evaluate_request,
+    Action, Blocker, NodeState, Planned, Presence, Reason, Refusal, Selection, StopCause, Verb, Version, Volume,
+    evaluate, evaluate_request,
 };
 
 use colony::{Colony, NOW, TARGET, ago, id, percent};
 
 fn failed(step: Step, rolled_back: bool) -> Outcome {
-    Outcome::Failed(Failure { failed: StepFailure { step, at: NOW, error: "no".to_owned() }, rolled_back })
+    Outcome::Failed(Failure { failed: StepFailure { step, at: NOW, error: "no".to_owned(), hint: None }, rolled_back })
 }
 
 fn pending() -> Outcome {
@@ -30,7 +31,10 @@ fn a_stopped_node_waits_before_it_starts_and_no_new_one_is_made_meanwhile() {
     let colony = || Colony::new(&[("max_concurrent_starts", "3"), ("max_concurrent_operations", "3")]).running(1);
     let waiting = colony().stopped(2, Some(599));
     assert_eq!(waiting.decided(), []);
-    assert_eq!(waiting.rest(), Some(Rest::WaitingToRestart { node: id(2), until: NOW.after(Duration::from_secs(1)) }));
+    assert_eq!(
+        waiting.blocker(),
+        Some(Blocker::RestartDelay { node: id(2), until: NOW.after(Duration::from_secs(1)) })
+    );
     assert_eq!(colony().stopped(2, Some(600)).decided(), [("start", 2), ("add", 3), ("add", 4)]);
     // Nobody saw it stop: it need not wait. One that waits keeps no other from starting.
     assert_eq!(colony().stopped(2, Some(10)).stopped(3, None).decided(), [("start", 3)]);
@@ -45,7 +49,7 @@ fn only_free_nodes_are_chosen() {
         .running(3)
         .running(4)
         .node(5, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
-        .seen(2, Presence::Stray)
+        .seen(2, Presence::Unverified)
         .seen(3, Presence::Silent)
         .cpu(90.0);
     assert_eq!(colony.decided(), [("stop", 4), ("stop", 1)]);
@@ -58,7 +62,7 @@ fn only_free_nodes_are_chosen() {
 fn what_is_under_way_counts_against_the_limit_even_where_no_state_shows_it() {
     let mut colony = Colony::new(&[]).running(1).running(2).cpu(90.0);
     colony.state.acting.insert(id(2));
-    assert_eq!(colony.rest(), Some(Rest::OperationsUnderWay { under_way: 1, limit: 1 }));
+    assert_eq!(colony.blocker(), Some(Blocker::OperationLimit { in_progress: 1, limit: 1 }));
 }
 
 #[test]
@@ -137,7 +141,7 @@ fn a_node_is_dead_after_two_looks_and_never_together_with_many() {
     let many = (1..=10).fold(Colony::new(&[]), |colony, n| colony.running(n).seen(n, Presence::FolderMissing));
     let mut many = many;
     for _ in 0..3 {
-        assert!(matches!(many.rest(), Some(Rest::Anomaly { .. })), "{:?}", many.rest());
+        assert!(matches!(many.blocker(), Some(Blocker::Anomaly { .. })), "{:?}", many.blocker());
         many.state = many.settled_state(&[]);
     }
     assert!(many.state.nodes.values().all(|state| state.word() == "RUNNING"));
@@ -195,7 +199,7 @@ fn what_the_journal_has_under_way_is_taken_up() {
 fn after_a_reboot_everything_is_looked_at_first() {
     let mut colony = Colony::new(&[]).running(1).stopped(2, Some(10)).seen(1, Presence::Gone);
     colony.look.rebooted = true;
-    assert_eq!(colony.rest(), Some(Rest::Rebooted));
+    assert_eq!(colony.blocker(), Some(Blocker::Rebooted));
     let settled = colony.settled(&[]);
     assert_eq!(settled[&id(1)], NodeState::Stopped { since: None, cause: StopCause::Found });
     // Nothing of it is left elsewhere: it need not wait any more.
@@ -303,7 +307,7 @@ fn what_is_asked_is_granted_within_reason() {
         .stopped(3, Some(1))
         .node(4, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
         .running(5)
-        .seen(5, Presence::Stray);
+        .seen(5, Presence::Unverified);
     let asked = |verb, selection: Selection| {
         let requested = evaluate_request(&colony.policy, colony.state.clone(), &colony.look, verb, &selection);
         let actions: Vec<_> =

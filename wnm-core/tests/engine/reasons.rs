@@ -1,8 +1,8 @@
 //! Why: each decision says what it was made for, and each rule that does not act what kept it from it.
 
 use wnm_core::{
-    Action, Anomaly, BytesPerSecond, Decision, Load, NodeState, Pass, Presence, Reading, Reason, Rest, Signal,
-    StopCause, Verdict, Version, Volume,
+    Action, Anomaly, Blocker, BytesPerSecond, Comparison, Decision, Load, NodeState, Percent, Presence, Reading,
+    Reason, Signal, SkipReason, StopCause, Verdict, Version, Volume,
 };
 
 use crate::colony::{Colony, NOW, TARGET, ago, id, percent};
@@ -11,11 +11,11 @@ fn decision(colony: &Colony) -> Decision {
     colony.decision()
 }
 
-/// What kept a rule from acting.
-fn pass(colony: &Colony, rule: &str) -> Option<Pass> {
+/// Returns the blocker for which a rule was skipped.
+fn skipped(colony: &Colony, rule: &str) -> Option<Blocker> {
     decision(colony).verdicts.into_iter().find(|said| said.rule == rule).and_then(|said| match said.verdict {
-        Verdict::Passes(pass) => Some(pass),
-        Verdict::Acts | Verdict::Rests(_) => None,
+        Verdict::Skip(SkipReason::Blocked(blocker)) => Some(blocker),
+        Verdict::Act | Verdict::Wait(_) | Verdict::Skip(_) => None,
     })
 }
 
@@ -43,8 +43,8 @@ fn more_that_vanish_at_once_than_chance_explains_are_an_anomaly() {
         (29, &[Gone; 6], mass(6, 29)),
     ];
     for (total, presences, want) in cases {
-        let found = match seen_as(total, presences).rest() {
-            Some(Rest::Anomaly { anomaly }) => Some(anomaly),
+        let found = match seen_as(total, presences).blocker() {
+            Some(Blocker::Anomaly { anomaly }) => Some(anomaly),
             _ => None,
         };
         assert_eq!(found, want, "{total} {presences:?}");
@@ -56,9 +56,9 @@ fn what_is_known_or_under_way_has_not_vanished() {
     let gone = seen_as(10, &[Presence::Gone; 4]);
     let missing = seen_as(10, &[Presence::FolderMissing; 4]);
     for mut colony in [gone, missing] {
-        assert!(matches!(colony.rest(), Some(Rest::Anomaly { .. })));
+        assert!(matches!(colony.blocker(), Some(Blocker::Anomaly { .. })));
         colony.state.acting.insert(id(4));
-        assert!(!matches!(colony.rest(), Some(Rest::Anomaly { .. })));
+        assert!(!matches!(colony.blocker(), Some(Blocker::Anomaly { .. })));
     }
     let expected = [
         (NodeState::Stopped { since: None, cause: StopCause::Found }, Presence::Gone),
@@ -67,7 +67,7 @@ fn what_is_known_or_under_way_has_not_vanished() {
     ];
     for (state, presence) in expected {
         let colony = seen_as(10, &[presence; 4]).node(4, state.clone(), presence);
-        assert!(!matches!(colony.rest(), Some(Rest::Anomaly { .. })), "{state:?}");
+        assert!(!matches!(colony.blocker(), Some(Blocker::Anomaly { .. })), "{state:?}");
     }
 }
 
@@ -95,9 +95,9 @@ fn a_folder_that_is_missing_from_another_device_is_not_lost() {
     all_known.state.devices.insert("/other".into(), 8);
     assert_eq!(all_known.decided(), [("remove", 2)]);
     let moved = on(Some(6), Some(0));
-    assert_eq!(moved.rest(), Some(Rest::Anomaly { anomaly: Anomaly::StorageChanged }));
+    assert_eq!(moved.blocker(), Some(Blocker::Anomaly { anomaly: Anomaly::StorageChanged }));
     // While nothing is missing, another device is just that.
-    assert!(!matches!(moved.seen(2, Presence::Answering).rest(), Some(Rest::Anomaly { .. })));
+    assert!(!matches!(moved.seen(2, Presence::Answering).blocker(), Some(Blocker::Anomaly { .. })));
     let both_seen = on(Some(7), Some(0));
     assert_eq!(both_seen.seen(2, Presence::Gone).decided(), []);
 }
@@ -144,9 +144,9 @@ fn relief_that_must_wait_says_for_what() {
     let settings = [("max_concurrent_removals", "1"), ("max_concurrent_operations", "9")];
     let removing = NodeState::Removing { since: ago(5) };
     let under_way = Colony::new(&settings).running(1).node(2, removing, Presence::Answering).cpu(90.0);
-    assert_eq!(under_way.rest(), Some(Rest::ReliefUnderWay { removing: 1 }));
+    assert_eq!(under_way.blocker(), Some(Blocker::ReliefInProgress { removing: 1 }));
     let nobody = Colony::new(&settings).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved).cpu(90.0);
-    assert_eq!(nobody.rest(), Some(Rest::NothingToRelieve));
+    assert_eq!(nobody.blocker(), Some(Blocker::NoCandidate));
     // Stopping would free nothing while a removal goes on; another removal may begin where the limit allows it.
     let settings = [("max_concurrent_removals", "3"), ("max_concurrent_operations", "9"), ("node_cap", "2")];
     let removing = NodeState::Removing { since: ago(5) };
@@ -157,17 +157,19 @@ fn relief_that_must_wait_says_for_what() {
 #[test]
 fn growth_that_must_wait_says_for_what() {
     let full = Colony::new(&[("node_cap", "1")]).running(1);
-    assert_eq!(pass(&full, "grow"), Some(Pass::CapReached { total: 1, cap: 1 }));
+    assert_eq!(skipped(&full, "grow"), Some(Blocker::NodeCap { total: 1, cap: 1 }));
     let one_stopped = Colony::new(&[("node_cap", "2")]).running(1).stopped(2, None);
-    assert_eq!(pass(&one_stopped, "grow"), Some(Pass::CapReached { total: 2, cap: 2 }));
-    assert_eq!(pass(&Colony::new(&[]).running(1).cpu(60.0), "grow"), Some(Pass::NoHeadroom));
+    assert_eq!(skipped(&one_stopped, "grow"), Some(Blocker::NodeCap { total: 2, cap: 2 }));
+    let (seen, threshold) = (Percent::new(60.0).unwrap().into(), Percent::new(50.0).unwrap().into());
+    let cpu = Comparison { signal: Signal::Cpu, seen, threshold, mean_over: None };
+    assert_eq!(skipped(&Colony::new(&[]).running(1).cpu(60.0), "grow"), Some(Blocker::OverThreshold(cpu)));
     let settings = [("max_concurrent_operations", "9"), ("max_concurrent_starts", "1")];
     let busy = Colony::new(&settings).running(1).node(2, NodeState::Restarting { since: ago(5) }, Presence::Silent);
-    assert_eq!(pass(&busy, "grow"), Some(Pass::Busy));
+    assert_eq!(skipped(&busy, "grow"), Some(Blocker::OperationInProgress));
     let growing = Colony::new(&[]).running(1);
     assert_eq!(reasons(&growing), [Reason::HeadroomToAdd { total: 1, cap: 20 }]);
     let said = decision(&growing).verdicts.pop().map(|last| (last.rule, last.verdict));
-    assert_eq!(said, Some(("grow".into(), Verdict::Acts)));
+    assert_eq!(said, Some(("grow".into(), Verdict::Act)));
 }
 
 #[test]

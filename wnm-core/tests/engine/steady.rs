@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
-    Action, Bytes, Cores, CpuLimitSample, Decision, Hold, Load, LoadAverages, NodeState, Pass, Planned, Presence,
-    Reason, Relief, Rest, StopCause, Verdict, Volume, evaluate,
+    Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, Load, LoadAverages, NodeState, Planned, Presence, Reason,
+    Relief, SkipReason, StopCause, Verdict, Volume, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -175,7 +175,10 @@ fn nothing_is_stopped_for_load_that_is_not_ours_or_for_averages() {
     let decisions = host.minutes(60);
     assert!(decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
     let last = &decisions[59].1;
-    assert!(matches!(said(last, "relieve_cpu"), Some(Verdict::Passes(Pass::ExternalOverload { .. }))), "{last:?}");
+    assert!(
+        matches!(said(last, "relieve_cpu"), Some(Verdict::Skip(SkipReason::Blocked(Blocker::ExternalOverload { .. })))),
+        "{last:?}"
+    );
     // Averages that are far over their marks stop nothing either.
     (host.background, host.load) = (5.0, Some(300.0));
     assert_eq!(host.deeds(60), []);
@@ -236,7 +239,7 @@ fn a_change_is_given_time_to_show() {
     // It has become worse, and the stop before has not shown all it did.
     host.background = 55.0;
     let decisions = host.minutes(9);
-    let rests = |(_, decision): &(u64, Decision)| matches!(decision.rest(), Some(Rest::Settling { .. }));
+    let rests = |(_, decision): &(u64, Decision)| matches!(decision.blocker(), Some(Blocker::Cooldown { .. }));
     assert!(decisions.iter().any(rests) && decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
     assert!(!host.deeds(3).is_empty());
 }
@@ -304,7 +307,10 @@ fn a_volume_that_will_fill_takes_no_more() {
     let (_, decision) = last.expect("there were some");
     let held = said(&decision, "grow_steadily");
     assert!(
-        matches!(held, Some(Verdict::Passes(Pass::Holds(Hold::NoHeadroom { signal: wnm_core::Signal::Disk(0), .. })))),
+        matches!(
+            held,
+            Some(Verdict::Skip(SkipReason::Blocked(Blocker::NoHeadroom { signal: wnm_core::Signal::Disk(0), .. })))
+        ),
         "{held:?}"
     );
 }
@@ -316,7 +322,7 @@ fn what_is_missing_adds_nothing_and_is_named() {
     host.colony.look.host.memory = None;
     let decision = host.minute();
     assert_eq!(decision.actions, []);
-    let held = Verdict::Passes(Pass::Holds(Hold::Missing { signal: wnm_core::Signal::Memory }));
+    let held = Verdict::Skip(SkipReason::Blocked(Blocker::MissingMetric { signal: wnm_core::Signal::Memory }));
     assert_eq!(said(&decision, "grow_steadily"), Some(&held));
 }
 

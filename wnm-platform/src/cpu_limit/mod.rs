@@ -4,6 +4,7 @@
 
 mod controller;
 mod own;
+mod unavailable;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::exec::Exec;
 use crate::manager::Slice;
 pub(crate) use controller::{Controller, Version};
 use own::OwnGroup;
+pub use unavailable::NoCpuLimit;
 
 /// The cap on a colony, as its process manager can have one.
 #[derive(Debug, Clone)]
@@ -26,28 +28,9 @@ pub struct CpuLimit {
     root: PathBuf,
 }
 
-/// Why a colony cannot be capped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoCpuLimit {
-    /// What is in the way.
-    pub why: String,
-    /// What would change that, if anything.
-    pub hint: Option<String>,
-}
-
-impl NoCpuLimit {
-    pub(crate) fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None }
-    }
-
-    pub(crate) fn until(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: Some(hint.into()) }
-    }
-}
-
 /// What is in force, and how often it held the colony back so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InForce {
+pub struct AppliedLimit {
     /// The cap; None where there is none.
     pub limit: Option<Cores>,
     /// None where nobody counts.
@@ -107,19 +90,19 @@ impl CpuLimit {
     ///
     /// # Errors
     /// The colony cannot be capped.
-    pub fn look(&self) -> Result<InForce, NoCpuLimit> {
+    pub fn look(&self) -> Result<AppliedLimit, NoCpuLimit> {
         let (controller, group) = self.group()?;
         if !group.is_there() {
-            return Err(NoCpuLimit::until("no node is in the group to cap", "nodes come into it when they next start"));
+            return Err(NoCpuLimit::EmptyGroup);
         }
         let folder = group.folder();
         let limit = controller.limit(&folder);
         match group {
-            Group::Slice(slice) if limit.is_some() && !slice.is_capped_by_us() => {
-                Err(NoCpuLimit::because(format!("{} is capped by other executor", slice.name())))
+            Group::Slice(slice) if limit.is_some() && !slice.is_limited_by_wnm() => {
+                Err(NoCpuLimit::LimitedByOther(slice.name().to_owned()))
             }
             Group::Slice(_) | Group::Docker(_) | Group::Own(_) => {
-                Ok(InForce { limit, counters: controller.counters(&folder) })
+                Ok(AppliedLimit { limit, counters: controller.counters(&folder) })
             }
         }
     }
@@ -129,7 +112,7 @@ impl CpuLimit {
         &self,
         before: Option<CpuLimitCounters>,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
-        let Ok(InForce { limit, counters }) = self.look() else { return (None, None) };
+        let Ok(AppliedLimit { limit, counters }) = self.look() else { return (None, None) };
         let throttled = counters.zip(before).and_then(|(now, before)| now.share_since(before));
         (Some(CpuLimitSample { limit, throttled }), counters)
     }
@@ -147,7 +130,7 @@ impl CpuLimit {
                 processes.iter().try_for_each(|process| group.enter(*process))?;
                 group.cap(Some(limit))
             }
-            Err(found) => Err(PlatformError::NoCpuLimit { found: found.why }),
+            Err(reason) => Err(PlatformError::NoCpuLimit(reason)),
         }
     }
 
@@ -157,7 +140,7 @@ impl CpuLimit {
     /// What is asked to do it fails.
     pub fn lift(&self) -> Result<(), PlatformError> {
         match self.group() {
-            Ok((_, Group::Slice(slice))) if slice.is_capped_by_us() => slice.cap(None),
+            Ok((_, Group::Slice(slice))) if slice.is_limited_by_wnm() => slice.cap(None),
             Ok((controller, Group::Docker(group) | Group::Own(group))) if controller.limit(&group.folder).is_some() => {
                 group.cap(None)
             }
@@ -201,14 +184,13 @@ impl CpuLimit {
     /// Finds the group, whether it is there by now or not.
     fn group(&self) -> Result<(Controller, Group), NoCpuLimit> {
         match self.kind.program {
-            Program::Launchd => return Err(NoCpuLimit::because("launchd has no cap on several services together")),
-            Program::Antctl => return Err(NoCpuLimit::because("antctl has services of its own making")),
+            Program::Launchd => return Err(NoCpuLimit::Launchd),
+            Program::Antctl => return Err(NoCpuLimit::Antctl),
             Program::Setsid | Program::Systemd | Program::Docker => {}
         }
-        let controller = Controller::below(&self.root)
-            .ok_or_else(|| NoCpuLimit::because("this host has no control groups for processor time"))?;
+        let controller = Controller::below(&self.root).ok_or(NoCpuLimit::NoController)?;
         if controller.is_read_only() {
-            return Err(NoCpuLimit::because("control groups are mounted read-only here"));
+            return Err(NoCpuLimit::ReadOnly);
         }
         let group = match self.kind.program {
             Program::Systemd => Group::Slice(self.slice(&controller, self.kind.scope)?),
@@ -227,7 +209,7 @@ impl CpuLimit {
     /// Docker makes groups by itself or has systemd make them, as it was set up.
     fn of_docker(&self, controller: &Controller) -> Result<Group, NoCpuLimit> {
         if !rustix::process::geteuid().is_root() {
-            return Err(NoCpuLimit::until("only root may cap containers", "run wnm as root"));
+            return Err(NoCpuLimit::ContainersNeedRoot);
         }
         let slice = self.slice(controller, Scope::Sudo).ok().filter(Slice::is_there);
         let own = || OwnGroup::within(controller, controller.folder(""), &self.name);

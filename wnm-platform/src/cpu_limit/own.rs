@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use wnm_core::Cores;
 
 use super::{Controller, NoCpuLimit};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 
 /// A control group in the outermost one that may be written.
 #[derive(Debug)]
@@ -30,11 +30,10 @@ impl OwnGroup {
         let own = controller.group_of("self").map(|path| controller.folder(&path)).unwrap_or_default();
         let around = own.ancestors().take_while(|folder| folder.starts_with(&top));
         let Some(base) = around.filter(|folder| is_ours(folder)).last() else {
-            let why = "no control group around wnm may be written";
-            return Err(NoCpuLimit::until(why, "run wnm as root, or let systemd keep the nodes"));
+            return Err(NoCpuLimit::NotWritable);
         };
         if !controller.is_offered_in(base) {
-            return Err(NoCpuLimit::because(format!("{} has no processor time to share out", base.display())));
+            return Err(NoCpuLimit::NotDelegated(base.to_owned()));
         }
         Ok(Self::within(controller, base.to_owned(), name))
     }
@@ -46,14 +45,14 @@ impl OwnGroup {
 
     /// Makes the group where it is not there.
     pub(super) fn make(&self) -> Result<(), PlatformError> {
-        fs::create_dir_all(&self.folder).map_err(|source| self.failed("make", source))
+        fs::create_dir_all(&self.folder).map_err(|source| self.failed(FileOperation::Create, source))
     }
 
     /// Puts a process into the group; one that has ended meanwhile has no need of it.
     pub(super) fn enter(&self, process: u32) -> Result<(), PlatformError> {
         match fs::write(self.folder.join("cgroup.procs"), process.to_string()) {
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(()),
-            entered => entered.map_err(|source| self.failed("put a process into", source)),
+            entered => entered.map_err(|source| self.failed(FileOperation::AddProcessTo, source)),
         }
     }
 
@@ -61,7 +60,7 @@ impl OwnGroup {
     pub(super) fn cap(&self, limit: Option<Cores>) -> Result<(), PlatformError> {
         // Whoever else governs the group around it may have taken this back.
         let capped = self.controller.offer(&self.base).and_then(|()| self.controller.cap(&self.folder, limit));
-        capped.map_err(|source| self.failed("cap the processor time of", source))
+        capped.map_err(|source| self.failed(FileOperation::LimitCpuOf, source))
     }
 
     /// Removes the group; one that has processes in it stays.
@@ -69,8 +68,8 @@ impl OwnGroup {
         let _ = fs::remove_dir(&self.folder);
     }
 
-    fn failed(&self, verb: &'static str, source: io::Error) -> PlatformError {
-        PlatformError::File { verb, path: self.folder.clone(), source }
+    fn failed(&self, operation: FileOperation, source: io::Error) -> PlatformError {
+        PlatformError::File { operation, path: self.folder.clone(), source }
     }
 }
 

@@ -21,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(1);
 /// Runs a program and returns how it ended.
 pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
     let begun = Instant::now();
-    let not_started = |source| PlatformError::NotStarted { command: call.to_string(), source };
+    let not_started = |source| PlatformError::NotStarted { command: call.summary(), source };
     let mut child = spawn(call, begun).map_err(not_started)?;
     let mut group = Group(Some(Pid::from_child(&child)));
     let mut out = Stream::new(child.stdout.take(), call.output_limit).map_err(not_started)?;
@@ -34,8 +34,8 @@ pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
     drop(group);
     // The group was killed: this returns as soon as the kernel has put the process away.
     let _ = child.wait();
-    let printed = Output { stdout: out.kept, stderr: err.kept, ..Output::default() }.quote();
-    Err(PlatformError::Hung { command: call.to_string(), deadline: call.deadline, printed })
+    let printed = Output { stdout: out.kept, stderr: err.kept, ..Output::default() }.message();
+    Err(PlatformError::Hung { command: call.summary(), deadline: call.deadline, printed })
 }
 
 /// A process group that is killed when this is dropped.

@@ -10,7 +10,7 @@ fn shell(script: &str) -> Call {
 }
 
 #[test]
-fn both_streams_and_the_exit_code_are_captured() {
+fn streams_and_exit_code_are_captured() {
     let output = Exec::real().run(&shell("echo out; echo err >&2; exit 3")).unwrap();
     assert_eq!((output.code, output.text().as_str(), output.stderr.as_slice()), (Some(3), "out\n", &b"err\n"[..]));
     assert!(!output.is_success());
@@ -21,26 +21,26 @@ fn both_streams_and_the_exit_code_are_captured() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn missing_program_is_named() {
     let error = Exec::real().run(&Call::new("/no/such/program").arg("a b")).unwrap_err();
     insta::assert_snapshot!(error, @r#"expected to start `/no/such/program "a b"`: No such file or directory (os error 2)"#);
 }
 
 #[test]
-fn arguments_reach_the_program_as_they_are() {
+fn arguments_are_passed_unchanged() {
     let words = ["a b", "$HOME", "'", "", "*", "\n", "--x=\"y\""];
     let output = Exec::real().run(&shell(r#"for word in "$@"; do printf '%s|' "$word"; done"#).arg("sh").args(words));
     assert_eq!(output.unwrap().text(), words.map(|word| format!("{word}|")).concat());
 }
 
 #[test]
-fn a_clean_environment_holds_nothing_else() {
+fn clean_environment_has_only_given_variables() {
     let call = Call::new("/usr/bin/env").only_environment([("ONE".to_owned(), "1 2".to_owned())]);
     assert_eq!(Exec::real().run(&call).unwrap().text(), "ONE=1 2\n");
 }
 
 #[test]
-fn output_beyond_the_limit_is_dropped_and_holds_up_nothing() {
+fn output_beyond_limit_is_dropped() {
     let mut call = shell("head -c 3000000 /dev/zero; head -c 200000 /dev/zero >&2; echo end >&2");
     call.output_limit = 1000;
     let output = Exec::real().run(&call).unwrap();
@@ -48,7 +48,7 @@ fn output_beyond_the_limit_is_dropped_and_holds_up_nothing() {
 }
 
 #[test]
-fn a_program_that_hangs_is_killed_with_its_children() {
+fn hanging_program_is_killed_with_children() {
     let begun = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pids");
@@ -73,7 +73,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
 }
 
 #[test]
-fn a_child_that_keeps_the_streams_open_is_not_waited_for() {
+fn child_with_open_streams_does_not_delay_result() {
     let begun = Instant::now();
     let output = Exec::real().run(&shell("echo started; sleep 3 & exit 0")).unwrap();
     assert_eq!(output.text(), "started\n");
@@ -81,14 +81,14 @@ fn a_child_that_keeps_the_streams_open_is_not_waited_for() {
 }
 
 #[test]
-fn a_program_that_prints_without_end_meets_its_deadline() {
+fn endless_output_ends_at_deadline() {
     let begun = Instant::now();
     assert!(Exec::real().run(&shell("yes").within(Duration::from_millis(300))).is_err());
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
-fn a_script_answers_in_the_place_of_programs() {
+fn script_replaces_programs() {
     let exec = Exec::scripted(|call| match call.to_string().as_str() {
         "systemctl --version" => Ok(Output::success("systemd 257\n")),
         _ => Ok(Output::failure(1, "unknown operation")),

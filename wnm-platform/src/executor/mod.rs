@@ -58,7 +58,7 @@ impl<'a> HostExecutor<'a> {
             Step::Start => self.start(record, now, node),
             Step::Confirm => Ok(self.confirm(record, now, node)),
             Step::Stop => self.stop(node),
-            Step::SeeGone => self.see_gone(record, now, node),
+            Step::SeeGone => self.wait_for_exit(record, now, node),
             Step::Tombstone => DONE,
             Step::Linger => Ok(linger(record, now)),
             Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),
@@ -84,9 +84,9 @@ impl<'a> HostExecutor<'a> {
 impl Executor for HostExecutor<'_> {
     fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
         let Some(node) = self.nodes.get(&record.node()) else {
-            return Effect::Failed(format!("expected node {} to be on record, found nothing", record.node()));
+            return Effect::Failed(PlatformError::UnknownNode { node: record.node() }.into());
         };
-        self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.to_string()))
+        self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.into()))
     }
 }
 
@@ -123,10 +123,7 @@ const fn touches_folder(step: Step) -> bool {
 fn check_owner(node: &Node) -> Result<(), PlatformError> {
     match node_dir::owner(node)? {
         Owner::This | Owner::Unmarked | Owner::Absent => Ok(()),
-        Owner::Other(marker) => Err(PlatformError::Refused {
-            path: node.root_dir.clone(),
-            found: format!("the marker of node {} with uuid {}", marker.id, marker.uuid),
-        }),
+        Owner::Other(marker) => Err(node_dir::not_of_this(&node.root_dir, &marker)),
     }
 }
 

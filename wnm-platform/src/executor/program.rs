@@ -9,7 +9,7 @@ use wnm_core::{Flavor, Node};
 use super::{DONE, HostExecutor, Performed, evidence};
 use crate::error::PlatformError;
 use crate::manager::Service;
-use crate::node_dir::{self, Swapped};
+use crate::node_dir::{self, SwapProgress};
 
 /// The file beside an `ant-node` that tells it the first peers.
 const PEERS: &str = "bootstrap_peers.toml";
@@ -30,11 +30,11 @@ impl HostExecutor<'_> {
     }
 
     pub(super) fn swap(&self, record: &ActionRecord, node: &Node) -> Performed {
-        if let Some(wait) = self.still_runs(node) {
+        if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
         let Some(Evidence::Programs { to, .. }) = evidence(record, Step::Stage) else {
-            return Ok(Effect::Failed("expected a staged program on record, found none".to_owned()));
+            return Err(PlatformError::NothingStaged { node: node.id });
         };
         node_dir::swap(&node.binary, to)?;
         copy_peers(&self.settings.binary, node)?;
@@ -47,17 +47,17 @@ impl HostExecutor<'_> {
             node_dir::drop_staged(&node.binary)?;
             return DONE;
         };
-        if let Some(wait) = self.still_runs(node) {
+        if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
         let exchanged = record.done.iter().any(|done| done.step == Step::Swap);
-        let swapped = if exchanged { Swapped::Perhaps } else { Swapped::Never };
+        let swapped = if exchanged { SwapProgress::Possible } else { SwapProgress::NotStarted };
         node_dir::swap_back(&node.binary, from.as_deref(), to, swapped, &self.settings.binary)?;
         DONE
     }
 
     /// Returns what to wait for while a node is not known to be stopped.
-    pub(super) fn still_runs(&self, node: &Node) -> Option<Effect> {
+    pub(super) fn wait_while_running(&self, node: &Node) -> Option<Effect> {
         match self.service(node) {
             Service::Stopped => None,
             Service::Running(process) => Some(Effect::NotYet(format!("process {} still runs", process.pid))),

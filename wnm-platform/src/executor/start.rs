@@ -11,23 +11,26 @@ use wnm_core::steps::{ActionRecord, Effect, Evidence};
 use wnm_core::{Action, BoundPort, MetricsSource, Node, ProcessIdentity, Timestamp};
 
 use super::{HostExecutor, Performed};
+use crate::error::PlatformError;
+use crate::exec::message::first_meaningful_line;
 use crate::manager::{self, Service};
-use crate::node_dir::{STDERR_LOG, check_room};
+use crate::node_dir::{STDERR_LOG, check_free_space};
 use crate::observe::ports;
-use crate::observe::process::Life;
+use crate::observe::process::Liveness;
 
-/// How long a process without a sign of life must live to count as up.
-const LIVED: Duration = Duration::from_secs(10);
-/// How long a process may take to let go of its ports once it is out of sight.
-const ENDING: Duration = Duration::from_secs(5);
+/// The age at which a process without an open port counts as up: `antnode` continues without its metrics server when
+/// the port of the server is taken.
+const UP_AFTER: Duration = Duration::from_secs(10);
+/// The time that the kernel has to release the ports of a process that is no longer visible.
+const PORT_RELEASE: Duration = Duration::from_secs(5);
 /// The longest pause between two starts; nothing waits longer inside a cycle.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long a connection to the node's own metrics server may take.
 const CONNECT: Duration = Duration::from_millis(250);
 /// The file in which an `antnode` says why it ended.
 const FAILURE_LOG: &str = "critical_failure.log";
-/// How much of the end of a log is told, in bytes.
-const TAIL: u64 = 500;
+/// The part of a log that is searched for a message, from its end, in bytes: a panic with its backtrace fits.
+const TAIL: u64 = 8192;
 
 impl HostExecutor<'_> {
     pub(super) fn start(&mut self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
@@ -36,10 +39,10 @@ impl HostExecutor<'_> {
             Service::Unknown(why) => return Ok(Effect::NotYet(format!("whether it runs is not known: {why}"))),
             Service::Stopped => {}
         }
-        if let Some(hindrance) = self.hindrance(node, now.since(record.waiting_since())) {
-            return Ok(hindrance);
+        if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
+            return Ok(wait);
         }
-        check_room(&node.root_dir, self.room_wanted(record))?;
+        check_free_space(&node.root_dir, self.space_needed(record))?;
         self.pause();
         // Left by the run before; the node itself removes it only once it is well under way.
         let _ = fs::remove_file(node.log_dir.join(FAILURE_LOG));
@@ -50,34 +53,38 @@ impl HostExecutor<'_> {
         }))
     }
 
-    /// Returns what keeps a stopped node from being started: processes on its folder or ports, or a service that would
-    /// start it beside this one. They are left alone. A port that nobody is seen to hold may be that of a process which
-    /// is ending, and is waited for.
-    fn hindrance(&self, node: &Node, waited: Duration) -> Option<Effect> {
+    /// Checks that no process uses the folder or a port of a stopped node, and that no other service would start it.
+    /// Such processes and services are left alone.
+    ///
+    /// Returns a reason to wait for a port without a visible holder: the kernel releases the ports of a process a moment
+    /// after the process has disappeared from `/proc`.
+    fn check_unused(&self, node: &Node, waited: Duration) -> Result<Option<Effect>, PlatformError> {
         let mut on_folder = self.processes.all();
-        on_folder.retain(|facts| facts.life == Life::Alive && facts.is_on_folder_of(node));
+        on_folder.retain(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node));
         if let Some(facts) = on_folder.first() {
-            let program = facts.program().map_or_else(|| "unknown program".into(), Path::to_string_lossy);
-            return Some(Effect::Failed(format!(
-                "expected no other process on {}, found process {} ({program})",
-                node.root_dir.display(),
-                facts.pid
-            )));
+            return Err(PlatformError::FolderInUse {
+                node: node.id,
+                path: node.root_dir.clone(),
+                pid: facts.pid,
+                program: facts.program().map_or_else(|| "unknown program".into(), Path::to_string_lossy).into_owned(),
+            });
         }
         if let Some(taken) = node.flavor.bound_ports(&node.ports).into_iter().find(|port| !ports::is_free(*port)) {
-            let (port, holder) = (ports::words(taken), ports::holder(taken));
-            if holder.is_none() && waited < ENDING {
-                return Some(Effect::NotYet(format!("{port} is not free yet")));
+            let (port, holder) = (ports::name(taken), ports::holder(taken));
+            if holder.is_none() && waited < PORT_RELEASE {
+                return Ok(Some(Effect::NotYet(format!("{port} is not free yet"))));
             }
             let holder = holder.unwrap_or_else(|| "another process".to_owned());
-            return Some(Effect::Failed(format!("expected {port} to be free, found it held by {holder}")));
+            return Err(PlatformError::PortInUse { node: node.id, port, holder });
         }
-        let holder = manager::other_holder(node)?;
-        Some(Effect::Failed(format!("expected no other service to keep node {}, found {holder}", node.id)))
+        match manager::other_holder(node) {
+            Some(holder) => Err(PlatformError::OtherService { node: node.id, holder }),
+            None => Ok(None),
+        }
     }
 
     /// Returns the bytes that must be free for a start. A node that ran until this action is not kept down for them.
-    fn room_wanted(&self, record: &ActionRecord) -> u64 {
+    fn space_needed(&self, record: &ActionRecord) -> u64 {
         match &record.planned.action {
             Action::Add { .. } | Action::Start { .. } if record.failure.is_none() => self.settings.crisis.0,
             _ => 0,
@@ -98,12 +105,12 @@ impl HostExecutor<'_> {
             Service::Running(process) => process,
             Service::Unknown(why) => return Effect::NotYet(format!("whether it runs is not known: {why}")),
             Service::Stopped => {
-                let said = last_words(node).or_else(|| self.manager.last_words(node));
-                let said = said.map_or_else(|| "and said nothing".to_owned(), |said| format!("saying: {said}"));
-                return Effect::Failed(format!("expected node {} to stay up, found that it ended {said}", node.id));
+                let message = last_words(node).or_else(|| self.manager.last_words(node));
+                let within = now.since(record.waiting_since());
+                return Effect::Failed(PlatformError::ExitedAtStart { node: node.id, within, message }.into());
             }
         };
-        if shows_life(node) || now.since(record.waiting_since()) >= LIVED {
+        if shows_life(node) || now.since(record.waiting_since()) >= UP_AFTER {
             return up(process);
         }
         Effect::NotYet(format!("process {} has not opened its ports yet", process.pid))
@@ -127,20 +134,22 @@ fn shows_life(node: &Node) -> bool {
     }
 }
 
-/// Returns what a node that ended had to say, on one line; None when it said nothing.
+/// Returns the message of a node that exited, from its failure log and its standard error; None when both are empty.
 fn last_words(node: &Node) -> Option<String> {
-    let said = [FAILURE_LOG, STDERR_LOG].map(|name| tail(&node.log_dir.join(name)));
-    let said: Vec<String> = said.into_iter().flatten().collect();
-    (!said.is_empty()).then(|| said.join("; "))
+    let messages = [FAILURE_LOG, STDERR_LOG].map(|name| tail(&node.log_dir.join(name)));
+    let messages: Vec<String> = messages.into_iter().flatten().collect();
+    (!messages.is_empty()).then(|| messages.join("; "))
 }
 
+/// Returns the first meaningful line in the last [`TAIL`] bytes of a log; None when there is none.
 fn tail(path: &Path) -> Option<String> {
     let mut file = fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    let skipped = file.metadata().ok()?.len().saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(skipped)).ok()?;
     let mut text = Vec::new();
     file.take(TAIL).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!line.is_empty()).then_some(line)
+    // A line that begins before the tail is cut, and says nothing without its beginning.
+    let whole = if skipped == 0 { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+    Some(first_meaningful_line(whole)).filter(|line| !line.is_empty())
 }

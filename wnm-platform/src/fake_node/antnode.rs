@@ -204,7 +204,7 @@ fn start_server(script: &Script, arguments: &Arguments, pages: Pages) -> Option<
     if port == 0 && !arguments.has("enable-metrics-server") {
         return None;
     }
-    Server::start(port, script.behaviour.manner(), pages)
+    Server::start(port, script.behaviour.reply_mode(), pages)
         .inspect_err(|error| complain(format_args!("error binding to 127.0.0.1:{port}: {error}")))
         .ok()
 }

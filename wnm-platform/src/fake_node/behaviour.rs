@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::server::Manner;
+use super::server::ReplyMode;
 use super::{Program, Script, complain, trailer};
 
 /// How a fake node behaves once it was started as a node.
@@ -81,17 +81,17 @@ pub(super) enum End {
 
 impl Behaviour {
     /// Returns how the metrics server answers.
-    pub(super) fn manner(&self) -> Manner {
+    pub(super) fn reply_mode(&self) -> ReplyMode {
         match self {
-            Behaviour::Hang => Manner::Never,
-            Behaviour::Slow { ms } => Manner::After(Duration::from_millis(*ms)),
-            Behaviour::Garbage => Manner::Garbage,
+            Behaviour::Hang => ReplyMode::Never,
+            Behaviour::Slow { ms } => ReplyMode::Delayed(Duration::from_millis(*ms)),
+            Behaviour::Garbage => ReplyMode::Garbage,
             Behaviour::Normal
             | Behaviour::ExitAtStart { .. }
             | Behaviour::IgnoreTerm
             | Behaviour::SelfUpgrade { .. }
             | Behaviour::Burn { .. }
-            | Behaviour::DieAfter { .. } => Manner::Prompt,
+            | Behaviour::DieAfter { .. } => ReplyMode::Prompt,
         }
     }
 }
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_be_used_is_read() {
+    fn burn_variable_is_parsed() {
         for (text, told) in [
             ("cores=0.5 memory=200MB", Some((0.5, 200_000_000))),
             ("memory=1MB", Some((0.0, 1_000_000))),

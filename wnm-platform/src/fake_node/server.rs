@@ -29,11 +29,11 @@ const GARBAGE: &[u8] = b"# TYPE ant_node_uptime gauge\n\
 
 /// How requests are answered.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Manner {
+pub(super) enum ReplyMode {
     /// At once and truly.
     Prompt,
     /// Truly, so long after the request.
-    After(Duration),
+    Delayed(Duration),
     /// At once, with invalid text.
     Garbage,
     /// Never; connections are accepted and kept.
@@ -49,12 +49,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Listens on 127.0.0.1, on any free port for port 0, and answers from then on; fails when the port is taken.
-    pub(super) fn start(port: u16, manner: Manner, pages: Pages) -> io::Result<Self> {
+    pub(super) fn start(port: u16, reply_mode: ReplyMode, pages: Pages) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let closing = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&closing);
-        let accept = move || accept(&listener, &told, manner, &Arc::new(pages));
+        let accept = move || accept(&listener, &told, reply_mode, &Arc::new(pages));
         let acceptor = thread::Builder::new().stack_size(STACK).spawn(accept)?;
         Ok(Self { address, closing, acceptor })
     }
@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-fn accept(listener: &TcpListener, closing: &AtomicBool, manner: Manner, pages: &Arc<Pages>) {
+fn accept(listener: &TcpListener, closing: &AtomicBool, reply_mode: ReplyMode, pages: &Arc<Pages>) {
     for stream in listener.incoming() {
         if closing.load(Ordering::Acquire) {
             return;
@@ -85,7 +85,7 @@ fn accept(listener: &TcpListener, closing: &AtomicBool, manner: Manner, pages: &
         };
         let pages = Arc::clone(pages);
         // A connection that gets no thread is dropped: its client sees it closed.
-        let _ = thread::Builder::new().stack_size(STACK).spawn(move || converse(&stream, manner, &pages));
+        let _ = thread::Builder::new().stack_size(STACK).spawn(move || converse(&stream, reply_mode, &pages));
     }
 }
 
@@ -103,22 +103,22 @@ enum Connection {
     Close,
 }
 
-fn converse(stream: &TcpStream, manner: Manner, pages: &Pages) -> io::Result<()> {
+fn converse(stream: &TcpStream, reply_mode: ReplyMode, pages: &Pages) -> io::Result<()> {
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(2 * 1024, stream);
-    if matches!(manner, Manner::Never) {
+    if matches!(reply_mode, ReplyMode::Never) {
         return io::copy(&mut reader, &mut io::sink()).map(drop);
     }
     while let Some(request) = read_request(&mut reader)? {
         io::copy(&mut reader.by_ref().take(request.body), &mut io::sink())?;
-        if let Manner::After(wait) = manner {
+        if let ReplyMode::Delayed(wait) = reply_mode {
             thread::sleep(wait);
         }
         let page = if request.method == "GET" { pages.page(&request.path) } else { None };
-        let (status, body) = match (page, manner) {
+        let (status, body) = match (page, reply_mode) {
             (None, _) => ("404 Not Found", b"Not found try localhost:[port]/metrics".to_vec()),
-            (Some(_), Manner::Garbage) => ("200 OK", GARBAGE.to_vec()),
+            (Some(_), ReplyMode::Garbage) => ("200 OK", GARBAGE.to_vec()),
             (Some(text), _) => ("200 OK", text.into_bytes()),
         };
         let mut response = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());

@@ -58,7 +58,7 @@ pub fn open(kind: FirewallKind) -> Box<dyn Firewall> {
 ///
 /// # Errors
 /// As [`Firewall::rules`].
-pub fn stray_rules(firewall: &dyn Firewall, known: &BTreeSet<u16>) -> Result<Vec<Rule>, PlatformError> {
+pub fn orphaned_rules(firewall: &dyn Firewall, known: &BTreeSet<u16>) -> Result<Vec<Rule>, PlatformError> {
     let mut rules = firewall.rules()?;
     rules.retain(|rule| !known.contains(&rule.port));
     Ok(rules)
@@ -68,6 +68,6 @@ pub fn stray_rules(firewall: &dyn Firewall, known: &BTreeSet<u16>) -> Result<Vec
 ///
 /// # Errors
 /// As [`Firewall::close`].
-pub fn close_strays(firewall: &dyn Firewall, strays: &[Rule]) -> Result<(), PlatformError> {
-    strays.iter().try_for_each(|rule| firewall.close(rule.port, &rule.node.name()))
+pub fn close_orphaned_rules(firewall: &dyn Firewall, orphaned: &[Rule]) -> Result<(), PlatformError> {
+    orphaned.iter().try_for_each(|rule| firewall.close(rule.port, &rule.node.name()))
 }

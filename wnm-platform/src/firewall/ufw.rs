@@ -58,11 +58,8 @@ impl Ufw {
         if output.is_success() {
             return Ok(output);
         }
-        let (command, printed) = (format!("ufw {}", arguments.join(" ")), output.quote());
-        if printed.contains("sudo: ") && printed.contains("password is required") {
-            return Err(PlatformError::SudoAsks { command });
-        }
-        Err(PlatformError::ProgramFailed { command, ended: output.ended(), printed })
+        let command = format!("ufw {}", arguments.join(" "));
+        Err(if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) })
     }
 
     /// Does something with the rules that are there, which are read when they are not known.
@@ -161,7 +158,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::firewall::{close_strays, stray_rules};
+    use crate::firewall::{close_orphaned_rules, orphaned_rules};
 
     const ADDED: &str = "Added user rules (see 'ufw status' for running firewall):\n\
         ufw allow 22/tcp\n\
@@ -197,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_not_opened_again() {
+    fn open_port_is_not_opened_again() {
         let (ufw, asked) = scripted(Ok(ADDED), true);
         for (port, name) in
             [(55001, "antnode0001"), (55003, "antnode0003"), (55007, "antnode0007"), (55007, "antnode0007")]
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_carries_the_name_of_the_node_is_closed() {
+    fn only_rules_of_the_node_are_closed() {
         let (ufw, asked) = scripted(Ok(ADDED), false);
         for (port, name) in [
             (55001, "antnode0001"),
@@ -225,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_lead_nowhere_are_found_and_removed() {
+    fn orphaned_rules_are_removed() {
         let (ufw, asked) = scripted(Ok(ADDED), true);
-        let strays = stray_rules(&ufw, &[55002].into()).unwrap();
-        assert_eq!(strays, [Rule { port: 55001, node: NodeId::FIRST }]);
-        close_strays(&ufw, &strays).unwrap();
+        let orphaned = orphaned_rules(&ufw, &[55002].into()).unwrap();
+        assert_eq!(orphaned, [Rule { port: 55001, node: NodeId::FIRST }]);
+        close_orphaned_rules(&ufw, &orphaned).unwrap();
         assert_eq!(changes(&asked), ["delete allow 55001/udp"]);
-        assert_eq!(stray_rules(&ufw, &[55002].into()).unwrap(), []);
+        assert_eq!(orphaned_rules(&ufw, &[55002].into()).unwrap(), []);
     }
 
     #[test]
-    fn a_port_is_closed_that_no_rule_opens() {
+    fn port_without_rule_is_closed() {
         let (ufw, _) = scripted(
             Ok("ufw allow 55001/udp comment 'antnode0001'\nufw allow 55010:55012/udp comment 'antnode0010'\n\
                 ufw allow 55020 comment 'antnode0020'\nufw allow 55030/tcp\nufw deny 55031/udp\nufw allow OpenSSH\n"),
@@ -247,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ufw_that_is_inactive_or_not_there_is_no_error() {
+    fn inactive_or_missing_ufw_is_no_error() {
         let (ufw, _) = scripted(Ok("Added user rules (see 'ufw status' for running firewall):\n(None)\n"), true);
         ufw.open(55001, "antnode0001").unwrap();
         let exec = Exec::scripted(|call| panic!("{call} was run"));
@@ -257,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn what_ufw_and_sudo_refuse_is_told() {
+    fn ufw_and_sudo_refusals_are_errors() {
         let (ufw, _) = scripted(Err((1, "ERROR: You need to be root to run this script")), true);
         let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
         assert!(error.contains("ufw show added") && error.contains("You need to be root"), "{error}");
         let (ufw, _) = scripted(Err((1, "sudo: a password is required")), false);
         let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
-        assert_eq!(error, "expected sudo to allow `ufw show added` without a password, found that it asks for one");
+        assert_eq!(error, "cannot run `ufw show added` as root: sudo asks for a password");
     }
 }

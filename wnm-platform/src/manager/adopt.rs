@@ -93,11 +93,7 @@ pub(super) fn root_dir(arguments: &[String]) -> Option<String> {
     process::root_dir_in(&words)?.into_string().ok()
 }
 
-/// Returns a path as a text, as other programs must be told it.
+/// Returns a path as text, for a command line or a file of another program.
 pub(super) fn text(path: &Path) -> Result<String, PlatformError> {
-    path.to_str().map(ToOwned::to_owned).ok_or_else(|| PlatformError::File {
-        verb: "name to another program",
-        path: path.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not UTF-8"),
-    })
+    path.to_str().map(ToOwned::to_owned).ok_or_else(|| PlatformError::NotText { path: path.to_owned() })
 }

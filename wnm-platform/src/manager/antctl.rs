@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, Talk, adopt, definition, signal};
-use crate::error::PlatformError;
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, Verbosity, adopt, definition, signal};
+use crate::error::{AntctlLimit, FileOperation, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Facts, Processes};
+use crate::observe::process::{ProcessInfo, Processes};
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
@@ -58,9 +58,9 @@ impl Antctl {
 
     fn call(&self, verb: &str) -> Call {
         let call = Call::new(&self.options.antctl).within(DEADLINE);
-        let call = match self.options.antctl_talk {
-            Talk::All => call.arg("--debug"),
-            Talk::Usual => call,
+        let call = match self.options.antctl_verbosity {
+            Verbosity::Debug => call.arg("--debug"),
+            Verbosity::Default => call,
         };
         call.arg(verb)
     }
@@ -76,11 +76,11 @@ impl Antctl {
     /// Waits for its turn among our calls, of this process and of others.
     fn turn(&self) -> Result<Turn, PlatformError> {
         let path = self.registry.with_file_name(LOCK);
-        let fail = |verb, source| PlatformError::File { verb, path: path.clone(), source };
+        let fail = |operation, source| PlatformError::File { operation, path: path.clone(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| fail("make the folder of", source))?;
+            std::fs::create_dir_all(folder).map_err(|source| fail(FileOperation::Create, source))?;
         }
-        let file = File::create(&path).map_err(|source| fail("make", source))?;
+        let file = File::create(&path).map_err(|source| fail(FileOperation::Create, source))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -88,7 +88,7 @@ impl Antctl {
                 Err(error) if error == rustix::io::Errno::WOULDBLOCK && Instant::now() < deadline => {
                     thread::sleep(PAUSE)
                 }
-                Err(error) => return Err(fail("lock", error.into())),
+                Err(error) => return Err(fail(FileOperation::Lock, error.into())),
             }
         }
     }
@@ -111,31 +111,28 @@ impl Antctl {
         for entry in new.iter().filter(|entry| entry.node_port == Some(node.ports.node)) {
             self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
         }
-        let places = new.iter().map(|entry| entry.data_dir_path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let found = if places.is_empty() { "nothing new".to_owned() } else { places };
-        Err(PlatformError::Registry { node: node.id, path: self.registry.clone(), found })
+        let paths: Vec<PathBuf> = new.iter().map(|entry| entry.data_dir_path.clone()).collect();
+        let problem = if paths.is_empty() { RegistryProblem::NoEntry } else { RegistryProblem::AddedAt(paths) };
+        Err(PlatformError::Registry { node: node.id, path: self.registry.clone(), problem })
     }
 
     fn not_next(&self, node: &Node, next: usize) -> PlatformError {
         PlatformError::Taken {
             node: node.id,
-            what: format!("number {}", node.id.get()),
-            by: format!(
-                "its registry, which goes on with {next} (set highest_node_id_used to {})",
-                next.saturating_sub(1)
-            ),
+            name: format!("number {}", node.id.get()),
+            holder: NameHolder::AntctlCounter { next },
         }
     }
 
     /// Returns the call that adds a node. The payment network comes last: it is a subcommand.
     fn addition(&self, node: &Node, name: &str) -> Result<Call, PlatformError> {
-        let refused = |found: &str| PlatformError::Refused { path: node.root_dir.clone(), found: found.to_owned() };
+        let unsupported = |limit| PlatformError::Antctl { node: node.id, limit };
         if node.flavor != Flavor::Antnode {
-            return Err(refused("a node program that the official manager does not know"));
+            return Err(unsupported(AntctlLimit::Program));
         }
         let prefix = |path: &Path| match (path.parent(), path.file_name()) {
             (Some(prefix), Some(last)) if last == name => Ok(prefix.to_owned()),
-            _ => Err(refused("a folder that is not called as the official manager calls it")),
+            _ => Err(unsupported(AntctlLimit::FolderName)),
         };
         let chooses = self.kind.scope == Scope::Zen;
         let mut call = self.call("add").args(["--count", "1"]);
@@ -160,7 +157,7 @@ impl Antctl {
         }
         if !node.environment.is_empty() {
             if node.environment.iter().any(|(_, value)| value.contains(',')) {
-                return Err(refused("an environment with a comma, which the official manager cannot be told"));
+                return Err(unsupported(AntctlLimit::CommaInEnvironment));
             }
             let pairs: Vec<String> = node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
             call = call.arg("--env").arg(pairs.join(","));
@@ -181,7 +178,7 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
-    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[Facts]) -> Service {
+    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
         let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
         if let Some(facts) = newest {
             return Service::Running(self.processes.identity(facts));
@@ -265,13 +262,13 @@ impl ProcessManager for Antctl {
         let entry = registry.of(node).ok_or_else(|| PlatformError::Registry {
             node: node.id,
             path: self.registry.clone(),
-            found: "no such node".to_owned(),
+            problem: RegistryProblem::NoEntry,
         })?;
         // An interval of its own: without one it waits minutes for the network.
         self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
         let told = match self.read()?.of(node) {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
@@ -282,7 +279,11 @@ impl ProcessManager for Antctl {
             Some(_) | None => false,
         };
         // What its manager thinks has ended, or never knew of.
-        if told && how == How::Term { Ok(()) } else { signal::all_but(None, &self.processes, node, how) }
+        if told && stop_signal == StopSignal::Term {
+            Ok(())
+        } else {
+            signal::all_but(None, &self.processes, node, stop_signal)
+        }
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -300,7 +301,7 @@ impl ProcessManager for Antctl {
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let registry = match self.read() {
             Ok(registry) => registry,
-            Err(error) => return nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+            Err(error) => return nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         };
         let all = self.processes.all();
         let first: BTreeMap<_, _> =

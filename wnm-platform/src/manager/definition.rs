@@ -7,9 +7,9 @@ use std::path::Path;
 use wnm_core::Node;
 
 use super::FoundProcess;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Facts, Life, Processes};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
 /// The file in a node's folder that holds its definition.
 const DEFINITION: &str = ".wnm-definition";
@@ -21,11 +21,7 @@ const LIMIT: u64 = 256 * 1024;
 /// Writes the definition of a node into its folder.
 pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(DEFINITION);
-    let text = serde_json::to_vec_pretty(node).map_err(|error| PlatformError::File {
-        verb: "write",
-        path: path.clone(),
-        source: error.into(),
-    })?;
+    let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
     // Its environment may hold secrets.
     node_dir::write(&path, &text, 0o600)
 }
@@ -38,7 +34,11 @@ pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
         return Ok(());
     }
     let text = node_dir::read_bounded(service, LIMIT);
-    let text = text.map_err(|source| PlatformError::File { verb: "read", path: service.to_owned(), source })?;
+    let text = text.map_err(|source| PlatformError::File {
+        operation: FileOperation::Read,
+        path: service.to_owned(),
+        source,
+    })?;
     node_dir::write(&path, &text, 0o600)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
 pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
     match fs::remove_file(path) {
         Err(error) if !is_missing(&error) => {
-            Err(PlatformError::File { verb: "remove", path: path.to_owned(), source: error })
+            Err(PlatformError::File { operation: FileOperation::Remove, path: path.to_owned(), source: error })
         }
         Ok(()) | Err(_) => Ok(()),
     }
@@ -69,9 +69,9 @@ pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
 }
 
 /// Returns the process that runs on a folder, the newest of several.
-pub(super) fn process_on(folder: &Folder, all: &[Facts], processes: &Processes) -> Option<FoundProcess> {
-    let on_it = |facts: &&Facts| {
-        facts.life == Life::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
+pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Processes) -> Option<FoundProcess> {
+    let on_it = |facts: &&ProcessInfo| {
+        facts.life == Liveness::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
     };
     let newest = all.iter().filter(on_it).max_by_key(|facts| (facts.start, facts.pid))?;
     Some(FoundProcess {

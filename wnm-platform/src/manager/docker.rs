@@ -13,11 +13,11 @@ use std::sync::OnceLock;
 
 use wnm_core::{ManagerKind, Node, NodeId};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, definition, signal, slice_name};
-use crate::error::PlatformError;
-use crate::exec::{Call, Exec, Output};
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definition, signal, slice_name};
+use crate::error::{NameHolder, PlatformError};
+use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{Life, Processes};
+use crate::observe::process::{Liveness, Processes};
 use container::Container;
 
 /// How much of the log of a container is told, in lines.
@@ -78,7 +78,7 @@ impl Docker {
         match container::read(&output.text()).pop() {
             Some(container) => Ok(Some(container)),
             None if container::says_missing(&output, &node.id.name()) => Ok(None),
-            None => Err(failed(&call, &output)),
+            None => Err(output.failure_of(call.summary())),
         }
     }
 
@@ -113,7 +113,7 @@ impl Docker {
                 command: Call::new(&self.command).arg("pull").arg(&self.image).to_string(),
             });
         }
-        Err(failed(&call, &output))
+        Err(output.failure_of(call.summary()))
     }
 
     fn service(&self, container: &Container) -> Service {
@@ -124,7 +124,7 @@ impl Docker {
             }
             0 => Service::Stopped,
             pid => match self.processes.facts(pid) {
-                Some(facts) if facts.life == Life::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
                 Some(_) => Service::Unknown(format!("process {pid} of its container is ending")),
                 None => Service::Unknown(format!("process {pid} of its container cannot be seen from here")),
             },
@@ -143,8 +143,8 @@ impl ProcessManager for Docker {
             None => self.create(node, words),
             Some(container) if !container.is_of(node) => Err(PlatformError::Taken {
                 node: node.id,
-                what: format!("container {}", node.id.name()),
-                by: container.root.map_or_else(|| "somebody else".to_owned(), |root| format!("the node at {root}")),
+                name: format!("container {}", node.id.name()),
+                holder: NameHolder::Container { root: container.root },
             }),
             // One that runs is made anew when it is next defined while it does not.
             Some(container) if container.is_up() || words.contains(&container.digest_label()) => Ok(()),
@@ -160,14 +160,14 @@ impl ProcessManager for Docker {
         self.exec.succeed(&self.call("start").arg(node.id.name())).map(drop)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
-        let signal = match how {
-            How::Term => "TERM",
-            How::Kill => "KILL",
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
+        let signal = match stop_signal {
+            StopSignal::Term => "TERM",
+            StopSignal::Kill => "KILL",
         };
         let container = self.own(node)?.filter(Container::is_up);
         // Outside its container the node has no business to run; but what runs there ends too.
-        signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, how)?;
+        signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, stop_signal)?;
         if container.is_none() {
             return Ok(());
         }
@@ -185,7 +185,7 @@ impl ProcessManager for Docker {
 
     fn last_words(&self, node: &Node) -> Option<String> {
         let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.id.name())).ok()?;
-        Some(output.quote()).filter(|said| output.is_success() && !said.is_empty())
+        Some(output.message()).filter(|message| output.is_success() && !message.is_empty())
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -214,8 +214,8 @@ impl ProcessManager for Docker {
             // A container of its name that is not its own says nothing of it: it has none.
             (Some(_), _) => Service::Stopped,
             (None, Ok(output)) if container::says_missing(output, &node.id.name()) => Service::Stopped,
-            (None, Ok(output)) => Service::Unknown(format!("docker does not tell: {}", output.quote())),
-            (None, Err(error)) => Service::Unknown(error.to_string()),
+            (None, Ok(output)) => Service::Unknown(format!("docker container inspect failed: {}", output.message())),
+            (None, Err(error)) => Service::from(error),
         };
         nodes.iter().map(|node| (node.id, look(node))).collect()
     }
@@ -251,10 +251,6 @@ impl ProcessManager for Docker {
         let containers = self.containers()?.into_iter().filter(|container| container.name.starts_with("antnode"));
         Ok(containers.map(|one| Listed { folder: one.root().map(PathBuf::from), name: one.name }).collect())
     }
-}
-
-fn failed(call: &Call, output: &Output) -> PlatformError {
-    PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() }
 }
 
 #[cfg(test)]

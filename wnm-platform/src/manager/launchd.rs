@@ -3,8 +3,8 @@
 //! A service that is stopped is out of launchd's domain and disabled, so that no login brings it back; one that is
 //! defined and not stopped comes back by itself after its end, a login or a start of the machine.
 
+mod output;
 mod service;
-mod talk;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
-use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, definition, signal};
-use crate::error::PlatformError;
-use crate::exec::{Call, Exec, Output};
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal};
+use crate::error::{FileOperation, PlatformError};
+use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder, STDERR_LOG};
-use crate::observe::process::{Life, Processes};
+use crate::observe::process::{Liveness, Processes};
+use output::Loaded;
 use service::Plist;
-use talk::Loaded;
 
 /// What the names of services begin with.
 const PREFIX: &str = "com.autonomi.";
@@ -78,9 +78,9 @@ impl Launchd {
         let call = self.call("print").arg(self.target(node));
         let output = self.exec.run(&call)?;
         match output.code {
-            Some(0) => Ok(Some(talk::service(&output.text()))),
-            _ if talk::says_missing(&output) => Ok(None),
-            _ => Err(failed(&call, &output)),
+            Some(0) => Ok(Some(output::service(&output.text()))),
+            _ if output::says_missing(&output) => Ok(None),
+            _ => Err(output.failure_of(call.summary())),
         }
     }
 
@@ -88,8 +88,8 @@ impl Launchd {
     fn boot_out(&self, node: &Node) -> Result<(), PlatformError> {
         let call = self.call("bootout").arg(self.target(node));
         let output = self.exec.run(&call)?;
-        let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || talk::says_missing(&output);
-        if is_out { Ok(()) } else { Err(failed(&call, &output)) }
+        let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || output::says_missing(&output);
+        if is_out { Ok(()) } else { Err(output.failure_of(call.summary())) }
     }
 
     fn boot(&self, node: &Node) -> Result<(), PlatformError> {
@@ -108,9 +108,9 @@ impl Launchd {
             // It came to be there meanwhile; or something else is wrong, and then this fails too.
             Some(code) if IN_THE_WAY.contains(&code) => {
                 let kick = self.exec.run(&self.call("kickstart").arg(self.target(node)))?;
-                if kick.is_success() { Ok(()) } else { Err(failed(&call, &output)) }
+                if kick.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
             }
-            _ => Err(failed(&call, &output)),
+            _ => Err(output.failure_of(call.summary())),
         }
     }
 
@@ -118,7 +118,7 @@ impl Launchd {
         match loaded {
             None => Service::Stopped,
             Some(Loaded { pid: Some(pid), .. }) => match self.processes.facts(*pid) {
-                Some(facts) if facts.life == Life::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is ending")),
             },
             // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
@@ -169,7 +169,7 @@ impl ProcessManager for Launchd {
         }
         for folder in [&self.folder, &node.log_dir] {
             fs::create_dir_all(folder).map_err(|source| PlatformError::File {
-                verb: "make",
+                operation: FileOperation::Create,
                 path: folder.clone(),
                 source,
             })?;
@@ -190,15 +190,15 @@ impl ProcessManager for Launchd {
         self.boot(node)
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let told = self.loaded(node)?;
         // Disabled first: from here on nothing brings it back.
         self.exec.succeed(&self.call("disable").arg(self.target(node)))?;
         if told.is_some() {
             self.boot_out(node)?;
         }
-        let told = told.and_then(|loaded| loaded.pid).filter(|_| how == How::Term);
-        signal::all_but(told, &self.processes, node, how)
+        let told = told.and_then(|loaded| loaded.pid).filter(|_| stop_signal == StopSignal::Term);
+        signal::all_but(told, &self.processes, node, stop_signal)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -212,13 +212,13 @@ impl ProcessManager for Launchd {
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let printed = self.exec.succeed(&self.call("print").arg(&self.domain));
         let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(services.get(&label(node)));
-        match printed.map(|output| talk::services(&output.text())) {
+        match printed.map(|output| output::services(&output.text())) {
             Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
             Ok(None) => {
                 let why = "launchd does not list its services".to_owned();
                 nodes.iter().map(|node| (node.id, Service::Unknown(why.clone()))).collect()
             }
-            Err(error) => nodes.iter().map(|node| (node.id, Service::Unknown(error.to_string()))).collect(),
+            Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         }
     }
 
@@ -250,10 +250,6 @@ impl ProcessManager for Launchd {
 
 fn label(node: &Node) -> String {
     format!("{PREFIX}{}", node.id.name())
-}
-
-fn failed(call: &Call, output: &Output) -> PlatformError {
-    PlatformError::ProgramFailed { command: call.to_string(), ended: output.ended(), printed: output.quote() }
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Versi
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
 
-pub use options::{Options, Talk};
-pub use systemd::Doubt;
+pub use options::{Options, Verbosity};
+pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::{Slice, slice_name};
 
@@ -51,7 +51,7 @@ pub trait ProcessManager: Send + Sync {
     ///
     /// # Errors
     /// The process could not be told.
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError>;
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError>;
 
     /// Returns what the process of a node said last where it does not go into the node's logs; None when it said
     /// nothing, or all is there.
@@ -110,7 +110,7 @@ pub trait ProcessManager: Send + Sync {
 
 /// How a process is told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum StopSignal {
     /// It is asked, and may save what it has.
     Term,
     /// It is ended.
@@ -126,6 +126,16 @@ pub enum Service {
     Stopped,
     /// It could not be told, for this reason. Unknown is not stopped.
     Unknown(String),
+}
+
+impl From<&PlatformError> for Service {
+    /// Returns an unknown state with the error as its reason.
+    fn from(error: &PlatformError) -> Self {
+        Self::Unknown(match error.hint() {
+            Some(hint) => format!("{error}; hint: {hint}"),
+            None => error.to_string(),
+        })
+    }
 }
 
 /// A node found on the host.
@@ -191,9 +201,9 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
 
 /// Returns what an operator should know of how this process manager keeps nodes on this host.
 #[must_use]
-pub fn doubt(kind: ManagerKind) -> Option<Doubt> {
+pub fn warning(kind: ManagerKind) -> Option<ManagerWarning> {
     match (kind.program, kind.scope) {
-        (Program::Systemd, Scope::User) => systemd::doubt(),
+        (Program::Systemd, Scope::User) => systemd::warning(),
         _ => None,
     }
 }

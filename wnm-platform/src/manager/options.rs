@@ -27,20 +27,20 @@ pub struct Options {
     /// The version of the node program that the official manager fetches; None where it gets that of `binary`.
     pub antctl_version: Option<String>,
     /// Whether the official manager is asked to tell all it does.
-    pub antctl_talk: Talk,
+    pub antctl_verbosity: Verbosity,
     /// The program that new nodes get.
     pub binary: PathBuf,
     /// What the control group is called that all nodes are in, to be capped together; None where each is on its own.
     pub group: Option<String>,
 }
 
-/// How much another program is asked to say.
+/// The verbosity of another program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Talk {
-    /// As much as it says of itself.
-    Usual,
-    /// All it can.
-    All,
+pub enum Verbosity {
+    /// The program's own default.
+    Default,
+    /// With `--debug`.
+    Debug,
 }
 
 impl Options {
@@ -52,7 +52,7 @@ impl Options {
             docker_image: settings.docker_image.clone(),
             antctl: settings.antctl.clone().unwrap_or(usual.antctl),
             antctl_version: settings.antctl_version.clone(),
-            antctl_talk: if settings.antctl_debug { Talk::All } else { Talk::Usual },
+            antctl_verbosity: if settings.antctl_debug { Verbosity::Debug } else { Verbosity::Default },
             binary: settings.binary.clone(),
             group: settings.cpu_limit.then(|| cpu_limit::group_name(settings)),
             ..usual
@@ -72,7 +72,7 @@ impl Default for Options {
             antctl: "antctl".into(),
             antctl_registry: None,
             antctl_version: None,
-            antctl_talk: Talk::Usual,
+            antctl_verbosity: Verbosity::Default,
             binary: PathBuf::new(),
             group: None,
         }

@@ -25,11 +25,11 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
-use super::{Found, FoundProcess, How, Listed, Options, ProcessManager, Service, adopt};
+use super::{Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
 use crate::cpu_limit::CpuLimit;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, Folder, STDERR_LOG};
-use crate::observe::process::{Facts, Life, Processes};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
 /// The file whose lock the node's process holds. It is made once and never replaced.
 const LOCK: &str = ".wnm-lock";
@@ -55,7 +55,7 @@ impl Setsid {
         Self { kind, processes: Processes::of_host(), cpu_limit }
     }
 
-    fn look(&self, node: &Node, all: &OnceCell<Vec<Facts>>) -> Service {
+    fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
         let noted = read_pid_file(node);
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
@@ -146,7 +146,7 @@ impl ProcessManager for Setsid {
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let path = node.root_dir.join(LOCK);
-        open_lock(&path).map_err(|source| PlatformError::File { verb: "make", path, source })?;
+        open_lock(&path).map_err(|source| PlatformError::File { operation: FileOperation::Create, path, source })?;
         definition::write(node)
     }
 
@@ -157,8 +157,8 @@ impl ProcessManager for Setsid {
         }
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
-        signal::all_but(None, &self.processes, node, how)
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
+        signal::all_but(None, &self.processes, node, stop_signal)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -188,8 +188,8 @@ impl ProcessManager for Setsid {
 }
 
 /// Asks for what an ended child of ours left behind, so that it goes away altogether.
-fn reap(facts: &Facts) {
-    if facts.life == Life::Ended && facts.parent == std::process::id() {
+fn reap(facts: &ProcessInfo) {
+    if facts.life == Liveness::Ended && facts.parent == std::process::id() {
         let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             let _ = waitpid(Some(pid), WaitOptions::NOHANG);
@@ -224,7 +224,11 @@ fn open_lock(path: &Path) -> io::Result<File> {
 /// Takes the lock that the process is to inherit.
 fn take_lock(node: &Node) -> Result<File, PlatformError> {
     let path = node.root_dir.join(LOCK);
-    let lock = open_lock(&path).map_err(|source| PlatformError::File { verb: "open", path: path.clone(), source })?;
+    let lock = open_lock(&path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Open,
+        path: path.clone(),
+        source,
+    })?;
     let taken = retry(
         || flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from),
         |error| error.kind() == io::ErrorKind::WouldBlock,
@@ -232,7 +236,7 @@ fn take_lock(node: &Node) -> Result<File, PlatformError> {
     match taken {
         Ok(()) => Ok(lock),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PlatformError::StillRuns { node: node.id }),
-        Err(source) => Err(PlatformError::File { verb: "lock", path, source }),
+        Err(source) => Err(PlatformError::File { operation: FileOperation::Lock, path, source }),
     }
 }
 

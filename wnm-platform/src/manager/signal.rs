@@ -6,23 +6,28 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use wnm_core::Node;
 
-use super::How;
+use super::StopSignal;
 use crate::error::PlatformError;
-use crate::observe::process::{Facts, Processes};
+use crate::observe::process::{ProcessInfo, Processes};
 
 /// Signals every process that runs a node, but for one that was told in another way.
-pub(super) fn all_but(told: Option<u32>, processes: &Processes, node: &Node, how: How) -> Result<(), PlatformError> {
+pub(super) fn all_but(
+    told: Option<u32>,
+    processes: &Processes,
+    node: &Node,
+    stop_signal: StopSignal,
+) -> Result<(), PlatformError> {
     for facts in processes.running(node).into_iter().filter(|facts| Some(facts.pid) != told) {
-        let sent = one(processes, &facts, node, how);
+        let sent = one(processes, &facts, node, stop_signal);
         sent.map_err(|source| PlatformError::SignalFailed { node: node.id, pid: facts.pid, source })?;
     }
     Ok(())
 }
 
-pub(super) fn one(processes: &Processes, facts: &Facts, node: &Node, how: How) -> io::Result<()> {
-    let signal = match how {
-        How::Term => Signal::TERM,
-        How::Kill => Signal::KILL,
+pub(super) fn one(processes: &Processes, facts: &ProcessInfo, node: &Node, stop_signal: StopSignal) -> io::Result<()> {
+    let signal = match stop_signal {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Kill => Signal::KILL,
     };
     let identity = processes.identity(facts);
     let Some(pid) = i32::try_from(facts.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };

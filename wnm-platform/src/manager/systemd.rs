@@ -1,11 +1,11 @@
-//! Each node as a unit of systemd: of the system, under a user of its own, or of the user who runs wnm.
+//! Each node as a systemd unit: of the system instance under the user `ant`, or of the instance of wnm's user.
 //!
-//! A node that is to run is enabled, one that is told to stop is not, so that a reboot brings back what was wanted.
-//! systemd starts a node again that ended by itself: so a node may end to upgrade itself.
+//! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
+//! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
-mod look;
 mod others;
 mod owner;
+mod query;
 mod render;
 mod rights;
 mod show;
@@ -21,50 +21,50 @@ use std::sync::{Mutex, OnceLock};
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
-use super::{Found, How, Listed, Options, ProcessManager, Service, adopt, signal};
-use crate::error::PlatformError;
+use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
+use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::Exec;
 use crate::node_dir;
 use crate::observe::process::Processes;
 pub(super) use others::other_holders;
 use render::Group;
-use rights::{Bus, Deed, Rights};
+use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
 pub(crate) use unit::command_line;
 
-/// What exists exactly where systemd is the service manager.
+/// The folder that exists exactly when systemd is the init process, as `sd_booted(3)` tests it.
 const BOOTED: &str = "/run/systemd/system";
-/// Where the system's administrator puts units, and so does wnm.
+/// The folder of the administrator's units, where wnm writes too.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// Where units of the system stand that wnm did not put there.
+/// Folders of other system units: wnm never writes there, but a unit there has its name.
 const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
-/// The exit code of systemctl for a unit that is not loaded.
+/// The exit code of systemctl for an unknown unit, EXIT_NOTINSTALLED of the LSB.
 const NOT_LOADED: i32 = 5;
 
 #[derive(Debug)]
 pub(super) struct Systemd {
     kind: ManagerKind,
     bus: Bus,
-    /// The slice that its units are in; None for the usual one.
+    /// The slice of its units; None for the default slice.
     slice: Option<String>,
-    /// Where the units stand.
+    /// The folder of its units.
     folder: PathBuf,
     processes: Processes,
-    /// Whether systemd has not yet read what changed.
+    /// Whether units changed since the last `daemon-reload`.
     dirty: AtomicBool,
-    /// Whether systemd was told to read all units since this was opened.
+    /// Whether a `daemon-reload` ran since this was opened.
     is_read: AtomicBool,
-    /// The number of the user that runs nodes of the system, once it is known to exist.
+    /// The ID of the user of system-level nodes, once that user exists.
     owner: OnceLock<u32>,
     lingers: OnceLock<()>,
 }
 
 impl Systemd {
-    /// Returns the systemd of this host.
+    /// Connects to the systemd instance of a scope.
     ///
     /// # Errors
-    /// The host runs without it, or the user has no session of it.
+    /// The host does not run systemd, or the user has no instance.
     pub(super) fn open(kind: ManagerKind, options: &Options) -> Result<Self, PlatformError> {
         if !Path::new(BOOTED).is_dir() {
             return Err(PlatformError::NoSystemd { manager: kind });
@@ -100,7 +100,7 @@ impl Systemd {
         self.folder.join(unit_name(node))
     }
 
-    /// Returns the link that has the node started when the host is.
+    /// Returns the link that enables the unit of a node.
     fn wanted(&self, node: &Node) -> PathBuf {
         let target = match self.kind.scope {
             Scope::User | Scope::Zen => "default.target.wants",
@@ -116,7 +116,7 @@ impl Systemd {
         }
     }
 
-    /// Has systemd read what changed.
+    /// Runs `daemon-reload` if units changed.
     fn reload(&self) -> Result<(), PlatformError> {
         if self.dirty.swap(false, Ordering::Relaxed) {
             let reloaded = self.bus.change(["daemon-reload"]);
@@ -125,27 +125,25 @@ impl Systemd {
         Ok(())
     }
 
-    /// Makes systemd forget how the unit failed, and how often it was started. That there is nothing to forget, or that
-    /// it is not known, is no error.
+    /// Resets the failure and the start counter of a unit. An unknown unit is no error.
     fn reset(&self, node: &Node) -> Result<(), PlatformError> {
-        self.bus.systemctl(Deed::Change, ["reset-failed", "--", &unit_name(node)]).map(|_| ())
+        self.bus.systemctl(Access::Change, ["reset-failed", "--", &unit_name(node)]).map(|_| ())
     }
 
     fn start_once(&self, node: &Node) -> Result<(), PlatformError> {
         let Err(error) = self.bus.change(["start", "--", &unit_name(node)]) else { return Ok(()) };
         match (error, self.show_one(node)) {
-            // It started and ended at once.
+            // The program started and exited at once, which the step "confirm" reports.
             (PlatformError::ProgramFailed { .. }, Ok(shown)) if shown.had_started() => Ok(()),
             (PlatformError::ProgramFailed { command, ended, printed }, Ok(shown)) => {
-                let printed = format!("{printed}; {}", shown.words());
+                let printed = format!("{printed} ({})", shown.words());
                 Err(PlatformError::ProgramFailed { command, ended, printed })
             }
             (error, _) => Err(error),
         }
     }
 
-    /// Tells whether the unit of this name is the node's: by its marker, or by the folder it runs on. One that is not
-    /// there is nobody else's.
+    /// Tells whether a unit belongs to the node, by its marker or by its folder. A missing unit counts as the node's.
     fn is_ours(&self, node: &Node) -> bool {
         match Unit::read(&self.path(node)) {
             Ok(None) => true,
@@ -157,49 +155,48 @@ impl Systemd {
         }
     }
 
-    /// Tells whether there is no unit to stop: to look needs no rights, which may be what keeps it from being made.
+    /// Tells whether there is no unit to stop. A query needs no root, so that stopping a node that was never created
+    /// succeeds without `sudo`.
     fn is_unknown(&self, node: &Node) -> bool {
         let is_made = [self.path(node), self.wanted(node)].iter().any(|path| fs::symlink_metadata(path).is_ok());
         !is_made && self.show_one(node).is_ok_and(|shown| matches!(shown.active.as_str(), "inactive" | "failed"))
     }
 
-    /// Fails when the unit of this name is not wnm's to write.
+    /// Fails when the unit name is taken by a unit that wnm may not overwrite.
     fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.path(node);
-        let taken = |path: PathBuf, by: String| {
-            Err(PlatformError::Taken { node: node.id, what: format!("the unit {}", path.display()), by })
+        let taken = |path: PathBuf, holder: NameHolder| {
+            Err(PlatformError::Taken { node: node.id, name: format!("unit {}", path.display()), holder })
         };
         if let Ok(target) = fs::read_link(&path) {
-            let found = if target == Path::new("/dev/null") {
-                format!("a mask, which `systemctl unmask {}` takes away", unit_name(node))
-            } else {
-                format!("a link to {}", target.display())
-            };
-            return taken(path, found);
+            // `systemctl mask` replaces a unit by a link to /dev/null.
+            let is_mask = target == Path::new("/dev/null");
+            let holder = if is_mask { NameHolder::Mask { unit: unit_name(node) } } else { NameHolder::Link(target) };
+            return taken(path, holder);
         }
         if let Some(unit) = Unit::read(&path)? {
             match unit.value("Unit", render::UUID) {
                 Some(uuid) if uuid == node.uuid => {}
                 Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
-                    return taken(path, format!("the unit of another node, with uuid {uuid}"));
+                    return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
                 }
                 Some(_) => {}
-                None => return taken(path, format!("a unit that wnm did not write, with no {} in it", render::UUID)),
+                None => return taken(path, NameHolder::ExternalUnit),
             }
         }
         let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
         match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
-            Some(path) => taken(path, "a unit that wnm did not write".to_owned()),
+            Some(path) => taken(path, NameHolder::ExternalUnit),
             None => Ok(()),
         }
     }
 
-    /// Has the services of the user run while the user is not logged in, where that may be changed.
+    /// Enables lingering for the user: without it the user's services stop at logout.
     fn keep_lingering(&self) {
         if lingers(&self.bus) == Some(false)
-            && let Err(error) = self.bus.succeed(Deed::Change, "loginctl", &["enable-linger"])
+            && let Err(error) = self.bus.succeed(Access::Change, "loginctl", &["enable-linger"])
         {
-            tracing::warn!(%error, "nodes end when the user logs out");
+            tracing::warn!(%error, "cannot enable lingering: nodes stop when the user logs out");
         }
     }
 }
@@ -213,7 +210,7 @@ impl ProcessManager for Systemd {
         self.check_free(node)?;
         let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
         definition::write(node)?;
-        // A node by another tool may have logged elsewhere.
+        // An adopted node keeps its log folder, which may be outside the node's folder.
         self.bus.make_folder(&node.log_dir)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
@@ -225,7 +222,7 @@ impl ProcessManager for Systemd {
         }
         self.dirty.store(true, Ordering::Relaxed);
         self.bus.write(&path, &text)?;
-        // From here on the unit itself says whose it is.
+        // The unit now carries the UUID itself, so the drop-in of the adoption is obsolete.
         if self.bus.remove(&others::mark(&path))? {
             self.bus.remove_folder(&unit::drop_in_folder(&path));
         }
@@ -233,16 +230,16 @@ impl ProcessManager for Systemd {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
-        // An earlier run may have ended before it could have read what it changed.
+        // An earlier run may have ended between writing a unit and the reload.
         if !self.is_read.swap(true, Ordering::Relaxed) {
             self.dirty.store(true, Ordering::Relaxed);
         }
         self.reload()?;
         self.bus.link(&self.path(node), &self.wanted(node))?;
         match self.start_once(node) {
-            // Starts that wnm asked for are not to be counted against the node.
+            // The start limit of the unit counts starts by wnm as well as crashes of the node.
             Err(error) if self.show_one(node).is_ok_and(|shown| shown.was_started_too_often()) => {
-                tracing::debug!(node = %node.id, %error, "the count of starts is reset");
+                tracing::debug!(node = %node.id, %error, "resetting the start limit");
                 self.reset(node)?;
                 self.start_once(node)
             }
@@ -250,24 +247,24 @@ impl ProcessManager for Systemd {
         }
     }
 
-    fn stop(&self, node: &Node, how: How) -> Result<(), PlatformError> {
+    fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         if self.is_ours(node) && !self.is_unknown(node) {
             let name = unit_name(node);
-            if how == How::Kill {
-                // What has ended meanwhile cannot be killed.
-                self.bus.systemctl(Deed::Change, ["kill", "--signal=SIGKILL", "--", &name])?;
+            if stop_signal == StopSignal::Kill {
+                // `kill` fails when the process has exited meanwhile.
+                self.bus.systemctl(Access::Change, ["kill", "--signal=SIGKILL", "--", &name])?;
             }
             let arguments = ["stop", "--no-block", "--", &name];
-            let output = self.bus.systemctl(Deed::Change, arguments)?;
+            let output = self.bus.systemctl(Access::Change, arguments)?;
             if !output.is_success() && output.code != Some(NOT_LOADED) {
                 return Err(self.bus.failed(&arguments.join(" "), &output));
             }
-            // One that could not be told to end goes on, also after a reboot.
+            // After the stop: if the stop fails, the node keeps running, and a reboot must start it again.
             self.bus.remove(&self.wanted(node))?;
         }
-        // Those that somebody started beside systemd.
+        // Processes of the node that were started outside of systemd.
         for facts in self.processes.running(node).iter().filter(|facts| !is_in_unit(facts.pid, node)) {
-            signal::one(&self.processes, facts, node, how).map_err(|source| PlatformError::SignalFailed {
+            signal::one(&self.processes, facts, node, stop_signal).map_err(|source| PlatformError::SignalFailed {
                 node: node.id,
                 pid: facts.pid,
                 source,
@@ -289,7 +286,11 @@ impl ProcessManager for Systemd {
         let path = self.path(node);
         self.bus.remove(&self.wanted(node))?;
         let drop_ins = unit::drop_ins(&path);
-        for drop_in in drop_ins.map_err(|source| PlatformError::File { verb: "list", path: path.clone(), source })? {
+        for drop_in in drop_ins.map_err(|source| PlatformError::File {
+            operation: FileOperation::List,
+            path: path.clone(),
+            source,
+        })? {
             self.bus.remove(&drop_in)?;
         }
         if unit::drop_in_folder(&path).exists() {
@@ -302,9 +303,9 @@ impl ProcessManager for Systemd {
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
-        let told = self.reload().and_then(|()| self.look_at(nodes));
-        let unknown = |error: &PlatformError| Service::Unknown(error.to_string());
-        told.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, unknown(&error))).collect())
+        let states = self.reload().and_then(|()| self.query_nodes(nodes));
+
+        states.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, Service::from(&error))).collect())
     }
 
     fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
@@ -337,11 +338,10 @@ impl ProcessManager for Systemd {
                 self.check_free(node)?;
             }
             definition::keep(&path, node)?;
-            let mark =
-                format!("# Written by wnm when it took the node over.\n[Unit]\n{}={}\n", render::UUID, node.uuid);
+            let mark = format!("# Written by wnm when it adopted the node.\n[Unit]\n{}={}\n", render::UUID, node.uuid);
             self.dirty.store(true, Ordering::Relaxed);
             self.bus.write(&others::mark(&path), &mark)?;
-            // What runs is to come back after a reboot, whoever saw to that before.
+            // The other tool may have started the node at boot by itself; from now on systemd does.
             if self.show_one(node)?.pid.is_some() {
                 self.bus.link(&path, &self.wanted(node))?;
             }
@@ -353,34 +353,34 @@ impl ProcessManager for Systemd {
 impl Drop for Systemd {
     fn drop(&mut self) {
         if let Err(error) = self.reload() {
-            tracing::warn!(%error, "systemd has not read what changed");
+            tracing::warn!(%error, "cannot reload systemd: changed units are not effective yet");
         }
     }
 }
 
-/// Something about a process manager that an operator should know.
+/// A condition of a process manager that endangers nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
-    /// What was found.
+pub struct ManagerWarning {
+    /// The condition and its effect.
     pub found: String,
-    /// What mends it.
+    /// The command that fixes it.
     pub hint: String,
 }
 
-/// Returns what speaks against keeping nodes under a systemd of the user: they end with the session.
-pub(super) fn doubt() -> Option<Doubt> {
+/// Returns a warning when user services stop at logout.
+pub(super) fn warning() -> Option<ManagerWarning> {
     let kind = ManagerKind::new(wnm_core::Program::Systemd, Scope::User);
     let systemd = Systemd::open(kind, &Options::default()).ok()?;
-    (lingers(&systemd.bus) == Some(false)).then(|| Doubt {
-        found: "lingering is off: nodes end when the user logs out, and do not come back after a reboot".to_owned(),
+    (lingers(&systemd.bus) == Some(false)).then(|| ManagerWarning {
+        found: "lingering is off: nodes stop when the user logs out, and do not start after a reboot".to_owned(),
         hint: "loginctl enable-linger".to_owned(),
     })
 }
 
-/// Tells whether the services of the user run while the user is not logged in; None where that cannot be told.
+/// Returns whether lingering is enabled for the user; None when logind does not tell.
 fn lingers(bus: &Bus) -> Option<bool> {
     let user = rights::uid().to_string();
-    let output = bus.succeed(Deed::Look, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
+    let output = bus.succeed(Access::Query, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
     match output.text().trim() {
         "Linger=yes" => Some(true),
         "Linger=no" => Some(false),
@@ -388,22 +388,22 @@ fn lingers(bus: &Bus) -> Option<bool> {
     }
 }
 
-/// Returns where the units of the user stand.
+/// Returns the folder of the user's units.
 pub(super) fn user_units() -> PathBuf {
-    let told = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    told.unwrap_or_else(|| crate::places::home().join(".config")).join("systemd/user")
+    let configured = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    configured.unwrap_or_else(|| crate::places::home().join(".config")).join("systemd/user")
 }
 
 fn unit_name(node: &Node) -> String {
     format!("{}.service", node.id.name())
 }
 
-/// Returns the folder that a unit runs its node on.
+/// Returns the `--root-dir` in the command of a unit.
 fn root_of(unit: &Unit) -> Option<PathBuf> {
     adopt::root_dir(unit.command()?.get(1..)?).map(PathBuf::from)
 }
 
-/// Tells whether a process belongs to the unit of a node.
+/// Tells whether a process is in the control group of a node's unit.
 fn is_in_unit(pid: u32, node: &Node) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let end = format!("/{}", unit_name(node));

@@ -15,11 +15,11 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use wnm_core::{Flavor, Node, NodeId};
 
-use crate::error::PlatformError;
-use place::Place;
+use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault};
+use place::CheckedPath;
 
-pub(crate) use program::check_room;
-pub use program::{Swapped, digest, drop_old, drop_staged, install, stage, swap, swap_back};
+pub(crate) use program::check_free_space;
+pub use program::{SwapProgress, digest, drop_old, drop_staged, install, stage, swap, swap_back};
 pub use trash::{Swept, sweep_trash, trash};
 
 /// The file that says whose a folder is.
@@ -61,12 +61,12 @@ impl Marker {
         let text = match read_bounded(&path, MARKER_LIMIT) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(PlatformError::File { verb: "read", path, source }),
+            Err(source) => return Err(PlatformError::File { operation: FileOperation::Read, path, source }),
         };
-        let marker = serde_json::from_slice(&text).map_err(|error| PlatformError::File {
-            verb: "read",
+        let marker = serde_json::from_slice(&text).map_err(|error| PlatformError::Unparsable {
+            file: ParsedFile::Marker,
             path,
-            source: io::Error::new(io::ErrorKind::InvalidData, error),
+            reason: json_fault(&error),
         })?;
         Ok(Some(marker))
     }
@@ -99,7 +99,9 @@ fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Owner::Absent);
         }
-        Err(source) => return Err(PlatformError::File { verb: "look at", path: folder.to_owned(), source }),
+        Err(source) => {
+            return Err(PlatformError::File { operation: FileOperation::Inspect, path: folder.to_owned(), source });
+        }
     }
     Ok(match Marker::read(folder)? {
         None => Owner::Unmarked,
@@ -116,13 +118,13 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     for root in roots.iter().filter(|root| root.is_absolute() && node.root_dir.starts_with(root)) {
         make_folder(root)?;
     }
-    let place = Place::of(&node.root_dir, roots)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
     let owner = owner_of(&place.path, node)?;
     match &owner {
         Owner::This => {}
         Owner::Absent => make_folder(&place.path).and_then(|()| mark(&place.path, node))?,
         Owner::Unmarked if is_bare(&place.path) => mark(&place.path, node)?,
-        Owner::Unmarked => return Err(refused(&node.root_dir, "a folder with files and no marker")),
+        Owner::Unmarked => return Err(refused(&node.root_dir, Refusal::Unmarked)),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
     // Made now, because removing must need no room. One that is something else is found out when it is needed.
@@ -157,7 +159,7 @@ pub fn adopt(node: &Node) -> Result<(), PlatformError> {
     match owner(node)? {
         Owner::This => Ok(()),
         Owner::Unmarked => mark(&node.root_dir, node),
-        Owner::Absent => Err(refused(&node.root_dir, "nothing")),
+        Owner::Absent => Err(refused(&node.root_dir, Refusal::Missing)),
         Owner::Other(marker) => Err(not_of_this(&node.root_dir, &marker)),
     }
 }
@@ -181,7 +183,7 @@ pub struct Folder {
 pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
     let mut found = Vec::new();
     for root in roots {
-        let fail = |source| PlatformError::File { verb: "list", path: root.clone(), source };
+        let fail = |source| PlatformError::File { operation: FileOperation::List, path: root.clone(), source };
         let entries = match fs::read_dir(root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -210,16 +212,20 @@ fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
     fs::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
 }
 
-fn refused(path: &Path, found: impl Into<String>) -> PlatformError {
-    PlatformError::Refused { path: path.to_owned(), found: found.into() }
+fn refused(path: &Path, reason: Refusal) -> PlatformError {
+    PlatformError::Refused { path: path.to_owned(), reason }
 }
 
-fn not_of_this(path: &Path, marker: &Marker) -> PlatformError {
-    refused(path, format!("the marker of node {} with uuid {}", marker.id, marker.uuid))
+pub(crate) fn not_of_this(path: &Path, marker: &Marker) -> PlatformError {
+    refused(path, Refusal::OtherNode { id: marker.id, uuid: marker.uuid.clone() })
 }
 
 fn make_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::create_dir_all(path).map_err(|source| PlatformError::File { verb: "make", path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Create,
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn mark(folder: &Path, node: &Node) -> Result<(), PlatformError> {
@@ -249,7 +255,7 @@ pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> Result<(), PlatformE
         fs::rename(&temporary, path)?;
         sync_folder(path)
     });
-    written.map_err(|source| PlatformError::File { verb: "write", path: path.to_owned(), source })
+    written.map_err(|source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source })
 }
 
 /// Makes an empty file in the place of what an interrupted attempt left.

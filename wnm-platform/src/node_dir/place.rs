@@ -5,18 +5,18 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::{TRASH, refused};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, Refusal};
 
 /// A path that was seen to lie below a storage folder, without links on the way. Nothing need stand there.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct CheckedPath {
     /// The storage folder, resolved.
     pub(super) root: PathBuf,
     /// The path, resolved.
     pub(super) path: PathBuf,
 }
 
-impl Place {
+impl CheckedPath {
     /// Returns the place of a path.
     ///
     /// # Errors
@@ -24,7 +24,7 @@ impl Place {
     /// leads through a link or a file.
     pub(super) fn of(path: &Path, roots: &[PathBuf]) -> Result<Self, PlatformError> {
         if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
-            return Err(refused(path, "a path that is relative or holds `..`"));
+            return Err(refused(path, Refusal::NotAbsolute));
         }
         let mut candidates: Vec<Self> = Vec::new();
         let mut real_roots = Vec::new();
@@ -38,19 +38,18 @@ impl Place {
         }
         // Of nested storage folders, the innermost.
         let place = candidates.into_iter().max_by_key(|place| place.root.components().count());
-        let Some(place) = place else { return Err(refused(path, "a path outside the storage folders")) };
+        let Some(place) = place else { return Err(refused(path, Refusal::OutsideStorage)) };
         if let Some(root) = real_roots.iter().find(|root| root.starts_with(&place.path)) {
-            return Err(refused(path, format!("a path that holds the storage folder {}", root.display())));
+            return Err(refused(path, Refusal::ContainsStorage(root.clone())));
         }
         place.check_way(path)?;
         Ok(place)
     }
 
     fn check_way(&self, path: &Path) -> Result<(), PlatformError> {
-        let rest =
-            self.path.strip_prefix(&self.root).map_err(|_| refused(path, "a path outside its storage folder"))?;
+        let rest = self.path.strip_prefix(&self.root).map_err(|_| refused(path, Refusal::OutsideStorage))?;
         if rest.starts_with(TRASH) {
-            return Err(refused(path, "a path in the trash"));
+            return Err(refused(path, Refusal::InTrash));
         }
         let mut step = self.root.clone();
         for part in rest {
@@ -58,11 +57,13 @@ impl Place {
             match fs::symlink_metadata(&step) {
                 Ok(facts) if facts.is_dir() => {}
                 Ok(facts) if facts.is_symlink() => {
-                    return Err(refused(path, format!("a link at {}", step.display())));
+                    return Err(refused(path, Refusal::Link(step)));
                 }
-                Ok(_) => return Err(refused(path, format!("a file at {}", step.display()))),
+                Ok(_) => return Err(refused(path, Refusal::File(step))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(source) => return Err(PlatformError::File { verb: "look at", path: step, source }),
+                Err(source) => {
+                    return Err(PlatformError::File { operation: FileOperation::Inspect, path: step, source });
+                }
             }
         }
         Ok(())

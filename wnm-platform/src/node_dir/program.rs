@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use wnm_core::Bytes;
 
 use super::{create_file, remove_file, sync_folder, temporary};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 
 /// What must stay free beyond the program itself, in bytes.
 const RESERVE: u64 = 16 * 1024 * 1024;
@@ -22,7 +22,7 @@ pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
     match hash(path, &mut io::sink()) {
         Ok(digest) => Ok(Some(digest)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(PlatformError::File { verb: "read", path: path.to_owned(), source }),
+        Err(source) => Err(PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source }),
     }
 }
 
@@ -60,8 +60,7 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
         None if digest(binary)?.as_deref() == Some(to) => return Ok(()),
         Some(found) if found == to => {}
         found => {
-            let found = found.unwrap_or_else(|| "nothing".to_owned());
-            return Err(PlatformError::ProgramChanged { path: new, expected: to.to_owned(), found });
+            return Err(PlatformError::ProgramChanged { path: new, expected: Some(to.to_owned()), found });
         }
     }
     let keep = || {
@@ -75,16 +74,16 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
         }
     };
     let swapped = keep().and_then(|()| fs::rename(&new, binary)).and_then(|()| sync_folder(binary));
-    swapped.map_err(|source| PlatformError::File { verb: "exchange", path: binary.to_owned(), source })
+    swapped.map_err(|source| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source })
 }
 
-/// How far a change of program had come when it is taken back.
+/// The progress of a program swap that is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Swapped {
-    /// The new program never took the place of the old one.
-    Never,
-    /// It did, or may have.
-    Perhaps,
+pub enum SwapProgress {
+    /// The journal has no swap: the old program is still in place.
+    NotStarted,
+    /// The swap happened, or wnm ended before it could record it.
+    Possible,
 }
 
 /// Puts the old program in place again and drops what was staged. `from` and `to` are the digests of the old and the
@@ -96,20 +95,21 @@ pub fn swap_back(
     binary: &Path,
     from: Option<&str>,
     to: &str,
-    swapped: Swapped,
+    swapped: SwapProgress,
     source: &Path,
 ) -> Result<(), PlatformError> {
     let (old, new) = (beside(binary, ".old"), beside(binary, ".new"));
     let in_place = digest(binary)?;
     let kept = digest(&old)?;
     let is_back = in_place.is_some() && in_place.as_deref() == from;
-    let was_exchanged = swapped == Swapped::Perhaps || in_place.as_deref() == Some(to);
+    let was_exchanged = swapped == SwapProgress::Possible || in_place.as_deref() == Some(to);
     let changed = |found: Option<String>| PlatformError::ProgramChanged {
         path: binary.to_owned(),
-        expected: from.unwrap_or("nothing").to_owned(),
-        found: found.unwrap_or_else(|| "nothing".to_owned()),
+        expected: from.map(ToOwned::to_owned),
+        found,
     };
-    let back = |error| PlatformError::File { verb: "exchange", path: binary.to_owned(), source: error };
+    let back =
+        |error| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source: error };
     match in_place {
         Some(_) if is_back || !was_exchanged => {}
         _ if kept.is_some() => fs::rename(&old, binary).map_err(back)?,
@@ -133,9 +133,13 @@ pub fn drop_old(binary: &Path) -> Result<(), PlatformError> {
     drop_staged(binary)?;
     for suffix in [".old", ".old.tmp"] {
         let path = beside(binary, suffix);
-        remove_file(&path).map_err(|source| PlatformError::File { verb: "remove", path, source })?;
+        remove_file(&path).map_err(|source| PlatformError::File { operation: FileOperation::Remove, path, source })?;
     }
-    sync_folder(binary).map_err(|source| PlatformError::File { verb: "sync", path: binary.to_owned(), source })
+    sync_folder(binary).map_err(|source| PlatformError::File {
+        operation: FileOperation::Sync,
+        path: binary.to_owned(),
+        source,
+    })
 }
 
 /// Removes a staged program, and nothing else.
@@ -145,7 +149,7 @@ pub fn drop_old(binary: &Path) -> Result<(), PlatformError> {
 pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
     for suffix in [".new", ".new.tmp"] {
         let path = beside(binary, suffix);
-        remove_file(&path).map_err(|source| PlatformError::File { verb: "remove", path, source })?;
+        remove_file(&path).map_err(|source| PlatformError::File { operation: FileOperation::Remove, path, source })?;
     }
     Ok(())
 }
@@ -154,7 +158,7 @@ pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
 ///
 /// # Errors
 /// It does not fit.
-pub(crate) fn check_room(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
+pub(crate) fn check_free_space(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
     let Ok(volume) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let available = volume.f_bavail.saturating_mul(volume.f_frsize);
     let needed = bytes.saturating_add(RESERVE);
@@ -172,7 +176,11 @@ fn beside(binary: &Path, suffix: &str) -> PathBuf {
 
 fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
     let half = temporary(to);
-    let fail = |path: &Path, source| PlatformError::File { verb: "copy the program to", path: path.to_owned(), source };
+    let fail = |path: &Path, source| PlatformError::File {
+        operation: FileOperation::CopyProgramTo,
+        path: path.to_owned(),
+        source,
+    };
     // What an interrupted attempt left takes room.
     remove_file(&half).map_err(|error| fail(&half, error))?;
     let length = match fs::metadata(from) {
@@ -182,7 +190,7 @@ fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
         }
         Err(error) => return Err(fail(to, error)),
     };
-    check_room(to.parent().unwrap_or(to), length)?;
+    check_free_space(to.parent().unwrap_or(to), length)?;
     let copied = create_file(&half, 0o755).and_then(|mut file| {
         let digest = hash(from, &mut file)?;
         file.set_permissions(fs::Permissions::from_mode(0o755))?;

@@ -11,9 +11,9 @@ use rustix::fs::{Mode, OFlags, openat};
 use wnm_core::{Flavor, Node};
 
 use super::delete::{Progress, delete};
-use super::place::Place;
+use super::place::CheckedPath;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused, sync_folder};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, Refusal};
 
 /// What is added to the uuid of a node to name its logs in the trash.
 const LOGS: &str = "-logs";
@@ -31,16 +31,16 @@ const LOG_BUDGET: Duration = Duration::from_secs(2);
 /// The folder is not this node's, lies outside the storage folders or behind a link, or cannot be moved.
 pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, PlatformError> {
     if !is_plain(&node.uuid) {
-        return Err(refused(&node.root_dir, format!("the uuid {:?}, which makes no file name", node.uuid)));
+        return Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())));
     }
-    let place = Place::of(&node.root_dir, roots)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
     let bin = place.root.join(TRASH);
     let owner = owner_of(&place.path, node)?;
     match &owner {
         Owner::This | Owner::Absent => {}
         // Made by another tool: its identity file says that it is a node, and the row in the database whose.
         Owner::Unmarked if holds_identity(&place.path, &node.flavor) && is_uuid(&node.uuid) => {}
-        Owner::Unmarked => return Err(refused(&node.root_dir, "neither a marker nor an identity file")),
+        Owner::Unmarked => return Err(refused(&node.root_dir, Refusal::NoIdentity)),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
     if let Err(error) = trash_logs(node, &place, roots) {
@@ -55,16 +55,16 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
 
 /// Moves the logs of a node, where they lie outside its folder and carry its marker, into the trash as well; deletes
 /// them where they are when they lie on another volume.
-fn trash_logs(node: &Node, place: &Place, roots: &[PathBuf]) -> Result<(), PlatformError> {
+fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let logs = &node.log_dir;
     if logs.starts_with(&node.root_dir) || !is_folder(logs) || owner_of(logs, node)? != Owner::This {
         return Ok(());
     }
-    let fail = |source| PlatformError::File { verb: "remove", path: logs.clone(), source };
+    let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: logs.clone(), source };
     let real = logs.canonicalize().map_err(fail)?;
     let holds = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(&real));
     if place.path.starts_with(&real) || roots.iter().any(|root| holds(root)) {
-        return Err(refused(logs, "a path that holds nodes"));
+        return Err(refused(logs, Refusal::ContainsNodes));
     }
     match rename_into(&place.root.join(TRASH), &real, &format!("{}{LOGS}", node.uuid)) {
         Err(PlatformError::File { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {}
@@ -78,11 +78,11 @@ fn trash_logs(node: &Node, place: &Place, roots: &[PathBuf]) -> Result<(), Platf
 
 /// Renames a folder into a trash, under this name or the next that is free, and returns where it is.
 fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, PlatformError> {
-    let fail = |source| PlatformError::File { verb: "move to the trash", path: folder.to_owned(), source };
+    let fail = |source| PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source };
     match fs::create_dir(bin) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
         Ok(()) | Err(_) if is_folder(bin) => {}
-        Ok(()) | Err(_) => return Err(refused(bin, "a trash that is a link or a file")),
+        Ok(()) | Err(_) => return Err(refused(bin, Refusal::TrashIsNoFolder)),
     }
     let names = (0..ATTEMPTS).map(|n| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
     let free = names.map(|name| bin.join(name)).find(|path| fs::symlink_metadata(path).is_err());

@@ -1,4 +1,4 @@
-//! What takes longer than one look: each look weighs and counts the folders of a few nodes, others another time.
+//! Measurements that take longer than one observation: each one handles a few nodes, in turn.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{Bytes, Colony, MetricsSource, NodeId, NodeMap, NodeSample, Presence};
 
-/// The longest that one folder is looked at: what is larger is never known.
+/// The time limit for one folder. The size of a slower folder stays unknown.
 const MOST: Duration = Duration::from_millis(500);
-/// Bytes of a block, as `stat` counts them.
+/// The unit of `st_blocks` in bytes, independent of the file system; see stat(2).
 const BLOCK: u64 = 512;
-/// Records of one node beyond which they are not counted.
+/// The number of records at which counting stops.
 const MOST_RECORDS: usize = 200_000;
 
-/// Weighs the folders of as many nodes as the time allows, those that never were first.
+/// Measures the folders of as many nodes as the budget allows, nodes without a value first.
 ///
-/// `turn` is any number that differs from look to look: it decides who comes first.
-pub(super) fn weigh(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
+/// `turn` is a number that differs between observations and selects the first node.
+pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let here = samples.iter().filter(|(_, sample)| sample.presence != Presence::FolderMissing);
     let mut due: Vec<_> = here.map(|(id, sample)| (*id, sample.disk.is_some())).collect();
-    begin_elsewhere(&mut due, turn);
+    rotate_by_turn(&mut due, turn);
     due.sort_by_key(|(_, is_known)| *is_known);
     let begun = Instant::now();
     for (id, _) in due {
@@ -28,13 +28,13 @@ pub(super) fn weigh(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u6
             return;
         }
         if let (Some(node), Some(sample)) = (colony.nodes.get(&id), samples.get_mut(&id)) {
-            sample.disk = held(&node.root_dir, Instant::now() + MOST).map(Bytes).or(sample.disk);
+            sample.disk = disk_use(&node.root_dir, Instant::now() + MOST).map(Bytes).or(sample.disk);
         }
     }
 }
 
-/// Returns what a folder occupies on its volume, in bytes; None when it cannot be seen, or not in time.
-fn held(folder: &Path, until: Instant) -> Option<u64> {
+/// Returns the disk use of a folder in bytes; None when it is unreadable or the time is over.
+fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
     let mut bytes = 0;
     let mut open = vec![fs::read_dir(folder).ok()?];
     while let Some(folder) = open.pop() {
@@ -42,7 +42,7 @@ fn held(folder: &Path, until: Instant) -> Option<u64> {
             if Instant::now() >= until {
                 return None;
             }
-            // What goes while it is looked at holds nothing.
+            // An entry that disappears meanwhile uses no space.
             let Ok(metadata) = entry.metadata() else { continue };
             bytes += metadata.blocks() * BLOCK;
             if metadata.is_dir() {
@@ -53,7 +53,7 @@ fn held(folder: &Path, until: Instant) -> Option<u64> {
     Some(bytes)
 }
 
-/// Counts the records of as many running nodes as the time allows; the others keep the count of an earlier look.
+/// Counts the records of as many running nodes as the budget allows; other nodes keep their last count.
 pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
@@ -61,7 +61,7 @@ pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, 
         (is_silent && sample.presence == Presence::Answering).then(|| (*id, node.root_dir.join("chunks")))
     };
     let mut due: Vec<(NodeId, PathBuf)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();
-    begin_elsewhere(&mut due, turn);
+    rotate_by_turn(&mut due, turn);
     let begun = Instant::now();
     for (id, folder) in due {
         if begun.elapsed() >= budget {
@@ -73,15 +73,15 @@ pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, 
     }
 }
 
-/// Brings another one to the front for each turn, also where turns come at equal distances.
-fn begin_elsewhere<T>(due: &mut [T], turn: u64) {
+/// Rotates the list so that each turn starts with another node, also when turns are equally spaced.
+fn rotate_by_turn<T>(due: &mut [T], turn: u64) {
     // Multiplicative hashing, by 2^64 over the golden ratio.
     let scattered = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let first = usize::try_from(scattered).unwrap_or(0) % due.len().max(1);
     due.rotate_left(first);
 }
 
-/// Returns how many records lie under `chunks/<2 digits>/`; None when there are too many to count, or none can be seen.
+/// Returns the number of records in `chunks/<2 digits>/`; None when there are too many or the folder is unreadable.
 fn records_in(chunks: &Path) -> Option<u64> {
     let is_record = |name: &str| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
     let mut count = 0;
@@ -100,36 +100,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_holds_what_its_files_occupy_and_no_link_leads_out() {
+    fn disk_use_counts_files_and_ignores_links() {
         let folder = tempfile::tempdir().unwrap();
         let (node, other) = (folder.path().join("node"), folder.path().join("other"));
         fs::create_dir_all(node.join("record_store/a")).unwrap();
         fs::create_dir(&other).unwrap();
         let later = || Instant::now() + Duration::from_secs(60);
-        let empty = held(&node, later()).unwrap();
+        let empty = disk_use(&node, later()).unwrap();
         fs::write(node.join("record_store/a/record"), [7; 100_000]).unwrap();
         fs::write(other.join("file"), [7; 400_000]).unwrap();
         std::os::unix::fs::symlink(&other, node.join("elsewhere")).unwrap();
-        let full = held(&node, later()).unwrap();
+        let full = disk_use(&node, later()).unwrap();
         assert!((100_000..200_000).contains(&(full - empty)), "{empty} {full}");
-        assert_eq!(held(&node, Instant::now()), None);
-        assert_eq!(held(&folder.path().join("nothing"), later()), None);
+        assert_eq!(disk_use(&node, Instant::now()), None);
+        assert_eq!(disk_use(&folder.path().join("nothing"), later()), None);
     }
 
     #[test]
-    fn everybody_has_a_turn_also_at_equal_distances() {
+    fn every_node_gets_a_turn() {
         let mut first = [false; 60];
         for look in 0..1_000 {
             let mut due: Vec<usize> = (0..60).collect();
-            begin_elsewhere(&mut due, look * 60_000);
+            rotate_by_turn(&mut due, look * 60_000);
             first[due[0]] = true;
         }
         assert_eq!(first, [true; 60]);
-        begin_elsewhere::<u8>(&mut [], 7);
+        rotate_by_turn::<u8>(&mut [], 7);
     }
 
     #[test]
-    fn records_are_whole_files_on_their_shelves() {
+    fn records_are_complete_files() {
         let folder = tempfile::tempdir().unwrap();
         let chunks = folder.path().join("chunks");
         assert_eq!(records_in(&chunks), None);

@@ -1,7 +1,7 @@
-//! The machine's figures, with rates over the whole time since the last look.
+//! Metrics of the host, with rates over the whole time since the last observation.
 //!
-//! Raw counters are kept from look to look and rates are made of two of them, so that a single run needs no pause to
-//! measure in. What a host does not tell is None, never an error and never zero.
+//! The colony stores raw counters, so that even a single `wnm run` needs no pause for its rates. A value that the host
+//! does not provide is None, never zero.
 
 #[cfg(not(target_os = "macos"))]
 mod cgroup;
@@ -21,69 +21,69 @@ use wnm_core::{Bytes, BytesPerSecond, ClockReading, Counters, HostSample, Percen
 use crate::error::PlatformError;
 pub use volumes::volume;
 
-/// Counters closer together than this make no rates: the kernel counts in steps of 10 ms.
+/// The shortest interval for rates: the kernel counts CPU time in steps of 10 ms, so 250 ms gives 4 %.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Where the machine's figures are read.
+/// The source of host metrics.
 #[derive(Debug, Clone)]
 pub struct Host {
-    /// What `/proc` and `/sys` stand in.
+    /// The folder that contains `proc` and `sys`.
     #[cfg_attr(target_os = "macos", expect(dead_code, reason = "there is no /proc to read"))]
     root: PathBuf,
 }
 
-/// The machine's counters at one moment; None where the host has none.
+/// The counters of the host at one moment; None where the host has no such counter.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reading {
-    /// When: on the colony's clock.
+    /// The time of the reading on the colony's clock.
     pub at: Timestamp,
-    /// The name of the host's run.
+    /// The boot ID, which differs after each start of the host.
     pub boot: String,
     /// Milliseconds since the host started.
     pub uptime: u64,
-    /// Processor time.
+    /// CPU time since the boot.
     pub cpu: Option<CpuTicks>,
-    /// Use of all processors just now, where the host counts no time.
+    /// Current use of all CPUs, on hosts without a counter.
     pub cpu_now: Option<Percent>,
-    /// Bytes from and to disks.
+    /// Bytes read from and written to disks.
     pub disk: Option<Traffic>,
-    /// Bytes from and to other hosts.
+    /// Bytes received from and sent to the network.
     pub net: Option<Traffic>,
 }
 
-/// Processor time of all processors since the host started, in ticks.
+/// CPU time of all CPUs since the boot, in ticks of usually 10 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTicks {
-    /// Not idle.
+    /// Time spent in user and kernel mode, including steal.
     pub busy: u64,
-    /// Idle, waiting for disks.
+    /// Idle time with outstanding disk requests.
     pub io_wait: u64,
-    /// Everything.
+    /// All time: busy, idle and I/O wait.
     pub total: u64,
 }
 
-/// Bytes since the host started.
+/// Bytes since the boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
-    /// Read or received.
+    /// Bytes read or received.
     pub read: u64,
-    /// Written or sent.
+    /// Bytes written or sent.
     pub written: u64,
 }
 
-/// What one process uses.
+/// The resource use of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// Processor time since it started, in milliseconds.
+    /// CPU time since its start, in milliseconds.
     pub cpu_millis: u64,
     /// Resident memory.
     pub memory: Bytes,
-    /// How long it runs, in milliseconds.
+    /// Its age in milliseconds.
     pub age: u64,
 }
 
 impl Reading {
-    /// Returns what the next look makes rates from, without those of nodes.
+    /// Returns the counters for the rates of the next observation, without those of nodes.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let cpu = self.cpu.unwrap_or_default();
@@ -104,8 +104,7 @@ impl Reading {
         }
     }
 
-    /// Returns how long after earlier counters this was read; None when they are of another run of the host, or too
-    /// near to make rates from.
+    /// Returns the time since earlier counters; None after a reboot, or when it is below [`SHORTEST_INTERVAL`].
     #[must_use]
     pub fn since(&self, before: &Counters) -> Option<Duration> {
         let elapsed = Duration::from_millis(self.uptime.checked_sub(before.uptime)?);
@@ -114,13 +113,13 @@ impl Reading {
 }
 
 impl Host {
-    /// Returns the machine that this runs on.
+    /// Returns this host.
     #[must_use]
     pub fn real() -> Self {
         Self::below("/")
     }
 
-    /// Returns a machine recorded in a folder that holds its `proc` and `sys`.
+    /// Returns a recorded host from a folder with its `proc` and `sys`.
     #[must_use]
     pub fn below(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -137,7 +136,7 @@ impl Host {
     #[must_use]
     pub fn read(&self, clock: &wnm_core::Clock) -> Reading {
         let boot = clock.boot().to_owned();
-        // The clock was read at the beginning of the cycle, the counters are read now.
+        // The clock was read at the start of the cycle; counters are read now, so their time is later.
         let uptime = uptime().max(clock.uptime());
         Reading {
             at: clock.now().after(Duration::from_millis(uptime - clock.uptime())),
@@ -150,7 +149,7 @@ impl Host {
         }
     }
 
-    /// Returns the figures of now, with rates since `before`. `storage` are the folders whose volumes count.
+    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
     #[cfg(not(target_os = "macos"))]
     #[must_use]
     pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
@@ -164,7 +163,7 @@ impl Host {
         }
     }
 
-    /// Returns use and size of memory: the machine's, or those of the cgroup that leaves less.
+    /// Returns use and size of memory: of the host, or of the control group with less free memory.
     #[cfg(not(target_os = "macos"))]
     fn memory(&self) -> (Option<Percent>, Option<Bytes>) {
         let Some(host) = self.text("proc/meminfo").and_then(|text| kernel::memory(&text)) else { return (None, None) };
@@ -184,7 +183,7 @@ impl Host {
     }
 }
 
-/// An amount of memory and how much of it is used.
+/// Size and use of memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) total: u64,
@@ -197,11 +196,11 @@ impl Memory {
     }
 }
 
-/// Returns what every system tells alike.
+/// Returns the metrics that are read in the same way on every system.
 fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
     let rates = Rates::between(before, now);
     HostSample {
-        // Heeds the affinity of this process and the CPU limit of its cgroup.
+        // Respects the affinity mask of this process and the CPU limit of its control group.
         cpus: std::thread::available_parallelism().ok().and_then(|cpus| u32::try_from(cpus.get()).ok()),
         started: Some(now.at.before(Duration::from_millis(now.uptime))),
         cpu: rates.cpu.or(now.cpu_now),
@@ -215,31 +214,31 @@ fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSa
     }
 }
 
-/// What two looks at counters make.
+/// The rates between two readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// Use of all processors.
+    /// Use of all CPUs.
     pub cpu: Option<Percent>,
-    /// Share of processor time that waited for disks.
+    /// Share of CPU time in I/O wait.
     pub io_wait: Option<Percent>,
-    /// Disk reading and writing.
+    /// Disk reads and writes.
     pub disk: Option<(BytesPerSecond, BytesPerSecond)>,
-    /// Network receiving and sending.
+    /// Network traffic received and sent.
     pub net: Option<(BytesPerSecond, BytesPerSecond)>,
 }
 
 impl Rates {
-    /// Returns the rates over the time between two looks.
+    /// Returns the rates between earlier counters and a reading.
     ///
-    /// None for all when the looks are of different runs of the host or too near, and for each whose counter ran
-    /// backwards, was not there, or is all that was counted since the host started.
+    /// All are None after a reboot or for too short an interval. A single one is None when its counter decreased, is
+    /// missing, or was missing before.
     #[must_use]
     pub fn between(before: &Counters, now: &Reading) -> Self {
         let Some(elapsed) = now.since(before) else { return Self::default() };
         let cpu = now.cpu.and_then(|cpu| {
             let total = cpu.total.checked_sub(before.cpu_total).filter(|_| before.cpu_total > 0)?;
             let busy = share(cpu.busy.checked_sub(before.cpu_busy)?, total)?;
-            // The kernel takes back some of this time when a waiting task moves to another processor.
+            // I/O wait may decrease: proc(5) calls it unreliable, because a waiting task can move to another CPU.
             Some((busy, share(cpu.io_wait.saturating_sub(before.cpu_io_wait), total)?))
         });
         let traffic = |now: Option<Traffic>, read: u64, written: u64| {
@@ -262,15 +261,15 @@ fn rate(now: u64, before: u64, elapsed: Duration) -> Option<BytesPerSecond> {
     Some(BytesPerSecond(u64::try_from(per_second).unwrap_or(u64::MAX)))
 }
 
-/// Returns a part of a whole in percent; None when there is no whole.
+/// Returns a part of a whole in percent; None when the whole is zero.
 fn share(part: u64, whole: u64) -> Option<Percent> {
     if whole == 0 { None } else { Percent::clamped((part as f64 * 100.0 / whole as f64).min(100.0)) }
 }
 
-/// Reads the host's clocks.
+/// Reads the wall clock, the uptime and the boot ID of the host.
 ///
 /// # Errors
-/// The host has no name for its run: without it nobody can tell a restart.
+/// The boot ID is not readable. Without it wnm cannot detect a reboot.
 pub fn read_clock() -> Result<ClockReading, PlatformError> {
     let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => Timestamp::from_millis(0).after(since),
@@ -286,7 +285,7 @@ fn boot_name(proc: &Path) -> std::io::Result<String> {
     Ok(name.trim().to_owned())
 }
 
-/// Returns milliseconds since the host started, time spent suspended included.
+/// Returns the milliseconds since the boot, including suspended time.
 #[cfg(not(target_os = "macos"))]
 pub(crate) fn uptime() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

@@ -1,11 +1,11 @@
-//! Whether ports are free, and who holds them.
+//! State and holders of ports.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
 use wnm_core::BoundPort;
 
-/// Tells whether a port can be bound this very moment.
+/// Tells whether a port is free, by binding it for a moment.
 #[must_use]
 pub fn is_free(port: BoundPort) -> bool {
     let bound = match port {
@@ -14,11 +14,11 @@ pub fn is_free(port: BoundPort) -> bool {
             .map(drop)
             .and_then(|()| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).map(drop)),
     };
-    // Whatever else speaks against binding it, such as a host without IPv6, is for the node to find.
+    // Other errors, such as EAFNOSUPPORT on a host without IPv6, say nothing about the port.
     !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// Tells whether some process has bound a port, without trying it; false where that cannot be told.
+/// Tells whether a process has bound a port, from the socket tables of the kernel; false where there are none.
 #[must_use]
 pub fn is_bound(port: BoundPort) -> bool {
     #[cfg(target_os = "linux")]
@@ -30,16 +30,17 @@ pub fn is_bound(port: BoundPort) -> bool {
     }
 }
 
-/// Returns words for a port, such as "UDP port 55001".
+/// Returns the name of a port: "UDP port 55001".
 #[must_use]
-pub fn words(port: BoundPort) -> String {
+pub fn name(port: BoundPort) -> String {
     match port {
         BoundPort::Udp(port) => format!("UDP port {port}"),
         BoundPort::LoopbackTcp(port) => format!("TCP port {port}"),
     }
 }
 
-/// Returns words for the process that holds a port, such as "process 4711 (/usr/bin/x)"; None where it cannot be told.
+/// Returns the process that holds a port: "process 4711 (/usr/bin/x)". None without a holder, or without the rights to
+/// see it.
 #[must_use]
 pub fn holder(port: BoundPort) -> Option<String> {
     #[cfg(target_os = "linux")]

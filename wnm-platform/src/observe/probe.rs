@@ -1,6 +1,6 @@
-//! All nodes at once: what their metrics servers say, by one deadline, whatever they do.
+//! Requests to the metrics servers of all nodes at once, with one common deadline.
 //!
-//! A small HTTP/1.1 client on sockets that never wait: a few threads with many connections each. Measured on two
+//! A small HTTP/1.1 client on non-blocking sockets: a few threads with many connections each. Measured on two
 //! cores, release build, 1000 nodes on the loopback that serve 43 kB each, reading the text included: ureq 3.5 in 4 to
 //! 32 threads took 122–222 ms and 185–354 ms of processor time; this takes 50–110 ms and 52–69 ms.
 
@@ -18,62 +18,62 @@ use wnm_core::{NodeId, NodeIdentity, NodeMetrics};
 
 use connection::{Connection, Progress};
 
-/// A node to ask.
+/// A metrics server to query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The node.
     pub node: NodeId,
-    /// Where its metrics server listens.
+    /// The address of its metrics server.
     pub address: SocketAddr,
-    /// Whether an answer is to be expected.
-    pub hope: Hope,
-    /// When to ask it for its version and peer id too.
+    /// The position in the order of requests.
+    pub priority: Priority,
+    /// The condition for a request of version and peer ID.
     pub identity: AskIdentity,
 }
 
-/// Whether an answer is to be expected. Nodes without hope are asked last.
+/// The position in the order of requests. Silent nodes come last, because each holds a connection until the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Hope {
-    /// It answered last time, or was never asked.
-    Good,
-    /// It did not answer last time.
-    Poor,
+pub enum Priority {
+    /// The node answered the last request, or there was none.
+    First,
+    /// The node did not answer the last request, or is stopped.
+    Last,
 }
 
-/// When to ask a node for its version and peer id too, on the same connection.
+/// The condition for a request of version and peer ID on the same connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskIdentity {
-    /// They are not known.
+    /// They are unknown.
     Always,
-    /// Only if it turns out to be up for less than these seconds, and so was restarted since.
+    /// Only when the reported uptime is less than this, in seconds: then the node restarted since.
     IfYounger(u64),
 }
 
-/// What a node said.
+/// The answer of a metrics server.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answer {
-    /// Its figures.
+    /// The metrics of the node.
     pub metrics: NodeMetrics,
-    /// Its version and peer id; None when it was not asked, or asked in vain.
+    /// Version and peer ID; None when they were not requested or not answered.
     pub identity: Option<NodeIdentity>,
-    /// Whether it was asked for its version and peer id.
+    /// Whether version and peer ID were requested.
     pub asked_identity: bool,
 }
 
-/// What a probe may cost.
+/// The limits of one probe of all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// When all is over, whoever has not answered.
+    /// The time after which the probe ends, with or without answers.
     pub deadline: Duration,
-    /// After this time without an answer, a connection no longer keeps others from being opened.
+    /// The age at which a silent connection no longer counts for `at_once`.
     pub patience: Duration,
-    /// Pause between the first requests to two nodes; the deadline is that much later for each node.
+    /// The pause between the first requests to two nodes. The deadline is later by this for each node.
     pub pace: Duration,
-    /// Connections at once, those that outlived the patience not counted.
+    /// The maximum of connections that are younger than `patience`.
     pub at_once: usize,
-    /// Connections at once, all counted.
+    /// The maximum of connections, kept well below the usual limit of 1024 open files.
     pub open: usize,
-    /// Bytes of an answer, its head included.
+    /// The maximum size of a response with its head, in bytes; a real one has about 43 kB.
     pub body: usize,
 }
 
@@ -90,9 +90,9 @@ impl Default for Limits {
     }
 }
 
-/// Returns the address behind a host name or number; None when there is none.
+/// Resolves a host name or address; None when there is no such host.
 ///
-/// `localhost` is 127.0.0.1 without a question asked: the nodes listen there and not on `::1`.
+/// `localhost` is always 127.0.0.1: nodes listen there and not on `::1`, which the resolver may prefer.
 #[must_use]
 pub fn resolve(host: &str) -> Option<IpAddr> {
     if host.eq_ignore_ascii_case("localhost") {
@@ -104,10 +104,10 @@ pub fn resolve(host: &str) -> Option<IpAddr> {
     })
 }
 
-/// Asks all targets and returns what those said that answered in time with status 200 and a complete text.
+/// Queries all targets and returns the answers that were complete, with status 200, before the deadline.
 #[must_use]
 pub fn probe(mut targets: Vec<Target>, limits: &Limits) -> BTreeMap<NodeId, Answer> {
-    targets.sort_by_key(|target| target.hope);
+    targets.sort_by_key(|target| target.priority);
     let threads = match thread::available_parallelism() {
         Ok(cpus) if targets.len() > 32 && limits.pace.is_zero() => cpus.get().min(4),
         _ => 1,
@@ -124,7 +124,7 @@ pub fn probe(mut targets: Vec<Target>, limits: &Limits) -> BTreeMap<NodeId, Answ
         open: limits.open.div_ceil(threads),
     };
     thread::scope(|scope| {
-        // A thread that cannot be had is done without: the others take its share.
+        // When the system refuses a thread, the other threads take its targets.
         let others: Vec<_> =
             (1..threads).filter_map(|_| thread::Builder::new().spawn_scoped(scope, || round.work()).ok()).collect();
         let mut answers: BTreeMap<NodeId, Answer> = round.work().into_iter().collect();
@@ -140,14 +140,14 @@ struct Round<'a> {
     limits: &'a Limits,
     begun: Instant,
     deadline: Instant,
-    /// For each thread.
+    /// The share of each thread of [`Limits::at_once`].
     at_once: usize,
-    /// For each thread.
+    /// The share of each thread of [`Limits::open`].
     open: usize,
 }
 
 impl<'a> Round<'a> {
-    /// Takes targets and follows their connections until there are none left or the deadline comes.
+    /// Takes targets and drives their connections until none is left or the deadline passes.
     fn work(&self) -> Vec<(NodeId, Answer)> {
         let mut answers = Vec::new();
         let mut connections: Vec<Connection<'a>> = Vec::new();
@@ -157,14 +157,14 @@ impl<'a> Round<'a> {
             let now = Instant::now();
             let wait_to_start = self.start(now, &mut connections, &mut buffers);
             if now >= self.deadline || (connections.is_empty() && wait_to_start.is_none()) {
-                // Who told its figures has answered, even if the rest is late.
+                // A node whose metrics arrived counts as answering, even if its identity is late.
                 let late = connections.into_iter().map(Connection::end);
                 answers.extend(late.filter_map(|(node, answer, _)| Some((node, answer?))));
                 return answers;
             }
             let wait = wait_to_start.unwrap_or(Duration::MAX).min(self.deadline.saturating_duration_since(now));
             let ready = await_any(&connections, wait, &mut ready);
-            // From the end, so that removal moves only what was already looked at.
+            // From the end: `swap_remove` then moves only connections that this pass has already handled.
             for at in (0..connections.len()).rev() {
                 if !ready[at] {
                     continue;
@@ -178,7 +178,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Opens as many connections as may be; returns how long until more may be, None when no target is left.
+    /// Opens connections up to the limits. Returns the time until the next one, or None when no target is left.
     fn start(
         &self,
         now: Instant,
@@ -208,13 +208,13 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Waits until a connection can go on; returns for each whether it can.
+/// Waits until a connection is ready; returns the readiness of each.
 fn await_any<'r>(connections: &[Connection<'_>], wait: Duration, ready: &'r mut Vec<bool>) -> &'r [bool] {
     let mut fds: Vec<PollFd<'_>> = connections.iter().map(Connection::poll_fd).collect();
     let wait = wait.min(Duration::from_secs(3600)).max(Duration::from_millis(1));
     let failed = poll(&mut fds, Timespec::try_from(wait).ok().as_ref()).is_err();
     ready.clear();
-    // After a signal all are looked at: that costs little and waits for nothing.
+    // After an interrupted poll every connection is tried: a socket without data answers EAGAIN at once.
     ready.extend(fds.iter().map(|fd| failed || !fd.revents().is_empty()));
     ready
 }

@@ -1,4 +1,4 @@
-//! Who a process is: the host's run, its number, when it started, its executable and its `--root-dir`.
+//! Identity of processes: boot ID, PID, start time, executable and `--root-dir`.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -7,60 +7,61 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, ProcessIdentity};
 
-/// What was read of one process.
+/// The data of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    /// Its number.
+pub struct ProcessInfo {
+    /// The PID.
     pub pid: u32,
-    /// The number of the process that is told when it ends.
+    /// The PID of its parent.
     pub parent: u32,
-    /// When it started, as in [`ProcessIdentity`].
+    /// The start time, in the unit of [`ProcessIdentity::start`].
     pub start: u64,
-    /// Whether it still runs.
-    pub life: Life,
-    /// Its executable as the system tells it; None for an ended process, or one of another user.
+    /// Whether it is alive.
+    pub life: Liveness,
+    /// Its executable as the kernel reports it; None for an ended process, or without the rights to read it.
     pub executable: Option<PathBuf>,
     /// Its arguments, the program's name first.
     pub arguments: Vec<OsString>,
 }
 
-/// Whether a process still runs.
+/// Whether a process is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    /// It runs, or could.
+pub enum Liveness {
+    /// The process runs, sleeps or is stopped.
     Alive,
-    /// It ended, and its parent has not asked how.
+    /// The process is a zombie: it has ended, and its parent has not waited for it.
     Ended,
 }
 
-impl Facts {
+impl ProcessInfo {
     /// Tells whether the process runs the program of a node on the folder of that node.
     #[must_use]
     pub fn runs(&self, node: &Node) -> bool {
-        self.life == Life::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
+        self.life == Liveness::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
     }
 
-    /// Tells whether the process was given the folder of a node as its `--root-dir`, whatever program it runs.
+    /// Tells whether the `--root-dir` of the process is the folder of a node, with any program.
     #[must_use]
     pub fn is_on_folder_of(&self, node: &Node) -> bool {
         let root = node.root_dir.to_string_lossy();
         self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
-    /// Returns the word given as `--root-dir`; None when there is none.
+    /// Returns the value of `--root-dir`; None without this flag.
     #[must_use]
     pub fn root_dir(&self) -> Option<OsString> {
         root_dir_in(self.arguments.get(1..)?)
     }
 
-    /// Returns the path of the executable without the mark of one that was replaced or removed.
+    /// Returns the path of the executable without the suffix " (deleted)", which the kernel adds to a replaced file.
     #[must_use]
     pub fn program(&self) -> Option<&Path> {
         let path = self.executable.as_ref()?.as_os_str().as_bytes();
         Some(Path::new(OsStr::from_bytes(path.strip_suffix(b" (deleted)").unwrap_or(path))))
     }
 
-    /// Tells whether the executable is this one, or was until an upgrade put another in its place.
+    /// Tells whether the executable is this program, or was before an upgrade replaced it. wnm keeps the old
+    /// program as `.old`, a self-upgrading `ant-node` as `.backup`.
     fn executes(&self, binary: &Path) -> bool {
         let Some(program) = self.program() else { return false };
         let named = |stem: &Path| {
@@ -72,7 +73,7 @@ impl Facts {
     }
 }
 
-/// Returns the word given as `--root-dir` among those after a program's name; None when there is none.
+/// Returns the value of `--root-dir` in the arguments after the program name; None without this flag.
 pub(crate) fn root_dir_in(words: &[OsString]) -> Option<OsString> {
     const FLAG: &str = "--root-dir";
     let mut words = words.iter();
@@ -87,7 +88,7 @@ pub(crate) fn root_dir_in(words: &[OsString]) -> Option<OsString> {
     None
 }
 
-/// Returns the path with all links resolved in the part of it that exists.
+/// Resolves the links in the existing part of a path.
 fn resolved(path: &Path) -> PathBuf {
     for ancestor in path.ancestors().skip(1) {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
@@ -106,7 +107,7 @@ pub struct Processes {
 
 #[derive(Debug, Clone)]
 enum Source {
-    /// A folder laid out as `/proc`.
+    /// A folder with the layout of `/proc`.
     Proc(PathBuf),
     #[cfg(target_os = "macos")]
     System,
@@ -117,19 +118,22 @@ impl Processes {
     #[must_use]
     pub fn of_host() -> Self {
         #[cfg(target_os = "macos")]
-        return Self { source: Source::System, boot: sysinfo::System::boot_time().to_string() };
+        return Self {
+            source: Source::System,
+            boot: sysinfo::System::boot_time().map(|started| started.to_string()).unwrap_or_default(),
+        };
         #[cfg(not(target_os = "macos"))]
         Self::below(Path::new("/proc"))
     }
 
-    /// Returns the processes described by a folder that is laid out as `/proc`.
+    /// Returns the processes of a folder with the layout of `/proc`.
     #[must_use]
     pub fn below(proc: &Path) -> Self {
         let boot = fs::read_to_string(proc.join("sys/kernel/random/boot_id")).unwrap_or_default();
         Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned() }
     }
 
-    /// Returns the variables of a process whose names begin so; none where they may not be read.
+    /// Returns the environment variables of a process with this prefix; none without the rights to read them.
     pub(crate) fn environment(&self, pid: u32, prefix: &str) -> Vec<(String, String)> {
         let text = match &self.source {
             Source::Proc(proc) => fs::read(proc.join(pid.to_string()).join("environ")).unwrap_or_default(),
@@ -141,9 +145,9 @@ impl Processes {
         wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Returns what can be read of a process; None when there is none of this number.
+    /// Returns the data of a process; None when the PID is free.
     #[must_use]
-    pub fn facts(&self, pid: u32) -> Option<Facts> {
+    pub fn facts(&self, pid: u32) -> Option<ProcessInfo> {
         match &self.source {
             Source::Proc(proc) => read(proc, pid),
             #[cfg(target_os = "macos")]
@@ -151,9 +155,9 @@ impl Processes {
         }
     }
 
-    /// Returns every process there is, in the order of their numbers.
+    /// Returns all processes, ordered by PID.
     #[must_use]
-    pub fn all(&self) -> Vec<Facts> {
+    pub fn all(&self) -> Vec<ProcessInfo> {
         match &self.source {
             Source::Proc(proc) => {
                 let entries = fs::read_dir(proc).into_iter().flatten().flatten();
@@ -166,37 +170,37 @@ impl Processes {
         }
     }
 
-    /// Returns who the process of this number is; None when there is none.
+    /// Returns the identity of a process; None when the PID is free.
     #[must_use]
     pub fn identify(&self, pid: u32) -> Option<ProcessIdentity> {
         self.facts(pid).map(|facts| self.identity(&facts))
     }
 
-    /// Returns who the process is that these facts are of.
+    /// Returns the identity of a process from its data.
     #[must_use]
-    pub fn identity(&self, facts: &Facts) -> ProcessIdentity {
+    pub fn identity(&self, facts: &ProcessInfo) -> ProcessIdentity {
         ProcessIdentity { boot: self.boot.clone(), pid: facts.pid, start: facts.start }
     }
 
-    /// Returns the facts of exactly this process, ended or not; None when it is no more.
+    /// Returns the data of exactly this process, alive or zombie; None when it no longer exists.
     #[must_use]
-    pub fn look_up(&self, identity: &ProcessIdentity) -> Option<Facts> {
+    pub fn look_up(&self, identity: &ProcessIdentity) -> Option<ProcessInfo> {
         if identity.boot != self.boot {
             return None;
         }
         self.facts(identity.pid).filter(|facts| facts.start == identity.start)
     }
 
-    /// Tells whether this very process still runs, and runs this node.
+    /// Tells whether exactly this process is alive and runs this node.
     #[must_use]
     pub fn matches(&self, identity: &ProcessIdentity, node: &Node) -> bool {
         self.look_up(identity).is_some_and(|facts| facts.runs(node))
     }
 
-    /// Returns the processes that run this node, the one that started last at the end. More than one is seen while a
-    /// node restarts itself, or when somebody else started a second.
+    /// Returns the processes that run this node, the newest last. Two exist while a node restarts itself, or after an
+    /// external start.
     #[must_use]
-    pub fn running(&self, node: &Node) -> Vec<Facts> {
+    pub fn running(&self, node: &Node) -> Vec<ProcessInfo> {
         let mut found = self.all();
         found.retain(|facts| facts.runs(node));
         found.sort_by_key(|facts| (facts.start, facts.pid));
@@ -204,7 +208,7 @@ impl Processes {
     }
 }
 
-fn read(proc: &Path, pid: u32) -> Option<Facts> {
+fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let folder = proc.join(pid.to_string());
     let stat = fs::read(folder.join("stat")).ok()?;
     let (life, parent, start) = parse_stat(&stat)?;
@@ -212,17 +216,17 @@ fn read(proc: &Path, pid: u32) -> Option<Facts> {
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     let arguments = if line.is_empty() { Vec::new() } else { words.collect() };
-    Some(Facts { pid, parent, start, life, executable: fs::read_link(folder.join("exe")).ok(), arguments })
+    Some(ProcessInfo { pid, parent, start, life, executable: fs::read_link(folder.join("exe")).ok(), arguments })
 }
 
-/// Reads state, parent and start time. The name in parentheses may hold spaces and parentheses itself.
-fn parse_stat(stat: &[u8]) -> Option<(Life, u32, u64)> {
+/// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
+fn parse_stat(stat: &[u8]) -> Option<(Liveness, u32, u64)> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let life = match *fields.first()? {
-        "Z" | "X" | "x" => Life::Ended,
-        _ => Life::Alive,
+        "Z" | "X" | "x" => Liveness::Ended,
+        _ => Liveness::Alive,
     };
     Some((life, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
 }
@@ -231,25 +235,25 @@ fn parse_stat(stat: &[u8]) -> Option<(Life, u32, u64)> {
 mod macos {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-    use super::{Facts, Life};
+    use super::{Liveness, ProcessInfo};
 
-    /// Returns the process of this number, or all.
-    pub(super) fn facts(pid: Option<u32>) -> Vec<Facts> {
-        let mut system = System::new();
+    /// Returns the process with this PID, or all processes.
+    pub(super) fn facts(pid: Option<u32>) -> Vec<ProcessInfo> {
+        let Ok(mut system) = System::new() else { return Vec::new() };
         let wanted: Vec<Pid> = pid.into_iter().map(Pid::from_u32).collect();
         let which = if wanted.is_empty() { ProcessesToUpdate::All } else { ProcessesToUpdate::Some(&wanted) };
         let kind = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).with_cmd(UpdateKind::Always);
         system.refresh_processes_specifics(which, true, kind);
-        let mut found: Vec<Facts> = system
+        let mut found: Vec<ProcessInfo> = system
             .processes()
             .values()
-            .map(|process| Facts {
+            .map(|process| ProcessInfo {
                 pid: process.pid().as_u32(),
                 parent: process.parent().map_or(0, Pid::as_u32),
                 start: process.start_time(),
                 life: match process.status() {
-                    ProcessStatus::Zombie | ProcessStatus::Dead => Life::Ended,
-                    _ => Life::Alive,
+                    ProcessStatus::Zombie | ProcessStatus::Dead => Liveness::Ended,
+                    _ => Liveness::Alive,
                 },
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_ours_by_executable_and_root_dir() {
+    fn executable_and_root_dir_identify_a_node() {
         let exe = "/s p/antnode0001/antnode";
         let words = ["antnode", "--port", "1", "--root-dir", "/s p/antnode0001"];
         assert!(runs(exe, &words));
@@ -309,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn another_boot_start_or_number_is_another_process() {
+    fn boot_start_and_pid_identify_a_process() {
         let words = ["antnode", "--root-dir", "/s/antnode0001"];
         let proc = host("S", Path::new("/s/antnode0001/antnode"), &words);
         let node = node_at(Path::new("/s/antnode0001"));
@@ -327,16 +331,16 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_process_runs_nothing() {
+    fn ended_process_does_not_run_node() {
         let words = ["antnode", "--root-dir", "/s/antnode0001"];
         let proc = host("Z", Path::new("/s/antnode0001/antnode"), &words);
         let facts = Processes::below(proc.path()).facts(7).unwrap();
-        assert_eq!((facts.life, facts.parent, facts.start), (Life::Ended, 3, 4711));
+        assert_eq!((facts.life, facts.parent, facts.start), (Liveness::Ended, 3, 4711));
         assert!(!facts.runs(&node_at(Path::new("/s/antnode0001"))));
     }
 
     #[test]
-    fn a_stat_that_makes_no_sense_is_no_process() {
+    fn invalid_stat_is_rejected() {
         for bad in ["", "7", "7 (a", "7 (a)", "7 (a) S", "7 (a) S x 0 0", "7 (a) S 1 2 3"] {
             assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
         }

@@ -1,4 +1,4 @@
-//! A glance: the host and the processes last seen, without asking any node or process manager.
+//! A cheap observation of the host and known processes, without queries to nodes or process managers.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::sample;
 use crate::Platform;
 
 impl Platform {
-    /// Looks at the host, and at what the nodes' processes use, and takes everything else from the last samples.
+    /// Observes the host and the CPU and memory use of known processes; all other values come from the last samples.
     ///
-    /// For those who look every second and must cost next to nothing. Nodes are [`Presence::Unobserved`].
+    /// For observations every second. Nodes are [`Presence::Unobserved`].
     #[must_use]
     pub fn quick_check(&self, colony: &Colony, clock: &Clock) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
@@ -20,12 +20,12 @@ impl Platform {
         let processes: BTreeMap<_, ProcessIdentity> =
             colony.samples.iter().filter_map(|(id, sample)| Some((*id, process(sample)?))).collect();
         let usage = self.host.usage(processes.values());
-        let (cpu_limit, cpu_limit_counters) = self.see_cpu_limit(colony, &before);
+        let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, &before);
         let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
         let elapsed = reading.since(&before);
         let mut nodes = NodeMap::with_capacity(colony.nodes.len());
         for (id, node) in &colony.nodes {
-            // One that was made just now was not looked at yet.
+            // A node that was created since the last observation has no sample.
             let last = colony.samples.get(id).cloned();
             let last = last.unwrap_or_else(|| NodeSample { born: node.born, ..NodeSample::default() });
             let mut seen = NodeSample { presence: Presence::Unobserved, cpu: None, memory: None, ..last };

@@ -1,4 +1,4 @@
-//! What is known of one node, put together from what was seen now and what was seen before.
+//! The sample of one node, from this observation and the previous sample.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,8 +14,8 @@ use super::silent;
 use crate::observe::host::Usage;
 use crate::observe::probe::Answer;
 
-/// Everything that was seen of one node.
-pub(super) struct Seen<'a> {
+/// All observations of one node.
+pub(super) struct NodeFacts<'a> {
     pub(super) presence: Presence,
     pub(super) previous: Option<&'a NodeSample>,
     pub(super) process: Option<&'a ProcessIdentity>,
@@ -24,13 +24,14 @@ pub(super) struct Seen<'a> {
     pub(super) now: Timestamp,
 }
 
-impl Seen<'_> {
-    /// Tells whether the process is the one of the last look; true also when neither is known.
+impl NodeFacts<'_> {
+    /// Tells whether the process is that of the previous sample; true also when both are unknown.
     pub(super) fn is_same_process(&self) -> bool {
         self.previous.is_some_and(|previous| previous.process.as_ref() == self.process)
     }
 
-    /// Tells whether the version is that of the file on disk: nothing runs, or what runs does not tell and is new.
+    /// Tells whether the version of the file on disk applies: the node is stopped, or it is a new process without
+    /// metrics.
     pub(super) fn wants_version_on_disk(&self, node: &Node) -> bool {
         match self.presence {
             Presence::Gone => true,
@@ -41,13 +42,13 @@ impl Seen<'_> {
             Presence::Answering
             | Presence::Unobserved
             | Presence::Silent
-            | Presence::Stray
+            | Presence::Unverified
             | Presence::Unreachable
             | Presence::FolderMissing => false,
         }
     }
 
-    /// Returns the sample without what the host's other figures make of it.
+    /// Returns the sample without volume and CPU use, which depend on the host.
     pub(super) fn sample(&self, node: &Node) -> NodeSample {
         NodeSample {
             presence: self.presence,
@@ -64,7 +65,7 @@ impl Seen<'_> {
         }
     }
 
-    /// Returns since when the node is shunned; a node that does not tell is as it was.
+    /// Returns the time since which the node is shunned; unchanged when the node does not report it.
     fn shunned_since(&self) -> Option<Timestamp> {
         let before = self.previous.and_then(|previous| previous.shunned_since);
         match self.answer.and_then(|answer| answer.metrics.shunned_by_close_group) {
@@ -74,24 +75,23 @@ impl Seen<'_> {
         }
     }
 
-    /// Returns the version as far as it is known without the file on disk. A version that is not known is None, never
-    /// one that may be another process's.
+    /// Returns the version without the file on disk. None when it may be the version of another process.
     fn version(&self) -> Option<Version> {
         let previous = self.previous.and_then(|previous| previous.version.clone());
         let of_same_process = || previous.clone().filter(|_| self.is_same_process());
         match (self.presence, self.answer) {
-            (Presence::Answering | Presence::Stray, Some(answer)) => match &answer.identity {
+            (Presence::Answering | Presence::Unverified, Some(answer)) => match &answer.identity {
                 Some(identity) => identity.version.clone(),
                 None if answer.asked_identity => None,
                 None => of_same_process(),
             },
-            (Presence::Answering | Presence::Stray, None) | (Presence::Silent, _) => of_same_process(),
+            (Presence::Answering | Presence::Unverified, None) | (Presence::Silent, _) => of_same_process(),
             (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing, _) => previous,
             (Presence::Gone, _) => None,
         }
     }
 
-    /// Returns the peer id that the node told last: it is the node's, whatever process runs it.
+    /// Returns the last reported peer ID, which is that of the identity file and so outlives the process.
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
@@ -114,24 +114,25 @@ impl Seen<'_> {
     }
 }
 
-/// What is where a node's folder should be.
+/// The state of a node's folder.
 pub(super) enum Folder {
-    /// A folder, on this device.
+    /// The folder exists, on this device.
     On(u64),
     Missing,
-    /// It could not be looked at: that is not missing.
-    Hidden,
+    /// The folder cannot be inspected, for example without permission. It counts as present.
+    Unreadable,
 }
 
 pub(super) fn folder(path: &Path) -> Folder {
     match path.metadata() {
         Ok(metadata) => Folder::On(metadata.dev()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Folder::Missing,
-        Err(_) => Folder::Hidden,
+        Err(_) => Folder::Unreadable,
     }
 }
 
-/// Returns which volume holds a node: the one whose storage folder it is in, unless it is on another device.
+/// Returns the index of the volume that contains a node. A mount inside a storage folder is another device, so the
+/// device decides where it is known.
 pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option<usize> {
     let is_around = |volume: &Volume| node.root_dir.starts_with(&volume.root);
     let around = volumes.iter().enumerate().filter(|(_, volume)| is_around(volume));
@@ -139,11 +140,11 @@ pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option
     match (folder, nearest) {
         (Folder::On(device), Some((at, volume))) if volume.device == *device => Some(at),
         (Folder::On(device), _) => volumes.iter().position(|volume| volume.device == *device),
-        (Folder::Missing | Folder::Hidden, nearest) => nearest.map(|(at, _)| at),
+        (Folder::Missing | Folder::Unreadable, nearest) => nearest.map(|(at, _)| at),
     }
 }
 
-/// Returns processor time over the time since the last look; None for another process, or counters run backwards.
+/// Returns the CPU use since the last observation; None for another process, or when the counter decreased.
 pub(super) fn cores(before: NodeCounters, usage: Usage, pid: u32, elapsed: Duration) -> Option<Cores> {
     let spent = usage.cpu_millis.checked_sub(before.cpu_millis).filter(|_| before.pid == pid)?;
     Cores::clamped(spent as f64 / elapsed.as_secs_f64() / 1000.0)
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_shunned_from_when_that_was_first_seen() {
+    fn shunned_since_first_observation() {
         let says = |shunned_by_close_group| Answer {
             metrics: NodeMetrics { shunned_by_close_group, ..NodeMetrics::default() },
             ..Answer::default()
@@ -169,7 +170,7 @@ mod tests {
             (6, Some(says(Some(0))), None),
             (7, Some(says(Some(1))), Some(7)),
         ] {
-            let seen = Seen {
+            let seen = NodeFacts {
                 presence: Presence::Answering,
                 previous: Some(&known),
                 process: None,

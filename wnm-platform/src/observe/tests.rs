@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
-    Birth, Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NodeMap, Planned,
+    Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
     ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
 };
 
@@ -18,7 +18,7 @@ use crate::exec::{Exec, Output};
 use crate::observe::host::Host;
 
 /// A host in a temporary folder.
-struct Place {
+struct TestHost {
     folder: tempfile::TempDir,
     platform: Platform,
     colony: Colony,
@@ -27,7 +27,7 @@ struct Place {
     started: Arc<AtomicUsize>,
 }
 
-impl Place {
+impl TestHost {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = HostDefaults {
@@ -62,7 +62,7 @@ impl Place {
     /// Adds a node with its folder and binary; its port is one nobody listens on.
     fn add(&mut self, number: u32, flavor: Flavor) -> NodeId {
         let id = NodeId::new(number).unwrap();
-        let birth = Birth {
+        let birth = NewNodeInputs {
             uuid: format!("uuid-{number}"),
             roll: 0,
             storage: self.folder.path().join("node"),
@@ -141,7 +141,7 @@ fn presence_follows_from_folder_service_and_answer() {
     for (flavor, service, answers, want) in [
         (Flavor::Antnode, running(), true, Presence::Answering),
         (Flavor::Antnode, running(), false, Presence::Silent),
-        (Flavor::Antnode, Service::Stopped, true, Presence::Stray),
+        (Flavor::Antnode, Service::Stopped, true, Presence::Unverified),
         (Flavor::Antnode, Service::Stopped, false, Presence::Gone),
         (Flavor::Antnode, unknown(), true, Presence::Answering),
         (Flavor::Antnode, unknown(), false, Presence::Unreachable),
@@ -149,52 +149,52 @@ fn presence_follows_from_folder_service_and_answer() {
         (Flavor::AntNode, Service::Stopped, true, Presence::Gone),
         (Flavor::AntNode, unknown(), true, Presence::Unreachable),
     ] {
-        let mut place = Place::new();
-        let id = place.add(1, flavor.clone());
+        let mut host = TestHost::new();
+        let id = host.add(1, flavor.clone());
         if answers {
-            place.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+            host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
         }
-        place.services.insert(id, service.clone());
-        assert_eq!(place.look(1000)[&id].presence, want, "{flavor} {service:?} {answers}");
+        host.services.insert(id, service.clone());
+        assert_eq!(host.look(1000)[&id].presence, want, "{flavor} {service:?} {answers}");
     }
 }
 
 #[test]
-fn a_missing_folder_is_told_unless_the_node_is_being_made_or_removed() {
-    let mut place = Place::new();
-    let [lost, coming] = [place.add(1, Flavor::Antnode), place.add(2, Flavor::Antnode)];
+fn missing_folder_is_reported_except_during_add_and_remove() {
+    let mut host = TestHost::new();
+    let [lost, coming] = [host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode)];
     for id in [lost, coming] {
-        fs::remove_dir_all(&place.colony.nodes[&id].root_dir).unwrap();
+        fs::remove_dir_all(&host.colony.nodes[&id].root_dir).unwrap();
     }
     let planned = Planned { action: Action::Add { node: coming }, reason: Reason::Requested };
-    place.colony.unfinished.push(ActionRecord::new(ActionId(1), planned, Timestamp::from_secs(1)));
-    let seen = place.look(1000);
+    host.colony.unfinished.push(ActionRecord::new(ActionId(1), planned, Timestamp::from_secs(1)));
+    let seen = host.look(1000);
     assert_eq!((seen[&lost].presence, seen[&coming].presence), (Presence::FolderMissing, Presence::Unobserved));
 }
 
 #[test]
-fn a_disabled_node_is_left_alone_and_keeps_what_was_known() {
-    let mut place = Place::new();
-    let id = place.add(1, Flavor::Antnode);
-    place.colony.state.nodes.insert(id, NodeState::Disabled { since: Timestamp::from_secs(1) });
+fn disabled_node_keeps_its_last_sample() {
+    let mut host = TestHost::new();
+    let id = host.add(1, Flavor::Antnode);
+    host.colony.state.nodes.insert(id, NodeState::Disabled { since: Timestamp::from_secs(1) });
     let known =
         NodeSample { version: Some(Version::new(0, 4, 1)), born: Timestamp::from_secs(1), ..NodeSample::default() };
-    place.colony.samples.insert(id, known);
+    host.colony.samples.insert(id, known);
     let clock = Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned() });
-    let (observation, _) = place.platform.observe(&place.colony, &clock, false);
+    let (observation, _) = host.platform.observe(&host.colony, &clock, false);
     assert_eq!(observation.nodes[&id].presence, Presence::Unobserved);
     assert_eq!(observation.nodes[&id].version, Some(Version::new(0, 4, 1)));
 }
 
 #[test]
-fn identity_is_asked_once_in_the_life_of_a_process() {
-    let mut place = Place::new();
-    let id = place.add(1, Flavor::Antnode);
+fn identity_is_requested_once_per_process() {
+    let mut host = TestHost::new();
+    let id = host.add(1, Flavor::Antnode);
     let (port, asked) = serve("0.4.16");
-    place.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
     for (pid, want) in [(10, 1), (10, 1), (11, 2), (11, 2)] {
-        place.run(id, pid, 0, 0);
-        let seen = place.look(1000).remove(&id).unwrap();
+        host.run(id, pid, 0, 0);
+        let seen = host.look(1000).remove(&id).unwrap();
         assert_eq!(
             (seen.version.unwrap().to_string(), seen.peer_id.unwrap()),
             ("0.4.16".to_owned(), "12D3".to_owned())
@@ -202,63 +202,63 @@ fn identity_is_asked_once_in_the_life_of_a_process() {
         assert_eq!(asked.load(Ordering::Relaxed), want, "{pid}");
     }
     // Silence forgets neither as long as the process is the same; another process may be of another version.
-    place.colony.nodes.get_mut(&id).unwrap().ports.metrics = 1;
-    assert_eq!(place.look(1000)[&id].version, Some(Version::new(0, 4, 16)));
-    place.run(id, 12, 0, 0);
-    let seen = place.look(1000).remove(&id).unwrap();
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = 1;
+    assert_eq!(host.look(1000)[&id].version, Some(Version::new(0, 4, 16)));
+    host.run(id, 12, 0, 0);
+    let seen = host.look(1000).remove(&id).unwrap();
     assert_eq!((seen.presence, seen.version, seen.peer_id.as_deref()), (Presence::Silent, None, Some("12D3")));
 }
 
 #[test]
-fn a_stopped_node_has_the_version_of_its_binary_and_is_asked_once() {
-    let mut place = Place::new();
-    let ids = [place.add(1, Flavor::Antnode), place.add(2, Flavor::Antnode)];
+fn stopped_node_has_version_of_its_binary() {
+    let mut host = TestHost::new();
+    let ids = [host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode)];
     for _ in 0..2 {
-        let seen = place.look(1000);
+        let seen = host.look(1000);
         for id in ids {
             assert_eq!((seen[&id].version.clone(), seen[&id].volume), (Some(Version::new(0, 4, 17)), Some(0)));
         }
     }
-    assert_eq!(place.started.load(Ordering::Relaxed), 2);
-    let cached = place.platform.cached();
-    place.platform.remember(serde_json::Value::Null);
-    place.platform.remember(cached);
-    place.look(1000);
-    assert_eq!(place.started.load(Ordering::Relaxed), 2);
+    assert_eq!(host.started.load(Ordering::Relaxed), 2);
+    let cached = host.platform.program_cache();
+    host.platform.restore_program_cache(wnm_core::ProgramCache::default());
+    host.platform.restore_program_cache(cached);
+    host.look(1000);
+    assert_eq!(host.started.load(Ordering::Relaxed), 2);
 }
 
 #[test]
-fn processor_time_is_over_the_whole_interval_of_one_process() {
-    let mut place = Place::new();
-    let id = place.add(1, Flavor::AntNode);
+fn cpu_use_covers_whole_interval_of_one_process() {
+    let mut host = TestHost::new();
+    let id = host.add(1, Flavor::AntNode);
     let ticks = rustix::param::clock_ticks_per_second();
-    place.run(id, 10, 0, 3);
-    let first = place.look(10_000).remove(&id).unwrap();
+    host.run(id, 10, 0, 3);
+    let first = host.look(10_000).remove(&id).unwrap();
     assert_eq!((first.cpu, first.memory), (None, Some(Bytes(3 * rustix::param::page_size() as u64))));
-    place.run(id, 10, 5 * ticks, 3);
-    assert_eq!(place.look(20_000)[&id].cpu, Cores::new(0.5).ok());
+    host.run(id, 10, 5 * ticks, 3);
+    assert_eq!(host.look(20_000)[&id].cpu, Cores::new(0.5).ok());
     // Backwards, and another process.
-    place.run(id, 10, ticks, 3);
-    assert_eq!(place.look(30_000)[&id].cpu, None);
-    place.run(id, 11, 9 * ticks, 3);
-    assert_eq!(place.look(40_000)[&id].cpu, None);
+    host.run(id, 10, ticks, 3);
+    assert_eq!(host.look(30_000)[&id].cpu, None);
+    host.run(id, 11, 9 * ticks, 3);
+    assert_eq!(host.look(40_000)[&id].cpu, None);
 }
 
 #[test]
-fn a_node_without_figures_is_known_by_its_process_folder_and_log() {
-    let mut place = Place::new();
-    let id = place.add(1, Flavor::AntNode);
+fn node_without_metrics_is_sampled_from_process_and_logs() {
+    let mut host = TestHost::new();
+    let id = host.add(1, Flavor::AntNode);
     let peer = "ab".repeat(32);
-    let node = &place.colony.nodes[&id];
+    let node = &host.colony.nodes[&id];
     fs::create_dir_all(node.root_dir.join("chunks/0a")).unwrap();
     fs::write(node.root_dir.join("chunks/0a").join("c".repeat(64)), "").unwrap();
     fs::create_dir_all(&node.log_dir).unwrap();
     fs::write(node.log_dir.join("ant-node.2026-11-19.log"), "Node identity resolved peer_id=old\n").unwrap();
     let line = format!("INFO Node identity resolved peer_id={peer} root_dir=/x\n");
     fs::write(node.log_dir.join("ant-node.2026-11-20.log"), line).unwrap();
-    place.platform.exec = Exec::scripted(|_| Ok(Output::success("ant-node 0.23.1\n")));
-    place.run(id, 10, 0, 3);
-    let seen = place.look(10_000).remove(&id).unwrap();
+    host.platform.exec = Exec::scripted(|_| Ok(Output::success("ant-node 0.23.1\n")));
+    host.run(id, 10, 0, 3);
+    let seen = host.look(10_000).remove(&id).unwrap();
     assert_eq!(
         (seen.presence, seen.version, seen.peer_id),
         (Presence::Answering, Some(Version::new(0, 23, 1)), Some(peer))
@@ -268,30 +268,30 @@ fn a_node_without_figures_is_known_by_its_process_folder_and_log() {
 }
 
 #[test]
-fn a_second_look_needs_no_pause() {
-    let place = Place::new();
+fn second_observation_needs_no_pause() {
+    let host = TestHost::new();
     let clock = |uptime| Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned() });
     let here = crate::observe::host::uptime();
     let begun = Instant::now();
-    let (_, counters) = place.platform.observe(&place.colony, &clock(here), false);
+    let (_, counters) = host.platform.observe(&host.colony, &clock(here), false);
     assert!(begun.elapsed() >= SHORTEST_INTERVAL);
     assert_eq!((counters.boot.as_str(), counters.uptime > here), ("run", true));
     let colony =
-        Colony { counters: Some(Counters { uptime: here.saturating_sub(1000), ..counters }), ..place.colony.clone() };
+        Colony { counters: Some(Counters { uptime: here.saturating_sub(1000), ..counters }), ..host.colony.clone() };
     let begun = Instant::now();
-    let (observation, _) = place.platform.observe(&colony, &clock(here), true);
+    let (observation, _) = host.platform.observe(&colony, &clock(here), true);
     assert!(begun.elapsed() < SHORTEST_INTERVAL && observation.rebooted);
 }
 
 #[test]
-fn folders_are_weighed_and_what_was_weighed_is_remembered() {
-    let mut place = Place::new();
-    let (one, two) = (place.add(1, Flavor::AntNode), place.add(2, Flavor::AntNode));
-    let root = place.colony.nodes[&one].root_dir.clone();
+fn disk_use_is_measured_and_kept() {
+    let mut host = TestHost::new();
+    let (one, two) = (host.add(1, Flavor::AntNode), host.add(2, Flavor::AntNode));
+    let root = host.colony.nodes[&one].root_dir.clone();
     fs::write(root.join("record"), [7; 300_000]).unwrap();
-    let samples = place.look(10_000);
+    let samples = host.look(10_000);
     let held = |samples: &NodeMap<NodeSample>, id| samples[&id].disk.map(|disk| disk.0 / 100_000);
     assert_eq!((held(&samples, one), held(&samples, two)), (Some(3), Some(0)));
     fs::remove_dir_all(&root).unwrap();
-    assert_eq!(held(&place.look(70_000), one), Some(3), "it cannot be seen now");
+    assert_eq!(held(&host.look(70_000), one), Some(3), "it cannot be seen now");
 }

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_is_known_by_what_it_starts() {
+    fn cron_lines_are_classified() {
         let is_script = |path: &Path| match path.to_str()? {
             "/usr/bin/wnm" | "/opt/wnm/wnm" => Some(false),
             "/srv/venv/bin/wnm" | "/home/op/.local/bin/wnm" => Some(true),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_is_what_the_path_of_its_table_finds() {
+    fn bare_name_uses_path_of_its_table() {
         let is_script = |path: &Path| (path == Path::new("/home/op/.local/bin/wnm")).then_some(true);
         let table = "* * * * * wnm\nPATH=/home/op/.local/bin:/usr/bin\n@hourly wnm\n";
         let tools: Vec<Tool> = in_table(table, None, is_script).iter().map(|job| job.tool).collect();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_the_host_are_read() {
+    fn host_crontabs_are_read() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("etc/cron.d");
         fs::create_dir_all(&folder).unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wnm_core::Scope;
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
@@ -129,7 +129,8 @@ impl InstalledService {
         let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
         if is_new {
             if let Some(folder) = file.parent() {
-                let failed = |source| PlatformError::File { verb: "make", path: folder.to_owned(), source };
+                let failed =
+                    |source| PlatformError::File { operation: FileOperation::Create, path: folder.to_owned(), source };
                 fs::create_dir_all(folder).map_err(failed)?;
             }
             node_dir::write(&file, self.text.as_bytes(), 0o644)?;
@@ -169,7 +170,11 @@ impl InstalledService {
             Supervisor::Launchd => _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?,
             Supervisor::Cron => {}
         }
-        fs::remove_file(&file).map_err(|source| PlatformError::File { verb: "remove", path: file, source })?;
+        fs::remove_file(&file).map_err(|source| PlatformError::File {
+            operation: FileOperation::Remove,
+            path: file,
+            source,
+        })?;
         if self.supervisor == Supervisor::Systemd {
             self.systemctl(&["daemon-reload"])?;
         }
@@ -227,7 +232,8 @@ impl InstalledService {
         if after == before {
             return Ok(Change::NotNeeded);
         }
-        let unwritten = |source| PlatformError::File { verb: "write", path: std::env::temp_dir(), source };
+        let unwritten =
+            |source| PlatformError::File { operation: FileOperation::Write, path: std::env::temp_dir(), source };
         let file = tempfile::NamedTempFile::new().map_err(unwritten)?;
         fs::write(file.path(), after).map_err(unwritten)?;
         self.exec.succeed(&Call::new("crontab").arg(file.path())).map(|_| Change::Made)
@@ -252,15 +258,14 @@ fn crontab(exec: &Exec) -> Result<String, PlatformError> {
     if output.is_success() || has_none {
         return Ok(output.text());
     }
-    let (ended, printed) = (output.ended(), output.quote());
-    Err(PlatformError::ProgramFailed { command: call.to_string(), ended, printed })
+    Err(output.failure_of(call.summary()))
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, PlatformError> {
     match fs::read(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(PlatformError::File { verb: "read", path: file.to_owned(), source }),
+        Err(source) => Err(PlatformError::File { operation: FileOperation::Read, path: file.to_owned(), source }),
     }
 }
 

@@ -16,7 +16,7 @@ fn silent() -> Exec {
 }
 
 #[test]
-fn each_keeper_is_told_in_its_own_way() {
+fn service_files() {
     let list = text::property_list(&task("/usr/bin/wnm"), Path::new("/Users/u/Library/Logs/autonomi")).unwrap();
     let line = InstalledService::new(Supervisor::Cron, Scope::User, &task("/opt/50% off/wnm"), silent()).unwrap();
     let units = [Scope::Sudo, Scope::User].map(|scope| service(Supervisor::Systemd, scope, silent()));
@@ -25,7 +25,7 @@ fn each_keeper_is_told_in_its_own_way() {
 }
 
 #[test]
-fn a_path_that_is_no_line_of_text_is_refused() {
+fn path_with_control_character_is_refused() {
     for supervisor in [Supervisor::Systemd, Supervisor::Launchd, Supervisor::Cron] {
         let error = InstalledService::new(supervisor, Scope::User, &task("/opt/a\nb/wnm"), silent()).unwrap_err();
         assert!(matches!(error, PlatformError::NotText { .. }), "{error}");
@@ -50,7 +50,7 @@ fn cron(table: &Arc<Mutex<Option<String>>>) -> InstalledService {
 }
 
 #[test]
-fn every_other_line_of_a_crontab_stays_as_it_is() {
+fn other_crontab_lines_are_unchanged() {
     let before = [None, Some(""), Some("MAILTO=op\n5 4 * * * backup # wnm service is fine\n"), Some("@daily x")];
     for before in before {
         let table = Arc::new(Mutex::new(before.map(str::to_owned)));
@@ -72,7 +72,7 @@ fn every_other_line_of_a_crontab_stays_as_it_is() {
 }
 
 #[test]
-fn a_crontab_that_cannot_be_read_is_not_written() {
+fn unreadable_crontab_is_not_written() {
     let exec = Exec::scripted(|call| {
         assert_eq!(call.arguments, ["-l"]);
         Ok(Output::failure(1, "You (op) are not allowed to use this program (crontab)"))

@@ -6,7 +6,7 @@ use serde::Serialize;
 use wnm_core::Scope;
 
 use super::{LABEL, Task};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::manager::systemd_command_line;
 
 /// What our line of a crontab ends with.
@@ -81,7 +81,7 @@ pub(super) fn property_list(task: &Task, logs: &Path) -> Result<String, Platform
     };
     let mut text = Vec::new();
     let unwritten = |error| PlatformError::File {
-        verb: "write",
+        operation: FileOperation::Write,
         path: LABEL.into(),
         source: std::io::Error::new(std::io::ErrorKind::InvalidInput, error),
     };

@@ -17,11 +17,11 @@ const RECORDED: &str = include_str!("../data/antctl-0.14.2/node_registry.json");
 
 /// Puts the command into a folder, and returns its path. Where nobody says, its nodes go to `storage` and get
 /// `program`.
-pub(crate) fn make(folder: &Path, player: &Path, storage: &Path, program: &Path) -> PathBuf {
-    launchctl::make(folder, player);
+pub(crate) fn make(folder: &Path, executable: &Path, storage: &Path, program: &Path) -> PathBuf {
+    launchctl::make(folder, executable);
     fs::write(folder.join("usual.json"), json!({"storage": storage, "program": program}).to_string()).unwrap();
     let command = folder.join("antctl");
-    symlink(player, &command).unwrap();
+    symlink(executable, &command).unwrap();
     command
 }
 

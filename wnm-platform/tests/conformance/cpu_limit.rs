@@ -5,11 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{Cores, CpuLimitCounters, ManagerKind, NodeId, Program, Scope};
-use wnm_platform::cpu_limit::CpuLimit;
+use wnm_platform::cpu_limit::{CpuLimit, NoCpuLimit};
 use wnm_platform::fake_node::Behaviour;
 use wnm_platform::observe::host::Host;
 
-use crate::stand::{Stand, wait_for};
+use crate::colony::{TestColony, wait_for};
 
 /// How long use is measured for at a time: ten times the span that the kernel deals out time for.
 const SPAN: Duration = Duration::from_secs(1);
@@ -20,10 +20,7 @@ pub(crate) fn can_be_tried(kind: ManagerKind) -> bool {
     if kind == ManagerKind::new(Program::Setsid, Scope::User) && rustix::process::geteuid().is_root() {
         return false;
     }
-    match cap(kind).look() {
-        Ok(_) => true,
-        Err(found) => found.why.starts_with("no node is in the group"),
-    }
+    matches!(cap(kind).look(), Ok(_) | Err(NoCpuLimit::EmptyGroup))
 }
 
 /// The cap on the nodes of this run.
@@ -48,16 +45,16 @@ impl Drop for Cap {
 const LIMIT: f64 = 0.2;
 
 /// Two nodes that want a core each get what the cap leaves them together, are seen to be held back, and get more again.
-pub(crate) fn holds_nodes_back(kind: ManagerKind) {
+pub(crate) fn throttles_nodes(kind: ManagerKind) {
     let Cap(cap) = &Cap(cap(kind));
-    let mut stand = Stand::new(kind);
-    stand.options.group = Some(group(kind));
-    stand.provide("1.0.0", Behaviour::Burn { cores: 1.0, memory_bytes: 0 });
-    let nodes = [stand.added(1), stand.added(2)];
+    let mut colony = TestColony::new(kind);
+    colony.options.group = Some(group(kind));
+    colony.provide("1.0.0", Behaviour::Burn { cores: 1.0, memory_bytes: 0 });
+    let nodes = [colony.added(1), colony.added(2)];
     assert_eq!(cap.look().unwrap().limit, None);
 
     let limit = Cores::new(LIMIT).ok();
-    let processes = nodes.map(|node| stand.process(node).pid);
+    let processes = nodes.map(|node| colony.process(node).pid);
     cap.set(limit.unwrap(), &processes).unwrap();
     assert!(processes.iter().all(|process| cap.holds(*process)));
     assert!(!cap.holds(std::process::id()));
@@ -65,7 +62,7 @@ pub(crate) fn holds_nodes_back(kind: ManagerKind) {
     let before = cap.look().unwrap().counters.unwrap_or_default();
     let mut used = 0.0;
     wait_for("no more than the cap to be used, and no less", || {
-        used = use_of(&stand, &nodes);
+        used = use_of(&colony, &nodes);
         (LIMIT * 0.9..=LIMIT * 1.1).contains(&used)
     });
     eprintln!("{kind}: {used:.3} cores were used under a cap of {LIMIT}");
@@ -76,19 +73,19 @@ pub(crate) fn holds_nodes_back(kind: ManagerKind) {
     cap.lift().unwrap();
     wait_for("the cap to be lifted", || cap.look().unwrap().limit.is_none());
     wait_for("more than the cap to be used", || {
-        used = use_of(&stand, &nodes);
+        used = use_of(&colony, &nodes);
         used > LIMIT * 1.5
     });
     eprintln!("{kind}: {used:.3} cores were used without a cap");
     // What starts later is with the others.
-    let third = stand.added(3);
-    assert!(cap.holds(stand.process(third).pid));
+    let third = colony.added(3);
+    assert!(cap.holds(colony.process(third).pid));
 }
 
 /// Returns the cores that nodes use together over a while.
-fn use_of(stand: &Stand, nodes: &[NodeId]) -> f64 {
+fn use_of(colony: &TestColony, nodes: &[NodeId]) -> f64 {
     let host = Host::real();
-    let processes: Vec<_> = nodes.iter().map(|node| stand.process(*node)).collect();
+    let processes: Vec<_> = nodes.iter().map(|node| colony.process(*node)).collect();
     let millis = || -> u64 { host.usage(&processes).values().map(|usage| usage.cpu_millis).sum() };
     let (began, before) = (Instant::now(), millis());
     thread::sleep(SPAN);

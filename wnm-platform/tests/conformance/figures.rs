@@ -9,8 +9,8 @@ use wnm_platform::executor::HostExecutor;
 use wnm_platform::firewall;
 use wnm_platform::manager::Service;
 
+use crate::colony::{NoJournal, TestColony};
 use crate::lifecycle::remove_of;
-use crate::stand::{Paper, Stand};
 
 /// How long a batch may take in all.
 const BATCH: Duration = Duration::from_secs(120);
@@ -20,16 +20,16 @@ const LOOK: Duration = Duration::from_millis(150);
 
 /// Adds two hundred nodes, fifty at a time, looks at all of them, and removes them.
 pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let ids: Vec<NodeId> = (1..=200).map(|number| stand.plan(number)).collect();
+    let mut colony = TestColony::new(kind);
+    let ids: Vec<NodeId> = (1..=200).map(|number| colony.plan(number)).collect();
     for fifty in ids.chunks(50) {
         let before = processor_time();
-        let took = carried_out(&stand, fifty.iter().map(|node| Action::Add { node: *node }));
+        let took = carried_out(&colony, fifty.iter().map(|node| Action::Add { node: *node }));
         let own = processor_time() - before;
         eprintln!("{kind}: 50 nodes added in {took:.1?}, of which {own:.1?} are our own");
     }
-    let nodes: Vec<_> = stand.nodes.values().collect();
-    let manager = stand.manager();
+    let nodes: Vec<_> = colony.nodes.values().collect();
+    let manager = colony.manager();
     let mut looks: Vec<Duration> = (0..9)
         .map(|_| {
             let began = Instant::now();
@@ -43,10 +43,10 @@ pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
     let (best, median) = (looks[0], looks[looks.len() / 2]);
     eprintln!("{kind}: 200 nodes looked at in {best:.1?} at best, {median:.1?} in the median");
     assert!(best <= LOOK, "expected a look at 200 nodes within {LOOK:?}, found {looks:.1?}");
-    let took = carried_out(&stand, ids.iter().map(|node| remove_of(*node)));
+    let took = carried_out(&colony, ids.iter().map(|node| remove_of(*node)));
     eprintln!("{kind}: 200 nodes removed in {took:.1?}");
     for id in ids {
-        assert!(!stand.node(id).root_dir.exists());
+        assert!(!colony.node(id).root_dir.exists());
     }
 }
 
@@ -59,13 +59,13 @@ fn processor_time() -> Duration {
 }
 
 /// Carries out actions and returns how long that took.
-fn carried_out(stand: &Stand, actions: impl Iterator<Item = Action>) -> Duration {
-    let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
-    let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+fn carried_out(colony: &TestColony, actions: impl Iterator<Item = Action>) -> Duration {
+    let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
+    let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
     let began = Instant::now();
     loop {
-        let outcomes = lockstep(&mut records, &mut executor, &mut Paper, stand.now());
+        let outcomes = lockstep(&mut records, &mut executor, &mut NoJournal, colony.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
         if outcomes.iter().all(|outcome| *outcome == Outcome::Done) {
             return began.elapsed();

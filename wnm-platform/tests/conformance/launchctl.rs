@@ -20,10 +20,10 @@ const THROTTLE: Duration = Duration::from_millis(100);
 const WAIT: Duration = Duration::from_millis(50);
 
 /// Puts the command into a folder, and returns its path.
-pub(crate) fn make(folder: &Path, player: &Path) -> PathBuf {
+pub(crate) fn make(folder: &Path, executable: &Path) -> PathBuf {
     fs::create_dir(folder).unwrap();
     let command = folder.join("launchctl");
-    symlink(player, &command).unwrap();
+    symlink(executable, &command).unwrap();
     command
 }
 

@@ -12,7 +12,7 @@ use wnm_platform::firewall;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
 
-use crate::stand::{PATIENCE, Paper, Stand, wait_for};
+use crate::colony::{NoJournal, PATIENCE, TestColony, wait_for};
 
 pub(crate) fn remove_of(node: NodeId) -> Action {
     Action::Remove { node, linger: Duration::ZERO }
@@ -23,17 +23,17 @@ pub(crate) fn upgrade_of(node: NodeId) -> Action {
 }
 
 pub(crate) fn create(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let id = stand.added(1);
-    let node = stand.node(id);
+    let mut colony = TestColony::new(kind);
+    let id = colony.added(1);
+    let node = colony.node(id);
     assert_eq!(Marker::read(&node.root_dir).unwrap(), Some(Marker::of(node)));
     assert!(node.root_dir.join("secret-key").exists());
-    assert_eq!(stand.digest(&node.binary), stand.digest(&stand.settings.binary));
-    stand.assert_running_once(id);
+    assert_eq!(colony.digest(&node.binary), colony.digest(&colony.settings.binary));
+    colony.assert_running_once(id);
     match kind.program {
-        Program::Setsid => has_a_session_and_environment_of_its_own(stand.process(id).pid),
+        Program::Setsid => has_a_session_and_environment_of_its_own(colony.process(id).pid),
         Program::Systemd | Program::Launchd | Program::Docker | Program::Antctl => {
-            has_its_environment(stand.process(id).pid)
+            has_its_environment(colony.process(id).pid)
         }
     }
 }
@@ -63,22 +63,22 @@ fn has_a_session_and_environment_of_its_own(pid: u32) {
 }
 
 pub(crate) fn create_ant_node(kind: ManagerKind) {
-    let mut stand = Stand::with(kind, Flavor::AntNode, "storage");
-    fs::write(stand.settings.binary.with_file_name("bootstrap_peers.toml"), "peers = []").unwrap();
-    let id = stand.added(1);
-    assert!(stand.node(id).root_dir.join("node_identity.key").exists());
-    assert!(stand.node(id).root_dir.join("bootstrap_peers.toml").exists());
-    stand.assert_running_once(id);
-    stand.done(Action::Stop { node: id });
-    stand.assert_stopped(id);
+    let mut colony = TestColony::with(kind, Flavor::AntNode, "storage");
+    fs::write(colony.settings.binary.with_file_name("bootstrap_peers.toml"), "peers = []").unwrap();
+    let id = colony.added(1);
+    assert!(colony.node(id).root_dir.join("node_identity.key").exists());
+    assert!(colony.node(id).root_dir.join("bootstrap_peers.toml").exists());
+    colony.assert_running_once(id);
+    colony.done(Action::Stop { node: id });
+    colony.assert_stopped(id);
     // It binds a second UDP port, and ends when it cannot.
-    let second = stand.node(id).ports.rpc;
+    let second = colony.node(id).ports.rpc;
     let holder = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, second)).unwrap();
-    let (error, _) = stand.failed(Action::Start { node: id, upgrade_to: None });
-    assert!(error.contains(&format!("expected UDP port {second} to be free")), "{error}");
+    let (error, _) = colony.failed(Action::Start { node: id, upgrade_to: None });
+    assert!(error.contains(&format!("UDP port {second} is in use by ")), "{error}");
     drop(holder);
-    stand.done(remove_of(id));
-    assert!(!stand.node(id).root_dir.exists());
+    colony.done(remove_of(id));
+    assert!(!colony.node(id).root_dir.exists());
 }
 
 /// A program that wnm knows from its description alone.
@@ -86,148 +86,148 @@ pub(crate) fn create_custom(kind: ManagerKind) {
     let flavor = "custom program=third-node 'version=ant-node {version}' metrics=process identity=node_identity.key \
         ports=udp:node,udp:rpc 'arguments=--root-dir {root_dir} --port {port} --webrtc-direct-port {rpc_port} \
         --rewards-address {rewards_address}'";
-    let mut stand = Stand::with(kind, flavor.parse().unwrap(), "storage");
-    let id = stand.added(1);
-    assert!(stand.node(id).root_dir.join("third-node").exists());
-    assert!(stand.node(id).root_dir.join("node_identity.key").exists());
-    stand.assert_running_once(id);
-    stand.provide("2.0.0", Behaviour::Normal);
-    stand.done(upgrade_of(id));
-    assert_eq!(stand.digest(&stand.node(id).binary), stand.digest(&stand.settings.binary));
-    stand.assert_running_once(id);
-    stand.done(remove_of(id));
-    stand.assert_stopped(id);
-    assert!(!stand.node(id).root_dir.exists());
+    let mut colony = TestColony::with(kind, flavor.parse().unwrap(), "storage");
+    let id = colony.added(1);
+    assert!(colony.node(id).root_dir.join("third-node").exists());
+    assert!(colony.node(id).root_dir.join("node_identity.key").exists());
+    colony.assert_running_once(id);
+    colony.provide("2.0.0", Behaviour::Normal);
+    colony.done(upgrade_of(id));
+    assert_eq!(colony.digest(&colony.node(id).binary), colony.digest(&colony.settings.binary));
+    colony.assert_running_once(id);
+    colony.done(remove_of(id));
+    colony.assert_stopped(id);
+    assert!(!colony.node(id).root_dir.exists());
 }
 
 pub(crate) fn start_twice(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let id = stand.added(1);
-    stand.done(Action::Stop { node: id });
-    stand.done(Action::Start { node: id, upgrade_to: None });
-    let process = stand.process(id);
-    stand.done(Action::Start { node: id, upgrade_to: None });
-    stand.manager().start(stand.node(id)).unwrap();
-    assert_eq!(stand.process(id), process);
-    stand.assert_running_once(id);
+    let mut colony = TestColony::new(kind);
+    let id = colony.added(1);
+    colony.done(Action::Stop { node: id });
+    colony.done(Action::Start { node: id, upgrade_to: None });
+    let process = colony.process(id);
+    colony.done(Action::Start { node: id, upgrade_to: None });
+    colony.manager().start(colony.node(id)).unwrap();
+    assert_eq!(colony.process(id), process);
+    colony.assert_running_once(id);
 }
 
 pub(crate) fn stop_twice(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let (id, other) = (stand.added(1), stand.added(2));
-    let never = stand.plan(3);
+    let mut colony = TestColony::new(kind);
+    let (id, other) = (colony.added(1), colony.added(2));
+    let never = colony.plan(3);
     for _ in 0..2 {
-        stand.done(Action::Stop { node: id });
-        stand.assert_stopped(id);
+        colony.done(Action::Stop { node: id });
+        colony.assert_stopped(id);
     }
-    stand.assert_running_once(other);
-    let nodes: Vec<_> = stand.nodes.values().collect();
-    let seen = stand.manager().survey(&nodes);
+    colony.assert_running_once(other);
+    let nodes: Vec<_> = colony.nodes.values().collect();
+    let seen = colony.manager().survey(&nodes);
     assert_eq!((&seen[&id], &seen[&never]), (&Service::Stopped, &Service::Stopped));
-    assert_eq!(seen[&other], Service::Running(stand.process(other)));
-    assert!(stand.node(id).root_dir.join("secret-key").exists());
+    assert_eq!(seen[&other], Service::Running(colony.process(other)));
+    assert!(colony.node(id).root_dir.join("secret-key").exists());
 }
 
 pub(crate) fn restart(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let id = stand.added(1);
-    let before = stand.process(id);
-    stand.done(Action::Restart { node: id });
-    assert_ne!(stand.process(id), before);
-    stand.assert_running_once(id);
+    let mut colony = TestColony::new(kind);
+    let id = colony.added(1);
+    let before = colony.process(id);
+    colony.done(Action::Restart { node: id });
+    assert_ne!(colony.process(id), before);
+    colony.assert_running_once(id);
 }
 
 pub(crate) fn upgrade(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let id = stand.added(1);
-    let (before, old) = (stand.process(id), stand.digest(&stand.node(id).binary));
-    stand.provide("2.0.0", Behaviour::Normal);
-    stand.done(upgrade_of(id));
-    let new = stand.digest(&stand.node(id).binary);
-    assert_eq!(new, stand.digest(&stand.settings.binary));
+    let mut colony = TestColony::new(kind);
+    let id = colony.added(1);
+    let (before, old) = (colony.process(id), colony.digest(&colony.node(id).binary));
+    colony.provide("2.0.0", Behaviour::Normal);
+    colony.done(upgrade_of(id));
+    let new = colony.digest(&colony.node(id).binary);
+    assert_eq!(new, colony.digest(&colony.settings.binary));
     assert_ne!(new, old);
-    assert_ne!(stand.process(id), before);
-    stand.assert_running_once(id);
-    assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
+    assert_ne!(colony.process(id), before);
+    colony.assert_running_once(id);
+    assert_eq!(colony.leftovers(id), Vec::<std::path::PathBuf>::new());
 }
 
-pub(crate) fn upgrade_that_fails_is_rolled_back(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let id = stand.added(1);
-    let old = stand.digest(&stand.node(id).binary);
-    stand.provide("2.0.0", Behaviour::ExitAtStart { code: 1 });
+pub(crate) fn failed_upgrade_is_rolled_back(kind: ManagerKind) {
+    let mut colony = TestColony::new(kind);
+    let id = colony.added(1);
+    let old = colony.digest(&colony.node(id).binary);
+    colony.provide("2.0.0", Behaviour::ExitAtStart { code: 1 });
     for _ in 0..2 {
-        let (error, rolled_back) = stand.failed(upgrade_of(id));
-        assert!(error.contains("expected node 0001 to stay up"), "{error}");
+        let (error, rolled_back) = colony.failed(upgrade_of(id));
+        assert!(error.starts_with("node 0001 exited within "), "{error}");
         assert!(rolled_back);
-        assert_eq!(stand.digest(&stand.node(id).binary), old);
-        stand.assert_running_once(id);
-        assert_eq!(stand.leftovers(id), Vec::<std::path::PathBuf>::new());
+        assert_eq!(colony.digest(&colony.node(id).binary), old);
+        colony.assert_running_once(id);
+        assert_eq!(colony.leftovers(id), Vec::<std::path::PathBuf>::new());
     }
     // A program that is not there: the node is not even stopped.
-    let before = stand.process(id);
-    fs::remove_file(&stand.settings.binary).unwrap();
-    assert!(stand.failed(upgrade_of(id)).1);
-    assert_eq!(stand.process(id), before);
+    let before = colony.process(id);
+    fs::remove_file(&colony.settings.binary).unwrap();
+    assert!(colony.failed(upgrade_of(id)).1);
+    assert_eq!(colony.process(id), before);
 }
 
 pub(crate) fn remove(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let (id, other) = (stand.added(1), stand.added(2));
-    stand.done(remove_of(id));
-    stand.assert_stopped(id);
-    let node = stand.node(id);
+    let mut colony = TestColony::new(kind);
+    let (id, other) = (colony.added(1), colony.added(2));
+    colony.done(remove_of(id));
+    colony.assert_stopped(id);
+    let node = colony.node(id);
     assert!(!node.root_dir.exists());
-    let trash = stand.settings.storage[0].join(node_dir::TRASH).join(&node.uuid);
+    let trash = colony.settings.storage[0].join(node_dir::TRASH).join(&node.uuid);
     assert!(trash.join("secret-key").exists());
-    stand.done(remove_of(id));
-    let swept = node_dir::sweep_trash(&stand.settings.storage, PATIENCE, Duration::ZERO);
+    colony.done(remove_of(id));
+    let swept = node_dir::sweep_trash(&colony.settings.storage, PATIENCE, Duration::ZERO);
     // Logs that lie elsewhere go there by themselves.
     let folders = if node.log_dir.starts_with(&node.root_dir) { 1 } else { 2 };
     assert_eq!((swept.deleted, swept.left), (folders, 0), "{swept:?}");
     assert!(!trash.exists());
-    stand.assert_running_once(other);
+    colony.assert_running_once(other);
     // Its number is free again.
-    stand.done(remove_of(other));
-    stand.free_numbers();
-    stand.done(Action::Add { node: id });
-    stand.assert_running_once(id);
+    colony.done(remove_of(other));
+    colony.free_numbers();
+    colony.done(Action::Add { node: id });
+    colony.assert_running_once(id);
 }
 
-pub(crate) fn remove_what_is_half_removed(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
+pub(crate) fn remove_partly_removed_nodes(kind: ManagerKind) {
+    let mut colony = TestColony::new(kind);
     // Never made at all; forgotten by the manager; folder gone; program gone while it runs.
-    let (forgotten, gone, torn) = (stand.added(1), stand.added(2), stand.added(3));
-    let planned = stand.plan(4);
-    stand.manager().undefine(stand.node(forgotten)).unwrap();
-    stand.done(Action::Stop { node: gone });
-    fs::remove_dir_all(&stand.node(gone).root_dir).unwrap();
-    fs::remove_file(&stand.node(torn).binary).unwrap();
+    let (forgotten, gone, torn) = (colony.added(1), colony.added(2), colony.added(3));
+    let planned = colony.plan(4);
+    colony.manager().undefine(colony.node(forgotten)).unwrap();
+    colony.done(Action::Stop { node: gone });
+    fs::remove_dir_all(&colony.node(gone).root_dir).unwrap();
+    fs::remove_file(&colony.node(torn).binary).unwrap();
     for id in [planned, forgotten, gone, torn] {
-        stand.done(remove_of(id));
-        stand.assert_stopped(id);
-        assert!(!stand.node(id).root_dir.exists());
+        colony.done(remove_of(id));
+        colony.assert_stopped(id);
+        assert!(!colony.node(id).root_dir.exists());
     }
 }
 
-pub(crate) fn discover_after_the_database_is_lost(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let (running, stopped, removed) = (stand.added(1), stand.added(2), stand.added(3));
-    stand.done(Action::Stop { node: stopped });
-    stand.done(remove_of(removed));
-    let background = stand.settings.storage[0].join("someone");
-    fs::create_dir(&background).unwrap();
-    fs::write(background.join("secret-key"), "").unwrap();
-    let found = stand.manager().discover(&stand.settings.storage).unwrap();
+pub(crate) fn discover_after_database_loss(kind: ManagerKind) {
+    let mut colony = TestColony::new(kind);
+    let (running, stopped, removed) = (colony.added(1), colony.added(2), colony.added(3));
+    colony.done(Action::Stop { node: stopped });
+    colony.done(remove_of(removed));
+    let external = colony.settings.storage[0].join("someone");
+    fs::create_dir(&external).unwrap();
+    fs::write(external.join("secret-key"), "").unwrap();
+    let found = colony.manager().discover(&colony.settings.storage).unwrap();
     assert_eq!(found.len(), 3, "{found:?}");
     for (found, id) in found.iter().zip([running, stopped]) {
-        assert_eq!(found.folder.marker, Some(Marker::of(stand.node(id))));
+        assert_eq!(found.folder.marker, Some(Marker::of(colony.node(id))));
         assert_eq!(found.folder.flavor, Some(Flavor::Antnode));
-        assert_eq!(found.node.as_ref(), Ok(stand.node(id)));
+        assert_eq!(found.node.as_ref(), Ok(colony.node(id)));
     }
     let process = found[0].process.as_ref().unwrap();
-    assert_eq!(process.identity, stand.process(running));
-    let words = stand.node(running).flavor.arguments(stand.node(running));
+    assert_eq!(process.identity, colony.process(running));
+    let words = colony.node(running).flavor.arguments(colony.node(running));
     let is_as_said = process.arguments[1..].iter().eq(words.iter().map(std::ffi::OsStr::new));
     // The official manager writes them itself.
     assert!(is_as_said || kind.program == Program::Antctl);
@@ -236,23 +236,23 @@ pub(crate) fn discover_after_the_database_is_lost(kind: ManagerKind) {
 }
 
 pub(crate) fn paths_with_spaces_and_dashes(kind: ManagerKind) {
-    let mut stand = Stand::with(kind, Flavor::Antnode, "my nodes/--root-dir x (deleted)/-a 'b' \"c\"");
-    let id = stand.added(1);
-    stand.assert_running_once(id);
-    stand.done(Action::Restart { node: id });
-    stand.assert_running_once(id);
-    assert_eq!(stand.manager().discover(&stand.settings.storage).unwrap().len(), 1);
-    stand.done(remove_of(id));
-    stand.assert_stopped(id);
-    assert!(!stand.node(id).root_dir.exists());
+    let mut colony = TestColony::with(kind, Flavor::Antnode, "my nodes/--root-dir x (deleted)/-a 'b' \"c\"");
+    let id = colony.added(1);
+    colony.assert_running_once(id);
+    colony.done(Action::Restart { node: id });
+    colony.assert_running_once(id);
+    assert_eq!(colony.manager().discover(&colony.settings.storage).unwrap().len(), 1);
+    colony.done(remove_of(id));
+    colony.assert_stopped(id);
+    assert!(!colony.node(id).root_dir.exists());
 }
 
 pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
-    let mut stand = Stand::new(kind);
-    let ids: Vec<NodeId> = (1..=20).map(|number| stand.plan(number)).collect();
-    all_done(&stand, ids.iter().map(|node| Action::Add { node: *node }));
-    let nodes: Vec<_> = stand.nodes.values().collect();
-    let seen = stand.manager().survey(&nodes);
+    let mut colony = TestColony::new(kind);
+    let ids: Vec<NodeId> = (1..=20).map(|number| colony.plan(number)).collect();
+    all_done(&colony, ids.iter().map(|node| Action::Add { node: *node }));
+    let nodes: Vec<_> = colony.nodes.values().collect();
+    let seen = colony.manager().survey(&nodes);
     let mut pids: Vec<u32> = seen
         .values()
         .map(|service| match service {
@@ -263,19 +263,19 @@ pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
     pids.sort_unstable();
     pids.dedup();
     assert_eq!(pids.len(), 20);
-    all_done(&stand, ids.iter().map(|node| remove_of(*node)));
+    all_done(&colony, ids.iter().map(|node| remove_of(*node)));
     for id in ids {
-        stand.assert_stopped(id);
-        assert!(!stand.node(id).root_dir.exists());
+        colony.assert_stopped(id);
+        assert!(!colony.node(id).root_dir.exists());
     }
 }
 
-fn all_done(stand: &Stand, actions: impl Iterator<Item = Action>) {
-    let mut records: Vec<ActionRecord> = actions.map(|action| stand.record(action)).collect();
-    let (manager, firewall) = (stand.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &stand.settings, &stand.nodes);
+fn all_done(colony: &TestColony, actions: impl Iterator<Item = Action>) {
+    let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
+    let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
     wait_for("twenty nodes", || {
-        let outcomes = carry_out(&mut records, &mut executor, &mut Paper, stand.now());
+        let outcomes = carry_out(&mut records, &mut executor, &mut NoJournal, colony.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
         outcomes.iter().all(|outcome| *outcome == Outcome::Done)
     });

@@ -167,6 +167,6 @@ impl CapacityModel {
 }
 
 fn ended(at: Timestamp) -> Failure {
-    let failed = StepFailure { step: Step::Confirm, at, error: "the process ended".to_owned() };
+    let failed = StepFailure { step: Step::Confirm, at, error: "the process ended".to_owned(), hint: None };
     Failure { failed, rolled_back: false }
 }

@@ -35,7 +35,7 @@ use node::{Curves, Node, Process, Remaining, decayed};
 use volumes::Volumes;
 
 pub(crate) use crate::scenario::capacity::{CapacityScenario, Scenario};
-pub(crate) use pilot::{Pilot, PilotSpec};
+pub(crate) use pilot::{Pilot, PilotSpec, SteadyPart};
 pub(crate) use run::{Cycle, run_observed, run_once};
 pub(crate) use score::Score;
 

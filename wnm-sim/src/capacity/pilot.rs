@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Part, Planned, Policy, RawSettings, evaluate,
+    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, Reason, Relief,
+    StopCause, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
@@ -16,8 +17,8 @@ pub(crate) struct PilotSpec {
     pub(crate) name: String,
     /// What it sets, over what the operator of the host wants.
     pub(crate) settings: RawSettings,
-    /// The part of steady that is left out.
-    without: Option<Part>,
+    /// The part of steady that is disabled, for an ablation.
+    without: Option<SteadyPart>,
     baseline: Option<Baseline>,
 }
 
@@ -45,7 +46,7 @@ impl PilotSpec {
     }
 
     /// Returns the engine under these settings.
-    pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<Part>) -> Self {
+    pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<SteadyPart>) -> Self {
         Self { name: name.into(), settings, without, baseline: None }
     }
 
@@ -73,8 +74,85 @@ impl PilotSpec {
         let settings = self.settings.clone().over(spec.settings.clone());
         let mut policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::input(format!("policy {}: {problems}", self.name)))?;
-        policy.tuning.without = self.without;
-        Ok(Pilot::new(policy, settings.cpu_limit.unwrap_or(true), self.baseline.clone()))
+        if let Some(part) = self.without {
+            part.disable_in(&mut policy);
+        }
+        let pilot = Pilot::new(policy, settings.cpu_limit.unwrap_or(true), self.baseline.clone());
+        Ok(Pilot { without: self.without, ..pilot })
+    }
+}
+
+/// A part of steady that an ablation disables from outside the engine.
+///
+/// The engine has no switches for experiments: a part is disabled through the policy, the state or the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SteadyPart {
+    /// The relief after a quarter of an hour over the warning threshold.
+    WarningRelief,
+    /// The stop of as many nodes as the relief needs: without it, one node stops at a time.
+    Size,
+    /// The load average as a condition of growth.
+    LoadGate,
+    /// The cooldown of half an hour after a stop for pressure: without it, `delay_restart` applies.
+    Cooldown,
+    /// The CPU limit: without it, nodes are stopped instead.
+    CpuLimit,
+}
+
+impl SteadyPart {
+    /// All parts that can be disabled.
+    pub(crate) const ALL: [Self; 5] = [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit];
+
+    /// Returns the name of the part in tables and names of policies.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::WarningRelief => "warning-relief",
+            Self::Size => "size",
+            Self::LoadGate => "load-gate",
+            Self::Cooldown => "cooldown",
+            Self::CpuLimit => "cpu-limit",
+        }
+    }
+
+    fn disable_in(self, policy: &mut Policy) {
+        match self {
+            Self::LoadGate => policy.load = None,
+            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit => {}
+        }
+    }
+
+    fn disable_in_state(self, state: &mut EngineState) {
+        if self != Self::Cooldown {
+            return;
+        }
+        // The engine applies the longer cooldown only to nodes that were stopped for pressure.
+        for (_, node) in &mut state.nodes {
+            if let NodeState::Stopped { cause: cause @ StopCause::Pressure, .. } = node {
+                *cause = StopCause::Requested;
+            }
+        }
+    }
+
+    fn disable_in_decision(self, decision: &mut Decision) {
+        match self {
+            Self::Size => {
+                let is_sized = |planned: &Planned| {
+                    matches!(planned.reason, Reason::Relief { relief: Relief::Grace | Relief::Soft, .. })
+                };
+                let mut sized = 0;
+                decision.actions.retain(|planned| {
+                    sized += u32::from(is_sized(planned));
+                    !is_sized(planned) || sized == 1
+                });
+            }
+            Self::WarningRelief => {
+                let is_relief =
+                    |planned: &Planned| matches!(planned.reason, Reason::Relief { relief: Relief::Soft, .. });
+                decision.actions.retain(|planned| !is_relief(planned));
+            }
+            Self::CpuLimit => decision.cpu_limit = None,
+            Self::LoadGate | Self::Cooldown => {}
+        }
     }
 }
 
@@ -83,6 +161,8 @@ pub(crate) struct Pilot {
     policy: Policy,
     state: EngineState,
     baseline: Option<(Baseline, Decision)>,
+    /// The part of steady that is disabled.
+    without: Option<SteadyPart>,
     /// Whether the host lets it cap the colony.
     pub(super) has_cpu_limit: bool,
 }
@@ -96,7 +176,7 @@ impl Pilot {
             empty.verdicts.clear();
             (baseline, empty)
         });
-        Self { policy, state: EngineState::default(), baseline, has_cpu_limit }
+        Self { policy, state: EngineState::default(), baseline, without: None, has_cpu_limit }
     }
 
     /// Makes the nodes known that run when it takes over.
@@ -110,7 +190,13 @@ impl Pilot {
         seen: &Observation,
         act: impl FnOnce(&Decision, &EngineState) -> &'a [(Planned, Outcome)],
     ) {
+        if let Some(part) = self.without {
+            part.disable_in_state(&mut self.state);
+        }
         let mut evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), seen);
+        if let Some(part) = self.without {
+            part.disable_in_decision(&mut evaluation.decision);
+        }
         if let Some((baseline, empty)) = &mut self.baseline {
             let actions = baseline.decide(&self.policy, evaluation.state(), seen);
             evaluation.decision = Decision { actions, ..empty.clone() };

@@ -1,130 +1,133 @@
-//! The steps of actions, done to the model as the platform does them to a host.
+//! The steps of actions on the model, as the executor of the platform performs them on a host.
 
-use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
+use wnm_core::steps::{ActionRecord, Effect, Evidence, Step, StepError};
 use wnm_core::{Action, NodeId, ProcessIdentity, Reason, Timestamp};
 
-use super::{ChaosModel, Folder, Process};
-use crate::chaos::invariants::Property;
-use crate::chaos::ledger::Row;
+use super::ChaosModel;
+use super::node::{Folder, Process};
+use crate::chaos::invariants::{Property, Violation};
+use crate::chaos::ledger::StoredNode;
 
 fn done() -> Effect {
     Effect::Done(Evidence::Nothing)
 }
 
-fn failed(why: &str) -> Effect {
-    Effect::Failed(why.to_owned())
+fn failed(cause: &str) -> Effect {
+    Effect::Failed(StepError::new(cause))
 }
 
-fn not_yet(why: &str) -> Effect {
-    Effect::NotYet(why.to_owned())
+fn not_yet(cause: &str) -> Effect {
+    Effect::NotYet(cause.to_owned())
 }
 
 impl ChaosModel {
-    /// Tries one step of an action on a node: what is already so counts as done.
-    pub(crate) fn perform(&mut self, row: &Row, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
+    /// Tries one step of an action. A step whose result is already there is done.
+    pub(crate) fn perform(&mut self, stored: &StoredNode, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
         let id = record.node();
         let moment = self.now;
-        let site = self.site(id);
-        if site.slow > moment {
-            return not_yet("slow");
+        let node = self.node(id);
+        if node.slow > moment {
+            return not_yet("the step is slow");
         }
-        if site.failing > 0 {
-            site.failing -= 1;
-            return failed("does not work");
+        if node.failing > 0 {
+            node.failing -= 1;
+            return failed("the step fails");
         }
         match step {
-            Step::Folder => self.make_folder(id, row),
-            Step::Binary => self.with_folder(id, row, |folder, binary| folder.program = Some(binary)),
+            Step::Folder => self.make_folder(id, stored),
+            Step::Binary => self.with_folder(id, stored, |folder, binary| folder.program = Some(binary)),
             Step::Define => {
-                site.is_defined = true;
+                node.is_defined = true;
                 done()
             }
             Step::Undefine => {
-                site.is_defined = false;
+                node.is_defined = false;
                 done()
             }
             Step::OpenPort => {
-                site.has_open_port = true;
+                node.has_open_port = true;
                 done()
             }
             Step::ClosePort => {
-                site.has_open_port = false;
+                node.has_open_port = false;
                 done()
             }
-            Step::Start => self.start(id, row),
+            Step::Start => self.start(id, stored),
             Step::Confirm => self.confirm(id),
             Step::Stop => {
-                site.stop(moment);
-                site.age(moment);
+                node.stop(moment);
+                node.advance(moment);
                 done()
             }
-            Step::SeeGone if site.process.is_some() => not_yet("still running"),
+            Step::SeeGone if node.process.is_some() => not_yet("the process has not exited"),
             Step::SeeGone => done(),
-            Step::Tombstone => self.doom(id, row, record),
+            Step::Tombstone => self.write_tombstone(id, stored, record),
             Step::Linger => match record.planned.action {
-                Action::Remove { linger, .. } if now.since(record.waiting_since()) < linger => not_yet("stands"),
+                Action::Remove { linger, .. } if now.since(record.waiting_since()) < linger => {
+                    not_yet("the node lingers")
+                }
                 _ => done(),
             },
-            Step::Trash => self.trash(id, row, record),
-            Step::Stage | Step::Swap | Step::SwapBack | Step::DropOld => self.change_program(id, row, record, step),
+            Step::Trash => self.trash(id, stored, record),
+            Step::Stage | Step::Swap | Step::SwapBack | Step::DropOld => self.change_program(id, stored, record, step),
         }
     }
 
-    fn make_folder(&mut self, id: NodeId, row: &Row) -> Effect {
-        if !self.is_in_sight(id, row) {
+    fn make_folder(&mut self, id: NodeId, stored: &StoredNode) -> Effect {
+        if !self.is_visible(id, stored) {
             return failed("the storage is not mounted");
         }
-        let born = self.now;
-        let site = self.site(id);
-        match &site.folder {
-            Some(folder) if folder.marker == row.uuid => done(),
-            Some(folder) if !folder.is_doomed => failed("the folder belongs to another node"),
+        let created = self.now;
+        let node = self.node(id);
+        match &node.folder {
+            Some(folder) if folder.marker == stored.uuid => done(),
+            Some(folder) if !folder.has_tombstone => failed("the folder belongs to another node"),
             _ => {
-                site.folder = Some(Folder::new(row, born, None));
-                site.is_lost = false;
+                node.folder = Some(Folder::new(stored, created, None));
+                node.is_lost = false;
                 done()
             }
         }
     }
 
-    /// Does something to the node's own folder; fails when it cannot be seen.
-    fn with_folder(&mut self, id: NodeId, row: &Row, change: impl FnOnce(&mut Folder, u64)) -> Effect {
+    /// Changes the folder of the node. Fails when the folder is not visible or belongs to another node.
+    fn with_folder(&mut self, id: NodeId, stored: &StoredNode, change: impl FnOnce(&mut Folder, u64)) -> Effect {
         let binary = self.binary;
-        let is_in_sight = self.is_in_sight(id, row);
-        match &mut self.site(id).folder {
-            Some(folder) if is_in_sight && folder.marker == row.uuid => {
+        let is_visible = self.is_visible(id, stored);
+        match &mut self.node(id).folder {
+            Some(folder) if is_visible && folder.marker == stored.uuid => {
                 change(folder, binary);
                 done()
             }
-            _ => failed("the folder is not there"),
+            _ => failed("the folder is missing"),
         }
     }
 
-    fn start(&mut self, id: NodeId, row: &Row) -> Effect {
-        let is_in_sight = self.is_in_sight(id, row);
+    fn start(&mut self, id: NodeId, stored: &StoredNode) -> Effect {
+        let is_visible = self.is_visible(id, stored);
         let (moment, pid) = (self.now, self.new_pid());
-        let site = self.site(id);
-        match (&site.folder, &site.process) {
-            (_, Some(process)) if process.ends.is_some() => not_yet("the process before still ends"),
+        let node = self.node(id);
+        match (&node.folder, &node.process) {
+            (_, Some(process)) if process.exits.is_some() => not_yet("the previous process has not exited"),
             (_, Some(_)) => done(),
-            (Some(folder), None) if is_in_sight && folder.marker == row.uuid => {
-                if site.stray > moment {
-                    return failed("somebody else has the port");
+            (Some(folder), None) if is_visible && folder.marker == stored.uuid => {
+                if node.external > moment {
+                    return failed("an external process holds the port");
                 }
-                let Some(program) = folder.program else { return failed("there is no program") };
-                site.process = Some(Process::new(pid, moment, program));
+                let Some(program) = folder.program else { return failed("the program is missing") };
+                node.process = Some(Process::new(pid, moment, program));
                 done()
             }
-            (_, None) => failed("the folder is not there"),
+            (_, None) => failed("the folder is missing"),
         }
     }
 
     fn confirm(&mut self, id: NodeId) -> Effect {
         let (moment, boot) = (self.now, format!("boot-{}", self.boots));
         let answers = self.answers(id);
-        match &self.site(id).process {
-            None => failed("it ended"),
-            Some(_) if !answers => not_yet("no answer yet"),
+        match &self.node(id).process {
+            None => failed("the process exited"),
+            Some(_) if !answers => not_yet("the node does not answer yet"),
             Some(process) => {
                 let start = (process.started.max(0) as u64).min(moment.max(0) as u64);
                 Effect::Done(Evidence::Process { process: ProcessIdentity { boot, pid: process.pid, start } })
@@ -132,69 +135,70 @@ impl ChaosModel {
         }
     }
 
-    /// Tells whether the endpoint of a node's own process answers.
+    /// Returns whether the endpoint of the node's own process answers.
     pub(super) fn answers(&self, id: NodeId) -> bool {
-        let Some(site) = self.sites.get(id.get() as usize - 1) else { return false };
-        let Some(process) = &site.process else { return false };
-        // Some nodes answer at once, others after a while.
+        let Some(node) = self.nodes.get(id.get() as usize - 1) else { return false };
+        let Some(process) = &node.process else { return false };
+        // A node of every fourth PID answers at once, the others after 5 s, 10 s or 15 s.
         let warm = process.started + i64::from(process.pid % 4) * 5000;
-        site.hung <= self.now && warm <= self.now && !self.broken.contains(&process.program)
+        node.hung <= self.now && warm <= self.now && !self.broken.contains(&process.program)
     }
 
-    /// Tells whether a node's folder can be seen, if there is one.
-    fn is_in_sight(&self, id: NodeId, row: &Row) -> bool {
-        let is_hidden = self.sites.get(id.get() as usize - 1).is_some_and(|site| site.hidden > self.now);
-        self.is_mounted(row.volume) && !is_hidden
+    /// Returns whether the folder of the node, if it exists, is visible: its volume is mounted and no fault hides it.
+    fn is_visible(&self, id: NodeId, stored: &StoredNode) -> bool {
+        let is_hidden = self.nodes.get(id.get() as usize - 1).is_some_and(|node| node.hidden > self.now);
+        self.is_mounted(stored.volume) && !is_hidden
     }
 
-    /// Puts on record that a node goes. One that goes as dead must have lost its folder, and not its volume.
-    fn doom(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        let is_in_sight = self.is_in_sight(id, row);
-        let goes_as_dead = record.planned.reason == Reason::Dead && !row.is_leaving;
-        let site = self.site(id);
-        let Some(folder) = site.folder.as_mut().filter(|folder| folder.marker == row.uuid) else { return done() };
-        if goes_as_dead && is_in_sight {
-            return failed("its folder is there again");
+    /// Writes the tombstone. A node that is removed as dead must have lost its folder, not its volume.
+    fn write_tombstone(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord) -> Effect {
+        let is_visible = self.is_visible(id, stored);
+        let goes_as_dead = record.planned.reason == Reason::Dead && !stored.is_leaving;
+        let node = self.node(id);
+        let Some(folder) = node.folder.as_mut().filter(|folder| folder.marker == stored.uuid) else { return done() };
+        if goes_as_dead && is_visible {
+            return failed("the folder of the dead node is visible again");
         }
-        folder.is_doomed = true;
-        // What is hidden looks like what is lost; what is on another volume does not.
-        if goes_as_dead && site.hidden == 0 {
-            self.crime = Some((Property::OutOfSight, format!("{id} goes as dead, and its volume is not mounted")));
+        folder.has_tombstone = true;
+        // A hidden folder looks like a lost one. An unmounted volume has another device, and the engine must see that.
+        if goes_as_dead && node.hidden == 0 {
+            let text = format!("{id} is removed as dead while its volume is not mounted");
+            self.violation = Some(Violation::new(Property::OutOfSight, text));
         }
         done()
     }
 
-    fn trash(&mut self, id: NodeId, row: &Row, record: &ActionRecord) -> Effect {
-        if !self.is_in_sight(id, row) {
+    fn trash(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord) -> Effect {
+        if !self.is_visible(id, stored) {
             return done();
         }
-        let is_on_record = record.evidence(Step::Tombstone).is_some() || record.failure.is_some();
-        let site = self.site(id);
-        if let Some(folder) = site.folder.take_if(|folder| folder.marker == row.uuid) {
-            let (volume, size) = (folder.volume, site.disk_mb);
-            if !is_on_record || site.process.is_some() {
-                let what = format!("{id} lost its folder while it ran or without a tombstone");
-                self.crime = Some((Property::Tombstone, what));
+        let has_record = record.evidence(Step::Tombstone).is_some() || record.failure.is_some();
+        let node = self.node(id);
+        if let Some(folder) = node.folder.take_if(|folder| folder.marker == stored.uuid) {
+            let (volume, size) = (folder.volume, node.disk_mb);
+            if !has_record || node.process.is_some() {
+                let text = format!("{id} lost its folder while it ran or without a tombstone");
+                self.violation = Some(Violation::new(Property::Tombstone, text));
             }
             self.disks[volume].trash_mb += size;
         }
         done()
     }
 
-    fn change_program(&mut self, id: NodeId, row: &Row, record: &ActionRecord, step: Step) -> Effect {
-        self.with_folder(id, row, |folder, binary| match step {
+    fn change_program(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord, step: Step) -> Effect {
+        self.with_folder(id, stored, |folder, binary| match step {
             Step::Stage => folder.staged = Some(binary),
             Step::Swap => {
-                // Without a staged program the swap was made before.
+                // Without a staged program an earlier try already swapped.
                 if let Some(staged) = folder.staged.take() {
-                    folder.kept = folder.program.replace(staged);
+                    folder.retained = folder.program.replace(staged);
                 }
             }
             Step::SwapBack => {
                 folder.staged = None;
-                folder.program = folder.kept.take().or(folder.program);
+                folder.program = folder.retained.take().or(folder.program);
             }
-            _ => folder.kept = record.failure.as_ref().and(folder.kept),
+            _ => folder.retained = record.failure.as_ref().and(folder.retained),
         })
     }
 }

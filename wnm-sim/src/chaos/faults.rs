@@ -1,4 +1,4 @@
-//! What goes wrong: kinds of faults, chosen on the command line, and the events they lead to.
+//! The kinds of faults that the command line chooses from, and the events that they cause.
 
 use std::str::FromStr;
 
@@ -10,17 +10,17 @@ use crate::chance::{Chance, mixed};
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// Processes die, hang, or do not end when told to.
+    /// Processes die, hang, or do not exit when told to.
     Nodes,
     /// Steps fail.
     Failures,
-    /// Steps take long.
+    /// Steps take several cycles.
     Slowness,
-    /// Metrics are missing, and nobody looks.
+    /// Metrics and observations of nodes are missing.
     Missing,
-    /// Metrics and looks are wrong.
+    /// Metrics and observations of nodes are wrong.
     Lies,
-    /// The wall clock jumps, and the host sleeps.
+    /// The wall clock jumps, or the host sleeps.
     Clock,
     /// The host restarts.
     Reboots,
@@ -28,17 +28,17 @@ pub(crate) enum Fault {
     Folders,
     /// Many nodes die at once.
     Mass,
-    /// A volume is not mounted, and another device is in its place.
+    /// A volume is not mounted, and its mount point is on another device.
     Device,
-    /// The operator acts, changes the cap and brings new versions, some of which do not work.
+    /// The operator requests actions, changes the node cap, and releases node programs, some of which do not work.
     Operator,
-    /// The host's other work grows.
+    /// The background load grows.
     Surges,
-    /// The manager is killed between any two steps.
+    /// The manager crashes between any two steps.
     Crashes,
     /// The journal cannot be written.
     Journal,
-    /// A folder is deleted and nobody says so: no fault a manager could survive, for tests of the explorer itself.
+    /// A folder is deleted without a trace. No manager could prevent that: the fault tests the explorer itself.
     Sabotage,
 }
 
@@ -62,29 +62,29 @@ impl Fault {
     ];
 }
 
-/// The kinds of faults that happen.
+/// The kinds of faults of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Returns every kind that a manager must survive.
+    /// Returns every kind that the manager must survive, which is all but sabotage.
     pub(crate) fn all() -> Self {
         Self(Fault::NAMES.iter().map(|(_, fault)| *fault).filter(|fault| *fault != Fault::Sabotage).collect())
     }
 }
 
-/// A text names no kind of fault.
+/// The text names an unknown kind of fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected all, none, or a comma-separated list of {expected}; found {found:?}")]
-pub(crate) struct NotAFault {
-    expected: String,
-    found: String,
+#[error("unknown fault {name:?}: allowed are all, none, or a comma-separated list of {allowed}")]
+pub(crate) struct UnknownFault {
+    name: String,
+    allowed: String,
 }
 
 impl FromStr for Faults {
-    type Err = NotAFault;
+    type Err = UnknownFault;
 
-    fn from_str(text: &str) -> Result<Self, NotAFault> {
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
         match text {
             "all" => return Ok(Self::all()),
             "none" => return Ok(Self(Vec::new())),
@@ -92,13 +92,13 @@ impl FromStr for Faults {
         }
         let fault = |name: &str| {
             let known = Fault::NAMES.iter().find(|(known, _)| *known == name.trim());
-            known.map(|(_, fault)| *fault).ok_or_else(|| NotAFault {
-                expected: Fault::NAMES[..Fault::NAMES.len() - 1]
+            known.map(|(_, fault)| *fault).ok_or_else(|| UnknownFault {
+                allowed: Fault::NAMES[..Fault::NAMES.len() - 1]
                     .iter()
                     .map(|(name, _)| *name)
                     .collect::<Vec<_>>()
                     .join(", "),
-                found: name.trim().to_owned(),
+                name: name.trim().to_owned(),
             })
         };
         let mut faults = text.split(',').map(fault).collect::<Result<Vec<_>, _>>()?;
@@ -108,7 +108,7 @@ impl FromStr for Faults {
     }
 }
 
-/// A figure of the host.
+/// A figure of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Figure {
@@ -121,72 +121,72 @@ pub(crate) enum Figure {
     Target,
 }
 
-/// Something that happens to the host, its nodes or the manager. Times are seconds.
+/// An event of the host, its nodes, the operator or the manager. Times are in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    /// A node's process ends.
+    /// The process of a node exits.
     Die { node: NodeId },
     /// A node does not answer.
     Hang { node: NodeId, seconds: u32 },
-    /// A node's process does not end when told to.
+    /// The process of a node does not exit when told to.
     Stubborn { node: NodeId, seconds: u32 },
-    /// The next steps on a node fail.
+    /// The next steps of the node fail.
     Fail { node: NodeId, steps: u32 },
-    /// Steps on a node are not done yet.
+    /// Steps of the node stay pending.
     Slow { node: NodeId, seconds: u32 },
-    /// A figure cannot be had.
+    /// A figure is missing.
     Lose { figure: Figure, seconds: u32 },
-    /// Nobody looks at the nodes.
+    /// No node is observed.
     Blind { seconds: u32 },
-    /// Nobody looks at one node.
+    /// One node is not observed.
     Overlook { node: NodeId, seconds: u32 },
-    /// The process manager cannot be asked.
+    /// The process manager does not answer.
     Unreachable { seconds: u32 },
-    /// A figure is wrong: this many thousandths of what could be.
+    /// A figure is wrong, in thousandths of its maximum.
     Lie { figure: Figure, permille: u32, seconds: u32 },
-    /// A node that runs is said to be gone.
+    /// Observations report a running node as gone.
     Deny { node: NodeId, seconds: u32 },
-    /// Somebody else answers on a node's port.
+    /// An external process answers on the port of the node.
     Stray { node: NodeId, seconds: u32 },
     /// The wall clock is set.
     Jump { seconds: i64 },
     /// The host sleeps.
     Sleep { seconds: u32 },
-    /// The host restarts, and its wall clock may be off by some seconds.
+    /// The host restarts, and its wall clock changes by `off`.
     Reboot { seconds: u32, off: i64 },
-    /// A node's folder is deleted.
+    /// The folder of a node is lost.
     LoseFolder { node: NodeId },
-    /// Every so-manyth node dies, from a certain one on.
+    /// Every `every`th node exits, from index `first` on.
     MassDeath { first: u32, every: u32 },
-    /// The folder of every so-manyth node is out of sight, from a certain one on.
+    /// The folder of every `every`th node is not visible, from index `first` on.
     MassLoss { first: u32, every: u32, seconds: u32 },
     /// A volume is not mounted.
     Unmount { volume: u32, seconds: u32 },
-    /// The operator asks for something by number.
+    /// The operator requests an action on a node.
     Ask { verb: Verb, node: NodeId },
-    /// The operator asks for something by count.
+    /// The operator requests an action on a number of nodes.
     AskSome { verb: Verb, count: u32 },
-    /// The operator sets the cap.
+    /// The operator changes the node cap.
     Cap { cap: u32 },
-    /// The node binary has another version, which works or does not.
+    /// The node binary is replaced by another version, which works or does not.
     Release { patch: u64, works: bool },
-    /// A node upgrades itself to the node binary's version.
+    /// A node upgrades itself to the version of the node binary.
     SelfUpgrade { node: NodeId },
-    /// Other work needs this many thousandths of the host.
+    /// The background load grows by this many thousandths of the processors.
     Surge { permille: u32, seconds: u32 },
-    /// The manager is killed at the point after so many points.
+    /// The manager crashes after it passed this many points of its cycle.
     Crash { points: u32 },
-    /// The next writes to the journal fail.
+    /// The next writes of the journal fail.
     JournalFails { writes: u32 },
-    /// A folder is deleted, and nobody says so.
+    /// A folder is deleted without a trace.
     Sabotage { node: NodeId },
 }
 
-/// Cycles between two that have events, on average.
+/// The average number of cycles from one with events to the next.
 const CALM_CYCLES: u32 = 8;
 
-/// Adds what happens in a cycle: the same for the same seed, cycle, kinds and number of nodes.
+/// Appends the events of a cycle. They depend on the seed, the cycle, the kinds and the number of nodes alone.
 pub(crate) fn drawn_events(seed: u64, cycle: u64, faults: &Faults, nodes: u32, events: &mut Vec<Event>) {
     if faults.0.is_empty() {
         return;
@@ -195,7 +195,7 @@ pub(crate) fn drawn_events(seed: u64, cycle: u64, faults: &Faults, nodes: u32, e
     if !chance.once_in(CALM_CYCLES) {
         return;
     }
-    // Troubles seldom come alone.
+    // Every third event has another one in the same cycle: combinations of faults find most errors.
     loop {
         let fault = faults.0[chance.below(faults.0.len() as u32) as usize];
         events.push(event(fault, nodes, &mut chance));
@@ -230,7 +230,7 @@ fn event(fault: Fault, nodes: u32, chance: &mut Chance) -> Event {
         },
         Fault::Clock if chance.once_in(4) => Event::Sleep { seconds: chance.within(60..=30_000) },
         Fault::Clock => Event::Jump { seconds: jump(chance) },
-        // Restarts are rarer than other faults, or there would be little else.
+        // Restarts must be rarer than other faults: each ends every process and every action.
         Fault::Reboots if chance.once_in(4) => {
             let off = if chance.once_in(4) { jump(chance) } else { 0 };
             Event::Reboot { seconds: chance.within(20..=600), off }

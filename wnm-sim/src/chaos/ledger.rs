@@ -1,50 +1,69 @@
-//! The store, modelled: what is durable at which moment, and nothing else survives a crash.
+//! The durable content of the fake store: nothing else survives a crash of the manager.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use wnm_core::steps::{ActionRecord, Journal, JournalError, Step, StepFailure, StepRecord};
-use wnm_core::{Action, ActionId, Decision, EngineState, NodeId, NodeState, Outcome, PortRanges, Ports, Timestamp};
+use wnm_core::{
+    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome, Settings,
+    Timestamp,
+};
 
-use crate::chaos::fuse::Fuse;
-
-/// A node, as the store knows it.
+/// A stored node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    /// Names it for ever.
+pub(crate) struct StoredNode {
+    pub(crate) node: Node,
+    /// The UUID of the node as a number. The folder of the node carries it.
     pub(crate) uuid: u64,
+    /// The index of the volume that holds the folder.
     pub(crate) volume: usize,
-    pub(crate) ports: Ports,
-    pub(crate) born: Timestamp,
-    /// When it was last stopped for pressure.
+    /// The time of the last stop for pressure; None once the node starts again or the host restarted.
     pub(crate) stopped_at: Option<Timestamp>,
-    /// It is on record that its folder goes.
+    /// The journal holds that the folder of the node goes.
     pub(crate) is_leaving: bool,
     pub(crate) is_disabled: bool,
 }
 
-/// An action that began, and how long the manager had worked until then.
+impl StoredNode {
+    /// Returns a new node. Its UUID is a number, and its storage folder is the one of [`storage_folder`].
+    pub(crate) fn new(node: Node) -> Self {
+        let volume = node.root_dir.parent().and_then(|folder| folder.file_name()?.to_str()?.parse().ok());
+        Self {
+            uuid: node.uuid.parse().unwrap_or_default(),
+            volume: volume.unwrap_or_default(),
+            stopped_at: None,
+            is_leaving: false,
+            is_disabled: false,
+            node,
+        }
+    }
+}
+
+/// Returns the storage folder on a volume.
+pub(crate) fn storage_folder(volume: usize) -> PathBuf {
+    PathBuf::from(format!("/storage/{volume}"))
+}
+
+/// An action that has not ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Open {
+pub(crate) struct OpenAction {
     pub(crate) record: ActionRecord,
+    /// The time for which the manager had run when the action began, see [`FakeStore`](super::store::FakeStore).
     pub(crate) awake: Duration,
 }
 
-/// Everything that is durable.
+/// The durable content of the fake store.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ledger {
-    pub(crate) rows: BTreeMap<NodeId, Row>,
+    pub(crate) nodes: BTreeMap<NodeId, StoredNode>,
     pub(crate) state: EngineState,
-    /// Actions that began and did not end, in the order they began.
-    pub(crate) open: Vec<Open>,
+    /// In the order in which the actions began.
+    pub(crate) open: Vec<OpenAction>,
     next_action: i64,
-    next_uuid: u64,
-    ports: BTreeSet<u16>,
 }
 
 impl Ledger {
-    /// Returns all of it but the time.
+    /// Returns the content without the parts that change with every cycle: the clock and the forecast.
     pub(crate) fn timeless(&self) -> Self {
         let mut timeless = self.clone();
         timeless.state.clock = None;
@@ -52,108 +71,61 @@ impl Ledger {
         timeless
     }
 
-    /// Makes a row for a new node; None when it cannot have its ports.
-    pub(crate) fn enter(&mut self, id: NodeId, ranges: &PortRanges, volume: usize, born: Timestamp) -> Option<&Row> {
-        let ports = ranges.of(id)?;
-        if ports.all().iter().any(|port| self.ports.contains(port)) {
-            return None;
+    /// Returns the colony that a cycle starts from.
+    pub(crate) fn colony(&self, settings: &Settings) -> Colony {
+        Colony {
+            settings: settings.clone(),
+            nodes: self.nodes.iter().map(|(id, stored)| (*id, stored.node.clone())).collect(),
+            state: self.state.clone(),
+            samples: NodeMap::default(),
+            unfinished: self.unfinished(),
+            counters: None,
         }
-        self.ports.extend(ports.all());
-        self.next_uuid += 1;
-        let row =
-            Row { uuid: self.next_uuid, volume, ports, born, stopped_at: None, is_leaving: false, is_disabled: false };
-        self.rows.insert(id, row);
-        self.rows.get(&id)
     }
 
-    /// Writes the intent of every action, and the rows of new nodes, in one transaction.
-    ///
-    /// A new node that cannot have its ports is left out.
+    /// Returns the records of the actions that have not ended.
+    pub(crate) fn unfinished(&self) -> Vec<ActionRecord> {
+        self.open.iter().map(|open| open.record.clone()).collect()
+    }
+
+    /// Stores new nodes and the intent of every action, and returns the records of the actions.
     pub(crate) fn begin(
         &mut self,
         decision: &Decision,
+        new_nodes: &[Node],
         awake: Duration,
-        ranges: &PortRanges,
-        volume: usize,
         now: Timestamp,
-    ) {
+    ) -> Vec<ActionRecord> {
+        self.nodes.extend(new_nodes.iter().map(|node| (node.id, StoredNode::new(node.clone()))));
+        let mut records = Vec::with_capacity(decision.actions.len());
         for planned in &decision.actions {
-            if let Action::Add { node } = planned.action
-                && self.enter(node, ranges, volume, now).is_none()
-            {
-                continue;
-            }
             self.next_action += 1;
             let record = ActionRecord::new(ActionId(self.next_action), planned.clone(), now);
-            self.open.push(Open { record, awake });
+            self.open.push(OpenAction { record: record.clone(), awake });
+            records.push(record);
         }
+        records
     }
 
-    /// Writes what came of every action and the state after it, in one transaction; rows that no state is kept of go.
-    pub(crate) fn finish(&mut self, outcomes: &[(ActionId, Action, Outcome)], state: EngineState, now: Timestamp) {
-        for (id, action, outcome) in outcomes {
+    /// Stores the outcome of every action and the state after them. Nodes without a state are forgotten.
+    pub(crate) fn finish(&mut self, worked: &[(ActionRecord, Outcome)], state: &EngineState, now: Timestamp) {
+        for (record, outcome) in worked {
+            let (id, action) = (record.node(), &record.planned.action);
             if !matches!(outcome, Outcome::Pending { .. }) {
-                self.open.retain(|open| open.record.id != *id);
+                self.open.retain(|open| open.record.id != record.id);
             }
-            let Some(kept) = state.nodes.get(&action.node()) else {
-                let row = self.rows.remove(&action.node());
-                row.iter().flat_map(|row| row.ports.all()).for_each(|port| _ = self.ports.remove(&port));
+            let Some(node_state) = state.nodes.get(&id) else {
+                self.nodes.remove(&id);
                 continue;
             };
-            let Some(row) = self.rows.get_mut(&action.node()) else { continue };
-            row.is_disabled = matches!(kept, NodeState::Disabled { .. });
+            let Some(stored) = self.nodes.get_mut(&id) else { continue };
+            stored.is_disabled = matches!(node_state, NodeState::Disabled { .. });
             match (action, outcome) {
-                (Action::Stop { .. }, Outcome::Done) => row.stopped_at = Some(now),
-                (Action::Start { .. } | Action::Enable { .. }, _) => row.stopped_at = None,
+                (Action::Stop { .. }, Outcome::Done) => stored.stopped_at = Some(now),
+                (Action::Start { .. } | Action::Enable { .. }, _) => stored.stopped_at = None,
                 _ => {}
             }
         }
-        self.state = state;
-    }
-}
-
-/// The journal of open actions: a step written here is durable, and one that is not may never have been.
-pub(crate) struct Pages<'a> {
-    pub(crate) open: &'a mut [Open],
-    /// Nodes of which it came on record that their folder goes.
-    pub(crate) leaving: Vec<NodeId>,
-    pub(crate) fuse: &'a Fuse,
-    /// Writes that fail from now on.
-    pub(crate) failing: &'a mut u32,
-}
-
-impl Pages<'_> {
-    fn page(&mut self, action: ActionId) -> Result<&mut Open, JournalError> {
-        if !self.fuse.holds() {
-            return Err(JournalError("the manager is dead".into()));
-        }
-        if *self.failing > 0 {
-            *self.failing -= 1;
-            return Err(JournalError("no space left".into()));
-        }
-        let unknown = || JournalError("no such action".into());
-        self.open.iter_mut().find(|open| open.record.id == action).ok_or_else(unknown)
-    }
-}
-
-impl Journal for Pages<'_> {
-    fn step_done(&mut self, action: ActionId, done: &StepRecord) -> Result<(), JournalError> {
-        let open = self.page(action)?;
-        let node = open.record.node();
-        let list = if open.record.failure.is_none() { &mut open.record.done } else { &mut open.record.undone };
-        list.push(done.clone());
-        if done.step == Step::Tombstone {
-            self.leaving.push(node);
-        }
-        Ok(())
-    }
-
-    fn turned_back(&mut self, action: ActionId, failure: &StepFailure) -> Result<(), JournalError> {
-        let open = self.page(action)?;
-        open.record.failure = Some(failure.clone());
-        if let Action::Add { node } = open.record.planned.action {
-            self.leaving.push(node);
-        }
-        Ok(())
+        self.state.clone_from(state);
     }
 }

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::case::{Case, spoken};
-use wnm_core::{Decision, EngineState, Features, NodeState, Observation, Reason, Rest, StopCause, evaluate};
+use wnm_core::case::{Case, case_actions};
+use wnm_core::{Blocker, Decision, EngineState, Features, NodeState, Observation, Reason, StopCause, evaluate};
 
 use crate::commands::session::Session;
 use crate::lines::{LONGEST_LINE, Line, Lines};
@@ -101,12 +101,12 @@ struct InvalidLine<'a> {
     line: u64,
 }
 
-/// The reason of each action, or the reason of a decision without actions.
+/// The reason of each action; for a decision without actions its blocker, `null` when nothing calls for an action.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Reasons<'a> {
     Actions(Vec<&'a Reason>),
-    Rest([Rest; 1]),
+    Blocker([Option<&'a Blocker>; 1]),
 }
 
 /// Buffers reused for every line: allocation dominates the cost of a small case.
@@ -142,14 +142,15 @@ pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(line: &'a [u8]) -> Result<T, 
 }
 
 pub(crate) fn write_decision(decision: &Decision, answer: &mut Vec<u8>) {
-    let reasons = match decision.rest() {
-        Some(rest) => Reasons::Rest([rest]),
-        None => Reasons::Actions(decision.actions.iter().map(|planned| &planned.reason).collect()),
+    let reasons = if decision.actions.is_empty() {
+        Reasons::Blocker([decision.blocker()])
+    } else {
+        Reasons::Actions(decision.actions.iter().map(|planned| &planned.reason).collect())
     };
     answer.extend_from_slice(b"{\"features\":{");
     write_features(&decision.features, answer);
     answer.extend_from_slice(b"},\"actions\":");
-    write_json(&spoken(decision), answer);
+    write_json(&case_actions(decision), answer);
     answer.extend_from_slice(b",\"reasons\":");
     write_json(&reasons, answer);
     answer.push(b'}');

@@ -1,18 +1,19 @@
-//! Scenarios: a host, a policy and what happens, drawn from a seed or written down in a file.
+//! Scenarios of `explore`: a host, settings and events, drawn from a seed or read from a file.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{Load, Percent, Policy, PortRanges, RawSettings};
+use wnm_core::{HostDefaults, Load, ManagerKind, Percent, Program, RawSettings, Scope, Settings};
 
 use crate::SimError;
 use crate::chance::Chance;
 use crate::chaos::faults::Event;
+use crate::chaos::ledger::storage_folder;
 
-/// The version of the files that this program writes, and the newest that it reads.
+/// The format version that this program writes, and the newest one that it reads.
 const VERSION: u32 = 1;
 
-/// An event and the cycle at whose beginning it happens, from 0.
+/// An event, and the cycle at whose beginning it occurs, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scripted {
     pub(crate) cycle: u64,
@@ -20,39 +21,39 @@ pub(crate) struct Scripted {
     pub(crate) event: Event,
 }
 
-/// The host that is modelled.
+/// The size of the modelled host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HostSize {
     pub(crate) cpus: u32,
     pub(crate) memory_mb: u64,
-    /// The size of each volume.
+    /// The size of each volume; at least one.
     pub(crate) volumes_mb: Vec<u64>,
 }
 
-/// Everything that a run depends on.
+/// A scenario: the complete input of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scenario {
-    /// Says what kind of file this is, and of which version.
+    /// The format version. The key also identifies the kind of file.
     pub(crate) wnm_scenario: u32,
-    /// Names the noise of the host, and everything not written down here.
+    /// The seed of the noise of the host, and of everything that the scenario does not list.
     pub(crate) seed: u64,
-    /// How many cycles, before the calm at the end.
+    /// The number of cycles before the calm cycles at the end.
     pub(crate) cycles: u64,
     /// Seconds from cycle to cycle.
     pub(crate) interval: u32,
-    /// Nodes at the beginning.
+    /// The number of nodes at the start.
     pub(crate) nodes: u32,
     pub(crate) host: HostSize,
     pub(crate) settings: RawSettings,
-    /// What happened when this was written; for people, and not read.
+    /// The violation that the scenario shows, for people. Never read.
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) violates: Option<String>,
     pub(crate) events: Vec<Scripted>,
 }
 
 impl Scenario {
-    /// Draws a scenario from a seed; its events are not written down but drawn as it runs.
+    /// Draws a scenario from a seed. Its list of events is empty: they are drawn cycle by cycle.
     pub(crate) fn drawn(seed: u64, cycles: u64, nodes: Option<u32>) -> Self {
         let mut chance = Chance::new(seed, 0);
         let drawn = match chance.below(20) {
@@ -76,7 +77,7 @@ impl Scenario {
         }
     }
 
-    /// Returns a scenario whose colony stays about as large as it begins, for measuring.
+    /// Returns a scenario whose colony has a nearly constant size, for benchmarks.
     pub(crate) fn steady(nodes: u32, cycles: u64) -> Self {
         let percent = |value: f64| Percent::clamped(value);
         Self {
@@ -109,18 +110,21 @@ impl Scenario {
     /// Reads a scenario from a file.
     ///
     /// # Errors
-    /// The file cannot be read, is no scenario (with line and column), or contradicts itself.
+    /// The file cannot be read, is not a scenario (with line and column), or its values contradict each other.
     pub(crate) fn read(path: &Path) -> Result<Self, SimError> {
         let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
-        let bad = |what: String| SimError::input(format!("{}: {what}", path.display()));
+        let bad = |cause: String| SimError::input(format!("{}: {cause}", path.display()));
         let scenario: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         if scenario.wnm_scenario > VERSION {
-            return Err(bad(format!("expected wnm_scenario up to {VERSION}, found {}", scenario.wnm_scenario)));
+            return Err(bad(format!(
+                "unknown format version {}: this wnm-sim reads versions up to {VERSION}",
+                scenario.wnm_scenario
+            )));
         }
         if scenario.host.volumes_mb.is_empty() || scenario.host.cpus == 0 || scenario.interval == 0 {
-            return Err(bad("expected at least one volume, one cpu and one second from cycle to cycle".to_owned()));
+            return Err(bad("volumes_mb is empty, or cpus or interval is 0".to_owned()));
         }
-        scenario.policy().map_err(|what| bad(format!("settings: {what}")))?;
+        scenario.settings().map_err(|cause| bad(format!("settings: {cause}")))?;
         Ok(scenario)
     }
 
@@ -135,17 +139,31 @@ impl Scenario {
         std::fs::write(path, text).map_err(failed)
     }
 
-    /// Returns the policy and the ports of the settings, or what is wrong with them.
-    pub(crate) fn policy(&self) -> Result<(Policy, PortRanges), String> {
-        let policy = Policy::new(&self.settings, Some(self.host.cpus)).map_err(|problems| problems.to_string())?;
-        let ports = PortRanges::new(&self.settings).map_err(|problem| problem.to_string())?;
-        Ok((policy, ports))
+    /// Returns the checked settings, with those that the model fixes: the storage folders, the process manager, and a
+    /// wallet.
+    ///
+    /// # Errors
+    /// The settings contradict each other.
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
+        let mut raw = RawSettings { process_manager: None, ..self.settings.clone() };
+        let volumes: Vec<String> =
+            (0..self.host.volumes_mb.len()).map(|volume| storage_folder(volume).display().to_string()).collect();
+        let fixed = [("rewards_address", "faucet"), ("node_storage", &volumes.join(","))];
+        for (key, text) in fixed {
+            raw.set(key, text).map_err(|problem| problem.to_string())?;
+        }
+        let host = HostDefaults {
+            cpus: self.host.cpus,
+            storage: storage_folder(0),
+            programs: "/programs".into(),
+            manager: ManagerKind { program: Program::Setsid, scope: Scope::User },
+        };
+        Settings::new(&raw, &host).map_err(|problems| problems.to_string())
     }
 }
 
-/// Draws a host on which so many nodes fit well, or hardly.
+/// Draws a host with 0.6 to 3 times the resources that the nodes need.
 fn host(nodes: u32, chance: &mut Chance) -> HostSize {
-    // In tenths of what the nodes need.
     let mut scaled = |each: u64| u64::from(nodes + 4) * each * u64::from(chance.within(6..=30)) / 10;
     HostSize {
         cpus: (scaled(90) / 1000).max(1) as u32,
@@ -161,16 +179,16 @@ fn host(nodes: u32, chance: &mut Chance) -> HostSize {
     }
 }
 
-/// Draws settings that do not contradict each other, and otherwise may be unwise.
+/// Draws consistent settings, reasonable or not.
 fn settings(nodes: u32, cpus: u32, chance: &mut Chance) -> RawSettings {
-    let mut marks = |low: u32, high: u32| {
+    let mut thresholds = |low: u32, high: u32| {
         let less_than = chance.within(low..=high);
         let remove = (less_than + chance.within(1..=25)).min(100);
         (Percent::clamped(f64::from(less_than)), Percent::clamped(f64::from(remove)))
     };
-    let (cpu_less_than, cpu_remove) = marks(20, 90);
-    let (mem_less_than, mem_remove) = marks(30, 90);
-    let (hd_less_than, hd_remove) = marks(40, 95);
+    let (cpu_less_than, cpu_remove) = thresholds(20, 90);
+    let (mem_less_than, mem_remove) = thresholds(30, 90);
+    let (hd_less_than, hd_remove) = thresholds(40, 95);
     let mut raw = RawSettings {
         cpu_less_than,
         cpu_remove,

@@ -62,7 +62,7 @@ fn with_presence(samples: &NodeMap<NodeSample>, presences: &[Presence]) -> Vec<N
 
 /// Lists the nodes on whose port another process answers.
 fn unverified(samples: &NodeMap<NodeSample>) -> Option<Check> {
-    let nodes = with_presence(samples, &[Presence::Stray]);
+    let nodes = with_presence(samples, &[Presence::Unverified]);
     (!nodes.is_empty()).then(|| {
         let subject = counted(nodes.len(), "node is", "nodes are");
         let message = format!("{subject} unverified (another process answers on the port): {}", names(&nodes));
@@ -195,7 +195,7 @@ mod tests {
     fn silent_and_unverified_nodes_are_separate() {
         let present = |presence| NodeSample { presence, ..NodeSample::default() };
         let all = samples(
-            [Presence::Answering, Presence::Silent, Presence::Unreachable, Presence::Stray, Presence::Gone]
+            [Presence::Answering, Presence::Silent, Presence::Unreachable, Presence::Unverified, Presence::Gone]
                 .map(present),
         );
         assert_eq!(

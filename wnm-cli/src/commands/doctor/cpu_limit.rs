@@ -35,7 +35,7 @@ fn result(applied: Result<Option<Cores>, NoCpuLimit>, unlimited: usize) -> Check
         }
         Ok(Some(limit)) => Check::ok(CHECK, format!("{limit} for all nodes together")),
         Ok(None) => Check::ok(CHECK, "supported, not applied now"),
-        Err(NoCpuLimit { why, hint }) => Check { hint, ..Check::ok(CHECK, format!("not available: {why}")) },
+        Err(reason) => Check { hint: reason.hint(), ..Check::ok(CHECK, format!("not available: {reason}")) },
     }
 }
 
@@ -47,17 +47,17 @@ mod tests {
     #[test]
     fn nodes_outside_of_the_limit_are_a_warning() {
         let limit = Cores::new(12.0).ok();
-        let unsupported = || NoCpuLimit { why: "no cgroup v2".to_owned(), hint: Some("mount it".to_owned()) };
+        let unsupported = || NoCpuLimit::ContainersNeedRoot;
         for (applied, unlimited, level, message) in [
             (Ok(limit), 0, Level::Ok, "12.00 cores for all nodes together"),
             (Ok(limit), 1, Level::Warning, "1 running node is outside of the CPU limit of 12.00 cores"),
             (Ok(limit), 2, Level::Warning, "2 running nodes are outside of the CPU limit of 12.00 cores"),
             (Ok(None), 2, Level::Ok, "supported, not applied now"),
-            (Err(unsupported()), 2, Level::Ok, "not available: no cgroup v2"),
+            (Err(unsupported()), 2, Level::Ok, "not available: only root may limit containers"),
         ] {
             let check = result(applied, unlimited);
             assert_eq!((check.level, check.message.as_str()), (level, message));
         }
-        assert_eq!(result(Err(unsupported()), 0).hint.as_deref(), Some("mount it"));
+        assert_eq!(result(Err(unsupported()), 0).hint.as_deref(), Some("run wnm as root"));
     }
 }

@@ -82,7 +82,7 @@ fn read_and_compare(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> 
 /// Compares the rules with the nodes.
 fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, PlatformError> {
     let known: BTreeSet<u16> = snapshot.nodes.values().flat_map(udp_ports).map(|rule| rule.port).collect();
-    let mut stale = firewall::stray_rules(firewall, &known)?;
+    let mut stale = firewall::orphaned_rules(firewall, &known)?;
     // Another colony of this host names its rules in the same way. A port outside of this colony's ranges is its.
     stale.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().contains(&rule.port)));
 
@@ -99,16 +99,16 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
 ///
 /// Holds the lock, so that no other wnm adds or removes a node in between.
 fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Difference, CliError> {
-    let _lock = context::lock(db, context::LOCK_PATIENCE)?;
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let difference = read_and_compare(db, settings, firewall)?;
-    firewall::close_strays(firewall, &difference.stale)?;
+    firewall::close_orphaned_rules(firewall, &difference.stale)?;
     difference.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;
     Ok(difference)
 }
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, StopCause, Timestamp, new_node};
+    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, StopCause, Timestamp, new_node};
 
     use super::*;
     use crate::commands::doctor::Level;
@@ -151,8 +151,13 @@ mod tests {
             (4, NodeState::Running { since }),
         ] {
             let id = NodeId::new(number).unwrap();
-            let birth =
-                Birth { uuid: number.to_string(), roll: 0, storage: "/s".into(), logs: "/l".into(), now: since };
+            let birth = NewNodeInputs {
+                uuid: number.to_string(),
+                roll: 0,
+                storage: "/s".into(),
+                logs: "/l".into(),
+                now: since,
+            };
             snapshot.nodes.insert(id, new_node(id, &settings, birth, []).unwrap());
             snapshot.state.nodes.insert(id, state);
         }

@@ -9,7 +9,7 @@ use super::{Check, first_few};
 pub(super) fn manager(settings: &Settings, error: Option<&PlatformError>) -> Check {
     const CHECK: &str = "process_manager";
     let kind = settings.manager;
-    match (error, wnm_platform::manager::doubt(kind)) {
+    match (error, wnm_platform::manager::warning(kind)) {
         (Some(error), _) => Check::error(
             CHECK,
             error.to_string(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use wnm_core::{Flavor, Node, NodeId, Settings};
 use wnm_platform::manager;
-use wnm_platform::observe::process::{Facts, Life, Processes};
+use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few};
@@ -43,15 +43,15 @@ struct Instances {
 }
 
 impl Instances {
-    fn find(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Self {
+    fn find(settings: &Settings, snapshot: &Snapshot, all: &[ProcessInfo]) -> Self {
         let known: BTreeMap<&OsStr, NodeId> =
             snapshot.nodes.values().map(|node| (node.root_dir.as_os_str(), node.id)).collect();
         let owners = port_owners(settings, snapshot);
         let mut instances = Self::default();
-        for facts in all.iter().filter(|facts| facts.life == Life::Alive && is_node(facts, &settings.flavor)) {
+        for facts in all.iter().filter(|facts| facts.life == Liveness::Alive && is_node(facts, &settings.flavor)) {
             let root = facts.root_dir();
             let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
-            let Facts { pid, .. } = facts;
+            let ProcessInfo { pid, .. } = facts;
             match node {
                 Some(id) => instances.of_nodes.entry(id).or_default().push(*pid),
                 None => match ports(facts).find_map(|port| Some((port, owners.get(&port)?))) {
@@ -66,7 +66,7 @@ impl Instances {
     }
 }
 
-fn of_processes(settings: &Settings, snapshot: &Snapshot, all: &[Facts]) -> Vec<Check> {
+fn of_processes(settings: &Settings, snapshot: &Snapshot, all: &[ProcessInfo]) -> Vec<Check> {
     const HINT: &str = "`systemctl status PID` shows its service: stop and disable that";
     let Instances { mut of_nodes, on_ports, unmanaged } = Instances::find(settings, snapshot, all);
     of_nodes.retain(|_, pids| pids.len() > 1);
@@ -114,7 +114,7 @@ fn port_owners(settings: &Settings, snapshot: &Snapshot) -> BTreeMap<u16, NodeId
 /// Returns whether a process runs a node program.
 ///
 /// Compares the name of the file: the path of a program that was replaced while it ran is gone.
-fn is_node(facts: &Facts, flavor: &Flavor) -> bool {
+fn is_node(facts: &ProcessInfo, flavor: &Flavor) -> bool {
     let named = facts.arguments.first().map(Path::new);
     let name = facts.program().or(named).and_then(Path::file_name);
     let name = name.and_then(OsStr::to_str);
@@ -122,7 +122,7 @@ fn is_node(facts: &Facts, flavor: &Flavor) -> bool {
 }
 
 /// Returns the ports in the command line of a process: the values of all flags that end in `port`.
-fn ports(facts: &Facts) -> impl Iterator<Item = u16> {
+fn ports(facts: &ProcessInfo) -> impl Iterator<Item = u16> {
     let words: Vec<&str> = facts.arguments.iter().filter_map(|word| word.to_str()).collect();
     let is_flag = |word: &str| word.starts_with("--") && word.ends_with("port");
     let apart = words.windows(2).filter(|pair| is_flag(pair[0])).map(|pair| pair[1]);
@@ -137,17 +137,17 @@ fn description(pid: u32, root: Option<OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Birth, HostDefaults, ManagerKind, RawSettings, Timestamp, new_node};
+    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, Timestamp, new_node};
 
     use super::*;
     use crate::commands::doctor::Level;
 
-    fn process(pid: u32, program: &str, words: &[&str]) -> Facts {
-        Facts {
+    fn process(pid: u32, program: &str, words: &[&str]) -> ProcessInfo {
+        ProcessInfo {
             pid,
             parent: 1,
             start: 1,
-            life: Life::Alive,
+            life: Liveness::Alive,
             executable: Some(program.into()),
             arguments: std::iter::once(program).chain(words.iter().copied()).map(Into::into).collect(),
         }
@@ -159,8 +159,13 @@ mod tests {
         let mut raw = RawSettings::default();
         raw.set("rewards_address", "faucet").unwrap();
         let settings = Settings::new(&raw, &host).unwrap();
-        let birth =
-            Birth { uuid: "u".into(), roll: 0, storage: "/s".into(), logs: "/l".into(), now: Timestamp::default() };
+        let birth = NewNodeInputs {
+            uuid: "u".into(),
+            roll: 0,
+            storage: "/s".into(),
+            logs: "/l".into(),
+            now: Timestamp::default(),
+        };
         let node = new_node(NodeId::FIRST, &settings, birth, []).unwrap();
         (settings, Snapshot { nodes: [(node.id, node)].into(), ..Snapshot::default() })
     }
@@ -180,14 +185,14 @@ mod tests {
     #[test]
     fn node_is_recognised_by_its_folder_only() {
         let (settings, snapshot) = colony();
-        let found = |all: &[Facts]| {
+        let found = |all: &[ProcessInfo]| {
             let checks = of_processes(&settings, &snapshot, all);
             checks.into_iter().map(|check| (check.level, check.message)).collect::<Vec<_>>()
         };
         let own = process(1, "/s/antnode0001/antnode", &["--root-dir", "/s/antnode0001", "--port", "55001"]);
         let bystanders = [
             process(2, "/usr/bin/tail", &["-f", "/s/antnode0001/logs/antnode.log", "--port", "55001"]),
-            Facts { life: Life::Ended, ..process(3, "/other/antnode", &[]) },
+            ProcessInfo { life: Liveness::Ended, ..process(3, "/other/antnode", &[]) },
             process(4, "/usr/bin/antnode-exporter", &["--port", "55001"]),
         ];
         assert_eq!(found(&bystanders), []);
@@ -202,7 +207,7 @@ mod tests {
         assert_eq!(found(&[own, on_port, future]), [(Level::Error, ports.to_owned())]);
         let unknown = [
             process(10, "/o/antnode", &["--root-dir", "/o/1", "--port", "40000"]),
-            Facts { executable: None, ..process(11, "/o/ant-node", &[]) },
+            ProcessInfo { executable: None, ..process(11, "/o/ant-node", &[]) },
         ];
         let text = "2 unmanaged node processes run on this host: process 10 on /o/1, process 11".to_owned();
         assert_eq!(found(&unknown), [(Level::Warning, text)]);

@@ -28,7 +28,7 @@ pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Check {
     let taken = counted(taken.len(), "port of stopped or future nodes is", "ports of stopped or future nodes are");
     Check::error(
         CHECK,
-        format!("{taken} in use: {holder} has {}", ports::words(*first)),
+        format!("{taken} in use: {holder} has {}", ports::name(*first)),
         format!(
             "`ss -lnp | grep {}` shows the process: end it, or set port_start and metrics_port_start",
             first.number()

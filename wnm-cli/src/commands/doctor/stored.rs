@@ -8,6 +8,7 @@ use wnm_platform::places;
 use wnm_store::{Lock, LockError, Snapshot, Store, StoreError};
 
 use super::{Check, counted};
+use crate::error::CliError;
 use crate::render::duration;
 
 /// Checks the database, and returns its settings and the colony; None if no readable database exists.
@@ -34,7 +35,9 @@ pub(super) fn database(db: &Path, checks: &mut Vec<Check>) -> (RawSettings, Opti
             (RawSettings::default(), None)
         }
         Err(error) => {
-            checks.push(Check::error(CHECK, error.to_string(), "restore a backup with `wnm db restore BACKUP`"));
+            let error = CliError::from(error);
+            let hint = error.hint().unwrap_or_else(|| "restore a backup with `wnm db restore BACKUP`".to_owned());
+            checks.push(Check::error(CHECK, error.to_string(), hint));
             (RawSettings::default(), None)
         }
     }
@@ -45,7 +48,7 @@ pub(super) fn lock(db: &Path) -> Check {
     const CHECK: &str = "lock";
     const HINT: &str = "make the folder of the database writable, or run wnm as the user that owns it";
     let folder = std::path::absolute(db).ok().and_then(|db| Some(db.parent()?.to_owned()));
-    match Lock::look(db) {
+    match Lock::check(db) {
         Ok(()) => match places::unwritable(folder.as_slice()) {
             None => Check::ok(CHECK, "free"),
             Some(folder) => Check::error(CHECK, format!("{} is not writable", folder.display()), HINT),

@@ -31,7 +31,7 @@ const NO_CYCLES: &[&str] = &[
     "-h",
 ];
 
-/// Checks that at most one supervisor runs cycles. Two of them only waste time, but another tool undoes what wnm does.
+/// Checks that at most one supervisor runs cycles. Two of them only waste time, but another tool reverses the actions of wnm.
 pub(super) fn check(db: &Path) -> Check {
     of_jobs(service::installed(db), &service_install::jobs(&Exec::real()), Path::new(ANM).exists())
 }

@@ -1,4 +1,4 @@
-//! Named values in a fixed order, in four formats: text, JSON, environment, and a file of settings.
+//! Named values in a fixed order, in the four formats of the Python wnm: text, JSON, environment file, config file.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// A value of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
-    /// It is not known.
+    /// Unknown: `None` in text, `null` in JSON.
     Unknown,
     Switch(bool),
     Number(u64),
     Float(f64),
     Text(String),
-    /// How often each text occurs, in order.
+    /// The count of each text, in a fixed order.
     Counts(Vec<(String, usize)>),
 }
 
 impl Value {
-    /// Returns a number, whole where it is.
+    /// Returns a whole number if the value has no fraction: the Python wnm writes 50, not 50.0.
     pub(crate) fn number(value: f64) -> Self {
         if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
             Self::Number(value as u64)
@@ -27,7 +27,7 @@ impl Value {
         }
     }
 
-    /// Returns a value, or that it is unknown.
+    /// Returns the value; `Unknown` for None.
     pub(crate) fn or_unknown(value: Option<impl Into<Self>>) -> Self {
         value.map_or(Self::Unknown, Into::into)
     }
@@ -51,7 +51,7 @@ impl From<String> for Value {
     }
 }
 
-/// Values as they were always written: `None`, `True`, `2.0`, `{'0.4.17': 5}`.
+/// Writes values as Python does: `None`, `True`, `2.0`, `{'0.4.17': 5}`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,11 +82,11 @@ impl Serialize for Value {
     }
 }
 
-/// Named values, in order.
+/// Named values in a fixed order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fields {
     pub(crate) values: Vec<(&'static str, Value)>,
-    /// The names of values that stand in quotes where a shell reads them.
+    /// The keys whose values have quotes in the environment and config formats.
     pub(crate) quoted: &'static [&'static str],
 }
 
@@ -101,26 +101,29 @@ impl Serialize for Fields {
 }
 
 impl Fields {
-    /// Returns lines of `key: value`.
+    /// Returns the text format: lines of `key: value`.
     pub(crate) fn text(&self) -> String {
         self.values.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
     }
 
-    /// Returns lines of `KEY=value`.
+    /// Returns the environment format: lines of `KEY=value`.
     pub(crate) fn env(&self) -> String {
-        self.values.iter().map(|(key, value)| format!("{}={}\n", key.to_uppercase(), self.shown(key, value))).collect()
+        self.values
+            .iter()
+            .map(|(key, value)| format!("{}={}\n", key.to_uppercase(), self.quoted_value(key, value)))
+            .collect()
     }
 
-    /// Returns lines of `key=value`.
+    /// Returns the config format: lines of `key=value`.
     pub(crate) fn config(&self) -> String {
-        self.values.iter().map(|(key, value)| format!("{key}={}\n", self.shown(key, value))).collect()
+        self.values.iter().map(|(key, value)| format!("{key}={}\n", self.quoted_value(key, value))).collect()
     }
 
-    fn shown(&self, key: &str, value: &Value) -> String {
+    fn quoted_value(&self, key: &str, value: &Value) -> String {
         if !self.quoted.contains(&key) {
             return value.to_string();
         }
-        // What a shell would take for more than text within double quotes.
+        // A shell interprets these characters within double quotes.
         let is_special = |c: char| matches!(c, '"' | '\\' | '$' | '`');
         let mut text = String::from("\"");
         for c in value.to_string().chars() {

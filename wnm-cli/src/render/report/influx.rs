@@ -1,10 +1,10 @@
-//! `influx-resources`: lines of InfluxDB's line protocol. What is not known has no field.
+//! `influx-resources`: lines of the InfluxDB line protocol. An unknown value has no field.
 
 use wnm_core::{NodeState, Timestamp};
 
 use super::Row;
 
-/// One line on its way: a measurement, tags, fields.
+/// A line under construction: its measurement with tags, and its fields.
 struct Line {
     series: String,
     fields: Vec<String>,
@@ -15,7 +15,7 @@ impl Line {
         Self { series: escaped(measurement, &[',', ' ']), fields: Vec::new() }
     }
 
-    /// Adds a tag; an empty one cannot be written, and is left out.
+    /// Adds a tag. The protocol has no empty tags, so an empty one is omitted.
     fn tag(mut self, key: &str, value: &str) -> Self {
         let value = key_text(value);
         if !value.is_empty() {
@@ -30,11 +30,11 @@ impl Line {
     }
 
     fn count(self, key: &str, value: Option<u64>) -> Self {
-        // Integers have 64 bits with a sign.
+        // Integers of the protocol are signed with 64 bits; a larger one is omitted.
         self.field(key, value.and_then(|value| i64::try_from(value).ok()).map(|value| format!("{value}i")))
     }
 
-    /// Adds a number that is given in hundredths.
+    /// Adds a number given in hundredths.
     fn hundredths(self, key: &str, value: Option<u64>) -> Self {
         self.field(key, value.map(|value| format!("{:?}", value as f64 / 100.0)))
     }
@@ -44,7 +44,7 @@ impl Line {
         self
     }
 
-    /// Ends the line; one without a field is none.
+    /// Returns the line; None without a field, which the protocol does not allow.
     fn end(self, at: Option<Timestamp>) -> Option<String> {
         if self.fields.is_empty() {
             return None;
@@ -55,8 +55,8 @@ impl Line {
     }
 }
 
-/// Returns a name, or the value of a tag, as it stands in a line. There a backslash can only escape: a slash takes its
-/// place.
+/// Returns a name or the value of a tag, escaped. The protocol cannot express a backslash before a special character
+/// there, so a slash replaces each backslash.
 fn key_text(text: &str) -> String {
     escaped(&on_one_line(text).replace('\\', "/"), &[',', '=', ' '])
 }
@@ -76,7 +76,7 @@ fn escaped(text: &str, special: &[char]) -> String {
     escaped
 }
 
-/// Returns a line for each node and two for all of them, as seen at `at`; InfluxDB's own time where that is unknown.
+/// Returns a line for each node and two for the colony, with the time `at`. Without a time InfluxDB uses its own.
 pub(crate) fn lines(rows: &[Row<'_>], at: Option<Timestamp>) -> String {
     let nodes = rows.iter().map(node).chain([totals(rows), network(rows)]);
     nodes.filter_map(|line| line.end(at)).collect()
@@ -110,7 +110,7 @@ fn node(row: &Row<'_>) -> Line {
 fn totals(rows: &[Row<'_>]) -> Line {
     let known: Vec<u128> = rows.iter().filter_map(Row::rewards).collect();
     let sum = known.iter().fold(0_u128, |sum, rewards| sum.saturating_add(*rewards));
-    // Always with a decimal, and exact.
+    // The Python wnm writes this sum as a float in a string; u128 keeps it exact.
     let sum = (!known.is_empty()).then(|| format!("{sum}.0"));
     let count = |wanted: fn(&NodeState) -> bool| rows.iter().filter(|row| row.state.is_some_and(wanted)).count() as u64;
     Line::new("nodes_totals")
@@ -119,7 +119,7 @@ fn totals(rows: &[Row<'_>]) -> Line {
         .count("nodes_killed", Some(count(|state| matches!(state, NodeState::Stopped { .. } | NodeState::Dead { .. }))))
 }
 
-/// Returns the size of the network: the mean of what running nodes estimate.
+/// Returns the size of the network: the mean estimate of the running nodes.
 fn network(rows: &[Row<'_>]) -> Line {
     let running = rows.iter().filter(|row| matches!(row.state, Some(NodeState::Running { .. })));
     let sizes: Vec<u64> =
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_written_is_read_back() {
+    fn written_lines_are_parsed_back() {
         for text in ["plain", "a b", "a,b=c", "say \"hi\"", "back\\slash", "end\\", "\\\"", "ünï", "two\nlines", "\\,"]
         {
             let line = Line::new("of nodes,all").tag("the key", text).text("a=b", Some(text)).count("n", Some(7));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_or_too_large_has_no_field_and_no_line() {
+    fn unknown_and_too_large_values_have_no_field() {
         let line = Line::new("nodes").text("PeerId", None).text("version", Some("")).count("n", Some(u64::MAX));
         assert_eq!(line.end(None), None);
         let line = Line::new("nodes").hundredths("mem", Some(9800)).hundredths("cpu", Some(4)).end(None);

@@ -1,4 +1,4 @@
-//! `machine-config`: the settings in force.
+//! `machine-config`: the effective settings.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use super::Row;
 use super::fields::{Fields, Value};
 use crate::render::shell_text;
 
-/// Values that stand in quotes where a shell reads them.
+/// The keys whose values have quotes in the environment and config formats.
 const QUOTED: &[&str] = &["node_storage", "environment", "start_args", "antnode_path", "dbpath"];
 
-/// Returns the settings by the names they always had, in that order.
+/// Returns the settings with the names and the order of the Python wnm.
 pub(crate) fn fields(settings: &Settings, cpus: u32, rows: &[Row<'_>], database: &Path) -> Fields {
     let policy = &settings.policy;
     let Delays { start, restart, upgrade, remove } = policy.delays;
@@ -62,7 +62,8 @@ pub(crate) fn fields(settings: &Settings, cpus: u32, rows: &[Row<'_>], database:
     Fields { values, quoted: QUOTED }
 }
 
-/// Returns what is about programs; what this wnm has no setting for is as it was when nobody had set it.
+/// Returns the settings of programs. A setting that this wnm does not have gets the default of the Python wnm, since
+/// dashboards expect the key.
 fn fixed(settings: &Settings) -> [(&'static str, Value); 11] {
     [
         ("node_removal_strategy", Value::Text("youngest".to_owned())),
@@ -93,23 +94,23 @@ fn environment(settings: &Settings) -> Value {
     Value::Text(shell_text(&words.collect::<Vec<_>>()))
 }
 
-/// Returns the thousands that a range of ports begins at.
+/// Returns the start of a port range, in thousands; unknown if the ranges have no port for the first node.
 fn thousands(ranges: PortRanges, of: fn(Ports) -> u16) -> Value {
     Value::or_unknown(ranges.of(NodeId::FIRST).map(|first| u64::from(of(first) / 1000)))
 }
 
-/// Returns two marks on traffic; 0 where there are none.
+/// Returns the two thresholds of a traffic signal; 0 for each that is not set.
 fn traffic(
     [less_than, remove]: [&'static str; 2],
     io: Option<IoThresholds>,
     of: fn(IoThresholds) -> Threshold<wnm_core::BytesPerSecond>,
 ) -> [(&'static str, Value); 2] {
-    let marks = io.map(of);
+    let thresholds = io.map(of);
     let rate = |rate: Option<wnm_core::BytesPerSecond>| Value::Number(rate.map_or(0, |rate| rate.0));
-    [(less_than, rate(marks.map(|marks| marks.less_than))), (remove, rate(marks.map(|marks| marks.remove)))]
+    [(less_than, rate(thresholds.map(|both| both.less_than))), (remove, rate(thresholds.map(|both| both.remove)))]
 }
 
-/// Returns when the last node was stopped, in seconds; 0 when none is.
+/// Returns the time of the latest stop of a stopped node, in Unix seconds; 0 without one.
 fn last_stopped(rows: &[Row<'_>]) -> Value {
     let stopped = rows.iter().filter(|row| matches!(row.state, Some(NodeState::Stopped { .. })));
     let stopped = stopped.filter_map(|row| row.state?.since());

@@ -5,10 +5,10 @@ use wnm_core::{HostSample, NodeState, Settings, Version};
 use super::Row;
 use super::fields::{Fields, Value};
 
-/// Values that stand in quotes where a shell reads them.
+/// The keys whose values have quotes in the environment format.
 const QUOTED: &[&str] = &["antnode", "nodes_by_version"];
 
-/// Returns the numbers by the names they always had, in that order. `target` is the version that new nodes get.
+/// Returns the metrics with the names and the order of the Python wnm. `target` is the version of new nodes.
 pub(crate) fn fields(settings: &Settings, host: &HostSample, rows: &[Row<'_>], target: Option<&Version>) -> Fields {
     let count = |wanted: fn(&NodeState) -> bool| {
         Value::Number(rows.iter().filter(|row| row.state.is_some_and(wanted)).count() as u64)
@@ -17,7 +17,7 @@ pub(crate) fn fields(settings: &Settings, host: &HostSample, rows: &[Row<'_>], t
     let mut values = vec![
         ("system_start", Value::or_unknown(started)),
         ("total_nodes", Value::Number(rows.len() as u64)),
-        // A node that lives without an answer runs.
+        // The Python wnm has no unknown state: it counts a process without an answer as running.
         ("running_nodes", count(|s| matches!(s, NodeState::Running { .. } | NodeState::Unknown { .. }))),
         ("stopped_nodes", count(|s| matches!(s, NodeState::Stopped { .. }))),
         ("restarting_nodes", count(|s| matches!(s, NodeState::Restarting { .. }))),
@@ -36,10 +36,10 @@ pub(crate) fn fields(settings: &Settings, host: &HostSample, rows: &[Row<'_>], t
 
 fn versions(rows: &[Row<'_>], target: Option<&Version>) -> [(&'static str, Value); 6] {
     let target = target.map(ToString::to_string);
-    // Without the version they should have, nothing is latest, and nothing outdated.
+    // Without a target version no node is current or outdated.
     let if_known = |count: usize| Value::or_unknown(target.is_some().then_some(count as u64));
     let version = |row: &Row<'_>| row.version().unwrap_or_default();
-    // Those that are kept down get no other version.
+    // A disabled node is not upgraded.
     let counted = || rows.iter().filter(|row| !matches!(row.state, Some(NodeState::Disabled { .. }))).map(version);
     let latest = counted().filter(|version| target.as_ref() == Some(version)).count();
     let unknown = counted().filter(String::is_empty).count();
@@ -92,7 +92,8 @@ fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// Returns how much of what the first volume may hold all nodes together could come to take, in percent.
+/// Returns the space that all nodes need with `crisis_bytes` each, in percent of the space of the first volume below
+/// `hd_remove`.
 fn crisis(settings: &Settings, host: &HostSample, rows: &[Row<'_>]) -> Value {
     let total = host.volumes.first().and_then(|volume| volume.total).filter(|total| total.0 > 0);
     let Some(total) = total else { return Value::Unknown };

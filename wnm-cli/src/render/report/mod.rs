@@ -1,7 +1,8 @@
-//! Reports, one a file, in the keys, order and layout that scripts and dashboards of the Python wnm read.
+//! Reports with the keys, the order and the layout of the Python wnm, for existing scripts and dashboards. One report
+//! per file.
 //!
-//! Other than there, a list stays a list for one node, and the paths of logs and programs are the real ones. What is
-//! not known is 0 or empty in lists, as it was, and left out of InfluxDB's lines.
+//! Differences to the Python wnm: a list of one node stays a list, and the paths of logs and programs are the real ones.
+//! An unknown value is 0 or empty in lists, and has no field in InfluxDB lines.
 
 pub(crate) mod fields;
 pub(crate) mod influx;
@@ -13,7 +14,7 @@ pub(crate) mod node_status_details;
 use wnm_core::{Node, NodeId, NodeMetrics, NodeSample, NodeState, Timestamp};
 use wnm_store::Snapshot;
 
-/// One node with what is known of it.
+/// A node with its state and its last sample.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub(crate) node: &'a Node,
@@ -26,7 +27,7 @@ impl<'a> Row<'a> {
         self.state.map_or("UNKNOWN", NodeState::word)
     }
 
-    /// Returns the name of the node's service.
+    /// Returns the name of the node's systemd service, for every process manager: a key of the Python wnm.
     pub(crate) fn service(&self) -> String {
         format!("{}.service", self.node.id.name())
     }
@@ -39,7 +40,7 @@ impl<'a> Row<'a> {
         Some(self.sample?.version.as_ref()?.to_string())
     }
 
-    /// Returns one figure that the node tells of itself.
+    /// Returns a metric that the node reports; None without an answer.
     pub(crate) fn figure(&self, of: impl FnOnce(&NodeMetrics) -> Option<u64>) -> Option<u64> {
         of(self.sample?.metrics.as_deref()?)
     }
@@ -48,18 +49,19 @@ impl<'a> Row<'a> {
         self.sample?.metrics.as_ref()?.reward_balance
     }
 
-    /// Returns the memory of the process in hundredths of a megabyte.
+    /// Returns the memory of the process in hundredths of a megabyte, as reported by the node, else as measured.
     pub(crate) fn memory(&self) -> Option<u64> {
         let sample = self.sample?;
-        let told = sample.metrics.as_ref().and_then(|metrics| metrics.memory_mb);
-        hundredths(told.or_else(|| sample.memory.map(|memory| memory.0 as f64 / 1e6))?)
+        let reported = sample.metrics.as_ref().and_then(|metrics| metrics.memory_mb);
+        hundredths(reported.or_else(|| sample.memory.map(|memory| memory.0 as f64 / 1e6))?)
     }
 
-    /// Returns the processor time of the process in hundredths of a percent of one core.
+    /// Returns the CPU use of the process in hundredths of a percent of one core, as reported by the node, else as
+    /// measured.
     pub(crate) fn cpu(&self) -> Option<u64> {
         let sample = self.sample?;
-        let told = sample.metrics.as_ref().and_then(|metrics| metrics.cpu_percent);
-        hundredths(told.or_else(|| sample.cpu.map(|cores| cores.get() * 100.0))?)
+        let reported = sample.metrics.as_ref().and_then(|metrics| metrics.cpu_percent);
+        hundredths(reported.or_else(|| sample.cpu.map(|cores| cores.get() * 100.0))?)
     }
 }
 
@@ -68,7 +70,10 @@ fn hundredths(value: f64) -> Option<u64> {
     (hundredths.is_finite() && hundredths >= 0.0).then_some(hundredths as u64)
 }
 
-/// Returns the nodes of these ids in that order, or all by id; the id that is no node's otherwise.
+/// Returns the rows of these nodes in this order, or of all nodes by number if `only` is empty.
+///
+/// # Errors
+/// Returns the first number without a node.
 pub(crate) fn rows<'a>(snapshot: &'a Snapshot, only: &[NodeId]) -> Result<Vec<Row<'a>>, NodeId> {
     let row = |node: &'a Node| Row {
         node,
@@ -81,7 +86,7 @@ pub(crate) fn rows<'a>(snapshot: &'a Snapshot, only: &[NodeId]) -> Result<Vec<Ro
     only.iter().map(|id| snapshot.nodes.get(id).map(row).ok_or(*id)).collect()
 }
 
-/// Returns when the last recorded cycle looked; None before the first.
-pub(crate) fn looked(snapshot: &Snapshot) -> Option<Timestamp> {
+/// Returns the time of the last recorded observation; None before the first cycle.
+pub(crate) fn observed_at(snapshot: &Snapshot) -> Option<Timestamp> {
     snapshot.last.as_ref().map(|cycle| cycle.at)
 }

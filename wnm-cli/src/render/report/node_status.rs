@@ -1,10 +1,10 @@
-//! `node-status`: a line for each node.
+//! `node-status`: one line per node.
 
 use serde::Serialize;
 
 use super::Row;
 
-/// One node in the list.
+/// A node in the list.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
@@ -14,7 +14,7 @@ pub(crate) struct Status {
     connected_peers: u64,
 }
 
-/// Returns the list as values.
+/// Returns the JSON form of the list.
 pub(crate) fn values(rows: &[Row<'_>]) -> Vec<Status> {
     let status = |row: &Row<'_>| Status {
         service_name: row.service(),
@@ -25,7 +25,7 @@ pub(crate) fn values(rows: &[Row<'_>]) -> Vec<Status> {
     rows.iter().map(status).collect()
 }
 
-/// Returns the list as a table.
+/// Returns the list as a table with the column widths of the Python wnm.
 pub(crate) fn text(rows: &[Row<'_>]) -> String {
     if rows.is_empty() {
         return "No nodes found.\n".to_owned();

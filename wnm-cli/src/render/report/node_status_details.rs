@@ -1,4 +1,4 @@
-//! `node-status-details`: all that is known of each node.
+//! `node-status-details`: every value of each node.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use wnm_core::{NodeState, Timestamp};
 use super::Row;
 use crate::render::shell_text;
 
-/// One node with every key there was. Figures that are not known are 0.
+/// A node with all keys of the Python wnm. An unknown number is 0.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Details {
@@ -55,18 +55,19 @@ pub(crate) struct Details {
     environment: String,
 }
 
-/// Returns the details of nodes whose metrics servers answer at `host`, as last seen at `looked`.
-pub(crate) fn values(rows: &[Row<'_>], host: &str, looked: Option<Timestamp>) -> Vec<Details> {
-    rows.iter().map(|row| details(row, host, looked)).collect()
+/// Returns the details of the nodes, whose metrics servers listen at `host`. `observed_at` stands for the time of a state
+/// without one.
+pub(crate) fn values(rows: &[Row<'_>], host: &str, observed_at: Option<Timestamp>) -> Vec<Details> {
+    rows.iter().map(|row| details(row, host, observed_at)).collect()
 }
 
-fn details(row: &Row<'_>, host: &str, looked: Option<Timestamp>) -> Details {
+fn details(row: &Row<'_>, host: &str, observed_at: Option<Timestamp>) -> Details {
     let node = row.node;
     let figure = |of: fn(&wnm_core::NodeMetrics) -> Option<u64>| row.figure(of).unwrap_or(0);
     let environment = node.environment.iter().map(|(name, value)| format!("{name}={value}"));
     Details {
         id: node.id.get(),
-        // One machine, no containers, this owner, this layout: what stood there for every node.
+        // The Python wnm wrote these constants for every node.
         machine_id: 1,
         container_id: None,
         user: "ant",
@@ -85,12 +86,12 @@ fn details(row: &Row<'_>, host: &str, looked: Option<Timestamp>) -> Details {
         wallet: node.wallet.to_string(),
         peer_id: row.peer_id().unwrap_or_default().to_owned(),
         status: row.status(),
-        timestamp: row.state.and_then(NodeState::since).or(looked).unwrap_or_default().as_secs(),
+        timestamp: row.state.and_then(NodeState::since).or(observed_at).unwrap_or_default().as_secs(),
         records: figure(|metrics| metrics.records),
         uptime: figure(|metrics| metrics.uptime),
         shunned: figure(|metrics| metrics.shunned_by_close_group),
         connected_peers: figure(|metrics| metrics.connected_peers),
-        // No node tells how often it was asked.
+        // No node program reports the count of gets.
         gets: 0,
         puts: figure(|metrics| metrics.puts_ok),
         mem: row.memory().unwrap_or(0),
@@ -111,7 +112,7 @@ fn details(row: &Row<'_>, host: &str, looked: Option<Timestamp>) -> Details {
     }
 }
 
-/// Returns the details that people ask for, a paragraph for each node.
+/// Returns the main details, one paragraph per node.
 pub(crate) fn text(rows: &[Row<'_>]) -> String {
     if rows.is_empty() {
         return "No nodes found.\n".to_owned();

@@ -1,7 +1,6 @@
-//! The forecast of the host: what the steady rules remember from look to look, and how a look changes it.
+//! The forecast of the host: the data of past observations that the steady rules use, and its update.
 //!
-//! Figures are kept as `f32`: a decimal that one is written as reads back as the same one, so that a saved forecast
-//! decides as one that was never saved.
+//! Values are `f32`, which a decimal text represents exactly: a stored forecast decides as one that never left memory.
 
 mod disk;
 mod outlook;
@@ -15,51 +14,26 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Planned, Reason, Relief};
-use crate::engine::cpu_limit::SERVING;
 use crate::model::node::NodeId;
 use crate::model::observation::Observation;
 use crate::model::units::Timestamp;
+use crate::policy::constants::{
+    ALMOST_A_MINUTE, BARELY, COST_SMOOTHING, CPU_MEAN, CROWDED, GRACE_GROWTH, GRACE_RANGE, GRACE_SHRINK, MINUTES,
+    PRIOR_COST, RECENT, SERVING, STALE, THROTTLED_HOLD, THROTTLED_LONG, THROTTLED_STEP, WATCH,
+};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
 
 pub(crate) use outlook::{Cpu, Outlook};
 use reserve::Reserve;
 pub(crate) use usage::Usage;
 
-/// A time beyond which two looks have nothing to do with each other.
-const STALE: Duration = Duration::from_secs(600);
-/// How long single looks are kept: the longest mean over them.
-const RECENT: Duration = Duration::from_secs(120);
-/// One-minute means that are kept.
-const MINUTES: usize = 30;
-/// Part of a minute that makes a minute: looks do not come at equal intervals.
-const ALMOST_A_MINUTE: u32 = 50_000;
-/// Time over which the CPU of a grown node is averaged.
-const COST_SMOOTHING: f64 = 600.0;
-/// What a node is taken to need before one was measured, in cores.
-const PRIOR_COST: f32 = 0.1;
-/// Use of all processors above which it no longer shows what is demanded, in percent.
-const CROWDED: f64 = 95.0;
-/// The shortest and the longest time for which too much is waited out.
-const GRACE_RANGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
-/// How long the load is watched after a stop, to learn whether it was worth it.
-const WATCH: Duration = Duration::from_secs(300);
-
-/// How long nothing grows after the CPU limit held the colony back so far that it did not serve.
-const THROTTLED_HOLD: Duration = Duration::from_secs(300);
-/// Milliseconds of being held back after which there are too many nodes, and between two steps of stopping some.
-const THROTTLED_LONG: u32 = 3_600_000;
-const THROTTLED_STEP: u32 = 300_000;
-/// Share of what nodes serve with that is as good: caps are not moved by little.
-const BARELY: f64 = 0.9;
-
-/// One look at the processors.
+/// One observation of the processors.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Moment {
     at: Timestamp,
-    /// Milliseconds that its means are over.
+    /// Milliseconds since the observation before.
     span: u32,
-    /// Use of all processors by everybody, and by our nodes (%).
+    /// Use of all processors, in percent: by all processes, and by the nodes.
     cpu: f32,
     own: f32,
     /// The load average over one minute.
@@ -67,56 +41,56 @@ struct Moment {
     nodes: u32,
 }
 
-/// The means of about a minute.
+/// The means of one minute.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Minute {
     span: u32,
     cpu: f32,
-    /// Runnable tasks, as recovered from the load averages; None where these were missing.
+    /// Runnable tasks, recovered from the load averages; None without load averages.
     tasks: Option<f32>,
     nodes: f32,
 }
 
-/// Nodes were stopped because CPU use was over its mark for the time of the ride: was it worth it?
+/// A stop at the end of the grace period whose effect is still observed, to adapt the grace period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Watch {
     since: Timestamp,
-    /// Nodes there were.
+    /// Running nodes before the stop.
     nodes: u32,
 }
 
-/// What is remembered of the host.
+/// The data of past observations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Forecast {
-    /// Single looks, oldest first.
+    /// Single observations, oldest first.
     recent: VecDeque<Moment>,
-    /// One-minute means, oldest first; the last one may still grow.
+    /// One-minute means, oldest first; the last one may cover less than a minute.
     minutes: VecDeque<Minute>,
-    /// What a grown node needs, in cores.
+    /// CPU of a mature node, in cores; None before one was measured.
     cost: Option<f32>,
-    /// Milliseconds for which CPU use was over its mark, or over the soft one, less those for which it was not.
+    /// Milliseconds over the high threshold, and over the warning threshold, less those below it.
     over: u32,
     over_warning: u32,
-    /// Milliseconds of being over the mark that are waited out; None before anything was learned.
+    /// Adapted grace period, in milliseconds; None before the first adaptation.
     grace: Option<u32>,
     watch: Option<Watch>,
-    /// When the CPU limit last left the nodes less than what they serve with, and for how many milliseconds it did, less
-    /// those for which it did not.
+    /// Time at which nodes were last starved, and the milliseconds for which they were, less those for which they were
+    /// not.
     throttled_at: Option<Timestamp>,
     throttled: u32,
-    /// Milliseconds for which others alone have kept the machine at its mark without a break.
+    /// Milliseconds of external overload without interruption.
     external_overload: u32,
-    /// What a cap keeps free for others.
+    /// CPU that the limit keeps free for a rise of the background load.
     reserve: Reserve,
-    /// When nodes were last started, added, stopped or removed by a rule.
+    /// Time of the last start, addition, stop or removal by a rule.
     changed: Option<Timestamp>,
-    /// How each volume fills.
+    /// Growth of each volume.
     volumes: BTreeMap<PathBuf, disk::Filling>,
 }
 
-/// Tells whether the CPU limit in force leaves the nodes less than what they serve with.
-fn is_held_low(outlook: &Outlook, observation: &Observation) -> bool {
+/// Returns whether the applied CPU limit starves the nodes: it is below the serving level.
+fn is_starved(outlook: &Outlook, observation: &Observation) -> bool {
     let limit = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.limit).zip(observation.host.cpus);
     let needed = outlook.cpu.map(|cpu| cpu.cost * f64::from(cpu.nodes));
     limit
@@ -124,26 +98,26 @@ fn is_held_low(outlook: &Outlook, observation: &Observation) -> bool {
         .is_some_and(|((limit, cpus), needed)| limit.get() * 100.0 / f64::from(cpus.max(1)) < BARELY * SERVING * needed)
 }
 
-/// Counts milliseconds up while something is so, and down while it is not.
-fn count(millis: &mut u32, span: u32, is_so: bool) {
-    *millis = if is_so { millis.saturating_add(span) } else { millis.saturating_sub(span) };
+/// Adds `span` milliseconds to a counter while a condition is true, and subtracts them while it is not.
+fn count(millis: &mut u32, span: u32, condition: bool) {
+    *millis = if condition { millis.saturating_add(span) } else { millis.saturating_sub(span) };
 }
 
 impl Forecast {
-    /// Takes up one look.
-    pub(crate) fn look(&mut self, policy: &Policy, observation: &Observation, usage: &Usage) -> Outlook {
+    /// Updates the forecast by one observation, and returns the outlook.
+    pub(crate) fn update(&mut self, policy: &Policy, observation: &Observation, usage: &Usage) -> Outlook {
         let (now, host) = (observation.now, &observation.host);
         if observation.rebooted || self.recent.back().is_some_and(|last| now.since(last.at) > STALE) {
             self.recent.clear();
             self.minutes.clear();
             (self.over, self.over_warning, self.watch) = (0, 0, None);
         }
-        disk::look(&mut self.volumes, observation);
+        disk::update(&mut self.volumes, observation);
         let (Some(cpu), Some(own), Some(cpus)) = (host.cpu, usage.own(self.cost()), host.cpus) else {
             return Outlook::default();
         };
         let of_machine = 100.0 / f64::from(cpus.max(1));
-        let span = self.recent.back().map_or(Duration::from_secs(60), |last| now.since(last.at));
+        let span = self.recent.back().map_or(CPU_MEAN, |last| now.since(last.at));
         if span.is_zero() {
             return Outlook::new(policy, self, observation, usage);
         }
@@ -161,29 +135,29 @@ impl Forecast {
             self.recent.pop_front();
         }
         if !is_first {
-            self.learn_cost(cpu.get(), span, usage);
-            // Growth goes by what nodes need, and not by what they were let have.
+            self.update_cost(cpu.get(), span, usage);
+            // A throttled node will use more without the limit, so growth counts its demand.
             let needed = usage.throttled.map_or(0.0, |_| (self.cost() * f64::from(usage.live) * of_machine) as f32);
             self.fill_minute(Moment { cpu: moment.cpu + (needed - moment.own).max(0.0), ..moment });
         }
         let outlook = Outlook::new(policy, self, observation, usage);
-        let is_held_low = is_held_low(&outlook, observation);
-        count(&mut self.throttled, moment.span, is_held_low);
-        if is_held_low && usage.throttled.is_some() {
+        let is_starved = is_starved(&outlook, observation);
+        count(&mut self.throttled, moment.span, is_starved);
+        if is_starved && usage.throttled.is_some() {
             self.throttled_at = Some(now);
         }
         if let Some(cpu) = &outlook.cpu {
             self.external_overload =
                 if cpu.is_external_overload { self.external_overload.saturating_add(moment.span) } else { 0 };
-            self.reserve.look(cpu.rise, moment.span, usage.throttled.is_some());
-            self.dwell(cpu, moment.span, policy);
-            self.watch(cpu, now, policy);
+            self.reserve.update(cpu.rise, moment.span, usage.throttled.is_some());
+            self.count_time_over(cpu, moment.span, policy);
+            self.adapt_grace(cpu, now, policy);
         }
         outlook
     }
 
-    /// Takes up what was begun in a cycle: rules look again only after it has settled.
-    pub(crate) fn begin(&mut self, policy: &Policy, planned: &Planned, usage: &Usage, now: Timestamp) {
+    /// Records an action that began: a relief or a growth starts the cooldown.
+    pub(crate) fn begin(&mut self, planned: &Planned, usage: &Usage, now: Timestamp) {
         let is_growth = matches!(planned.reason, Reason::HeadroomToStart | Reason::HeadroomToAdd { .. });
         let Reason::Relief { relief, .. } = planned.reason else {
             if is_growth {
@@ -196,70 +170,70 @@ impl Forecast {
         if relief == Relief::Throttled {
             self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
         }
-        if relief == Relief::Grace && self.watch.is_none() && policy.tuning.has(Part::LearnedRide) {
+        if relief == Relief::Grace && self.watch.is_none() {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
     }
 
-    /// Takes up that a node's folder is gone by our own doing.
+    /// Records the deletion of a node's folder, which is no decrease of the growth of its volume.
     pub(crate) fn deleted(&mut self, node: NodeId, observation: &Observation) {
         disk::deleted(&mut self.volumes, node, observation);
     }
 
-    /// Returns what a grown node needs, in cores.
+    /// Returns the CPU of a mature node, in cores.
     fn cost(&self) -> f64 {
         f64::from(self.cost.unwrap_or(PRIOR_COST))
     }
 
-    /// Returns for how long CPU use was over its mark, and over the soft one.
-    pub(crate) fn dwelt(&self) -> (Duration, Duration) {
+    /// Returns the time over the high threshold of CPU use, and over the warning threshold.
+    pub(crate) fn time_over_thresholds(&self) -> (Duration, Duration) {
         (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_warning.into()))
     }
 
-    /// Tells whether the CPU limit left the nodes less than what they serve with within the last minutes.
-    pub(crate) fn was_held_low(&self, now: Timestamp) -> bool {
+    /// Returns whether nodes were starved within the last five minutes.
+    pub(crate) fn was_starved(&self, now: Timestamp) -> bool {
         self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD)
     }
 
-    /// Tells whether it did for so long that there are too many nodes.
-    pub(crate) fn was_held_low_for_long(&self) -> bool {
+    /// Returns whether nodes were starved for so long that fewer of them must run.
+    pub(crate) fn was_starved_for_long(&self) -> bool {
         self.throttled >= THROTTLED_LONG
     }
 
-    /// Returns for how long others alone have kept the machine at its mark.
+    /// Returns the time of external overload without interruption.
     pub(crate) fn external_overload_for(&self) -> Duration {
         Duration::from_millis(self.external_overload.into())
     }
 
-    /// Returns what a cap keeps free for what others may begin, in percent of the machine; None while it is measured
-    /// what the nodes need.
+    /// Returns the reserve, in percent of the machine; None while the demand of the nodes is measured.
     pub(crate) fn reserve(&self) -> Option<f64> {
         self.reserve.percent()
     }
 
-    /// Returns when the last change will have shown its effect; None when it has.
-    pub(crate) fn settles_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    /// Returns the end of the cooldown after the last change; None when it has passed.
+    pub(crate) fn cooldown_end(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         self.changed.map(|changed| changed.after(policy.tuning.cooldown)).filter(|until| *until > now)
     }
 
-    /// Returns how long CPU use may be over its mark before something is done.
+    /// Returns the grace period of the high threshold.
     pub(crate) fn grace(&self, policy: &Policy) -> Duration {
         self.grace.map_or(policy.tuning.grace, |millis| Duration::from_millis(millis.into()))
     }
 
-    fn learn_cost(&mut self, cpu: f64, span: Duration, usage: &Usage) {
+    /// Updates the CPU of a mature node. A crowded or throttled host does not show the demand, so it is skipped.
+    fn update_cost(&mut self, cpu: f64, span: Duration, usage: &Usage) {
         let Some(mean) = usage.grown_cpu() else { return };
         if cpu > CROWDED || usage.throttled.is_some() {
             return;
         }
-        // The first is taken as it is.
+        // The first measurement replaces the prior, which is a guess.
         let weight = self.cost.map_or(1.0, |_| 1.0 - (-span.as_secs_f64() / COST_SMOOTHING).exp());
         self.cost = Some((self.cost() + (mean - self.cost()) * weight) as f32);
     }
 
-    /// Adds a look to the minute that is not yet full, or begins one.
+    /// Adds an observation to the current minute, or begins a new one.
     fn fill_minute(&mut self, moment: Moment) {
-        let tasks = outlook::runnable(&self.recent, Duration::from_secs(60)).map(|tasks| tasks as f32);
+        let tasks = outlook::runnable(&self.recent, CPU_MEAN).map(|tasks| tasks as f32);
         let fresh = Minute { span: moment.span, cpu: moment.cpu, tasks, nodes: moment.nodes as f32 };
         match self.minutes.back_mut() {
             Some(minute) if minute.span < ALMOST_A_MINUTE => {
@@ -279,25 +253,26 @@ impl Forecast {
         }
     }
 
-    /// Counts up while there is too much, and down while there is not.
-    fn dwell(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
+    /// Updates the time over the thresholds.
+    fn count_time_over(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
         let mark = policy.cpu.remove.get();
         count(&mut self.over, span, cpu.mean > mark && !cpu.is_external_overload);
         count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && !cpu.is_external_overload);
     }
 
-    /// Learns from the last stop: the ride grows when the load would have gone by itself, and shrinks when not.
-    fn watch(&mut self, cpu: &Cpu, now: Timestamp, policy: &Policy) {
+    /// Adapts the grace period after a stop: it grows when the load would have gone by itself, and shrinks otherwise.
+    fn adapt_grace(&mut self, cpu: &Cpu, now: Timestamp, policy: &Policy) {
         let Some(Watch { since, nodes }) = self.watch else { return };
         let as_it_was = cpu.mean + cpu.cost * (f64::from(nodes) - f64::from(cpu.nodes)).max(0.0);
         let is_gone = as_it_was < policy.cpu.remove.get();
         let is_over = now.since(since) >= WATCH;
-        // The mean must be of looks after the stop.
-        if now.since(since) < Duration::from_secs(60) || !(is_gone || is_over) {
+        // The mean must cover only observations after the stop.
+        if now.since(since) < CPU_MEAN || !(is_gone || is_over) {
             return;
         }
         let grace = self.grace(policy).clamp(GRACE_RANGE.0, GRACE_RANGE.1);
-        let grace = if is_gone { grace.mul_f64(1.5) } else { grace.div_f64(1.25) }.clamp(GRACE_RANGE.0, GRACE_RANGE.1);
+        let grace = if is_gone { grace.mul_f64(GRACE_GROWTH) } else { grace.div_f64(GRACE_SHRINK) }
+            .clamp(GRACE_RANGE.0, GRACE_RANGE.1);
         self.grace = u32::try_from(grace.as_millis()).ok();
         self.watch = None;
     }

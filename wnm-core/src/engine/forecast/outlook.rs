@@ -1,4 +1,4 @@
-//! What the forecast says of now and of what comes: demand, whose it is, and what there is room for.
+//! The outlook: the demand for CPU now and its origin, and the predictions with more nodes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,49 +6,37 @@ use std::time::Duration;
 use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
+use crate::policy::constants::{
+    EXTERNAL_OVERLOAD, HORIZON, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES, MOST_DEMAND, QUANTILE,
+    SATURATED, TASKS_PER_CORE,
+};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
-
-/// Mean use of all processors from which it no longer shows what is demanded, in percent.
-const SATURATED: f64 = 97.0;
-/// Runnable tasks for each core that is asked for: those of a crowded machine queue.
-const TASKS_PER_CORE: f64 = 1.2;
-/// The most that a saturated machine is taken to be asked for, in percent of what it has.
-const MOST_DEMAND: f64 = 200.0;
-/// Share of the high threshold above which others alone keep the machine over it.
-const EXTERNAL_OVERLOAD: f64 = 0.98;
-/// The least that our nodes are taken to get of what they ask for.
-const LEAST_SERVED: f64 = 0.3;
-/// Share of the one-minute means that a prediction is above.
-const QUANTILE: f64 = 0.9;
-/// Time that what volumes will hold is predicted for.
-const HORIZON: f64 = 1.4 * 86_400.0;
 
 /// The processors, in percent of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cpu {
-    /// Mean use over a minute, as it would be with the nodes there are now.
+    /// Mean use over a minute, converted to the current number of nodes.
     pub(crate) mean: f64,
-    /// What is asked for: more than the mean where the machine is saturated.
+    /// Demand: more than the mean on a saturated host.
     pub(crate) demand: f64,
-    /// What others ask for.
+    /// Demand of the background load.
     pub(crate) background: f64,
-    /// How much more than on average others may be using by now.
+    /// Possible current excess of the background load over its mean.
     pub(crate) rise: f64,
-    /// What young nodes use beyond what they will once they are grown.
+    /// Use of young nodes beyond that of mature ones.
     pub(crate) excess: f64,
-    /// What a grown node needs.
+    /// Use of a mature node.
     pub(crate) cost: f64,
-    /// Nodes whose process lives.
+    /// Nodes with a running process.
     pub(crate) nodes: u32,
-    /// Others alone keep the machine at its mark: stopping nodes cannot help.
+    /// Whether the background load alone keeps use near the high threshold, so that stopping nodes cannot help.
     pub(crate) is_external_overload: bool,
 }
 
-/// What the rules look at.
+/// The outlook of one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Outlook {
-    /// None where a figure is missing.
+    /// None when a metric is missing.
     pub(crate) cpu: Option<Cpu>,
 }
 
@@ -84,26 +72,24 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         outlook.demand = demand;
         outlook.background = seen_background * (demand / 100.0).max(1.0 / served).max(lasting);
     }
-    outlook.is_external_overload =
-        policy.tuning.has(Part::Futility) && outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
+    outlook.is_external_overload = outlook.background > EXTERNAL_OVERLOAD * policy.cpu.remove.get();
     Some(outlook)
 }
 
-/// Returns how much more than on average others may be using by now.
+/// Returns the possible current excess of the background load over its mean.
 ///
-/// What began in the middle of a long interval shows only in part: what it shows is taken twice over. Short intervals
-/// show it in the last of them.
+/// A load that began in the middle of a long interval shows by half in its mean, so the rise counts twice. Short
+/// intervals show the load in the last of them.
 fn rise(recent: &VecDeque<Moment>, mean: f64) -> f64 {
-    const LONG: u32 = 30_000;
     let mut background = recent.iter().rev().map(|moment| (moment.span, f64::from(moment.cpu - moment.own)));
     match (background.next(), background.next()) {
-        (Some((span, now)), Some((_, before))) if span >= LONG => 2.0 * (now - before).max(0.0),
+        (Some((span, now)), Some((_, before))) if span >= LONG_CYCLE => 2.0 * (now - before).max(0.0),
         (Some((_, now)), _) => (now - mean).max(0.0),
         (None, _) => 0.0,
     }
 }
 
-/// Returns mean use over the last minute, by all and by our nodes, as it would be with so many nodes.
+/// Returns the mean use over the last minute, by all processes and by the nodes, converted to `nodes` nodes.
 fn minute(recent: &VecDeque<Moment>, nodes: f64, cost: f64) -> Option<(f64, f64)> {
     let mut left = 60_000.0;
     let (mut used, mut own) = (0.0, 0.0);
@@ -121,48 +107,46 @@ fn minute(recent: &VecDeque<Moment>, nodes: f64, cost: f64) -> Option<(f64, f64)
     (span > 0.0).then(|| ((used / span).max(0.0), (own / span).max(0.0)))
 }
 
-/// Returns how many tasks were runnable on average, recovered from two load averages about so far apart.
+/// Returns the mean number of runnable tasks, recovered from two load averages about `over` apart.
 ///
 /// The kernel's average over one minute is `L(t) = E·L(t−w) + (1−E)·n` with `E = exp(−w/60)`.
 pub(super) fn runnable(recent: &VecDeque<Moment>, over: Duration) -> Option<f64> {
-    /// Looks this close together say nothing: load averages change every five seconds.
-    const LEAST: Duration = Duration::from_secs(5);
     let last = recent.back()?;
-    let is_earlier = |moment: &&Moment| last.at.since(moment.at) + LEAST >= over;
+    let is_earlier = |moment: &&Moment| last.at.since(moment.at) + LOAD_UPDATE >= over;
     let earlier = recent.iter().rev().find(is_earlier).or_else(|| recent.front())?;
     let apart = last.at.since(earlier.at);
-    if apart < LEAST {
+    if apart < LOAD_UPDATE {
         return None;
     }
-    let kept = (-apart.as_secs_f64() / 60.0).exp();
+    let kept = (-apart.as_secs_f64() / LOAD_DECAY).exp();
     Some(((f64::from(last.load?) - kept * f64::from(earlier.load?)) / (1.0 - kept)).max(0.0))
 }
 
 impl Forecast {
-    /// Returns how long minutes were seen for without a gap.
+    /// Returns the time covered by one-minute means without a gap.
     pub(crate) fn covered(&self) -> Duration {
         Duration::from_millis(self.minutes.iter().map(|minute| u64::from(minute.span)).sum())
     }
 
-    /// Predicts CPU use with so many more nodes, by what it was over a time, in percent.
+    /// Returns the predicted CPU use with `more` additional nodes, in percent: the 90th percentile over `over`.
     pub(crate) fn cpu_with(&self, more: usize, over: Duration, cpu: &Cpu) -> Option<f64> {
         let now = f64::from(cpu.nodes);
         let values = self.over(over).map(|minute| f64::from(minute.cpu) + cpu.cost * (now - f64::from(minute.nodes)));
         quantile(values).map(|seen| seen + cpu.cost * more as f64)
     }
 
-    /// Predicts runnable tasks with so many more nodes, by what they were over a time.
+    /// Returns the predicted runnable tasks with `more` additional nodes: the 90th percentile over `over`.
     pub(crate) fn load_with(&self, more: usize, over: Duration, cpu: &Cpu) -> Option<Load> {
         let now = f64::from(cpu.nodes);
         let cost = self.cost();
-        // A minute without a load average is one of which nothing is known.
+        // A minute without a load average must not count as a quiet one.
         let values = self
             .over(over)
             .map(|minute| minute.tasks.map_or(f64::INFINITY, f64::from) + cost * (now - f64::from(minute.nodes)));
         Load::clamped(quantile(values)? + cost * more as f64)
     }
 
-    /// Predicts what a volume will hold with so many more nodes, in percent; None where a figure is missing.
+    /// Returns the predicted use of a volume with `more` additional nodes, in percent; None when a metric is missing.
     pub(crate) fn disk_with(
         &self,
         more: usize,
@@ -188,9 +172,9 @@ impl Forecast {
     }
 }
 
-/// Returns the value that most are below; None of none.
+/// Returns the 90th percentile; None without values.
 fn quantile(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted = [0.0; super::MINUTES];
+    let mut sorted = [0.0; MINUTES];
     let mut count = 0;
     for (place, value) in sorted.iter_mut().zip(values) {
         *place = value;

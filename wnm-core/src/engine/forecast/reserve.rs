@@ -1,34 +1,27 @@
-//! What a cap leaves free beyond what others use by now: as much as they lately rose by at once.
+//! The reserve: CPU that the limit keeps free, as large as the greatest recent rise of the background load.
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds in which what others rose by fades to a third.
-const MEMORY: f64 = 7200.0;
-/// Milliseconds between two looks from which the cap comes too late for what others begin.
-const LONG: u32 = 30_000;
-/// Milliseconds of holding nodes back after which what they need must be measured anew, and how many times as fast it
-/// is measured.
-const TRUSTED: u32 = 7_200_000;
-const MEASURING: u32 = 12;
+use crate::policy::constants::{LONG_CYCLE, MEASURING, RESERVE_DECAY, TRUSTED};
 
-/// What is kept free for what others may begin, as long as it is known what the nodes need.
+/// The reserve, which exists while the demand of the nodes is known.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Reserve {
-    /// The most that others lately rose by from one look to the next, in percent of the machine: it fades.
+    /// Greatest recent rise of the background load within one cycle, in percent of the machine; it decays.
     swing: f32,
-    /// Milliseconds for which nodes may still be held back on what is known of their need.
+    /// Milliseconds for which the measured demand of the nodes may still be used while they are throttled.
     trusted: u32,
-    /// False until the need is known, and again while it is measured anew.
+    /// False until the demand is known, and again while it is measured anew.
     is_held: bool,
 }
 
 impl Reserve {
-    /// Takes up by how much others rose within so many milliseconds, and whether nodes were held back, so that what they
-    /// need was not to be seen.
-    pub(super) fn look(&mut self, rise: f64, span: u32, is_throttled: bool) {
-        let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / MEMORY).exp();
-        self.swing = if span < LONG { faded } else { faded.max(rise) } as f32;
+    /// Updates the reserve by the rise of the background load within `span` milliseconds. While the nodes are throttled
+    /// their demand cannot be measured.
+    pub(super) fn update(&mut self, rise: f64, span: u32, is_throttled: bool) {
+        let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / RESERVE_DECAY).exp();
+        self.swing = if span < LONG_CYCLE { faded } else { faded.max(rise) } as f32;
         self.trusted = if is_throttled {
             self.trusted.saturating_sub(span)
         } else {
@@ -37,7 +30,7 @@ impl Reserve {
         self.is_held = if self.is_held { self.trusted > 0 } else { self.trusted == TRUSTED };
     }
 
-    /// Returns what is to be kept free, in percent of the machine; None while it is measured what the nodes need.
+    /// Returns the reserve, in percent of the machine; None while the demand of the nodes is measured.
     pub(super) fn percent(self) -> Option<f64> {
         self.is_held.then(|| self.swing.into())
     }
@@ -49,45 +42,45 @@ mod tests {
 
     const MINUTE: u32 = 60_000;
 
-    /// Returns a reserve after ten minutes in which nodes were not held back and others rose by so much.
+    /// Returns a reserve after ten minutes without throttling, with this rise of the background load in each.
     fn measured(rise: f64) -> Reserve {
         let mut reserve = Reserve::default();
         for _ in 0..10 {
-            assert_eq!(reserve.percent(), None, "before the need is known");
-            reserve.look(rise, MINUTE, false);
+            assert_eq!(reserve.percent(), None, "before the demand is known");
+            reserve.update(rise, MINUTE, false);
         }
         reserve
     }
 
     #[test]
-    fn what_others_rose_by_fades_to_a_third_in_two_hours() {
+    fn reserve_decays_to_a_third_in_two_hours() {
         let mut reserve = measured(30.0);
         assert_eq!(reserve.percent(), Some(30.0));
         for _ in 0..120 {
-            reserve.look(0.0, MINUTE, false);
+            reserve.update(0.0, MINUTE, false);
         }
         assert!((reserve.percent().unwrap() - 30.0 / std::f64::consts::E).abs() < 1e-2, "{reserve:?}");
-        reserve.look(20.0, MINUTE, false);
+        reserve.update(20.0, MINUTE, false);
         assert_eq!(reserve.percent(), Some(20.0));
     }
 
     #[test]
-    fn short_looks_need_no_reserve() {
+    fn short_cycles_have_no_reserve() {
         let mut reserve = measured(0.0);
-        reserve.look(40.0, 5_000, false);
+        reserve.update(40.0, 5_000, false);
         assert_eq!(reserve.percent(), Some(0.0));
     }
 
     #[test]
-    fn after_two_hours_of_holding_back_the_need_is_measured_for_ten_minutes() {
+    fn demand_is_measured_again_after_two_hours_of_throttling() {
         let mut reserve = measured(30.0);
         for minute in 0..120 {
             assert!(reserve.percent().is_some(), "{minute}");
-            reserve.look(30.0, MINUTE, true);
+            reserve.update(30.0, MINUTE, true);
         }
         for minute in 0..10 {
             assert_eq!(reserve.percent(), None, "{minute}");
-            reserve.look(30.0, MINUTE, false);
+            reserve.update(30.0, MINUTE, false);
         }
         assert_eq!(reserve.percent(), Some(30.0));
     }

@@ -1,33 +1,17 @@
-//! What our nodes use, summed in one pass over them.
+//! The use of CPU, memory and disk by the nodes, summed in one pass.
 
 use std::ops::Sub;
-use std::time::Duration;
 
-use crate::engine::census::Seen;
+use crate::engine::node_status::NodeStatus;
 use crate::model::node::NodeState;
 use crate::model::observation::{NodeSample, Observation};
 use crate::model::units::{Bytes, Cores, Percent, Timestamp};
+use crate::policy::constants::{
+    GROWN, GROWN_DISK, GROWN_MEMORY, MEMORY_GROWTH, PRIOR_DISK, PRIOR_MEMORY, THROTTLED, YOUNG,
+};
 use crate::policy::thresholds::{Policy, Preset};
 
-/// Age of a process from which its CPU is that of a grown node.
-const GROWN: Duration = Duration::from_secs(900);
-/// Age of a process up to which it may need more than it will.
-const YOUNG: Duration = Duration::from_secs(600);
-/// Age of a process from which its memory is that of a grown node.
-const GROWN_MEMORY: Duration = Duration::from_secs(8 * 3600);
-/// Age of a node from which its folder tells what nodes come to hold.
-const GROWN_DISK: Duration = Duration::from_secs(86_400);
-/// How much more memory than now a colony of young nodes is expected to need.
-const MEMORY_GROWTH: f64 = 1.5;
-/// Memory of a node before one was measured, in bytes.
-const PRIOR_MEMORY: f64 = 200e6;
-/// What a node comes to hold within a day or two before one was measured, in bytes.
-const PRIOR_DISK: f64 = 5e9;
-
-/// Share of the time, in percent, from which being held back counts.
-const THROTTLED: f64 = 5.0;
-
-/// A sum and how many it is of.
+/// A sum with the number of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Sum<T> {
     total: T,
@@ -35,7 +19,7 @@ struct Sum<T> {
 }
 
 impl<T: Sub<Output = T>> Sum<T> {
-    /// Returns the sum over those that are not among the others, who are some of them.
+    /// Returns the sum without a part of its values.
     fn without(self, others: Self) -> Self {
         Self { total: self.total - others.total, count: self.count - others.count }
     }
@@ -53,7 +37,7 @@ impl Sum<f64> {
     }
 }
 
-/// Bytes: whole numbers until the end, as processors are slow to make others of them.
+/// Bytes, as integers until the end: the conversion of each value to `f64` costs time.
 impl Sum<u64> {
     fn add(&mut self, bytes: Bytes) {
         self.total = self.total.saturating_add(bytes.0);
@@ -64,13 +48,13 @@ impl Sum<u64> {
         (self.count > 0).then(|| self.total as f64 / f64::from(self.count))
     }
 
-    /// Returns what all of them lack of what is typical.
+    /// Returns the bytes that the values lack in sum to reach the typical value.
     fn lacks(self, typical: f64) -> f64 {
         (f64::from(self.count) * typical - self.total as f64).max(0.0)
     }
 }
 
-/// When a state began that makes a process of some age now: comparing moments costs less than telling ages.
+/// Start times of processes of certain ages now: comparing times costs less than computing an age for each node.
 struct Ages {
     young: Timestamp,
     grown: Timestamp,
@@ -83,13 +67,13 @@ impl Ages {
     }
 }
 
-/// What our nodes use.
+/// The use by the nodes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Usage {
-    /// Nodes whose process lives and is not on its way out.
+    /// Nodes with a running process that is not being removed.
     pub(crate) live: u32,
-    /// For which share of the time the colony was held back by its CPU limit, so that its use does not show what it
-    /// needs; None where that is next to nothing.
+    /// Share of the time in which the CPU limit throttled the nodes, so that their use does not show their demand; None
+    /// up to 5 %.
     pub(crate) throttled: Option<Percent>,
     /// In cores.
     cpu: Sum<f64>,
@@ -103,24 +87,24 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Returns what these nodes use; None where no rule asks for it.
-    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Option<Self> {
+    /// Returns the use of these nodes; None under `classic`, which does not need it.
+    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Option<Self> {
         match policy.preset {
             Preset::Classic => None,
             Preset::Steady => Some(Self::count(policy, observation, nodes)),
         }
     }
 
-    /// Sums up, with all registers to itself.
+    /// Returns the sums. Not inlined: the loop is faster when it does not share registers with its caller.
     #[inline(never)]
-    fn count(policy: &Policy, observation: &Observation, nodes: &[Seen<'_>]) -> Self {
+    fn count(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Self {
         let now = observation.now;
         let throttled = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.throttled);
         let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
-        // A node that runs was started for a while before.
+        // A node counts as running only `delay_start` after its start.
         let (starting, running) = (Ages::at(now), Ages::at(now.after(policy.delays.start)));
         let grown_disk = now.before(GROWN_DISK);
-        for Seen { sample, state, acting, .. } in nodes {
+        for NodeStatus { sample, state, acting, .. } in nodes {
             if let Some(disk) = sample.disk {
                 usage.disk.add(disk);
                 if sample.born > grown_disk {
@@ -164,45 +148,45 @@ impl Usage {
         }
     }
 
-    /// Returns what all nodes use, in cores; None when that is known of less than half of them.
+    /// Returns the CPU of all nodes, in cores, with `cost` for unknown ones; None when more than half are unknown.
     pub(crate) fn own(&self, cost: f64) -> Option<f64> {
         let unknown = self.live.saturating_sub(self.cpu.count);
         (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
     }
 
-    /// Returns what a grown node uses, in cores.
+    /// Returns the mean CPU of mature nodes, in cores; None without one.
     pub(crate) fn grown_cpu(&self) -> Option<f64> {
-        // What rounding leaves may be less than nothing.
+        // The difference of two sums may round to a negative number.
         self.cpu.without(self.growing_cpu).mean().map(|mean| mean.max(0.0))
     }
 
-    /// Returns what young nodes use beyond what they will once they are grown, in cores: it goes away by itself.
+    /// Returns the CPU of young nodes beyond that of mature ones, in cores; it ends by itself.
     pub(crate) fn excess(&self, cost: f64) -> f64 {
         (self.young_cpu.total - f64::from(self.young_cpu.count) * cost).max(0.0)
     }
 
-    /// Returns the memory of a grown node, in bytes.
+    /// Returns the mean memory of mature nodes, in bytes, or an estimate from young ones.
     pub(crate) fn typical_memory(&self) -> f64 {
         let growing = || self.memory.mean().map(|mean| mean * MEMORY_GROWTH);
         self.memory.without(self.growing_memory).mean().or_else(growing).unwrap_or(PRIOR_MEMORY)
     }
 
-    /// Returns what the nodes have still to grow in memory, in bytes.
+    /// Returns the remaining growth of young nodes in memory, in bytes.
     pub(crate) fn memory_to_come(&self) -> f64 {
         self.growing_memory.lacks(self.typical_memory())
     }
 
-    /// Returns the mean memory of a node as it is now, in bytes.
+    /// Returns the mean memory of all nodes, in bytes; None without one.
     pub(crate) fn mean_memory(&self) -> Option<f64> {
         self.memory.mean()
     }
 
-    /// Returns what young nodes have still to grow on all volumes, in bytes.
+    /// Returns the remaining growth of young nodes on all volumes, in bytes.
     pub(crate) fn disk_to_come(&self) -> f64 {
         self.growing_disk.lacks(self.typical_disk())
     }
 
-    /// Returns what a node comes to hold within a day or two, in bytes.
+    /// Returns the mean size of folders older than a day, in bytes, or an estimate.
     pub(crate) fn typical_disk(&self) -> f64 {
         self.disk.without(self.growing_disk).mean().unwrap_or(PRIOR_DISK)
     }

@@ -1,14 +1,14 @@
-//! No more operations at once than the operator allows.
+//! Waits while as many operations are in progress as `max_concurrent_operations` allows.
 
-use crate::action::decision::{Pass, Rest, Verdict};
-use crate::engine::census::Situation;
+use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
-    let (under_way, limit) = (situation.census.operations(), situation.policy.limits.operations);
-    if under_way >= limit {
-        Verdict::Rests(Rest::OperationsUnderWay { under_way, limit })
+pub(crate) fn evaluate(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
+    let (in_progress, limit) = (situation.census.operations(), situation.policy.limits.operations);
+    if in_progress >= limit {
+        Verdict::Wait(Blocker::OperationLimit { in_progress, limit })
     } else {
-        Verdict::Passes(Pass::OperationsLeft { under_way, limit })
+        Verdict::Skip(SkipReason::OperationsWithinLimit { in_progress, limit })
     }
 }

@@ -1,19 +1,20 @@
-//! Nodes whose folder is gone are nodes no more: remove what is left of all of them, outside all limits.
+//! Removes the remnants of all nodes whose folder is missing, without regard to limits.
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Verdict};
-use crate::engine::census::Situation;
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{SkipReason, Verdict};
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if situation.census.dead == 0 {
-        return Verdict::Passes(Pass::NoneDead);
+        return Verdict::Skip(SkipReason::NoDeadNode);
     }
     let mut left = false;
     for seen in situation.nodes.iter().filter(|seen| seen.is_dead() && !seen.acting) {
         plan.push(Action::Remove { node: seen.id, linger: Duration::ZERO }, Reason::Dead);
         left = true;
     }
-    if left { Verdict::Acts } else { Verdict::Passes(Pass::NoneDead) }
+    if left { Verdict::Act } else { Verdict::Skip(SkipReason::NoDeadNode) }
 }

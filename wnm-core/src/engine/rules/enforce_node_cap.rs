@@ -1,22 +1,22 @@
-//! More nodes than the operator allows: remove the youngest, stopped ones first.
+//! Removes the youngest nodes over the node cap, stopped ones first.
 
-use crate::action::decision::{Pass, Rest, Verdict};
-use crate::engine::census::Situation;
+use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::{Plan, relieve_pressure};
+use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     if census.total <= policy.node_cap {
-        return Verdict::Passes(Pass::WithinCap { total: census.total, cap: policy.node_cap });
+        return Verdict::Skip(SkipReason::NodesWithinCap { total: census.total, cap: policy.node_cap });
     }
     let over = (census.total - policy.node_cap).saturating_sub(census.removing);
     let room = plan.room(policy.limits.removals, census.removing).min(over as usize);
     relieve_pressure::remove_youngest(situation, plan, room, true);
     if plan.has_actions() {
-        Verdict::Acts
+        Verdict::Act
     } else if census.removing > 0 {
-        Verdict::Rests(Rest::ReliefUnderWay { removing: census.removing })
+        Verdict::Wait(Blocker::ReliefInProgress { removing: census.removing })
     } else {
-        Verdict::Rests(Rest::NothingToRelieve)
+        Verdict::Wait(Blocker::NoCandidate)
     }
 }

@@ -1,37 +1,56 @@
-//! Room for more: start what is stopped, oldest first, then add.
+//! Starts stopped nodes, the oldest first, then adds new ones, while all signals are below their low thresholds.
 
-use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::engine::rules::{First, Plan, REST, choose};
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{Blocker, Comparison, Verdict};
+use crate::engine::node_status::NodeStatus;
+use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::units::{Timestamp, Version};
 use crate::policy::allocation::free_ids;
+use crate::policy::constants::PRESSURE_COOLDOWN;
+use crate::policy::pressure::{Measure, Signal, measures};
 use crate::policy::thresholds::{Policy, Preset};
-use crate::policy::tuning::Part;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     if !features.add_new_node {
-        return Verdict::Passes(if total >= cap || !features.allow_node_cap {
-            Pass::CapReached { total, cap }
+        return Verdict::blocked(if total >= cap || !features.allow_node_cap {
+            Blocker::NodeCap { total, cap }
         } else if !features.signals_allow() {
-            Pass::NoHeadroom
+            obstacle(situation)
         } else {
-            Pass::Busy
+            Blocker::OperationInProgress
         });
     }
     let (_, waiting) = stopped(situation);
     let room = plan.room(policy.limits.starts, census.restarting);
     fill(situation, plan, room);
     match waiting {
-        _ if plan.has_actions() => Verdict::Acts,
-        Some((until, node)) => Verdict::Rests(Rest::WaitingToRestart { node, until }),
-        None => Verdict::Passes(Pass::Busy),
+        _ if plan.has_actions() => Verdict::Act,
+        Some((until, node)) => Verdict::Wait(Blocker::RestartDelay { node, until }),
+        None => Verdict::blocked(Blocker::OperationInProgress),
     }
 }
 
-/// Returns how many stopped nodes may start now, and which of those that wait may start first, and when.
+/// Returns the first signal that is missing or not below its low threshold.
+fn obstacle(situation: &Situation<'_>) -> Blocker {
+    let Situation { policy, observation, features, .. } = situation;
+    // One volume with space is enough, because a new node goes to the emptiest one.
+    let blocks =
+        |measure: &Measure| !(measure.allows() || features.allow_hd && matches!(measure.signal, Signal::Disk(_)));
+    match measures(policy, &observation.host).find(blocks) {
+        Some(Measure { signal, seen: Some(seen), less_than, .. }) => {
+            Blocker::OverThreshold(Comparison::latest(signal, seen, less_than))
+        }
+        Some(Measure { signal, seen: None, .. }) => Blocker::MissingMetric { signal },
+        // Without any volume the use of the disk is unknown.
+        None => Blocker::MissingMetric { signal: Signal::Disk(0) },
+    }
+}
+
+/// Returns the number of stopped nodes that may start now, and the node whose cooldown ends first, with that time.
 pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
     let mut ready = 0;
     let mut waiting = None;
@@ -44,18 +63,18 @@ pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, N
     (ready, waiting)
 }
 
-/// Plans as many nodes as there is room for: stopped ones first, oldest first, and then new ones.
+/// Plans up to `room` starts and additions: stopped nodes first, the oldest first, then new ones.
 pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     let Situation { policy, census, observation, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
-    let is_ready = |seen: &Seen<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
+    let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
     let ready = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
     let mut left = room - ready.len();
     for seen in ready {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
         plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);
     }
-    // A stopped node that only waits for its time is worth more than a new one.
+    // A stopped node keeps its identity, whose age has value: no new node is added while one waits for its cooldown.
     if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
         left = 0;
     }
@@ -66,13 +85,13 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
     }
 }
 
-/// Returns when a stopped node may start; None when it need not wait.
-fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
-    let Policy { preset, delays, tuning, .. } = situation.policy;
+/// Returns the end of the cooldown of a stopped node; None without a cooldown.
+fn ready_at(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Option<Timestamp> {
+    let Policy { preset, delays, .. } = situation.policy;
     match *seen.state {
         NodeState::Stopped { since, cause } => {
-            let rests = *preset == Preset::Steady && cause == StopCause::Pressure && tuning.has(Part::Rest);
-            let delay = if rests { delays.restart.max(REST) } else { delays.restart };
+            let is_relief = *preset == Preset::Steady && cause == StopCause::Pressure;
+            let delay = if is_relief { delays.restart.max(PRESSURE_COOLDOWN) } else { delays.restart };
             since.map(|since| since.after(delay))
         }
         NodeState::Running { .. }
@@ -86,7 +105,7 @@ fn ready_at(situation: &Situation<'_>, seen: &Seen<'_>) -> Option<Timestamp> {
     }
 }
 
-/// Returns the version a node is to have when it starts, if that is newer than its own and was not refused.
+/// Returns the version to install before a start: that of the node binary, if it is newer and was not refused.
 fn newer(situation: &Situation<'_>, version: Option<&Version>) -> Option<Version> {
     let target = situation.observation.target.as_ref().filter(|target| !situation.state.is_refused(target))?;
     version.is_some_and(|version| version < target).then(|| target.clone())

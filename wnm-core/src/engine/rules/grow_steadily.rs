@@ -1,81 +1,69 @@
-//! Room for more, as far as it can be foreseen: start what is stopped, oldest first, then add.
+//! Starts stopped nodes, the oldest first, then adds new ones, while the forecast has headroom for them.
 
-use std::time::Duration;
-
-use crate::action::decision::{Hold, Pass, Rest, Verdict};
-use crate::engine::census::{Situation, Steady};
+use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
 use crate::engine::rules::{Plan, grow};
+use crate::engine::situation::{Situation, Steady};
 use crate::model::units::{Load, Percent};
+use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
-use crate::policy::tuning::Part;
 
-/// How long there must have been room, and the least of it that must have been seen.
-const WINDOW: Duration = Duration::from_secs(1800);
-const LEAST_SEEN: Duration = Duration::from_secs(270);
-/// How many times as much CPU as it will need a node needs while it starts.
-const SURGE: f64 = 7.0;
-/// Share of the gap between the marks, below the upper one, that the surge must leave free.
-const SURGE_MARGIN: f64 = 0.15;
-/// Use by young nodes beyond what they will need, in percent, below which one node may start whatever its surge.
-const CALM: f64 = 1.0;
-
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     let active = census.running + census.restarting + census.upgrading + census.migrating;
     if active >= cap {
-        return Verdict::Passes(Pass::CapReached { total, cap });
+        return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
-    let held = |hold| Verdict::Passes(Pass::Holds(hold));
+    let blocked = Verdict::blocked;
     let Some((steady, cpu)) = situation.steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return held(Hold::Missing { signal: Signal::Cpu });
+        return blocked(Blocker::MissingMetric { signal: Signal::Cpu });
     };
-    if let Some(hold) = calm(situation, steady) {
-        return held(hold);
+    if let Some(blocker) = calm(situation, steady) {
+        return blocked(blocker);
     }
-    if let Some(until) = steady.forecast.settles_at(policy, situation.observation.now) {
-        return Verdict::Rests(Rest::Settling { until });
+    if let Some(until) = steady.forecast.cooldown_end(policy, situation.observation.now) {
+        return Verdict::Wait(Blocker::Cooldown { until });
     }
     let (is_ready, waiting) = grow::stopped(situation);
     if is_ready == 0
         && let Some((until, node)) = waiting
     {
-        return Verdict::Rests(Rest::WaitingToRestart { node, until });
+        return Verdict::Wait(Blocker::RestartDelay { node, until });
     }
     let most = plan.room(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
     let most = most.min((cap - active) as usize);
     if most == 0 {
-        return Verdict::Passes(Pass::Busy);
+        return Verdict::blocked(Blocker::OperationInProgress);
     }
     let (most, is_new) =
         if is_ready > 0 { (most.min(is_ready), false) } else { (most.min((cap.saturating_sub(total)) as usize), true) };
     if most == 0 {
-        return Verdict::Passes(Pass::CapReached { total, cap });
+        return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
     let mut refused = None;
     let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
         None => true,
-        Some(hold) => {
-            refused = Some(hold);
+        Some(blocker) => {
+            refused = Some(blocker);
             false
         }
     };
     let Some(count) = (1..=most).take_while(fits).last() else {
-        return held(refused.unwrap_or(Hold::Missing { signal: Signal::Cpu }));
+        return blocked(refused.unwrap_or(Blocker::MissingMetric { signal: Signal::Cpu }));
     };
     grow::fill(situation, plan, count);
-    if plan.has_actions() { Verdict::Acts } else { Verdict::Passes(Pass::Busy) }
+    if plan.has_actions() { Verdict::Act } else { Verdict::blocked(Blocker::OperationInProgress) }
 }
 
-/// Returns what keeps the colony from growing at all: a figure that is missing, or too high already.
-fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
+/// Returns the blocker of all growth: a missing metric, a signal over its level, starved nodes, or a short observation.
+fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     for measure in measures(policy, &observation.host) {
         let signal = measure.signal;
         let Some(seen) = measure.seen else {
-            return Some(Hold::Missing { signal });
+            return Some(Blocker::MissingMetric { signal });
         };
         let soft = match (signal, measure.less_than, measure.remove) {
             (Signal::Memory, Reading::Percent(low), Reading::Percent(high)) => {
@@ -86,54 +74,58 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Hold> {
                 let mark = policy.warning_level(policy.cpu);
                 if mean > mark {
                     let seen = Percent::clamped(mean).unwrap_or_default().into();
-                    return Some(Hold::OverWarning { signal, seen, mark: percent(mark) });
+                    return Some(Blocker::OverThreshold(Comparison {
+                        signal,
+                        seen,
+                        threshold: percent(mark),
+                        mean_over: Some(CPU_MEAN),
+                    }));
                 }
                 continue;
             }
             (Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite, low, _) => {
                 if seen >= low {
-                    return Some(Hold::OverWarning { signal, seen, mark: low });
+                    return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, low)));
                 }
                 continue;
             }
-            // Volumes are predicted, and load is recovered from its averages, below.
+            // `obstacle` compares the forecast of volumes and the recovered runnable tasks.
             _ => continue,
         };
         if seen.number() > soft {
-            return Some(Hold::OverWarning { signal, seen, mark: percent(soft) });
+            return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, percent(soft))));
         }
     }
     if observation.host.volumes.is_empty() {
-        return Some(Hold::Missing { signal: Signal::Disk(0) });
+        return Some(Blocker::MissingMetric { signal: Signal::Disk(0) });
     }
-    if steady.forecast.was_held_low(observation.now) {
-        return Some(Hold::Throttled {
+    if steady.forecast.was_starved(observation.now) {
+        return Some(Blocker::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
             load: None,
         });
     }
     let covered = steady.forecast.covered();
-    (covered < LEAST_SEEN).then_some(Hold::Watching { seen: covered, wanted: LEAST_SEEN })
+    (covered < LEAST_SEEN).then_some(Blocker::ObservationPeriod { covered, required: LEAST_SEEN })
 }
 
-/// Returns what so many more nodes would not fit under.
-fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Hold> {
+/// Returns the blocker of `more` additional nodes; None when they fit.
+fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     let (forecast, usage, tuning) = (&steady.forecast, &steady.usage, &policy.tuning);
-    let window = if tuning.has(Part::LongWindow) { WINDOW } else { LEAST_SEEN };
-    let expected = forecast.cpu_with(more, window, cpu).unwrap_or(f64::INFINITY);
+    let expected = forecast.cpu_with(more, WINDOW, cpu).unwrap_or(f64::INFINITY);
     if expected >= policy.growth_level(policy.cpu) {
-        return Some(no_room(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
+        return Some(no_headroom(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
     }
-    if let Some(marks) = policy.load.filter(|_| tuning.has(Part::LoadGate)) {
+    if let Some(marks) = policy.load {
         let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.growth_target;
-        let Some(expected) = forecast.load_with(more, window, cpu) else {
-            return Some(Hold::Missing { signal: Signal::Load1 });
+        let Some(expected) = forecast.load_with(more, WINDOW, cpu) else {
+            return Some(Blocker::MissingMetric { signal: Signal::Load1 });
         };
         if expected.get() >= ceiling {
             let ceiling = Load::clamped(ceiling).unwrap_or_default();
-            return Some(Hold::NoHeadroom {
+            return Some(Blocker::NoHeadroom {
                 signal: Signal::Load1,
                 expected: expected.into(),
                 ceiling: ceiling.into(),
@@ -141,44 +133,37 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
         }
     }
     let surge = cpu.mean + SURGE * more as f64 * cpu.cost;
-    let ceiling = Policy::below_upper(policy.cpu, SURGE_MARGIN);
+    let ceiling = Policy::below_high(policy.cpu, SURGE_MARGIN);
     let is_alone_in_calm = more == 1 && cpu.excess < CALM;
-    if surge >= ceiling && !is_alone_in_calm && tuning.has(Part::Surge) {
-        return Some(Hold::Surge {
+    if surge >= ceiling && !is_alone_in_calm {
+        return Some(Blocker::StartSurge {
             expected: Percent::clamped(surge).unwrap_or_default(),
             ceiling: Percent::clamped(ceiling).unwrap_or_default(),
         });
     }
     let memory = observation.host.memory.zip(observation.host.memory_total);
-    let Some((used, total)) = memory else { return Some(Hold::Missing { signal: Signal::Memory }) };
-    let to_come = if tuning.has(Part::MemoryToCome) { usage.memory_to_come() } else { 0.0 };
+    let Some((used, total)) = memory else { return Some(Blocker::MissingMetric { signal: Signal::Memory }) };
+    let to_come = usage.memory_to_come();
     let expected = used.get() + (to_come + more as f64 * usage.typical_memory()) / total.0.max(1) as f64 * 100.0;
     if expected >= policy.growth_level(policy.memory) {
-        return Some(no_room(Signal::Memory, expected, policy.growth_level(policy.memory)));
+        return Some(no_headroom(Signal::Memory, expected, policy.growth_level(policy.memory)));
     }
     volumes(situation, steady, more, is_new)
 }
 
-/// Returns the volume with the most room, if so many more nodes do not fit even there.
-fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Hold> {
+/// Returns the blocker of the emptiest volume; None when `more` nodes fit there.
+fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
-    let ceiling = Policy::below_upper(policy.disk, 0.5);
+    let ceiling = Policy::below_high(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
-    let held = |i: usize| {
-        let volume = observation.host.volumes.get(i);
-        if policy.tuning.has(Part::Forecast) {
-            steady.forecast.disk_with(more, i, observation, &steady.usage)
-        } else {
-            volume.and_then(|volume| volume.used).map(Percent::get)
-        }
-    };
+    let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
     let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    (expected >= ceiling).then(|| no_room(Signal::Disk(roomiest), expected, ceiling))
+    (expected >= ceiling).then(|| no_headroom(Signal::Disk(roomiest), expected, ceiling))
 }
 
-fn no_room(signal: Signal, expected: f64, ceiling: f64) -> Hold {
-    Hold::NoHeadroom { signal, expected: percent(expected), ceiling: percent(ceiling) }
+fn no_headroom(signal: Signal, expected: f64, ceiling: f64) -> Blocker {
+    Blocker::NoHeadroom { signal, expected: percent(expected), ceiling: percent(ceiling) }
 }
 
 fn percent(value: f64) -> Reading {

@@ -1,4 +1,4 @@
-//! The rules, one a file, in order of priority: each acts, rests, or passes the turn to the next.
+//! The rules, one for each file. Each acts, waits, or is skipped; the presets define their order.
 
 mod await_operations;
 mod clear_dead;
@@ -14,27 +14,23 @@ mod relieve_pressure;
 mod relieve_traffic;
 mod upgrade;
 
-use std::time::Duration;
-
-use crate::action::decision::{Action, Planned, Reason, Verdict};
-use crate::engine::census::{Seen, Situation};
-use crate::format::trace::MOST_NODES;
+use crate::action::decision::{Action, Planned, Reason};
+use crate::action::verdict::Verdict;
+use crate::engine::node_status::NodeStatus;
+use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
+use crate::policy::constants::{MOST_NODES, PRESSURE_COOLDOWN};
 use crate::policy::thresholds::Preset;
-use crate::policy::tuning::Part;
-
-/// How long a node rests, under steady rules, after it was stopped for pressure, and is spared after it was started.
-const REST: Duration = Duration::from_secs(1800);
 
 /// One rule.
 pub(crate) struct Rule {
-    /// What it is after.
+    /// Name of the rule in decisions, such as `relieve_cpu`.
     pub(crate) name: &'static str,
-    /// Looks at the situation, and perhaps plans.
-    pub(crate) judge: fn(&Situation<'_>, &mut Plan) -> Verdict,
+    /// Evaluates the situation, and adds actions to the plan when the verdict is to act.
+    pub(crate) evaluate: fn(&Situation<'_>, &mut Plan) -> Verdict,
 }
 
-/// Returns the rules of a preset in their order: the first to act or rest ends the cycle.
+/// Returns the rules of a preset in order of priority: the first one that acts or waits ends the cycle.
 pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
     match preset {
         Preset::Classic => &CLASSIC,
@@ -42,34 +38,34 @@ pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
     }
 }
 
-/// How many rules a preset has at most.
+/// Number of rules of the longest preset, for allocation.
 pub(crate) const MOST_RULES: usize = STEADY.len();
 
 const CLASSIC: [Rule; 7] = [
-    Rule { name: "observe_after_reboot", judge: observe_after_reboot::judge },
-    Rule { name: "pause_on_anomaly", judge: pause_on_anomaly::judge },
-    Rule { name: "clear_dead", judge: clear_dead::judge },
-    Rule { name: "await_operations", judge: await_operations::judge },
-    Rule { name: "relieve_pressure", judge: relieve_pressure::judge },
-    Rule { name: "upgrade", judge: upgrade::judge },
-    Rule { name: "grow", judge: grow::judge },
+    Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
+    Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
+    Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "await_operations", evaluate: await_operations::evaluate },
+    Rule { name: "relieve_pressure", evaluate: relieve_pressure::evaluate },
+    Rule { name: "upgrade", evaluate: upgrade::evaluate },
+    Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
 const STEADY: [Rule; 11] = [
-    Rule { name: "observe_after_reboot", judge: observe_after_reboot::judge },
-    Rule { name: "pause_on_anomaly", judge: pause_on_anomaly::judge },
-    Rule { name: "clear_dead", judge: clear_dead::judge },
-    Rule { name: "enforce_node_cap", judge: enforce_node_cap::judge },
-    Rule { name: "relieve_disk", judge: relieve_disk::judge },
-    Rule { name: "relieve_memory", judge: relieve_memory::judge },
-    Rule { name: "relieve_cpu", judge: relieve_cpu::judge },
-    Rule { name: "relieve_traffic", judge: relieve_traffic::judge },
-    Rule { name: "await_operations", judge: await_operations::judge },
-    Rule { name: "upgrade", judge: upgrade::judge },
-    Rule { name: "grow_steadily", judge: grow_steadily::judge },
+    Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
+    Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
+    Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
+    Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
+    Rule { name: "relieve_memory", evaluate: relieve_memory::evaluate },
+    Rule { name: "relieve_cpu", evaluate: relieve_cpu::evaluate },
+    Rule { name: "relieve_traffic", evaluate: relieve_traffic::evaluate },
+    Rule { name: "await_operations", evaluate: await_operations::evaluate },
+    Rule { name: "upgrade", evaluate: upgrade::evaluate },
+    Rule { name: "grow_steadily", evaluate: grow_steadily::evaluate },
 ];
 
-/// The actions planned so far, and how many operations are left.
+/// The planned actions, and the operations that may still begin.
 pub(crate) struct Plan {
     actions: Vec<Planned>,
     operations_left: u32,
@@ -82,8 +78,8 @@ impl Plan {
         Self { actions: Vec::new(), operations_left }
     }
 
-    /// Returns how many more operations of a kind fit, given its own limit and how many of it are under way: at most
-    /// as many as there can be nodes, whatever the limits.
+    /// Returns the number of operations of a kind that may begin: within its own limit, less those in progress, within
+    /// the limit of all operations, and at most [`MOST_NODES`].
     pub(crate) fn room(&self, limit: u32, under_way: u32) -> usize {
         limit.saturating_sub(under_way).min(self.operations_left).min(MOST_NODES) as usize
     }
@@ -101,44 +97,44 @@ impl Plan {
     }
 }
 
-/// Which end of the colony is chosen first.
+/// The order of selection by age.
 #[derive(Clone, Copy)]
 pub(crate) enum First {
     Youngest,
     Oldest,
 }
 
-/// Returns up to `count` nodes that satisfy `wanted` and may be chosen, by age; of twins the higher id is the younger.
+/// Returns up to `count` nodes by age that satisfy `wanted` and that a rule may select. Of two nodes of the same age the
+/// higher number is the younger.
 pub(crate) fn choose<'s, 'a>(
     situation: &'s Situation<'a>,
     first: First,
     count: usize,
-    wanted: impl Fn(&Seen<'a>) -> bool,
-) -> Vec<&'s Seen<'a>> {
+    wanted: impl Fn(&NodeStatus<'a>) -> bool,
+) -> Vec<&'s NodeStatus<'a>> {
     choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
 }
 
-/// Returns up to `count` running nodes, the youngest first, but those that started lately last: they are not to come and
-/// go in turn.
-fn choose_to_rest<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s Seen<'a>> {
-    let lately = situation.observation.now.before(REST);
-    let spares = situation.policy.tuning.has(Part::Fresh);
-    let is_fresh = |seen: &Seen<'a>| matches!(*seen.state, NodeState::Running { since } if spares && since > lately);
+/// Returns up to `count` running nodes, the youngest first. Nodes that started within the last half hour come last, so
+/// that no node starts and stops in turn.
+fn choose_to_stop<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s NodeStatus<'a>> {
+    let lately = situation.observation.now.before(PRESSURE_COOLDOWN);
+    let is_fresh = |seen: &NodeStatus<'a>| matches!(*seen.state, NodeState::Running { since } if since > lately);
     let mut chosen = choose(situation, First::Youngest, count, |seen| seen.is_running() && !is_fresh(seen));
     chosen.extend(choose(situation, First::Youngest, count - chosen.len(), is_fresh));
     chosen
 }
 
-/// Returns up to `count` nodes that satisfy `wanted`, by age, whether or not a rule might choose them.
+/// Returns up to `count` nodes by age that satisfy `wanted`, including those that no rule may select.
 pub(crate) fn choose_any<'s, 'a>(
     situation: &'s Situation<'a>,
     first: First,
     count: usize,
-    wanted: impl Fn(&Seen<'a>) -> bool,
-) -> Vec<&'s Seen<'a>> {
+    wanted: impl Fn(&NodeStatus<'a>) -> bool,
+) -> Vec<&'s NodeStatus<'a>> {
     let mut chosen: Vec<_> = situation.nodes.iter().filter(|seen| wanted(seen)).collect();
-    let age = |seen: &&Seen<'a>| (seen.sample.born, seen.id);
-    let order = |a: &&Seen<'a>, b: &&Seen<'a>| match first {
+    let age = |seen: &&NodeStatus<'a>| (seen.sample.born, seen.id);
+    let order = |a: &&NodeStatus<'a>, b: &&NodeStatus<'a>| match first {
         First::Oldest => age(a).cmp(&age(b)),
         First::Youngest => age(b).cmp(&age(a)),
     };

@@ -1,9 +1,13 @@
-//! After a restart of the host nothing that was believed holds: look at everything first.
+//! Waits one cycle after a reboot of the host, because every stored state is out of date.
 
-use crate::action::decision::{Pass, Rest, Verdict};
-use crate::engine::census::Situation;
+use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
-    if situation.observation.rebooted { Verdict::Rests(Rest::Rebooted) } else { Verdict::Passes(Pass::NotRebooted) }
+pub(crate) fn evaluate(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
+    if situation.observation.rebooted {
+        Verdict::Wait(Blocker::Rebooted)
+    } else {
+        Verdict::Skip(SkipReason::NotRebooted)
+    }
 }

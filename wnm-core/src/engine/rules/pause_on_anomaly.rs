@@ -1,12 +1,12 @@
-//! When many nodes vanish together, the cause is not the nodes: touch nothing and say so.
+//! Waits while many nodes vanish at once: the cause is outside the nodes, and a removal would destroy identities.
 
-use crate::action::decision::{Pass, Rest, Verdict};
-use crate::engine::census::Situation;
+use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::rules::Plan;
+use crate::engine::situation::Situation;
 
-pub(crate) fn judge(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, _: &mut Plan) -> Verdict {
     match situation.anomaly {
-        Some(anomaly) => Verdict::Rests(Rest::Anomaly { anomaly }),
-        None => Verdict::Passes(Pass::NoAnomaly),
+        Some(anomaly) => Verdict::Wait(Blocker::Anomaly { anomaly }),
+        None => Verdict::Skip(SkipReason::NoAnomaly),
     }
 }

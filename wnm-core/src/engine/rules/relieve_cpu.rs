@@ -1,71 +1,71 @@
-//! Too much CPU use for too long: stop as many of the youngest as bring it back, once, unless it is not ours.
+//! Stops as many of the youngest nodes as reduce CPU use to the relief target, once the grace period has passed.
 
-use std::time::Duration;
-
-use crate::action::decision::{Action, Hold, Pass, Reason, Relief, Rest, Verdict};
-use crate::engine::census::Situation;
+use crate::action::decision::{Action, Reason, Relief};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::cpu_limit::overload;
-use crate::engine::rules::{Plan, choose_to_rest};
+use crate::engine::rules::{Plan, choose_to_stop};
+use crate::engine::situation::Situation;
 use crate::model::units::Percent;
-use crate::policy::pressure::{Measure, Signal};
-use crate::policy::tuning::Part;
+use crate::policy::constants::{CPU_MEAN, THROTTLED_SHARE, WARNING_GRACE};
+use crate::policy::pressure::{Measure, Reading, Signal};
 
-/// How long CPU use may be over its warning threshold.
-const WARNING_GRACE: Duration = Duration::from_secs(900);
-
-/// Share of the nodes that stops at a time where the CPU limit held the colony back for long.
-const THROTTLED_SHARE: f64 = 0.1;
-
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, steady, .. } = situation;
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return Verdict::Passes(Pass::Holds(Hold::Missing { signal: Signal::Cpu }));
+        return Verdict::blocked(Blocker::MissingMetric { signal: Signal::Cpu });
     };
     if cpu.is_external_overload {
-        let (background, mark) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
-        return Verdict::Passes(Pass::ExternalOverload { background, mark });
+        let (background, threshold) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
+        return Verdict::blocked(Blocker::ExternalOverload { background, threshold });
     }
-    if steady.forecast.was_held_low_for_long() {
+    if steady.forecast.was_starved_for_long() {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
     if let Some(share) = steady.usage.throttled {
         let reserve = steady.forecast.reserve().and_then(Percent::clamped);
         let load = reserve.and_then(|_| overload(situation));
-        return Verdict::Passes(Pass::Holds(Hold::Throttled { share, reserve: reserve.unwrap_or_default(), load }));
+        return Verdict::blocked(Blocker::Throttled { share, reserve: reserve.unwrap_or_default(), load });
     }
     let grace = steady.forecast.grace(policy);
-    let (over, over_warning) = steady.forecast.dwelt();
+    let (over, over_warning) = steady.forecast.time_over_thresholds();
     let relief = if over >= grace && !over.is_zero() {
         Relief::Grace
-    } else if over_warning >= WARNING_GRACE && policy.tuning.has(Part::Soft) {
+    } else if over_warning >= WARNING_GRACE {
         Relief::Soft
-    } else if over.is_zero() && over_warning.is_zero() {
-        return Verdict::Passes(Pass::NoPressure);
+    } else if over.is_zero() && over_warning.is_zero() && cpu.mean <= policy.warning_level(policy.cpu) {
+        let percent = |value| Reading::Percent(Percent::clamped(value).unwrap_or_default());
+        let (seen, threshold) = (percent(cpu.mean), percent(policy.warning_level(policy.cpu)));
+        let mean = Comparison { signal: Signal::Cpu, seen, threshold, mean_over: Some(CPU_MEAN) };
+        return Verdict::Skip(SkipReason::below([mean]));
     } else {
-        return Verdict::Passes(Pass::Dwelling { over, grace, over_warning, warning_grace: WARNING_GRACE });
+        return Verdict::blocked(Blocker::GracePeriod { over, grace, over_warning, warning_grace: WARNING_GRACE });
     };
     let nodes = f64::from(cpu.nodes.max(1));
     let each = ((cpu.demand - cpu.background).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
-    let excess = if policy.tuning.has(Part::Excess) { cpu.excess } else { 0.0 };
+    // A safeguard without a measured effect (docs/policies/parts.md, row `excess`): right after many starts, the CPU of
+    // young nodes falls without a stop.
+    let excess = cpu.excess;
     let wanted = ((cpu.demand - excess - policy.relief_level(policy.cpu)) / each).ceil();
     if wanted < 1.0 {
-        return Verdict::Passes(Pass::NoPressure);
+        let percent = |value| Percent::clamped(value).unwrap_or_default();
+        let (expected, target) = (percent(cpu.demand - excess), percent(policy.relief_level(policy.cpu)));
+        return Verdict::Skip(SkipReason::BelowReliefTarget { expected, target });
     }
-    stop(situation, plan, relief, if policy.tuning.has(Part::Size) { wanted } else { 1.0 })
+    stop(situation, plan, relief, wanted)
 }
 
-/// Plans to stop so many of the youngest nodes, at most half of them.
+/// Plans the stop of the youngest nodes, at most half of those that run.
 fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
-    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.settles_at(policy, observation.now)) {
-        return Verdict::Rests(Rest::Settling { until });
+    if let Some(until) = steady.as_ref().and_then(|steady| steady.forecast.cooldown_end(policy, observation.now)) {
+        return Verdict::Wait(Blocker::Cooldown { until });
     }
     let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
     let count = (wanted as usize).min(running.div_ceil(2));
     let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
     let measure = Measure::new(Signal::Cpu, seen, policy.cpu);
-    for node in choose_to_rest(situation, count) {
+    for node in choose_to_stop(situation, count) {
         plan.push(Action::Stop { node: node.id }, Reason::Relief { relief, measure });
     }
-    if plan.has_actions() { Verdict::Acts } else { Verdict::Rests(Rest::NothingToRelieve) }
+    if plan.has_actions() { Verdict::Act } else { Verdict::Wait(Blocker::NoCandidate) }
 }

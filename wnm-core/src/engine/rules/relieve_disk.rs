@@ -1,32 +1,30 @@
-//! A volume that fills: remove nodes of it before it is full, for stopping them frees nothing.
+//! Removes nodes from a volume before it is full: a stopped node frees no space.
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Relief, Verdict};
-use crate::engine::census::{Seen, Situation};
+use crate::action::decision::{Action, Reason, Relief};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
 use crate::model::units::Percent;
+use crate::policy::constants::{DISK_MARGIN, MOST_DISK_REMOVALS};
 use crate::policy::pressure::{Measure, Signal};
 use crate::policy::thresholds::Policy;
 
-/// Share of the gap between the marks, below the upper one, from which nodes are removed.
-const MARGIN: f64 = 0.02;
-/// Nodes that are removed in one cycle, at most.
-const MOST: usize = 4;
-
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
-    let mark = Policy::below_upper(policy.disk, MARGIN);
-    let mut room = plan.room(policy.limits.removals, census.removing).min(MOST);
+    let mark = Policy::below_high(policy.disk, DISK_MARGIN);
+    let mut room = plan.room(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
-        // A node of which it is not known where it lies is taken to lie on the first volume that is too full.
-        let is_lost = |seen: &Seen<'_>| seen.sample.volume.is_none() && !is_over;
-        let on_it = |seen: &Seen<'_>| seen.sample.volume == Some(i) || is_lost(seen);
-        // What is not known may be enough: one at a time, then.
-        let held = |seen: &Seen<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
+        // A node on an unknown volume counts as one of the first volume over its level.
+        let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
+        let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
+        // A node of unknown size may free enough alone, so that it ends the removal.
+        let held = |seen: &NodeStatus<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
         let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
         let under_way = leaving.map(held).fold(0, u64::saturating_add);
         let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
@@ -46,13 +44,20 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         is_over = true;
     }
     match (plan.has_actions(), is_over) {
-        (true, _) => Verdict::Acts,
-        (false, true) if census.removing > 0 => Verdict::Passes(Pass::ReliefUnderWay { removing: census.removing }),
-        (false, true) => Verdict::Passes(Pass::NothingLeft),
-        (false, false) => Verdict::Passes(Pass::NoPressure),
+        (true, _) => Verdict::Act,
+        (false, true) if census.removing > 0 => {
+            Verdict::blocked(Blocker::ReliefInProgress { removing: census.removing })
+        }
+        (false, true) => Verdict::blocked(Blocker::NoCandidate),
+        (false, false) => {
+            let level = Percent::clamped(mark).unwrap_or_default().into();
+            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
+            let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
+            Verdict::Skip(SkipReason::below(disks))
+        }
     }
 }
 
-fn is_removing(seen: &Seen<'_>) -> bool {
+fn is_removing(seen: &NodeStatus<'_>) -> bool {
     matches!(*seen.state, NodeState::Removing { .. })
 }

@@ -1,41 +1,44 @@
-//! Too much of something: stop the youngest nodes, or remove them where stopping frees nothing.
+//! Stops the youngest nodes over a high threshold, or removes them where a stop frees nothing.
 
 use std::time::Duration;
 
-use crate::action::decision::{Action, Pass, Reason, Rest, Verdict};
-use crate::engine::census::{Seen, Situation};
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
+use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::policy::pressure::{Measure, Signal, measures};
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     if !features.remove {
-        return Verdict::Passes(Pass::NoPressure);
+        let signals = measures(policy, &situation.observation.host);
+        return Verdict::Skip(SkipReason::below(signals.filter_map(|measure| Comparison::with_high(&measure))));
     }
     let room = plan.room(policy.limits.removals, census.removing);
     let over_cap = census.total > policy.node_cap;
-    // An outdated colony under pressure gives up its youngest: a removed node comes back with the new version.
+    // As the Python wnm does: under pressure an outdated colony removes nodes, and adds them later in the new version.
     let by_removal = features.remove_hd || over_cap || (census.outdated > 0 && census.removing == 0);
     if by_removal {
         remove_youngest(situation, plan, room, over_cap);
     } else if census.removing == 0 {
-        for seen in choose(situation, First::Youngest, room, Seen::is_running) {
+        for seen in choose(situation, First::Youngest, room, NodeStatus::is_running) {
             plan.push(Action::Stop { node: seen.id }, reason(situation, None));
         }
     }
     if plan.has_actions() {
-        Verdict::Acts
+        Verdict::Act
     } else if census.removing > 0 {
-        Verdict::Rests(Rest::ReliefUnderWay { removing: census.removing })
+        Verdict::Wait(Blocker::ReliefInProgress { removing: census.removing })
     } else {
-        Verdict::Rests(Rest::NothingToRelieve)
+        Verdict::Wait(Blocker::NoCandidate)
     }
 }
 
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
 pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
     let for_disk = situation.features.remove_hd && !over_cap;
-    let would_help = |seen: &Seen<'_>| {
+    let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
             let volume = situation.observation.host.volumes.get(volume);
             volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))
@@ -55,7 +58,7 @@ pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: 
     }
 }
 
-/// Returns the reason for relief: the cap, else the volume the node is on, else the first signal over its mark.
+/// Returns the reason of a relief: the node cap, else the volume of the node, else the first exceeded signal.
 fn reason(situation: &Situation<'_>, volume: Option<usize>) -> Reason {
     let (total, cap) = (situation.census.total, situation.policy.node_cap);
     if total > cap {

@@ -1,24 +1,25 @@
-//! Roll out the node binary, oldest nodes first, never under pressure and never backwards.
+//! Upgrades nodes to the version of the node binary, the oldest first, never over a threshold and never to an older version.
 
-use crate::action::decision::{Action, Pass, Reason, Verdict};
-use crate::engine::census::Situation;
+use crate::action::decision::{Action, Reason};
+use crate::action::verdict::{SkipReason, Verdict};
 use crate::engine::rules::{First, Plan, choose};
+use crate::engine::situation::Situation;
 use crate::policy::thresholds::Upgrades;
 
-pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
+pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     if policy.upgrades == Upgrades::ByNodes {
-        return Verdict::Passes(Pass::UpgradesOff);
+        return Verdict::Skip(SkipReason::UpgradesByNodes);
     }
-    let Some(target) = &situation.observation.target else { return Verdict::Passes(Pass::TargetUnknown) };
+    let Some(target) = &situation.observation.target else { return Verdict::Skip(SkipReason::TargetUnknown) };
     if situation.state.is_refused(target) {
-        return Verdict::Passes(Pass::TargetRefused { version: target.clone() });
+        return Verdict::Skip(SkipReason::TargetRefused { version: target.clone() });
     }
     if census.outdated == 0 {
-        return Verdict::Passes(Pass::NothingOutdated);
+        return Verdict::Skip(SkipReason::NothingOutdated);
     }
     if !situation.features.upgrade {
-        return Verdict::Passes(Pass::TargetIsOlder);
+        return Verdict::Skip(SkipReason::TargetIsOlder);
     }
     let is_older = |version: &Option<_>| version.as_ref().is_some_and(|version| version < target);
     let room = plan.room(policy.limits.upgrades, census.upgrading);
@@ -29,9 +30,9 @@ pub(crate) fn judge(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         plan.push(action, Reason::Outdated { from, to: target.clone() });
     }
     if plan.has_actions() {
-        Verdict::Acts
+        Verdict::Act
     } else {
-        // Only stopped nodes are outdated: they are upgraded as they start, and nothing here may keep them from it.
-        Verdict::Passes(Pass::NothingOutdated)
+        // Only stopped nodes are outdated. They are upgraded when they start, so this rule must not end the cycle.
+        Verdict::Skip(SkipReason::NothingOutdated)
     }
 }

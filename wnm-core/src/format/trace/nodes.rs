@@ -1,29 +1,29 @@
-//! The nodes of a trace: a full list now and then, and between two of them only what changed.
+//! The nodes of a trace: a full list at times, and only changes between two full lists.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::case::{CaseStatus, timestamp};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{NodeSample, Observation};
 use crate::model::units::{Bytes, Cores, Timestamp, Version};
 
-/// What a line says of one fact of a node.
+/// The change of one fact of a node in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// Nothing: it is as before.
+    /// The line has no such key: the fact is unchanged.
     #[default]
-    Kept,
-    /// It is not known any more.
+    Unchanged,
+    /// `null`: the fact is unknown from this line on.
     Unknown,
-    /// It is this now.
+    /// The new value.
     Is(T),
 }
 
 impl<T> Patch<T> {
-    const fn is_kept(&self) -> bool {
-        matches!(self, Self::Kept)
+    const fn is_unchanged(&self) -> bool {
+        matches!(self, Self::Unchanged)
     }
 
     fn from_change(before: Option<&Option<T>>, now: &Option<T>) -> Self
@@ -31,8 +31,8 @@ impl<T> Patch<T> {
         T: PartialEq + Clone,
     {
         match (before, now) {
-            (Some(before), now) if before == now => Self::Kept,
-            (None, None) => Self::Kept,
+            (Some(before), now) if before == now => Self::Unchanged,
+            (None, None) => Self::Unchanged,
             (_, Some(now)) => Self::Is(now.clone()),
             (Some(_), None) => Self::Unknown,
         }
@@ -40,7 +40,7 @@ impl<T> Patch<T> {
 
     fn over<U>(&self, before: Option<U>, convert: impl FnOnce(&T) -> Option<U>) -> Option<U> {
         match self {
-            Self::Kept => before,
+            Self::Unchanged => before,
             Self::Unknown => None,
             Self::Is(now) => convert(now),
         }
@@ -56,65 +56,65 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 impl<T: Serialize> Serialize for Patch<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Kept | Self::Unknown => serializer.serialize_none(),
+            Self::Unchanged | Self::Unknown => serializer.serialize_none(),
             Self::Is(value) => value.serialize(serializer),
         }
     }
 }
 
-/// What a line says of one node.
+/// The changes of one node in a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeChange {
-    /// Its number.
+    /// The number of the node.
     pub id: NodeId,
-    /// Its state.
+    /// The state, without its facts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<CaseStatus>,
-    /// When its state began, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// The start of the state, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub since: Patch<f64>,
-    /// Its version.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// The version of the program.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub version: Patch<String>,
-    /// When its identity was made, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// The creation time of the identity, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub born: Patch<f64>,
-    /// Its processor use, in cores.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// CPU use, in cores.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub cpu: Patch<f64>,
-    /// Its resident memory, in bytes.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// Resident memory, in bytes.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub memory: Patch<u64>,
-    /// What its folder holds, in bytes.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// Disk space of the node's folder, in bytes.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub disk: Patch<u64>,
-    /// Which volume holds it, from 0.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// The index of the volume with the node's folder, from 0.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub volume: Patch<usize>,
-    /// Whether an action on it has begun and not ended.
-    #[serde(default, skip_serializing_if = "Patch::is_kept")]
+    /// Whether an action on the node is under way.
+    #[serde(default, skip_serializing_if = "Patch::is_unchanged")]
     pub acting: Patch<bool>,
 }
 
-/// What a sample says of the nodes.
+/// The changes of all nodes in a sample.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum NodeChanges {
-    /// Nothing: they are as before.
+    /// No node changed.
     #[default]
     Same,
-    /// These are all nodes there are.
+    /// The complete list of nodes.
     All(Vec<NodeChange>),
-    /// Some changed, came or went.
+    /// Some nodes are new, changed or gone.
     Some {
-        /// Nodes that are new, or of which something changed.
+        /// New and changed nodes.
         changed: Vec<NodeChange>,
-        /// Nodes that are no more.
+        /// Nodes that no longer exist.
         gone: Vec<NodeId>,
     },
 }
 
 impl NodeChanges {
-    /// Brings nodes and their states from those of the sample before to those of this one.
+    /// Updates the nodes and their states from the previous sample to this one.
     pub(super) fn apply(&self, observation: &mut Observation, state: &mut EngineState) -> Result<(), TraceError> {
         match self {
             Self::Same => Ok(()),
@@ -168,11 +168,11 @@ impl NodeChange {
         let same = remembered.filter(|state| CaseStatus::of(state) == status);
         let since = self.since.over(same.and_then(NodeState::since), |since| Some(timestamp(*since)));
         let next = status.state(since, observation.now, || sample.version.clone(), observation.target.as_ref());
-        // What a line does not tell of a state, such as why a node stopped, stays as it was.
+        // A line has no key for some facts of a state, such as the cause of a stop: they stay unchanged.
         let next = same.filter(|same| same.since() == since).cloned().unwrap_or(next);
         state.nodes.insert(self.id, next);
         match self.acting {
-            Patch::Kept => {}
+            Patch::Unchanged => {}
             Patch::Is(true) => _ = state.acting.insert(self.id),
             Patch::Is(false) | Patch::Unknown => _ = state.acting.remove(&self.id),
         }
@@ -180,14 +180,14 @@ impl NodeChange {
     }
 }
 
-/// What is written of a node: as coarse as it is written, so that noise below that is no change.
+/// The facts of a node with the precision of the format, so that smaller differences are no change.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WrittenNode {
     state: CaseStatus,
     since: Option<Timestamp>,
     version: Option<Version>,
     born: Timestamp,
-    /// In thousandths of a core.
+    /// In thousandths of a core. Finer noise would put every node into every sample.
     cpu: Option<u32>,
     memory: Option<Bytes>,
     disk: Option<Bytes>,
@@ -196,7 +196,8 @@ pub(super) struct WrittenNode {
 }
 
 impl WrittenNode {
-    pub(super) fn new(sample: &NodeSample, state: Option<&NodeState>, acting: bool) -> Self {
+    pub(super) fn new(id: NodeId, sample: &NodeSample, engine: &EngineState) -> Self {
+        let state = engine.nodes.get(&id);
         Self {
             state: state.map_or(CaseStatus::Unknown, CaseStatus::of),
             since: state.and_then(NodeState::since),
@@ -206,11 +207,11 @@ impl WrittenNode {
             memory: sample.memory,
             disk: sample.disk,
             volume: sample.volume,
-            acting,
+            acting: engine.acting.contains(&id),
         }
     }
 
-    /// Returns what is to be written of this node, given what was written of it before: everything, if nothing.
+    /// Returns the change since the last written facts; all facts if there are none.
     pub(super) fn change(&self, id: NodeId, before: Option<&Self>) -> NodeChange {
         let state = before.is_none_or(|before| before.state != self.state).then_some(self.state);
         let since = |node: &Self| node.since.map(seconds);
@@ -232,7 +233,7 @@ impl WrittenNode {
         }
         let mut change = patch!(since version born cpu memory disk volume acting);
         if before.is_none() {
-            // Left out, it would be taken for that of the same state before.
+            // Without the key, a reader would keep the start of the same state from before.
             change.since = since(self).map_or(Patch::Unknown, Patch::Is);
         }
         change

@@ -1,10 +1,10 @@
-//! A sample of a trace: the machine at one moment, in the keys of the machine-metrics report.
+//! A sample of a trace: the host at one moment, with the keys of the machine-metrics report of the Python wnm.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::case::timestamp;
 use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
@@ -13,30 +13,30 @@ use crate::model::node::NodeId;
 use crate::model::observation::{HostSample, LoadAverages, Observation, Stalls, Volume};
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
 
-/// The machine and its nodes at one moment. A figure that is no possible value counts as missing.
+/// The host and its nodes at one moment. An impossible value, such as a negative percentage, counts as missing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TraceSample {
-    /// When.
+    /// The time of the sample.
     pub at: Timestamp,
-    /// Whether the host was restarted since the sample before.
+    /// Whether the host restarted since the previous sample.
     pub rebooted: bool,
-    /// The machine.
+    /// The metrics of the host.
     pub host: HostSample,
-    /// The version of the binary that new nodes get.
+    /// The version of the node program for new nodes.
     pub target: Option<Version>,
-    /// How many nodes ran, where nobody listed them.
+    /// The number of running nodes, for traces that list no nodes.
     pub running_nodes: Option<u32>,
-    /// What changed of the nodes.
+    /// The changes of the nodes.
     pub nodes: NodeChanges,
 }
 
 impl TraceSample {
-    /// Brings an observation and the states remembered of its nodes from the sample before to this one.
+    /// Updates an observation and the states of its nodes from the previous sample to this one.
     ///
-    /// How many processors the host has stands in the header, and stays as it is in the observation.
+    /// The number of CPUs is in the header, and stays unchanged in the observation.
     ///
     /// # Errors
-    /// What changed of the nodes does not fit those there are.
+    /// The changes contradict the nodes of the previous sample.
     pub fn apply(&self, observation: &mut Observation, state: &mut EngineState) -> Result<(), TraceError> {
         let host = &mut observation.host;
         let mut volumes = std::mem::take(&mut host.volumes);
@@ -51,13 +51,13 @@ impl TraceSample {
 }
 
 impl HostSample {
-    /// Returns everything but the volumes, which cost an allocation.
+    /// Returns everything except the volumes, whose copy would allocate.
     fn figures(&self) -> Self {
         Self { volumes: Vec::new(), ..*self }
     }
 }
 
-/// A sample as it stands in the file. Keys that are not listed here are not looked at.
+/// The JSON of a sample. Unknown keys are ignored.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct SampleLine<'a> {
@@ -117,7 +117,7 @@ struct SampleLine<'a> {
     gone: Option<Vec<NodeId>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     note: Option<Cow<'a, str>>,
-    // What makes a line another one.
+    // Lines with one of these keys are not samples.
     #[serde(skip_serializing)]
     wnm_trace: Option<IgnoredAny>,
     #[serde(skip_serializing)]
@@ -134,7 +134,7 @@ struct VolumeLine {
     available_bytes: Option<u64>,
 }
 
-/// The kernel's pressure stall figures, of which one is used.
+/// The pressure stall averages of the kernel; only one of them is used.
 #[derive(Serialize, Deserialize)]
 struct StallLine {
     some: StallAverages,
@@ -150,7 +150,7 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// What a line turned out to be.
+/// A parsed line.
 #[expect(clippy::large_enum_variant, reason = "nearly every line is a sample")]
 pub(super) enum Parsed {
     Sample(TraceSample),
@@ -158,7 +158,7 @@ pub(super) enum Parsed {
     Other(Kind),
 }
 
-/// The lines that are read in another way.
+/// The kinds of lines that have parsers of their own.
 pub(super) enum Kind {
     Header,
     Decided,
@@ -250,7 +250,7 @@ impl VolumeLine {
     }
 }
 
-/// Returns the line of a sample. Several volumes are listed, beside the figures of the fullest.
+/// Returns the line of a sample. Several volumes are listed, and the `hd` keys are those of the fullest.
 pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
     let host = &sample.host;
     let rate = |rate: Option<BytesPerSecond>| rate.map(|rate| rate.0 as f64);

@@ -1,11 +1,11 @@
-//! Writing a trace: remembers what was written of each node, so that only changes follow.
+//! The writer of traces, which remembers the written facts of each node so that it writes only changes.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::action::decision::Decision;
-use crate::engine::evaluate::EngineState;
+use crate::engine::state::EngineState;
 use crate::format::trace::nodes::{NodeChanges, WrittenNode};
 use crate::format::trace::sample::{TraceSample, line};
 use crate::format::trace::{DecidedLine, HeaderHost, HeaderLine, TRACE_VERSION, TraceHeader, seconds};
@@ -14,8 +14,15 @@ use crate::model::observation::Observation;
 use crate::model::units::Timestamp;
 use crate::policy::settings::RawSettings;
 
-/// Samples from one full list of the nodes to the next.
+/// Number of samples from one full list of nodes to the next: bounds the loss of a reader that misses lines.
 const FULL_EVERY: u32 = 1000;
+
+/// The nodes that a sample lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    Full,
+    Changes,
+}
 
 /// Turns observations into the lines of a trace. No line it returns ends with a line feed.
 #[derive(Debug, Clone)]
@@ -26,7 +33,7 @@ pub struct TraceWriter {
 }
 
 impl TraceHeader {
-    /// The settings that a decision depends on: the others, such as who is paid, are nobody's business.
+    /// The settings that decisions depend on. The others are private, such as the rewards address.
     pub const POLICY_KEYS: [&'static str; 34] = [
         "preset",
         "node_cap",
@@ -64,13 +71,13 @@ impl TraceHeader {
         "steady_adds",
     ];
 
-    /// Returns the line of this header, with those settings only that a decision depends on.
+    /// Returns the line of this header, with the settings of `POLICY_KEYS` only.
     #[must_use]
     pub fn line(&self) -> String {
         let mut policy = RawSettings::default();
         for key in Self::POLICY_KEYS {
             if let Some(text) = self.policy.get(key) {
-                // What a setting is written as, it is read from.
+                // The text of a setting always parses: settings round-trip through text.
                 _ = policy.set(key, &text);
             }
         }
@@ -80,23 +87,23 @@ impl TraceHeader {
 }
 
 impl TraceWriter {
-    /// Returns a writer that has written nothing.
+    /// Returns a writer before its first line.
     #[must_use]
     pub const fn new(header: TraceHeader) -> Self {
         Self { header, nodes: BTreeMap::new(), until_full: 0 }
     }
 
-    /// Returns the line a file begins with. The next sample lists all nodes, so that each file stands for itself.
+    /// Returns the first line of a file. The next sample then lists all nodes, so that each file is complete.
     pub fn header(&mut self) -> String {
         self.until_full = 0;
         self.header.line()
     }
 
-    /// Returns the line of one look at everything.
+    /// Returns the line of one observation.
     pub fn sample(&mut self, observation: &Observation, state: &EngineState) -> String {
-        let is_full = self.until_full == 0;
-        self.until_full = if is_full { FULL_EVERY - 1 } else { self.until_full - 1 };
-        let nodes = self.changes(observation, state, is_full);
+        let listing = if self.until_full == 0 { Listing::Full } else { Listing::Changes };
+        self.until_full = self.until_full.checked_sub(1).unwrap_or(FULL_EVERY - 1);
+        let nodes = self.changes(observation, state, listing);
         let running = |state: &NodeState| matches!(state, NodeState::Running { .. } | NodeState::Unknown { .. });
         let running = observation.nodes.keys().filter(|id| state.nodes.get(id).is_some_and(running)).count();
         let sample = TraceSample {
@@ -110,13 +117,14 @@ impl TraceWriter {
         line(&sample).unwrap_or_default()
     }
 
-    /// Returns the line of what was decided at the last sample, which makes the trace a run.
+    /// Returns the line of the decision at the last sample, which makes the trace a run.
     #[must_use]
     pub fn decided(&self, at: Timestamp, decision: &Decision) -> String {
-        text(&DecidedLine { ts: seconds(at), decided: decision.actions.clone(), rest: decision.rest() })
+        let blocker = decision.blocker().cloned();
+        text(&DecidedLine { ts: seconds(at), decided: decision.actions.clone(), blocker })
     }
 
-    /// Returns the line of what somebody has to say.
+    /// Returns the line of a note.
     #[must_use]
     pub fn note(&self, at: Timestamp, note: &str) -> String {
         #[derive(Serialize)]
@@ -127,16 +135,16 @@ impl TraceWriter {
         text(&NoteLine { ts: seconds(at), note })
     }
 
-    fn changes(&mut self, observation: &Observation, state: &EngineState, is_full: bool) -> NodeChanges {
+    fn changes(&mut self, observation: &Observation, state: &EngineState, listing: Listing) -> NodeChanges {
         let mut changed = Vec::new();
         let gone: Vec<NodeId> = self.nodes.keys().filter(|id| !observation.nodes.contains_key(id)).copied().collect();
         for id in &gone {
             self.nodes.remove(id);
         }
         for (id, sample) in &observation.nodes {
-            let now = WrittenNode::new(sample, state.nodes.get(id), state.acting.contains(id));
+            let now = WrittenNode::new(*id, sample, state);
             let before = self.nodes.get(id);
-            if is_full {
+            if listing == Listing::Full {
                 changed.push(now.change(*id, None));
             } else if before != Some(&now) {
                 changed.push(now.change(*id, before));
@@ -145,15 +153,15 @@ impl TraceWriter {
             }
             self.nodes.insert(*id, now);
         }
-        match (is_full, changed.is_empty() && gone.is_empty()) {
-            (true, _) => NodeChanges::All(changed),
-            (false, true) => NodeChanges::Same,
-            (false, false) => NodeChanges::Some { changed, gone },
+        match listing {
+            Listing::Full => NodeChanges::All(changed),
+            Listing::Changes if changed.is_empty() && gone.is_empty() => NodeChanges::Same,
+            Listing::Changes => NodeChanges::Some { changed, gone },
         }
     }
 }
 
-/// Returns the JSON of a line. None of these can fail: their keys are texts and their numbers finite.
+/// Returns the JSON of a line. Serialization cannot fail here: all keys are strings.
 fn text(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }

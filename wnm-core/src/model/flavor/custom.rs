@@ -1,4 +1,4 @@
-//! A node program that an operator describes.
+//! Node programs that the setting `flavor` describes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use super::{BoundPort, MetricsSource};
 use crate::model::node::{Node, Ports};
 use crate::model::units::Version;
 
-/// The word a description begins with.
+/// The first word of a description.
 const CUSTOM: &str = "custom";
-/// What stands for the version in the pattern of what `--version` prints.
+/// The placeholder for the version in the pattern of the `--version` output.
 const VERSION: &str = "{version}";
-/// How a process is known to be a node's: the arguments must say it.
+/// The arguments that every description must contain: wnm recognizes the process of a node by its `--root-dir`.
 const ROOT: [&str; 2] = ["--root-dir", "{root_dir}"];
 
 /// The names that may stand in braces in the arguments.
 const PLACEHOLDERS: [&str; 6] = ["root_dir", "log_dir", "port", "metrics_port", "rpc_port", "rewards_address"];
 
-/// A node program as an operator describes it:
+/// The description of a node program, as text
 /// `custom program=my-node version='my-node {version}' metrics=process identity=key ports=udp:node,tcp:metrics
 /// arguments='--root-dir {root_dir} --port {port}'`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +59,7 @@ impl Custom {
     }
 }
 
-/// Returns what a name in braces stands for; None when it stands for nothing.
+/// Returns the value of a placeholder; None for an unknown name.
 fn value_of(name: &str, node: &Node) -> Option<String> {
     Some(match name {
         "root_dir" => node.root_dir.display().to_string(),
@@ -72,7 +72,7 @@ fn value_of(name: &str, node: &Node) -> Option<String> {
     })
 }
 
-/// Returns a word with each name in braces replaced; None when one stands for nothing.
+/// Returns a word with its placeholders replaced; None if `value` is None for one.
 fn filled(word: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
     let mut parts = word.split('{');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -84,7 +84,7 @@ fn filled(word: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> 
     Some(text)
 }
 
-/// Returns the port that a word such as `udp:node` names among those of a node: node, metrics, rpc.
+/// Returns the port for a word such as `udp:node`; the ports are those of a node, in the order node, metrics, RPC.
 fn bound_port(word: &str, [node, metrics, rpc]: [u16; 3]) -> Option<BoundPort> {
     let (protocol, name) = word.split_once(':')?;
     let port = match name {
@@ -246,7 +246,7 @@ mod tests {
         ports=udp:node,tcp:rpc 'arguments=--root-dir {root_dir} --listen 0.0.0.0:{port} '\\''a b'\\'''";
 
     #[test]
-    fn a_description_is_read_back_from_its_text() {
+    fn descriptions_round_trip_through_text() {
         let flavor: Flavor = TEXT.parse().unwrap();
         assert_eq!(flavor.to_string().parse().as_ref(), Ok(&flavor));
         assert_eq!((flavor.program(), flavor.identity_file()), ("my-node", "key"));
@@ -258,23 +258,23 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_says_what_should_be_there() {
-        let said = |from: &str, to: &str| {
+    fn invalid_descriptions_have_a_cause() {
+        let error = |from: &str, to: &str| {
             let text = TEXT.replace(from, to);
             assert_ne!(text, TEXT);
             text.parse::<Flavor>().unwrap_err().to_string()
         };
         insta::assert_snapshot!([
-            said("custom", "costum"),
-            said("program=my-node", "program=a/b"),
-            said("{version}", "1"),
-            said("metrics=process", "metrics=grpc"),
-            said("identity=key ", ""),
-            said("tcp:rpc", "tcp:4"),
-            said("--root-dir ", "--folder="),
-            said("{port}", "{prot}"),
-            said("ports=", "color=red ports="),
-            said("'arguments", "arguments"),
+            error("custom", "costum"),
+            error("program=my-node", "program=a/b"),
+            error("{version}", "1"),
+            error("metrics=process", "metrics=grpc"),
+            error("identity=key ", ""),
+            error("tcp:rpc", "tcp:4"),
+            error("--root-dir ", "--folder="),
+            error("{port}", "{prot}"),
+            error("ports=", "color=red ports="),
+            error("'arguments", "arguments"),
         ].join("\n"), @r#"
         invalid flavor "costum program=my-node 'version=my-node v{version} (main)' m": not antnode, ant-node, or custom with a description
         invalid flavor "custom program=a/b 'version=my-node v{version} (main)' metri": program="a/b" is not a file name

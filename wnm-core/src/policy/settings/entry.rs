@@ -1,4 +1,4 @@
-//! Reading and writing one set of settings as a map, and one setting from its text.
+//! Deserialization and serialization of settings: a JSON or TOML map, and one value from its text.
 
 use std::borrow::Cow;
 use std::fmt;

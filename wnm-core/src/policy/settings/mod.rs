@@ -1,9 +1,9 @@
-//! The operator's settings: one typed list of them, read from any layer, folded, and checked together.
+//! The settings: one typed list, read from each source, merged by precedence, and checked together.
 
 mod entry;
-mod in_force;
 mod problem;
 mod raw;
+mod to_raw;
 mod values;
 
 use std::path::PathBuf;
@@ -21,77 +21,76 @@ pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::{FIXED, RawSettings};
 pub use values::{Folders, Thousands, Words};
 
-/// What the host suggests where the operator said nothing.
+/// Defaults that depend on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostDefaults {
-    /// Processors wnm may use.
+    /// Number of CPUs that wnm may use.
     pub cpus: u32,
-    /// Where nodes go.
+    /// Folder for the nodes.
     pub storage: PathBuf,
-    /// Where the operator's programs are, such as `~/.local/bin`.
+    /// Folder of the user's programs, such as `~/.local/bin`.
     pub programs: PathBuf,
-    /// What keeps processes on this host.
+    /// The process manager of this host.
     pub manager: ManagerKind,
 }
 
-/// All settings, checked together.
+/// The effective values of all settings, checked together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// What the engine decides by.
+    /// Thresholds, limits and delays of the engine.
     pub policy: Policy,
-    /// Who is paid.
+    /// The accounts that new nodes draw their rewards address from.
     pub rewards: Rewards,
-    /// What `donate` stands for.
+    /// The account that `donate` means.
     pub donate: Address,
-    /// Folders that hold the nodes, at least one.
+    /// Folders for the nodes, at least one.
     pub storage: Vec<PathBuf>,
-    /// Where ports begin.
+    /// Port ranges of the nodes.
     pub ports: PortRanges,
-    /// What starts and stops nodes.
+    /// The process manager of new nodes.
     pub manager: ManagerKind,
-    /// What opens and closes ports.
+    /// The firewall that opens the ports of nodes.
     pub firewall: FirewallKind,
-    /// Which node program runs.
+    /// The node program of new nodes.
     pub flavor: Flavor,
-    /// The node binary that new nodes get.
+    /// Path of the node program that new nodes get a copy of.
     pub binary: PathBuf,
-    /// The payment network, as words.
+    /// The payment network, as words of the command line.
     pub network: Vec<String>,
     /// Further arguments of every node.
     pub arguments: Vec<String>,
     /// The environment of every node.
     pub environment: Vec<(String, String)>,
-    /// Whether nodes may ask the router for their port.
+    /// Whether nodes ask the router to open their port.
     pub upnp: Upnp,
-    /// Whether the CPU of all nodes together may be capped.
+    /// Whether wnm may limit the CPU of all nodes together.
     pub cpu_limit: bool,
-    /// What a node may come to hold.
+    /// Disk space that a full node may use.
     pub crisis: Bytes,
     /// Pause between the probes of two nodes.
     pub survey_delay: std::time::Duration,
     /// Pause between the actions on two nodes.
     pub action_delay: std::time::Duration,
-    /// Where the metrics servers answer.
+    /// Host name or address of the metrics servers.
     pub host: String,
-    /// The image that containers are made from.
+    /// The image of the containers under docker.
     pub docker_image: String,
-    /// The program of the official manager; None where it is looked for in `PATH`.
+    /// Path of `antctl`; None to search `PATH`.
     pub antctl: Option<PathBuf>,
-    /// The version of the node program that the official manager fetches; None where it gets wnm's.
+    /// Version of the node program that `antctl` fetches; None to give it a copy of `binary`.
     pub antctl_version: Option<String>,
-    /// Whether the official manager is asked to tell all it does.
+    /// Whether `antctl` runs with `--debug`.
     pub antctl_debug: bool,
 }
 
-/// The image that containers are made from when no setting says otherwise: the node programs want glibc, and nothing
-/// else of it.
+/// The default image of containers: the node programs link to glibc and need no other file of the image.
 pub const DOCKER_IMAGE: &str = "debian:bookworm-slim";
 
 impl Settings {
-    /// Returns the settings with defaults filled in.
+    /// Returns the effective settings, with defaults for those without a value.
     ///
     /// # Errors
-    /// All problems at once: what is missing, out of range or contradictory.
+    /// All problems at once: missing values, values out of range, contradictions.
     pub fn new(raw: &RawSettings, host: &HostDefaults) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let policy = Policy::new(raw, Some(host.cpus)).map_err(|found| problems.extend(found.into_vec())).ok();

@@ -70,9 +70,9 @@ pub enum ProblemCause {
     /// A word of an environment is not `NAME=VALUE`.
     NotAPair,
     /// The text is no rewards address and no weighted list of them.
-    Wallet(WalletError),
+    Wallet(Box<WalletError>),
     /// The text describes no node program.
-    Flavor(InvalidFlavor),
+    Flavor(Box<InvalidFlavor>),
     /// The value does not fit the value of another setting.
     Contradicts {
         /// The relation to the other setting that must be true.

@@ -1,4 +1,4 @@
-//! The one list of settings, and one layer of them: each may be said or not.
+//! The list of all settings, and the values that one source gives to them.
 
 use std::marker::PhantomData;
 
@@ -14,10 +14,11 @@ use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::policy::thresholds::Preset;
 
-/// Declares the settings: a field each, and access by name for the layers that hold texts.
+/// Declares the settings: a field for each, and access by name for sources that hold texts.
 macro_rules! settings {
     ($(#[doc = $help:literal] $key:ident: $type:ty,)*) => {
-        /// One layer of settings, or several folded: what is None was not said.
+        /// The settings of one source, or of several merged: None where no source sets the value.
+        #[allow(rustdoc::broken_intra_doc_links, reason = "defaults are in brackets, as in the help of clap")]
         #[derive(Debug, Clone, PartialEq, Default)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct RawSettings {$(
@@ -30,10 +31,10 @@ macro_rules! settings {
             /// The name of every setting.
             pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
 
-            /// What each setting means, in one sentence, in the order of `KEYS`.
+            /// The description of each setting for help texts, in the order of `KEYS`.
             pub const HELP: &'static [&'static str] = &[$($help.trim_ascii()),*];
 
-            /// Tells whether a setting is a switch, which a flag without a value turns on.
+            /// Tells whether a setting is boolean, so that a flag without a value sets `true`.
             #[must_use]
             pub fn is_switch(key: &str) -> bool {
                 match key {
@@ -45,7 +46,7 @@ macro_rules! settings {
             /// Sets one setting from its text.
             ///
             /// # Errors
-            /// The name is no setting's (the nearest one is offered), or the text is not of its type.
+            /// No setting has this name, or the text is not of its type.
             pub fn set(&mut self, key: &str, text: &str) -> Result<(), Problem> {
                 match key {
                     $(stringify!($key) => self.$key = Some(read::<$type>(key, text)?),)*
@@ -54,7 +55,7 @@ macro_rules! settings {
                 Ok(())
             }
 
-            /// Takes one setting back; tells whether there is such a setting.
+            /// Clears one setting; returns false if no setting has this name.
             pub fn clear(&mut self, key: &str) -> bool {
                 match key {
                     $(stringify!($key) => self.$key = None,)*
@@ -63,7 +64,7 @@ macro_rules! settings {
                 true
             }
 
-            /// Sets one setting from the value that follows its name in a map.
+            /// Sets one setting from the value of its entry in a map.
             pub(crate) fn set_from<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
                 match key {
                     $(stringify!($key) => {
@@ -74,7 +75,7 @@ macro_rules! settings {
                 Ok(())
             }
 
-            /// Returns the text of one setting; None when it is not set, or when there is no such setting.
+            /// Returns the text of one setting; None if it is not set, or if no setting has this name.
             #[must_use]
             pub fn get(&self, key: &str) -> Option<String> {
                 match key {
@@ -83,7 +84,7 @@ macro_rules! settings {
                 }
             }
 
-            /// Returns these settings with those of a lower layer where they say nothing.
+            /// Returns these settings, completed by those of a source with lower precedence.
             #[must_use]
             pub fn over(self, lower: Self) -> Self {
                 Self {$($key: self.$key.or(lower.$key),)*}
@@ -93,123 +94,123 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Nodes the colony may have.
+    /// Maximum number of nodes [default: 20].
     node_cap: u32,
-    /// Nodes are added while CPU use is below this (%).
+    /// Add nodes only while CPU use is below this, in percent [default: 50].
     cpu_less_than: Percent,
-    /// Nodes are stopped while CPU use is above this (%).
+    /// Stop nodes while CPU use is above this, in percent [default: 70].
     cpu_remove: Percent,
-    /// Nodes are added while memory use is below this (%).
+    /// Add nodes only while memory use is below this, in percent [default: 60].
     mem_less_than: Percent,
-    /// Nodes are stopped while memory use is above this (%).
+    /// Stop nodes while memory use is above this, in percent [default: 75].
     mem_remove: Percent,
-    /// Nodes are added while their volume's use is below this (%).
+    /// Add nodes only while the use of their volume is below this, in percent [default: 75].
     hd_less_than: Percent,
-    /// Nodes are removed while their volume's use is above this (%).
+    /// Remove nodes while the use of their volume is above this, in percent [default: 90].
     hd_remove: Percent,
-    /// Nodes are added while disk reading is below this (bytes/s).
+    /// Add nodes only while disk reads are below this, in bytes/s [default: no limit].
     hdio_read_less_than: u64,
-    /// Nodes are stopped while disk reading is above this (bytes/s).
+    /// Stop nodes while disk reads are above this, in bytes/s [default: no limit].
     hdio_read_remove: u64,
-    /// Nodes are added while disk writing is below this (bytes/s).
+    /// Add nodes only while disk writes are below this, in bytes/s [default: no limit].
     hdio_write_less_than: u64,
-    /// Nodes are stopped while disk writing is above this (bytes/s).
+    /// Stop nodes while disk writes are above this, in bytes/s [default: no limit].
     hdio_write_remove: u64,
-    /// Nodes are added while network receiving is below this (bytes/s).
+    /// Add nodes only while received network traffic is below this, in bytes/s [default: no limit].
     netio_read_less_than: u64,
-    /// Nodes are stopped while network receiving is above this (bytes/s).
+    /// Stop nodes while received network traffic is above this, in bytes/s [default: no limit].
     netio_read_remove: u64,
-    /// Nodes are added while network sending is below this (bytes/s).
+    /// Add nodes only while sent network traffic is below this, in bytes/s [default: no limit].
     netio_write_less_than: u64,
-    /// Nodes are stopped while network sending is above this (bytes/s).
+    /// Stop nodes while sent network traffic is above this, in bytes/s [default: no limit].
     netio_write_remove: u64,
-    /// Nodes are added while all three load averages are below this.
+    /// Add nodes only while all three load averages are below this [default: 0.6 per CPU].
     desired_load_average: Load,
-    /// Nodes are stopped while any load average is above this.
+    /// Stop nodes while any load average is above this [default: 1 per CPU].
     max_load_average_allowed: Load,
-    /// Whether the CPU of all nodes together may be capped, where the host can.
+    /// Allow a CPU limit on all nodes together, on hosts that support one [default: true].
     cpu_limit: bool,
-    /// Seconds a node is left alone after it was told to start.
+    /// Time after the start of a node without further action on it, in seconds [default: 300, steady: 60].
     delay_start: u64,
-    /// Seconds between a node's stop and its next start.
+    /// Least time between the stop of a node and its next start, in seconds [default: 600].
     delay_restart: u64,
-    /// Seconds a node is left alone after its program was changed.
+    /// Time after the upgrade of a node without further action on it, in seconds [default: 300].
     delay_upgrade: u64,
-    /// Seconds between the stop of a removed node and the end of its folder.
+    /// Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300].
     delay_remove: u64,
-    /// Milliseconds between the probes of two nodes.
+    /// Pause between the probes of two nodes, in milliseconds [default: 0].
     survey_delay: u64,
-    /// Milliseconds between the actions on two nodes.
+    /// Pause between the actions on two nodes, in milliseconds [default: 0].
     action_delay: u64,
-    /// Nodes changing their program at once.
+    /// Maximum number of nodes that upgrade at the same time [default: 1].
     max_concurrent_upgrades: u32,
-    /// Nodes starting at once.
+    /// Maximum number of nodes that start at the same time [default: 1, steady: 4].
     max_concurrent_starts: u32,
-    /// Nodes on their way out at once.
+    /// Maximum number of nodes in removal at the same time [default: 1, steady: 4].
     max_concurrent_removals: u32,
-    /// Operations of all kinds at once.
+    /// Maximum number of operations of all kinds at the same time [default: 1, steady: 4].
     max_concurrent_operations: u32,
-    /// Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false).
+    /// Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false].
     enable_upgrade: bool,
-    /// Who is paid: an address, `faucet`, `donate`, or a weighted list.
+    /// Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1.
     rewards_address: Rewards,
-    /// What `donate` stands for.
+    /// Address that the word donate in rewards_address means [default: the community faucet].
     donate_address: Address,
-    /// Folders that hold the nodes, comma-separated.
+    /// Folders for the nodes, absolute, separated by commas [default: depends on the process manager].
     node_storage: Folders,
-    /// Thousands at which node ports begin; fixed after init.
+    /// Start of the node ports in thousands, 1 to 64; fixed after init [default: 55].
     port_start: Thousands,
-    /// Thousands at which metrics ports begin; fixed after init.
+    /// Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13].
     metrics_port_start: Thousands,
-    /// Thousands at which third ports begin; fixed after init.
+    /// Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30].
     rpc_port_start: Thousands,
-    /// What starts and stops nodes; fixed after init.
+    /// Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected].
     process_manager: ManagerKind,
-    /// What opens and closes ports.
+    /// Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none].
     firewall: FirewallKind,
-    /// Which node program runs: antnode, ant-node, or `custom` and a description.
+    /// Node program: antnode, ant-node, or custom with a description [default: antnode].
     flavor: Flavor,
-    /// The node binary that new nodes get.
+    /// Path of the node program for new nodes [default: the flavor's program in the user's program folder].
     antnode_path: String,
-    /// The payment network, as words.
+    /// Payment network, as words of the node's command line [default: evm-arbitrum-one].
     network: Words,
-    /// Further arguments of every node, as words.
+    /// Further arguments of every node, quoted as in a shell [default: none].
     start_args: Words,
-    /// The environment of every node, as KEY=VALUE words.
+    /// Environment of every node, as NAME=VALUE words [default: empty].
     environment: Words,
-    /// Whether nodes are told not to ask the router for their port.
+    /// Start nodes with --no-upnp, so that they do not ask the router for a port [default: true].
     no_upnp: bool,
-    /// Bytes a node may come to hold.
+    /// Disk space that a full node may use, in bytes [default: 2000000000].
     crisis_bytes: u64,
-    /// The rules in force: classic or steady.
+    /// Set of rules: classic or steady [default: classic].
     preset: Preset,
-    /// Steady: from this far below a signal's high threshold use is watched (% of the gap between its marks).
+    /// Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20].
     steady_warning: Percent,
-    /// Steady: a relief brings use back this far below the high threshold (% of the gap).
+    /// Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30].
     steady_relief_target: Percent,
-    /// Steady: growth stays under this far above the low threshold (% of the gap).
+    /// Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50].
     steady_growth_target: Percent,
-    /// Steady: seconds for which CPU use may be over its high threshold, before anything was learned.
+    /// Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120].
     steady_grace: u64,
-    /// Steady: seconds that a change is given to show before the next.
+    /// Steady: cooldown between two changes, in seconds [default: 60].
     steady_cooldown: u64,
-    /// Steady: nodes that are started or added together, at most.
+    /// Steady: maximum number of nodes that one cycle starts or adds [default: 4].
     steady_adds: u32,
-    /// Where the metrics servers answer.
+    /// Host name or address of the metrics servers [default: 127.0.0.1].
     host: String,
-    /// The image that containers are made from, already on the host; debian:bookworm-slim unless set.
+    /// Image of the containers under docker, present on the host [default: debian:bookworm-slim].
     docker_image: String,
-    /// The antctl program; looked for in PATH unless set.
+    /// Path of the antctl program [default: antctl in PATH].
     antctl_path: String,
-    /// The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path.
+    /// Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path].
     antctl_version: String,
-    /// Whether antctl is run with --debug.
+    /// Run antctl with --debug [default: false].
     antctl_debug: bool,
-    /// The highest number a node ever had: new ones come after it. Kept by wnm under antctl.
+    /// Highest node number ever used, so that antctl never reuses one; wnm maintains it.
     highest_node_id_used: u32,
 }
 
-/// Settings that cannot change once there are nodes, because the nodes were made by them.
+/// Settings that cannot change while the colony has nodes: ports and services of nodes derive from them.
 pub const FIXED: [&str; 4] = ["port_start", "metrics_port_start", "rpc_port_start", "process_manager"];
 
 #[cfg(test)]
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_setting_is_read_back_as_it_was_written() {
+    fn settings_round_trip_through_text_and_json() {
         let texts = [
             ("node_cap", "30"),
             ("cpu_less_than", "49.5"),
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_refused_from_text_and_from_json_alike() {
+    fn text_and_json_refuse_the_same_values() {
         for (key, text, json) in [
             ("node_cap", "-1", "-1"),
             ("node_cap", "1.5", "1.5"),
@@ -266,10 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_refuses_what_is_not_of_its_type_or_out_of_range() {
+    fn each_setting_refuses_values_of_wrong_type_or_range() {
         for key in RawSettings::KEYS {
             let bad: &[&str] = match *key {
-                "rewards_address" | "donate_address" => &["", "0x1", "nobody", "-1"],
+                "rewards_address" | "donate_address" => &["", "0x1", "x", "-1"],
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],

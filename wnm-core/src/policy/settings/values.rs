@@ -116,7 +116,7 @@ word_values! {
 impl Value for Rewards {
     const KIND: &'static str = "a rewards address or a weighted list of them";
     fn read(text: &str) -> Result<Self, ProblemCause> {
-        text.parse().map_err(ProblemCause::Wallet)
+        text.parse().map_err(|error| ProblemCause::Wallet(Box::new(error)))
     }
     fn write(&self) -> String {
         self.to_string()
@@ -126,7 +126,7 @@ impl Value for Rewards {
 impl Value for Address {
     const KIND: &'static str = "a rewards address";
     fn read(text: &str) -> Result<Self, ProblemCause> {
-        text.parse().map_err(ProblemCause::Wallet)
+        text.parse().map_err(|error| ProblemCause::Wallet(Box::new(error)))
     }
     fn write(&self) -> String {
         self.to_string()
@@ -136,7 +136,7 @@ impl Value for Address {
 impl Value for Flavor {
     const KIND: &'static str = "a node program";
     fn read(text: &str) -> Result<Self, ProblemCause> {
-        text.parse().map_err(ProblemCause::Flavor)
+        text.parse().map_err(|error| ProblemCause::Flavor(Box::new(error)))
     }
     fn write(&self) -> String {
         self.to_string()

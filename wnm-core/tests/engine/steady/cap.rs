@@ -1,6 +1,6 @@
 //! The cap on what nodes use together: when it closes, for whom, and when it opens again.
 
-use wnm_core::{Hold, Pass, Reading, Verdict};
+use wnm_core::{Blocker, Reading, SkipReason, Verdict};
 
 use super::{Host, said};
 
@@ -40,7 +40,7 @@ fn nodes_give_way_to_what_may_come_again_as_far_as_they_still_serve() {
     assert_eq!(host.cap(), 28.0);
     let decision = host.minute();
     let held = said(&decision, "relieve_cpu");
-    let Some(Verdict::Passes(Pass::Holds(Hold::Throttled { reserve, .. }))) = held else { panic!("{held:?}") };
+    let Some(Verdict::Skip(SkipReason::Blocked(Blocker::Throttled { reserve, .. }))) = held else { panic!("{held:?}") };
     assert_eq!(reserve.get().round(), 58.0);
     host.minutes(60);
     // After two hours it is seen for ten minutes what nodes need.
@@ -58,7 +58,9 @@ fn a_load_over_its_mark_holds_nodes_to_what_they_serve_with() {
     assert_eq!((host.deeds(5), host.cap()), (vec![], 28.0));
     let decision = host.minute();
     let held = said(&decision, "relieve_cpu");
-    let Some(Verdict::Passes(Pass::Holds(Hold::Throttled { load: Some(load), .. }))) = held else { panic!("{held:?}") };
+    let Some(Verdict::Skip(SkipReason::Blocked(Blocker::Throttled { load: Some(load), .. }))) = held else {
+        panic!("{held:?}")
+    };
     assert_eq!(load.seen.map(Reading::number), Some(12.0));
     host.load = None;
     host.minute();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use wnm_core::{Node, Version};
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, ParsedFile, PlatformError, json_fault};
 use crate::node_dir;
 
 /// The longest registry that is read, in bytes: about a kilobyte a node, with room for years of removed ones.
@@ -60,13 +60,13 @@ impl Registry {
     /// Reads the registry; one that is not there yet is empty.
     pub(super) fn read(path: &Path) -> Result<Self, PlatformError> {
         match node_dir::read_bounded(path, LIMIT) {
-            Ok(text) => Self::parse(&text).map_err(|error| PlatformError::File {
-                verb: "understand",
+            Ok(text) => Self::parse(&text).map_err(|error| PlatformError::Unparsable {
+                file: ParsedFile::AntctlRegistry,
                 path: path.to_owned(),
-                source: io::Error::new(io::ErrorKind::InvalidData, error),
+                reason: json_fault(&error),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(PlatformError::File { verb: "read", path: path.to_owned(), source }),
+            Err(source) => Err(PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source }),
         }
     }
 

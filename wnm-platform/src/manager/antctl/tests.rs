@@ -46,7 +46,7 @@ fn first(root: &Path) -> Node {
 }
 
 #[test]
-fn the_recorded_registry_and_status_are_read() {
+fn recorded_registry_is_read() {
     for text in [RECORDED, STATUS] {
         let registry = Registry::parse(text.as_bytes()).unwrap();
         assert_eq!((registry.nodes.len(), registry.next()), (3, 4));
@@ -61,7 +61,7 @@ fn the_recorded_registry_and_status_are_read() {
 }
 
 #[test]
-fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
+fn add_puts_network_last_and_checks_registry() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("antnode1");
     fs::create_dir(&root).unwrap();
@@ -87,7 +87,7 @@ fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
         let text = entry("/else");
         let (antctl, calls) = scripted(folder.path(), move |registry| fs::write(registry, &text).unwrap());
         let error = antctl.define(&node).unwrap_err().to_string();
-        assert!(error.ends_with("node_registry.json, found /else"), "{error}");
+        assert!(error.contains("an entry at /else in ") && error.ends_with("node_registry.json"), "{error}");
         fs::remove_file(folder.path().join("node_registry.json")).unwrap();
         calls.lock().unwrap()[1..].to_vec()
     };
@@ -103,21 +103,19 @@ fn a_node_is_added_with_the_payment_network_last_and_the_registry_compared() {
 }
 
 #[test]
-fn a_number_that_would_be_another_is_not_used_at_all() {
+fn number_mismatch_prevents_add() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("node_registry.json"), RECORDED.replace("\"Added\"", "\"Removed\"")).unwrap();
     let (antctl, calls) = scripted(folder.path(), |_| ());
-    let error = antctl.define(&first(&folder.path().join("antnode1"))).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "expected number 1 to be free for node 0001, found it taken by its registry, which goes on with 4 (set \
-         highest_node_id_used to 3)"
-    );
+    let error = antctl.define(&first(&folder.path().join("antnode1"))).unwrap_err();
+    let text = "cannot define node 0001: number 1 is taken by antctl, which assigns number 4 next";
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.hint().as_deref(), Some("set highest_node_id_used to 3"));
     assert!(calls.lock().unwrap().is_empty());
 }
 
 #[test]
-fn states_are_mapped_and_doubt_is_asked_about_once() {
+fn unclear_state_is_queried_once() {
     let folder = tempfile::tempdir().unwrap();
     let nodes: Vec<Node> = (1..=3)
         .map(|number| Node {
@@ -140,7 +138,7 @@ fn states_are_mapped_and_doubt_is_asked_about_once() {
 }
 
 #[test]
-fn recorded_nodes_are_found_without_a_database() {
+fn recorded_nodes_are_discovered() {
     let folder = tempfile::tempdir().unwrap();
     let storage = folder.path().to_str().unwrap();
     for name in ["antnode1", "antnode2", "antnode9"] {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use wnm_core::Node;
 
 use super::super::adopt;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError, not_serialized};
 
 /// What a container is, whatever node is in it: restarted when its node ends (an `antnode` and an `ant-node` end to
 /// upgrade themselves) unless it was stopped, without rights beyond those of its user, with a log of 30 MB at most.
@@ -43,15 +43,11 @@ pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Ve
     let root = adopt::text(&node.root_dir)?;
     // It runs as who owns its folder, whoever made that.
     let owner = fs::metadata(&node.root_dir).map_err(|source| PlatformError::File {
-        verb: "look at",
+        operation: FileOperation::Inspect,
         path: node.root_dir.clone(),
         source,
     })?;
-    let definition = serde_json::to_string(node).map_err(|error| PlatformError::File {
-        verb: "describe the node at",
-        path: node.root_dir.clone(),
-        source: error.into(),
-    })?;
+    let definition = serde_json::to_string(node).map_err(|error| not_serialized(&node.root_dir, error))?;
     let mut words = vec![format!("--name={}", node.id.name())];
     words.extend(ALWAYS.iter().map(|word| (*word).to_owned()));
     words.extend(parent.map(|parent| format!("--cgroup-parent={parent}")));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use wnm_core::{Program, Scope};
 
 use super::*;
+use crate::exec::Output;
 use crate::node_dir::tests::node_at;
 
 const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
@@ -26,7 +27,7 @@ fn line(name: &str, status: &str, pid: u32, code: i64, root: &str) -> String {
 }
 
 #[test]
-fn a_survey_is_one_call_whatever_the_count() {
+fn survey_is_one_call() {
     let nodes: Vec<Node> = (1..=6)
         .map(|number| Node {
             id: NodeId::new(number).unwrap(),
@@ -60,7 +61,7 @@ fn a_survey_is_one_call_whatever_the_count() {
 }
 
 #[test]
-fn restarts_of_all_nodes_are_one_call() {
+fn restart_counts_are_one_call() {
     let nodes = [1, 2].map(|number| Node { id: NodeId::new(number).unwrap(), ..node_at(Path::new("/s/x")) });
     let stderr = b"Error: No such container: antnode0002\n".to_vec();
     let (docker, asked) = scripted(vec![Output { code: Some(1), stderr, ..Output::success("/antnode0001 7\n") }]);
@@ -70,15 +71,15 @@ fn restarts_of_all_nodes_are_one_call() {
 }
 
 #[test]
-fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
+fn failed_docker_makes_state_unknown() {
     let node = node_at(Path::new("/s/antnode0001"));
     let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
     let (docker, _) = scripted(vec![Output::failure(1, said)]);
     let Some(Service::Unknown(why)) = docker.survey(&[&node]).remove(&node.id) else { panic!("not unknown") };
     assert!(why.contains(said), "{why}");
     let (docker, _) = scripted(vec![Output::failure(1, said), Output::failure(1, said)]);
-    let error = docker.stop(&node, How::Term).unwrap_err().to_string();
-    assert!(error.starts_with("expected `docker container inspect ") && error.contains(said), "{error}");
+    let error = docker.stop(&node, StopSignal::Term).unwrap_err().to_string();
+    assert_eq!(error, format!("`docker container inspect antnode0001` failed with exit code 1: {said}"));
     // A name that only begins like the one asked for is another's.
     let other = Output::failure(1, format!("Error: No such container: {}2", node.id.name()));
     let (docker, _) = scripted(vec![other]);
@@ -86,7 +87,7 @@ fn a_docker_that_does_not_answer_says_nothing_of_its_nodes() {
 }
 
 #[test]
-fn containers_are_in_one_group_as_docker_names_it() {
+fn cgroup_parent_follows_docker_driver() {
     for (driver, parent) in
         [("systemd\n", Some("wnm-55000.slice")), ("cgroupfs\n", Some("/wnm-55000")), ("none", None), ("", None)]
     {
@@ -104,39 +105,35 @@ fn containers_are_in_one_group_as_docker_names_it() {
 }
 
 #[test]
-fn a_missing_image_is_met_with_the_command_that_fetches_it() {
+fn missing_image_has_pull_hint() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(folder.path());
     let missing = Output::failure(1, format!("Error: No such container: {}", node.id.name()));
     let no_image = Output::failure(1, "Unable to find image 'debian:bookworm-slim' locally\nError: No such image");
     let (docker, asked) = scripted(vec![missing, no_image]);
-    let error = docker.define(&node).unwrap_err().to_string();
+    let error = docker.define(&node).unwrap_err();
     let id = node.id;
-    assert_eq!(
-        error,
-        format!(
-            "expected the image debian:bookworm-slim for node {id}, found none: `docker pull debian:bookworm-slim` \
-             fetches it"
-        )
-    );
+    let text = format!("cannot create the container of node {id}: image debian:bookworm-slim is not on this host");
+    assert_eq!(error.to_string(), text);
+    assert_eq!(error.hint().as_deref(), Some("run `docker pull debian:bookworm-slim`"));
     assert!(asked.lock().unwrap()[1].starts_with(&format!("container create --name=antnode{id} --label=wnm.digest=")));
 }
 
 #[test]
-fn a_container_of_another_colony_is_left_alone() {
+fn container_of_another_colony_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(folder.path());
     let other = || Output::success(line(&node.id.name(), "exited", 0, 0, "/another"));
     let (docker, asked) = scripted(vec![other(), other(), other()]);
     let error = docker.define(&node).unwrap_err().to_string();
-    assert!(error.ends_with("found it taken by the node at /another"), "{error}");
-    docker.stop(&node, How::Kill).unwrap();
+    assert!(error.ends_with("is taken by the container of the node at /another"), "{error}");
+    docker.stop(&node, StopSignal::Kill).unwrap();
     docker.undefine(&node).unwrap();
     assert!(asked.lock().unwrap().iter().all(|call| call.starts_with("container inspect ")));
 }
 
 #[test]
-fn the_words_of_a_container() {
+fn create_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("a, \"b\"");
     std::fs::create_dir(&root).unwrap();
@@ -155,7 +152,7 @@ fn the_words_of_a_container() {
 }
 
 #[test]
-fn a_container_by_other_hands_is_read_by_its_arguments() {
+fn external_container_is_read_from_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["antnode0007", "antnode0008"].map(|name| folder.path().join(name));
     for root in [&one, &other] {

@@ -10,7 +10,7 @@ use wnm_core::Node;
 
 use super::super::adopt;
 use super::PREFIX;
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, STDERR_LOG};
 
 /// The longest property list that is read, in bytes.
@@ -81,7 +81,7 @@ impl Plist {
     pub(super) fn to_text(&self, path: &Path) -> Result<Vec<u8>, PlatformError> {
         let mut text = Vec::new();
         plist::to_writer_xml(&mut text, self).map_err(|error| PlatformError::File {
-            verb: "write",
+            operation: FileOperation::Write,
             path: path.to_owned(),
             source: io::Error::new(io::ErrorKind::InvalidInput, error),
         })?;
@@ -95,7 +95,9 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(PlatformError::File { verb: "list", path: folder.to_owned(), source }),
+        Err(source) => {
+            return Err(PlatformError::File { operation: FileOperation::List, path: folder.to_owned(), source });
+        }
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

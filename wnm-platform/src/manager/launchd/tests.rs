@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use wnm_core::Program;
 
 use super::*;
+use crate::exec::Output;
 use crate::node_dir::tests::node_at;
 
 type Calls = Arc<Mutex<Vec<String>>>;
@@ -42,7 +43,7 @@ fn running() -> Output {
 }
 
 #[test]
-fn a_stopped_service_is_started_in_its_domain() {
+fn stopped_service_starts_in_its_domain() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     std::fs::create_dir(&node.root_dir).unwrap();
@@ -62,21 +63,21 @@ fn a_stopped_service_is_started_in_its_domain() {
 }
 
 #[test]
-fn one_that_runs_is_left_and_one_that_is_not_there_counts_as_stopped() {
+fn running_and_missing_services_are_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     let (launchd, calls) = scripted(Scope::User, folder.path(), running(), "", Output::default());
     launchd.start(&node).unwrap();
     assert_eq!(calls.lock().unwrap().len(), 1);
     let (launchd, calls) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
-    launchd.stop(&node, How::Term).unwrap();
+    launchd.stop(&node, StopSignal::Term).unwrap();
     launchd.undefine(&node).unwrap();
     let calls = calls.lock().unwrap();
     assert!(calls.iter().all(|call| call.starts_with("print ") || call.starts_with("disable ")), "{calls:?}");
 }
 
 #[test]
-fn a_bootout_that_takes_its_time_is_no_failure() {
+fn bootout_in_progress_is_success() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     for answer in [
@@ -84,16 +85,16 @@ fn a_bootout_that_takes_its_time_is_no_failure() {
         Output::failure(3, "Boot-out failed: 3: No such process"),
     ] {
         let (launchd, _) = scripted(Scope::User, folder.path(), running(), "bootout", answer);
-        launchd.stop(&node, How::Term).unwrap();
+        launchd.stop(&node, StopSignal::Term).unwrap();
     }
     let denied = Output::failure(1, "Boot-out failed: 1: Operation not permitted");
     let (launchd, _) = scripted(Scope::User, folder.path(), running(), "bootout", denied);
-    let error = launchd.stop(&node, How::Term).unwrap_err().to_string();
+    let error = launchd.stop(&node, StopSignal::Term).unwrap_err().to_string();
     assert!(error.contains("Operation not permitted"), "{error}");
 }
 
 #[test]
-fn a_service_that_is_there_already_is_kicked() {
+fn loaded_service_is_kickstarted() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     let there = Output::failure(5, "Bootstrap failed: 5: Input/output error");
@@ -106,22 +107,22 @@ fn a_service_that_is_there_already_is_kicked() {
 }
 
 #[test]
-fn the_words_of_launchctl_are_read() {
-    assert_eq!(talk::service(&running().text()), Loaded { pid: Some(4711), failed: false });
+fn launchctl_output_is_parsed() {
+    assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), failed: false });
     let ended = "x = {\n\tstate = not running\n\n\tlast exit code = 78: EX_CONFIG\n}\n";
-    assert_eq!(talk::service(ended), Loaded { pid: None, failed: true });
+    assert_eq!(output::service(ended), Loaded { pid: None, failed: true });
     let domain = "gui/501 = {\n\ttype = gui\n\tservices = {\n\t       0      - \tcom.apple.a\n\t     549      0 \tc.b\n\
                   \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
-    let services = talk::services(domain).unwrap();
+    let services = output::services(domain).unwrap();
     let expected = [("c.b", Some(549), false), ("c.c", None, false), ("c.d", None, true), ("com.apple.a", None, false)];
     let expected: BTreeMap<_, _> =
         expected.into_iter().map(|(label, pid, failed)| (label.to_owned(), Loaded { pid, failed })).collect();
     assert_eq!(services, expected);
-    assert_eq!(talk::services("Could not print domain: 1: Operation not permitted"), None);
+    assert_eq!(output::services("Could not print domain: 1: Operation not permitted"), None);
 }
 
 #[test]
-fn a_survey_is_one_call_and_a_silent_launchd_is_not_a_stop() {
+fn survey_without_list_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     let domain = format!(
@@ -139,7 +140,7 @@ fn a_survey_is_one_call_and_a_silent_launchd_is_not_a_stop() {
 }
 
 #[test]
-fn the_list_of_a_node() {
+fn property_list() {
     let root = Path::new("/Users/u/Library/Application Support/autonomi/node/antnode0001");
     let node = Node { environment: vec![("ANT_LOG".into(), "<all> & \"more\"".into())], ..node_at(root) };
     let node = Node { manager: ManagerKind::new(Program::Launchd, Scope::User), ..node };
@@ -154,7 +155,7 @@ fn the_list_of_a_node() {
 }
 
 #[test]
-fn a_list_by_other_hands_is_read_or_left_alone() {
+fn external_property_list_is_read_or_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let storage = folder.path().join("node");
     for name in ["antnode0003", "antnode0004"] {

@@ -1,4 +1,4 @@
-//! Units by other tools: those that run a node of this colony too, and those that a colony is rebuilt from.
+//! Units that wnm did not write: of nodes that it can adopt, and of nodes that it already manages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 
-use super::rights::Deed;
+use super::rights::Access;
 use super::unit::{self, Unit};
 use super::{Options, SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show, unit_name, user_units};
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, Folder};
 
 impl Systemd {
-    /// Returns the names of the units that may be nodes'.
+    /// Returns the names of all units that may run nodes, without `.service`.
     pub(super) fn unit_names(&self) -> Result<Vec<String>, PlatformError> {
-        let fail = |source| PlatformError::File { verb: "list", path: self.folder.clone(), source };
+        let fail = |source| PlatformError::File { operation: FileOperation::List, path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),
@@ -32,7 +32,7 @@ impl Systemd {
         Ok(names)
     }
 
-    /// Returns the units that may be nodes', by name. What cannot be read is left alone.
+    /// Returns the units that may run nodes, by name. Unreadable ones are skipped.
     pub(super) fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
         let read = |name: String| {
             let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok()??;
@@ -41,25 +41,25 @@ impl Systemd {
         Ok(self.unit_names()?.into_iter().filter_map(read).collect())
     }
 
-    /// Returns the node that a unit by another tool runs on a folder.
+    /// Returns the node that an external unit runs on a folder.
     ///
     /// # Errors
-    /// There is none, or it says too little, in words.
+    /// No unit or more than one runs the folder, or the unit does not describe the node completely.
     pub(super) fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Result<Node, String> {
         let on_it = |unit: &Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
         let mut here = units.iter().filter(|(_, unit)| on_it(unit));
         let (name, unit) = match (here.next(), here.next()) {
             (Some(one), None) => one,
-            (Some((one, _)), Some((other, _))) => return Err(format!("two units run it: {one} and {other}")),
+            (Some((one, _)), Some((other, _))) => return Err(format!("units {one} and {other} both run it")),
             (None, _) => {
                 let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
                 let untold = units.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
-                return Err(if untold { untellable(&name) } else { "no unit of systemd runs it".to_owned() });
+                return Err(if untold { unexpandable(&name) } else { "no systemd unit runs it".to_owned() });
             }
         };
         let command = unit.command().unwrap_or_default();
         let [program, arguments @ ..] = command.as_slice() else {
-            return Err(untellable(name));
+            return Err(unexpandable(name));
         };
         let environment = unit.environment();
         let service = adopt::Service {
@@ -68,28 +68,27 @@ impl Systemd {
             program: Path::new(program),
             arguments,
             environment: environment
-                .ok_or_else(|| format!("the environment of the unit {name} cannot be told without systemd"))?,
+                .ok_or_else(|| format!("only systemd can expand the environment of unit {name}"))?,
             folder,
         };
         let node = adopt::node(&service).map_err(|error| error.to_string())?;
         if node.id.name() != *name {
-            return Err(format!("expected its unit to be called {}, found {name}", node.id.name()));
+            return Err(format!("unit {name} is not named {}, as wnm names it", node.id.name()));
         }
         Ok(node)
     }
 }
 
-fn untellable(name: &str) -> String {
-    format!("what the unit {name} runs cannot be told without systemd")
+fn unexpandable(name: &str) -> String {
+    format!("only systemd can expand the command of unit {name}")
 }
 
-/// Returns the drop-in that says whose a unit by another tool is.
+/// Returns the drop-in that marks an external unit as adopted.
 pub(super) fn mark(unit: &Path) -> PathBuf {
     unit::drop_in_folder(unit).join("10-wnm.conf")
 }
 
-/// Returns the units of this host, other than the nodes' own, that run on the folder of a node and are active or would
-/// be after a reboot, in words.
+/// Returns all external units that run on the folder of a node and are active or enabled.
 pub(in crate::manager) fn other_holders(nodes: &[&Node]) -> Vec<(NodeId, String)> {
     let system = PathBuf::from(SYSTEM_UNITS);
     let holders = [(Scope::Sudo, system), (Scope::User, user_units())].into_iter().flat_map(|(scope, folder)| {
@@ -110,7 +109,7 @@ pub(super) fn holders_in(
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let holder = |name: String| {
         let path = folder.join(&name);
-        // Most units say nothing of it, and need not be read with care.
+        // Most units have nothing to do with nodes: a byte search is cheaper than parsing them all.
         let text = node_dir::read_bounded(&path, unit::LIMIT).ok()?;
         if !may_run_one(&text, nodes) {
             return None;
@@ -127,11 +126,11 @@ pub(super) fn holders_in(
     let names: Vec<String> = down.iter().map(|(_, name)| name.clone()).collect();
     let active = if names.is_empty() { BTreeSet::new() } else { active(&names) };
     up.extend(down.into_iter().filter(|(_, name)| active.contains(name)));
-    up.into_iter().map(|(id, name)| (id, format!("the unit {}", folder.join(name).display()))).collect()
+    up.into_iter().map(|(id, name)| (id, format!("unit {}", folder.join(name).display()))).collect()
 }
 
-/// Tells whether the text of a unit may run one of the nodes: it names a folder, and that of the node if there is but
-/// one.
+/// Tells whether a unit may run one of the nodes: its text contains `--root-dir`, and the name of the folder if the
+/// search is for a single node.
 fn may_run_one(text: &[u8], nodes: &[&Node]) -> bool {
     let holds = |word: &[u8]| text.windows(word.len()).any(|window| window == word);
     let last = match nodes {
@@ -142,19 +141,19 @@ fn may_run_one(text: &[u8], nodes: &[&Node]) -> bool {
     holds(b"--root-dir") && (!is_plain || holds(last))
 }
 
-/// Tells whether a unit is started with the host or the session: some target wants it.
+/// Tells whether a unit is enabled: the `.wants` folder of a target contains it.
 fn is_enabled(folder: &Path, name: &str) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut targets = entries.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
     targets.any(|target| fs::symlink_metadata(target.join(name)).is_ok())
 }
 
-/// Returns those of these units that run, or are about to be started again.
+/// Returns the units that are active or restart in a moment.
 fn active(scope: Scope, names: &[String]) -> BTreeSet<String> {
     let systemd = Systemd::open(ManagerKind::new(Program::Systemd, scope), &Options::default());
     let Ok(systemd) = systemd else { return BTreeSet::new() };
     let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
-    let output = systemd.bus.systemctl(Deed::Look, arguments);
+    let output = systemd.bus.systemctl(Access::Query, arguments);
     let shown = output.map(|output| show::parse(&output.text())).unwrap_or_default();
     let active = shown.into_iter().filter(|(_, shown)| !matches!(shown.active.as_str(), "inactive" | "failed"));
     active.map(|(name, _)| name).collect()

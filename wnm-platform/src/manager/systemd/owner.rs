@@ -1,4 +1,4 @@
-//! The user that runs nodes of the system, and what of a node is given to it.
+//! The user of system-level nodes, and the ownership of their folders.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,11 +8,11 @@ use wnm_core::Node;
 
 use super::Systemd;
 use super::render::{Group, USER};
-use super::rights::Deed;
-use crate::error::PlatformError;
+use super::rights::Access;
+use crate::error::{FileOperation, PlatformError, Refusal};
 
 impl Systemd {
-    /// Gives the folders of a node of the system to the user that runs it.
+    /// Changes the owner of the folders of a system-level node to its user.
     pub(super) fn hand_over(&self, node: &Node) -> Result<(), PlatformError> {
         let owner = match self.owner.get() {
             Some(owner) => *owner,
@@ -27,13 +27,16 @@ impl Systemd {
         };
         for folder in [&node.root_dir, &node.log_dir] {
             let facts = fs::metadata(folder);
-            let facts =
-                facts.map_err(|source| PlatformError::File { verb: "look at", path: folder.clone(), source })?;
+            let facts = facts.map_err(|source| PlatformError::File {
+                operation: FileOperation::Inspect,
+                path: folder.clone(),
+                source,
+            })?;
             let path = folder.display().to_string();
             if facts.uid() != owner {
-                self.bus.succeed(Deed::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
+                self.bus.succeed(Access::Change, "chown", &["-RhP", "--", &format!("{USER}:{group}"), &path])?;
                 if !group.is_empty() {
-                    self.bus.succeed(Deed::Change, "chmod", &["2775", "--", &path])?;
+                    self.bus.succeed(Access::Change, "chmod", &["2775", "--", &path])?;
                 }
             }
             check_reach(folder, owner)?;
@@ -41,23 +44,19 @@ impl Systemd {
         Ok(())
     }
 
-    /// Returns the number of the user that runs nodes of the system, made if it was not there.
+    /// Returns the ID of the user of system-level nodes, and creates the user if it is missing.
     fn make_user(&self) -> Result<u32, PlatformError> {
-        let id = || self.bus.succeed(Deed::Look, "id", &["-u", USER]);
+        let id = || self.bus.succeed(Access::Query, "id", &["-u", USER]);
         let output = id().or_else(|_| {
             let made = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER];
-            self.bus.succeed(Deed::Change, "useradd", &made).and_then(|_| id())
+            self.bus.succeed(Access::Change, "useradd", &made).and_then(|_| id())
         })?;
         let text = output.text();
-        text.trim().parse().map_err(|_| PlatformError::ProgramFailed {
-            command: format!("id -u {USER}"),
-            ended: output.ended(),
-            printed: output.quote(),
-        })
+        text.trim().parse().map_err(|_| output.failure_of(format!("id -u {USER}")))
     }
 }
 
-/// Fails when a folder lies in one that others than its owner may not pass through.
+/// Fails when the owner may not enter a folder on the path. systemd would report only "permission denied".
 fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
     let is_closed =
         |path: &&Path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
@@ -65,7 +64,7 @@ fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
         None => Ok(()),
         Some(closed) => Err(PlatformError::Refused {
             path: folder.to_owned(),
-            found: format!("{} closed to the user {USER} who is to run it", closed.display()),
+            reason: Refusal::ClosedTo { closed: closed.to_owned(), user: USER },
         }),
     }
 }

@@ -4,40 +4,37 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, Scope};
 
-use super::unit::{Place, bare, command_line, quote};
-use crate::error::PlatformError;
+use super::unit::{WordContext, bare, command_line, quote};
+use crate::error::{PlatformError, Refusal};
 use crate::node_dir::STDERR_LOG;
 
-/// The user that runs nodes of the system.
+/// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
-/// The setting that says whose a unit is; systemd passes over what begins with `X-`.
+/// The setting that marks a unit as wnm's. systemd ignores settings that begin with `X-`.
 pub(super) const UUID: &str = "X-Wnm-Uuid";
 
-/// Whose group may change what nodes of the system leave behind.
+/// The group of the files that system-level nodes write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// That of the node's own user: wnm is root.
+    /// The group of the node's user: wnm runs as root and needs no access of its own.
     Own,
-    /// This one, which is that of the user who runs wnm.
+    /// The group with this ID, to which the user of wnm belongs.
     Operator(u32),
 }
 
 /// Returns the unit file of a node.
 ///
 /// # Errors
-/// One of its paths cannot stand in a unit file.
+/// A path of the node is not allowed in a unit file.
 pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str>) -> Result<String, PlatformError> {
     let path = |path: &Path| {
-        bare(path).ok_or_else(|| PlatformError::Refused {
-            path: path.to_owned(),
-            found: "a path that a unit file cannot hold".to_owned(),
-        })
+        bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };
     let (root, errors) = (path(&node.root_dir)?, path(&node.log_dir.join(STDERR_LOG))?);
     let arguments = node.flavor.arguments(node);
     let program = node.binary.to_string_lossy();
     let mut text = Text(String::new());
-    text.line("# Written by wnm, and again whenever the node is started: changes belong into a drop-in.");
+    text.line("# Written by wnm at each start of the node. Put changes into a drop-in.");
     text.line("[Unit]");
     text.set("Description", format!("Autonomi node {}", node.id.name()));
     text.set(UUID, &node.uuid);
@@ -54,11 +51,11 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     text.set("StandardOutput", "null");
     text.set("StandardError", format!("truncate:{errors}"));
     if scope == Scope::Sudo && !node.environment.iter().any(|(name, _)| name == "HOME") {
-        // Where a node looks for a home folder it finds one that it may write to.
-        text.set("Environment", quote(&format!("HOME={}", node.root_dir.display()), Place::Word));
+        // The user `ant` has no home folder, so programs that look for one get a writable folder.
+        text.set("Environment", quote(&format!("HOME={}", node.root_dir.display()), WordContext::Other));
     }
     for (name, value) in &node.environment {
-        text.set("Environment", quote(&format!("{name}={value}"), Place::Word));
+        text.set("Environment", quote(&format!("{name}={value}"), WordContext::Other));
     }
     text.set("Restart", "always");
     text.set("RestartSec", 5);
@@ -67,7 +64,7 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     text.set("LimitNOFILE", 65536);
     if let Some(slice) = slice {
         text.set("Slice", slice);
-        // In version 1 of control groups a cap on the slice holds only for units that have a group for processor time.
+        // With version 1 of control groups, a limit on the slice applies only to units with a CPU group of their own.
         text.set("CPUAccounting", "yes");
     }
     match scope {
@@ -80,7 +77,7 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     Ok(text.0)
 }
 
-/// Adds what keeps a node of the system from everything but its own folders.
+/// Adds the sandbox of a system-level node: write access only to its own folders.
 fn harden(text: &mut Text, node: &Node, arguments: &[String], group: Group) {
     text.set("User", USER);
     if let Group::Operator(group) = group {
@@ -95,8 +92,8 @@ fn harden(text: &mut Text, node: &Node, arguments: &[String], group: Group) {
     }
     let cache = arguments.iter().skip_while(|word| *word != "--bootstrap-cache-dir").nth(1).map(PathBuf::from);
     for folder in [Some(node.root_dir.clone()), Some(node.log_dir.clone()), cache].into_iter().flatten() {
-        // A minus sign before it: one that is missing keeps no other node from starting.
-        text.set("ReadWritePaths", quote(&format!("-{}", folder.display()), Place::Word));
+        // With a minus sign, a missing folder does not fail the start.
+        text.set("ReadWritePaths", quote(&format!("-{}", folder.display()), WordContext::Other));
     }
 }
 

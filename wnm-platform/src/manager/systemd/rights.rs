@@ -1,4 +1,4 @@
-//! Calls of systemctl and its like, and changes of files, with the rights they need.
+//! Calls of systemctl and other commands, and changes of files, with the rights that they need.
 
 use std::fs;
 use std::io;
@@ -9,35 +9,37 @@ use std::time::{Duration, Instant};
 
 use wnm_core::Scope;
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec, Output};
 use crate::node_dir;
 
-/// How long a question may take.
+/// The deadline of a query. Changes have the longer default of [`Call`].
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How long nothing is asked any more after something hung: each node would wait as long again.
-const REST: Duration = Duration::from_secs(60);
-/// What is written beside a file has this ending until it is whole.
-const HALF: &str = ".wnm-new";
+/// The time without calls after a timeout: otherwise each node of the colony would wait for its own timeout.
+const COOLDOWN: Duration = Duration::from_secs(60);
+/// The suffix of a file that is not completely written yet.
+const PARTIAL_SUFFIX: &str = ".wnm-new";
 
-/// What a call does, which decides whether it needs the rights of root.
+/// The effect of a call, which decides whether it needs root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
-    Look,
+pub(super) enum Access {
+    /// The call only reads.
+    Query,
+    /// The call changes the host.
     Change,
 }
 
-/// How the rights of root are had.
+/// The way to root rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rights {
-    /// They are there, or not needed.
+    /// This process has them, or does not need them.
     Own,
     /// Through `sudo -n`.
     Sudo,
 }
 
 impl Rights {
-    /// Returns how this process has the rights that a scope needs.
+    /// Returns the way in which this process gets the rights that a scope needs.
     pub(super) fn here(scope: Scope) -> Self {
         match scope {
             Scope::Sudo if !rustix::process::geteuid().is_root() => Self::Sudo,
@@ -46,47 +48,47 @@ impl Rights {
     }
 }
 
-/// The door to systemd.
+/// The connection to one systemd instance.
 #[derive(Debug)]
 pub(super) struct Bus {
     pub(super) exec: Exec,
     pub(super) scope: Scope,
     pub(super) rights: Rights,
-    /// Where the session of the user keeps its sockets; None for the system.
+    /// The folder of the sockets of the user's instance; None for the system instance.
     pub(super) runtime: Option<PathBuf>,
-    /// When something hung last, and what was said of it.
+    /// The time and the error of the last timeout.
     pub(super) hung: Mutex<Option<(Instant, String)>>,
 }
 
 impl Bus {
-    /// Asks systemctl, and returns what it said, success or not.
+    /// Runs systemctl and returns its result, success or not.
     pub(super) fn systemctl<'a>(
         &self,
-        deed: Deed,
+        access: Access,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<Output, PlatformError> {
         let scope = match self.scope {
             Scope::User | Scope::Zen => "--user",
             Scope::Sudo => "--system",
         };
-        let call = self.call(deed, "systemctl").args([scope, "--no-ask-password", "--no-pager"]).args(arguments);
+        let call = self.call(access, "systemctl").args([scope, "--no-ask-password", "--no-pager"]).args(arguments);
         self.run(&call)
     }
 
-    /// Asks systemctl for something that is expected to succeed.
+    /// Runs systemctl for a change; a failure is an error.
     pub(super) fn change<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<(), PlatformError> {
         let arguments: Vec<&str> = arguments.into_iter().collect();
-        let output = self.systemctl(Deed::Change, arguments.iter().copied())?;
+        let output = self.systemctl(Access::Change, arguments.iter().copied())?;
         if output.is_success() { Ok(()) } else { Err(self.failed(&arguments.join(" "), &output)) }
     }
 
-    /// Runs another program that is expected to succeed.
-    pub(super) fn succeed(&self, deed: Deed, program: &str, arguments: &[&str]) -> Result<Output, PlatformError> {
-        let output = self.run(&self.call(deed, program).args(arguments))?;
+    /// Runs another program; a failure is an error.
+    pub(super) fn succeed(&self, access: Access, program: &str, arguments: &[&str]) -> Result<Output, PlatformError> {
+        let output = self.run(&self.call(access, program).args(arguments))?;
         if output.is_success() {
             return Ok(output);
         }
-        Err(said(format!("{program} {}", arguments.join(" ")), &output))
+        Err(failure(format!("{program} {}", arguments.join(" ")), &output))
     }
 
     /// Returns the error for a systemctl that failed.
@@ -94,30 +96,30 @@ impl Bus {
         if let (Scope::User, true) = (self.scope, is_busless(output)) {
             return PlatformError::NoUserSession { user: uid() };
         }
-        said(format!("systemctl {arguments}"), output)
+        failure(format!("systemctl {arguments}"), output)
     }
 
-    fn call(&self, deed: Deed, program: &str) -> Call {
-        let mut call = match (&self.rights, deed) {
-            (Rights::Sudo, Deed::Change) => Call::new("sudo").args(["-n", "--", program]),
+    fn call(&self, access: Access, program: &str) -> Call {
+        let mut call = match (&self.rights, access) {
+            (Rights::Sudo, Access::Change) => Call::new("sudo").args(["-n", "--", program]),
             (Rights::Sudo | Rights::Own, _) => Call::new(program),
         };
         let mut variables = vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())];
         if let Some(runtime) = &self.runtime {
             variables.push(("XDG_RUNTIME_DIR".to_owned(), runtime.display().to_string()));
-            // One of another session would be asked first.
+            // systemctl prefers this variable to XDG_RUNTIME_DIR, and an inherited one may belong to another session.
             let bus = format!("unix:path={}/bus", runtime.display());
             variables.push(("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus));
         }
         call.environment = Environment::Inherited(variables);
-        if deed == Deed::Look { call.within(DEADLINE) } else { call }
+        if access == Access::Query { call.within(DEADLINE) } else { call }
     }
 
     fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         let mut hung = self.hung.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, said)) = hung.as_ref().filter(|(at, _)| at.elapsed() < REST) {
+        if let Some((at, error)) = hung.as_ref().filter(|(at, _)| at.elapsed() < COOLDOWN) {
             let ago = at.elapsed().as_secs();
-            return Err(PlatformError::NotAsked { command: call.to_string(), ago, before: said.clone() });
+            return Err(PlatformError::NotAsked { command: call.summary(), ago, before: error.clone() });
         }
         let result = self.exec.run(call);
         *hung = match &result {
@@ -127,7 +129,7 @@ impl Bus {
         result
     }
 
-    /// Writes a file so that it is the old one or the new one, whole.
+    /// Writes a file atomically: after a crash it has the old or the new content.
     pub(super) fn write(&self, path: &Path, text: &str) -> Result<(), PlatformError> {
         if let Rights::Own = self.rights {
             if let Some(folder) = path.parent() {
@@ -135,20 +137,20 @@ impl Bus {
             }
             return node_dir::write(path, text.as_bytes(), 0o644);
         }
-        let fail = |source| PlatformError::File { verb: "write", path: path.to_owned(), source };
+        let fail = |source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let ours = std::env::temp_dir().join(format!("wnm-{}-{name}", std::process::id()));
-        let half = format!("{}{HALF}", path.display());
+        let half = format!("{}{PARTIAL_SUFFIX}", path.display());
         node_dir::write(&ours, text.as_bytes(), 0o644)?;
         let (from, to) = (ours.display().to_string(), path.display().to_string());
         let written = self
-            .succeed(Deed::Change, "install", &["-D", "-m", "644", "--", &from, &half])
-            .and_then(|_| self.succeed(Deed::Change, "mv", &["-T", "-f", "--", &half, &to]));
+            .succeed(Access::Change, "install", &["-D", "-m", "644", "--", &from, &half])
+            .and_then(|_| self.succeed(Access::Change, "mv", &["-T", "-f", "--", &half, &to]));
         fs::remove_file(&ours).map_err(fail)?;
         written.map(|_| ())
     }
 
-    /// Removes a file or link; one that is not there counts as removed. Tells whether there was one.
+    /// Removes a file or link. Returns whether it existed.
     pub(super) fn remove(&self, path: &Path) -> Result<bool, PlatformError> {
         match fs::symlink_metadata(path) {
             Err(error) if super::is_missing(&error) => return Ok(false),
@@ -157,13 +159,13 @@ impl Bus {
         match self.rights {
             Rights::Own => super::definition::remove_file(path)?,
             Rights::Sudo => {
-                self.succeed(Deed::Change, "rm", &["-f", "--", &path.display().to_string()])?;
+                self.succeed(Access::Change, "rm", &["-f", "--", &path.display().to_string()])?;
             }
         }
         Ok(true)
     }
 
-    /// Makes a link, in the place of one that leads elsewhere.
+    /// Creates a link, and replaces one with another target.
     pub(super) fn link(&self, target: &Path, link: &Path) -> Result<(), PlatformError> {
         if fs::read_link(link).is_ok_and(|now| now == target) {
             return Ok(());
@@ -175,67 +177,71 @@ impl Bus {
                 }
                 super::definition::remove_file(link)?;
                 let made = symlink(target, link);
-                made.map_err(|source| PlatformError::File { verb: "make", path: link.to_owned(), source })
+                made.map_err(|source| PlatformError::File {
+                    operation: FileOperation::Create,
+                    path: link.to_owned(),
+                    source,
+                })
             }
             Rights::Sudo => {
                 let (target, link) = (target.display().to_string(), link.display().to_string());
-                self.succeed(Deed::Change, "ln", &["-sfn", "--", &target, &link]).map(|_| ())
+                self.succeed(Access::Change, "ln", &["-sfn", "--", &target, &link]).map(|_| ())
             }
         }
     }
 
-    /// Makes a folder that is not there.
+    /// Creates a folder with its parents, unless it exists.
     pub(super) fn make_folder(&self, path: &Path) -> Result<(), PlatformError> {
         match self.rights {
             _ if path.is_dir() => Ok(()),
             Rights::Own => make_folder(path),
-            Rights::Sudo => self.succeed(Deed::Change, "mkdir", &["-p", "--", &path.display().to_string()]).map(drop),
+            Rights::Sudo => self.succeed(Access::Change, "mkdir", &["-p", "--", &path.display().to_string()]).map(drop),
         }
     }
 
-    /// Removes an empty folder; one that is not there, or not empty, is left as it is.
+    /// Removes a folder if it is empty.
     pub(super) fn remove_folder(&self, path: &Path) {
         match self.rights {
             Rights::Own => {
                 let _ = fs::remove_dir(path);
             }
             Rights::Sudo => {
-                let _ = self.succeed(Deed::Change, "rmdir", &["--", &path.display().to_string()]);
+                let _ = self.succeed(Access::Change, "rmdir", &["--", &path.display().to_string()]);
             }
         }
     }
 }
 
 fn make_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::create_dir_all(path).map_err(|source| PlatformError::File { verb: "make", path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Create,
+        path: path.to_owned(),
+        source,
+    })
 }
 
-/// Returns the error for a program that failed: `sudo` that would ask is told apart.
-fn said(command: String, output: &Output) -> PlatformError {
-    let printed = output.quote();
-    if printed.contains("sudo: ") && printed.contains("password is required") {
-        return PlatformError::SudoAsks { command };
-    }
-    PlatformError::ProgramFailed { command, ended: output.ended(), printed }
+/// Returns the error for a program that failed. A password prompt of `sudo` has an error of its own.
+fn failure(command: String, output: &Output) -> PlatformError {
+    if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) }
 }
 
-/// Tells whether a program failed for want of a session of the user.
+/// Tells whether systemctl found no systemd instance of the user. Its exit code is 1, as for most errors.
 fn is_busless(output: &Output) -> bool {
-    let printed = output.quote();
     ["Failed to connect to bus", "Failed to connect to user scope bus", "XDG_RUNTIME_DIR"]
         .iter()
-        .any(|sign| printed.contains(sign))
+        .any(|sign| output.error_contains(sign))
 }
 
 pub(super) fn uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Returns where the session of the user keeps its sockets; None when there is none.
+/// Returns the folder of the sockets of the user's systemd; None when the user has no instance.
 pub(super) fn runtime_folder() -> Option<PathBuf> {
-    let told = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    // `su` and cron leave XDG_RUNTIME_DIR unset although the instance runs with lingering.
+    let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = PathBuf::from(format!("/run/user/{}", uid()));
-    told.into_iter().chain([usual]).find(|folder| has_manager(folder).unwrap_or(false))
+    given.into_iter().chain([usual]).find(|folder| has_manager(folder).unwrap_or(false))
 }
 
 fn has_manager(folder: &Path) -> io::Result<bool> {

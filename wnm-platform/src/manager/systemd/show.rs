@@ -1,48 +1,48 @@
-//! What `systemctl show` tells of units.
+//! The output of `systemctl show`.
 
 use std::collections::BTreeMap;
 
-/// The properties that are asked for.
+/// The requested properties.
 pub(super) const PROPERTIES: &str = "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus";
-/// What `ExecMainCode` is when the process ended by itself.
+/// The value of `ExecMainCode` after a normal exit: CLD_EXITED of sigaction(2).
 const EXITED: &str = "1";
 
-/// What is told of one unit.
+/// The properties of one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Shown {
+pub(super) struct UnitStatus {
     pub(super) active: String,
     pub(super) sub: String,
-    /// None when there is no process.
+    /// The main process; None when the unit has none.
     pub(super) pid: Option<u32>,
     result: String,
     code: String,
     status: String,
 }
 
-impl Shown {
-    /// Tells whether systemd counts the last run as failed.
+impl UnitStatus {
+    /// Tells whether the last run failed.
     pub(super) fn has_failed(&self) -> bool {
         !matches!(self.result.as_str(), "" | "success")
     }
 
-    /// Tells whether systemd refused to start it because it had done so too often.
+    /// Tells whether systemd refused to start the unit because of its start limit.
     pub(super) fn was_started_too_often(&self) -> bool {
         self.result == "start-limit-hit"
     }
 
-    /// Returns words for how the process ended.
+    /// Returns the result of the last run as text.
     pub(super) fn words(&self) -> String {
-        format!("systemd says {}, exit status {}", self.result, self.status)
+        format!("result {}, exit status {}", self.result, self.status)
     }
 
-    /// Tells whether systemd is about to start the unit again after its process ended.
+    /// Tells whether systemd restarts the unit in a moment.
     pub(super) fn is_coming_back(&self) -> bool {
         self.sub.starts_with("auto-restart")
     }
 
-    /// Tells whether the process was the node's own program when it ended, and not systemd on its way to start it.
+    /// Tells whether the last run reached the program itself, rather than failing during its set-up by systemd.
     pub(super) fn had_started(&self) -> bool {
-        // systemd keeps these for what it could not do itself.
+        // systemd.exec(5) reserves these exit codes for its own failures before exec.
         let is_own = |status: u32| !(200..=245).contains(&status);
         match self.result.as_str() {
             "exit-code" => self.status.parse().is_ok_and(is_own),
@@ -52,18 +52,17 @@ impl Shown {
         }
     }
 
-    /// Tells whether the process ended by itself, with exit code 0, as one does that upgraded itself.
+    /// Tells whether the process exited with code 0, as a node does after a self-upgrade.
     pub(super) fn ended_well(&self) -> bool {
         self.code == EXITED && self.status == "0"
     }
 }
 
-/// Reads what was printed: blocks of `KEY=VALUE` lines, one a unit, with empty lines between. What makes no sense is
-/// left out.
-pub(super) fn parse(text: &str) -> BTreeMap<String, Shown> {
+/// Parses the output: a block of `KEY=VALUE` lines for each unit, separated by empty lines. Invalid lines are skipped.
+pub(super) fn parse(text: &str) -> BTreeMap<String, UnitStatus> {
     let mut units = BTreeMap::new();
     for block in text.split("\n\n") {
-        let mut shown = Shown::default();
+        let mut shown = UnitStatus::default();
         let mut id = None;
         for (key, value) in block.lines().filter_map(|line| line.split_once('=')) {
             let value = value.trim();
@@ -85,7 +84,7 @@ pub(super) fn parse(text: &str) -> BTreeMap<String, Shown> {
     units
 }
 
-/// Reads how often each unit was started again.
+/// Parses the number of restarts of each unit.
 pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
     let value = |block: &str, key: &str| {
         block.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix('=')?.trim().to_owned()))
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_unit_is_told_apart() {
+    fn units_are_parsed_separately() {
         let units = parse(concat!(
             "Id=antnode0001.service\nMainPID=4711\nLoadState=loaded\nActiveState=active\nSubState=running\n",
             "NeedDaemonReload=no\n\nMainPID=0\nResult=exit-code\nExecMainCode=1\nExecMainStatus=0\n",

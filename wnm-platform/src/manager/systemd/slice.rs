@@ -1,4 +1,4 @@
-//! The slice that all nodes of a colony are in, so that they can be capped together.
+//! The slice that contains all nodes of a colony and carries their common CPU limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,44 +17,40 @@ pub(crate) struct Slice {
     bus: Bus,
     name: String,
     controller: Controller,
-    /// The path of its group.
+    /// The path of its control group.
     path: String,
-    /// Where systemd notes a cap that was set until the next restart.
+    /// The file in which systemd stores a limit that was set with `--runtime`.
     note: PathBuf,
 }
 
-/// Returns what systemd calls the slice of a colony's group.
+/// Returns the name of the slice for a group.
 pub(crate) fn slice_name(group: &str) -> String {
     format!("{group}.slice")
 }
 
 impl Slice {
-    /// Returns the slice of a group, whether it is there by now or not.
+    /// Returns the slice of a group, which need not exist yet.
     ///
     /// # Errors
-    /// systemd may not cap it.
+    /// systemd has no CPU controller at this place.
     pub(crate) fn new(group: &str, scope: Scope, controller: &Controller, exec: &Exec) -> Result<Self, NoCpuLimit> {
         let system = controller.system();
         let (around, control, runtime) = match scope {
             Scope::Sudo => (system, PathBuf::from("/run/systemd/system.control"), None),
             Scope::User | Scope::Zen => {
                 let user = rights::uid();
-                let runtime = rights::runtime_folder()
-                    .ok_or_else(|| NoCpuLimit::because(format!("there is no systemd of user {user}")))?;
+                let runtime = rights::runtime_folder().ok_or(NoCpuLimit::NoUserSystemd(user))?;
                 let around = format!("{system}/user.slice/user-{user}.slice/user@{user}.service");
                 (around, runtime.join("systemd/user.control"), Some(runtime))
             }
         };
         let is_users = scope != Scope::Sudo;
         if is_users && controller.version() == Version::One {
-            return Err(NoCpuLimit::because("version 1 of control groups leaves no user a cap on processor time"));
+            return Err(NoCpuLimit::UserNeedsVersion2);
         }
         let top = controller.folder(&around);
         if !controller.is_offered_in(&top) {
-            let why = format!("systemd has no processor time to share out at {}", top.display());
-            let hint = "printf '[Service]\\nDelegate=cpu memory pids\\n' | sudo systemctl edit --stdin user@.service, \
-                        and log in anew";
-            return Err(if is_users { NoCpuLimit::until(why, hint) } else { NoCpuLimit::because(why) });
+            return Err(if is_users { NoCpuLimit::UserNotDelegated(top) } else { NoCpuLimit::NotDelegated(top) });
         }
         let name = slice_name(group);
         let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };
@@ -67,46 +63,46 @@ impl Slice {
         &self.name
     }
 
-    /// Tells whether there is such a slice now, which it is while a unit in it is up.
+    /// Tells whether the slice exists, which is the case while a unit in it is active.
     pub(crate) fn is_there(&self) -> bool {
         self.controller.has_unit(&self.path)
     }
 
-    /// Returns where it is capped.
+    /// Returns the folder of its control group.
     pub(crate) fn folder(&self) -> PathBuf {
         self.controller.folder(&self.path)
     }
 
-    /// Tells whether a process is in it.
+    /// Tells whether a process is in the slice.
     pub(crate) fn holds(&self, process: u32) -> bool {
         let unit = self.controller.unit_of(&process.to_string());
         unit.is_some_and(|unit| Path::new(&unit).starts_with(&self.path))
     }
 
-    /// Tells whether a cap was set until the next restart, as wnm does.
-    pub(crate) fn is_capped_by_us(&self) -> bool {
+    /// Tells whether the limit was set with `--runtime`, as wnm sets it.
+    pub(crate) fn is_limited_by_wnm(&self) -> bool {
         let note = fs::read_to_string(&self.note).unwrap_or_default();
-        note.lines().filter_map(|line| line.strip_prefix("CPUQuota=")).any(|cap| !cap.trim().is_empty())
+        note.lines().filter_map(|line| line.strip_prefix("CPUQuota=")).any(|limit| !limit.trim().is_empty())
     }
 
-    /// Caps the slice until the next restart; None lifts the cap.
+    /// Sets the CPU limit until the next boot; None removes it.
     pub(crate) fn cap(&self, limit: Option<Cores>) -> Result<(), PlatformError> {
         self.bus.change(["set-property", "--runtime", "--", &self.name, &property(limit)])?;
         if limit.is_none() {
-            // A note of no cap would stand above a cap by other tools.
+            // An empty runtime setting would override a limit that the administrator configured in /etc.
             self.bus.remove(&self.note)?;
         }
         Ok(())
     }
 }
 
-/// Returns a cap as systemd reads it: in whole percent of one processor.
+/// Returns the property for a limit, in whole percent of one CPU and at least 1 %: systemd rejects 0 %.
 fn property(limit: Option<Cores>) -> String {
-    let cap = limit.map(|limit| format!("{}%", (limit.get() * 100.0).round().max(1.0)));
-    format!("CPUQuota={}", cap.unwrap_or_default())
+    let percent = limit.map(|limit| format!("{}%", (limit.get() * 100.0).round().max(1.0)));
+    format!("CPUQuota={}", percent.unwrap_or_default())
 }
 
-/// Returns where the group of a slice is: each dash in its name is a level.
+/// Returns the path of a slice's control group. Each dash in the name is a level: `a-b.slice` is in `a.slice`.
 fn path_of(name: &str) -> String {
     let levels = name.match_indices('-').map(|(at, _)| format!("{}.slice/", &name[..at]));
     levels.chain([name.to_owned()]).collect()
@@ -117,13 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_lies_in_those_that_its_name_begins_with() {
+    fn slice_path_follows_dashes() {
         assert_eq!(path_of("wnm-55000.slice"), "wnm.slice/wnm-55000.slice");
         assert_eq!(path_of("wnm.slice"), "wnm.slice");
     }
 
     #[test]
-    fn a_cap_is_told_in_percent_of_one_processor() {
+    fn limit_is_percent_of_one_cpu() {
         for (cores, told) in [(Some(0.5), "50%"), (Some(12.0), "1200%"), (Some(0.0), "1%"), (None, "")] {
             let limit = cores.map(|cores| Cores::new(cores).unwrap());
             assert_eq!(property(limit), format!("CPUQuota={told}"));

@@ -10,13 +10,13 @@ use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
 
 /// A systemd that is played: a folder for its units, and what it was asked for.
-struct Played {
+struct FakeSystemd {
     folder: tempfile::TempDir,
     systemd: Systemd,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Played {
+impl FakeSystemd {
     fn new(
         scope: Scope,
         rights: Rights,
@@ -67,8 +67,8 @@ fn calm(line: &str) -> Result<Output, PlatformError> {
     })
 }
 
-fn user(answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Played {
-    Played::new(Scope::User, Rights::Own, answer)
+fn user(answer: impl Fn(&str) -> Result<Output, PlatformError> + Send + Sync + 'static) -> FakeSystemd {
+    FakeSystemd::new(Scope::User, Rights::Own, answer)
 }
 
 fn reason(service: Service) -> String {
@@ -79,134 +79,134 @@ fn reason(service: Service) -> String {
 }
 
 #[test]
-fn a_unit_is_written_once_and_read_once() {
-    let played = user(calm);
-    let node = played.node();
+fn unit_is_written_and_reloaded_once() {
+    let fake = user(calm);
+    let node = fake.node();
     for _ in 0..3 {
-        played.systemd.define(&node).unwrap();
+        fake.systemd.define(&node).unwrap();
     }
-    let path = played.systemd.path(&node);
+    let path = fake.systemd.path(&node);
     let written = fs::metadata(&path).unwrap().ino();
-    played.systemd.start(&node).unwrap();
-    played.systemd.start(&node).unwrap();
-    played.systemd.define(&node).unwrap();
+    fake.systemd.start(&node).unwrap();
+    fake.systemd.start(&node).unwrap();
+    fake.systemd.define(&node).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().ino(), written);
-    assert_eq!(fs::read_link(played.systemd.wanted(&node)).unwrap(), path);
-    let reloads = played.asked().iter().filter(|line| line.ends_with("daemon-reload")).count();
+    assert_eq!(fs::read_link(fake.systemd.wanted(&node)).unwrap(), path);
+    let reloads = fake.asked().iter().filter(|line| line.ends_with("daemon-reload")).count();
     assert_eq!(reloads, 1);
-    assert_eq!(played.asked().last().map(String::as_str), Some("systemctl --user start -- antnode0001.service"));
-    assert_eq!(played.systemd.discover(&[played.folder.path().to_owned()]).unwrap().len(), 0);
+    assert_eq!(fake.asked().last().map(String::as_str), Some("systemctl --user start -- antnode0001.service"));
+    assert_eq!(fake.systemd.discover(&[fake.folder.path().to_owned()]).unwrap().len(), 0);
 }
 
 /// Looks at two hundred nodes, of which systemd says these words.
-fn two_hundred(first: &'static str, others: &'static str) -> (Played, BTreeMap<NodeId, Service>) {
-    let played = user(move |line| {
+fn two_hundred(first: &'static str, others: &'static str) -> (FakeSystemd, BTreeMap<NodeId, Service>) {
+    let fake = user(move |line| {
         let words = [first].into_iter().chain([others; 199]).collect::<Vec<_>>().join("\n");
         if line.contains(" is-active ") { Ok(Output { code: Some(3), ..Output::success(words) }) } else { calm(line) }
     });
-    let nodes: Vec<Node> = (1..=200).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
-    let seen = played.systemd.survey(&nodes.iter().collect::<Vec<_>>());
-    (played, seen)
+    let nodes: Vec<Node> = (1..=200).map(|number| Node { id: NodeId::new(number).unwrap(), ..fake.node() }).collect();
+    let seen = fake.systemd.survey(&nodes.iter().collect::<Vec<_>>());
+    (fake, seen)
 }
 
 #[test]
-fn a_survey_is_one_call_however_many_nodes_there_are() {
-    let (played, seen) = two_hundred("failed", "inactive");
-    assert_eq!(played.asked().len(), 1);
+fn survey_is_one_call() {
+    let (fake, seen) = two_hundred("failed", "inactive");
+    assert_eq!(fake.asked().len(), 1);
     assert!(seen.values().all(|service| *service == Service::Stopped));
     assert_eq!(seen.len(), 200);
 }
 
 #[test]
-fn only_what_one_word_leaves_in_doubt_is_asked_about_once_more() {
+fn only_unclear_units_are_shown() {
     for first in ["active", "activating", "\u{fffd}?"] {
-        let (played, seen) = two_hundred(first, "inactive");
-        assert!(played.asked()[1].ends_with("ExecMainStatus -- antnode0001.service"), "{:?}", played.asked());
-        assert_eq!((seen.len(), played.asked().len()), (200, 2));
+        let (fake, seen) = two_hundred(first, "inactive");
+        assert!(fake.asked()[1].ends_with("ExecMainStatus -- antnode0001.service"), "{:?}", fake.asked());
+        assert_eq!((seen.len(), fake.asked().len()), (200, 2));
     }
     // Garbage, and not a word a node: all are asked about, and who is not spoken of is not said to be stopped.
-    let (played, seen) = two_hundred("lies\nlies", "inactive");
-    assert_eq!((seen.len(), played.asked().len()), (200, 2));
+    let (fake, seen) = two_hundred("lies\nlies", "inactive");
+    assert_eq!((seen.len(), fake.asked().len()), (200, 2));
     assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
     assert!(matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemd said nothing of it"));
 }
 
 #[test]
-fn restarts_of_all_nodes_are_one_call() {
-    let played = user(|line| {
+fn restart_counts_are_one_call() {
+    let fake = user(|line| {
         let is_asked = line.contains(" show ") && line.contains("NRestarts");
         let told = "NRestarts=14\nId=antnode0001.service\n\nId=antnode0002.service\nNRestarts=x\n";
         if is_asked { Ok(Output::success(told)) } else { calm(line) }
     });
-    let nodes: Vec<Node> = (1..=3).map(|number| Node { id: NodeId::new(number).unwrap(), ..played.node() }).collect();
-    let counted = played.systemd.restarts(&nodes.iter().collect::<Vec<_>>()).unwrap();
+    let nodes: Vec<Node> = (1..=3).map(|number| Node { id: NodeId::new(number).unwrap(), ..fake.node() }).collect();
+    let counted = fake.systemd.restarts(&nodes.iter().collect::<Vec<_>>()).unwrap();
     assert_eq!(counted, [(NodeId::FIRST, 14)].into());
-    assert_eq!(played.asked().len(), 1);
-    assert_eq!(played.systemd.restarts(&[]).unwrap(), BTreeMap::new());
+    assert_eq!(fake.asked().len(), 1);
+    assert_eq!(fake.systemd.restarts(&[]).unwrap(), BTreeMap::new());
 }
 
 #[test]
-fn whether_nodes_outlive_the_session_is_told() {
+fn missing_lingering_is_a_warning() {
     for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
-        let played = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
-        assert_eq!(lingers(&played.systemd.bus), lingering, "{told}");
+        let fake = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
+        assert_eq!(lingers(&fake.systemd.bus), lingering, "{told}");
     }
 }
 
 #[test]
-fn removal_leaves_nothing_of_the_unit() {
-    let played = user(calm);
-    let node = played.node();
-    played.systemd.define(&node).unwrap();
-    played.systemd.start(&node).unwrap();
-    let path = played.systemd.path(&node);
+fn removal_deletes_unit_and_drop_ins() {
+    let fake = user(calm);
+    let node = fake.node();
+    fake.systemd.define(&node).unwrap();
+    fake.systemd.start(&node).unwrap();
+    let path = fake.systemd.path(&node);
     fs::create_dir(unit::drop_in_folder(&path)).unwrap();
     fs::write(unit::drop_in_folder(&path).join("override.conf"), "[Service]\nNice=5\n").unwrap();
     for _ in 0..2 {
-        played.systemd.stop(&node, How::Term).unwrap();
-        assert!(!played.systemd.wanted(&node).exists());
-        played.systemd.undefine(&node).unwrap();
+        fake.systemd.stop(&node, StopSignal::Term).unwrap();
+        assert!(!fake.systemd.wanted(&node).exists());
+        fake.systemd.undefine(&node).unwrap();
     }
     let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["default.target.wants"]);
-    assert!(played.asked().iter().any(|line| line.ends_with("reset-failed -- antnode0001.service")));
+    assert!(fake.asked().iter().any(|line| line.ends_with("reset-failed -- antnode0001.service")));
 }
 
 #[test]
-fn what_hangs_is_unknown_and_is_not_asked_again_for_a_while() {
-    let played = user(|line| {
+fn hanging_systemctl_is_not_called_again_for_a_minute() {
+    let fake = user(|line| {
         Err(PlatformError::Hung { command: line.to_owned(), deadline: Duration::from_secs(10), printed: String::new() })
     });
-    assert!(reason(played.survey()).contains("to end within 10 s"));
-    let node = played.node();
-    assert!(reason(played.survey()).contains("found that it hung 0 s ago"));
-    assert!(played.systemd.start(&node).is_err());
-    let wanted = played.systemd.wanted(&node);
+    assert!(reason(fake.survey()).contains("did not exit within 10 s"));
+    let node = fake.node();
+    assert!(reason(fake.survey()).contains("a command timed out 0 s ago"));
+    assert!(fake.systemd.start(&node).is_err());
+    let wanted = fake.systemd.wanted(&node);
     fs::create_dir_all(wanted.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink(played.systemd.path(&node), &wanted).unwrap();
-    assert!(played.systemd.stop(&node, How::Term).is_err());
+    std::os::unix::fs::symlink(fake.systemd.path(&node), &wanted).unwrap();
+    assert!(fake.systemd.stop(&node, StopSignal::Term).is_err());
     assert!(fs::symlink_metadata(&wanted).is_ok(), "it runs on, and is to come back after a reboot");
-    assert_eq!(played.asked().len(), 1);
+    assert_eq!(fake.asked().len(), 1);
 }
 
 #[test]
-fn garbage_and_silence_are_unknown() {
+fn invalid_output_is_unknown() {
     for text in ["", "\u{fffd}\u{1}garbage\n\n=\n=x\n", "Id=antnode0001.service\n", "ActiveState=active\n"] {
-        let played = user(move |_| Ok(Output::success(text)));
-        let why = reason(played.survey());
+        let fake = user(move |_| Ok(Output::success(text)));
+        let why = reason(fake.survey());
         assert!(why.contains("systemctl show") || why.contains("said nothing"), "{text:?}: {why}");
     }
     let lies = "Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID=4194304\n";
-    let played = user(move |_| Ok(Output::success(lies)));
-    assert!(reason(played.survey()).contains("names process 4194304, which is not found"));
+    let fake = user(move |_| Ok(Output::success(lies)));
+    assert!(reason(fake.survey()).contains("names process 4194304, which is not found"));
     // Somebody else's process under the name of the node.
     let own = format!("Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID={}\n", std::process::id());
-    let played = user(move |_| Ok(Output::success(own.clone())));
-    assert_eq!(played.survey(), Service::Stopped);
+    let fake = user(move |_| Ok(Output::success(own.clone())));
+    assert_eq!(fake.survey(), Service::Stopped);
 }
 
 #[test]
-fn a_node_that_upgraded_itself_is_not_stopped_while_it_comes_back() {
+fn restarting_node_is_not_stopped() {
     let between = |status: &str| {
         let text = format!(
             "Id=antnode0001.service\nActiveState=activating\nSubState=auto-restart\nMainPID=0\nExecMainCode=1\nExecMainStatus={status}\n"
@@ -218,15 +218,15 @@ fn a_node_that_upgraded_itself_is_not_stopped_while_it_comes_back() {
 }
 
 #[test]
-fn no_session_of_the_user_is_told_with_its_mend() {
-    let played = user(|_| Ok(Output::failure(1, "Failed to connect to bus: No medium found")));
-    let why = reason(played.survey());
+fn missing_user_session_has_hint() {
+    let fake = user(|_| Ok(Output::failure(1, "Failed to connect to bus: No medium found")));
+    let why = reason(fake.survey());
     assert!(why.contains("loginctl enable-linger") && why.contains("XDG_RUNTIME_DIR=/run/user/"), "{why}");
 }
 
 #[test]
-fn no_permission_and_a_sudo_that_asks_are_told() {
-    let played = Played::new(Scope::Sudo, Rights::Sudo, |line| {
+fn missing_rights_are_errors() {
+    let fake = FakeSystemd::new(Scope::Sudo, Rights::Sudo, |line| {
         Ok(match line {
             line if line.contains(" show ") => Output::success(INACTIVE),
             line if line.starts_with("sudo ") => Output::failure(1, "sudo: a password is required"),
@@ -234,86 +234,86 @@ fn no_permission_and_a_sudo_that_asks_are_told() {
         })
     });
     // To look, no rights are needed; nor to stop what was never made.
-    assert_eq!(played.survey(), Service::Stopped);
-    let node = played.node();
-    played.systemd.stop(&node, How::Term).unwrap();
-    played.systemd.undefine(&node).unwrap();
-    fs::create_dir(played.systemd.path(&node).parent().unwrap()).unwrap();
+    assert_eq!(fake.survey(), Service::Stopped);
+    let node = fake.node();
+    fake.systemd.stop(&node, StopSignal::Term).unwrap();
+    fake.systemd.undefine(&node).unwrap();
+    fs::create_dir(fake.systemd.path(&node).parent().unwrap()).unwrap();
     let unit = format!("[Unit]\n{}={}\n", render::UUID, node.uuid);
-    fs::write(played.systemd.path(&node), unit).unwrap();
-    let error = played.systemd.stop(&node, How::Term).unwrap_err().to_string();
+    fs::write(fake.systemd.path(&node), unit).unwrap();
+    let error = fake.systemd.stop(&node, StopSignal::Term).unwrap_err().to_string();
     assert_eq!(
         error,
-        "expected sudo to allow `systemctl stop --no-block -- antnode0001.service` without a password, \
-         found that it asks for one"
+        "cannot run `systemctl stop --no-block -- antnode0001.service` as root: sudo asks for a password"
     );
-    let played = user(|line| {
+    let fake = user(|line| {
         Ok(if line.contains(" show ") { Output::success(INACTIVE) } else { Output::failure(1, "Access denied") })
     });
-    let error = played.systemd.start(&played.node()).unwrap_err().to_string();
+    let error = fake.systemd.start(&fake.node()).unwrap_err().to_string();
     assert!(error.contains("systemctl daemon-reload") && error.contains("Access denied"), "{error}");
 }
 
 #[test]
-fn a_unit_that_is_masked_or_anothers_is_never_overwritten() {
-    let played = user(calm);
-    let node = played.node();
-    let path = played.systemd.path(&node);
+fn masked_or_external_unit_is_not_overwritten() {
+    let fake = user(calm);
+    let node = fake.node();
+    let path = fake.systemd.path(&node);
     fs::create_dir(path.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-    let error = played.systemd.define(&node).unwrap_err().to_string();
-    assert!(error.contains("systemctl unmask antnode0001.service"), "{error}");
+    let error = fake.systemd.define(&node).unwrap_err();
+    assert!(error.to_string().ends_with("is taken by a mask"), "{error}");
+    assert_eq!(error.hint().as_deref(), Some("run `systemctl unmask antnode0001.service`"));
     fs::remove_file(&path).unwrap();
     for (text, found) in [
         ("[Service]\nExecStart=/bin/sleep 1\n", "a unit that wnm did not write"),
-        ("[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /tmp\n", "with uuid other"),
+        ("[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /tmp\n", "with UUID other"),
     ] {
         fs::write(&path, text).unwrap();
-        let error = played.systemd.define(&node).unwrap_err().to_string();
+        let error = fake.systemd.define(&node).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("node 0001"), "{error}");
         // It is not stopped or removed in the name of the node either.
-        played.systemd.stop(&node, How::Kill).unwrap();
-        played.systemd.undefine(&node).unwrap();
+        fake.systemd.stop(&node, StopSignal::Kill).unwrap();
+        fake.systemd.undefine(&node).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
-    assert_eq!(played.asked(), Vec::<String>::new());
+    assert_eq!(fake.asked(), Vec::<String>::new());
     // What is left of a node that is gone may be written over.
     fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
-    played.systemd.define(&node).unwrap();
+    fake.systemd.define(&node).unwrap();
 }
 
 #[test]
-fn a_unit_by_another_hand_is_found_with_its_node() {
-    let played = user(calm);
-    let node = played.node();
+fn external_unit_is_discovered() {
+    let fake = user(calm);
+    let node = fake.node();
     let root = node.root_dir.display();
     fs::write(node.root_dir.join("secret-key"), [7; 32]).unwrap();
-    fs::create_dir(played.systemd.path(&node).parent().unwrap()).unwrap();
+    fs::create_dir(fake.systemd.path(&node).parent().unwrap()).unwrap();
     let wallet = node.wallet;
     let text = format!(
         "[Service]\nUser=ant\nExecStart={root}/antnode --root-dir {root} --port 55001 \\\n --metrics-server-port 13001 \
          --log-output-dest {root}/logs \\\n --rewards-address {wallet} --no-upnp evm-arbitrum-one\nEnvironment=\"A=b c\"\n"
     );
-    fs::write(played.systemd.path(&node), text).unwrap();
-    let found = played.systemd.discover(&[played.folder.path().to_owned()]).unwrap();
+    fs::write(fake.systemd.path(&node), text).unwrap();
+    let found = fake.systemd.discover(&[fake.folder.path().to_owned()]).unwrap();
     let adopted = found[0].node.as_ref().unwrap();
     assert_eq!((adopted.id, adopted.ports.node, adopted.wallet), (node.id, 55001, wallet));
     assert_eq!(adopted.environment, [("A".to_owned(), "b c".to_owned())]);
     assert_ne!(adopted.born, Timestamp::default());
 
     // It becomes ours by a drop-in, and is written anew when it is next defined.
-    let path = played.systemd.path(&node);
+    let path = fake.systemd.path(&node);
     let by_another_tool = fs::read(&path).unwrap();
-    assert!(played.systemd.define(&node).is_err());
+    assert!(fake.systemd.define(&node).is_err());
     for _ in 0..2 {
-        played.systemd.adopt(&node).unwrap();
+        fake.systemd.adopt(&node).unwrap();
     }
     assert_eq!(fs::read(&path).unwrap(), by_another_tool);
-    assert!(!played.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
+    assert!(!fake.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
     // It does not run, and is not to run after a reboot.
-    assert!(!played.systemd.wanted(&node).exists());
+    assert!(!fake.systemd.wanted(&node).exists());
     fs::remove_dir_all(&node.log_dir).unwrap();
-    played.systemd.define(&node).unwrap();
+    fake.systemd.define(&node).unwrap();
     assert!(node.log_dir.is_dir());
     assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
     assert!(!unit::drop_in_folder(&path).exists());
@@ -321,10 +321,10 @@ fn a_unit_by_another_hand_is_found_with_its_node() {
 }
 
 #[test]
-fn units_that_cannot_be_told_are_listed_and_left_alone() {
-    let played = user(calm);
-    let units = played.systemd.path(&played.node()).parent().unwrap().to_owned();
-    let storage = played.folder.path().join("storage");
+fn unreadable_units_are_listed_and_ignored() {
+    let fake = user(calm);
+    let units = fake.systemd.path(&fake.node()).parent().unwrap().to_owned();
+    let storage = fake.folder.path().join("storage");
     fs::create_dir(&units).unwrap();
     let make = |name: &str, rest: &str| {
         let root = storage.join(name);
@@ -344,7 +344,7 @@ fn units_that_cannot_be_told_are_listed_and_left_alone() {
     fs::create_dir_all(storage.join("antnode0008")).unwrap();
     fs::write(storage.join("antnode0008/secret-key"), [7; 32]).unwrap();
     std::os::unix::fs::symlink("/dev/null", units.join("antnode0009.service")).unwrap();
-    let found = played.systemd.discover(std::slice::from_ref(&storage)).unwrap();
+    let found = fake.systemd.discover(std::slice::from_ref(&storage)).unwrap();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     let whys: Vec<_> =
         found.iter().map(|one| format!("{}: {}", name(&one.folder.path), one.node.clone().unwrap_err())).collect();
@@ -357,13 +357,13 @@ fn units_that_cannot_be_told_are_listed_and_left_alone() {
     antnode0008: no unit of systemd runs it
     antnode2: expected its unit to be called antnode0002, found antnode2
     "#);
-    let listed = played.systemd.services().unwrap();
+    let listed = fake.systemd.services().unwrap();
     let untold: Vec<_> = listed.into_iter().filter(|one| one.folder.is_none()).map(|one| one.name).collect();
     assert_eq!(untold, ["antnode0004", "antnode0009"]);
 }
 
 #[test]
-fn units_read_well() {
+fn unit_files() {
     let mut node = node_at(Path::new("/var/antctl/services/antnode0001"));
     node.log_dir = "/var/log/antnode/antnode0001".into();
     node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
@@ -379,7 +379,7 @@ fn units_read_well() {
 }
 
 #[test]
-fn a_unit_that_would_start_the_node_too_is_found() {
+fn other_unit_of_node_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
     let unit = |name: &str, root: &Path| {

@@ -5,26 +5,26 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::error::PlatformError;
+use crate::error::{FileOperation, PlatformError};
 use crate::node_dir;
 
-/// The longest file that is read, in bytes.
+/// The maximum size of a unit file, in bytes: real ones have a few kB.
 pub(super) const LIMIT: u64 = 256 * 1024;
 
-/// What a shell does that puts a program in its own place.
+/// A shell script that replaces the shell by the program in `$0`.
 const EXEC: &str = r#"exec "$0" "$@""#;
 
-/// Where a word stands, which decides what is special in it beside quotes, backslashes and `%`.
+/// The position of a word, which decides whether `$` is special in addition to quotes, backslashes and `%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// An argument of a command line, in which `$` begins a variable.
+pub(super) enum WordContext {
+    /// An argument of a command line, where `$` starts a variable.
     Argument,
-    /// The program of a command line, or a word of any other list.
-    Word,
+    /// The program of a command line, or a word of another list.
+    Other,
 }
 
-/// Writes a word so that systemd reads it back as it is.
-pub(super) fn quote(word: &str, place: Place) -> String {
+/// Quotes a word so that systemd reads it back unchanged.
+pub(super) fn quote(word: &str, place: WordContext) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -35,9 +35,9 @@ pub(super) fn quote(word: &str, place: Place) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '%' => quoted.push_str("%%"),
-            '$' if place == Place::Argument => quoted.push_str("$$"),
+            '$' if place == WordContext::Argument => quoted.push_str("$$"),
             c if c.is_ascii_control() => {
-                // A write to a string does not fail.
+                // Writing to a String does not fail.
                 let _ = write!(quoted, "\\x{:02x}", u32::from(c));
             }
             c => quoted.push(c),
@@ -47,29 +47,30 @@ pub(super) fn quote(word: &str, place: Place) -> String {
     quoted
 }
 
-/// Writes a command line. systemd takes no program with quotes or backslashes in its path: a shell, given the words as
-/// they are, puts itself in the place of such a one.
+/// Returns a command line for `ExecStart=`. systemd rejects a program whose path contains quotes or backslashes, so such
+/// a program is started through a shell that replaces itself.
 pub(crate) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {
     let is_taken = !program.chars().any(|c| "\"'\\".contains(c) || c.is_control());
-    let mut line = if is_taken { quote(program, Place::Word) } else { "/bin/sh".to_owned() };
+    let mut line = if is_taken { quote(program, WordContext::Other) } else { "/bin/sh".to_owned() };
     let shell = if is_taken { Vec::new() } else { vec!["-c", EXEC, program] };
     for argument in shell.into_iter().chain(arguments) {
         line.push(' ');
-        line.push_str(&quote(argument, Place::Argument));
+        line.push_str(&quote(argument, WordContext::Argument));
     }
     line
 }
 
-/// Writes a path for a setting that takes all that follows as one: only `%` is special in it.
+/// Returns a path for a setting that takes the rest of the line as one value, where only `%` is special. None when the
+/// path contains control characters or blanks at its ends.
 pub(super) fn bare(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let is_sound = !text.chars().any(char::is_control) && text.trim() == text && !text.ends_with('\\');
     is_sound.then(|| text.replace('%', "%%"))
 }
 
-/// Splits a value into words as systemd does: quotes of both kinds, escapes, `%%`. None when a quote stays open, or an
-/// escape or specifier is not one that can be told here.
-pub(super) fn split(value: &str, place: Place) -> Option<Vec<String>> {
+/// Splits a value into words as systemd does: both kinds of quotes, escapes, `%%`. None when a quote is not closed, or
+/// the value depends on a specifier or variable that only systemd can expand.
+pub(super) fn split(value: &str, place: WordContext) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut chars = value.chars().peekable();
     loop {
@@ -79,7 +80,7 @@ pub(super) fn split(value: &str, place: Place) -> Option<Vec<String>> {
         }
         let mut word = String::new();
         let mut open: Option<char> = None;
-        // What lies beyond ASCII may be written byte by byte.
+        // systemd allows a character beyond ASCII as a sequence of byte escapes.
         let mut bytes: Vec<u8> = Vec::new();
         while let Some(c) = chars.next_if(|c| open.is_some() || !c.is_ascii_whitespace()) {
             match c {
@@ -96,8 +97,8 @@ pub(super) fn split(value: &str, place: Place) -> Option<Vec<String>> {
             return None;
         }
         word.push_str(std::str::from_utf8(&bytes).ok()?);
-        let is_first = words.is_empty() && place == Place::Argument;
-        words.push(unspecial(&word, if is_first { Place::Word } else { place })?);
+        let is_first = words.is_empty() && place == WordContext::Argument;
+        words.push(unescape_specials(&word, if is_first { WordContext::Other } else { place })?);
     }
 }
 
@@ -110,7 +111,7 @@ enum Escaped {
     Byte(u8),
 }
 
-/// Reads what follows a backslash.
+/// Reads an escape sequence after its backslash, as systemd.syntax(7) defines them.
 fn escaped(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Escaped> {
     let number = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>, digits: u32, radix: u32| {
         (0..digits).try_fold(0, |sum: u32, _| Some(sum * radix + chars.next()?.to_digit(radix)?))
@@ -136,34 +137,35 @@ fn escaped(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Escap
     })
 }
 
-/// Undoes the doubling of `%` and, in arguments, of `$`; None for what stands for something else.
-fn unspecial(word: &str, place: Place) -> Option<String> {
+/// Replaces `%%` and, in arguments, `$$` by single characters. None for specifiers and variables.
+fn unescape_specials(word: &str, place: WordContext) -> Option<String> {
     let mut plain = String::with_capacity(word.len());
     let mut chars = word.chars();
     while let Some(c) = chars.next() {
         match c {
             '%' if chars.next() != Some('%') => return None,
-            '$' if place == Place::Argument && chars.next() != Some('$') => return None,
+            '$' if place == WordContext::Argument && chars.next() != Some('$') => return None,
             c => plain.push(c),
         }
     }
     Some(plain)
 }
 
-/// A unit file with its drop-ins, as the settings that are in force.
+/// The effective settings of a unit file and its drop-ins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Unit {
-    /// Section, key and value of each setting, in order; an empty value has undone those before it.
+    /// Section, key and value of each setting, in order. An empty value has removed the earlier values of its key.
     settings: Vec<(String, String, String)>,
 }
 
 impl Unit {
-    /// Reads a unit file and the drop-ins beside it; None when there is no such file.
+    /// Reads a unit file and its drop-ins; None when the unit file does not exist.
     ///
     /// # Errors
     /// One of the files cannot be read.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, PlatformError> {
-        let fail = |path: &Path, source| PlatformError::File { verb: "read", path: path.to_owned(), source };
+        let fail =
+            |path: &Path, source| PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source };
         let text = match node_dir::read_bounded(path, LIMIT) {
             Ok(text) => text,
             Err(error) if super::is_missing(&error) => return Ok(None),
@@ -178,7 +180,7 @@ impl Unit {
         Ok(Some(unit))
     }
 
-    /// Returns the settings of a text.
+    /// Parses the text of a unit file without drop-ins.
     #[cfg(test)]
     pub(super) fn parse(text: &str) -> Self {
         let mut unit = Self::default();
@@ -186,7 +188,7 @@ impl Unit {
         unit
     }
 
-    /// Adds the settings of a text to those that are there.
+    /// Adds the settings of a text to the earlier ones.
     fn add(&mut self, text: &str) {
         let mut section = String::new();
         for line in lines(text) {
@@ -204,24 +206,23 @@ impl Unit {
         }
     }
 
-    /// Returns every value of a setting, in order.
+    /// Returns all values of a key, in order.
     pub(super) fn values<'a>(&'a self, section: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
         let settings = self.settings.iter();
         settings.filter(move |(of, name, _)| of == section && name == key).map(|(_, _, value)| value.as_str())
     }
 
-    /// Returns the value of a setting that counts, which is the last.
+    /// Returns the effective value of a key, which is the last one.
     pub(super) fn value(&self, section: &str, key: &str) -> Option<&str> {
         let is_it = |(of, name, _): &&(String, String, String)| of == section && name == key;
         self.settings.iter().rev().find(is_it).map(|(_, _, value)| value.as_str())
     }
 
-    /// Returns the command that the unit runs, as words; None when it runs none, several, or one that cannot be told
-    /// without systemd.
+    /// Returns the words of the unit's command. None without a command, with several, or when only systemd can expand it.
     pub(super) fn command(&self) -> Option<Vec<String>> {
         let mut lines = self.values("Service", "ExecStart");
         let (line, None) = (lines.next()?, lines.next()) else { return None };
-        let mut words = split(line, Place::Argument)?;
+        let mut words = split(line, WordContext::Argument)?;
         let program = words.first_mut()?;
         *program = program.trim_start_matches(['@', '-', ':', '+', '!']).to_owned();
         if words.get(1..3).is_some_and(|words| words == ["-c", EXEC]) {
@@ -230,14 +231,14 @@ impl Unit {
         Some(words)
     }
 
-    /// Returns the environment that the unit gives, as names and values; None when it cannot be told.
+    /// Returns the variables that the unit sets. None when it uses `EnvironmentFile=` or a specifier.
     pub(super) fn environment(&self) -> Option<Vec<(String, String)>> {
         if self.value("Service", "EnvironmentFile").is_some() {
             return None;
         }
         let mut pairs = Vec::new();
         for value in self.values("Service", "Environment") {
-            for word in split(value, Place::Word)? {
+            for word in split(value, WordContext::Other)? {
                 let (name, value) = word.split_once('=')?;
                 pairs.push((name.to_owned(), value.to_owned()));
             }
@@ -246,14 +247,14 @@ impl Unit {
     }
 }
 
-/// Returns the lines of a text that say something, with those joined that a backslash continues.
+/// Returns the lines of a text without comments, with continued lines joined.
 fn lines(text: &str) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();
     let mut continues = false;
     for line in text.lines() {
         let is_comment = line.trim_start().starts_with(['#', ';']);
         if is_comment {
-            // Also between the parts of a line.
+            // A comment is allowed between the parts of a continued line.
             continue;
         }
         let (part, goes_on) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
@@ -269,7 +270,7 @@ fn lines(text: &str) -> Vec<String> {
     joined
 }
 
-/// Returns the drop-ins beside a unit file, in the order they count.
+/// Returns the drop-ins of a unit file, in the order in which systemd applies them.
 pub(super) fn drop_ins(unit: &Path) -> io::Result<Vec<std::path::PathBuf>> {
     let entries = match fs::read_dir(drop_in_folder(unit)) {
         Ok(entries) => entries,
@@ -282,7 +283,7 @@ pub(super) fn drop_ins(unit: &Path) -> io::Result<Vec<std::path::PathBuf>> {
     Ok(paths)
 }
 
-/// Returns the folder that holds the drop-ins of a unit file.
+/// Returns the folder of the drop-ins of a unit file.
 pub(super) fn drop_in_folder(unit: &Path) -> std::path::PathBuf {
     let mut name = unit.as_os_str().to_owned();
     name.push(".d");
@@ -296,11 +297,11 @@ mod tests {
     use super::*;
 
     fn arguments(line: &str) -> Option<Vec<String>> {
-        split(line, Place::Argument)
+        split(line, WordContext::Argument)
     }
 
     #[test]
-    fn words_are_quoted_as_systemd_wants_them() {
+    fn words_are_quoted_for_systemd() {
         for (word, quoted) in [
             ("/a/b-c_d.e", "/a/b-c_d.e"),
             ("", r#""""#),
@@ -312,13 +313,13 @@ mod tests {
             ("a\nb\t", r#""a\x0ab\x09""#),
             ("é", "\"é\""),
         ] {
-            assert_eq!(quote(word, Place::Argument), quoted);
+            assert_eq!(quote(word, WordContext::Argument), quoted);
         }
-        assert_eq!(quote("$a", Place::Word), r#""$a""#);
+        assert_eq!(quote("$a", WordContext::Other), r#""$a""#);
     }
 
     #[test]
-    fn words_by_other_hands_are_split() {
+    fn external_words_are_split() {
         let words = |line: &str| arguments(line).map(|words| words.join("|"));
         assert_eq!(words(r#"/bin/x  'a b'  "c d" e\x20f g\sh"#).as_deref(), Some("/bin/x|a b|c d|e f|g h"));
         assert_eq!(words(r#"x --root-dir="/a b/c""#).as_deref(), Some("x|--root-dir=/a b/c"));
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_by_another_hand_is_read() {
+    fn external_unit_is_read() {
         let unit = Unit::parse(concat!(
             "# comment\n[Unit]\nDescription = a node\n\n[Service]\nUser=ant\n; another\n",
             "ExecStart=/var/antctl/services/antnode0001/antnode \\\n   --root-dir /var/antctl/services/antnode0001 \\\n",
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn drop_ins_count_after_the_file_in_the_order_of_their_names() {
+    fn drop_ins_apply_in_name_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("antnode0001.service");
         assert_eq!(Unit::read(&path).unwrap(), None);
@@ -370,7 +371,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_quoted_is_read_back(
+        fn quoting_round_trips(
             program in "/[^\0]{0,20}|/a ['b]{1,2}",
             words in proptest::collection::vec("[^\0]{0,20}", 0..6),
         ) {
@@ -384,7 +385,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_strange_to_be_read(text in "(?s).{0,200}") {
+        fn any_text_is_parsed_without_panic(text in "(?s).{0,200}") {
             let unit = Unit::parse(&format!("[Service]\nExecStart={text}"));
             let _ = (unit.command(), unit.environment());
         }

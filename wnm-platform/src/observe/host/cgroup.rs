@@ -1,16 +1,16 @@
-//! Limits on memory that a container, a slice or a service manager sets, in both versions of control groups.
+//! Memory limits of control groups, in both versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Memory;
 
-/// Returns the limit of each control group around this process that has one, from the innermost out.
+/// Returns the memory limits of all control groups around this process, innermost first.
 pub(super) fn memory_limits(root: &Path) -> Vec<Memory> {
     let Some(own) = fs::read_to_string(root.join("proc/self/cgroup")).ok() else { return Vec::new() };
     let mounts = root.join("sys/fs/cgroup");
     let Some(group) = Group::of(&own, &mounts) else { return Vec::new() };
-    // Within a container the path may be the host's, and what is mounted is the container's own group.
+    // In a container the path may be that of the host, while the mount shows only the container's group.
     group
         .folder
         .ancestors()
@@ -19,18 +19,18 @@ pub(super) fn memory_limits(root: &Path) -> Vec<Memory> {
         .collect()
 }
 
-/// The control group of this process that counts memory.
+/// The control group of this process with the memory controller.
 struct Group {
     mount: PathBuf,
     folder: PathBuf,
     files: &'static Files,
 }
 
-/// What the files of one version are called.
+/// The file names of one version of control groups.
 struct Files {
     limit: &'static str,
     usage: &'static str,
-    /// In `memory.stat`: file contents that the kernel gives up first.
+    /// The key in `memory.stat` of inactive page cache, which the kernel reclaims first and which counts as free.
     cache: &'static str,
 }
 
@@ -39,7 +39,7 @@ static VERSION_1: Files =
 static VERSION_2: Files = Files { limit: "memory.max", usage: "memory.current", cache: "inactive_file" };
 
 impl Group {
-    /// Reads `/proc/self/cgroup`: lines of a number, controllers and a path.
+    /// Parses `/proc/self/cgroup`: lines of a number, controllers and a path.
     fn of(own: &str, mounts: &Path) -> Option<Self> {
         let lines = || own.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
         let first = lines().find(|(controllers, _)| controllers.split(',').any(|name| name == "memory"));
@@ -48,12 +48,12 @@ impl Group {
             None => (mounts.to_owned(), lines().find(|(controllers, _)| controllers.is_empty())?.1, &VERSION_2),
         };
         let folder = mount.join(path.trim_start_matches('/'));
-        // A path that leads out of what is mounted is another namespace's.
+        // A path with `..` is outside the cgroup namespace of this process.
         let folder = if path.split('/').any(|part| part == "..") { mount.clone() } else { folder };
         Some(Self { mount, folder, files })
     }
 
-    /// Returns the limit set at one level; None when there is none.
+    /// Returns limit and use at one level; None without a limit.
     fn limit(&self, folder: &Path) -> Option<Memory> {
         let number = |file: &str| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
         let total = number(self.files.limit)?;

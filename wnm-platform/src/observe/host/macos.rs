@@ -1,4 +1,4 @@
-//! The machine's figures on macOS, through sysinfo.
+//! Metrics of the host on macOS, through sysinfo.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -11,7 +11,7 @@ use wnm_core::{Bytes, Clock, Counters, HostSample, Load, LoadAverages, Percent, 
 use super::{Host, Memory, Reading, Traffic, Usage, plain_sample};
 
 impl Host {
-    /// Reads the counters. Takes a fifth of a second: processor time is not counted here, only measured.
+    /// Reads the counters. Blocks for 200 ms: sysinfo measures CPU use and has no counter of CPU time.
     #[must_use]
     pub fn read(&self, clock: &Clock) -> Reading {
         let uptime = uptime().max(clock.uptime());
@@ -26,7 +26,7 @@ impl Host {
         }
     }
 
-    /// Returns the figures of now, with rates since `before`. `storage` are the folders whose volumes count.
+    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
     #[must_use]
     pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
         let memory = memory();
@@ -38,7 +38,7 @@ impl Host {
         }
     }
 
-    /// Returns what these processes use, by number; those that ended, or that gave their number to another, are absent.
+    /// Returns the resource use of processes by PID. Ended processes and reused PIDs are absent.
     #[must_use]
     pub fn usage<'a>(&self, processes: impl IntoIterator<Item = &'a ProcessIdentity>) -> BTreeMap<u32, Usage> {
         let processes: Vec<&ProcessIdentity> = processes.into_iter().collect();
@@ -59,7 +59,7 @@ impl Host {
     }
 }
 
-/// Measures the use of all processors.
+/// Measures the use of all CPUs over 200 ms.
 fn cpu_now() -> Option<Percent> {
     let mut system = System::new().ok()?;
     system.refresh_cpu_usage();
@@ -84,7 +84,7 @@ fn load_averages() -> Option<LoadAverages> {
     })
 }
 
-/// Sums up the disks. Volumes of one container tell the same figures: they count once.
+/// Sums up the disks. The volumes of one APFS container report the same counters, so equal ones count once.
 fn disk_traffic() -> Option<Traffic> {
     let disks = Disks::new_with_refreshed_list().ok()?;
     let usages = disks.iter().map(|disk| disk.usage()).map(|usage| (usage.total_read_bytes, usage.total_written_bytes));
@@ -104,12 +104,12 @@ fn sum(traffic: impl IntoIterator<Item = (u64, u64)>) -> Traffic {
     })
 }
 
-/// Returns the name of the host's run: the second in which it started.
+/// Returns the boot ID: the second of the boot, because macOS has no random one.
 pub(super) fn boot_name(_proc: &Path) -> io::Result<String> {
     System::boot_time().map(|started| started.to_string()).map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Returns milliseconds since the host started, time spent suspended included.
+/// Returns the milliseconds since the boot, including suspended time.
 pub(crate) fn uptime() -> u64 {
     let Ok(started) = System::boot_time() else { return 0 };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What single processes use, one short read for each.
+//! Resource use of single processes, with one read for each.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use wnm_core::{Bytes, ProcessIdentity};
 use super::{Host, Usage};
 
 impl Host {
-    /// Returns what these processes use, by number; those that ended, or that gave their number to another, are absent.
+    /// Returns the resource use of processes by PID. Ended processes and reused PIDs are absent.
     #[must_use]
     pub fn usage<'a>(&self, processes: impl IntoIterator<Item = &'a ProcessIdentity>) -> BTreeMap<u32, Usage> {
         let units = Units { ticks: rustix::param::clock_ticks_per_second(), page: rustix::param::page_size() as u64 };
@@ -30,17 +30,17 @@ fn read_into(path: &Path, text: &mut [u8]) -> Option<usize> {
     File::open(path).ok()?.read(text).ok()
 }
 
-/// What the kernel counts in.
+/// The units of the kernel's counters.
 struct Units {
-    /// Ticks a second.
+    /// Ticks per second.
     ticks: u64,
-    /// Bytes a page.
+    /// Bytes per page.
     page: u64,
 }
 
-/// Reads `/proc/PID/stat`, if it is of the process that started then and that process has not ended.
+/// Parses `/proc/PID/stat`; None when the process has ended or has another start time.
 fn usage(text: &[u8], start: u64, units: &Units, uptime: u64) -> Option<Usage> {
-    // The name, in brackets, may hold anything.
+    // The name in parentheses may itself contain parentheses and blanks.
     let after_name = text.iter().rposition(|b| *b == b')')? + 1;
     let mut words = std::str::from_utf8(text.get(after_name..)?).ok()?.split_ascii_whitespace();
     let state = words.next()?;
@@ -68,7 +68,7 @@ mod tests {
         "77 (ant) node) S 1 77 77 0 -1 4194304 101 0 0 0 250 50 0 0 20 0 4 0 170877 3133440 411 18446744073709551615 9";
 
     #[test]
-    fn a_line_of_a_process_is_read_from_its_name_on() {
+    fn stat_line_is_parsed_after_name() {
         let units = Units { ticks: 100, page: 4096 };
         let read = |text: &str, start| usage(text.as_bytes(), start, &units, 1_708_770 + 5000);
         let want = Usage { cpu_millis: 3000, memory: Bytes(411 * 4096), age: 5000 };

@@ -62,7 +62,7 @@ fn clock() -> Clock {
 }
 
 #[test]
-fn a_recorded_machine_is_read() {
+fn recorded_host_is_read() {
     let files = [
         ("proc/stat", STAT),
         ("proc/meminfo", MEMINFO),
@@ -88,7 +88,7 @@ fn a_recorded_machine_is_read() {
 }
 
 #[test]
-fn an_empty_machine_tells_nothing_and_fails_at_nothing() {
+fn empty_host_yields_no_values() {
     let recorded = Recorded::new(&[("proc/pressure/cpu", ""), ("proc/stat", "cpu  1 2"), ("proc/loadavg", "nan 1 1")]);
     let host = recorded.host();
     let reading = host.read(&clock());
@@ -98,7 +98,7 @@ fn an_empty_machine_tells_nothing_and_fails_at_nothing() {
 }
 
 #[test]
-fn the_tightest_control_group_is_the_memory_there_is() {
+fn tightest_cgroup_limits_memory() {
     let version_1 = [
         ("proc/meminfo", MEMINFO),
         ("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n"),
@@ -130,7 +130,7 @@ fn the_tightest_control_group_is_the_memory_there_is() {
 }
 
 #[test]
-fn rates_are_over_the_whole_interval() {
+fn rates_cover_whole_interval() {
     let now = Reading {
         boot: "run".to_owned(),
         uptime: 11_000,
@@ -157,7 +157,7 @@ fn rates_are_over_the_whole_interval() {
 }
 
 #[test]
-fn a_volume_is_found_for_a_folder_that_is_yet_to_be_made() {
+fn missing_folder_has_a_volume() {
     let folder = tempfile::tempdir().unwrap();
     let (there, later) = (volume(folder.path()), volume(&folder.path().join("a/b/c")));
     assert_eq!((there.device, there.total), (later.device, later.total));
@@ -166,7 +166,7 @@ fn a_volume_is_found_for_a_folder_that_is_yet_to_be_made() {
 }
 
 #[test]
-fn the_clock_of_this_host_can_be_read() {
+fn host_clock_is_read() {
     let (one, other) = (read_clock().unwrap(), read_clock().unwrap());
     assert_eq!(one.boot, other.boot);
     assert!(!one.boot.is_empty() && one.uptime <= other.uptime);
@@ -174,7 +174,7 @@ fn the_clock_of_this_host_can_be_read() {
 
 proptest! {
     #[test]
-    fn rates_are_never_negative_nor_above_their_range(
+    fn rates_stay_in_range(
         before in any::<[u64; 8]>(), now in any::<[u64; 8]>(), uptimes in any::<(u32, u32)>(),
     ) {
         let reading = |c: [u64; 8], uptime: u32| Reading {
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_readers_fail(text in ".{0,300}") {
+    fn parsers_accept_any_text(text in ".{0,300}") {
         let _ = (kernel::cpu_ticks(&text), kernel::memory(&text), kernel::load_averages(&text), kernel::stall(&text));
         let _ = (kernel::disk_traffic(&text), kernel::net_traffic(&text));
     }

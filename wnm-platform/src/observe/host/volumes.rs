@@ -1,4 +1,4 @@
-//! The filesystems that hold nodes.
+//! The file systems of storage folders.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -7,9 +7,9 @@ use wnm_core::{Bytes, Volume};
 
 use super::share;
 
-/// Returns the volume that holds a folder, or will hold it once it is made: that of its nearest existing ancestor.
+/// Returns the volume of a folder, or of its nearest existing ancestor when the folder does not exist yet.
 ///
-/// Use is counted as `df` does: of what ordinary users can have, the reserve of the superuser left out.
+/// Use is calculated as `df` does it: without the blocks that are reserved for root.
 #[must_use]
 pub fn volume(folder: &Path) -> Volume {
     let mut volume = Volume { root: folder.to_owned(), ..Volume::default() };

@@ -1,4 +1,4 @@
-//! One connection to one node, which never waits.
+//! One non-blocking connection to one node.
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,46 +14,46 @@ use wnm_core::{NodeId, parse_identity, parse_metrics};
 use super::response::{Framing, Head, unchunk};
 use super::{Answer, AskIdentity, Target};
 
-/// Room for a whole answer of an ordinary node.
+/// The initial buffer size in bytes: the response of `antnode` 0.4 has about 43 kB.
 const USUAL_ANSWER: usize = 56 * 1024;
-/// Bytes that a head may have at most.
+/// The maximum size of a response head, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
 
 pub(super) struct Connection<'a> {
     target: &'a Target,
     stream: TcpStream,
     begun: Instant,
-    doing: Doing,
-    /// What the node said so far: its figures count even if its identity cannot be had.
+    phase: Phase,
+    /// The answer so far: metrics count even when the identity does not arrive.
     answer: Option<Answer>,
     head: Option<Head>,
-    /// Everything received of the present answer.
+    /// The bytes of the current response.
     received: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Doing {
+enum Phase {
     Sending,
     Receiving,
 }
 
-/// What came of going on with a connection.
+/// The result of driving a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// There is more to come.
+    /// The connection waits for the socket.
     Waiting,
-    /// It is over, with or without an answer.
+    /// The connection has ended, with or without an answer.
     Over,
 }
 
 impl<'a> Connection<'a> {
-    /// Begins to connect; None when not even that is possible.
+    /// Starts to connect; None when the socket cannot be created or the address is refused at once.
     pub(super) fn open(target: &'a Target, begun: Instant, mut buffer: Vec<u8>) -> Option<Self> {
         let stream = connect(&target.address).ok()?;
         buffer.clear();
-        let doing = Doing::Sending;
-        let mut connection = Self { target, stream, begun, doing, answer: None, head: None, received: buffer };
-        // On the loopback the connection stands by now, most likely.
+        let phase = Phase::Sending;
+        let mut connection = Self { target, stream, begun, phase, answer: None, head: None, received: buffer };
+        // On the loopback the connection is usually established by now.
         let _ = connection.send("/metrics");
         Some(connection)
     }
@@ -63,30 +63,30 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) fn poll_fd(&self) -> PollFd<'_> {
-        let awaited = match self.doing {
-            Doing::Sending => PollFlags::OUT,
-            Doing::Receiving => PollFlags::IN,
+        let awaited = match self.phase {
+            Phase::Sending => PollFlags::OUT,
+            Phase::Receiving => PollFlags::IN,
         };
         PollFd::new(&self.stream, awaited)
     }
 
-    /// Closes the connection; returns what the node said, and the buffer for another connection.
+    /// Closes the connection. Returns the answer, and the buffer for reuse.
     pub(super) fn end(self) -> (NodeId, Option<Answer>, Vec<u8>) {
         (self.target.node, self.answer, self.received)
     }
 
-    /// Goes on as far as possible without waiting. `limit` bounds an answer, in bytes.
+    /// Drives the connection as far as possible without blocking. `limit` is the maximum response size in bytes.
     pub(super) fn advance(&mut self, limit: usize) -> Progress {
-        let progress = match self.doing {
-            Doing::Sending => self.send(if self.answer.is_none() { "/metrics" } else { "/metadata" }),
-            Doing::Receiving => {
+        let progress = match self.phase {
+            Phase::Sending => self.send(if self.answer.is_none() { "/metrics" } else { "/metadata" }),
+            Phase::Receiving => {
                 self.receive(limit).and_then(|body| body.map_or(Ok(Progress::Waiting), |body| self.read(&body)))
             }
         };
         progress.unwrap_or(Progress::Over)
     }
 
-    /// Makes use of a complete text, and asks for the next one if need be.
+    /// Parses a complete body, and requests the identity if it is needed.
     fn read(&mut self, body: &Body) -> io::Result<Progress> {
         let text = match body {
             Body::InPlace { start, end } => self.received.get(*start..*end).unwrap_or_default(),
@@ -110,26 +110,26 @@ impl<'a> Connection<'a> {
         self.send("/metadata")
     }
 
-    /// Sends a request, or leaves it to be sent when the connection stands.
+    /// Sends a request now, or else when the connection is established.
     fn send(&mut self, path: &str) -> io::Result<Progress> {
         let host = self.target.address;
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: wnm\r\naccept-encoding: identity\r\n\r\n");
         match self.stream.write(request.as_bytes()) {
             Ok(sent) if sent == request.len() => {
-                self.doing = Doing::Receiving;
+                self.phase = Phase::Receiving;
                 Ok(Progress::Waiting)
             }
             Ok(_) => Err(io::ErrorKind::WriteZero.into()),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected) => {
-                self.doing = Doing::Sending;
+                self.phase = Phase::Sending;
                 Ok(Progress::Waiting)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Receives what is there; returns the text once it is complete.
+    /// Receives the available bytes; returns the body once it is complete.
     fn receive(&mut self, limit: usize) -> io::Result<Option<Body>> {
         loop {
             self.received.reserve(if self.received.is_empty() { USUAL_ANSWER } else { 16 * 1024 });
@@ -145,7 +145,7 @@ impl<'a> Connection<'a> {
                     return Err(io::ErrorKind::InvalidData.into());
                 }
             }
-            if let Some(body) = self.complete(limit, got == 0)? {
+            if let Some(body) = self.complete(limit, if got == 0 { Peer::Closed } else { Peer::Open })? {
                 return Ok(Some(body));
             }
             if got == 0 {
@@ -157,16 +157,16 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Returns the text if all of it is there.
-    fn complete(&self, limit: usize, is_closed: bool) -> io::Result<Option<Body>> {
+    /// Returns the body if it is complete.
+    fn complete(&self, limit: usize, peer: Peer) -> io::Result<Option<Body>> {
         let Some(head) = self.head else { return Ok(None) };
         let (start, all) = (head.length, self.received.len());
         match head.framing {
             Framing::Length(length) if length > limit => Err(io::ErrorKind::FileTooLarge.into()),
             Framing::Length(length) if all >= start + length => Ok(Some(Body::InPlace { start, end: start + length })),
             Framing::Length(_) => Ok(None),
-            Framing::UntilClosed => Ok(is_closed.then_some(Body::InPlace { start, end: all })),
-            // Chunks end with an empty line, so that most looks end here.
+            Framing::UntilClosed => Ok((peer == Peer::Closed).then_some(Body::InPlace { start, end: all })),
+            // Chunks end with an empty line, so that most calls return here without parsing.
             Framing::Chunks if !self.received.ends_with(b"\r\n\r\n") => Ok(None),
             Framing::Chunks => {
                 unchunk(self.received.get(start..).unwrap_or_default()).map(|body| body.map(Body::Apart))
@@ -175,15 +175,22 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// A complete text.
+/// Whether the peer has closed its side of the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    Open,
+    Closed,
+}
+
+/// A complete body.
 enum Body {
-    /// It is these bytes of what was received.
+    /// A range of the received bytes.
     InPlace { start: usize, end: usize },
-    /// It was put together from chunks.
+    /// Joined from chunks.
     Apart(Vec<u8>),
 }
 
-/// Begins to connect a socket that never waits.
+/// Starts to connect a non-blocking socket.
 fn connect(address: &SocketAddr) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket(family)?;

@@ -1,34 +1,34 @@
-//! What a metrics server answers, as far as it matters here: status 200, and where the text begins and ends.
+//! HTTP responses of metrics servers: status 200, and the beginning and end of the body.
 
 use std::io;
 
-/// Headers an answer may have at most.
+/// The maximum number of headers.
 const MOST_HEADERS: usize = 64;
 
-/// The head of an answer with status 200.
+/// The head of a response with status 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Its length in bytes: where the text begins.
+    /// The length of the head in bytes, which is the start of the body.
     pub(super) length: usize,
     pub(super) framing: Framing,
 }
 
-/// How the end of the text is known.
+/// The way in which a response marks the end of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// It has so many bytes.
+    /// The body has this many bytes.
     Length(usize),
-    /// It comes in chunks that say so.
+    /// The body is chunked.
     Chunks,
-    /// It ends with the connection.
+    /// The body ends with the connection.
     UntilClosed,
 }
 
 impl Head {
-    /// Returns the head at the beginning of what was received; None while it is incomplete.
+    /// Parses the head of a response; None while it is incomplete.
     ///
     /// # Errors
-    /// It is not HTTP, has another status than 200, too many headers, or a text that is packed.
+    /// The response is not HTTP, has another status than 200, too many headers, or a compressed body.
     pub(super) fn read(received: &[u8]) -> io::Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
@@ -36,7 +36,7 @@ impl Head {
             return Ok(None);
         };
         if response.code != Some(200) {
-            return Err(io::Error::other("another status than 200"));
+            return Err(io::Error::other("HTTP status is not 200"));
         }
         let mut framing = Framing::UntilClosed;
         for header in response.headers.iter() {
@@ -47,17 +47,17 @@ impl Head {
             } else if is("content-length") && framing != Framing::Chunks {
                 framing = Framing::Length(value.parse().map_err(io::Error::other)?);
             } else if is("transfer-encoding") || (is("content-encoding") && !value.eq_ignore_ascii_case("identity")) {
-                return Err(io::Error::other("a text that is packed"));
+                return Err(io::Error::other("compressed body"));
             }
         }
         Ok(Some(Self { length, framing }))
     }
 }
 
-/// Returns the text that chunks make up; None while they are incomplete.
+/// Joins a chunked body; None while it is incomplete.
 ///
 /// # Errors
-/// They are malformed.
+/// The chunks are malformed.
 pub(super) fn unchunk(mut chunks: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::with_capacity(chunks.len());
     loop {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_tells_how_the_text_ends() {
+    fn head_determines_framing() {
         let framing = |headers: &str| {
             Head::read(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes()).map(|head| head.map(|head| head.framing))
         };
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_make_up_a_text() {
+    fn chunks_are_joined() {
         assert_eq!(unchunk(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n").unwrap().as_deref(), Some(&b"abcde"[..]));
         for incomplete in [&b""[..], b"3", b"3\r\nab", b"3\r\nabc", b"3\r\nabc\r", b"3\r\nabc\r\n"] {
             assert_eq!(unchunk(incomplete).unwrap(), None, "{incomplete:?}");

@@ -64,7 +64,7 @@ fn limits() -> Limits {
 }
 
 fn target(number: u32, address: SocketAddr, identity: AskIdentity) -> Target {
-    Target { node: NodeId::new(number).unwrap(), address, hope: Hope::Good, identity }
+    Target { node: NodeId::new(number).unwrap(), address, priority: Priority::First, identity }
 }
 
 fn ask(address: SocketAddr, identity: AskIdentity) -> Option<Answer> {
@@ -76,7 +76,7 @@ fn uptime(address: SocketAddr) -> Option<Option<u64>> {
 }
 
 #[test]
-fn version_and_peer_id_are_asked_for_when_they_may_have_changed() {
+fn identity_is_requested_after_restart() {
     let address = node();
     for (identity, is_asked) in
         [(AskIdentity::Always, true), (AskIdentity::IfYounger(78), true), (AskIdentity::IfYounger(77), false)]
@@ -89,7 +89,7 @@ fn version_and_peer_id_are_asked_for_when_they_may_have_changed() {
 }
 
 #[test]
-fn figures_count_even_when_the_identity_cannot_be_had() {
+fn metrics_count_without_identity() {
     for ends in [true, false] {
         let address = serve(move |mut stream| {
             let _ = request(&stream);
@@ -105,7 +105,7 @@ fn figures_count_even_when_the_identity_cannot_be_had() {
 }
 
 #[test]
-fn every_way_to_end_a_text_is_understood() {
+fn all_framings_are_read() {
     assert_eq!(uptime(answer(ok(METRICS))), Some(Some(77)));
     assert_eq!(uptime(answer(format!("HTTP/1.0 200 OK\r\n\r\n{METRICS}"))), Some(Some(77)));
     let chunked = METRICS
@@ -128,7 +128,7 @@ fn every_way_to_end_a_text_is_understood() {
 }
 
 #[test]
-fn nonsense_is_an_answer_without_figures() {
+fn invalid_text_yields_empty_metrics() {
     let nonsense =
         b"ant_node_uptime NaN\nant_networking_records_stored 1e309\n\xff\xfe\x00 1\nant_networking_shunned{".to_vec();
     assert_eq!(uptime(answer(ok(nonsense))), Some(None));
@@ -136,7 +136,7 @@ fn nonsense_is_an_answer_without_figures() {
 }
 
 #[test]
-fn what_is_no_answer_is_none_and_costs_no_more_than_the_deadline() {
+fn invalid_responses_end_at_deadline() {
     let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let silent = serve(|stream| {
         let _ = request(&stream);
@@ -188,7 +188,7 @@ fn what_is_no_answer_is_none_and_costs_no_more_than_the_deadline() {
 }
 
 #[test]
-fn those_that_hang_hold_up_nobody() {
+fn hanging_nodes_do_not_delay_others() {
     let (silent, alive) = (serve(|stream| drop((request(&stream), request(&stream)))), node());
     // More that hang than connections may be open at once, all of them first.
     let targets = (1..=60).map(|n| target(n, if n <= 40 { silent } else { alive }, AskIdentity::Always)).collect();
@@ -197,14 +197,16 @@ fn those_that_hang_hold_up_nobody() {
     assert_eq!(answers.keys().map(|id| id.get()).collect::<Vec<_>>(), (41..=60).collect::<Vec<_>>());
 
     // With hope they are last, and then even few connections are enough.
-    let hope = |n| if n <= 40 { Hope::Poor } else { Hope::Good };
-    let targets = (1..=60)
-        .map(|n| Target { hope: hope(n), ..target(n, if n <= 40 { silent } else { alive }, AskIdentity::Always) });
+    let priority = |n| if n <= 40 { Priority::Last } else { Priority::First };
+    let targets = (1..=60).map(|n| Target {
+        priority: priority(n),
+        ..target(n, if n <= 40 { silent } else { alive }, AskIdentity::Always)
+    });
     assert_eq!(probe(targets.collect(), &Limits { at_once: 4, open: 4, ..limits }).len(), 20);
 }
 
 #[test]
-fn a_pace_spreads_the_requests() {
+fn pace_spreads_requests() {
     let address = node();
     let targets = (1..=5).map(|n| target(n, address, AskIdentity::IfYounger(0))).collect();
     let begun = Instant::now();
@@ -215,7 +217,7 @@ fn a_pace_spreads_the_requests() {
 }
 
 #[test]
-fn hosts_are_numbers_or_names() {
+fn hosts_are_addresses_or_names() {
     assert_eq!(resolve("127.0.0.1"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     assert_eq!(resolve("LocalHost"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     assert_eq!(resolve("::1"), "::1".parse().ok());

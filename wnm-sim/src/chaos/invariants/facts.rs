@@ -49,7 +49,7 @@ pub(super) struct Believed<'a> {
 impl Believed<'_> {
     /// Tells whether the rules may choose the node at all.
     pub(super) fn is_free(&self) -> bool {
-        let is_ours = !matches!(self.sample.presence, Presence::Stray | Presence::FolderMissing);
+        let is_ours = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
         let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
         !self.acting && is_ours && may_be_chosen
     }
@@ -278,7 +278,7 @@ fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, 
     match presence {
         _ if is_fixed => remembered,
         Presence::Unobserved => remembered,
-        Presence::Answering | Presence::Stray => Belief::Running,
+        Presence::Answering | Presence::Unverified => Belief::Running,
         Presence::Silent | Presence::Unreachable => Belief::Unknown,
         Presence::Gone if trial.observation.rebooted => Belief::Stopped(None),
         Presence::Gone => match remembered {

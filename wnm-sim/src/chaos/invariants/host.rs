@@ -6,18 +6,18 @@ use wnm_core::Action;
 
 use super::{Property, Violation};
 use crate::chaos::ChaosModel;
-use crate::chaos::ledger::{Ledger, Open};
+use crate::chaos::ledger::{Ledger, OpenAction};
 
 /// Checks the steps' invariants: processes, folders, programs and ports against rows.
 ///
 /// # Errors
 /// The first one that does not hold.
 pub(crate) fn check(world: &mut ChaosModel, ledger: &Ledger) -> Result<(), Violation> {
-    if let Some((property, what)) = world.take_crime() {
-        return Err(Violation::new(property, what));
+    if let Some(violation) = world.take_violation() {
+        return Err(violation);
     }
-    let mut rows = ledger.rows.iter().peekable();
-    for (number, site) in (1_u32..).zip(world.sites()) {
+    let mut rows = ledger.nodes.iter().peekable();
+    for (number, site) in (1_u32..).zip(world.nodes()) {
         let row = rows.next_if(|(id, _)| id.get() == number);
         let Some((id, row)) = row else {
             if site.process.is_some() {
@@ -42,9 +42,9 @@ pub(crate) fn check(world: &mut ChaosModel, ledger: &Ledger) -> Result<(), Viola
 }
 
 /// Requires that every action ends: within what all its steps may wait, there and back, twice over.
-pub(crate) fn limits_of_time(open: &[Open], awake: Duration) -> Result<(), Violation> {
+pub(crate) fn limits_of_time(open: &[OpenAction], awake: Duration) -> Result<(), Violation> {
     const PATIENCE: Duration = Duration::from_secs(4 * 3600);
-    for Open { record, awake: begun } in open {
+    for OpenAction { record, awake: begun } in open {
         let linger = match record.planned.action {
             Action::Remove { linger, .. } => linger,
             _ => Duration::ZERO,

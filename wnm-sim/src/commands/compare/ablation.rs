@@ -1,8 +1,12 @@
-//! What each part of steady is worth: what changes when it is left out.
+//! The ablation: the effect of each part of steady, measured by a run without it.
+//!
+//! A part is disabled by a wrapper around the engine ([`SteadyPart`](crate::capacity::SteadyPart)). Parts that no wrapper can
+//! express (external overload, the CPU of young nodes, the learned grace period, leaks, the forecast of volumes, the long
+//! window, the surge of starts, memory to come, the order of fresh nodes, the reserve) are not in the table.
 
 use serde::Serialize;
 
-use super::policies::{Ablated, name};
+use super::policies::Ablated;
 use super::targets::TARGETS;
 use super::variant::{RoundScores, VariantComparison};
 use crate::statistics::Mean;
@@ -54,7 +58,7 @@ pub(super) enum Worth {
     Traded,
 }
 
-/// Returns what the absence of a part changes in a compared.
+/// Returns what the absence of a part changes in a comparison.
 pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &RoundScores<'_>) -> Absence {
     let without = VariantComparison::new(&ablated.pilot.name, scores, with.conditions);
     let (mut runs, mut changed) = (0, 0);
@@ -84,7 +88,7 @@ pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &Roun
         .map(|rule| Growth { name: rule.name, by: Mean::jackknifed(with.seeds(), |left_out| growth(left_out, rule)) })
         .collect();
     let worth = worth(scalar, figures.iter().filter_map(|figure| figure.by));
-    Absence { of: ablated.of, part: name(ablated.part), worth, scalar, figures, runs, changed, most }
+    Absence { of: ablated.of, part: ablated.part.word().to_owned(), worth, scalar, figures, runs, changed, most }
 }
 
 fn worth(scalar: Mean, mut figures: impl Iterator<Item = Mean>) -> Worth {

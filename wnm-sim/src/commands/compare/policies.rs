@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Part, Preset, RawSettings};
+use wnm_core::{Preset, RawSettings};
 
 use crate::SimError;
-use crate::capacity::{CapacityScenario, PilotSpec};
+use crate::capacity::{CapacityScenario, PilotSpec, SteadyPart};
 use crate::policy_args::read_settings;
 
 /// The two classic policies: one and four operations at once. Each variant is compared with the better one.
@@ -21,7 +21,7 @@ pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu-limit", "steady-tune
 pub(super) struct Ablated {
     /// Name of the variant with the part.
     pub(super) of: &'static str,
-    pub(super) part: Part,
+    pub(super) part: SteadyPart,
     pub(super) pilot: PilotSpec,
 }
 
@@ -66,10 +66,10 @@ impl Policies {
         let wholes = [(cpu_limit, steady.clone()), (plain, without_cpu_limit)];
         let mut ablated = Vec::new();
         for (of, settings) in wholes.iter().filter(|_| with_ablation) {
-            // Without a CPU limit these two parts have no effect.
-            let has = |part: &Part| *of == cpu_limit || !matches!(part, Part::CpuLimit | Part::Reserve);
-            for part in Part::ALL.into_iter().filter(has) {
-                let name = format!("{of}-without-{}", name(part));
+            // Without a CPU limit there is no effect to measure.
+            let has = |part: &SteadyPart| *of == cpu_limit || *part != SteadyPart::CpuLimit;
+            for part in SteadyPart::ALL.into_iter().filter(has) {
+                let name = format!("{of}-without-{}", part.word());
                 ablated.push(Ablated { of, part, pilot: PilotSpec::engine(name, settings.clone(), Some(part)) });
             }
         }
@@ -146,9 +146,4 @@ impl Policies {
 
 const fn cap_of(spec: &CapacityScenario) -> u32 {
     spec.limits.node_cap
-}
-
-/// Returns the name of a part in files and JSON.
-pub(super) fn name(part: Part) -> String {
-    serde_json::to_value(part).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

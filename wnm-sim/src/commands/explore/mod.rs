@@ -1,9 +1,11 @@
-//! Closed loop: the engine against a modelled host on which things go wrong, and what must hold whatever happens.
+//! `wnm-sim explore`: runs the cycle on the chaos model with random faults, and checks the invariants.
 
+mod checks;
+mod events;
 mod run;
-mod scramble;
 mod shrink;
 mod tally;
+mod variation;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,37 +15,38 @@ use crate::policy_args::set_all;
 use crate::scenario::chaos::Scenario;
 use crate::{Exit, SimError};
 
-use run::{Events, Found, Run};
+use events::Events;
+use run::{Found, Run};
 use tally::Tally;
 
-/// Runs the engine against a modelled host with random policies and faults, and checks what must always hold.
+/// Run the cycle on a model of a host with random faults and check the invariants
 ///
-/// The same seed gives the same run on every machine. A violation prints its seed, cycle and property, writes the
-/// smallest scenario that still shows it, and ends with exit code 3.
+/// The same seed gives the same run on every machine. On a violation the command prints the seed, the cycle and the
+/// invariant, writes the smallest scenario that still shows the violation, and exits with code 3.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Names the first run.
+    /// Seed of the first run
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Runs so many seeds, from the first one on.
+    /// Number of runs, with ascending seeds
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Cycles of each run.
+    /// Cycles of each run, before the calm cycles at its end
     #[arg(long, default_value_t = 1000)]
     cycles: u64,
-    /// Nodes at the beginning of each run, instead of a number drawn for each.
+    /// Nodes at the start of each run, 0 to 5000 [default: drawn from the seed, 0 to 250]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=5000))]
     nodes: Option<u32>,
-    /// Kinds of faults: all, none, or a list such as crashes,reboots.
+    /// Kinds of faults: all, none, or a list such as crashes,reboots
     #[arg(long, default_value = "all")]
     faults: Faults,
-    /// One setting in place of the one drawn, such as preset=steady; may be given more than once
+    /// Setting that replaces the drawn one, such as preset=steady; may be given more than once
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Runs the scenario of this file again.
+    /// Run the scenario in this file instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "cycles", "nodes", "faults", "set"])]
     scenario: Option<PathBuf>,
-    /// Where the scenario of a violation goes, instead of scenario-SEED.json.
+    /// File for the scenario of a violation [default: scenario-SEED.json]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -57,18 +60,18 @@ pub(crate) fn run(args: Args) -> Result<Exit, SimError> {
     if let Some(path) = &args.scenario {
         let scenario = Scenario::read(path)?;
         let mut tally = Tally::default();
-        let found = go(&scenario, Events::Written(&scenario.events), &mut tally)?;
+        let found = explore(&scenario, Events::Listed(&scenario.events), &mut tally)?;
         return report(&mut out, found.map(|found| (scenario, found)), args.output.as_deref(), &tally);
     }
     let mut tally = Tally::default();
-    for seed in (0..args.seeds).map(|further| args.seed.wrapping_add(further)) {
+    for seed in (0..args.seeds).map(|offset| args.seed.wrapping_add(offset)) {
         let drawn = Scenario::drawn(seed, args.cycles, args.nodes);
         let settings = set_all(drawn.settings.clone(), "--set", &args.set)?;
         let scenario = Scenario { settings, ..drawn };
-        let drawn = Events::Drawn(&args.faults);
-        if let Some(found) = go(&scenario, drawn, &mut tally)? {
-            let written = Scenario { events: drawn.written(&scenario, found.cycle), ..scenario };
-            let shrunk = shrink::shrunk(written, found);
+        let events = Events::Drawn(&args.faults);
+        if let Some(found) = explore(&scenario, events, &mut tally)? {
+            let listed = Scenario { events: events.list(&scenario, found.cycle), ..scenario };
+            let shrunk = shrink::shrunk(listed, found);
             return report(&mut out, Some(shrunk), args.output.as_deref(), &tally);
         }
     }
@@ -76,7 +79,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, SimError> {
 }
 
 /// Runs one scenario to its end or its first violation.
-fn go(scenario: &Scenario, events: Events<'_>, tally: &mut Tally) -> Result<Option<Found>, SimError> {
+fn explore(scenario: &Scenario, events: Events<'_>, tally: &mut Tally) -> Result<Option<Found>, SimError> {
     let mut run = Run::new(scenario, events).map_err(SimError::input)?;
     let found = run.run_to_end();
     tally.add(run.tally());
@@ -100,16 +103,15 @@ fn report(
     writeln!(out, "violation of {}", found.violation)
         .and_then(|()| writeln!(out, "  seed {}, cycle {}", scenario.seed, found.cycle))
         .and_then(|()| writeln!(out, "  {} nodes, {} events", scenario.nodes, scenario.events.len()))
-        .and_then(|()| writeln!(out, "  again: wnm-sim explore --scenario {}", path.display()))
+        .and_then(|()| writeln!(out, "  repeat: wnm-sim explore --scenario {}", path.display()))
         .map_err(SimError::Output)?;
     Ok(Exit::Violated)
 }
 
-/// Runs so many cycles of a colony that stays about as large as it begins, and returns how many nodes there were on
-/// average: for measuring.
+/// Runs cycles of a colony of nearly constant size, and returns the average number of nodes. For benchmarks.
 ///
 /// # Errors
-/// A property did not hold.
+/// The run violates a property.
 pub fn cycles(nodes: u32, cycles: u64) -> Result<u64, String> {
     let scenario = Scenario::steady(nodes, cycles);
     let faults = Faults::all();

@@ -1,18 +1,18 @@
-//! What a run was made of, in figures.
+//! Counts of runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use wnm_core::{Decision, Observation, Outcome};
 
-/// Counts of runs, and a digest that tells two of them apart.
+/// Counts of runs, and a digest in which two different runs differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     runs: u64,
     cycles: u64,
     node_cycles: u64,
     reboots: u64,
-    /// Deaths of the manager, by the number of points it passed before.
+    /// Crashes of the manager, by the number of points that it passed before.
     crashes: BTreeMap<u32, u64>,
     actions: BTreeMap<&'static str, u64>,
     done: u64,
@@ -41,7 +41,7 @@ impl Tally {
         self.runs += 1;
     }
 
-    /// Counts a cycle, and the death of the manager in it.
+    /// Counts a cycle, and the crash of the manager in it by the number of points before.
     pub(super) fn count_cycle(&mut self, nodes: usize, crash: Option<u32>) {
         self.cycles += 1;
         self.node_cycles += nodes as u64;
@@ -51,11 +51,11 @@ impl Tally {
         self.digest.take(nodes as u64);
     }
 
-    /// Counts what was seen and decided.
-    pub(super) fn count(&mut self, seen: &Observation, decision: &Decision) {
-        self.reboots += u64::from(seen.rebooted);
-        self.digest.take(seen.now.as_millis() as u64);
-        self.digest.take(seen.host.cpu.map_or(u64::MAX, |cpu| (cpu.get() * 10.0) as u64));
+    /// Counts the observation and the decision of a cycle.
+    pub(super) fn count(&mut self, observation: &Observation, decision: &Decision) {
+        self.reboots += u64::from(observation.rebooted);
+        self.digest.take(observation.now.as_millis() as u64);
+        self.digest.take(observation.host.cpu.map_or(u64::MAX, |cpu| (cpu.get() * 10.0) as u64));
         for planned in &decision.actions {
             let verb = planned.action.verb();
             *self.actions.entry(verb).or_default() += 1;
@@ -72,7 +72,7 @@ impl Tally {
         }
     }
 
-    /// Returns how many nodes there were in a cycle on average.
+    /// Returns the average number of nodes in a cycle, rounded down.
     pub(super) fn mean_nodes(&self) -> u64 {
         self.node_cycles / self.cycles.max(1)
     }

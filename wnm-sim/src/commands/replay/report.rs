@@ -41,12 +41,12 @@ fn decided_table(policies: &[PolicyReplay]) -> String {
     let mut table = table(&heading);
     let headings: BTreeSet<Heading> =
         policies.iter().flat_map(|policies| policies.tally.decided.keys().copied()).collect();
-    let (waits, actions): (Vec<_>, Vec<_>) = headings.into_iter().partition(|heading| heading.verb == Heading::WAIT);
-    for heading in actions.into_iter().chain(waits) {
+    let (actions, others): (Vec<_>, Vec<_>) = headings.into_iter().partition(Heading::is_action);
+    for heading in actions.into_iter().chain(others) {
         let mut row = vec![heading.verb.to_owned(), heading.because()];
         for policies in policies {
             let count = policies.tally.decided.get(&heading).copied().unwrap_or_default();
-            let actions = if heading.verb == Heading::WAIT { String::new() } else { count.actions.to_string() };
+            let actions = if heading.is_action() { count.actions.to_string() } else { String::new() };
             row.extend([count.samples.to_string(), actions]);
         }
         table.add_row(row);

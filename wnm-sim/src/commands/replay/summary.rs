@@ -49,7 +49,7 @@ struct Policy<'a> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Decided {
-    /// The action, such as `add`; `wait` for no action.
+    /// The action, such as `add`; `wait` or `idle` for no action.
     decided: &'static str,
     /// The reason.
     why: &'static str,

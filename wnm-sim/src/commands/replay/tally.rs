@@ -44,8 +44,8 @@ pub struct Tally {
 impl Tally {
     /// Counts a decision.
     pub fn count(&mut self, decision: &Decision) {
-        if let Some(rest) = decision.rest() {
-            self.decided.entry(Heading::of_wait(&rest)).or_default().samples += 1;
+        if decision.actions.is_empty() {
+            self.decided.entry(Heading::of_blocker(decision.blocker())).or_default().samples += 1;
             return;
         }
         for (i, planned) in decision.actions.iter().enumerate() {

@@ -1,0 +1,36 @@
+//! The context of a cycle.
+
+use std::path::PathBuf;
+
+use wnm_core::{HostSample, Settings};
+
+/// The source of the host's signals.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signals {
+    /// Each observation measures the host.
+    Measured,
+    /// Each observation reports this sample of the host instead; the nodes are measured. For demonstrations.
+    Scripted(Box<HostSample>),
+}
+
+/// A colony that cycles run on: the store, the platform, and the effective settings.
+#[derive(Debug)]
+pub struct Agent<S, P> {
+    /// The durable memory of the colony.
+    pub store: S,
+    /// The host of the colony.
+    pub platform: P,
+    /// The effective settings. The owner of the agent refreshes them between cycles.
+    pub settings: Settings,
+    /// The source of the host's signals.
+    pub signals: Signals,
+    /// The folder in which each new node gets a folder for its logs; empty for one inside the node's own folder.
+    pub logs: PathBuf,
+}
+
+impl<S, P> Agent<S, P> {
+    /// Returns an agent that measures its host, and whose nodes log into their own folders.
+    pub const fn new(store: S, platform: P, settings: Settings) -> Self {
+        Self { store, platform, settings, signals: Signals::Measured, logs: PathBuf::new() }
+    }
+}

@@ -1,0 +1,112 @@
+//! The one management cycle: load, observe, decide, begin, execute, apply, finish.
+
+use wnm_core::steps::carry_out;
+use wnm_core::{
+    Clock, EngineState, Observation, Outcome, Planned, Policy, RequestEvaluation, Selection, Verb, evaluate,
+    evaluate_request,
+};
+
+use crate::agent::{Agent, Signals};
+use crate::error::AgentError;
+use crate::observer::{Evaluated, ObservedJournal, Observer};
+use crate::platform::{Boot, Platform};
+use crate::report::Report;
+use crate::store::{Begin, Finish, Store};
+use crate::trigger::{Mode, Trigger};
+use crate::{cpu_limit, trash};
+
+impl<S: Store, P: Platform> Agent<S, P> {
+    /// Runs one management cycle. The caller excludes every other writer of the store.
+    ///
+    /// No step waits: an action whose step is not yet complete stays pending, and the next cycle resumes it there.
+    ///
+    /// # Errors
+    /// The store cannot be read or written, the host has no clock or no random numbers, or a requested node cannot
+    /// have its ports. Before `begin` nothing has changed; after it the next cycle resumes what was stored.
+    pub fn run_cycle(
+        &mut self,
+        trigger: &Trigger,
+        mode: Mode,
+        observer: &mut impl Observer,
+    ) -> Result<Report, AgentError<S::Error, P::Error>> {
+        let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
+        // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
+        colony.state.take_up(&colony.unfinished);
+        let (clock, boot) = self.advance_clock(colony.state.clock.as_ref())?;
+        let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
+        if let Signals::Scripted(host) = &self.signals {
+            observation.host.clone_from(host);
+        }
+        // The evaluation owns a copy: observers and dry runs need the state from before the cycle.
+        let RequestEvaluation { mut evaluation, refused } =
+            evaluate_trigger(&colony.settings.policy, colony.state.clone(), &observation, trigger);
+        let decision = &evaluation.decision;
+        observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
+        if mode == Mode::DryRun {
+            let decision = evaluation.decision;
+            return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
+        }
+
+        let new_nodes = self.new_nodes(&colony, &observation, &mut evaluation.decision)?;
+        self.record_numbers(&new_nodes).map_err(AgentError::Store)?;
+        let begin = Begin { trigger, observation: &observation, decision: &evaluation.decision, new_nodes: &new_nodes };
+        let (cycle, begun) = self.store.begin(begin).map_err(AgentError::Store)?;
+
+        // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
+        cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
+        let mut records = std::mem::take(&mut colony.unfinished);
+        records.extend(begun);
+        observer.executing(&records);
+        let mut executor = self.platform.executor(&colony.settings, &colony.nodes);
+        let mut journal = ObservedJournal { journal: &mut self.store, observer };
+        let outcomes = carry_out(&mut records, &mut executor, &mut journal, observation.now);
+        drop(executor);
+
+        let worked: Vec<_> = records.into_iter().zip(outcomes).collect();
+        let planned: Vec<(Planned, Outcome)> =
+            worked.iter().map(|(record, outcome)| (record.planned.clone(), outcome.clone())).collect();
+        let decision = evaluation.decision.clone();
+        colony.state = evaluation.apply(&planned);
+        colony.state.clock = Some(clock);
+        let finish =
+            Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
+        self.store.finish(finish).map_err(AgentError::Store)?;
+        self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
+        trash::sweep(&mut self.platform, &colony.settings, &observation.host);
+
+        // Only an action that ended can end a node.
+        for (record, _) in &worked {
+            if !colony.state.nodes.contains_key(&record.node()) {
+                colony.nodes.remove(&record.node());
+            }
+        }
+        Ok(Report { cycle: Some(cycle), observation, decision, refused, worked, colony })
+    }
+
+    /// Returns the clock of the colony now, and whether the host restarted since it last advanced.
+    fn advance_clock(&mut self, last: Option<&Clock>) -> Result<(Clock, Boot), AgentError<S::Error, P::Error>> {
+        let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
+        Ok(match last {
+            None => (Clock::start(reading), Boot::Same),
+            Some(last) if last.boot() == reading.boot => (last.advance(reading), Boot::Same),
+            Some(last) => (last.advance(reading), Boot::New),
+        })
+    }
+}
+
+fn evaluate_trigger<'a>(
+    policy: &'a Policy,
+    state: EngineState,
+    observation: &'a Observation,
+    trigger: &Trigger,
+) -> RequestEvaluation<'a> {
+    match trigger {
+        Trigger::Scheduled => {
+            RequestEvaluation { evaluation: evaluate(policy, state, observation), refused: Vec::new() }
+        }
+        Trigger::Requested(verb, selection) => evaluate_request(policy, state, observation, *verb, selection),
+        // A request for no node: the state follows the observation, and no action begins.
+        Trigger::Resumed => evaluate_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
+    }
+}

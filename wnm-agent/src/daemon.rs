@@ -1,0 +1,180 @@
+//! The daemon: cycles at an interval until it is told to end, and then until no action is pending.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::agent::Agent;
+use crate::cpu_limit;
+use crate::error::AgentError;
+use crate::platform::Platform;
+use crate::report::Report;
+use crate::store::Store;
+use crate::trigger::{Mode, Trigger};
+
+/// Time for which the daemon resumes pending actions after it was told to end. Supervisors wait longer: systemd gives
+/// a service 90 s before it kills it.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// Time between two cycles while draining.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(200);
+/// Time for which the lock is free between two cycles, however long they take. Commands that wait for the lock try
+/// for it every 20 ms.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// The reason why the daemon stops waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// The time is over.
+    Timeout,
+    /// A cycle is due at once, as after SIGHUP.
+    Now,
+    /// The daemon is to end, as after SIGTERM.
+    End,
+}
+
+/// The time of a daemon, and the signals that it waits for.
+pub trait Timer {
+    /// Returns the time since an arbitrary fixed moment. It never decreases.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits for a signal, at most for `timeout`. A signal that came earlier ends the wait at once.
+    fn wait(&mut self, timeout: Duration) -> Wake;
+
+    /// Waits for all of `duration`, whatever signals come.
+    fn sleep(&mut self, duration: Duration);
+}
+
+/// The timer of a process: its monotonic clock, and signals that come in through a channel.
+#[derive(Debug)]
+pub struct ChannelTimer {
+    started: Instant,
+    wakes: Receiver<Wake>,
+}
+
+impl ChannelTimer {
+    /// Returns a timer that wakes for each message. A closed channel counts as [`Wake::End`].
+    #[must_use]
+    pub fn new(wakes: Receiver<Wake>) -> Self {
+        Self { started: Instant::now(), wakes }
+    }
+}
+
+impl Timer for ChannelTimer {
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn wait(&mut self, timeout: Duration) -> Wake {
+        match self.wakes.recv_timeout(timeout) {
+            Ok(wake) => wake,
+            Err(RecvTimeoutError::Timeout) => Wake::Timeout,
+            Err(RecvTimeoutError::Disconnected) => Wake::End,
+        }
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// The owner of a daemon: it holds the lock and the settings, and receives the reports.
+pub trait DaemonControl<S: Store, P: Platform> {
+    /// The right to write the store, until it is dropped.
+    type Lock;
+    /// The error of a turn.
+    type Error: From<AgentError<S::Error, P::Error>>;
+
+    /// Takes the lock. May wait for a bounded time.
+    ///
+    /// # Errors
+    /// Another process holds the lock. The daemon tries again in its next turn.
+    fn lock(&mut self) -> Result<Self::Lock, Self::Error>;
+
+    /// Brings the settings of the agent up to date, under the lock and before each cycle.
+    ///
+    /// # Errors
+    /// The settings cannot be read. The cycle is skipped.
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+
+    /// Receives the report of a cycle.
+    ///
+    /// # Errors
+    /// The report cannot be delivered. The daemon ends at once, without draining.
+    fn completed(&mut self, report: &Report) -> Result<(), Self::Error>;
+
+    /// Receives the error of a turn. The daemon tries again in its next turn.
+    fn failed(&mut self, error: &Self::Error);
+}
+
+/// Whether actions are pending after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Yes,
+    No,
+}
+
+/// Runs a cycle every `interval` until the timer tells the daemon to end; then resumes pending actions for at most
+/// [`DRAIN_LIMIT`], and lifts the CPU limit.
+///
+/// The lock is held for each cycle only, so that commands get their turn. A cycle that takes longer than the interval
+/// delays the next one.
+///
+/// # Errors
+/// A report could not be delivered.
+pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    interval: Duration,
+    control: &mut C,
+    timer: &mut impl Timer,
+) -> Result<(), C::Error> {
+    tracing::info!(?interval, "daemon starts");
+    loop {
+        let started = timer.elapsed();
+        run_turn(agent, &Trigger::Scheduled, control)?;
+        let taken = timer.elapsed().saturating_sub(started);
+        match timer.wait(interval.saturating_sub(taken).max(LOCK_PAUSE)) {
+            Wake::Timeout | Wake::Now => {}
+            Wake::End => break,
+        }
+    }
+    tracing::info!("daemon drains");
+    let told = timer.elapsed();
+    while run_turn(agent, &Trigger::Resumed, control)? == Pending::Yes
+        && timer.elapsed().saturating_sub(told) < DRAIN_LIMIT
+    {
+        timer.sleep(DRAIN_INTERVAL);
+    }
+    // No daemon adjusts the limit any more, and an old limit could starve the nodes.
+    cpu_limit::lift(&mut agent.platform);
+    tracing::info!("daemon ends");
+    Ok(())
+}
+
+/// Runs one cycle under the lock. An error is reported, and leaves the next turn to try again.
+fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    trigger: &Trigger,
+    control: &mut C,
+) -> Result<Pending, C::Error> {
+    match run_locked(agent, trigger, control) {
+        Ok(report) => {
+            control.completed(&report)?;
+            Ok(if report.is_pending() { Pending::Yes } else { Pending::No })
+        }
+        Err(error) => {
+            control.failed(&error);
+            // A daemon that drains must not repeat an error until its limit.
+            Ok(Pending::No)
+        }
+    }
+}
+
+fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    trigger: &Trigger,
+    control: &mut C,
+) -> Result<Report, C::Error> {
+    let _lock = control.lock()?;
+    // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
+    control.refresh(agent)?;
+    Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
+}

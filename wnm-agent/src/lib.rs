@@ -1,0 +1,38 @@
+//! The agent of the Weave Node Manager: the one management cycle, and the daemon that repeats it.
+//!
+//! ```text
+//! load ──► observe ──► decide ──► begin ──► execute ──► apply ──► finish
+//! store    platform    core       store     platform    core      store
+//! ```
+//!
+//! [`Agent::run_cycle`] runs these steps once; [`run_daemon`] repeats them. Both work on two traits: a [`Store`], which
+//! makes intents and progress durable, and a [`Platform`], which measures the host and executes steps. The module
+//! `host`, behind the default feature of the same name, implements them for SQLite and for the host that wnm runs on.
+//! The simulator implements them for its fake store and its chaos model, and so explores this very sequence.
+//!
+//! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
+
+mod agent;
+mod cpu_limit;
+mod cycle;
+mod daemon;
+mod error;
+#[cfg(feature = "host")]
+pub mod host;
+mod new_nodes;
+mod observer;
+mod platform;
+mod report;
+mod store;
+mod trash;
+mod trigger;
+
+pub use agent::{Agent, Signals};
+pub use cpu_limit::lift as lift_cpu_limit;
+pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Timer, Wake, run_daemon};
+pub use error::{AgentError, HintedError};
+pub use observer::{Evaluated, Observer};
+pub use platform::{Boot, NewNodeIdentity, Platform};
+pub use report::Report;
+pub use store::{Begin, CycleId, Finish, Store};
+pub use trigger::{Mode, Trigger};

@@ -1,0 +1,97 @@
+//! The platform that a cycle needs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wnm_core::steps::Executor;
+use wnm_core::{
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    storage_with_most_space,
+};
+
+use crate::error::HintedError;
+
+/// Whether the host restarted since the last cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// The host is up since before the last cycle, or this is the first cycle.
+    Same,
+    /// The host restarted.
+    New,
+}
+
+/// The random facts of a new node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNodeIdentity {
+    /// The name of the node, unique for ever.
+    pub uuid: String,
+    /// A uniformly random number, from which the wallet of the node is drawn.
+    pub roll: u64,
+}
+
+/// A host: it measures, executes steps, and limits the CPU of the nodes.
+pub trait Platform {
+    /// The error of an operation of the host.
+    type Error: HintedError;
+    /// The executor of the steps of one cycle.
+    type Executor<'a>: Executor
+    where
+        Self: 'a;
+
+    /// Reads the wall clock, the uptime and the name of the current boot.
+    ///
+    /// # Errors
+    /// The host does not name its boot, so that no restart can be detected.
+    fn read_clock(&mut self) -> Result<ClockReading, Self::Error>;
+
+    /// Measures the host and its nodes. A missing metric is None, not an error.
+    ///
+    /// The counters are the base of the rates of the next observation.
+    fn observe(&mut self, colony: &Colony, clock: &Clock, boot: Boot) -> (Observation, Counters);
+
+    /// Returns the random facts of a new node.
+    ///
+    /// # Errors
+    /// The host has no random numbers.
+    fn new_identity(&mut self) -> Result<NewNodeIdentity, Self::Error>;
+
+    /// Returns the storage folder for the next new node, besides those that this cycle already `created`.
+    ///
+    /// The default is the folder with the most headroom after the growth that the settings expect of every node.
+    fn storage_for(&self, colony: &Colony, observation: &Observation, created: &BTreeMap<NodeId, Node>) -> PathBuf {
+        let nodes = colony.nodes.values().chain(created.values()).map(|node| {
+            let used = observation.nodes.get(&node.id).and_then(|sample| sample.disk);
+            (node.root_dir.as_path(), used.unwrap_or_default())
+        });
+        let Settings { storage, crisis, .. } = &colony.settings;
+        storage_with_most_space(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
+    }
+
+    /// Limits the CPU of all nodes together; `processes` are the processes of the running nodes.
+    ///
+    /// # Errors
+    /// The host cannot limit these nodes.
+    fn set_cpu_limit(&mut self, limit: Cores, processes: &[u32]) -> Result<(), Self::Error>;
+
+    /// Removes the CPU limit if the platform applied one; a limit of another program stays.
+    ///
+    /// # Errors
+    /// The host does not remove the limit.
+    fn lift_cpu_limit(&mut self) -> Result<(), Self::Error>;
+
+    /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
+    fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
+
+    /// Deletes from the trash of these storage folders, for a bounded time, the node folders that were moved there at
+    /// least `min_age` ago. The default deletes nothing.
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+        let _ = (storage, min_age);
+    }
+
+    /// Returns the cached versions of node programs, which the cycle hands to
+    /// [`Store::save_program_cache`](crate::Store::save_program_cache). The default is an empty cache.
+    fn program_cache(&self) -> ProgramCache {
+        ProgramCache::default()
+    }
+}

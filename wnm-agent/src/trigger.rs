@@ -1,0 +1,23 @@
+//! The cause of a cycle, and its mode.
+
+use wnm_core::{Selection, Verb};
+
+/// The cause of a cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// The schedule: the rules of the policy decide.
+    Scheduled,
+    /// A command of the operator: the actions are those that it requests.
+    Requested(Verb, Selection),
+    /// Actions that have not ended: the cycle resumes them and begins none.
+    Resumed,
+}
+
+/// Whether a cycle acts on its decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The decision is stored and executed.
+    Act,
+    /// The cycle ends after the decision, and neither the store nor the host changes.
+    DryRun,
+}

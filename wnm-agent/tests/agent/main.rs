@@ -1,0 +1,6 @@
+//! The cycle and the daemon on a colony in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod common;
+mod cycle;
+mod daemon;

@@ -1,0 +1,57 @@
+//! The reasons why wnm does not import a node.
+
+use std::path::PathBuf;
+
+use wnm_core::{ManagerKind, NodeId, NotAManager, Problem, WalletError};
+
+/// Why a node is not imported, as a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Obstacle {
+    #[error("the number {} is not from 1 to {}", number(*.0), u32::MAX)]
+    Number(Option<i64>),
+    #[error("no folder is recorded")]
+    NoFolder,
+    #[error("the folder {} is not an absolute path without ..", .0.display())]
+    RelativeFolder(PathBuf),
+    #[error("the folder {} does not exist, and with it the identity", .0.display())]
+    MissingFolder(PathBuf),
+    #[error("the folder {} holds no identity of a node", .0.display())]
+    NoIdentity(PathBuf),
+    #[error("the folder of the service is unknown")]
+    UnknownFolder,
+    #[error("the marker in its folder belongs to {}", .0.name())]
+    OtherMarker(NodeId),
+    #[error("another node has the same number")]
+    SameNumber,
+    #[error("port {port} belongs to {}", .owner.name())]
+    SamePort { port: u16, owner: NodeId },
+    #[error("the folder {} belongs to {}", .folder.display(), .owner.name())]
+    SameFolder { folder: PathBuf, owner: NodeId },
+    #[error("two of its ports are the same: {}, {} and {}", .0[0], .0[1], .0[2])]
+    RepeatedPort([u16; 3]),
+    #[error("the {name} {port} is not from 1 to 65535")]
+    Port { name: &'static str, port: i64 },
+    #[error("no {0} is recorded, and its number gives none")]
+    NoPort(&'static str),
+    #[error("its process manager is {0}: import it with --process-manager {0}")]
+    OtherManager(ManagerKind),
+    #[error(transparent)]
+    UnknownManager(#[from] NotAManager),
+    #[error("wallet: {0}")]
+    Wallet(#[from] WalletError),
+    #[error(transparent)]
+    Setting(#[from] Problem),
+    #[error("environment: {0:?} is not KEY=VALUE")]
+    Environment(String),
+    /// The process manager cannot tell the node's arguments.
+    #[error("{reason}{}", running(*.pid))]
+    Unreadable { reason: String, pid: Option<u32> },
+}
+
+fn number(recorded: Option<i64>) -> String {
+    recorded.map_or_else(|| "(none)".to_owned(), |number| number.to_string())
+}
+
+fn running(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!("; its process {pid} continues to run"))
+}

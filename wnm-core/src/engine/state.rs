@@ -1,0 +1,176 @@
+//! The state that the engine carries from cycle to cycle, and the effect of outcomes on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::decision::{Action, Planned, Reason};
+use crate::action::steps::{ActionRecord, Outcome};
+use crate::engine::forecast::Forecast;
+use crate::model::clock::Clock;
+use crate::model::node::{NodeId, NodeMap, NodeState, StopCause};
+use crate::model::observation::{Observation, Presence};
+use crate::model::units::{Timestamp, Version};
+use crate::policy::constants::REFUSED_AFTER;
+
+/// The state that the engine carries from cycle to cycle, stored with each cycle.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineState {
+    /// State of each node.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub nodes: NodeMap<NodeState>,
+    /// Nodes with an action in progress.
+    pub acting: BTreeSet<NodeId>,
+    /// Nodes whose folder was missing in the last observation.
+    pub missing: BTreeSet<NodeId>,
+    /// Device of each storage folder, as of the last observation without a missing folder.
+    pub devices: BTreeMap<PathBuf, u64>,
+    /// Failed upgrades to each version.
+    pub failed_upgrades: BTreeMap<Version, u32>,
+    /// Forecast of the steady rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Box<Forecast>>,
+    /// Clock of the colony at the last observation.
+    pub clock: Option<Clock>,
+}
+
+impl EngineState {
+    /// Returns whether upgrades to a version failed too often to be tried again.
+    #[must_use]
+    pub fn is_refused(&self, version: &Version) -> bool {
+        self.failed_upgrades.get(version).is_some_and(|failures| *failures >= REFUSED_AFTER)
+    }
+
+    /// Marks the nodes of unfinished actions, as the journal has them.
+    ///
+    /// After a crash the stored state is older than the journal: without this call the rules would select the nodes of
+    /// actions that have begun a second time.
+    pub fn take_up(&mut self, unfinished: &[ActionRecord]) {
+        self.acting = unfinished.iter().map(ActionRecord::node).collect();
+        for record in unfinished {
+            let id = record.node();
+            if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
+                self.nodes.insert(id, state);
+            }
+        }
+    }
+}
+
+pub(crate) fn remember_devices(state: &mut EngineState, observation: &Observation) {
+    for (i, volume) in observation.host.volumes.iter().enumerate() {
+        if state.devices.get(&volume.root) != Some(&volume.device) && is_ours(state, observation, i) {
+            state.devices.insert(volume.root.clone(), volume.device);
+        }
+    }
+}
+
+/// Returns whether a volume with a new device holds nodes of the colony: at least one is observed there.
+///
+/// While folders are missing, the known device stays, so that a volume that is not mounted remains an anomaly.
+fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
+    let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
+    let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
+    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.devices.contains_key(&v.root));
+    let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
+    let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));
+    on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()
+}
+
+/// Updates the state of one node by the outcome of one action.
+pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcome, now: Timestamp) {
+    let id = planned.action.node();
+    match outcome {
+        Outcome::Pending { .. } => state.acting.insert(id),
+        Outcome::Done | Outcome::Failed(_) => state.acting.remove(&id),
+    };
+    let recorded = state.nodes.get(&id);
+    let next = match outcome {
+        Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
+        Outcome::Done => after_success(planned, recorded, now),
+        Outcome::Failed(failure) => {
+            if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
+                *state.failed_upgrades.entry(to.clone()).or_default() += 1;
+            }
+            after_failure(planned, failure.rolled_back, now)
+        }
+    };
+    match next {
+        Next::Keep => {}
+        Next::Is(next) => {
+            state.nodes.insert(id, next);
+        }
+        Next::NoMore => {
+            state.nodes.remove(&id);
+            state.missing.remove(&id);
+        }
+    }
+}
+
+/// The change of the stored state of a node.
+enum Next {
+    /// The state stays until the next observation.
+    Keep,
+    /// The state changes to this one.
+    Is(NodeState),
+    /// The node is deleted from the state.
+    NoMore,
+}
+
+/// Returns the state of a node during an action; a state that the action has set keeps its start time.
+fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
+    match (action, recorded) {
+        (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
+        | (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, Some(NodeState::Restarting { .. }))
+        | (Action::Upgrade { .. }, Some(NodeState::Upgrading { .. }))
+        | (Action::Remove { .. }, Some(NodeState::Removing { .. })) => Next::Keep,
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, _) => {
+            Next::Is(NodeState::Restarting { since: now })
+        }
+        (Action::Upgrade { from, to, .. }, _) => {
+            Next::Is(NodeState::Upgrading { since: now, from: from.clone(), to: to.clone() })
+        }
+        (Action::Remove { .. }, _) => Next::Is(NodeState::Removing { since: now }),
+    }
+}
+
+fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp) -> Next {
+    match &planned.action {
+        Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. } => {
+            while_pending(&planned.action, recorded, now)
+        }
+        Action::Stop { .. } => {
+            let cause = if planned.reason == Reason::Requested { StopCause::Requested } else { StopCause::Pressure };
+            Next::Is(NodeState::Stopped { since: Some(now), cause })
+        }
+        Action::Disable { .. } => Next::Is(NodeState::Disabled { since: now }),
+        Action::Enable { .. } => match recorded {
+            Some(NodeState::Disabled { .. }) => {
+                Next::Is(NodeState::Stopped { since: None, cause: StopCause::Requested })
+            }
+            _ => Next::Keep,
+        },
+        Action::Remove { .. } => Next::NoMore,
+    }
+}
+
+fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {
+    let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
+    match &planned.action {
+        // The rollback of an addition removes the node.
+        Action::Add { .. } if rolled_back => Next::NoMore,
+        // A new node has no identity worth keeping: remnants are removed, unless an observation shows a whole node.
+        Action::Add { .. } => Next::Is(NodeState::Dead { since: now }),
+        Action::Start { upgrade_to: None, .. } => Next::Is(start_failed),
+        // The rollback restarted the old program.
+        Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } if rolled_back => {
+            Next::Is(NodeState::Running { since: now })
+        }
+        Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
+        Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
+        // The next observation shows whether the node still runs.
+        Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
+        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,
+    }
+}

@@ -1,0 +1,189 @@
+//! Constants of the policy and of the engine, each with its unit and its source.
+//!
+//! "docs/steady.md" as a source names the section that describes the constant: each was varied in both directions on the
+//! capacity model. "chosen" marks a judgement without a measurement.
+
+use std::time::Duration;
+
+// Limits of the colony and of its data.
+
+/// Maximum number of nodes that traces and plans handle: each node needs a TCP or UDP port, and there are 65,535.
+pub const MOST_NODES: u32 = 65_535;
+/// Measures of a host beside those of its volumes: CPU, memory, three load averages, two directions of disks and network.
+pub(crate) const MOST_MEASURES: usize = 9;
+
+// Defaults of the thresholds.
+
+/// Low threshold of the load averages, in tasks per processor; chosen: below one task per processor nothing queues.
+pub(crate) const DESIRED_LOAD_PER_CPU: f64 = 0.6;
+/// High threshold of the load averages, in tasks per processor; chosen: from one task per processor on tasks queue.
+pub(crate) const MAX_LOAD_PER_CPU: f64 = 1.0;
+
+// Anomalies and upgrades.
+
+/// Nodes that may vanish within one cycle without an anomaly; chosen: the folders of a few nodes may be deleted by hand.
+pub(crate) const VANISHING_BY_CHANCE: u32 = 3;
+/// One node in this many may vanish within one cycle without an anomaly; chosen: a fifth of the nodes, because a lost
+/// volume or process manager takes more of them with it.
+pub(crate) const VANISHING_SHARE: u32 = 5;
+/// Failed upgrades to a version after which the version is refused; chosen: one failure may have a local cause.
+pub(crate) const REFUSED_AFTER: u32 = 2;
+
+// Steps of actions.
+
+/// Time that a started process has to answer; chosen.
+pub(crate) const CONFIRM_PATIENCE: Duration = Duration::from_secs(120);
+/// Time that a stopped process has to exit; chosen.
+pub(crate) const EXIT_PATIENCE: Duration = Duration::from_secs(60);
+/// Time that any other step has; chosen: such a step succeeds or fails at once unless a program outside wnm is slow.
+pub(crate) const STEP_PATIENCE: Duration = Duration::from_secs(300);
+
+// Observation over time.
+
+/// Gap between two observations after which the older ones are discarded; chosen: ten cycles of a minute.
+pub(crate) const STALE: Duration = Duration::from_secs(600);
+/// Time for which single observations are kept: the longest mean over them takes two minutes.
+pub(crate) const RECENT: Duration = Duration::from_secs(120);
+/// Time over which the mean of CPU use is taken; docs/steady.md, "Signals".
+pub(crate) const CPU_MEAN: Duration = Duration::from_secs(60);
+/// One-minute means that are kept: half an hour, the window of growth.
+pub(crate) const MINUTES: usize = 30;
+/// Milliseconds from which a mean counts as that of a minute: cycles do not start at exact intervals; chosen.
+pub(crate) const ALMOST_A_MINUTE: u32 = 50_000;
+/// Interval between two observations, in milliseconds, from which the reaction to a rise of the background load comes
+/// too late; docs/steady.md, "CPU limit".
+pub(crate) const LONG_CYCLE: u32 = 30_000;
+/// Least time between two load averages for the recovery of the runnable tasks: the kernel updates its load averages
+/// every five seconds (`LOAD_FREQ` in `include/linux/sched/loadavg.h`).
+pub(crate) const LOAD_UPDATE: Duration = Duration::from_secs(5);
+/// Time constant of the kernel's first load average, in seconds (`EXP_1` in `include/linux/sched/loadavg.h`).
+pub(crate) const LOAD_DECAY: f64 = 60.0;
+
+// CPU of the nodes.
+
+/// Time constant of the mean CPU of a mature node, in seconds; docs/steady.md, "Signals".
+pub(crate) const COST_SMOOTHING: f64 = 600.0;
+/// CPU of a node before one was measured, in cores; chosen.
+pub(crate) const PRIOR_COST: f32 = 0.1;
+/// CPU use of the host, in percent, above which the CPU of the nodes no longer shows their demand; docs/steady.md,
+/// "Signals".
+pub(crate) const CROWDED: f64 = 95.0;
+/// Age of a process from which its CPU is that of a mature node; docs/steady.md, "Signals".
+pub(crate) const GROWN: Duration = Duration::from_secs(900);
+/// Age of a process up to which it may use more CPU than later; docs/steady.md, "Signals".
+pub(crate) const YOUNG: Duration = Duration::from_secs(600);
+/// Mean CPU use, in percent, from which it no longer shows the demand; docs/steady.md, "Signals".
+pub(crate) const SATURATED: f64 = 97.0;
+/// Runnable tasks for each core of demand on a saturated host; docs/steady.md, "Signals".
+pub(crate) const TASKS_PER_CORE: f64 = 1.2;
+/// Highest demand assumed of a saturated host, in percent of its processors; chosen: twice the host.
+pub(crate) const MOST_DEMAND: f64 = 200.0;
+/// Least share of their demand that nodes are assumed to get on a saturated host; chosen: it bounds the extrapolation
+/// from the share that they got to the background load.
+pub(crate) const LEAST_SERVED: f64 = 0.3;
+/// Share of the high threshold above which the background load alone is an external overload; docs/steady.md, "CPU";
+/// effect: docs/policies/parts.md, row `futility`.
+pub(crate) const EXTERNAL_OVERLOAD: f64 = 0.98;
+
+// Memory and disks of the nodes.
+
+/// Age of a process from which its memory is that of a mature node: two time constants of the growth of memory
+/// (`memory_seconds` in docs/capacity-model.md).
+pub(crate) const GROWN_MEMORY: Duration = Duration::from_secs(8 * 3600);
+/// Age of a node from which its folder has the typical size; chosen.
+pub(crate) const GROWN_DISK: Duration = Duration::from_secs(86_400);
+/// Memory of a mature node as a multiple of that of a young one, before a mature one was measured; chosen.
+pub(crate) const MEMORY_GROWTH: f64 = 1.5;
+/// Memory of a node before one was measured, in bytes; chosen.
+pub(crate) const PRIOR_MEMORY: f64 = 200e6;
+/// Size of a node's folder after a day or two, before one was measured, in bytes; chosen.
+pub(crate) const PRIOR_DISK: f64 = 5e9;
+/// Multiple of the typical memory from which a node leaks; docs/steady.md, "Memory"; effect: docs/policies/parts.md, row
+/// `leak`.
+pub(crate) const LEAKS: f64 = 1.5;
+/// Time between two points of the growth of a volume; chosen: one point an hour.
+pub(crate) const GROWTH_STEP: Duration = Duration::from_secs(3600);
+/// Points of the growth of a volume that are kept: the growth is measured over six hours; chosen.
+pub(crate) const GROWTH_POINTS: usize = 7;
+/// Shortest time from which the growth of a volume is measured; chosen.
+pub(crate) const SHORTEST_GROWTH: Duration = Duration::from_secs(1800);
+/// Time for which the use of a volume is predicted, in seconds; docs/steady.md, "Growth"; effect:
+/// docs/policies/parts.md, row `forecast`.
+pub(crate) const HORIZON: f64 = 1.4 * 86_400.0;
+/// Share of the gap between the disk thresholds, below the high one, from which nodes are removed; docs/steady.md,
+/// "Disk".
+pub(crate) const DISK_MARGIN: f64 = 0.02;
+/// Nodes that one cycle removes at most for full volumes; docs/steady.md, "Disk".
+pub(crate) const MOST_DISK_REMOVALS: usize = 4;
+
+// Relief of CPU.
+
+/// Shortest and longest grace period; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `learned-ride`.
+pub(crate) const GRACE_RANGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
+/// Factor by which the grace period grows when the load would have gone by itself; docs/steady.md, "CPU".
+pub(crate) const GRACE_GROWTH: f64 = 1.5;
+/// Divisor by which the grace period shrinks when the load stayed: a fifth less; docs/steady.md, "CPU".
+pub(crate) const GRACE_SHRINK: f64 = 1.25;
+/// Time after a stop in which the load may go by itself; docs/steady.md, "CPU".
+pub(crate) const WATCH: Duration = Duration::from_secs(300);
+/// Grace period of the warning threshold; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `soft`.
+pub(crate) const WARNING_GRACE: Duration = Duration::from_secs(900);
+/// Time after a stop for pressure in which a node does not start, and after its start in which it stops last;
+/// docs/steady.md, "Measured effects"; effect: docs/policies/parts.md, rows `rest` and `fresh`.
+pub(crate) const PRESSURE_COOLDOWN: Duration = Duration::from_secs(1800);
+
+// CPU limit.
+
+/// Least share of their demand that the limit leaves the nodes: they keep their connections; docs/steady.md, "CPU
+/// limit".
+pub(crate) const LEAST: f64 = 0.02;
+/// Share of their demand with which nodes still serve; docs/steady.md, "CPU limit".
+pub(crate) const SERVING: f64 = 0.55;
+/// Time after which an external overload is treated as permanent; docs/steady.md, "CPU limit".
+pub(crate) const PASSING: Duration = Duration::from_secs(900);
+/// Difference of two limits, in percent of the machine, below which the limit stays; chosen: each change is a write to
+/// the control group or a call of the process manager.
+pub(crate) const GRAIN: f64 = 2.0;
+/// The same difference as a share of the limit; chosen: a low limit needs finer steps.
+pub(crate) const FINE_GRAIN: f64 = 0.05;
+/// Share of the time, in percent, from which throttling counts; chosen: single throttled periods of the kernel occur
+/// below the limit as well.
+pub(crate) const THROTTLED: f64 = 5.0;
+/// Share of the serving level from which nodes count as serving: the limit does not follow small differences; chosen.
+pub(crate) const BARELY: f64 = 0.9;
+/// Time after nodes were last starved in which no node starts; docs/steady.md, "Starved nodes".
+pub(crate) const THROTTLED_HOLD: Duration = Duration::from_secs(300);
+/// Milliseconds of starvation from which nodes stop; docs/steady.md, "Starved nodes".
+pub(crate) const THROTTLED_LONG: u32 = 3_600_000;
+/// Milliseconds between two stops of starved nodes; docs/steady.md, "Starved nodes".
+pub(crate) const THROTTLED_STEP: u32 = 300_000;
+/// Share of the nodes that stops at a time when they starve; docs/steady.md, "Starved nodes".
+pub(crate) const THROTTLED_SHARE: f64 = 0.1;
+/// Seconds in which the reserve decays to a third (1/e); docs/steady.md, "CPU limit".
+pub(crate) const RESERVE_DECAY: f64 = 7200.0;
+/// Milliseconds of throttling after which the demand of the nodes is measured again; docs/steady.md, "Measuring the
+/// demand".
+pub(crate) const TRUSTED: u32 = 7_200_000;
+/// Factor by which time without throttling restores the trust in the measured demand: ten minutes restore two hours.
+pub(crate) const MEASURING: u32 = 12;
+
+// Growth.
+
+/// Time of which growth takes the percentile; docs/steady.md, "Growth"; effect: docs/policies/parts.md, row
+/// `long-window`.
+pub(crate) const WINDOW: Duration = Duration::from_secs(1800);
+/// Time that must have been observed before a node starts; docs/steady.md, "Growth".
+pub(crate) const LEAST_SEEN: Duration = Duration::from_secs(270);
+/// Percentile of the one-minute means, as a share, that growth uses; docs/steady.md, "Measured effects".
+pub(crate) const QUANTILE: f64 = 0.9;
+/// CPU of a starting node as a multiple of its later demand; docs/steady.md, "Growth"; effect: docs/policies/parts.md,
+/// row `surge`.
+pub(crate) const SURGE: f64 = 7.0;
+/// Share of the gap between the CPU thresholds, below the high one, that starts leave free; docs/steady.md, "Growth".
+pub(crate) const SURGE_MARGIN: f64 = 0.15;
+/// Excess of young nodes, in percent of the machine, below which a single node starts whatever its surge;
+/// docs/steady.md, "Growth".
+pub(crate) const CALM: f64 = 1.0;
+/// Share of the gap between the disk thresholds below the high one that the predicted use stays under: the middle;
+/// docs/steady.md, "Growth".
+pub(crate) const DISK_GROWTH_MARGIN: f64 = 0.5;

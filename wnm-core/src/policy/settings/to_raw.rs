@@ -1,0 +1,137 @@
+//! The effective settings, as a source that sets all of them.
+
+use super::{Folders, RawSettings, Settings, Thousands, Words};
+use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
+
+impl Settings {
+    /// Returns all effective values, defaults included; None for settings without a value and a default.
+    #[must_use]
+    pub fn to_raw(&self) -> RawSettings {
+        let policy = &self.policy;
+        let Delays { start, restart, upgrade, remove } = policy.delays;
+        let Limits { upgrades, starts, removals, operations } = policy.limits;
+        let [port_start, metrics_port_start, rpc_port_start] =
+            self.ports.thousands().map(|start| Some(Thousands(start)));
+        let io = |io: Option<IoThresholds>| {
+            let limits = io.map(|io| [io.read.less_than, io.read.remove, io.write.less_than, io.write.remove]);
+            limits.map_or([None; 4], |limits| limits.map(|rate| Some(rate.0)))
+        };
+        let disk = io(policy.disk_io);
+        let net = io(policy.net_io);
+        let path = |path: &std::path::Path| Some(path.display().to_string());
+        let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).ok();
+        let share = |share: f64| crate::model::units::Percent::clamped(share * 100.0);
+        let pairs = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        RawSettings {
+            node_cap: Some(policy.node_cap),
+            cpu_less_than: Some(policy.cpu.less_than),
+            cpu_remove: Some(policy.cpu.remove),
+            mem_less_than: Some(policy.memory.less_than),
+            mem_remove: Some(policy.memory.remove),
+            hd_less_than: Some(policy.disk.less_than),
+            hd_remove: Some(policy.disk.remove),
+            hdio_read_less_than: disk[0],
+            hdio_read_remove: disk[1],
+            hdio_write_less_than: disk[2],
+            hdio_write_remove: disk[3],
+            netio_read_less_than: net[0],
+            netio_read_remove: net[1],
+            netio_write_less_than: net[2],
+            netio_write_remove: net[3],
+            desired_load_average: policy.load.map(|load| load.less_than),
+            max_load_average_allowed: policy.load.map(|load| load.remove),
+            cpu_limit: Some(self.cpu_limit),
+            delay_start: Some(start.as_secs()),
+            delay_restart: Some(restart.as_secs()),
+            delay_upgrade: Some(upgrade.as_secs()),
+            delay_remove: Some(remove.as_secs()),
+            survey_delay: millis(self.survey_delay),
+            action_delay: millis(self.action_delay),
+            max_concurrent_upgrades: Some(upgrades),
+            max_concurrent_starts: Some(starts),
+            max_concurrent_removals: Some(removals),
+            max_concurrent_operations: Some(operations),
+            enable_upgrade: Some(policy.upgrades == Upgrades::ByManager),
+            rewards_address: Some(self.rewards.clone()),
+            donate_address: Some(self.donate),
+            node_storage: Some(Folders(self.storage.clone())),
+            port_start,
+            metrics_port_start,
+            rpc_port_start,
+            process_manager: Some(self.manager),
+            firewall: Some(self.firewall),
+            flavor: Some(self.flavor.clone()),
+            antnode_path: path(&self.binary),
+            network: Some(Words(self.network.clone())),
+            start_args: Some(Words(self.arguments.clone())),
+            environment: Some(Words(pairs.collect())),
+            no_upnp: Some(self.upnp == crate::model::node::Upnp::Off),
+            crisis_bytes: Some(self.crisis.0),
+            preset: Some(policy.preset),
+            steady_warning: share(policy.tuning.warning),
+            steady_relief_target: share(policy.tuning.relief_target),
+            steady_growth_target: share(policy.tuning.growth_target),
+            steady_grace: Some(policy.tuning.grace.as_secs()),
+            steady_cooldown: Some(policy.tuning.cooldown.as_secs()),
+            steady_adds: Some(policy.tuning.adds),
+            host: Some(self.host.clone()),
+            docker_image: Some(self.docker_image.clone()),
+            antctl_path: self.antctl.as_deref().and_then(path),
+            antctl_version: self.antctl_version.clone(),
+            antctl_debug: Some(self.antctl_debug),
+            highest_node_id_used: policy.highest_node_id_used,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::model::firewall::FirewallKind;
+    use crate::model::manager::ManagerKind;
+    use crate::model::wallet::FAUCET;
+    use crate::policy::settings::HostDefaults;
+
+    #[test]
+    fn effective_values_yield_the_same_settings_on_another_host() {
+        let host = HostDefaults {
+            cpus: 4,
+            storage: PathBuf::from("/nodes"),
+            programs: PathBuf::from("/bin"),
+            manager: "setsid+user".parse::<ManagerKind>().unwrap(),
+        };
+        let other_host = HostDefaults {
+            cpus: 64,
+            storage: PathBuf::from("/other"),
+            programs: PathBuf::from("/other"),
+            manager: "systemd+sudo".parse::<ManagerKind>().unwrap(),
+        };
+        let mut set =
+            RawSettings { rewards_address: Some(FAUCET.to_string().parse().unwrap()), ..RawSettings::default() };
+        for (key, text) in [
+            ("environment", "A=1 'B=2 3'"),
+            ("hdio_read_less_than", "1"),
+            ("hdio_read_remove", "2"),
+            ("hdio_write_less_than", "3"),
+            ("hdio_write_remove", "4"),
+            ("no_upnp", "false"),
+            ("cpu_limit", "false"),
+            ("port_start", "41"),
+            ("highest_node_id_used", "7"),
+            ("antctl_path", "/opt/antctl"),
+            ("firewall", FirewallKind::Ufw.to_string().as_str()),
+        ] {
+            set.set(key, text).unwrap();
+        }
+        let settings = Settings::new(&set, &host).unwrap();
+        let all = settings.to_raw();
+        for key in RawSettings::KEYS {
+            let may_be_unset = key.starts_with("netio_") || *key == "antctl_version";
+            assert!(all.get(key).is_some() || may_be_unset, "{key}");
+            assert!(set.get(key).is_none() || set.get(key) == all.get(key), "{key}");
+        }
+        assert_eq!(Settings::new(&all, &other_host).unwrap(), settings);
+    }
+}

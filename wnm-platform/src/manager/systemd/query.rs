@@ -1,0 +1,111 @@
+//! The state of nodes from systemctl.
+
+use std::collections::BTreeMap;
+
+use wnm_core::{Node, NodeId};
+
+use super::rights::Access;
+use super::show::{self, UnitStatus};
+use super::{Systemd, is_in_unit, unit_name};
+use crate::error::PlatformError;
+use crate::manager::Service;
+use crate::observe::process::{Liveness, ProcessInfo};
+
+/// The number of nodes from which on `is-active` is used first: `show` takes 1 ms or more for each unit.
+const MANY: usize = 16;
+
+impl Systemd {
+    /// Returns the state of each node: with one call, and a second one for units in transition.
+    pub(super) fn query_nodes(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, Service>, PlatformError> {
+        let mut told = if nodes.len() < MANY { BTreeMap::new() } else { self.quick_check(nodes)? };
+        let rest: Vec<&Node> = nodes.iter().copied().filter(|node| !told.contains_key(&node.id)).collect();
+        if !rest.is_empty() {
+            let shown = self.show(rest.iter().copied())?;
+            told.extend(rest.into_iter().map(|node| {
+                let silent = || Service::Unknown("systemctl show does not list the unit".to_owned());
+                (node.id, shown.get(&unit_name(node)).map_or_else(silent, |shown| self.service_of(node, shown)))
+            }));
+        }
+        Ok(told)
+    }
+
+    /// Returns the nodes whose state follows from `is-active` and the list of processes; other nodes are absent.
+    fn quick_check(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, Service>, PlatformError> {
+        let names: Vec<String> = nodes.iter().map(|node| unit_name(node)).collect();
+        let arguments = ["is-active", "--"].into_iter().chain(names.iter().map(String::as_str));
+        let text = self.bus.systemctl(Access::Query, arguments)?.text();
+        let words: Vec<&str> = text.lines().collect();
+        if words.len() != nodes.len() {
+            return Ok(BTreeMap::new());
+        }
+        let mut on_folders: BTreeMap<_, Vec<ProcessInfo>> = BTreeMap::new();
+        for facts in self.processes.all().into_iter().filter(|facts| facts.life == Liveness::Alive) {
+            if let Some(root) = facts.root_dir() {
+                on_folders.entry(root).or_default().push(facts);
+            }
+        }
+        let plain = |node: &Node, word: &str| match word {
+            "inactive" | "failed" => Some(Service::Stopped),
+            "active" => match on_folders.get(node.root_dir.as_os_str()).map(Vec::as_slice) {
+                Some([facts]) if is_in_unit(facts.pid, node) => Some(Service::Running(self.processes.identity(facts))),
+                Some(_) | None => None,
+            },
+            _ => None,
+        };
+        Ok(nodes.iter().zip(words).filter_map(|(node, word)| Some((node.id, plain(node, word)?))).collect())
+    }
+
+    fn show<'a>(
+        &self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+    ) -> Result<BTreeMap<String, UnitStatus>, PlatformError> {
+        let names: Vec<String> = nodes.into_iter().map(unit_name).collect();
+        let arguments = ["show", show::PROPERTIES, "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.bus.systemctl(Access::Query, arguments)?;
+        let shown = show::parse(&output.text());
+        if shown.is_empty() && !names.is_empty() {
+            return Err(self.bus.failed("show", &output));
+        }
+        Ok(shown)
+    }
+
+    /// Returns the number of automatic restarts of each node, in one call.
+    pub(super) fn count_restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
+        let names: Vec<String> = nodes.iter().map(|node| unit_name(node)).collect();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let arguments = ["show", "--property=Id,NRestarts", "--"].into_iter().chain(names.iter().map(String::as_str));
+        let output = self.bus.systemctl(Access::Query, arguments)?;
+        let counts = show::restarts(&output.text());
+        let counted = nodes.iter().zip(&names).filter_map(|(node, name)| Some((node.id, *counts.get(name)?)));
+        Ok(counted.collect())
+    }
+
+    pub(super) fn show_one(&self, node: &Node) -> Result<UnitStatus, PlatformError> {
+        Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Returns the state of a node from the properties of its unit.
+    fn service_of(&self, node: &Node, shown: &UnitStatus) -> Service {
+        if let Some(pid) = shown.pid {
+            match self.processes.facts(pid).filter(|facts| facts.life == Liveness::Alive) {
+                Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
+                Some(_) if shown.active == "activating" => {}
+                // A unit of the same name that runs another program is not this node.
+                Some(_) => return Service::Stopped,
+                None => return Service::Unknown(format!("systemd names process {pid}, which does not exist")),
+            }
+        }
+        match shown.active.as_str() {
+            "inactive" | "failed" => Service::Stopped,
+            _ if !self.is_ours(node) => Service::Stopped,
+            "activating" if shown.is_coming_back() && !shown.ended_well() => Service::Stopped,
+            "activating" if shown.is_coming_back() => {
+                // Exit code 0 is the end of a self-upgrade.
+                Service::Unknown("it exited with code 0, and systemd restarts it in a moment".to_owned())
+            }
+            active => Service::Unknown(format!("the unit is {active} ({})", shown.sub)),
+        }
+    }
+}

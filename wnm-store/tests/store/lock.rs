@@ -1,0 +1,59 @@
+//! The lock, between processes and within one.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use wnm_store::{Lock, LockError, Store};
+
+use crate::fixtures::folder;
+
+/// Holds the lock until it is killed; only ever run by the test below.
+#[test]
+#[ignore = "run as another process by lock_is_released_by_the_end_of_its_holder"]
+fn hold_the_lock() {
+    let Some(path) = std::env::var_os("WNM_TEST_LOCK") else { return };
+    let _lock = Lock::acquire(Path::new(&path), Duration::ZERO).unwrap();
+    println!("held");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn lock_is_released_by_the_end_of_its_holder() {
+    let (_folder, path) = folder();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "lock::hold_the_lock", "--ignored", "--nocapture"])
+        .env("WNM_TEST_LOCK", &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("held")));
+
+    let error = Lock::acquire(&path, Duration::from_millis(50)).unwrap_err();
+    let text = error.to_string();
+    let LockError::Held { holder: Some(holder), path: file } = error else { panic!("{text}") };
+    assert_eq!(holder.pid, child.id());
+    assert!(holder.since.as_secs() > 1_600_000_000);
+    assert!(text.contains(&format!("(PID {})", child.id())), "{text}");
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lock = Lock::acquire(&path, Duration::from_secs(5)).unwrap();
+    drop(lock);
+    assert!(file.exists(), "never removed");
+}
+
+#[test]
+fn lock_excludes_other_handles_and_names() {
+    let (folder, path) = folder();
+    drop(Store::create(&path).unwrap());
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let lock = Lock::acquire(&path, Duration::ZERO).unwrap();
+    assert!(matches!(Lock::acquire(&link, Duration::ZERO), Err(LockError::Held { .. })));
+    let waiting = std::thread::spawn(move || Lock::acquire(&link, Duration::from_secs(10)).is_ok());
+    std::thread::sleep(Duration::from_millis(50));
+    drop(lock);
+    assert!(waiting.join().unwrap());
+}

@@ -1,0 +1,76 @@
+//! Any engine state, stored and loaded.
+
+use proptest::prelude::*;
+use std::path::PathBuf;
+use wnm_core::{Clock, ClockReading, EngineState, NodeId, NodeState, StopCause, Timestamp, Version};
+use wnm_store::Store;
+
+use crate::fixtures::{at, folder, id, save, settings};
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(at)
+}
+
+fn any_version() -> impl Strategy<Value = Version> {
+    prop_oneof![
+        (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(a, b, c)| Version::new(a, b, c)),
+        Just("0.4.10-rc.1".parse().unwrap()),
+    ]
+}
+
+fn any_state() -> impl Strategy<Value = NodeState> {
+    let causes = [StopCause::Pressure, StopCause::Requested, StopCause::Found, StopCause::StartFailed];
+    prop_oneof![
+        any_time().prop_map(|since| NodeState::Running { since }),
+        any_time().prop_map(|since| NodeState::Unknown { since }),
+        (proptest::option::of(any_time()), proptest::sample::select(causes.to_vec()))
+            .prop_map(|(since, cause)| NodeState::Stopped { since, cause }),
+        any_time().prop_map(|since| NodeState::Restarting { since }),
+        (any_time(), proptest::option::of(any_version()), any_version())
+            .prop_map(|(since, from, to)| NodeState::Upgrading { since, from, to }),
+        any_time().prop_map(|since| NodeState::Migrating { since }),
+        any_time().prop_map(|since| NodeState::Removing { since }),
+        any_time().prop_map(|since| NodeState::Dead { since }),
+        any_time().prop_map(|since| NodeState::Disabled { since }),
+    ]
+}
+
+fn any_id() -> impl Strategy<Value = NodeId> {
+    prop_oneof![(1..12u32).prop_map(id), (1..=u32::MAX).prop_map(id)]
+}
+
+fn any_engine_state() -> impl Strategy<Value = EngineState> {
+    use proptest::collection::{btree_map, btree_set};
+    let clock = (any_time(), any::<u64>(), any::<String>());
+    (
+        btree_map(any_id(), any_state(), 0..12),
+        btree_set(any_id(), 0..4),
+        btree_set(any_id(), 0..4),
+        btree_map(any::<String>().prop_map(PathBuf::from), any::<u64>(), 0..3),
+        btree_map(any_version(), any::<u32>(), 0..3),
+        proptest::option::of(clock.prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot }))),
+    )
+        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock)| EngineState {
+            nodes: nodes.into_iter().collect(),
+            acting,
+            missing,
+            devices,
+            failed_upgrades,
+            forecast: None,
+            clock,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stored_state_is_loaded_unchanged(states in proptest::collection::vec(any_engine_state(), 1..5)) {
+        let (_folder, path) = folder();
+        let mut store = Store::create(&path).unwrap();
+        for (now, state) in (1..).zip(states) {
+            save(&mut store, now, &state, []);
+            prop_assert_eq!(store.load(settings()).unwrap().state, state);
+        }
+    }
+}
