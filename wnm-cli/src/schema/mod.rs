@@ -76,9 +76,9 @@ fn schemas_in_docs_are_current() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(".json") && !name.starts_with("sim-")
     };
-    let kept: BTreeSet<_> = files.filter(is_ours).collect();
+    let files: BTreeSet<_> = files.filter(is_ours).collect();
     let known: BTreeSet<_> = schemas().keys().map(|name| folder().join(format!("{name}.json"))).collect();
-    assert_eq!(kept, known, "docs/schema has a file without a schema");
+    assert_eq!(files, known, "docs/schema has a file without a schema");
 }
 
 /// Returns the command lines of all commands without subcommands.

@@ -39,7 +39,7 @@ fn installed_crontab_line_runs_a_cycle() {
     let path = with_cron(&host);
     fs::write(host.path("table"), "MAILTO=op\n").unwrap();
     let shown = wnm(&host, &path, &["service", "show", "--cron"]);
-    for (changed, said) in [
+    for (changed, message) in [
         (true, "installed the service in your crontab\n"),
         (false, "the service is installed already in your crontab\n"),
     ] {
@@ -48,7 +48,7 @@ fn installed_crontab_line_runs_a_cycle() {
         assert_eq!(ran["installed"], Value::Bool(true));
         assert_eq!(ran["text"].as_str(), Some(shown.out.as_str()));
         if !changed {
-            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, said);
+            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, message);
         }
     }
     let table = fs::read_to_string(host.path("table")).unwrap();
