@@ -134,15 +134,15 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
         }
         Config::Set { words } => {
             let pairs = pairs(&words)?;
-            change(db, pairs.iter().map(|(key, _)| *key), output, |kept| {
-                let set = pairs.iter().filter_map(|(key, text)| config::set(kept, key, text).err());
+            change(db, pairs.iter().map(|(key, _)| *key), output, |stored| {
+                let set = pairs.iter().filter_map(|(key, text)| config::set(stored, key, text).err());
                 Problems::none_or(set.collect())
             })?;
         }
         Config::Unset { keys } => {
             let keys = keys.iter().map(|key| known(key)).collect::<Result<Vec<_>, _>>()?;
-            change(db, keys.iter().copied(), output, |kept| {
-                keys.iter().for_each(|key| _ = kept.clear(key));
+            change(db, keys.iter().copied(), output, |stored| {
+                keys.iter().for_each(|key| _ = stored.clear(key));
                 Ok(())
             })?;
         }
@@ -200,10 +200,10 @@ fn change(
             above => return Err(CommandError::SetElsewhere { key, source_name: above.to_string() }.into()),
         }
     }
-    let mut kept = before.database.clone();
-    by(&mut kept)?;
+    let mut stored = before.database.clone();
+    by(&mut stored)?;
     let was = before.entries()?;
-    let after = SourceValues { database: kept, ..before };
+    let after = SourceValues { database: stored, ..before };
     let is = after.entries()?;
     let changed: Vec<Changed> = was
         .into_iter()

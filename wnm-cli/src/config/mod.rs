@@ -85,7 +85,7 @@ fn expand_home(text: &str, home: &str) -> String {
 }
 
 /// Refuses the change of a setting that existing nodes were created with.
-pub(crate) fn keep_fixed(stored: &RawSettings, given: &RawSettings, host: &HostDefaults) -> Result<(), CliError> {
+pub(crate) fn check_fixed(stored: &RawSettings, given: &RawSettings, host: &HostDefaults) -> Result<(), CliError> {
     // A setting that was never stored is compared by its default.
     let effective = |raw: &RawSettings, key: &str| match (raw.get(key), key) {
         (Some(text), _) => Some(text),

@@ -26,19 +26,19 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     wnm_core::Problems::none_or(problems)?;
     let host = context::host_defaults(&colony.settings, &flags);
     if !colony.nodes.is_empty() {
-        config::keep_fixed(&colony.settings, &flags, &host)?;
+        config::check_fixed(&colony.settings, &flags, &host)?;
     }
-    let mut kept = flags.over(colony.settings.clone());
+    let mut stored = flags.over(colony.settings.clone());
     // Stored, because the default depends on the user who runs wnm.
-    kept.process_manager.get_or_insert(host.manager);
-    let settings = config::fold([RawSettings::default(), environment, kept.clone()], &host)?;
+    stored.process_manager.get_or_insert(host.manager);
+    let settings = config::fold([RawSettings::default(), environment, stored.clone()], &host)?;
     let facts = Host {
         now: wnm_platform::read_clock()?.wall,
         logs: places::logs(settings.manager.scope),
         folder: &takeover::read_folder,
         uuid: &|| uuid::Uuid::new_v4().to_string(),
     };
-    let takeover = takeover::plan(&colony, kept, &settings, &facts);
+    let takeover = takeover::plan(&colony, stored, &settings, &facts);
     carry_over(db, &takeover, &settings, args, output)?;
     if !args.dry_run {
         output.say(&format!(
