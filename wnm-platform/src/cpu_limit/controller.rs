@@ -9,7 +9,7 @@ use wnm_core::{Cores, CpuLimitCounters};
 
 /// The period of a limit in microseconds, the kernel's default (CFS bandwidth control).
 const PERIOD: u64 = 100_000;
-/// The smallest quota in microseconds per period: the kernel rejects less than 1 ms.
+/// The smallest limit in microseconds per period: the kernel rejects less than 1 ms.
 const LEAST: u64 = 1000;
 
 /// The CPU controller of this host.
