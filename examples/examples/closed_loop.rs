@@ -1,4 +1,4 @@
-//! The engine in a closed loop with a model of a host: what it decides changes what it sees next.
+//! The engine in a closed loop with a model of a host: each decision changes the next observation.
 //!
 //! `cargo run -p wnm-examples --example closed_loop`
 
@@ -10,7 +10,7 @@ use wnm_core::{
 };
 
 /// The model: eight processors, of which a node uses 2 % and somebody else's job, in the second hour, 60 %.
-fn look(now: Timestamp, born: &BTreeMap<NodeId, Timestamp>, state: &EngineState) -> Observation {
+fn observe(now: Timestamp, born: &BTreeMap<NodeId, Timestamp>, state: &EngineState) -> Observation {
     let runs = |id: &NodeId| state.nodes.get(id).is_none_or(NodeState::is_active);
     let background = if (3600..7200).contains(&now.as_secs()) { 60.0 } else { 0.0 };
     let cpu = Percent::clamped(background + 2.0 * born.keys().filter(|id| runs(id)).count() as f64);
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut state, mut born) = (EngineState::default(), BTreeMap::new());
     for minute in 0..180 {
         let now = Timestamp::from_secs(minute * 60);
-        let observation = look(now, &born, &state);
+        let observation = observe(now, &born, &state);
         let evaluation = evaluate(&policy, state, &observation);
         for planned in &evaluation.decision.actions {
             println!("{minute:3} min, {:2} nodes: {} {}", born.len(), planned.action.verb(), planned.action.node());

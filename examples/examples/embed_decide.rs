@@ -1,7 +1,7 @@
-//! The core inside another tool: here, one that keeps game servers instead of nodes.
+//! The core in another tool: a manager of game servers instead of nodes.
 //!
-//! The engine knows nothing of node programs. Who brings observations of things that run, stop and cost something gets
-//! decisions about them, each with its reason.
+//! The engine does not know node programs. From observations of anything that runs and uses resources it derives
+//! decisions, each with its reason.
 
 use std::error::Error;
 
@@ -10,14 +10,14 @@ use wnm_core::{
     Presence, RawSettings, Timestamp, Volume, evaluate, steps::Outcome,
 };
 
-/// A server of the other tool.
+/// A game server.
 struct GameServer {
     slot: NodeId,
     opened: Timestamp,
     is_up: bool,
 }
 
-/// Looks at the host and its servers.
+/// Returns the observation of the host and its servers.
 fn observe(servers: &[GameServer], cpu: f64, now: Timestamp) -> Result<Observation, Box<dyn Error>> {
     let load = Load::new(0.5)?;
     let sample = |server: &GameServer| NodeSample {
@@ -39,7 +39,7 @@ fn observe(servers: &[GameServer], cpu: f64, now: Timestamp) -> Result<Observati
     })
 }
 
-/// Does to the servers what was planned.
+/// Executes a planned action on the servers.
 fn carry_out(planned: &Planned, servers: &mut Vec<GameServer>, now: Timestamp) -> Outcome {
     let slot = planned.action.node();
     match planned.action {

@@ -1,4 +1,4 @@
-//! Reads what a node says of itself: pipe a `/metrics` text in, or see it done on a few lines.
+//! Parses the metrics of a node: from standard input, or from a few example lines.
 //!
 //! `curl -s http://127.0.0.1:13001/metrics | cargo run -p wnm-examples --example parse_metrics -- -`
 
@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
     println!("uptime       {:?} s", metrics.uptime);
     println!("peers        {:?}", metrics.connected_peers);
     println!("records put  {:?}", metrics.puts_ok);
-    // The text says NaN: that is unknown, not zero.
+    // NaN in the text means unknown, not zero.
     println!("memory       {:?} MB", metrics.memory_mb);
     Ok(())
 }

@@ -36,7 +36,11 @@ pub enum HostError {
     Random(#[from] getrandom::Error),
 }
 
-impl HintedError for StoreError {}
+impl HintedError for StoreError {
+    fn hint(&self) -> Option<String> {
+        self.hint()
+    }
+}
 
 impl HintedError for HostError {
     fn hint(&self) -> Option<String> {

@@ -58,7 +58,7 @@ impl Context {
         let given = flags.clone().over(surroundings.clone());
         let host = host_defaults(&stored, &given);
         if !store.nodes()?.is_empty() {
-            config::keep_fixed(&stored, &given, &host)?;
+            config::check_fixed(&stored, &given, &host)?;
         }
         let merged = flags.clone().over(stored.clone());
         let flags = once.over(flags);

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     }
     let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
         Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),
-        Ok(Rewritten::Nothing { why }) => return Output::plain().done(why).into(),
+        Ok(Rewritten::Nothing { reason }) => return Output::plain().done(reason).into(),
         Err(error) => return Output::plain().fail(&error.into()).into(),
     };
     let mut output = Output::new(&args.global);

@@ -1,4 +1,4 @@
-//! The one door for output: data to standard output, talk to standard error.
+//! All output of wnm: results on standard output, messages on standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -13,17 +13,19 @@ use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
 
-/// An error, and what can be done about it.
+/// An error as JSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Told {
-    /// What was expected, and what was found.
+pub(crate) struct ErrorReport {
+    /// The failure and its cause.
     error: String,
-    /// What the operator can do about it.
+    /// The way to fix the cause; null without specific advice.
     hint: Option<String>,
+    /// The exit code of the process.
+    exit_code: u8,
 }
 
-/// Where a command writes.
+/// The output of a command, in the form that the global flags ask for.
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
@@ -31,7 +33,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Sets up colour and logging as the global flags say.
+    /// Sets up colour and logging according to the global flags.
     pub(crate) fn new(global: &Global) -> Self {
         anstream::ColorChoice::write_global(match global.color {
             Color::Auto => anstream::ColorChoice::Auto,
@@ -59,33 +61,33 @@ impl Output {
         Self { json: global.json, quiet: global.quiet, width: Width::of_output() }
     }
 
-    /// Returns the output of a command line that says nothing of it.
+    /// Returns the output for a command line that could not be parsed.
     pub(crate) fn plain() -> Self {
         Self { json: false, quiet: false, width: Width::Full }
     }
 
-    /// Says why there was nothing to do.
-    pub(crate) fn done(&self, why: &str) -> Exit {
-        self.say(why);
+    /// Prints why the command had nothing to do.
+    pub(crate) fn done(&self, reason: &str) -> Exit {
+        self.say(reason);
         Exit::Done
     }
 
-    /// Returns how far work has come, for somebody who waits for it.
+    /// Returns a progress bar for a command that waits for actions; a hidden one with `--quiet` and `--json`.
     pub(crate) fn progress(&self) -> Progress {
         if self.quiet || self.json { Progress::hidden() } else { Progress::shown() }
     }
 
-    /// Tells whether JSON was asked for.
+    /// Tells whether the output is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Returns how wide a page may be.
+    /// Returns the maximum width of a page.
     pub(crate) fn width(&self) -> Width {
         self.width
     }
 
-    /// Writes a result: as JSON where that was asked for, else as a page for people.
+    /// Writes a result as JSON or as a page for people.
     pub(crate) fn result<T: Serialize>(&self, value: &T, page: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         if self.json { self.json(value) } else { self.page(&page(value)) }
     }
@@ -95,53 +97,55 @@ impl Output {
         self.text(&page::fitted(text, self.width))
     }
 
-    /// Writes a value that is also text for programs: as JSON where that was asked for, else as it is.
+    /// Writes a value as JSON, or as text for programs, which is never wrapped.
     pub(crate) fn value<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
         if self.json { self.json(value) } else { self.text(&text(value)) }
     }
 
-    /// Writes text to standard output as it is, with a line end after it if it has none.
+    /// Writes text to standard output without wrapping, and ends it with a line feed.
     pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
         let choice = anstream::AutoStream::choice(&io::stdout());
         let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len() + 1), choice);
-        page.write_all(text.as_bytes())?;
+        page.write_all(text.as_bytes()).map_err(CliError::Output)?;
         if !text.is_empty() && !text.ends_with('\n') {
-            page.write_all(b"\n")?;
+            page.write_all(b"\n").map_err(CliError::Output)?;
         }
         write(&page.into_inner())
     }
 
     /// Writes a value as one line of JSON to standard output.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
-        let mut line = serde_json::to_vec(value).map_err(io::Error::from)?;
+        let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
         write(&line)
     }
 
-    /// Says something to the person at the terminal.
+    /// Prints a message to standard error, unless `--quiet` is given.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            // Nobody may be listening, and that is no reason to stop.
+            // A closed standard error must not end a command that changes nodes.
             let _ = writeln!(anstream::stderr().lock(), "{text}");
         }
     }
 
-    /// Writes what a cycle saw, decided and did.
+    /// Writes the report of a cycle.
     pub(crate) fn cycle(&self, report: &Report) -> Result<(), CliError> {
         self.result(&render::cycle::summary(report), |_| render::cycle::text(report))
     }
 
-    /// Writes an error and its hint to standard error, and returns how the command ends.
+    /// Writes an error and its hint to standard error. Returns the end of the command.
+    ///
+    /// A closed pipe, as of `wnm history | head`, is no error.
     pub(crate) fn fail(&self, error: &CliError) -> Exit {
         if matches!(error, CliError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Done;
         }
         let exit = error.exit();
         let mut err = anstream::stderr().lock();
-        // There is nowhere else to say that saying failed.
+        // An error of this write has no other place to go.
         let _ = if self.json {
-            let told = Told { error: error.to_string(), hint: error.hint() };
-            serde_json::to_string(&told).map_err(io::Error::from).and_then(|told| writeln!(err, "{told}"))
+            let report = ErrorReport { error: error.to_string(), hint: error.hint(), exit_code: exit.code() };
+            serde_json::to_string(&report).map_err(io::Error::from).and_then(|report| writeln!(err, "{report}"))
         } else {
             render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
         };
@@ -149,9 +153,8 @@ impl Output {
     }
 }
 
-/// Writes to standard output at once: it would go out line by line otherwise.
+/// Writes to standard output in one call. The standard library would flush after every line.
 fn write(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    Ok(out.flush()?)
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::Output)
 }

@@ -1,17 +1,28 @@
-//! Writing lines to InfluxDB, by the second version of its interface.
+//! Writing lines to InfluxDB through version 2 of its HTTP API.
 
 use std::time::Duration;
 
-use crate::error::CliError;
+use crate::error::CommandError;
 
-/// How long InfluxDB may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The most of an answer that is shown, in characters.
-const SHOWN: usize = 200;
-/// Where lines are written to, below the address.
-const WRITE: &str = "/api/v2/write";
+/// The maximum time for a request. InfluxDB usually answers within milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum length of a quoted answer, in characters.
+const LONGEST_QUOTE: usize = 200;
+/// The path of the API below the address.
+const WRITE_PATH: &str = "/api/v2/write";
 
-/// Where lines go, and with whose rights.
+/// The reason why lines were not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PushError {
+    /// The request failed before an answer arrived.
+    #[error("the request failed: {0}")]
+    Request(Box<ureq::Error>),
+    /// InfluxDB answered with an error.
+    #[error("{status} {answer}")]
+    Rejected { status: ureq::http::StatusCode, answer: String },
+}
+
+/// The address of an InfluxDB, with the credentials for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     url: String,
@@ -21,50 +32,41 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Returns the target at an address, with what else there is to know from variables.
+    /// Returns the target at an address, with organisation, bucket and token from variables.
     ///
     /// # Errors
-    /// The address is none, or is encrypted, or a variable is missing.
-    pub(crate) fn new(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CliError> {
-        let unusable = |what: String, hint: &str| CliError::Usage { what, hint: hint.to_owned() };
+    /// The address is not `http://HOST:PORT`, or a variable is not set.
+    pub(crate) fn new(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CommandError> {
         if url.starts_with("https://") {
-            return Err(unusable(
-                format!("expected an address that begins with http://, found {url}: this wnm was built without TLS"),
-                "name a relay on this host, or let Telegraf run `wnm report influx-resources` and send the lines",
-            ));
+            return Err(CommandError::NoTls { url: url.to_owned() });
         }
         let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
         if host.is_none_or(str::is_empty) {
-            let what = format!("expected an address such as http://127.0.0.1:8086, found {url:?}");
-            return Err(unusable(what, "wnm report influx-resources --push http://127.0.0.1:8086"));
+            return Err(CommandError::InvalidUrl { url: url.to_owned() });
         }
         let read = |name: &str| {
-            variable(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-                unusable(
-                    format!("expected {name} in the environment, found nothing"),
-                    "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN to an organisation, a bucket and a token of InfluxDB",
-                )
-            })
+            let value = variable(name).filter(|value| !value.is_empty());
+            value.ok_or_else(|| CommandError::NoVariable { variable: name.to_owned() })
         };
         let base = url.trim_end_matches('/');
         Ok(Self {
-            url: if base.ends_with(WRITE) { base.to_owned() } else { format!("{base}{WRITE}") },
+            url: if base.ends_with(WRITE_PATH) { base.to_owned() } else { format!("{base}{WRITE_PATH}") },
             organisation: read("INFLUX_ORG")?,
             bucket: read("INFLUX_BUCKET")?,
             token: read("INFLUX_TOKEN")?,
         })
     }
 
-    /// Writes lines whose times are in nanoseconds.
+    /// Writes lines with timestamps in nanoseconds.
     ///
     /// # Errors
-    /// InfluxDB cannot be reached, or refuses them.
-    pub(crate) fn write(&self, lines: &str) -> Result<(), CliError> {
-        let failed = |found: String| CliError::NotPushed { url: self.url.clone(), found };
+    /// InfluxDB cannot be reached, or rejects the lines.
+    pub(crate) fn write(&self, lines: &str) -> Result<(), CommandError> {
+        let failed = |cause| CommandError::Push { url: self.url.clone(), cause };
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
-            // A token goes where it was sent, and nowhere else.
+            // A redirect or a proxy would send the token to another server.
             .max_redirects(0)
             .proxy(None)
             .build()
@@ -77,12 +79,13 @@ impl Target {
             .header("Authorization", format!("Token {}", self.token))
             .header("Content-Type", "text/plain; charset=utf-8")
             .send(lines)
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|error| failed(PushError::Request(Box::new(error))))?;
         if response.status().is_success() {
             return Ok(());
         }
-        let said = response.body_mut().with_config().limit(64 << 10).read_to_string().unwrap_or_default();
-        let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
-        Err(failed(format!("{} {said}", response.status()).trim_end().to_owned()))
+        let answer = response.body_mut().with_config().limit(64 << 10).read_to_string().unwrap_or_default();
+        let answer: String =
+            answer.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_QUOTE).collect();
+        Err(failed(PushError::Rejected { status: response.status(), answer }))
     }
 }

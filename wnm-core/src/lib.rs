@@ -1,21 +1,21 @@
-//! The decision engine of the Weave Node Manager, without effects.
+//! The engine of the Weave Node Manager, without effects.
 //!
-//! A *colony* is all nodes of one host; a *node* is one process with its folder, identity and ports. This crate
-//! decides the actions on a colony and never executes them. Time, files, processes and random numbers are arguments,
-//! so that the same code runs in the `wnm` command, in its daemon and in its simulator.
+//! A *colony* is all nodes of one host; a *node* is one process with its folder, identity and ports. This crate decides
+//! which actions a colony needs. It has no clock, files, processes or sockets: all input comes in as values, so that the
+//! same code runs in the `wnm` command, in its daemon and in the simulator.
 //!
-//! One cycle is two pure calls with effects between them:
+//! One cycle has two pure calls, with effects between them:
 //!
 //! ```text
-//! load ──► observe ──► decide ──► begin ──► execute ──► apply ──► finish
-//! store    platform     core      store     platform     core     store
+//! load ──► observe ──► evaluate ──► begin ──► execute ──► apply ──► finish
+//! store    platform     core        store     platform    core      store
 //! ```
 //!
-//! - [`evaluate`] takes a [`Policy`], the [`EngineState`] of the previous cycle and an [`Observation`], and returns an
-//!   [`Evaluation`] with the [`Decision`]: actions, each with its [`Reason`], and the verdict of every rule.
+//! - [`evaluate`] derives an [`Evaluation`] from a [`Policy`], the [`EngineState`] of the cycle before and an
+//!   [`Observation`]. Its [`Decision`] has the actions, each with its [`Reason`], and the verdict of every rule.
 //! - [`steps`] executes an action as a list of idempotent steps, through an [`Executor`](steps::Executor) that changes
 //!   the host and a [`Journal`](steps::Journal) that records each step.
-//! - [`Evaluation::apply`] returns the state for the next cycle.
+//! - [`Evaluation::apply`] returns the state that the next cycle starts from.
 //!
 //! ```
 //! use wnm_core::{EngineState, Observation, Policy, RawSettings, evaluate};
@@ -24,7 +24,7 @@
 //! raw.set("node_cap", "3")?;
 //! let policy = Policy::new(&raw, Some(4))?;
 //!
-//! // Nothing is known of the host: missing figures never cause a node to be added.
+//! // Without metrics no node is added.
 //! let observation = Observation::default();
 //! let evaluation = evaluate(&policy, EngineState::default(), &observation);
 //! assert!(evaluation.decision.actions.is_empty());

@@ -1,4 +1,4 @@
-//! The one door to other programs: argument vectors, a deadline, a process group of their own, bounded output.
+//! The single way to run other programs: argument vectors, a deadline, an own process group, bounded output.
 
 pub(crate) mod message;
 mod run;
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use crate::error::PlatformError;
 
-/// How long a program may take when nobody says otherwise.
+/// The default deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How much of each stream is kept when nobody says otherwise, in bytes.
+/// The default limit for each stream, in bytes.
 const OUTPUT_LIMIT: usize = 1024 * 1024;
 /// The length of a command in an error message, in characters: one call may name hundreds of nodes.
 const SUMMARY: usize = 120;
@@ -22,24 +22,24 @@ const SUMMARY: usize = 120;
 /// One call of another program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The program: a path, or a name that is looked for in `PATH`.
+    /// The program: a path, or a name to find in `PATH`.
     pub program: OsString,
-    /// Its arguments, each passed as it is.
+    /// Its arguments, passed without a shell.
     pub arguments: Vec<OsString>,
-    /// What it finds in its environment.
+    /// Its environment.
     pub environment: Environment,
-    /// How long it may take before it is killed with its process group.
+    /// The time after which it is killed with its process group.
     pub deadline: Duration,
-    /// How many bytes of each stream are kept; what follows is read and dropped.
+    /// The number of bytes of each stream that are kept; the rest is read and dropped.
     pub output_limit: usize,
 }
 
-/// What a program finds in its environment.
+/// The environment of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Environment {
-    /// What wnm found in its own, with these changes.
+    /// The environment of wnm with these changes.
     Inherited(Vec<(String, String)>),
-    /// These variables and no others.
+    /// Only these variables.
     Only(Vec<(String, String)>),
 }
 
@@ -120,7 +120,7 @@ impl Call {
 }
 
 impl fmt::Display for Call {
-    /// Writes the words with spaces between; those that hold anything unusual in quotes.
+    /// Writes the words separated by blanks, and those with unusual characters in quotes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
         for (i, word) in std::iter::once(&self.program).chain(&self.arguments).enumerate() {
@@ -134,45 +134,45 @@ impl fmt::Display for Call {
     }
 }
 
-/// How a program ended, and what it printed.
+/// The exit status and the output of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Output {
-    /// Its exit code; None when a signal ended it.
+    /// The exit code; None after a signal.
     pub code: Option<i32>,
-    /// The signal that ended it, if one did.
+    /// The signal that ended it; None after an exit.
     pub signal: Option<i32>,
-    /// What it wrote to standard output, at most the call's limit.
+    /// Standard output, up to the limit of the call.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error, at most the call's limit.
+    /// Standard error, up to the limit of the call.
     pub stderr: Vec<u8>,
 }
 
 impl Output {
-    /// Returns what a program leaves that succeeds and prints this.
+    /// Returns the output of a program that succeeds and prints this.
     #[must_use]
     pub fn success(stdout: impl Into<Vec<u8>>) -> Self {
         Self { code: Some(0), stdout: stdout.into(), ..Self::default() }
     }
 
-    /// Returns what a program leaves that fails with this code and message.
+    /// Returns the output of a program that fails with this code and message.
     #[must_use]
     pub fn failure(code: i32, stderr: impl Into<Vec<u8>>) -> Self {
         Self { code: Some(code), stderr: stderr.into(), ..Self::default() }
     }
 
-    /// Tells whether it exited with code 0.
+    /// Tells whether the program exited with code 0.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.code == Some(0)
     }
 
-    /// Returns standard output as text, with a replacement character for each byte that is none.
+    /// Returns standard output as text. Invalid UTF-8 becomes replacement characters.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
-    /// Returns how it ended, in words such as "exit code 1".
+    /// Returns the exit status as text: "exit code 1", "signal 9".
     #[must_use]
     pub fn ended(&self) -> String {
         match (self.code, self.signal) {
@@ -205,10 +205,10 @@ impl Output {
     }
 }
 
-/// Answers calls in the place of the host's programs.
+/// A function that replaces the programs of the host.
 type Answer = dyn Fn(&Call) -> Result<Output, PlatformError> + Send + Sync;
 
-/// Who runs other programs: the host, or a script.
+/// The runner of other programs: the host, or a script in tests.
 #[derive(Clone)]
 pub struct Exec(Runner);
 
@@ -219,22 +219,22 @@ enum Runner {
 }
 
 impl Exec {
-    /// Returns the door to the host's programs.
+    /// Returns the runner of the host's programs.
     #[must_use]
     pub fn real() -> Self {
         Self(Runner::Real)
     }
 
-    /// Returns a door behind which `answer` stands for every program; nothing is ever started.
+    /// Returns a runner that calls `answer` instead of starting programs.
     #[must_use]
     pub fn scripted(answer: impl Fn(&Call) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
         Self(Runner::Scripted(Arc::new(answer)))
     }
 
-    /// Runs a program and returns how it ended, success or not.
+    /// Runs a program and returns its output, success or not.
     ///
     /// # Errors
-    /// It could not be started, or did not end by its deadline and was killed with its process group.
+    /// The program cannot be started, or exceeds its deadline and is killed with its process group.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
             Runner::Real => run::run(call),
@@ -242,10 +242,10 @@ impl Exec {
         }
     }
 
-    /// Runs a program that is expected to exit with code 0.
+    /// Runs a program; another exit code than 0 is an error.
     ///
     /// # Errors
-    /// As [`run`](Self::run); and when it failed, with what it printed.
+    /// As [`run`](Self::run), or the program fails.
     pub fn succeed(&self, call: &Call) -> Result<Output, PlatformError> {
         let output = self.run(call)?;
         if output.is_success() {
@@ -264,7 +264,7 @@ impl fmt::Debug for Exec {
     }
 }
 
-/// Tells whether a program of this name can be found in `PATH`.
+/// Tells whether `PATH` contains an executable with this name.
 #[must_use]
 pub fn is_in_path(program: impl AsRef<OsStr>) -> bool {
     let program = program.as_ref();

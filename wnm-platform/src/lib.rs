@@ -1,11 +1,11 @@
-//! What touches the host.
-pub mod fake_node;
+//! Access to the host: metrics, probes, process managers, firewalls, node folders and CPU limit.
 
 pub mod binary;
 pub mod cpu_limit;
 mod error;
 pub mod exec;
 pub mod executor;
+pub mod fake_node;
 pub mod firewall;
 pub mod manager;
 pub mod node_dir;

@@ -1,4 +1,4 @@
-//! Where things are: the database, the nodes, their logs, the operator's programs.
+//! Default paths: the database, the nodes, their logs, the operator's programs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,35 +6,36 @@ use wnm_core::{HostDefaults, ManagerKind, Program, Scope};
 
 use crate::error::PlatformError;
 
-/// A system whose customs decide where things are.
+/// An operating system with its own conventions for paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
-    /// Linux, and whatever is like it.
+    /// Linux and similar systems.
     Linux,
     /// macOS.
     MacOs,
 }
 
 impl Os {
-    /// The system this was built for.
+    /// The operating system of this build.
     pub const HERE: Self = if cfg!(target_os = "macos") { Self::MacOs } else { Self::Linux };
 }
 
-/// Where things are when no setting says otherwise.
+/// The default paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// The database.
+    /// The file of the database.
     pub database: PathBuf,
-    /// The nodes' folders.
+    /// The storage folder of the nodes.
     pub storage: PathBuf,
-    /// The nodes' logs.
+    /// The parent of the nodes' log folders.
     pub logs: PathBuf,
-    /// The programs of the operator, node programs among them.
+    /// The folder of the operator's programs, including node programs.
     pub programs: PathBuf,
 }
 
 impl Places {
-    /// Returns the places of a scope. `home` is the home directory of the user who runs wnm.
+    /// Returns the default paths of a scope. `home` is the home directory of wnm's user. They match those of antctl, so
+    /// that an adopted colony stays in place.
     #[must_use]
     pub fn new(scope: Scope, home: &Path, os: Os) -> Self {
         let (data, storage, logs) = match (scope, os) {
@@ -55,27 +56,27 @@ impl Places {
         }
     }
 
-    /// Returns the places of a scope for the user who runs this.
+    /// Returns the default paths of a scope for the current user.
     #[must_use]
     pub fn of_user(scope: Scope) -> Self {
         Self::new(scope, &home(), Os::HERE)
     }
 }
 
-/// Returns the scope that befits the user who runs this: the system's for root.
+/// Returns the scope of the current user: `sudo` for root.
 #[must_use]
 pub fn own_scope() -> Scope {
     if rustix::process::geteuid().is_root() { Scope::Sudo } else { Scope::User }
 }
 
-/// Returns where the database is when nobody says: as root the system's, or the user's if only that is there.
+/// Returns the default database: for root that of the system, or root's own if only that exists.
 #[must_use]
 pub fn database() -> PathBuf {
     let [own, user] = [own_scope(), Scope::User].map(|scope| Places::of_user(scope).database);
     if !own.exists() && user.exists() { user } else { own }
 }
 
-/// Returns where nodes of a scope log; nothing where each does so in its own folder.
+/// Returns the parent of the nodes' log folders; empty when each node logs into its own folder.
 #[must_use]
 pub fn logs(scope: Scope) -> PathBuf {
     match scope {
@@ -84,7 +85,7 @@ pub fn logs(scope: Scope) -> PathBuf {
     }
 }
 
-/// Returns what the host suggests for a colony of this scope where the operator said nothing.
+/// Returns the defaults of this host for a colony of this scope.
 #[must_use]
 pub fn host_defaults(scope: Scope) -> HostDefaults {
     let places = Places::of_user(scope);
@@ -97,20 +98,20 @@ pub fn host_defaults(scope: Scope) -> HostDefaults {
     }
 }
 
-/// Returns what keeps services on this host; where nothing does, wnm starts nodes itself.
+/// Returns the service manager of this host, or `setsid` without one.
 fn service_manager() -> Program {
     match Os::HERE {
         Os::MacOs => Program::Launchd,
-        // What `sd_booted` looks for.
+        // The test of sd_booted(3).
         Os::Linux if Path::new("/run/systemd/system").is_dir() => Program::Systemd,
         Os::Linux => Program::Setsid,
     }
 }
 
-/// Makes sure that each storage folder exists and can be written to.
+/// Creates each storage folder and checks with a trial file that it is writable.
 ///
 /// # Errors
-/// One cannot be made, or nothing can be written in it.
+/// A folder cannot be created or is not writable.
 pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
     storage.iter().try_for_each(|folder| {
         let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
@@ -120,8 +121,8 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
     })
 }
 
-/// Returns a folder among these in which nothing can be written, or where it cannot be made, without trying it; None
-/// when there is none.
+/// Returns the first of these folders that is not writable or cannot be created, without changing anything; None when all
+/// are usable.
 #[must_use]
 pub fn unwritable(folders: &[PathBuf]) -> Option<&Path> {
     use rustix::fs::{Access, access};
@@ -132,8 +133,8 @@ pub fn unwritable(folders: &[PathBuf]) -> Option<&Path> {
     folders.iter().map(PathBuf::as_path).find(|folder| !is_usable(folder))
 }
 
-/// Returns where a file of settings may be, the first that is there counts: `config.toml` where the system (as root)
-/// and the user have configuration, then where the Python wnm looked for its own.
+/// Returns the candidates for the config file, of which the first existing one is used: `config.toml` of the system (for
+/// root) and of the user, then the files of the Python wnm.
 #[must_use]
 pub fn config_files() -> Vec<PathBuf> {
     let home = home();
@@ -153,8 +154,7 @@ pub fn config_files() -> Vec<PathBuf> {
     own.map(|folder| folder.join("config.toml")).chain(old).collect()
 }
 
-/// Returns the home directory that the environment tells, else the one in the user database, else the root folder,
-/// where nothing can be written by mistake.
+/// Returns the home directory from `HOME`, else from the user database, else `/`, where ordinary users cannot write.
 #[must_use]
 pub fn home() -> PathBuf {
     std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))

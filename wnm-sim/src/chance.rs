@@ -1,15 +1,15 @@
-//! Numbers that look random, and are the same for the same seed on every machine.
+//! Deterministic random numbers: the same for the same seed on every machine.
 
 use std::ops::RangeInclusive;
 
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;
 
-/// A stream of numbers that only its seed and its name decide.
+/// A stream of random numbers, identified by a seed and a stream number.
 pub(crate) struct Chance(Pcg32);
 
 impl Chance {
-    /// Returns the stream of this name under a seed; neighbouring seeds have nothing in common.
+    /// Returns the stream; neighbouring seeds give unrelated numbers.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         Self(Pcg32::new(mixed(seed), mixed(stream)))
     }
@@ -24,7 +24,7 @@ impl Chance {
         range.start() + self.below(range.end() - range.start() + 1)
     }
 
-    /// Tells whether something happens that happens once in so many times.
+    /// Returns true with a probability of 1 / `times`.
     pub(crate) fn once_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }
@@ -34,25 +34,25 @@ impl Chance {
         f64::from(self.0.next_u32()) / 4_294_967_296.0
     }
 
-    /// Returns a number from the one to just below the other.
+    /// Returns a number from `low` to just below `high`.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.share()
     }
 
-    /// Returns a number that is 0 on average and spreads by 1, nearly as the normal distribution has it.
+    /// Returns a number of approximately the standard normal distribution, within ±3.5.
     pub(crate) fn normal(&mut self) -> f64 {
-        // Four uniform numbers of 16 bits: their sum has a variance of a third.
+        // The sum of four uniform numbers of 16 bits has a variance of 1/3; cheaper than an exact normal deviate.
         let (one, other) = (self.0.next_u32(), self.0.next_u32());
         let sum = (one >> 16) + (one & 0xFFFF) + (other >> 16) + (other & 0xFFFF);
         (f64::from(sum) / 65_536.0 - 2.0) * 1.732_050_807_568_877_2
     }
 
-    /// Returns the time until something happens that happens at random, so often in a unit of time; endless for 0.
+    /// Returns the time until the next event of a Poisson process with this rate; infinite for 0.
     pub(crate) fn wait(&mut self, rate: f64) -> f64 {
         if rate > 0.0 { -(1.0 - self.share()).ln() / rate } else { f64::INFINITY }
     }
 
-    /// Returns one of some choices.
+    /// Returns one of the choices, each with the same probability.
     pub(crate) fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
         choices[self.below(N as u32) as usize]
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_names_its_numbers_for_ever() {
+    fn seed_gives_the_same_numbers_for_ever() {
         let mut chance = Chance::new(1, 2);
         let drawn: Vec<u32> = (0..6).map(|_| chance.within(1..=1000)).collect();
         assert_eq!(drawn, [790, 838, 68, 829, 434, 544]);

@@ -1,4 +1,4 @@
-//! What can go wrong, and the exit code it ends with.
+//! Errors and exit codes.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::process::ExitCode;
 
 use wnm_core::trace::TraceError;
 
-/// How a command ended.
+/// The result of a command that ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All is well: 0.
+    /// Success: 0.
     Done,
-    /// The input was bad: 1.
+    /// Invalid input: 1.
     BadInput,
-    /// A property was violated: 3.
+    /// A target or an invariant was violated: 3.
     Violated,
-    /// Somebody ended it early: 130, as shells have it.
+    /// Interrupted by a signal: 130, as shells report SIGINT.
     Interrupted,
 }
 
@@ -24,14 +24,14 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::BadInput => Self::from(1),
-            // 2 is clap's, for a command line that cannot be read.
+            // clap exits with 2 for an invalid command line.
             Exit::Violated => Self::from(3),
             Exit::Interrupted => Self::from(130),
         }
     }
 }
 
-/// Why a command could not go on.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
     /// A file could not be opened or read.
@@ -39,7 +39,7 @@ pub enum SimError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file could not be written.
@@ -47,14 +47,14 @@ pub enum SimError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Standard output could not be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
-    /// A line of a trace is none, or does not fit those before it.
-    #[error("{name}:{line}:{column}: {what}")]
+    /// A line of a trace is invalid, or contradicts the lines before it.
+    #[error("{name}:{line}:{column}: {problem}")]
     Line {
         /// The file.
         name: String,
@@ -62,33 +62,63 @@ pub enum SimError {
         line: u64,
         /// The column, from 1.
         column: usize,
-        /// What was expected and found.
-        what: String,
+        /// The problem, without the position.
+        problem: String,
     },
-    /// The input is not what it should be, in words that name the place.
-    #[error("{0}")]
-    Input(String),
+    /// The input is invalid.
+    #[error("{problem}")]
+    Input {
+        /// The problem, with the file, option or setting and its value.
+        problem: String,
+        /// The way to fix it.
+        hint: Option<String>,
+    },
 }
 
 impl SimError {
-    /// Returns the error of one line of a trace.
-    pub(crate) fn line(name: &str, line: u64, error: &TraceError) -> Self {
-        Self::Line { name: name.to_owned(), line, column: error.column(), what: error.to_string() }
+    /// Returns an error about the input, without a hint. `problem` names the file, option or setting, and the reason.
+    pub(crate) fn input(problem: impl Into<String>) -> Self {
+        Self::Input { problem: problem.into(), hint: None }
     }
 
-    /// Says on standard error what is wrong; a reader of our output that has gone away is nothing to talk about.
+    /// Adds a hint to an error about the input.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        match self {
+            Self::Input { problem, .. } => Self::Input { problem, hint: Some(hint.into()) },
+            other => other,
+        }
+    }
+
+    /// Returns the error of a TOML document, with the line of the byte `at`.
+    pub(crate) fn toml(name: &str, text: &str, at: usize, error: &toml::de::Error) -> Self {
+        let before = text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        // The parser lists the permitted keys on lines of their own.
+        let problem = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::input(format!("{name}:{line}: invalid TOML: {problem}"))
+    }
+
+    /// Returns the error of one line of a trace.
+    pub(crate) fn line(name: &str, line: u64, error: &TraceError) -> Self {
+        Self::Line { name: name.to_owned(), line, column: error.column(), problem: error.to_string() }
+    }
+
+    /// Prints the error and its hint to standard error. A closed pipe is no error: `head` ends after its lines.
     pub(crate) fn report(&self) -> Exit {
         if let Self::Output(source) | Self::Write { source, .. } = self
             && source.kind() == io::ErrorKind::BrokenPipe
         {
             return Exit::Done;
         }
-        talk(&format!("wnm-sim: {self}"));
+        talk(&format!("error: {self}"));
+        if let Self::Input { hint: Some(hint), .. } = self {
+            talk(&format!("hint: {hint}"));
+        }
         Exit::BadInput
     }
 }
 
-/// Writes a line to standard error: the one door for talk. A closed one is no reason to stop.
+/// Writes a line to standard error. Ignores a closed standard error, because the data may still be wanted.
 pub(crate) fn talk(line: &str) {
     _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,51 +1,45 @@
-//! Work on several threads, with results in the order of the tasks: the same whatever the number of threads.
+//! Runs tasks on several threads and hands over their results in the order of the tasks.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-/// Returns how many threads this machine runs at once.
+use rayon::iter::{ParallelBridge, ParallelIterator};
+
+/// Returns the number of threads that the machine runs at once.
 pub(crate) fn available() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Works on all tasks, so many at once, and hands over each result in the order of the tasks as soon as it may.
+/// Runs all tasks on `jobs` threads, and passes each result to `take` in the order of the tasks as soon as possible.
 ///
 /// # Errors
-/// What `take` could not take; then no further task is begun.
+/// The first error of `take`; no further task begins after it.
 pub(crate) fn in_order<T: Sync, R: Send, E>(
     tasks: &[T],
     jobs: NonZeroUsize,
     work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(&T, R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(jobs.get().min(tasks.len()).max(1)).build() else {
+        // A host that refuses more threads still gets its results.
+        return tasks.iter().try_for_each(|task| take(task, work(task)));
+    };
     let (sender, results) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.get().min(tasks.len()) {
-            let (sender, next, is_over, work) = (sender.clone(), &next, &is_over, &work);
-            scope.spawn(move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(task) = tasks.get(i) else { return };
-                    if sender.send((i, work(task))).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(sender);
+    pool.in_place_scope(|scope| {
+        scope.spawn(|_| {
+            // A bridge begins tasks in their order, where a split slice would finish the last tasks first. Sending
+            // fails once an error has dropped the receiver, which ends the loop.
+            let run = |sender: &mut mpsc::Sender<_>, (i, task)| sender.send((i, work(task)));
+            _ = tasks.iter().enumerate().par_bridge().try_for_each_with(sender, run);
+        });
         let mut early = BTreeMap::new();
-        let mut turn = 0;
+        let mut next = 0;
         for (i, result) in results {
             early.insert(i, result);
-            while let Some(result) = early.remove(&turn) {
-                if let Err(error) = take(&tasks[turn], result) {
-                    is_over.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-                turn += 1;
+            while let Some(result) = early.remove(&next) {
+                take(&tasks[next], result)?;
+                next += 1;
             }
         }
         Ok(())

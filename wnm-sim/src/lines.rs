@@ -1,19 +1,19 @@
-//! Lines of bounded length from any input: one line, however long, never takes more than its share of memory.
+//! Reads lines of bounded length: a line without end, such as a binary file, cannot exhaust the memory.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 
-/// Bytes a line may have. A full list of 50,000 nodes takes 10 MB.
+/// The longest accepted line, in bytes. A full list of 50,000 nodes takes 10 MB.
 pub(crate) const LONGEST_LINE: usize = 16 * 1024 * 1024;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
 /// The lines of an input.
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
-    /// A line that lies across the end of the input's buffer.
+    /// A line that spans two fills of the input's buffer.
     joined: Vec<u8>,
-    /// Bytes of the input's buffer that the line returned last occupies.
+    /// Length in the input's buffer of the line returned last, including its line feed.
     lent: usize,
     /// The number of the line returned last, from 1.
     pub(crate) number: u64,
@@ -22,13 +22,13 @@ pub(crate) struct Lines<R> {
 /// A line without its line feed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    /// Its bytes.
+    /// The bytes of the line.
     Whole(&'a [u8]),
-    /// It has more than [`LONGEST_LINE`] bytes, and was passed over.
+    /// The line is longer than [`LONGEST_LINE`] and was skipped.
     TooLong,
 }
 
-/// Where the bytes of a line are.
+/// The place of a line's bytes.
 enum Found {
     InBuffer(usize),
     Joined,
@@ -40,7 +40,7 @@ impl<R: Read> Lines<R> {
         Self { input: BufReader::with_capacity(CHUNK, input), joined: Vec::new(), lent: 0, number: 0 }
     }
 
-    /// Tells whether the next line can be had without waiting for whoever writes it.
+    /// Tells whether the next line is already buffered, so that reading it does not block.
     pub(crate) fn is_ready(&self) -> bool {
         memchr::memchr(b'\n', self.input.buffer().get(self.lent..).unwrap_or_default()).is_some()
     }
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Gives one byte at a time, as a slow pipe does.
+    /// Returns one byte at a time, as a slow pipe does.
     struct Slowly<'a>(&'a [u8]);
 
     impl Read for Slowly<'_> {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_count_and_are_passed_over() {
+    fn blank_lines_count_and_are_skipped() {
         let text = b"one\n\n  \r\ntwo\nthree";
         let want: Vec<_> = [(1, "one"), (4, "two"), (5, "three")].map(|(n, t)| (n, Some(t.to_owned()))).into();
         assert_eq!(read(&text[..]), want);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_passed_over_in_bounded_memory() {
+    fn line_without_end_is_skipped_in_bounded_memory() {
         let long = io::repeat(b'x').take(3 * LONGEST_LINE as u64);
         let input = (&b"a\n"[..]).chain(long).chain(&b"\nb\n"[..]);
         assert_eq!(read(input), [(1, Some("a".into())), (2, None), (3, Some("b".into()))]);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_the_greatest_length_is_whole() {
+    fn longest_line_is_whole() {
         let input = io::repeat(b'x').take(LONGEST_LINE as u64).chain(&b"\n"[..]);
         assert!(matches!(Lines::new(input).next().unwrap(), Some(Line::Whole(bytes)) if bytes.len() == LONGEST_LINE));
     }

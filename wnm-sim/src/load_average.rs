@@ -1,20 +1,20 @@
-//! The kernel's load averages, in its own fixed point.
+//! The load averages of the kernel, in its fixed-point arithmetic (`kernel/sched/loadavg.c`).
 
-/// One in the kernel's fixed point.
+/// The number 1 in fixed point: `FIXED_1`.
 const ONE: u64 = 2048;
-/// What stays of an average over 1, 5 and 15 minutes after five seconds.
+/// Decay of the averages over 1, 5 and 15 minutes in five seconds: `EXP_1`, `EXP_5`, `EXP_15`.
 const DECAY: [u64; 3] = [1884, 2014, 2037];
 
-/// Averages over 1, 5 and 15 minutes.
+/// The averages over 1, 5 and 15 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct LoadAverages([u64; 3]);
 
 impl LoadAverages {
-    /// Goes on by five seconds, at whose end so many thousandths of a task were runnable or waited for disks.
+    /// Advances by five seconds; `millitasks` is the number of runnable or disk-waiting tasks at their end, times 1000.
     pub(crate) fn tick(&mut self, millitasks: u32) {
         let active = u64::from(millitasks) * ONE / 1000;
         for (load, decay) in self.0.iter_mut().zip(DECAY) {
-            // As `calc_load` does, which rounds up while the average rises.
+            // `calc_load` rounds up while the average rises, else it would never reach its limit.
             let up = if active >= *load { ONE - 1 } else { 0 };
             *load = (*load * decay + active * (ONE - decay) + up) / ONE;
         }
@@ -35,9 +35,9 @@ impl LoadAverages {
 mod tests {
     use super::*;
 
-    /// Figures of the kernel's own formula, worked out by hand: a task that runs makes 0.08 of the first five seconds.
+    /// Values computed by hand from the kernel's formula: one running task adds 0.08 in the first five seconds.
     #[test]
-    fn averages_rise_and_fall_as_those_of_the_kernel() {
+    fn averages_follow_the_kernel() {
         let mut load = LoadAverages::default();
         load.tick(1000);
         assert_eq!(load.0, [164, 34, 11]);
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(load.0, [0; 3]);
     }
 
-    /// From twice the cap down to 0.9 of it the averages stay over the cap for about 144, 719 and 2158 seconds.
+    /// After a fall from twice the limit to 0.9 of it the averages stay over the limit for about 144, 719 and 2158 s.
     #[test]
     fn averages_lag_by_minutes() {
         let mut load = LoadAverages::default();

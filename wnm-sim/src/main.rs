@@ -1,4 +1,4 @@
-//! The `wnm-sim` binary: parses, runs, and maps what came of it to an exit code.
+//! The `wnm-sim` binary: parses the command line, runs the command, and returns its exit code.
 
 use std::process::ExitCode;
 

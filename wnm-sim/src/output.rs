@@ -1,4 +1,4 @@
-//! Where data goes: standard output or a file, compressed where its name ends in `.gz`.
+//! Output of data: standard output or a file, compressed where its name ends in `.gz`.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use crate::SimError;
 
-/// One place for data.
+/// A destination for data.
 pub(crate) struct Output {
     sink: Sink,
     path: Option<PathBuf>,
@@ -20,17 +20,17 @@ enum Sink {
     Gzip(Box<GzEncoder<BufWriter<Box<dyn Write>>>>),
 }
 
-/// Bytes that are written at once.
+/// Size of the write buffer, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 impl Output {
-    /// Returns standard output, the one door for data.
+    /// Returns standard output.
     pub(crate) fn standard() -> Self {
         let sink = Sink::Plain(BufWriter::with_capacity(CHUNK, Box::new(io::stdout().lock())));
         Self { sink, path: None }
     }
 
-    /// Makes a file, or takes standard output for `-`.
+    /// Creates a file, or returns standard output for `-`.
     pub(crate) fn create(path: &Path) -> Result<Self, SimError> {
         if path.as_os_str() == "-" {
             return Ok(Self::standard());
@@ -45,13 +45,13 @@ impl Output {
         Ok(Self { sink, path: Some(path.to_owned()) })
     }
 
-    /// Writes a text and a line feed.
+    /// Writes a text with a line feed.
     pub(crate) fn line(&mut self, text: &str) -> Result<(), SimError> {
         self.text(text)?;
         self.text("\n")
     }
 
-    /// Writes a text as it is.
+    /// Writes a text unchanged.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), SimError> {
         let done = match &mut self.sink {
             Sink::Plain(sink) => sink.write_all(text.as_bytes()),
@@ -60,7 +60,7 @@ impl Output {
         done.map_err(|source| self.error(source))
     }
 
-    /// Brings to its place what was written so far.
+    /// Flushes the buffer.
     pub(crate) fn flush(&mut self) -> Result<(), SimError> {
         let done = match &mut self.sink {
             Sink::Plain(sink) => sink.flush(),
@@ -69,7 +69,7 @@ impl Output {
         done.map_err(|source| self.error(source))
     }
 
-    /// Brings everything to its place.
+    /// Writes the end of the data, including the trailer of a compressed file.
     pub(crate) fn finish(self) -> Result<(), SimError> {
         let path = self.path;
         let done = match self.sink {
@@ -79,7 +79,7 @@ impl Output {
         done.map_err(|source| error(path.as_deref(), source))
     }
 
-    /// Returns the bare sink, for those who write bytes.
+    /// Returns the writer, for formats made of bytes.
     pub(crate) fn into_writer(self) -> Box<dyn Write> {
         match self.sink {
             Sink::Plain(sink) => Box::new(sink),
@@ -99,7 +99,7 @@ fn error(path: Option<&Path>, source: io::Error) -> SimError {
     }
 }
 
-/// Tells whether a file of this name is compressed.
+/// Tells whether the name of a file marks it as compressed.
 pub(crate) fn is_gzip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }

@@ -1,4 +1,4 @@
-//! Files of runs: a JSON object a line, one for each run.
+//! Files of runs: one JSON object per line and run.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::commands::decide::parse;
 use crate::lines::{LONGEST_LINE, Line, Lines};
 use crate::trace_file::open_input;
 
-/// The version of the lines that are written, and the newest that is read.
+/// The version of written lines, and the newest version that can be read.
 pub(crate) const VERSION: u32 = 1;
 
-/// One run, and what came of it.
+/// One run with its score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunLine {
@@ -22,7 +22,7 @@ pub(crate) struct RunLine {
     pub(crate) policy: String,
     pub(crate) seed: u64,
     pub(crate) days: f64,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(crate) cycle: u32,
     pub(crate) score: Score,
 }
@@ -30,7 +30,7 @@ pub(crate) struct RunLine {
 /// Reads all runs of a file.
 ///
 /// # Errors
-/// It cannot be read, a line is no run, or there is none.
+/// The file cannot be read or holds no run, or a line is not a run.
 pub(crate) fn read(path: &Path) -> Result<Vec<RunLine>, SimError> {
     let name = path.display().to_string();
     let mut lines = Lines::new(open_input(path)?);
@@ -40,18 +40,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<RunLine>, SimError> {
         let read = match line {
             Ok(None) => break,
             Ok(Some(Line::Whole(bytes))) => parse::<RunLine>(bytes),
-            Ok(Some(Line::TooLong)) => Err(format!("expected a line of at most {LONGEST_LINE} bytes, found more")),
-            Err(source) => Err(format!("expected more of the file: {source}")),
+            Ok(Some(Line::TooLong)) => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
+            Err(source) => Err(format!("cannot read further: {source}")),
         };
         let read = read.and_then(|run| match run.wnm_run {
             VERSION => Ok(run),
-            found => Err(format!("expected a run of version {VERSION}, found version {found}")),
+            found => Err(format!("wnm_run is {found}, and this wnm-sim reads version {VERSION}")),
         });
         let number = lines.number.max(1);
-        runs.push(read.map_err(|what| SimError::Input(format!("{name}:{number}: {what}")))?);
+        runs.push(read.map_err(|problem| SimError::input(format!("{name}:{number}: {problem}")))?);
     }
     if runs.is_empty() {
-        return Err(SimError::Input(format!("{name}: expected runs, a line each, found an empty file")));
+        return Err(SimError::input(format!("{name}: the file is empty"))
+            .hint("write runs with `wnm-sim run … --out FILE.jsonl`"));
     }
     Ok(runs)
 }

@@ -1,21 +1,21 @@
-//! Means with what is known of them.
+//! Means with confidence intervals.
 
 use std::fmt;
 
 use serde::Serialize;
-
-/// A mean, and how far the true one may lie from it with a confidence of 95 %.
+use statrs::distribution::{ContinuousCDF, StudentsT};
+/// A mean with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Mean {
-    /// The mean.
+    /// The mean of the sample.
     pub(crate) mean: f64,
-    /// How far the true one may lie from it; none of fewer than two values.
+    /// Half the width of the confidence interval; absent for fewer than two values.
     pub(crate) within: Option<f64>,
 }
 
 impl Mean {
-    /// Returns the mean of some values; 0 of none.
+    /// Returns the mean of some values; 0 for none.
     pub(crate) fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
         let count = values.clone().count();
         let mean = values.clone().sum::<f64>() / count.max(1) as f64;
@@ -26,7 +26,8 @@ impl Mean {
         Self { mean, within }
     }
 
-    /// Returns the mean of the means of some groups, as of a stratified sample: how groups differ is no chance.
+    /// Returns the mean of the means of groups, as for a stratified sample: differences between groups are not random, and
+    /// do not widen the interval.
     pub(crate) fn of_groups(groups: &[Vec<f64>]) -> Self {
         let means = groups.iter().map(|group| Self::of(group.iter().copied()).mean);
         let mean = Self::of(means).mean;
@@ -45,8 +46,9 @@ impl Mean {
         Self { mean, within }
     }
 
-    /// Returns a figure of `count` samples with its bounds by the jackknife: from what it is without each of them.
-    /// None where there is no such figure.
+    /// Returns a figure of `count` samples with its jackknife interval; `figure` takes the index of the sample to omit.
+    ///
+    /// None where `figure` returns None for the whole sample.
     pub(crate) fn jackknifed(count: usize, figure: impl Fn(Option<usize>) -> Option<f64>) -> Option<Self> {
         let mean = figure(None)?;
         let without: Vec<f64> = (0..count).filter_map(|left_out| figure(Some(left_out))).collect();
@@ -58,12 +60,12 @@ impl Mean {
         Some(Self { mean, within: within.filter(|within| within.is_finite()) })
     }
 
-    /// Tells whether it is surely not 0, with a confidence of 95 %; never of fewer than two values.
+    /// Tells whether the mean differs from 0 with a confidence of 95 %; false for fewer than two values.
     pub(crate) fn is_sure(self) -> bool {
         self.within.is_some_and(|within| self.mean.abs() > within)
     }
 
-    /// Returns the mean and its bounds in another unit.
+    /// Returns the mean and its interval multiplied by a factor, as for another unit.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self { mean: self.mean * factor, within: self.within.map(|within| within * factor) }
     }
@@ -81,14 +83,9 @@ impl fmt::Display for Mean {
     }
 }
 
-/// The 97.5th percentile of Student's t distribution, by degrees of freedom from 1.
-const STUDENT: [f64; 30] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-];
-
+/// Returns the 97.5th percentile of Student's t distribution.
 fn student(freedom: usize) -> f64 {
-    STUDENT.get(freedom.saturating_sub(1)).copied().unwrap_or(1.96 + 2.4 / freedom as f64)
+    StudentsT::new(0.0, 1.0, freedom.max(1) as f64).map_or(f64::INFINITY, |student| student.inverse_cdf(0.975))
 }
 
 #[cfg(test)]
@@ -96,14 +93,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mean_knows_how_sure_it_is() {
-        // The standard deviation is 2, its error 2 / √3, and t of 2 degrees 4.303.
+    fn mean_has_a_confidence_interval() {
+        // The standard deviation is 2, its standard error 2 / √3, and t of 2 degrees of freedom 4.303.
         let mean = Mean::of([3.0, 5.0, 7.0].into_iter());
         assert_eq!(format!("{mean}"), "5.00 ± 4.97");
         assert_eq!(format!("{:+.1}", mean.times(10.0)), "+50.0 ± 49.7");
         assert_eq!(Mean::of([3.0].into_iter()).to_string(), "3.00");
         assert_eq!(Mean::of(std::iter::empty()).mean, 0.0);
-        // Each group has an error of 2 / √3 and 2 degrees; their mean half of √2 times that, and 4.
+        // Each group has a standard error of 2 / √3 with 2 degrees; their mean half of √2 times that with 4 degrees.
         let groups = Mean::of_groups(&[vec![3.0, 5.0, 7.0], vec![103.0, 105.0, 107.0]]);
         assert_eq!(format!("{groups}"), "55.00 ± 2.27");
         assert_eq!(Mean::of_groups(&[vec![3.0, 5.0], vec![1.0]]).to_string(), "2.50");
@@ -112,12 +109,14 @@ mod tests {
         assert!(
             mean.is_sure() && !Mean::of([3.0, -5.0].into_iter()).is_sure() && !Mean::of([3.0].into_iter()).is_sure()
         );
-        // t of 60 and of 120 degrees is 2.000 and 1.980.
-        assert!((student(60) - 2.0).abs() < 0.001 && (student(120) - 1.98).abs() < 0.001);
+        // The published table of the distribution.
+        for (freedom, value) in [(1, 12.706), (2, 4.303), (10, 2.228), (30, 2.042), (60, 2.0), (120, 1.98)] {
+            assert!((student(freedom) - value).abs() < 0.0006, "{freedom}: {}", student(freedom));
+        }
     }
 
     #[test]
-    fn the_jackknife_of_a_mean_is_the_mean_with_its_bounds() {
+    fn jackknife_of_a_mean_equals_the_mean() {
         let values = [3.0, 5.0, 7.0, 11.0];
         let left = |left_out: Option<usize>| (0..4).filter(move |i| Some(*i) != left_out).map(|i| values[i]);
         let mean = |left_out| Some(left(left_out).sum::<f64>() / left(left_out).count() as f64);

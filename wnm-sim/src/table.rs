@@ -1,4 +1,4 @@
-//! Tables for people: words at the left, figures at the right, no lines.
+//! Plain tables for people: words left-aligned, figures right-aligned, no borders.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -9,7 +9,7 @@ pub(crate) fn table(heading: &[&str]) -> Table {
     table
 }
 
-/// Aligns columns of figures to the right, and spares the margin at the left.
+/// Aligns all columns from `words` on to the right, and removes the left margin and trailing blanks.
 pub(crate) fn finish(mut table: Table, words: usize) -> String {
     for (i, column) in table.column_iter_mut().enumerate() {
         if i >= words {

@@ -13,17 +13,17 @@ use crate::error::talk;
 use crate::lines::{LONGEST_LINE, Line, Lines};
 use crate::output::is_gzip;
 
-/// What becomes of a bad line.
+/// The handling of invalid lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadLines {
-    /// It ends the reading.
+    /// An invalid line ends the reading with an error.
     Refused,
-    /// It is passed over and counted.
+    /// An invalid line is skipped and counted.
     Skipped,
 }
 
-/// Skipped lines that are told one by one.
-const TOLD: u64 = 5;
+/// Skipped lines that are reported one by one; a damaged file would flood the terminal.
+const REPORTED: u64 = 5;
 
 /// A trace that is being read.
 pub(crate) struct TraceFile {
@@ -33,11 +33,11 @@ pub(crate) struct TraceFile {
     skipped: u64,
     samples: u64,
     last: Option<Timestamp>,
-    /// The first line, read to learn whether it is a header.
+    /// The first line, read in advance to find the header.
     first: Option<TraceLine>,
 }
 
-/// Opens a file, or standard input for `-`, and decompresses it where its name says so.
+/// Opens a file, or standard input for `-`; decompresses a file whose name ends in `.gz`.
 pub(crate) fn open_input(path: &Path) -> Result<Box<dyn Read>, SimError> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));
@@ -45,13 +45,16 @@ pub(crate) fn open_input(path: &Path) -> Result<Box<dyn Read>, SimError> {
     let unreadable = |source| SimError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
-        return Err(unreadable(io::Error::other("expected a file, found a folder")));
+        return Err(unreadable(io::Error::other("it is a directory")));
     }
     Ok(if is_gzip(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 impl TraceFile {
     /// Opens a trace and reads its first line.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its first line is invalid and `bad` refuses that.
     pub(crate) fn open(path: &Path, bad: BadLines) -> Result<Self, SimError> {
         let mut file = Self {
             name: path.display().to_string(),
@@ -66,7 +69,7 @@ impl TraceFile {
         Ok(file)
     }
 
-    /// Returns the header; None where the trace begins without one.
+    /// Returns the header; None for a trace that begins with a sample.
     pub(crate) fn header(&self) -> Option<&TraceHeader> {
         match &self.first {
             Some(TraceLine::Header(header)) => Some(header),
@@ -74,7 +77,10 @@ impl TraceFile {
         }
     }
 
-    /// Returns the next line; None at the end of a trace that held a sample.
+    /// Returns the next line; None at the end.
+    ///
+    /// # Errors
+    /// A line is invalid and not to be skipped, or the trace held no sample.
     pub(crate) fn next(&mut self) -> Result<Option<TraceLine>, SimError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
@@ -89,7 +95,7 @@ impl TraceFile {
         }
     }
 
-    /// Refuses the line returned last, because what uses it can make nothing of it.
+    /// Reports the line returned last as invalid, for a reader that cannot apply it.
     pub(crate) fn refuse(&mut self, error: &TraceError) -> Result<(), SimError> {
         self.skip(SimError::line(&self.name, self.lines.number, error))
     }
@@ -99,17 +105,17 @@ impl TraceFile {
         self.lines.number
     }
 
-    /// Returns the bytes of the line returned last, for what only some recordings tell.
+    /// Returns the bytes of the line returned last, for keys that only some recordings have.
     pub(crate) fn last(&self) -> &[u8] {
         self.lines.last()
     }
 
-    /// Returns the name of the file.
+    /// Returns the path of the file as given.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns how many bad lines were passed over.
+    /// Returns the number of skipped lines.
     pub(crate) const fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -120,8 +126,8 @@ impl TraceFile {
             return Err(error);
         }
         self.skipped += 1;
-        if self.skipped <= TOLD {
-            talk(&format!("skipped: {error}"));
+        if self.skipped <= REPORTED {
+            talk(&format!("warning: skipped {error}"));
         }
         Ok(())
     }
@@ -131,14 +137,14 @@ impl TraceFile {
         let read = self.lines.next();
         let parsed = match read {
             Ok(None) => return Ok(None),
-            Ok(Some(Line::TooLong)) => Err((1, format!("expected a line of at most {LONGEST_LINE} bytes, found more"))),
+            Ok(Some(Line::TooLong)) => Err((1, format!("the line is longer than {LONGEST_LINE} bytes"))),
             Ok(Some(Line::Whole(bytes))) => match std::str::from_utf8(bytes) {
-                Err(error) => Err((error.valid_up_to() + 1, "expected UTF-8".to_owned())),
+                Err(error) => Err((error.valid_up_to() + 1, "the line is not UTF-8".to_owned())),
                 Ok(text) => TraceLine::parse(text).map_err(|error| (error.column(), error.to_string())),
             },
-            Err(source) => return self.broken(source),
+            Err(source) => return self.truncated(source),
         };
-        let parsed = parsed.and_then(|line| in_order(line, last).map_err(|what| (1, what)));
+        let parsed = parsed.and_then(|line| in_order(line, last).map_err(|problem| (1, problem)));
         match parsed {
             Ok(line) => {
                 if let TraceLine::Sample(sample) = &line {
@@ -147,35 +153,38 @@ impl TraceFile {
                 }
                 Ok(Some(line))
             }
-            Err((column, what)) => Err(SimError::Line { name: name.clone(), line: self.lines.number, column, what }),
+            Err((column, problem)) => {
+                Err(SimError::Line { name: name.clone(), line: self.lines.number, column, problem })
+            }
         }
     }
 
-    /// A file that ends in the middle of a compressed block is what is left after a crash.
-    fn broken(&mut self, source: io::Error) -> Result<Option<TraceLine>, SimError> {
+    /// Handles a read error. A compressed file that ends in the middle of a block is the usual result of a crash.
+    fn truncated(&mut self, source: io::Error) -> Result<Option<TraceLine>, SimError> {
         let (name, line) = (self.name.clone(), self.lines.number + 1);
         if self.bad == BadLines::Refused {
-            let what = format!("expected more of the file: {source} (--lenient takes what there is)");
-            return Err(SimError::Line { name, line, column: 1, what });
+            let problem = format!("cannot read further: {source} (--lenient uses the lines before)");
+            return Err(SimError::Line { name, line, column: 1, problem });
         }
         self.skipped += 1;
-        talk(&format!("{name}:{line}: ends here: {source}"));
+        talk(&format!("warning: {name}:{line}: cannot read further: {source}"));
         Ok(None)
     }
 
     fn end(&self) -> Result<Option<TraceLine>, SimError> {
         if self.skipped > 0 {
-            talk(&format!("{}: {} bad lines skipped", self.name, self.skipped));
+            let lines = if self.skipped == 1 { "line" } else { "lines" };
+            talk(&format!("warning: {}: {} invalid {lines} skipped", self.name, self.skipped));
         }
         if self.samples > 0 {
             return Ok(None);
         }
-        let what = match self.lines.number {
-            0 => "expected a header or a sample, found an empty file",
-            _ => "expected at least one sample, found the end of the file",
+        let problem = match self.lines.number {
+            0 => "the file is empty",
+            _ => "the trace holds no sample",
         };
         let (name, line) = (self.name.clone(), self.lines.number + 1);
-        Err(SimError::Line { name, line, column: 1, what: what.to_owned() })
+        Err(SimError::Line { name, line, column: 1, problem: problem.to_owned() })
     }
 }
 
@@ -183,8 +192,8 @@ fn in_order(line: TraceLine, last: Option<Timestamp>) -> Result<TraceLine, Strin
     let seconds = |at: Timestamp| at.as_millis() as f64 / 1000.0;
     match (&line, last) {
         (TraceLine::Sample(sample), Some(last)) if sample.at <= last => {
-            let how = if sample.at == last { "the same again" } else { "an earlier one" };
-            Err(format!("expected a ts after {}, found {how}: {}", seconds(last), seconds(sample.at)))
+            let how = if sample.at == last { "repeats the ts of" } else { "is earlier than" };
+            Err(format!("ts {} {how} the sample before, {}", seconds(sample.at), seconds(last)))
         }
         _ => Ok(line),
     }

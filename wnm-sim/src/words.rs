@@ -1,17 +1,17 @@
-//! Short words for what was decided and why: headings of tables, lanes of charts, cells of CSV.
+//! Short names of actions and reasons: headings of tables, lanes of charts, cells of CSV.
 
 use std::fmt;
 
 use wnm_core::{Anomaly, Blocker, Decision, Planned, Reason, Relief, Signal};
 
-/// What was decided and why, without the figures: decisions of one heading are counted together.
+/// An action or a reason to wait, without its figures: decisions with the same heading are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heading {
     /// The verb of an action; `wait` or `idle` without one.
     pub verb: &'static str,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
-    /// Which signal, for pressure.
+    /// The signal, for reasons of pressure.
     pub signal: Option<Signal>,
 }
 
@@ -22,11 +22,11 @@ impl Heading {
         let (why, signal) = match &planned.reason {
             Reason::Dead => ("dead", None),
             Reason::Pressure { measure } => ("pressure", Some(measure.signal)),
-            Reason::Relief { relief, measure } => (of_relief(*relief), Some(measure.signal)),
+            Reason::Relief { relief, measure } => (relief_name(*relief), Some(measure.signal)),
             Reason::OverCap { .. } => ("over cap", None),
             Reason::Outdated { .. } => ("outdated", None),
-            Reason::HeadroomToStart => ("room to start", None),
-            Reason::HeadroomToAdd { .. } => ("room to add", None),
+            Reason::HeadroomToStart => ("headroom to start", None),
+            Reason::HeadroomToAdd { .. } => ("headroom to add", None),
             Reason::Requested => ("requested", None),
         };
         Self { verb: planned.action.verb(), why, signal }
@@ -59,23 +59,24 @@ impl Heading {
         Self { verb: WAIT, why, signal }
     }
 
-    /// Returns whether the heading is that of an action.
+    /// Tells whether the heading is that of an action.
     #[must_use]
     pub fn is_action(&self) -> bool {
         ![IDLE, WAIT].contains(&self.verb)
     }
 }
 
-/// The verbs of decisions without actions.
+/// The verb of a decision that no rule wants to change.
 const IDLE: &str = "idle";
+/// The verb of a decision that a blocker ended without an action.
 const WAIT: &str = "wait";
 
-const fn of_relief(relief: Relief) -> &'static str {
+const fn relief_name(relief: Relief) -> &'static str {
     match relief {
-        Relief::Grace => "too high for too long",
-        Relief::Soft => "near the mark for long",
-        Relief::Memory | Relief::Disk => "near the mark",
-        Relief::Leak => "leaks",
+        Relief::Grace => "over threshold too long",
+        Relief::Soft => "over warning threshold too long",
+        Relief::Memory | Relief::Disk => "near threshold",
+        Relief::Leak => "leak",
         Relief::Traffic => "traffic",
         Relief::Throttled => "throttled",
     }
@@ -88,7 +89,7 @@ impl fmt::Display for Heading {
 }
 
 impl Heading {
-    /// Returns why, with the signal where it has one: `pressure, cpu`.
+    /// Returns the reason, with the signal where it has one: `pressure, cpu`.
     #[must_use]
     pub fn because(&self) -> String {
         match self.signal {
@@ -98,7 +99,7 @@ impl Heading {
     }
 }
 
-/// Returns a decision in a few words: `stop 12 (pressure, cpu)`, `idle (nothing to do)`.
+/// Returns a decision in short form: `stop 12 (pressure, cpu)`, `idle (nothing to do)`.
 pub(crate) fn spell(decision: &Decision) -> String {
     if decision.actions.is_empty() {
         let heading = Heading::of_blocker(decision.blocker());
@@ -111,7 +112,7 @@ pub(crate) fn spell(decision: &Decision) -> String {
     decision.actions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the known name that is most like another one, if any is.
+/// Returns the known name that is most similar, by Jaro-Winkler above 0.75; None where none is that similar.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::jaro_winkler(name, known);
     known

@@ -1,4 +1,4 @@
-//! `wnm-sim calibrate` as it is typed: constants found again, recorded machines, and what is refused.
+//! `wnm-sim calibrate`: recovery of known constants, recorded hosts, and errors.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{Folder, run, run_with};
 use serde_json::Value;
 
-/// Constants that no default has.
+/// Constants that differ from every default.
 const MODEL: &str = "
 [model]
 cpu_cores = 0.08
@@ -44,7 +44,7 @@ percent = 20
 deaths_per_node_day = 10
 "#;
 
-/// Runs a scenario in cycles of so many seconds, and returns the trace of that.
+/// Runs a scenario in cycles of `cycle` seconds and returns the path of its trace.
 fn trace(folder: &Folder, scenario: &str, days: &str, cycle: &str) -> String {
     let scenario = folder.write("known.toml", scenario);
     let trace = folder.path("known.jsonl.gz");
@@ -74,8 +74,8 @@ fn verdicts(report: &Value) -> Vec<&str> {
     report["verdict"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
 }
 
-/// A machine of two processors with as many samples as asked for, ten seconds apart: a third of the processors is taken
-/// by others, four nodes take 4 % and 50 MB each, and one more starts at each quarter.
+/// Returns the trace of a host with two processors and `samples` samples, ten seconds apart: the background load uses a
+/// third of the processors, four nodes use 4 % and 50 MB each, and one more node starts at each quarter.
 fn machine(samples: u32, line: impl Fn(u32, &mut serde_json::Map<String, Value>)) -> String {
     let mut text = "{\"wnm_trace\": 1, \"host\": {\"cpus\": 2, \"memory_bytes\": 1000000000}}\n".to_owned();
     for i in 0..samples {
@@ -93,9 +93,9 @@ fn machine(samples: u32, line: impl Fn(u32, &mut serde_json::Map<String, Value>)
     text
 }
 
-/// The sum over seventy nodes that differ does not show one start.
+/// The sum over seventy different nodes hides a single start.
 #[test]
-fn a_small_surge_is_found_among_many_nodes_that_differ() {
+fn small_surge_is_found_among_many_different_nodes() {
     let folder = Folder::new();
     let text = [
         ("surge = 4", "surge = 2"),
@@ -117,7 +117,7 @@ fn a_small_surge_is_found_among_many_nodes_that_differ() {
 }
 
 #[test]
-fn constants_of_the_model_are_found_again_in_a_run_of_it() {
+fn constants_of_a_run_are_recovered() {
     let folder = Folder::new();
     let trace = trace(&folder, &format!("{SCENARIO}{MODEL}"), "0.09", "5");
     let model = folder.path("model.toml");
@@ -145,7 +145,7 @@ fn constants_of_the_model_are_found_again_in_a_run_of_it() {
         assert!((found / known - 1.0).abs() <= within, "{name}: found {found}, which is {known}");
     }
     assert!((report["background"]["cpu_percent"].as_f64().unwrap() - 20.0).abs() < 1.0);
-    // What was written is the end of a scenario that runs.
+    // The fitted table completes a scenario that runs.
     let fitted = std::fs::read_to_string(model).unwrap();
     let scenario = folder.write("fitted.toml", &format!("{SCENARIO}{fitted}"));
     let ran = run(&["run", &scenario, "--days", "0.01", "--seeds", "1"]);
@@ -156,7 +156,7 @@ fn constants_of_the_model_are_found_again_in_a_run_of_it() {
 }
 
 #[test]
-fn recorded_machines_are_judged_honestly() {
+fn recorded_hosts_get_honest_verdicts() {
     for trace in ["ramp", "buildload"] {
         let file = format!("{trace}-1s.jsonl.gz");
         let ran = run(&["calibrate", &file, "--cpus", "2"]);
@@ -169,41 +169,41 @@ fn recorded_machines_are_judged_honestly() {
 }
 
 #[test]
-fn nodes_that_are_only_counted_are_told_by_what_the_machine_uses() {
+fn counted_nodes_are_fitted_from_the_use_of_the_host() {
     let ran = run_with(&["calibrate", "-"], machine(200, |_, _| {}).as_bytes());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @"
     2 processors, 200 samples in 33 min, up to 7 nodes, 3 starts
 
-    constant         signal    fitted
-    cpu_cores        cpu         0.08
-    background_wander   cpu            0
-    noise            cpu     0.007074
-    memory_start_mb  memory     49.99
-    memory_full_mb   memory     49.99
+    constant           signal    fitted
+    cpu_cores          cpu         0.08
+    background_wander  cpu            0
+    noise              cpu     0.007074
+    memory_start_mb    memory     49.99
+    memory_full_mb     memory     49.99
 
-    What is not ours uses 33.2 % of the processors (median).
+    The background load uses 33.2 % of the processors (median).
 
-    signal  of             mean   error  bound  held out      verdict
-    cpu     machine  1.10 cores   0.7 %   10 %       199     credible
-    memory  machine   477.39 MB   0.4 %    5 %       199     credible
-    disk    nodes             -       -    2 %         0  cannot tell
-    load    machine  1.00 tasks  10.8 %   20 %         0     credible
+    signal  of           mean   error  bound  held out      verdict
+    cpu     host   1.10 cores   0.7 %   10 %       199     credible
+    memory  host    477.39 MB   0.4 %    5 %       199     credible
+    disk    nodes           -       -    2 %         0  cannot tell
+    load    host   1.00 tasks  10.8 %   20 %         0     credible
 
     credible for cpu, memory and load
-    cannot tell for disk: the trace does not list what nodes store
+    cannot tell for disk: the trace has no disk use of nodes
     ");
 }
 
 #[test]
-fn gaps_reboots_and_bad_lines_are_counted_and_belong_to_no_figure() {
+fn gaps_reboots_and_invalid_lines_are_counted_and_not_fitted() {
     let broken = machine(200, |i, sample| {
         let ts = 1_000_000 + 10 * i + if i >= 50 { 86_400 } else { 0 };
         sample.insert("ts".to_owned(), if i == 150 { 5.into() } else { ts.into() });
         if i == 100 {
             sample.insert("rebooted".to_owned(), true.into());
         }
-        // What is said of the time of a gap or a reboot is not of the machine as it works.
+        // Samples after a gap or reboot describe that time, not normal work.
         if i == 50 || i == 100 {
             sample.insert("used_cpu_percent".to_owned(), 90.into());
             sample.insert("used_mem_percent".to_owned(), 90.into());
@@ -211,8 +211,8 @@ fn gaps_reboots_and_bad_lines_are_counted_and_belong_to_no_figure() {
     });
     let ran = run_with(&["calibrate", "-", "--lenient"], broken.as_bytes());
     insta::assert_snapshot!(ran.err, @"
-    skipped: -:152:1: expected a ts after 1087890, found an earlier one: 5
-    -: 1 bad lines skipped
+    warning: skipped -:152:1: ts 5 is earlier than the sample before, 1087890
+    warning: -: 1 invalid line skipped
     ");
     let heading = ran.out.lines().next().unwrap();
     assert_eq!(
@@ -224,11 +224,11 @@ fn gaps_reboots_and_bad_lines_are_counted_and_belong_to_no_figure() {
     assert!(row("memory ").contains(" 0.4 % "), "{}", ran.out);
     let ran = run_with(&["calibrate", "-"], broken.as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-    insta::assert_snapshot!(ran.err, @"wnm-sim: -:152:1: expected a ts after 1087890, found an earlier one: 5");
+    insta::assert_snapshot!(ran.err, @"error: -:152:1: ts 5 is earlier than the sample before, 1087890");
 }
 
 #[test]
-fn what_nothing_can_be_told_of_is_said_with_why() {
+fn missing_data_is_named_in_the_verdict() {
     let without = |key: &'static str| {
         machine(100, move |_, sample| {
             sample.remove(key);
@@ -252,34 +252,27 @@ fn what_nothing_can_be_told_of_is_said_with_why() {
         }
     };
     for (trace, said) in [
-        (
-            without("used_cpu_percent"),
-            "cannot tell for cpu: the trace has neither the CPU of nodes nor used_cpu_percent",
-        ),
+        (without("used_cpu_percent"), "cannot tell for cpu: the trace has neither cpu of nodes nor used_cpu_percent"),
         (
             without("used_mem_percent"),
-            "cannot tell for memory: the trace has neither the memory of nodes nor used_mem_percent of a known total",
+            "cannot tell for memory: the trace has neither memory of nodes nor used_mem_percent with the total memory",
         ),
         (
             without("load_average_5"),
-            "cannot tell for load: 40 samples with used_cpu_percent and load averages are needed in which processors were \
-             free, and 0 are there",
+            "cannot tell for load: 0 samples have used_cpu_percent, load averages and free processors; 40 are needed",
         ),
         (
             constant("running_nodes", 3),
-            "cannot tell for cpu: the number of nodes does not change, so that theirs is not told from what is not ours; \
-             record some starts or stops, or each node (wnm record)",
+            "cannot tell for cpu: the number of nodes is constant, so that their use cannot be separated from the background \
+             load; record starts or stops, or each node (wnm record)",
         ),
-        (
-            constant("used_cpu_percent", 100),
-            "cannot tell for cpu: 40 samples are needed in which nodes got what they wanted, and 0 are there",
-        ),
+        (constant("used_cpu_percent", 100), "cannot tell for cpu: 0 samples have unlimited nodes; 40 are needed"),
         (constant("used_mem_percent", 20), "cannot tell for memory: too little variation (less than 1 %)"),
         (machine(100, listed(60_000_000, 0)), "cannot tell for memory: too little variation (less than 1 %)"),
         (machine(100, listed(60_000_000, 0)), "cannot tell for cpu: too little variation (less than 1 %)"),
         (
             machine(100, listed(0, 1_000_000)),
-            "cannot tell for disk: nodes still grow: the oldest is 0.3 h old, and 1.1 h are needed",
+            "cannot tell for disk: nodes still grow: the oldest is 0.3 h old; 1.1 h are needed",
         ),
     ] {
         let ran = run_with(&["calibrate", "-"], trace.as_bytes());
@@ -289,7 +282,7 @@ fn what_nothing_can_be_told_of_is_said_with_why() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_was_expected() {
+fn invalid_input_is_refused_with_the_reason() {
     let folder = Folder::new();
     let whole = machine(100, |_, _| {});
     let one = folder.write("one.jsonl", &whole);
@@ -306,20 +299,23 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     let small = folder.write("small.jsonl", &whole.replace("1000000000}", "500000000}"));
     let known = folder.write("known.toml", SCENARIO);
     for (arguments, said) in [
-        (&[short.as_str()][..], "short.jsonl: expected 7 minutes or more"),
-        (&[&single], "single.jsonl: expected 5 minutes or more without gaps, found 0 s in 0 steps of 5 s"),
-        (&[&bare], "bare.jsonl: expected a header that says host.cpus, or --cpus N, found neither"),
-        (&[&empty], "empty.jsonl: expected samples with nodes (nodes, or running_nodes above 0), found none"),
-        (&[&one, &other], "other.jsonl: expected traces of one machine, found 4 processors after 2"),
-        (&[&one, &small], "small.jsonl: expected traces of one machine, found 500 MB of memory after 1000"),
-        (&[&one, &one], "expected another time than that of"),
+        (&[short.as_str()][..], "hint: record at least 7 minutes"),
+        (&[&single], "single.jsonl: the trace has 0 s in 0 steps of 5 s without gaps\nhint: record at least 5 minutes"),
+        (
+            &[&bare],
+            "bare.jsonl: the number of processors is unknown: the header has no host.cpus\nhint: set it with --cpus N",
+        ),
+        (&[&empty], "empty.jsonl: no sample has nodes\nhint: "),
+        (&[&one, &other], "other.jsonl: 4 processors, but 2 in the traces before: not the same host"),
+        (&[&one, &small], "small.jsonl: 500 MB of memory, but 1000 MB in the traces before: not the same host"),
+        (&[&one, &one], "the trace covers the same time as"),
         (&["nowhere.jsonl"], "cannot read nowhere.jsonl"),
         (&[&known], "known.toml:2:1:"),
         (&[&one, "--out", "no/model.toml"], "cannot write no/model.toml"),
     ] {
         let ran = run(&[&["calibrate"], arguments].concat());
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
-        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.starts_with("error: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
     }
     for arguments in [&["calibrate"][..], &["calibrate", &one, "--cpus", "0"]] {
         assert_eq!(run(arguments).code, 2, "{arguments:?}");

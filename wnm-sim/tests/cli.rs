@@ -1,4 +1,4 @@
-//! Bad input, exit codes, and the manners of a command.
+//! Invalid input, exit codes, and the conventions of a command-line tool.
 
 mod common;
 
@@ -8,14 +8,14 @@ use common::{run, run_with};
 
 const SAMPLE: &str = "{\"ts\": 1000.5, \"used_cpu_percent\": 10, \"running_nodes\": 3}\n";
 
-/// Everything that is refused, with the place and the words it is refused with.
+/// Invalid traces with the position and the error of each.
 #[test]
-fn bad_traces_are_refused_with_line_and_column() {
+fn invalid_traces_are_refused_with_line_and_column() {
     let second = |line: &str| format!("{SAMPLE}{line}\n");
     for (text, said) in [
-        (String::new(), "-:1:1: expected a header or a sample, found an empty file"),
-        ("\n \n".into(), "-:3:1: expected at least one sample, found the end of the file"),
-        ("{\"wnm_trace\": 1}\n".into(), "-:2:1: expected at least one sample, found the end of the file"),
+        (String::new(), "-:1:1: the file is empty"),
+        ("\n \n".into(), "-:3:1: the trace holds no sample"),
+        ("{\"wnm_trace\": 1}\n".into(), "-:2:1: the trace holds no sample"),
         ("{\"wnm_trace\": 2}\n".into(), "-:1:1: cannot read a trace of version 2: this program reads version 1"),
         ("{\"wnm_trace\": 1, \"policy\": {\"node_cup\": 3}}\n".into(), "did you mean node_cap?"),
         (second("{\"ts\": 1001.5, \"used_cpu_pe"), "-:2:27: not a line of a trace: EOF while parsing a string"),
@@ -29,8 +29,8 @@ fn bad_traces_are_refused_with_line_and_column() {
             second("{\"used_cpu_percent\": 3}"),
             "-:2:1: not a line of a trace: neither a header with wnm_trace nor a line with ts",
         ),
-        (second("{\"ts\": 1000.5}"), "-:2:1: expected a ts after 1000.5, found the same again: 1000.5"),
-        (second("{\"ts\": 999.25}"), "-:2:1: expected a ts after 1000.5, found an earlier one: 999.25"),
+        (second("{\"ts\": 1000.5}"), "-:2:1: ts 1000.5 repeats the ts of the sample before, 1000.5"),
+        (second("{\"ts\": 999.25}"), "-:2:1: ts 999.25 is earlier than the sample before, 1000.5"),
         (second("{\"ts\": 1001.5, \"changed\": [{\"id\": 8}]}"), "-:2:1: unknown node 0008: not in the last full list"),
         (
             second("{\"ts\": 1001.5, \"nodes\": [{\"id\": 0}]}"),
@@ -40,32 +40,32 @@ fn bad_traces_are_refused_with_line_and_column() {
         for command in [&["replay", "-"][..], &["chart", "-", "--terminal"]] {
             let ran = run_with(command, text.as_bytes());
             assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{text}");
-            let error = ran.err.lines().last().unwrap();
-            assert!(error.starts_with("wnm-sim: ") && error.contains(said), "{text}: {error}");
+            let error = ran.err.lines().find(|line| line.starts_with("error: ")).unwrap();
+            assert!(error.contains(said), "{text}: {error}");
         }
     }
     let ran = run_with(&["replay", "-"], &[SAMPLE.as_bytes(), b"{\"ts\": 1001, \"note\": \"\xff\"}\n"].concat());
-    assert!(ran.err.contains("-:2:23: expected UTF-8"), "{}", ran.err);
+    assert!(ran.err.contains("-:2:23: the line is not UTF-8"), "{}", ran.err);
 }
 
 #[test]
-fn lenient_skips_and_counts_bad_lines() {
+fn lenient_skips_and_counts_invalid_lines() {
     let mut text = format!("oops\n{SAMPLE}");
     for second in 0..10 {
         text.push_str(&format!("{{\"ts\": {}, \"running_nodes\": 3}}\n{{\"ts\": 5}}\n", 1001 + second));
     }
     let ran = run_with(&["replay", "-", "--lenient"], text.as_bytes());
     assert_eq!(ran.code, 0);
-    assert!(ran.out.contains("11 samples over 9.5s, 11 bad lines skipped"), "{}", ran.out);
-    assert_eq!(ran.err.matches("skipped: -:").count(), 5);
-    assert!(ran.err.contains("-: 11 bad lines skipped"), "{}", ran.err);
-    // Nothing at all is still an error.
+    assert!(ran.out.contains("11 samples over 9.5s, 11 invalid lines skipped"), "{}", ran.out);
+    assert_eq!(ran.err.matches("warning: skipped -:").count(), 5);
+    assert!(ran.err.contains("-: 11 invalid lines skipped"), "{}", ran.err);
+    // A trace without any valid line is still an error.
     assert_eq!(run_with(&["replay", "-", "--lenient"], b"oops\n").code, 1);
 }
 
-/// A line longer than all memory this process may have.
+/// The line is longer than the memory that this process may have.
 #[test]
-fn a_line_without_end_is_refused_in_bounded_memory() {
+fn line_without_end_is_refused_in_bounded_memory() {
     let script = format!("ulimit -v 262144; head -c 600000000 /dev/zero | tr '\\0' x | {} \"$@\"", common::BINARY);
     let ran = |arguments: &[&str]| {
         let output = Command::new("sh").args(["-c", &script, "sh"]).args(arguments).output().unwrap();
@@ -73,14 +73,14 @@ fn a_line_without_end_is_refused_in_bounded_memory() {
     };
     let (code, out, err) = ran(&["replay", "-"]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(err.contains("-:1:1: expected a line of at most 16777216 bytes, found more"), "{err}");
+    assert!(err.contains("-:1:1: the line is longer than 16777216 bytes"), "{err}");
     let (code, out, err) = ran(&["decide"]);
     assert_eq!((code, err.as_str()), (Some(1), ""));
-    assert_eq!(out, "{\"error\":\"expected a line of at most 16777216 bytes, found more\",\"line\":1}\n");
+    assert_eq!(out, "{\"error\":\"the line is longer than 16777216 bytes\",\"line\":1}\n");
 }
 
 #[test]
-fn a_compressed_file_that_is_cut_short_is_an_error_unless_lenient() {
+fn truncated_compressed_file_is_an_error_unless_lenient() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut.jsonl.gz");
     let whole = std::fs::read(common::data().join("ramp-1s.jsonl.gz")).unwrap();
@@ -88,30 +88,30 @@ fn a_compressed_file_that_is_cut_short_is_an_error_unless_lenient() {
     let path = path.to_str().unwrap();
     let ran = run(&["replay", path, "--cpus", "2"]);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-    assert!(ran.err.contains("expected more of the file"), "{}", ran.err);
+    assert!(ran.err.contains("cannot read further"), "{}", ran.err);
     let ran = run(&["replay", path, "--cpus", "2", "--lenient"]);
     assert_eq!(ran.code, 0);
-    assert!(ran.out.contains("samples over") && ran.err.contains("ends here"), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("samples over") && ran.err.contains("warning: "), "{}{}", ran.out, ran.err);
     std::fs::write(path, "not compressed").unwrap();
     assert_eq!(run(&["replay", path]).code, 1);
 }
 
 #[test]
-fn bad_settings_are_refused_with_what_was_expected() {
+fn invalid_settings_are_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("p.toml");
     std::fs::write(&file, "node_cap = 3\ncpu_remove = \"much\"\n").unwrap();
     let file = file.to_str().unwrap();
     for (arguments, said) in [
         (&["--set", "node_cup=3"][..], "--set node_cup=3: unknown setting \"node_cup\" (did you mean node_cap?)"),
-        (&["--set", "node_cap"], "--set node_cap: expected KEY=VALUE"),
+        (&["--set", "node_cap"], "invalid --set node_cap: it is not KEY=VALUE"),
         (&["--set", "node_cap=many"], "invalid value \"many\" for node_cap: not a whole number"),
         (
             &["--against", "cpu_remove=400"],
             "--against cpu_remove=400: invalid value \"400\" for cpu_remove: not between 0 and 100 %",
         ),
         (&["--set", "cpu_remove=40"], "policy: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)"),
-        (&["--policy", file], "TOML parse error at line 2, column 14"),
+        (&["--policy", file], "p.toml:2: invalid TOML: "),
         (&["--policy", "nowhere.toml"], "cannot read nowhere.toml: No such file"),
     ] {
         let ran = run(&[&["replay", "ramp-1s.jsonl.gz", "--cpus", "2"], arguments].concat());
@@ -121,10 +121,10 @@ fn bad_settings_are_refused_with_what_was_expected() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named() {
+fn unusable_files_are_named() {
     for (arguments, said) in [
         (&["replay", "nowhere.jsonl"][..], "cannot read nowhere.jsonl: No such file"),
-        (&["replay", "."], "cannot read .: expected a file, found a folder"),
+        (&["replay", "."], "cannot read .: it is a directory"),
         (&["decide", "nowhere.jsonl"], "cannot read nowhere.jsonl: No such file"),
         (&["chart", "ramp-1s.jsonl.gz", "--cpus", "2", "-o", "no/x.svg"], "cannot write no/x.svg: No such file"),
         (&["replay", "ramp-1s.jsonl.gz", "--cpus", "2", "--run", "no/x"], "cannot write no/x: No such file"),
@@ -136,7 +136,7 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn a_command_line_that_cannot_be_read_is_exit_2() {
+fn invalid_command_line_exits_with_2() {
     for arguments in [
         &["replay"][..],
         &["chart", "ramp-1s.jsonl.gz"],
@@ -158,9 +158,9 @@ fn every_command_has_help_with_examples() {
     }
 }
 
-/// `wnm-sim … | head` ends like any other program in a pipe.
+/// `wnm-sim … | head` must end as other programs in a pipe.
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn closed_pipe_is_no_error() {
     for arguments in [&["replay", "ramp-1s.jsonl.gz", "--cpus", "2", "--csv"][..], &["decide", "many"]] {
         let folder = tempfile::tempdir().unwrap();
         let many = folder.path().join("many");

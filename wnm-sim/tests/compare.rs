@@ -1,4 +1,4 @@
-//! `compare` as it is typed: what it prints, writes, and refuses, and what an interruption leaves.
+//! `wnm-sim compare`: output, files, errors, and interruption.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use common::{BINARY, Folder, run};
 
-/// A small host whose load jumps, so that every policy has something to do.
+/// A small host whose load jumps, so that every policy must act.
 const SMALL: &str = r#"
 about = "for tests"
 [host]
@@ -27,7 +27,7 @@ day = 0.05
 "#;
 
 #[test]
-fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
+fn comparison_does_not_depend_on_jobs() {
     let folder = Folder::new();
     let small = folder.write("small.toml", SMALL);
     let mine = folder.write("mine.toml", "steady_grace = 120\n");
@@ -43,7 +43,7 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
     insta::assert_snapshot!("small", text);
     assert_eq!(text, compare("3", &["--ablation", "--out", &folder.path("runs.jsonl")]));
 
-    // The page has the tables of the terminal, and the pictures are beside it.
+    // The pages hold the tables of the terminal, with the charts beside them.
     let files = std::fs::read_dir(&report).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut files: Vec<_> = files.collect();
     files.sort();
@@ -52,26 +52,26 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
     let outline: Vec<_> = page.lines().filter(|line| line.starts_with(['#', '!'])).collect();
     insta::assert_snapshot!(outline.join("\n"), @r#"
     # Steady and classic, in figures
-    ## What was to be reached, against the better classic: cycles of 60 s, 2 seeds
+    ## Targets against the better classic: cycles of 60 s, 2 seeds
     ## All policies, means over the scenarios: cycles of 60 s, 2 seeds
-    ## Pictures
+    ## Charts
     ![node-hours against avoidable time](front.svg)
-    ![scalar above that of the better classic, by scenario](differences.svg)
+    ![scalar minus that of the better classic, by scenario](differences.svg)
     ![a run under classic and steady](run.svg)
     # Steady and classic, scenario by scenario
-    ## steady less the better classic, seed by seed: cycles of 60 s, 2 seeds
+    ## steady minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady / the better classic: cycles of 60 s, 2 seeds
-    ## steady-cpu_limit less the better classic, seed by seed: cycles of 60 s, 2 seeds
-    ## steady-cpu_limit / the better classic: cycles of 60 s, 2 seeds
-    ## steady-tuned less the better classic, seed by seed: cycles of 60 s, 2 seeds
+    ## steady-cpu-limit minus the better classic, by seed: cycles of 60 s, 2 seeds
+    ## steady-cpu-limit / the better classic: cycles of 60 s, 2 seeds
+    ## steady-tuned minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady-tuned / the better classic: cycles of 60 s, 2 seeds
     # Steady without each of its parts
-    ## What changes in steady-cpu_limit without a part: cycles of 60 s, 4 runs each
-    ## What changes in steady without a part: cycles of 60 s, 4 runs each
+    ## Changes in steady-cpu-limit without a part: cycles of 60 s, 4 runs each
+    ## Changes in steady without a part: cycles of 60 s, 4 runs each
     "#);
     for name in ["differences.svg", "front.svg", "run.svg"] {
         let picture = folder.read(&format!("report/{name}"));
-        let says = |what: &str| assert!(picture.contains(what), "{name}: {what}");
+        let says = |text: &str| assert!(picture.contains(text), "{name}: {text}");
         says("steady");
         match name {
             "front.svg" => says("proportional"),
@@ -80,9 +80,9 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
         }
     }
 
-    // What is written can be scored.
+    // The runs can be scored.
     let scored = run(&["score", &folder.path("runs.jsonl")]);
-    assert!(scored.out.contains("steady-cpu_limit-without-cpu_limit"), "{}{}", scored.out, scored.err);
+    assert!(scored.out.contains("steady-cpu-limit-without-cpu-limit"), "{}{}", scored.out, scored.err);
 
     let json: serde_json::Value = serde_json::from_str(&compare("2", &["--json"])).unwrap();
     let schema = include_str!("../../docs/schema/sim-compare.json");
@@ -92,19 +92,19 @@ fn a_small_comparison_reads_well_and_is_the_same_on_any_number_of_threads() {
 }
 
 #[test]
-fn five_scenarios_are_run_in_short_cycles_too() {
+fn five_scenarios_also_run_in_short_cycles() {
     let ran = run(&["compare", "bursts-2", "--seeds", "6", "--days", "0.02"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    let titles = ran.out.lines().filter(|line| line.starts_with("What was to be reached")).collect::<Vec<_>>();
+    let titles = ran.out.lines().filter(|line| line.starts_with("Targets against")).collect::<Vec<_>>();
     insta::assert_snapshot!(titles.join("\n"), @r"
-    What was to be reached, against the better classic: cycles of 60 s, 6 seeds
-    What was to be reached, against the better classic: cycles of 5 s, 5 seeds
+    Targets against the better classic: cycles of 60 s, 6 seeds
+    Targets against the better classic: cycles of 5 s, 5 seeds
     ");
-    assert!(ran.out.ends_with("steady-tuned is left out: no policy was given with --tuned.\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("steady-tuned is missing: --tuned was not given.\n"), "{}", ran.out);
 }
 
 #[test]
-fn an_interrupted_comparison_keeps_and_compares_the_seeds_that_are_complete() {
+fn interrupted_comparison_covers_the_complete_seeds() {
     let folder = Folder::new();
     let (small, out, report) = (folder.write("small.toml", SMALL), folder.path("runs.jsonl.gz"), folder.path("report"));
     let child = Command::new(BINARY)
@@ -114,7 +114,7 @@ fn an_interrupted_comparison_keeps_and_compares_the_seeds_that_are_complete() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Each run is flushed, so that the file grows from the first one on.
+    // Each run is flushed, so that the file grows from the first run on.
     while std::fs::metadata(&out).map_or(0, |file| file.len()) < 4000 {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -123,35 +123,38 @@ fn an_interrupted_comparison_keeps_and_compares_the_seeds_that_are_complete() {
     let (text, said) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     assert_eq!(ended.status.code(), Some(130), "{said}");
     let seeds = said
-        .strip_prefix("wnm-sim: interrupted after ")
+        .strip_prefix("warning: interrupted after ")
         .and_then(|rest| rest.strip_suffix(" of 100000 seeds; the report is not written\n")?.parse::<u64>().ok());
     let seeds = seeds.unwrap_or_else(|| panic!("{said}"));
     assert!(seeds > 0 && text.contains(&format!("cycles of 60 s, {seeds} seed")), "{text}");
     assert!(!std::path::Path::new(&report).join("figures.md").exists());
     let scored = run(&["score", &out]);
-    assert!(scored.code == 0 && scored.out.contains("steady-cpu_limit"), "{}{}", scored.out, scored.err);
+    assert!(scored.code == 0 && scored.out.contains("steady-cpu-limit"), "{}{}", scored.out, scored.err);
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_before_the_first_run() {
+fn invalid_input_is_refused_before_the_first_run() {
     let folder = Folder::new();
     let typo = folder.write("typo.toml", "steady_rite = 120\n");
     let bounds = folder.write("bounds.toml", "cpu_less_than = 99\n");
     let file = folder.write("file", "");
     let inside = format!("{file}/report");
     for (arguments, said) in [
-        (&["strom-2"][..], "scenario \"strom-2\" is not known; did you mean storms?"),
-        (&["calm-2", "calm"], "scenario calm-2: expected each scenario once, found two of this name"),
+        (&["strom-2"][..], "no such scenario: strom-2\nhint: did you mean storms?"),
+        (&["calm-2", "calm"], "two scenarios have the name calm-2"),
         (&["calm-2", "--tuned", "nowhere.toml"], "cannot read nowhere.toml"),
-        (&["calm-2", "--tuned", &typo], "typo.toml: TOML parse error at line 1, column 1"),
-        (&["calm-2", "--tuned", &bounds], "policy steady-tuned: cpu_less_than ("),
-        (&["calm-2", "--days", "0.0001"], "--days 0.0001: expected at least one cycle of 60 s"),
+        (&["calm-2", "--tuned", &typo], "typo.toml:1: invalid TOML: "),
+        (
+            &["calm-2", "--tuned", &bounds],
+            "policy steady-tuned: cpu_less_than (99.0 %) must be below cpu_remove (70.0 %)",
+        ),
+        (&["calm-2", "--days", "0.0001"], "invalid --days 0.0001: shorter than one cycle of 60 s"),
         (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
         (&["calm-2", "--report", &inside], "cannot write"),
     ] {
         let ran = run(&[&["compare"], arguments].concat());
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
-        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.starts_with("error: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
     }
     for arguments in [&["--seeds", "0"][..], &["--days", "0"], &["--cycle", "7"], &["--jobs", "0"]] {
         assert_eq!(run(&[&["compare"], arguments].concat()).code, 2, "{arguments:?}");

@@ -1,4 +1,4 @@
-//! `wnm-sim decide`: single situations, and conversations.
+//! `wnm-sim decide`: single situations, and stateful sessions.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -21,7 +21,7 @@ fn answers(ran: &Ran) -> Vec<Value> {
     ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Talks to one process, a line at a time, each answered before the next.
+/// Sends lines to one stateful session and returns the answers.
 fn converse(lines: &[Value]) -> Vec<Value> {
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     let ran = run_with(&["decide", "--stateful"], (text.join("\n") + "\n").as_bytes());
@@ -31,7 +31,7 @@ fn converse(lines: &[Value]) -> Vec<Value> {
 }
 
 #[test]
-fn every_recorded_case_is_answered_as_expected() {
+fn recorded_cases_are_answered_as_expected() {
     for arguments in [&["decide"][..], &["decide", "--stateful"]] {
         let path = common::parity();
         let ran = run(&[arguments, &[path.to_str().unwrap()]].concat());
@@ -41,7 +41,7 @@ fn every_recorded_case_is_answered_as_expected() {
         for (i, (line, answer)) in text.lines().zip(answers).enumerate() {
             let expected: Value = serde_json::from_str::<Value>(line).unwrap()["expected"].take();
             assert_eq!(answer["features"], expected["features"], "features of case {i}");
-            // A recorded case has no time, and what the one before began is not over: only single ones agree.
+            // Recorded cases have no time and depend on no other case, so that the actions agree only without state.
             if arguments.len() == 1 {
                 assert_eq!(answer["actions"], expected["actions"], "actions of case {i}");
             }
@@ -72,12 +72,12 @@ fn reasons_belong_to_actions() {
 }
 
 #[test]
-fn a_bad_line_is_answered_in_its_place() {
+fn invalid_line_is_answered_in_its_place() {
     let good = r#"{"config": {}, "metrics": {}, "nodes": []}"#;
     let bad = [
         ("{", "column 1"),
         (r#"{"config": {}, "nodes": []}"#, "missing field `metrics`"),
-        (r#"{"metrics": {}, "nodes": []}"#, "expected config, found none"),
+        (r#"{"metrics": {}, "nodes": []}"#, "the key config is missing"),
         (r#"{"config": {"node_cup": 3}, "metrics": {}, "nodes": []}"#, "did you mean node_cap?"),
         (r#"{"config": {"cpu_remove": 1}, "metrics": {}, "nodes": []}"#, "must be below cpu_remove ("),
         (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 0, "status": "RUNNING"}]}"#, "invalid node name \"0\""),
@@ -106,21 +106,21 @@ fn a_bad_line_is_answered_in_its_place() {
         assert!(error["error"].as_str().unwrap().contains(said), "{line}: {error}");
         assert_eq!(answers[2 * i + 1]["actions"], json!([["survey", null]]));
     }
-    assert_eq!(answers.last().unwrap()["error"], "expected UTF-8 (column 1)");
+    assert_eq!(answers.last().unwrap()["error"], "the line is not UTF-8 (column 1)");
 }
 
 #[test]
-fn a_line_of_any_length_is_answered_in_bounded_memory() {
+fn line_of_any_length_is_answered_in_bounded_memory() {
     let mut input = vec![b'x'; 40 << 20];
     input.extend_from_slice(b"\n{\"config\": {}, \"metrics\": {}, \"nodes\": []}\n");
     let answers = answers(&run_with(&["decide"], &input));
-    assert_eq!(answers[0]["error"], "expected a line of at most 16777216 bytes, found more");
+    assert_eq!(answers[0]["error"], "the line is longer than 16777216 bytes");
     assert_eq!(answers[1]["actions"], json!([["survey", null]]));
 }
 
-/// Whoever waits for an answer before the next line gets it, also without --stateful.
+/// A caller may wait for each answer before it sends the next line, also without `--stateful`.
 #[test]
-fn every_line_is_answered_before_the_next_comes() {
+fn every_line_is_answered_before_the_next() {
     for arguments in [&["decide"][..], &["decide", "--stateful"]] {
         let mut child =
             Command::new(common::BINARY).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -137,7 +137,7 @@ fn every_line_is_answered_before_the_next_comes() {
     }
 }
 
-/// A colony of four with room for two more, in which starting takes 300 s and a stopped node waits 600 s.
+/// A colony of up to four nodes; a start takes 300 s, and a stopped node waits 600 s.
 fn case(now: f64, cpu: f64, nodes: &[(u32, &str)]) -> Value {
     let nodes: Vec<_> = nodes
         .iter()
@@ -156,17 +156,17 @@ fn first(mut case: Value) -> Value {
 }
 
 #[test]
-fn what_was_done_is_remembered() {
+fn actions_done_change_the_state() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
     let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
     let answers = converse(&[
         first(case(1000.0, 99.0, &three)),
-        // Stopped at 1000, so it waits until 1600, although no line says since when.
+        // Stopped at 1000, so that it waits until 1600, although no line has the time of the stop.
         case(1300.0, 10.0, &stopped),
         case(1599.9, 10.0, &stopped),
         case(1600.0, 10.0, &stopped),
         json!({"reset": true}),
-        // Nothing is known of the stop any more; the configuration still is.
+        // The reset forgets the stop and keeps the configuration.
         case(1000.0, 10.0, &stopped),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
@@ -179,16 +179,16 @@ fn what_was_done_is_remembered() {
 }
 
 #[test]
-fn what_failed_did_not_happen() {
+fn failed_action_does_not_change_the_state() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
     let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
     let answers = converse(&[
         first(case(1000.0, 99.0, &three)),
         json!({"outcomes": ["failed"]}),
-        // It stopped by itself: seen now for the first time, nobody knows since when.
+        // The node stopped by itself, at an unknown time before this line.
         case(1300.0, 10.0, &stopped),
         json!({"outcomes": ["failed", "done"]}),
-        // Its start failed at 1300: it waits.
+        // The start failed at 1300, so that the node waits.
         case(1360.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED"), (4, "RUNNING")]),
     ]);
     assert_eq!(answers[1], json!({}));
@@ -197,7 +197,7 @@ fn what_failed_did_not_happen() {
 }
 
 #[test]
-fn a_version_that_failed_twice_is_not_tried_again() {
+fn version_that_failed_twice_is_not_tried_again() {
     let outdated = |now: f64| {
         let mut case = first(case(now, 10.0, &[(1, "RUNNING")]));
         case["metrics"]["antnode_version"] = json!("0.4.18");
@@ -213,7 +213,7 @@ fn a_version_that_failed_twice_is_not_tried_again() {
 }
 
 #[test]
-fn what_is_pending_counts_as_under_way_until_the_lines_show_its_end() {
+fn pending_action_is_under_way_until_a_line_shows_its_end() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
     let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
     let mut start = first(case(1000.0, 99.0, &three));
@@ -226,9 +226,9 @@ fn what_is_pending_counts_as_under_way_until_the_lines_show_its_end() {
         case(1020.0, 10.0, &stopped),
         case(2000.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")]),
         pending,
-        // The new node is not shown yet, and is not made twice.
+        // The new node is not in the line yet, and must not be added twice.
         case(2010.0, 10.0, &three),
-        // Nothing came of it in `delay_start`: it may be tried again.
+        // After `delay_start` without the node, the add may be tried again.
         case(2300.0, 10.0, &three),
     ]);
     assert_eq!(answers[0]["actions"], json!([["stop", 3]]));
@@ -241,7 +241,7 @@ fn what_is_pending_counts_as_under_way_until_the_lines_show_its_end() {
 }
 
 #[test]
-fn outcomes_must_fit_the_answer_and_bad_lines_change_nothing() {
+fn outcomes_must_fit_the_answer_and_invalid_lines_change_nothing() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
     let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
     let answers = converse(&[
@@ -253,16 +253,16 @@ fn outcomes_must_fit_the_answer_and_bad_lines_change_nothing() {
         json!({"nodes": 7}),
         case(500.0, 99.0, &[(1, "RUNNING"), (1, "RUNNING")]),
         case(1300.0, 10.0, &stopped),
-        // Of a survey nothing comes, and one may say so.
+        // A survey has no outcome; a report of one is accepted.
         json!({"outcomes": ["done"]}),
         json!({"outcomes": []}),
-        // Time does not run backwards: it is still 1300, and 1600 is not yet.
+        // The time does not go back: it stays 1300, before the 1600 of the cooldown.
         case(1.0, 10.0, &stopped),
     ]);
     let error = |i: usize| answers[i]["error"].as_str().unwrap_or_default().to_owned();
-    assert_eq!(error(0), "expected a situation before its outcomes, found none");
-    assert_eq!(error(1), "expected config in the first line, found none");
-    assert_eq!(error(3), "expected 1 outcomes, as many as actions, found 0");
+    assert_eq!(error(0), "outcomes must follow a situation");
+    assert_eq!(error(1), "the key config is missing, and no line before had it");
+    assert_eq!(error(3), "0 outcomes for 1 actions");
     assert!(error(4).contains("unknown variant `undone`"), "{}", error(4));
     assert!(error(5).contains("column"), "{}", error(5));
     assert_eq!(error(6), "node 0001 is listed twice");
@@ -271,9 +271,9 @@ fn outcomes_must_fit_the_answer_and_bad_lines_change_nothing() {
     assert_eq!(answers[10]["reasons"][0]["until"], json!(1_600_000));
 }
 
-/// The example in the documentation runs as it stands there.
+/// The example of the documentation must run unchanged.
 #[test]
-fn the_documented_example_drives_the_engine() {
+fn documented_example_runs() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/decide-protocol.md")).unwrap();
     let code = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let output = Command::new("python3").args(["-c", code, common::BINARY]).output().unwrap();
@@ -283,7 +283,7 @@ fn the_documented_example_drives_the_engine() {
     assert_eq!(lines.len(), 120);
     assert_eq!(lines[0], "0 0 [['add', 1]]");
     let running = |minute: usize| lines[minute].split(' ').nth(1).unwrap().parse::<u32>().unwrap();
-    // It grows while there is room, gives way to the foreign job, and takes the room again.
+    // The colony grows while there is headroom, shrinks for the background load, and grows again.
     assert!(running(59) > 15, "{out}");
     assert!(running(89) < running(59), "{out}");
     assert!(running(119) > running(89), "{out}");

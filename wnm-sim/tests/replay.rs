@@ -1,4 +1,4 @@
-//! `wnm-sim replay` and `wnm-sim chart` on recorded machines.
+//! `wnm-sim replay` and `wnm-sim chart` on recorded hosts.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::{run, run_with};
 use serde_json::Value;
 
-/// A colony that a trace lists: the second node is told by its changes, the third goes.
+/// A trace with listed nodes: a change names the second node, and the third one disappears.
 const LISTED: &str = r#"{"wnm_trace": 1, "program": "wnm 0.1.0", "host": {"cpus": 2}, "policy": {"node_cap": 4}}
 {"ts": 100.0, "used_cpu_percent": 10, "used_mem_percent": 10, "used_hd_percent": 10, "load_average_1": 0, "load_average_5": 0, "load_average_15": 0, "nodes": [{"id": 1, "state": "RUNNING", "born": 10}, {"id": 2, "state": "STOPPED", "since": 90, "born": 20}, {"id": 3, "state": "RUNNING", "born": 30}]}
 {"ts": 110.5, "note": "a job begins"}
@@ -19,7 +19,7 @@ const LISTED: &str = r#"{"wnm_trace": 1, "program": "wnm 0.1.0", "host": {"cpus"
 "#;
 
 #[test]
-fn both_recorded_machines_are_summed_up() {
+fn recorded_hosts_are_summarised() {
     for (trace, arguments) in [
         ("ramp", ["--set", "node_cap=50", "--against", "cpu_remove=40", "--against", "cpu_less_than=30"]),
         ("buildload", ["--set", "node_cap=8", "--set", "hdio_read_remove=50000000", "--against", "preset=classic"]),
@@ -38,12 +38,12 @@ fn both_recorded_machines_are_summed_up() {
 }
 
 #[test]
-fn a_listed_colony_is_replayed_as_it_was() {
+fn listed_colony_is_replayed() {
     let ran = run_with(&["replay", "-", "--csv", "--against", "cpu_remove=95"], LISTED.as_bytes());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let cell = |line: &str, column: &str| {
         let place = ran.out.lines().next().unwrap().split(',').position(|name| name == column).unwrap();
-        // The words of a decision are quoted, and may hold commas.
+        // A decision is quoted because it may hold commas.
         let quoted: Vec<&str> = line.split('"').collect();
         match column {
             "decided" => quoted[1].to_owned(),
@@ -60,7 +60,7 @@ fn a_listed_colony_is_replayed_as_it_was() {
         "wait (restart delay)",
         "stop 3 (pressure, cpu)",
         "remove 2 (pressure, disk)",
-        "start 2 (room to start)",
+        "start 2 (headroom to start)",
         "idle (nothing to do)",
     ];
     assert_eq!(column("decided"), decided);
@@ -70,7 +70,7 @@ fn a_listed_colony_is_replayed_as_it_was() {
 }
 
 #[test]
-fn a_summary_as_json_tells_gaps_and_where_policies_part() {
+fn json_summary_has_gaps_and_the_first_difference() {
     let ran = run_with(&["replay", "-", "--json", "--against", "cpu_remove=95"], LISTED.as_bytes());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let summary: Value = serde_json::from_str(&ran.out).unwrap();
@@ -81,7 +81,7 @@ fn a_summary_as_json_tells_gaps_and_where_policies_part() {
     insta::assert_json_snapshot!(summary);
 }
 
-/// How often each decision stands in the summary of a replay.
+/// Returns the number of samples for each decision in the summary of a replay.
 fn decided(arguments: &[&str]) -> BTreeMap<String, u64> {
     let ran = run(&[&["replay", "--json"], arguments].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -92,10 +92,14 @@ fn decided(arguments: &[&str]) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn without_processors_the_load_rules_are_off_and_a_warning_says_so() {
+fn load_rules_need_processors() {
     let ran = run(&["replay", "ramp-1s.jsonl.gz"]);
     assert_eq!(ran.code, 0);
-    assert!(ran.err.contains("the load rules are off: give --cpus N"), "{}", ran.err);
+    assert!(
+        ran.err.contains("load rules are disabled") && ran.err.contains("hint: set it with --cpus N"),
+        "{}",
+        ran.err
+    );
     assert!(ran.out.contains("cpu") && !ran.out.contains("load"), "{}", ran.out);
     let told = run(&["replay", "ramp-1s.jsonl.gz", "--set", "max_load_average_allowed=2"]);
     assert_eq!(told.err, "");
@@ -103,7 +107,7 @@ fn without_processors_the_load_rules_are_off_and_a_warning_says_so() {
 }
 
 #[test]
-fn nodes_are_those_counted_or_those_said() {
+fn nodes_are_counted_or_given() {
     let counted = decided(&["ramp-1s.jsonl.gz", "--cpus", "2"]);
     assert!(counted["remove over cap"] > 100, "{counted:?}");
     let few = decided(&["ramp-1s.jsonl.gz", "--cpus", "2", "--nodes", "3"]);
@@ -111,13 +115,13 @@ fn nodes_are_those_counted_or_those_said() {
     let many = decided(&["ramp-1s.jsonl.gz", "--cpus", "2", "--nodes", "21"]);
     assert_eq!(many.get("remove over cap"), Some(&1614));
     let ran = run_with(&["replay", "-", "--nodes", "9"], LISTED.as_bytes());
-    assert!(ran.err.contains("lists its nodes, so --nodes is not used"), "{}", ran.err);
+    assert!(ran.err.contains("warning: --nodes is ignored"), "{}", ran.err);
     let ran = run_with(&["replay", "-"], b"{\"ts\": 1}\n");
-    assert!(ran.err.contains("give --nodes N"), "{}", ran.err);
+    assert!(ran.err.contains("with --nodes N"), "{}", ran.err);
 }
 
 #[test]
-fn settings_come_from_the_highest_layer_that_has_them() {
+fn settings_follow_the_precedence() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
     let (trace, policy) = (path("t.jsonl"), path("p.toml"));
@@ -135,13 +139,13 @@ fn settings_come_from_the_highest_layer_that_has_them() {
 }
 
 #[test]
-fn a_run_is_a_trace_that_replays_as_the_one_it_was_made_of() {
+fn run_replays_as_its_trace() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
     for (run_file, trace) in [("run.jsonl.gz", "ramp-1s.jsonl.gz"), ("run.jsonl", "buildload-1s.jsonl.gz")] {
         let run_file = path(run_file);
         let made = decided(&[trace, "--cpus", "2", "--set", "node_cap=30", "--run", &run_file]);
-        // Processors and policy stand in its header now.
+        // The header of the run has the processors and the policy.
         assert_eq!(decided(&[&run_file]), made);
         let bytes = std::fs::read(&run_file).unwrap();
         assert_eq!(bytes.starts_with(&[0x1f, 0x8b]), run_file.ends_with(".gz"));
@@ -158,7 +162,7 @@ fn a_run_is_a_trace_that_replays_as_the_one_it_was_made_of() {
 }
 
 #[test]
-fn a_trace_is_drawn_with_its_nodes_signals_and_actions() {
+fn chart_shows_nodes_signals_and_actions() {
     let folder = tempfile::tempdir().unwrap();
     let svg = folder.path().join("ramp.svg").into_os_string().into_string().unwrap();
     let ran = run(&["chart", "ramp-1s.jsonl.gz", "--cpus", "2", "--set", "node_cap=50", "-o", &svg]);
@@ -166,13 +170,13 @@ fn a_trace_is_drawn_with_its_nodes_signals_and_actions() {
     let picture = std::fs::read_to_string(&svg).unwrap();
     assert!(picture.len() < 300_000, "{} bytes", picture.len());
     for text in [
-        "ramp-1s.jsonl.gz, from 2026-11-20T21:56:53.759Z: what would have been decided at each sample",
+        "ramp-1s.jsonl.gz, from 2026-11-20T21:56:53.759Z: decisions that the policy would have made at each sample",
         "running",
-        "cap 50",
+        "node cap 50",
         "stop: pressure, cpu (1)",
         "remove: over cap (391)",
-        "too much above 70",
-        "room below 50",
+        "high threshold 70",
+        "low threshold 50",
         "load averages",
         "min",
     ] {
@@ -183,7 +187,7 @@ fn a_trace_is_drawn_with_its_nodes_signals_and_actions() {
 }
 
 #[test]
-fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
+fn chart_of_a_run_shows_its_decisions() {
     let run_file = r#"{"wnm_trace": 1, "host": {"cpus": 2}}
 {"ts": 1, "used_cpu_percent": 99, "running_nodes": 4}
 {"ts": 1, "decided": [{"action": {"action": "stop", "node": 4}, "reason": {"reason": "requested"}}]}
@@ -194,18 +198,18 @@ fn a_run_is_drawn_with_the_decisions_that_stand_in_it() {
     let ran = run_with(&["chart", "-", "-o", "-"], run_file.as_bytes());
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("stop: requested (1)") && !ran.out.contains("pressure"), "{}", ran.out);
-    assert!(ran.out.contains(": what was decided") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
+    assert!(ran.out.contains(": recorded decisions") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
     let trace: String = run_file.lines().filter(|line| !line.contains("decided")).map(|l| format!("{l}\n")).collect();
     let ran = run_with(&["chart", "-", "-o", "-"], trace.as_bytes());
     assert!(ran.out.contains("stop: pressure, cpu (2)") && !ran.out.contains("requested"), "{}", ran.out);
 }
 
 #[test]
-fn what_is_hardly_there_is_drawn_too() {
+fn nearly_empty_trace_is_drawn() {
     for text in [
         "{\"ts\": 1}\n",
         "{\"ts\": -1e300}\n{\"ts\": 1e300, \"used_cpu_percent\": 5}\n",
-        // All lines are refused as they are used.
+        // Applying the only line fails.
         "{\"ts\": 1, \"gone\": [7], \"changed\": [{\"id\": 7}]}\n",
     ] {
         for how in [&["-o", "-"][..], &["--terminal"]] {
@@ -217,7 +221,7 @@ fn what_is_hardly_there_is_drawn_too() {
 }
 
 #[test]
-fn the_terminal_shows_the_same() {
+fn terminal_chart_has_the_same_panels() {
     let ran = run(&["chart", "buildload-1s.jsonl.gz", "--cpus", "2", "--terminal"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out);

@@ -1,11 +1,11 @@
-//! `run` and `score` as they are typed: what they print, write, and refuse.
+//! `wnm-sim run` and `wnm-sim score`: output, files and errors.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 
 use common::{Folder, run, run_with};
 
-/// A host without chance, so that its figures can be told.
+/// A host without randomness, so that its figures are known.
 const PLAIN: &str = r#"
 about = "for tests"
 [host]
@@ -28,15 +28,15 @@ spikes_per_hour = 0
 "#;
 
 #[test]
-fn the_table_tells_scores_and_ranks() {
+fn table_shows_scores_and_ranks() {
     let folder = Folder::new();
     let plain = folder.write("plain.toml", PLAIN);
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--policy", "fixed:16", "--seeds", "2", "--days", "0.5"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @r#"
-    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  no memory s  disk full s
-    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
-    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  out of memory s  disk full s
+    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
+    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
 
     rank  policy    cycle  scenarios  scalar
     1     fixed:16   60 s          1   0.799
@@ -47,7 +47,7 @@ fn the_table_tells_scores_and_ranks() {
 }
 
 #[test]
-fn runs_are_the_same_on_any_number_of_threads_and_are_scored_again() {
+fn runs_do_not_depend_on_jobs_and_can_be_scored_again() {
     let folder = Folder::new();
     let out = |name: &str, jobs: &str| {
         let path = folder.path(name);
@@ -64,26 +64,26 @@ fn runs_are_the_same_on_any_number_of_threads_and_are_scored_again() {
     assert_eq!((printed.as_str(), text.lines().count()), (same.as_str(), 12));
     assert_eq!(run(&["score", &one]).out, printed);
     assert_eq!(run_with(&["score", "-"], text.as_bytes()).out, printed);
-    // Standard output has the runs alone.
+    // With `--out -` standard output holds the runs alone.
     let ran = run(&["run", "storms-2", "--seeds", "1", "--days", "0.1", "--out", "-"]);
     assert!(ran.out.starts_with("{\"wnm_run\":1,\"scenario\":\"storms-2\"") && ran.out.lines().count() == 1);
 }
 
 #[test]
-fn a_run_is_a_trace_that_can_be_drawn_and_replayed() {
+fn recorded_run_can_be_drawn_and_replayed() {
     let folder = Folder::new();
     let (trace, picture) = (folder.path("run.jsonl.gz"), folder.path("run.svg"));
     let ran = run(&["run", "jump-2", "--seeds", "1", "--days", "0.5", "--trace", &trace]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let drawn = run(&["chart", &trace, "-o", &picture]);
     assert_eq!((drawn.code, drawn.err.as_str()), (0, ""));
-    assert!(std::fs::read_to_string(picture).unwrap().contains("room to add"));
+    assert!(std::fs::read_to_string(picture).unwrap().contains("headroom to add"));
     let replayed = run(&["replay", &trace]);
     assert!(replayed.out.contains("720 samples over 11h 59m"), "{}{}", replayed.out, replayed.err);
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_was_expected() {
+fn invalid_input_is_refused_with_the_reason() {
     let folder = Folder::new();
     let wrong = |name: &str, from: &str, to: &str| folder.write(name, &PLAIN.replace(from, to));
     let typo = wrong("typo.toml", "start_per_core", "start_pre_core");
@@ -96,35 +96,47 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     let policy = folder.write("policy.toml", "cpu_less_than = 80\ncpu_remove = 60\n");
     let policy_typo = folder.write("policy-typo.toml", "cpu_remove = 60\nnode_cup = 3\n");
     for (arguments, said) in [
-        (&["strom-2"][..], "scenario \"strom-2\" is not known; did you mean storms?"),
-        (&["xyz"], "scenario \"xyz\" is not known; There are calm, noisy,"),
+        (&["strom-2"][..], "no such scenario: strom-2\nhint: did you mean storms?"),
+        (&["xyz"], "no such scenario: xyz\nhint: use all, a .toml file, or one of calm, noisy,"),
         (&["nowhere.toml"], "cannot read nowhere.toml: No such file"),
-        (&[typo.as_str()], "TOML parse error at line 9, column 1"),
+        (&[typo.as_str()], "typo.toml:9: invalid TOML: "),
         (&[typo.as_str()], "unknown field `start_pre_core`, expected `cap_per_core` or `start_per_core`"),
-        (&[negative.as_str()], "line 5, column 13"),
-        (&[negative.as_str()], "expected a number of 0 or more, found -16"),
+        (&[negative.as_str()], "negative.toml:5: invalid TOML: "),
+        (&[negative.as_str()], "the number -16 is not finite or below 0"),
         (&[kind.as_str()], "unknown variant `quake`, expected one of `constant`, `noisy`"),
-        (&[colony.as_str()], "colony: start_per_core: expected at most cap_per_core, which is 5, found 30"),
-        (&[host.as_str()], "host: expected at least one cpu"),
+        (&[colony.as_str()], "colony: start_per_core 30 is above cap_per_core 5"),
+        (&[host.as_str()], "host: cpus, memory_gb and disk_gb must be above 0"),
         (&[trace.as_str()], "no.jsonl: No such file"),
-        (&[bounds.as_str()], "bounds: settings: cpu_less_than ("),
-        (&["calm-2", "--set", "cpu_remove=40"], "settings: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)"),
+        (
+            &[bounds.as_str()],
+            "scenario bounds: invalid settings: cpu_less_than (90.0 %) must be below cpu_remove (70.0 %)",
+        ),
+        (
+            &["calm-2", "--set", "cpu_remove=40"],
+            "invalid settings: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)",
+        ),
         (&["calm-2", "--set", "node_cup=4"], "did you mean node_cap?"),
-        (&["calm-2", "--policy", policy.as_str()], "policy policy: cpu_less_than ("),
-        (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml: TOML parse error"),
+        (
+            &["calm-2", "--policy", policy.as_str()],
+            "policy policy: cpu_less_than (80.0 %) must be below cpu_remove (60.0 %)",
+        ),
+        (&["calm-2", "--policy", policy_typo.as_str()], "policy-typo.toml:2: invalid TOML: "),
         (
             &["calm-2", "--policy", "clasic"],
             "--policy clasic: invalid value \"clasic\" for preset: not one of classic, steady",
         ),
         (&["calm-2", "--policy", "no.toml"], "cannot read no.toml"),
-        (&["calm-2", "--policy", "fixed:many"], "--policy fixed:many: expected fixed: and a number of nodes"),
-        (&["calm-2", "--days", "0.0001", "--cycle", "60"], "--days 0.0001: expected at least one cycle of 60 s"),
-        (&["calm", "--trace", "x.jsonl", "--seeds", "1"], "--trace: expected one run"),
+        (&["calm-2", "--policy", "fixed:many"], "invalid --policy fixed:many: fixed: needs a number of nodes"),
+        (&["calm-2", "--days", "0.0001", "--cycle", "60"], "invalid --days 0.0001: shorter than one cycle of 60 s"),
+        (
+            &["calm", "--trace", "x.jsonl", "--seeds", "1"],
+            "--trace writes a single run, and these arguments give 2 runs",
+        ),
         (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
     ] {
         let ran = run(&[&["run"], arguments].concat());
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
-        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.starts_with("error: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
     }
     for arguments in [
         &["run"][..],
@@ -141,7 +153,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
 }
 
 #[test]
-fn files_that_hold_no_runs_are_refused_with_the_line() {
+fn files_without_runs_are_refused_with_the_line() {
     let folder = Folder::new();
     let ran = run(&["run", "calm-2", "--seeds", "2", "--days", "0.1", "--out", "-"]);
     let (whole, first) = (ran.out.clone(), ran.out.lines().next().unwrap().to_owned());
@@ -151,11 +163,11 @@ fn files_that_hold_no_runs_are_refused_with_the_line() {
     let empty = folder.write("empty.jsonl", "\n");
     let packed = folder.write("packed.jsonl.gz", &whole);
     for (file, said) in [
-        (&cut, "cut.jsonl:2: EOF while parsing"),
-        (&later, "later.jsonl:1: expected a run of version 1, found version 2"),
-        (&other, "other.jsonl:2: unknown field `ts`, expected one of `wnm_run`"),
-        (&empty, "empty.jsonl: expected runs, a line each, found an empty file"),
-        (&packed, "packed.jsonl.gz:1: expected more of the file"),
+        (&cut, "cut.jsonl:2: invalid JSON: EOF while parsing"),
+        (&later, "later.jsonl:1: wnm_run is 2, and this wnm-sim reads version 1"),
+        (&other, "other.jsonl:2: invalid JSON: unknown field `ts`, expected one of `wnm_run`"),
+        (&empty, "empty.jsonl: the file is empty"),
+        (&packed, "packed.jsonl.gz:1: cannot read further"),
     ] {
         let ran = run(&["score", file]);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{said}");

@@ -1,4 +1,4 @@
-//! `tune` as it is typed: what it writes, prints, and refuses.
+//! `wnm-sim tune`: output, files and errors.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
@@ -12,7 +12,7 @@ use common::{BINARY, data, run};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Two scenarios for the search and one for the judgement, an hour or two each.
+/// Two scenarios for the search and one for the validation, of a few hours each.
 const TINY: &[&str] =
     &["tune", "--scenario", "storms-2", "--scenario", "calm-2", "--held-out", "jump-2", "--days", "0.1"];
 
@@ -21,7 +21,7 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn a_tiny_tune_is_the_same_on_any_number_of_threads_and_its_policy_is_read() {
+fn tune_does_not_depend_on_jobs_and_its_policy_is_readable() {
     let folder = tempfile::tempdir().unwrap();
     let tune = |name: &str, jobs: &str| {
         let (report, policy) = (folder.path().join(name), folder.path().join(format!("{name}.toml")));
@@ -41,9 +41,9 @@ fn a_tiny_tune_is_the_same_on_any_number_of_threads_and_its_policy_is_read() {
     let schema = include_str!("../../docs/schema/sim-tune.json");
     jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap().validate(&told).unwrap();
     let picture = read(&report.join("front.svg"));
-    assert!(picture.contains("judged on what the search never saw") && picture.contains("classic"), "{picture}");
+    assert!(picture.contains("validation on unseen runs") && picture.contains("classic"), "{picture}");
 
-    // The policy is a file of settings, and the one that the report tells of.
+    // The policy file holds the settings of the report.
     let again = run(&["run", "calm-2", "--policy", policy.to_str().unwrap(), "--seeds", "1", "--days", "0.1"]);
     assert_eq!((again.code, again.err.as_str()), (0, ""));
     let text = read(&policy);
@@ -55,7 +55,7 @@ fn a_tiny_tune_is_the_same_on_any_number_of_threads_and_its_policy_is_read() {
     );
     assert!(text.contains("preset = \"steady\"\n"), "{text}");
 
-    // Every candidate of a rung ran on the same seeds, and nothing of the judgement was seen before.
+    // The candidates of a round ran on the same seeds, and the validation on others.
     let runs = report.join("runs.jsonl.gz");
     assert_eq!(run(&["score", runs.to_str().unwrap()]).code, 0);
     let mut text = String::new();
@@ -78,10 +78,10 @@ fn a_tiny_tune_is_the_same_on_any_number_of_threads_and_its_policy_is_read() {
 }
 
 #[test]
-fn standard_output_has_the_policy_alone_or_one_json_object() {
+fn standard_output_holds_only_the_policy_or_json() {
     let ran = run(&[TINY, &["--budget", "20", "--out", "-"]].concat());
     assert!(
-        ran.code == 0 && ran.out.starts_with("# ") && ran.out.contains("\nsteady_ride = "),
+        ran.code == 0 && ran.out.starts_with("# ") && ran.out.contains("\nsteady_grace = "),
         "{}{}",
         ran.out,
         ran.err
@@ -95,7 +95,7 @@ fn standard_output_has_the_policy_alone_or_one_json_object() {
 }
 
 #[test]
-fn ended_early_it_keeps_the_best_until_then_and_says_so() {
+fn interrupted_tune_keeps_the_best_policy() {
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("tuned.toml");
     let mut child = Command::new(BINARY)
@@ -106,7 +106,7 @@ fn ended_early_it_keeps_the_best_until_then_and_says_so() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The file is made when signals are caught already.
+    // tune creates the file after it has installed its signal handlers.
     while !policy.exists() {
         assert!(child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(5));
@@ -115,49 +115,55 @@ fn ended_early_it_keeps_the_best_until_then_and_says_so() {
     let ended = child.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     assert_eq!((ended.status.code(), err.as_str()), (Some(130), ""));
-    assert!(
-        out.contains("PARTIAL, it was interrupted") && out.contains("not judged: there was no time for it"),
-        "{out}"
-    );
+    assert!(out.contains("PARTIAL, interrupted") && out.contains("not validated: interrupted before"), "{out}");
     assert!(read(&policy).contains("# PARTIAL") && read(&policy).contains("preset = \"steady\""));
-    child_policy_is_read(&policy);
+    policy_is_readable(&policy);
 }
 
-fn child_policy_is_read(policy: &Path) {
+fn policy_is_readable(policy: &Path) {
     let ran = run(&["run", "calm-2", "--policy", policy.to_str().unwrap(), "--seeds", "1", "--days", "0.1"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_was_expected() {
+fn invalid_input_is_refused_with_the_reason() {
     for (arguments, said) in [
         (
             &["--budget", "0"][..],
-            "--budget 0: expected at least 16 runs: 12 to halve 4 candidates in 2 scenarios, and 4 to",
+            "--budget 0 is too small: 16 runs are needed, 12 to halve 4 candidates in 2 scenarios, and 4 to",
         ),
-        (&["--budget", "15"], "--budget 15: expected at least 16 runs"),
-        (&["--budget", "15"], "give more, or fewer scenarios"),
+        (&["--budget", "15"], "--budget 15 is too small: 16 runs are needed"),
+        (&["--budget", "15"], "hint: raise --budget, or name fewer scenarios"),
         (
             &["--bound", "steady_warning=0.9..0.2"],
-            "--bound steady_warning=0.9..0.2: expected whole numbers from 0 to 100, found 0.9",
+            "invalid --bound steady_warning=0.9..0.2: 0.9 is not a whole number from 0 to 100",
         ),
-        (&["--bound", "steady_warning=90..20"], "expected the lower bound first, found 90 above 20"),
+        (&["--bound", "steady_warning=90..20"], "the lower bound 90 is above the upper bound 20"),
         (
             &["--bound", "steady_warning=60..70", "--bound", "steady_relief_target=10..20"],
             "the bounds contradict each other",
         ),
-        (&["--bound", "steady_sotf=1..2"], "did you mean steady_warning?"),
-        (&["--bound", "cpu_remove=1..2"], "--bound cpu_remove=1..2: expected one of steady_relief_target"),
-        (&["--policy", "classic", "--bound", "steady_grace=1..2"], "expected one of delay_start"),
-        (&["--set", "steady_grace=often"], "--set steady_grace=often: steady_grace: expected"),
-        (&["--set", "steady_relief_target=90"], "steady_growth_target: expected at most"),
-        (&["--scenario", "strom-2"], "scenario \"strom-2\" is not known; did you mean storms?"),
+        (&["--bound", "steady_warnig=1..2"], "did you mean steady_warning?"),
+        (
+            &["--bound", "cpu_remove=1..2"],
+            "invalid --bound cpu_remove=1..2: cpu_remove cannot be tuned, only steady_relief_target",
+        ),
+        (&["--policy", "classic", "--bound", "steady_grace=1..2"], "steady_grace cannot be tuned, only delay_start"),
+        (
+            &["--set", "steady_grace=often"],
+            "invalid --set steady_grace=often: invalid value \"often\" for steady_grace",
+        ),
+        (
+            &["--set", "steady_relief_target=90"],
+            "steady_growth_target (50 %) and steady_relief_target (90 %) must not exceed 100 % together",
+        ),
+        (&["--scenario", "strom-2"], "no such scenario: strom-2\nhint: did you mean storms?"),
         (&["--held-out", "nowhere.toml"], "cannot read nowhere.toml"),
-        (&["--held-out", "storms-2", "--held-out", "calm-2"], "expected a --scenario that is not held out, found none"),
-        (&["--policy", "aimd"], "--policy aimd: expected a preset"),
-        (&["--policy", "stead"], "--policy stead: preset: expected"),
-        (&["--against", "fixed:x"], "expected fixed: and a number of nodes"),
-        (&["--days", "0.0001"], "--days 0.0001: expected at least one cycle"),
+        (&["--held-out", "storms-2", "--held-out", "calm-2"], "every --scenario is held out: the search has none left"),
+        (&["--policy", "aimd"], "invalid --policy aimd: a baseline has no settings to tune"),
+        (&["--policy", "stead"], "--policy stead: invalid value \"stead\" for preset"),
+        (&["--against", "fixed:x"], "fixed: needs a number of nodes"),
+        (&["--days", "0.0001"], "invalid --days 0.0001: shorter than one cycle"),
         (&["--out", "no/x.toml"], "cannot write no/x.toml"),
         (&["--report", "/proc/no"], "cannot write /proc/no"),
     ] {
@@ -165,7 +171,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
         let days: &[&str] = if arguments.contains(&"--days") { &[] } else { &["--days", "0.1"] };
         let ran = run(&[&tiny[..], days, arguments].concat());
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
-        assert!(ran.err.starts_with("wnm-sim: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.starts_with("error: ") && ran.err.contains(said), "{arguments:?}: {}", ran.err);
     }
     for arguments in [&["--budget", "-1"][..], &["--jobs", "0"], &["--cycle", "7"]] {
         assert_eq!(run(&[&["tune"], arguments].concat()).code, 2, "{arguments:?}");

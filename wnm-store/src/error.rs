@@ -165,6 +165,41 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns how the operator can fix the cause; None when there is no specific advice.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotInitialised { .. } => "create a colony with `wnm init --rewards-address 0x…`",
+            Self::AlreadyInitialised { .. } => {
+                "change settings with `wnm config set`, or remove the colony with `wnm teardown --confirm --purge`"
+            }
+            Self::NotADatabase { .. } => "name another file with --db, or move this one away and run `wnm init`",
+            Self::NotAPythonColony { .. } => "name the colony.db of the Python wnm, or an undamaged copy of it",
+            Self::PythonColonyInUse { .. } => {
+                "stop the Python wnm and remove its crontab line; if the file stays, run the Python wnm once more"
+            }
+            Self::NewerVersion { .. } => "install the version of wnm that wrote it, or a later one",
+            Self::OlderVersion { .. } => "migrate it with `wnm db migrate`",
+            Self::Damaged { .. } => "restore a backup with `wnm db restore FILE`",
+            Self::Corrupt { .. } => "see `wnm db check`, or restore a backup with `wnm db restore FILE`",
+            Self::ReadOnly { .. } | Self::CannotOpen { .. } => {
+                "run wnm as the owner of the file, or make the file and its folder writable"
+            }
+            Self::Busy { .. } => "wait until the other program has ended",
+            Self::Full { .. } => "free disk space",
+            Self::CopyExists { .. } => "name a file that does not exist",
+            Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
+            Self::NotUnique { .. }
+            | Self::NotUnderWay { .. }
+            | Self::NotSerialisable { .. }
+            | Self::File { .. }
+            | Self::Sqlite { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 /// The content of a file that is not a database of wnm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Content {

@@ -50,6 +50,17 @@ pub enum LockError {
     },
 }
 
+impl LockError {
+    /// Returns how the operator can fix the cause.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "wait for it, or see `wnm status`",
+            Self::Unusable { .. } => "run wnm as the owner of the database, or make its folder writable",
+        }
+    }
+}
+
 fn pid(holder: Option<&Holder>) -> String {
     holder.map_or_else(String::new, |holder| format!(" (PID {})", holder.pid))
 }

@@ -362,7 +362,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__daemon)
-            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-soft --steady-back --steady-goal --steady-ride --steady-settle --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,7 +440,7 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --quota)
+                --cpu-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -552,23 +552,23 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-soft)
+                --steady-warning)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-back)
+                --steady-relief-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-goal)
+                --steady-growth-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-ride)
+                --steady-grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-settle)
+                --steady-cooldown)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -936,7 +936,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__init)
-            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-soft --steady-back --steady-goal --steady-ride --steady-settle --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1014,7 +1014,7 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --quota)
+                --cpu-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1126,23 +1126,23 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-soft)
+                --steady-warning)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-back)
+                --steady-relief-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-goal)
+                --steady-growth-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-ride)
+                --steady-grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-settle)
+                --steady-cooldown)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1744,7 +1744,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__run)
-            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --quota --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-soft --steady-back --steady-goal --steady-ride --steady-settle --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1830,7 +1830,7 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --quota)
+                --cpu-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1942,23 +1942,23 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-soft)
+                --steady-warning)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-back)
+                --steady-relief-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-goal)
+                --steady-growth-target)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-ride)
+                --steady-grace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --steady-settle)
+                --steady-cooldown)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

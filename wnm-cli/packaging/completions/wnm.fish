@@ -27,768 +27,768 @@ end
 complete -c wnm -n "__fish_wnm_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_needs_command" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_needs_command" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_needs_command" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_needs_command" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_needs_command" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_needs_command" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_needs_command" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_needs_command" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_needs_command" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_needs_command" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_needs_command" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_needs_command" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_needs_command" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_needs_command" -s V -l version -d 'Print version'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "init" -d 'Begins a colony on this host'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "run" -d 'Looks, decides, acts and records, once'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "daemon" -d 'Does the same continuously; SIGTERM drains and ends, SIGHUP looks at once'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "status" -d 'Shows the machine and the colony at a glance'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Tells why a decision was made, rule by rule'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'Lists what was done, newest first'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Prints the last recorded cycle for scripts and dashboards'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'Shows and changes nodes by name'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Shows and changes settings'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Tells what would keep a colony from running here, each with its mend'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Records the machine and the colony as a trace, for wnm-sim'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "db" -d 'Checks, copies and restores the database'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "service" -d 'Keeps wnm itself running: as a service of systemd or launchd, or by cron'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "util" -d 'Completions for shells, and man pages'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "teardown" -d 'Removes every node, with its identity, and leaves the settings'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "demo" -d 'Shows a colony of stand-in nodes in a folder of its own, a few cycles long'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-wnm -d 'Takes over settings and nodes from this database of the Python wnm, which is only read' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "init" -d 'Create a colony on this host'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "run" -d 'Run one management cycle and exit'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "daemon" -d 'Run management cycles until stopped'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "status" -d 'Show the host and the colony'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Show why wnm acted or did not act'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past actions, newest first'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Check this host for problems and suggest fixes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Record the host and its nodes as a trace'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "db" -d 'Check, back up and restore the database'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "service" -d 'Run wnm as a service or a cron job'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "util" -d 'Print shell completions and man pages'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "teardown" -d 'Remove all nodes with their identities'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "demo" -d 'Run a short demo with fake nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-wnm -d 'Take over the settings and nodes of the Python wnm from its database, without changing it' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l import -d 'Takes over the nodes that the process manager keeps already, whoever made them'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-anm -d 'Takes over settings and nodes of anm, which is stopped first'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-antctl -d 'Takes over the nodes of antctl, which goes on keeping them for wnm'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l dry-run -d 'Shows what would come over, and changes nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l import -d 'Take over the nodes that the process manager runs already'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-anm -d 'Stop anm, and take over its settings and nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-antctl -d 'Take over the nodes of antctl, which then runs them for wnm'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l dry-run -d 'Show what would be created or taken over, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-enable-upgrade -d 'Whether wnm rolls out its own node binary' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-action-delay -d 'Pause between the actions on two nodes, in milliseconds' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-survey-delay -d 'Pause between the probes of two nodes, in milliseconds' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-enable-upgrade -d 'Whether wnm upgrades nodes to its node program' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Stops after the decision and shows it; nothing is kept'
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand run" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Show the decision, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l interval -d 'Time between two looks, such as 5s or 1m; at least 100ms' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-cap -d 'Nodes the colony may have' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-less-than -d 'Nodes are added while CPU use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-remove -d 'Nodes are stopped while CPU use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-less-than -d 'Nodes are added while memory use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-remove -d 'Nodes are stopped while memory use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-less-than -d 'Nodes are added while their volume\'s use is below this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-remove -d 'Nodes are removed while their volume\'s use is above this (%)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-less-than -d 'Nodes are added while disk reading is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-remove -d 'Nodes are stopped while disk reading is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-less-than -d 'Nodes are added while disk writing is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-remove -d 'Nodes are stopped while disk writing is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-less-than -d 'Nodes are added while network receiving is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 'Nodes are stopped while network receiving is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Nodes are added while network sending is below this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Nodes are stopped while network sending is above this (bytes/s)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Nodes are added while all three load averages are below this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Nodes are stopped while any load average is above this' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l quota -d 'Whether the CPU of all nodes together may be capped, where the host can' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Seconds a node is left alone after it was told to start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Seconds between a node\'s stop and its next start' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Seconds a node is left alone after its program was changed' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Seconds between the stop of a removed node and the end of its folder' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Milliseconds between the probes of two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Milliseconds between the actions on two nodes' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-upgrades -d 'Nodes changing their program at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Nodes starting at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Nodes on their way out at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Operations of all kinds at once' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Whether wnm rolls out its own node binary (true), or nodes upgrade themselves (false)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Who is paid: an address, `faucet`, `donate`, or a weighted list' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'What `donate` stands for' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders that hold the nodes, comma-separated' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Thousands at which node ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Thousands at which metrics ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Thousands at which third ports begin; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'What starts and stops nodes; fixed after init' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'What opens and closes ports' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Which node program runs: antnode, ant-node, or `custom` and a description' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'The node binary that new nodes get' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'The payment network, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, as words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'The environment of every node, as KEY=VALUE words' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Whether nodes are told not to ask the router for their port' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Bytes a node may come to hold' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'The rules in force: classic or steady' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-soft -d 'Steady: from this far below a signal\'s upper mark use is watched (% of the gap between its marks)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-back -d 'Steady: a relief brings use back this far below the upper mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-goal -d 'Steady: growth stays under this far above the lower mark (% of the gap)' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-ride -d 'Steady: seconds for which CPU use may be over its upper mark, before anything was learned' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-settle -d 'Steady: seconds that a change is given to show before the next' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: nodes that are started or added together, at most' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Where the metrics servers answer' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'The image that containers are made from, already on the host; debian:bookworm-slim unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'The antctl program; looked for in PATH unless set' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'The version of the node program that antctl fetches for new nodes; unless set, it copies antnode_path' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-debug -d 'Whether antctl is run with --debug' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'The highest number a node ever had: new ones come after it. Kept by wnm under antctl' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l interval -d 'Time between two cycles, such as 5s or 1m; at least 100ms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-less-than -d 'Add nodes only while CPU use is below this, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-remove -d 'Stop nodes while CPU use is above this, in percent [default: 70]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-less-than -d 'Add nodes only while memory use is below this, in percent [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l mem-remove -d 'Stop nodes while memory use is above this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-less-than -d 'Add nodes only while the use of their volume is below this, in percent [default: 75]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hd-remove -d 'Remove nodes while the use of their volume is above this, in percent [default: 90]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-less-than -d 'Add nodes only while disk reads are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-read-remove -d 'Stop nodes while disk reads are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-less-than -d 'Add nodes only while disk writes are below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hdio-write-remove -d 'Stop nodes while disk writes are above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-less-than -d 'Add nodes only while received network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 'Stop nodes while received network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand status" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand status" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand status" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand status" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand status" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand status" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand status" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand status" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l node -d 'Only what concerns this node' -r
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l since -d 'Only the last while, such as 1h or 2d' -r
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l limit -d 'At most this many entries' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l node -d 'List only actions on this node' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l since -d 'List only actions of the last TIME, such as 1h or 2d' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l limit -d 'Maximum number of cycles' -r
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand history" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand history" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand history" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand history" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l format -d 'How it is written; default: text' -r -f -a "text\t'Lines for people'
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l format -d 'Output format [default: text]' -r -f -a "text\t'Text for people'
 json\t'JSON'
-env\t'KEY=value, as a shell reads it'
-config\t'key=value, as a file of settings'"
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l push -d 'Writes the lines of influx-resources to InfluxDB there, instead of standard output' -r
+env\t'KEY=value lines for a shell'
+config\t'key=value lines for a config file'"
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l push -d 'Write the lines of influx-resources to the InfluxDB at this address' -r
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "list" -d 'Lists nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "show" -d 'Shows all that is known of nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "add" -d 'Adds nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "remove" -d 'Removes nodes, with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "start" -d 'Starts nodes, the oldest first; an outdated one is upgraded as it starts'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "stop" -d 'Stops nodes, the youngest first; the rules may start them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "restart" -d 'Stops nodes and starts them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "upgrade" -d 'Gives nodes the version of the node binary, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "reset" -d 'Gives nodes a new identity: the old folder goes to the trash for a day, number and ports stay'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "enable" -d 'Lets disabled nodes be started again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "disable" -d 'Stops nodes and keeps them down until they are started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "survey" -d 'Looks at every node and records what is seen'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "list" -d 'List nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "show" -d 'Show all data of nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "add" -d 'Add nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "remove" -d 'Remove nodes with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "restart" -d 'Restart nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "enable" -d 'Allow disabled nodes to start again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "survey" -d 'Probe every node and store the results'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l count -d 'How many' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l count -d 'Number of nodes' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Shows what would go, and changes nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show which nodes would be reset, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'How many, chosen by age; default: 1' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l interval -d 'Milliseconds between the actions on two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l all -d 'All that it can be done to'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l dry-run -d 'Shows what would be done'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l interval -d 'Milliseconds between the probes of two nodes, this time only' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l interval -d 'Pause between the probes of two nodes, in milliseconds [default: survey_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l dry-run -d 'Records nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l dry-run -d 'Probe the nodes, and store nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "list" -d 'Lists every setting with the value it has'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "get" -d 'Prints the value a setting has'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "set" -d 'Keeps settings in the database; all are checked together'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "unset" -d 'Takes settings out of the database: a lower layer says what they are'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "path" -d 'Prints the file of settings that is read, or would be if it were there'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "list" -d 'List all settings with their effective values'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "get" -d 'Print the effective value of a setting'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "set" -d 'Store settings in the database, all or none'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "unset" -d 'Delete settings from the database, so that defaults apply'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "path" -d 'Print the path of the config file, even if it does not exist'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l origin -d 'Says where each value comes from'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l origin -d 'Show the source of each value'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Removes firewall rules of ours that lead nowhere'
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Remove firewall rules that wnm made for nodes that no longer exist'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l out -d 'The file to write; compressed when its name ends in .gz' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l interval -d 'Time between two samples' -r
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l for -d 'How long to record; default: until interrupted' -r
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l rotate -d 'Size at which a file is moved aside and the next begins, before compression; five are kept' -r
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l annotate -d 'A note at the beginning of the trace' -r
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l out -d 'File to write, which must not exist; compressed if its name ends in .gz' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l interval -d 'Time between two samples, such as 1s; at least 100ms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l for -d 'Duration of the recording, such as 10m or 1d [default: until interrupted]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l rotate -d 'Size, before compression, at which a new file begins; five full files are kept' -r
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l annotate -d 'Note at the beginning of the trace' -r
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand record" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand record" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand record" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand record" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand record" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand record" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand record" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "path" -d 'Prints where the database is'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "check" -d 'Looks for damage'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "backup" -d 'Writes a copy, also while wnm is at work'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "restore" -d 'Puts a copy in the place of the database, and sets aside what stood there'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "migrate" -d 'Brings a database of an earlier version up to date, with a copy before each step'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "path" -d 'Print the path of the database'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "check" -d 'Check the database for damage'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "backup" -d 'Write a copy of the database, also while wnm runs'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "restore" -d 'Replace the database by a backup, and rename the old one'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "migrate" -d 'Migrate the database of an earlier version, after a backup'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "install" -d 'Writes the service down and starts it, now and whenever the host starts'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "uninstall" -d 'Ends the service and takes it away; nodes go on'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "show" -d 'Prints what would be written down, and where'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l interval -d 'Time between two looks of the service, such as 5s or 1m; at least 100ms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "install" -d 'Install and start the service, now and at every boot'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "uninstall" -d 'Stop and remove the service; nodes keep running'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "show" -d 'Print the service file and its path'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l interval -d 'Time between two cycles of the service, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l cron -d 'By cron, once a minute, instead of a service'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l interval -d 'Time between two looks of the service, such as 5s or 1m; at least 100ms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l interval -d 'Time between two cycles of the service, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l cron -d 'By cron, once a minute, instead of a service'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l interval -d 'Time between two looks of the service, such as 5s or 1m; at least 100ms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l interval -d 'Time between two cycles of the service, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l cron -d 'By cron, once a minute, instead of a service'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Prints the completions of a shell'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Prints the man page, or writes those of all commands to a folder'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Print the man page, or write the pages of all commands'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l out -d 'The folder' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l out -d 'Folder for the pages of all commands, created if necessary' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Yes, really'
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Removes the settings and the history too'
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Confirm that all nodes are to be removed; required'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Remove the database with settings and history too'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -l log-format -d 'How log lines on standard error look' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -l config -d 'The file of settings, TOML or `key=value` lines; default: config.toml in the folder for configuration' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -l db -d 'The database; default: the system\'s as root where it exists, else the user\'s' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -l keep -d 'Keeps the folder, and says where it is'
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -l json -d 'Prints JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -s q -l quiet -d 'Says nothing but results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -s v -l verbose -d 'Says more; twice for everything'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l keep -d 'Keep the folder of the demo, and print its path'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -s h -l help -d 'Print help'

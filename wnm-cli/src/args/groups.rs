@@ -2,7 +2,7 @@
 
 use clap::Command;
 
-/// The groups in the order of a newcomer's needs, each with its commands.
+/// The groups in the order in which a new operator needs them, each with its commands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Get started", &["init", "doctor", "demo"]),
     ("Manage nodes", &["run", "daemon", "service", "node", "teardown"]),

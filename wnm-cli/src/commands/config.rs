@@ -1,4 +1,4 @@
-//! `wnm config`: what each setting is, where that comes from, and how it changes.
+//! `wnm config`: the effective settings with their sources, and changes of the stored ones.
 
 use std::path::{Path, PathBuf};
 
@@ -9,33 +9,33 @@ use wnm_store::Store;
 use crate::args::Config;
 use crate::config::{self, file};
 use crate::context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::config::Sources;
 
-/// Where a value comes from, the highest first; the command line of this command sets none.
+/// The source of a value, in order of precedence. `wnm config` itself takes no settings as flags.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(tag = "layer", rename_all = "snake_case")]
-pub(crate) enum Origin {
-    /// A variable of the environment.
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// An environment variable.
     Environment {
-        /// Its name.
+        /// The name of the variable.
         variable: String,
     },
-    /// The file of settings.
+    /// The config file.
     File {
-        /// Where it is.
+        /// The path of the file.
         path: String,
     },
     /// The database.
     Database,
-    /// Nobody said it.
+    /// No source sets the value.
     Default,
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Environment { variable } => write!(f, "variable {variable}"),
@@ -46,48 +46,48 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A setting with the value it has.
+/// A setting with its effective value.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Entry {
-    /// Its name.
+    /// The name of the setting.
     pub(crate) key: &'static str,
-    /// None for what has no value unless it is set.
+    /// The effective value; null if no source sets it and it has no default.
     pub(crate) value: Option<String>,
-    /// The layer it comes from.
-    pub(crate) origin: Origin,
+    /// The source of the value.
+    pub(crate) source: Source,
 }
 
-/// The file of settings.
+/// The config file.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct FileView {
-    /// Where it is, or would be.
+    /// The path of the file, which need not exist.
     path: PathBuf,
-    /// Whether it is there.
+    /// Whether the file exists.
     exists: bool,
 }
 
-/// What became of a setting.
+/// A changed setting.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Changed {
-    /// Its name.
+    /// The name of the setting.
     key: &'static str,
-    /// What it was; null where it had no value.
+    /// The effective value before; null if it had none.
     was: Option<String>,
-    /// What it is now.
+    /// The effective value now; null if it has none.
     value: Option<String>,
 }
 
-/// Every layer below the command line.
-struct Layers {
+/// The sources of settings below the command line.
+struct SourceValues {
     environment: RawSettings,
     file: RawSettings,
     database: RawSettings,
 }
 
-impl Layers {
+impl SourceValues {
     fn read(database: RawSettings) -> Result<Self, CliError> {
         Ok(Self { environment: config::from_environment()?, file: file::read()?, database })
     }
@@ -98,23 +98,23 @@ impl Layers {
         config::fold([RawSettings::default(), above, self.database.clone()], &host)
     }
 
-    fn origin(&self, key: &str) -> Origin {
+    fn source(&self, key: &str) -> Source {
         if self.environment.get(key).is_some()
             && let Some((variable, _)) = config::variable(key)
         {
-            return Origin::Environment { variable };
+            return Source::Environment { variable };
         }
         let path = file::path().filter(|_| self.file.get(key).is_some());
         match path {
-            Some(path) => Origin::File { path: path.display().to_string() },
-            None if self.database.get(key).is_some() => Origin::Database,
-            None => Origin::Default,
+            Some(path) => Source::File { path: path.display().to_string() },
+            None if self.database.get(key).is_some() => Source::Database,
+            None => Source::Default,
         }
     }
 
     fn entries(&self) -> Result<Vec<Entry>, Problems> {
-        let in_force = self.settings()?.to_raw();
-        let entry = |key: &&'static str| Entry { key, value: in_force.get(key), origin: self.origin(key) };
+        let effective = self.settings()?.to_raw();
+        let entry = |key: &&'static str| Entry { key, value: effective.get(key), source: self.source(key) };
         Ok(RawSettings::KEYS.iter().map(entry).collect())
     }
 }
@@ -123,26 +123,26 @@ impl Layers {
 pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, CliError> {
     match command {
         Config::List { origin } => {
-            let entries = layers(db)?.entries()?;
+            let entries = sources(db)?.entries()?;
             let sources = if origin { Sources::Shown } else { Sources::Hidden };
             output.result(&entries, |entries| render::config::list(entries, sources, output.width()))?;
         }
         Config::Get { key } => {
             let key = known(&key)?;
-            let entry = layers(db)?.entries()?.into_iter().find(|entry| entry.key == key);
+            let entry = sources(db)?.entries()?.into_iter().find(|entry| entry.key == key);
             output.value(&entry, |entry| entry.as_ref().and_then(|e| e.value.clone()).unwrap_or_default())?;
         }
         Config::Set { words } => {
             let pairs = pairs(&words)?;
-            change(db, pairs.iter().map(|(key, _)| *key), output, |kept| {
-                let set = pairs.iter().filter_map(|(key, text)| config::set(kept, key, text).err());
+            change(db, pairs.iter().map(|(key, _)| *key), output, |stored| {
+                let set = pairs.iter().filter_map(|(key, text)| config::set(stored, key, text).err());
                 Problems::none_or(set.collect())
             })?;
         }
         Config::Unset { keys } => {
             let keys = keys.iter().map(|key| known(key)).collect::<Result<Vec<_>, _>>()?;
-            change(db, keys.iter().copied(), output, |kept| {
-                keys.iter().for_each(|key| _ = kept.clear(key));
+            change(db, keys.iter().copied(), output, |stored| {
+                keys.iter().for_each(|key| _ = stored.clear(key));
                 Ok(())
             })?;
         }
@@ -155,11 +155,11 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
     Ok(Exit::Done)
 }
 
-fn layers(db: &Path) -> Result<Layers, CliError> {
-    Layers::read(Store::open_read_only(db)?.settings()?)
+fn sources(db: &Path) -> Result<SourceValues, CliError> {
+    SourceValues::read(Store::open_read_only(db)?.settings()?)
 }
 
-/// Returns a setting by its name in either spelling.
+/// Returns the name of a setting from either spelling, with underscores or hyphens.
 fn known(key: &str) -> Result<&'static str, Problem> {
     let underscored = key.replace('-', "_");
     let found = RawSettings::KEYS.iter().find(|known| **known == underscored).copied();
@@ -175,15 +175,16 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
     }
     let pair = |word: &String| match word.split_once('=') {
         Some((key, value)) => Ok((known(key)?, value.to_owned())),
-        None => Err(CliError::Usage {
-            what: format!("expected a setting and its value, found {word:?} alone"),
-            hint: format!("wnm config set {word}=VALUE"),
-        }),
+        None => Err(CommandError::NoValue { word: word.clone() }.into()),
     };
     words.iter().map(pair).collect()
 }
 
-/// Changes what is kept, unless a layer above the database says otherwise, or nodes were made by it.
+/// Changes the stored settings.
+///
+/// # Errors
+/// A source of higher precedence sets one of them, the settings contradict each other, or existing nodes were created
+/// with one of them.
 fn change(
     db: &Path,
     keys: impl Iterator<Item = &'static str> + Clone,
@@ -192,22 +193,17 @@ fn change(
 ) -> Result<(), CliError> {
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
-    let before = Layers::read(store.settings()?)?;
+    let before = SourceValues::read(store.settings()?)?;
     for key in keys.clone() {
-        match before.origin(key) {
-            Origin::Database | Origin::Default => {}
-            above => {
-                return Err(CliError::Usage {
-                    what: format!("expected {key} to be the database's to say, found it set by {above}"),
-                    hint: "change it there, or take it out there".to_owned(),
-                });
-            }
+        match before.source(key) {
+            Source::Database | Source::Default => {}
+            above => return Err(CommandError::SetElsewhere { key, source_name: above.to_string() }.into()),
         }
     }
-    let mut kept = before.database.clone();
-    by(&mut kept)?;
+    let mut stored = before.database.clone();
+    by(&mut stored)?;
     let was = before.entries()?;
-    let after = Layers { database: kept, ..before };
+    let after = SourceValues { database: stored, ..before };
     let is = after.entries()?;
     let changed: Vec<Changed> = was
         .into_iter()
@@ -220,14 +216,14 @@ fn change(
             changed.iter().find(|changed| FIXED.contains(&changed.key) && changed.was != changed.value)
     {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        return Err(CliError::FixedSetting { key: (*key).to_owned(), is: text(was), asked: text(value) });
+        return Err(CliError::FixedSetting { key, current: text(was), requested: text(value) });
     }
     store.save_settings(&after.database)?;
     output.result(&changed, |changed| {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());
         let line = |changed: &Changed| match changed.was == changed.value {
-            true => format!("{} = {}, as before\n", changed.key, shown(&changed.value)),
-            false => format!("{} = {}, was {}\n", changed.key, shown(&changed.value), shown(&changed.was)),
+            true => format!("{} = {} (unchanged)\n", changed.key, shown(&changed.value)),
+            false => format!("{} = {} (was {})\n", changed.key, shown(&changed.value), shown(&changed.was)),
         };
         changed.iter().map(line).collect()
     })

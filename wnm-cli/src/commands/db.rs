@@ -1,4 +1,4 @@
-//! `wnm db`: the database itself.
+//! `wnm db`: checks, copies and migrations of the database.
 
 use std::path::{Path, PathBuf};
 
@@ -10,29 +10,29 @@ use crate::context::{self, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// What a look for damage found.
+/// The result of a check.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Checked {
-    /// Where it is.
+    /// The path of the database.
     database: PathBuf,
-    /// What is damaged; empty where it is sound.
+    /// The defects; empty for a sound database.
     problems: Vec<String>,
 }
 
-/// A copy that was made.
+/// A copy of a database.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Copied {
-    /// What was copied.
+    /// The path of the source.
     from: PathBuf,
-    /// Where it stands now.
+    /// The path of the copy.
     to: PathBuf,
-    /// Where what stood there before went.
+    /// The new path of the file that was at `to` before; null if none was.
     set_aside: Option<PathBuf>,
 }
 
-/// Carries out a command on the database.
+/// Runs a command on the database.
 pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliError> {
     match command {
         Db::Path => {
@@ -51,7 +51,7 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
         }
         Db::Migrate => {
             let _lock = context::lock(db, LOCK_TIMEOUT)?;
-            // Opening for writing brings it up to date, with a copy of the file before each step.
+            // Opening for writing migrates, with a copy of the file before each version.
             drop(Store::open(db)?);
             output.result(&db, |db| format!("{} is up to date", db.display()))?;
             Ok(Exit::Done)
@@ -59,7 +59,7 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
     }
 }
 
-/// Looks for damage; exit 3 when there is any.
+/// Checks the database. Ends with exit code 3 for a damaged one.
 fn check(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let problems = Store::open_read_only(db)?.check()?.iter().map(ToString::to_string).collect();
     let checked = Checked { database: db.to_owned(), problems };
@@ -73,7 +73,7 @@ fn check(db: &Path, output: &Output) -> Result<Exit, CliError> {
 fn copied(output: &Output, from: &Path, to: &Path, set_aside: Option<PathBuf>) -> Result<Exit, CliError> {
     let copied = Copied { from: from.to_owned(), to: to.to_owned(), set_aside };
     output.result(&copied, |copied| {
-        let aside = copied.set_aside.as_ref().map(|aside| format!("\nwhat stood there is now {}", aside.display()));
+        let aside = copied.set_aside.as_ref().map(|aside| format!("\nrenamed the old database to {}", aside.display()));
         format!("copied {} to {}{}", copied.from.display(), copied.to.display(), aside.unwrap_or_default())
     })?;
     Ok(Exit::Done)

@@ -1,5 +1,5 @@
-//! `wnm demo`: a colony of fake node nodes, a few cycles long. Processes, ports, files and signals are real; what the
-//! host is said to carry is scripted, so that every rule has its turn within a minute.
+//! `wnm demo`: a colony of fake nodes for some cycles. Processes, ports, files and signals are real. The load of the host
+//! is scripted, so that the policy adds, stops and starts nodes within a minute.
 
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -16,41 +16,41 @@ use wnm_store::Store;
 use crate::args::{Demo, SettingFlags};
 use crate::config;
 use crate::context::Context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::render::{BOLD, styled};
 
-/// Nodes the demo brings up.
+/// The number of nodes in the demo.
 const NODES: usize = 5;
-/// Time between two cycles: a little more than the delays, which are one second.
+/// Time between two cycles: a little more than the delays of the demo, which are one second.
 const INTERVAL: Duration = Duration::from_millis(1100);
-/// Cycles a scene may take before the demo gives up on it.
-const PATIENCE: usize = 12;
+/// The maximum number of cycles of a scene.
+const MAX_CYCLES: usize = 12;
 
-/// Plays all scenes, and cleans up whatever happens.
+/// Runs all scenes, and removes the nodes also after an error.
 pub(crate) fn run(args: &Demo, output: &mut Output) -> Result<Exit, CliError> {
     let folder = tempfile::Builder::new().prefix("wnm-demo-").tempdir()?;
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;
     }
-    let mut stage = Stage::build(folder.path(), ended)?;
-    stage.tell(output, &format!("A colony of {NODES} stand-in nodes under setsid, in {}", folder.path().display()));
-    let played = stage.play(output);
-    let cleaned = stage.clean_up(output);
+    let mut demo = DemoColony::build(folder.path(), ended)?;
+    demo.announce(output, &format!("A colony of {NODES} fake nodes under setsid, in {}", folder.path().display()));
+    let played = demo.play(output);
+    let cleaned = demo.clean_up(output);
     if args.keep {
         let kept = folder.keep();
-        stage.tell(output, &format!("The folder is kept: {}", kept.display()));
+        demo.announce(output, &format!("Kept the folder {}", kept.display()));
     }
     played.and(cleaned)
 }
 
-struct Stage {
+struct DemoColony {
     context: Context,
     ended: Arc<AtomicBool>,
 }
 
-impl Stage {
+impl DemoColony {
     fn build(folder: &Path, ended: Arc<AtomicBool>) -> Result<Self, CliError> {
         let program = folder.join("bin/antnode");
         std::fs::create_dir_all(folder.join("bin"))?;
@@ -81,25 +81,30 @@ impl Stage {
         Ok(Self { context, ended })
     }
 
-    fn tell(&self, output: &Output, text: &str) {
+    fn announce(&self, output: &Output, text: &str) {
         output.say(&styled(BOLD, text));
     }
 
     fn play(&mut self, output: &mut Output) -> Result<Exit, CliError> {
         let up_again = |report: &Report| active(report) == NODES;
         self.scene(output, "A calm host: nodes are added, one at a time", 20.0, up_again)?;
-        self.scene(output, "A busier host, between its marks: nothing is added", 60.0, |_| true)?;
+        self.scene(output, "A busier host, between the thresholds: no node is added", 60.0, |_| true)?;
         let victim = NodeId::FIRST.next();
         self.kill(victim)?;
-        self.scene(output, "One node is killed: it is found stopped", 60.0, |report| !is_active(report, victim))?;
-        self.scene(output, "The host is calm again: the node is brought back", 20.0, up_again)?;
+        self.scene(output, "A node is killed: wnm finds it stopped", 60.0, |report| !is_active(report, victim))?;
+        self.scene(output, "The host is calm again: the node is started", 20.0, up_again)?;
         let relieved = |report: &Report| active(report) == NODES - 2;
-        self.scene(output, "A storm: the youngest nodes are stopped, one at a time", 90.0, relieved)?;
-        self.scene(output, "The storm is over: they are started again, before any new one", 20.0, up_again)?;
+        self.scene(output, "An overload: the youngest nodes are stopped, one at a time", 90.0, relieved)?;
+        self.scene(
+            output,
+            "The overload is over: stopped nodes are started before new ones are added",
+            20.0,
+            up_again,
+        )?;
         Ok(Exit::Done)
     }
 
-    /// Runs cycles on a host that is said to be this busy until something is so.
+    /// Runs cycles on a host with a scripted CPU use, in percent, until a condition is met.
     fn scene(
         &mut self,
         output: &mut Output,
@@ -107,11 +112,11 @@ impl Stage {
         cpu: f64,
         is_over: impl Fn(&Report) -> bool,
     ) -> Result<(), CliError> {
-        self.tell(output, &format!("\n{title}"));
+        self.announce(output, &format!("\n{title}"));
         self.context.agent.signals = Signals::Scripted(Box::new(host(cpu, &self.context.agent.settings.storage)));
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_CYCLES {
             if self.ended.load(Ordering::Relaxed) {
-                return Err(unfinished("to play on, was told to end"));
+                return Err(CommandError::DemoInterrupted.into());
             }
             let report = self.context.run_cycle(&Trigger::Scheduled, Mode::Act)?;
             output.cycle(&report)?;
@@ -120,22 +125,22 @@ impl Stage {
                 return Ok(());
             }
         }
-        Err(unfinished(&format!("the scene to end within {PATIENCE} cycles: {title}")))
+        Err(CommandError::DemoStuck { scene: title.to_owned(), cycles: MAX_CYCLES }.into())
     }
 
     fn kill(&self, id: NodeId) -> Result<(), CliError> {
         let snapshot = self.context.agent.store.snapshot()?;
         let process = snapshot.samples.get(&id).and_then(|sample| sample.process.as_ref());
         let pid = process.and_then(|process| Pid::from_raw(process.pid.cast_signed()));
-        let pid = pid.ok_or_else(|| unfinished("a process to kill, found none"))?;
+        let pid = pid.ok_or_else(|| CommandError::DemoNoProcess(id.name()))?;
         Ok(kill_process(pid, Signal::KILL).map_err(std::io::Error::from)?)
     }
 
-    /// Removes every node; the folder goes when the demo ends.
+    /// Removes every node. The folder is deleted at the end of the demo.
     fn clean_up(&mut self, output: &mut Output) -> Result<Exit, CliError> {
-        self.tell(output, "\nEverything is removed");
+        self.announce(output, "\nAll nodes are removed");
         let mut trigger = Trigger::Requested(Verb::Remove, Selection::All);
-        for _ in 0..PATIENCE * 10 {
+        for _ in 0..MAX_CYCLES * 10 {
             let report = self.context.run_cycle(&trigger, Mode::Act)?;
             if !report.worked.is_empty() {
                 output.cycle(&report)?;
@@ -147,14 +152,7 @@ impl Stage {
                 if report.is_pending() { Trigger::Resumed } else { Trigger::Requested(Verb::Remove, Selection::All) };
             std::thread::sleep(Duration::from_millis(200));
         }
-        Err(unfinished("all nodes to be removed"))
-    }
-}
-
-fn unfinished(what: &str) -> CliError {
-    CliError::Usage {
-        what: format!("expected {what}"),
-        hint: "run `wnm demo` again; `wnm doctor` looks at this host".to_owned(),
+        Err(CommandError::DemoStuck { scene: "All nodes are removed".to_owned(), cycles: MAX_CYCLES * 10 }.into())
     }
 }
 
@@ -170,7 +168,7 @@ fn is_active(report: &Report, id: NodeId) -> bool {
     report.colony.state.nodes.get(&id).is_some_and(NodeState::is_active)
 }
 
-/// Returns a host this busy, calm otherwise.
+/// Returns a host with this CPU use, in percent, and low use of everything else.
 fn host(cpu: f64, storage: &[PathBuf]) -> HostSample {
     let load = Load::clamped(cpu / 10.0).unwrap_or_default();
     let volume = |root: &PathBuf| Volume { root: root.clone(), used: Percent::clamped(40.0), ..Volume::default() };
@@ -184,7 +182,7 @@ fn host(cpu: f64, storage: &[PathBuf]) -> HostSample {
     }
 }
 
-/// Returns three thousands whose first ports are free now, below those the kernel gives to clients.
+/// Returns three thousands whose first ports are free. They are below 32768, where Linux begins its ephemeral ports.
 fn free_ranges() -> Result<[u16; 3], CliError> {
     let is_free = |thousands: &u16| {
         (1..=NODES as u16 + 1).all(|id| {
@@ -195,6 +193,6 @@ fn free_ranges() -> Result<[u16; 3], CliError> {
     let mut free = (20..32).filter(is_free);
     match (free.next(), free.next(), free.next()) {
         (Some(node), Some(metrics), Some(rpc)) => Ok([node, metrics, rpc]),
-        _ => Err(unfinished("three free port ranges between 20000 and 32000")),
+        _ => Err(CommandError::DemoNoPorts.into()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use wnm_store::{Activity, CycleId, CycleKind, CycleRecord, HistoryFilter, Store};
 
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::history::CycleView;
@@ -32,7 +32,7 @@ pub(crate) fn run(db: &Path, cycle: Option<i64>, output: &Output) -> Result<Exit
         Some(id) => (store.cycle(CycleId(id))?, Vec::new()),
         None => last(&store)?,
     };
-    let record = found.ok_or(CliError::NoSuchCycle(cycle))?;
+    let record = found.ok_or(cycle.map_or(CommandError::NoCycle, CommandError::NoSuchCycle))?;
     if output.is_json() {
         let requested_later = requested.into_iter().map(CycleView::from).collect();
         output.json(&Explanation { cycle: record.into(), requested_later })?;
@@ -55,7 +55,7 @@ fn last(store: &Store) -> Result<(Option<CycleRecord>, Vec<CycleRecord>), CliErr
     };
     let mut requested = store.history(&later)?;
     for error in &requested.unreadable {
-        tracing::warn!(%error, "a requested cycle is left out");
+        tracing::warn!(%error, "a record is left out");
     }
     requested.cycles.reverse();
     Ok((Some(scheduled), requested.cycles))

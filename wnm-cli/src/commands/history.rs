@@ -1,4 +1,4 @@
-//! `wnm history`: what was done.
+//! `wnm history`: past cycles that acted.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, Cl
     let filter = HistoryFilter { node: args.node, since, limit: args.limit, ..HistoryFilter::default() };
     let found = store.history(&filter)?;
     for error in &found.unreadable {
-        tracing::warn!(%error, "part of the history is left out");
+        tracing::warn!(%error, "a record is left out");
     }
     if output.is_json() {
         output.json(&found.cycles.into_iter().map(CycleView::from).collect::<Vec<_>>())?;

@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands, one in each file.
 
 pub(crate) mod config;
 pub(crate) mod db;
@@ -24,7 +24,7 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use doctor::Fix;
 
-/// Carries out the command line.
+/// Runs the command of a parsed command line.
 pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
     let db = context::database(&cli.global);
     file::choose(match (&cli.command, cli.global.config) {

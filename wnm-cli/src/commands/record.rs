@@ -1,4 +1,4 @@
-//! `wnm record`: the machine and the colony over time, as a trace.
+//! `wnm record`: a trace of the host and the colony over time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,47 +17,47 @@ use wnm_store::{Store, StoreError};
 use crate::args::Record;
 use crate::config;
 use crate::context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
-/// Time between two looks into the database, where other commands write what became of the nodes.
+/// Time between two reads of the database, in which other commands store the states of nodes.
 const COLONY_INTERVAL: Duration = Duration::from_secs(5);
-/// Files kept beside the one that is written, when it is full.
+/// The number of full files that are kept.
 const KEPT: u32 = 5;
 
-/// Records until its time is over or it is told to end. Every line is on its way to the disk before the next begins.
+/// Records until the requested time has passed, or a signal arrives. Each line is written before the next sample.
 pub(crate) fn run(db: &Path, args: &Record, output: &Output) -> Result<Exit, CliError> {
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;
     }
-    let mut watch = Watch::begin(db)?;
+    let mut source = Source::open(db)?;
     let mut file = TraceFile::create(&args.out, args.rotate)?;
-    let mut writer = TraceWriter::new(watch.header());
+    let mut writer = TraceWriter::new(source.header());
     file.line(&writer.header())?;
     if let Some(note) = &args.annotate {
-        file.line(&writer.note(watch.clock.now(), note))?;
+        file.line(&writer.note(source.clock.now(), note))?;
     }
     let begun = Instant::now();
     let mut samples = 0_u64;
     while !ended.load(Ordering::Relaxed) && args.length.is_none_or(|length| begun.elapsed() < length) {
-        let line = watch.sample(&mut writer)?;
+        let line = source.sample(&mut writer)?;
         if file.is_full() {
             file.rotate()?;
             file.line(&writer.header())?;
         }
         file.line(&line)?;
         samples += 1;
-        // The pace is kept from the beginning, so that slow samples do not add up.
+        // The times are multiples of the interval since the begin, so that slow samples do not add up to a drift.
         let next = args.interval.saturating_mul(u32::try_from(samples).unwrap_or(u32::MAX));
         pause(next.saturating_sub(begun.elapsed()), &ended);
     }
     file.finish()?;
-    output.say(&format!("{samples} samples in {}", args.out.display()));
+    output.say(&format!("wrote {samples} samples to {}", args.out.display()));
     Ok(Exit::Done)
 }
 
-/// Sleeps, and wakes soon when told to end.
+/// Sleeps, and wakes within half a second after a signal.
 fn pause(length: Duration, ended: &AtomicBool) {
     let until = Instant::now() + length;
     while !ended.load(Ordering::Relaxed) {
@@ -69,8 +69,8 @@ fn pause(length: Duration, ended: &AtomicBool) {
     }
 }
 
-/// What is looked at.
-struct Watch {
+/// The host and the colony that are recorded.
+struct Source {
     store: Option<Store>,
     platform: Platform,
     raw: RawSettings,
@@ -80,9 +80,9 @@ struct Watch {
     colony_read: Instant,
 }
 
-impl Watch {
-    /// Opens the colony to look at; without one the machine alone is recorded.
-    fn begin(db: &Path) -> Result<Self, CliError> {
+impl Source {
+    /// Opens the colony. Without a colony, only the host is recorded.
+    fn open(db: &Path) -> Result<Self, CliError> {
         let store = match Store::open_read_only(db) {
             Ok(store) => Some(store),
             Err(StoreError::NotInitialised { .. }) => None,
@@ -90,7 +90,7 @@ impl Watch {
         };
         let mut raw = match &store {
             Some(store) => store.settings()?,
-            // Nothing that is recorded depends on who is paid.
+            // The settings need an address, and the trace does not depend on it.
             None => RawSettings { rewards_address: "faucet".parse().ok(), ..RawSettings::default() },
         };
         raw = config::surroundings()?.over(raw);
@@ -107,11 +107,11 @@ impl Watch {
     }
 
     fn header(&self) -> TraceHeader {
-        let (look, _) = self.platform.quick_check(&self.colony, &self.clock);
+        let (observation, _) = self.platform.quick_check(&self.colony, &self.clock);
         TraceHeader {
             program: Some(concat!("wnm ", env!("CARGO_PKG_VERSION")).to_owned()),
-            cpus: look.host.cpus.or(Some(self.host.cpus)),
-            memory: look.host.memory_total,
+            cpus: observation.host.cpus.or(Some(self.host.cpus)),
+            memory: observation.host.memory_total,
             policy: self.raw.clone(),
         }
     }
@@ -131,7 +131,7 @@ impl Watch {
     }
 }
 
-/// Reads the colony; its counters are those of the last cycle, and nobody else's business.
+/// Reads the colony without its counters: the rates of a trace are computed between its own samples.
 fn read(store: Option<&Store>, settings: Settings) -> Result<Colony, CliError> {
     let mut colony = match store {
         Some(store) => store.load(settings)?,
@@ -148,7 +148,7 @@ fn read(store: Option<&Store>, settings: Settings) -> Result<Colony, CliError> {
     Ok(colony)
 }
 
-/// The file that is written: compressed when its name says so, moved aside when it is full.
+/// The trace file: compressed if its name ends in `.gz`, renamed when it is full.
 struct TraceFile {
     path: PathBuf,
     full_at: u64,
@@ -168,43 +168,44 @@ impl TraceFile {
     }
 
     fn open(path: &Path) -> Result<Sink, CliError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| CliError::Usage {
-            what: format!("expected to make {}: {error}", path.display()),
-            hint: "choose a name that does not exist yet, in a folder that can be written".to_owned(),
-        })?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|source| CommandError::CreateTrace { path: path.to_owned(), source })?;
         let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
         Ok(if is_compressed { Sink::Gzip(GzEncoder::new(file, Compression::fast())) } else { Sink::Plain(file) })
     }
 
     fn line(&mut self, line: &str) -> Result<(), CliError> {
         self.written += line.len() as u64 + 1;
-        // One write a line: what ends this process cuts the last line only.
+        // One write for each line: a kill of this process damages at most the last line.
         let line = format!("{line}\n");
         let written = match &mut self.out {
             Sink::Plain(file) => file.write_all(line.as_bytes()),
             Sink::Gzip(encoder) => encoder.write_all(line.as_bytes()).and_then(|()| encoder.flush()),
         };
-        written.map_err(|error| self.unwritable(&error))
+        written.map_err(|error| self.write_error(error))
     }
 
     fn is_full(&self) -> bool {
         self.written >= self.full_at
     }
 
-    /// Moves the file aside, from `NAME.jsonl` to `NAME-1.jsonl`, those before it one further, and begins a new one.
+    /// Renames the file from `NAME.jsonl` to `NAME-1.jsonl`, earlier ones to the next number, and begins a new file.
     fn rotate(&mut self) -> Result<(), CliError> {
         self.finish()?;
-        let aside = |number: u32| {
+        let numbered = |number: u32| {
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-            // The ending stays, so that readers see whether it is compressed.
+            // The whole ending stays, because readers detect compression by `.gz`.
             let (stem, ending) = name.split_once('.').map_or((&*name, String::new()), |(s, e)| (s, format!(".{e}")));
             self.path.with_file_name(format!("{stem}-{number}{ending}"))
         };
-        let moved = (1..KEPT).rev().try_for_each(|number| match fs::rename(aside(number), aside(number + 1)) {
+        let moved = (1..KEPT).rev().try_for_each(|number| match fs::rename(numbered(number), numbered(number + 1)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         });
-        moved.and_then(|()| fs::rename(&self.path, aside(1))).map_err(|error| self.unwritable(&error))?;
+        moved.and_then(|()| fs::rename(&self.path, numbered(1))).map_err(|error| self.write_error(error))?;
         self.out = Self::open(&self.path)?;
         self.written = 0;
         Ok(())
@@ -215,13 +216,10 @@ impl TraceFile {
             Sink::Plain(file) => file.flush(),
             Sink::Gzip(encoder) => encoder.try_finish(),
         };
-        finished.map_err(|error| self.unwritable(&error))
+        finished.map_err(|error| self.write_error(error))
     }
 
-    fn unwritable(&self, error: &io::Error) -> CliError {
-        CliError::Usage {
-            what: format!("expected to write to {}: {error}", self.path.display()),
-            hint: "make room, or choose another folder".to_owned(),
-        }
+    fn write_error(&self, source: io::Error) -> CliError {
+        CommandError::WriteTrace { path: self.path.clone(), source }.into()
     }
 }

@@ -1,4 +1,4 @@
-//! `wnm report`: the last recorded cycle for scripts and dashboards.
+//! `wnm report`: the last cycle on record, for scripts and dashboards.
 
 use std::path::Path;
 
@@ -7,10 +7,9 @@ use wnm_core::{RawSettings, Settings};
 use wnm_platform::Platform;
 use wnm_store::{Snapshot, Store};
 
-use super::node::no_such_node;
 use super::status::warn_of_unreadable;
 use crate::args::{Report, ReportFormat, ReportKind};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::push::Target;
 use crate::render::report::fields::Fields;
@@ -19,14 +18,14 @@ use crate::render::report::{
 };
 use crate::{config, context};
 
-/// Prints a report, without a lock and without looking anew.
+/// Prints a report from the database, without the lock and without an observation.
 pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, CliError> {
     let format = format(args, output)?;
     let target = args.push.as_deref().map(|url| Target::new(url, |name| std::env::var(name).ok())).transpose()?;
     let store = Store::open_read_only(db)?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    let rows = rows(&snapshot, &args.nodes).map_err(no_such_node)?;
+    let rows = rows(&snapshot, &args.nodes).map_err(CommandError::NoSuchNode)?;
     let text = match args.kind {
         ReportKind::NodeStatus => listed(format, &node_status::values(&rows), || node_status::text(&rows))?,
         ReportKind::NodeStatusDetails => {
@@ -40,21 +39,24 @@ pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, Cli
             let cpus = snapshot.last.as_ref().and_then(|cycle| cycle.host.cpus).unwrap_or(cpus);
             named(format, &machine_config::fields(&settings, cpus, &rows, store.path()))?
         }
-        // They are no settings: where those would be written as a file, they always were lines for people.
+        // The Python wnm writes the format `config` of this report as text for people, and scripts may read it.
         ReportKind::MachineMetrics if format == ReportFormat::Config => metrics(&store, &snapshot, &rows)?.text(),
         ReportKind::MachineMetrics => named(format, &metrics(&store, &snapshot, &rows)?)?,
     };
     match target {
         Some(target) => {
             target.write(&text)?;
-            output.say(&format!("{} lines written", text.lines().count()));
+            output.say(&format!("wrote {} lines", text.lines().count()));
         }
         None => output.text(&text)?,
     }
     Ok(Exit::Done)
 }
 
-/// Returns the format that is asked for, where the report has it.
+/// Returns the requested format.
+///
+/// # Errors
+/// The report does not have the format, or cannot be pushed.
 fn format(args: &Report, output: &Output) -> Result<ReportFormat, CliError> {
     let whole = if output.is_json() { ReportFormat::Json } else { ReportFormat::Text };
     let format = args.format.unwrap_or(whole);
@@ -72,21 +74,15 @@ fn format(args: &Report, output: &Output) -> Result<ReportFormat, CliError> {
     };
     if !known.contains(&format) {
         let names = known.iter().map(|format| name(&|| clap::ValueEnum::to_possible_value(format)));
-        return Err(CliError::Usage {
-            what: format!("expected a format that {kind} has, found {asked}"),
-            hint: format!("wnm report {kind} --format {}", names.collect::<Vec<_>>().join("|")),
-        });
+        return Err(CommandError::ReportFormat { report: kind, format: asked, known: names.collect() }.into());
     }
     if args.push.is_some() && args.kind != ReportKind::InfluxResources {
-        return Err(CliError::Usage {
-            what: format!("expected influx-resources with --push, found {kind}"),
-            hint: "wnm report influx-resources --push URL".to_owned(),
-        });
+        return Err(CommandError::NotPushable { report: kind }.into());
     }
     Ok(format)
 }
 
-/// Returns the settings in force, and the processors of this host.
+/// Returns the effective settings, and the number of processors of this host.
 fn settings(store: &Store) -> Result<(Settings, u32), CliError> {
     let stored = store.settings()?;
     let host = context::host_defaults(&stored, &RawSettings::default());

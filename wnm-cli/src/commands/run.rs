@@ -11,7 +11,7 @@ use crate::context::{self, Context};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// Runs one cycle. Does not wait for the lock: where another wnm is at work, it does what this one would.
+/// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;

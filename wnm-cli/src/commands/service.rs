@@ -1,4 +1,4 @@
-//! `wnm service`: wnm itself, kept running by the host.
+//! `wnm service`: wnm itself as a service of systemd or launchd, or as a cron job.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,109 +11,105 @@ use wnm_store::Store;
 
 use crate::args::{Service, Supervision};
 use crate::cpu_limit;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
-/// What is said of a service.
+/// The service of wnm as JSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct View {
-    /// What keeps wnm running: `service`, or `cron`.
+    /// The supervisor: `service`, or `cron`.
     supervisor: &'static str,
-    /// Where it is written down; null for a crontab.
+    /// The service file; null for a crontab.
     file: Option<PathBuf>,
-    /// Whether it is there now.
+    /// Whether the service is installed now.
     installed: bool,
-    /// Whether it was written or taken away by this command; left out where that was not asked.
+    /// Whether this command installed or removed the service; absent for `wnm service show`.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
-    /// What is written down.
+    /// The service file, or the crontab line.
     text: String,
 }
 
 /// Installs, removes or shows the service.
 pub(crate) fn run(db: &Path, command: Service, output: &Output) -> Result<Exit, CliError> {
     match command {
-        Service::Install(kept) => install(db, &kept, output),
-        Service::Uninstall(kept) => {
-            let service = service(db, &kept)?;
+        Service::Install(supervision) => install(db, &supervision, output),
+        Service::Uninstall(supervision) => {
+            let service = service(db, &supervision)?;
             let change = service.uninstall()?;
-            // Without a colony there is nothing to lift.
+            // Without a readable colony there is no limit to lift.
             if let Ok(cpu_limit) = cpu_limit::of(db) {
                 cpu_limit::lift(&cpu_limit);
             }
-            let said = match change {
-                Change::Made => format!("wnm is not kept {} any more; nodes go on", whereabouts(&service)),
-                Change::NotNeeded => format!("wnm is not kept {}", whereabouts(&service)),
+            let message = match change {
+                Change::Made => format!("removed the service {}; nodes keep running", place(&service)),
+                Change::NotNeeded => format!("no service installed {}", place(&service)),
             };
-            tell(&service, &kept, Some(change), &said, output)
+            write_view(&service, &supervision, Some(change), &message, output)
         }
-        Service::Show(kept) => {
-            let service = service(db, &kept)?;
-            output.say(&format!("to be written {}:", whereabouts(&service)));
-            tell(&service, &kept, None, service.text(), output)
+        Service::Show(supervision) => {
+            let service = service(db, &supervision)?;
+            output.say(&format!("{}:", place(&service)));
+            write_view(&service, &supervision, None, service.text(), output)
         }
     }
 }
 
-/// Returns where wnm is kept running, each as words that follow "kept". What cannot be asked keeps nothing.
+/// Returns the places where wnm is installed, such as `in your crontab`. A supervisor that cannot be asked counts as none.
 pub(crate) fn installed(db: &Path) -> Vec<String> {
-    let kept = [false, true].map(|cron| Supervision { cron, interval: Duration::from_secs(5) });
-    let services = kept.iter().filter_map(|kept| service(db, kept).ok());
-    services.filter(|service| service.is_installed().unwrap_or(false)).map(|service| whereabouts(&service)).collect()
+    let supervision = [false, true].map(|cron| Supervision { cron, interval: Duration::from_secs(5) });
+    let services = supervision.iter().filter_map(|supervision| service(db, supervision).ok());
+    services.filter(|service| service.is_installed().unwrap_or(false)).map(|service| place(&service)).collect()
 }
 
-fn install(db: &Path, kept: &Supervision, output: &Output) -> Result<Exit, CliError> {
-    // Without a colony it would end at once.
+fn install(db: &Path, supervision: &Supervision, output: &Output) -> Result<Exit, CliError> {
+    // Without a colony the service would exit at once.
     drop(Store::open_read_only(db)?);
-    let other = Supervision { cron: !kept.cron, ..kept.clone() };
-    // What cannot be asked keeps nothing.
+    let other = Supervision { cron: !supervision.cron, ..supervision.clone() };
+    // A supervisor that cannot be asked runs no wnm.
     if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {
-        return Err(CliError::Usage {
-            what: format!("expected wnm to be kept by one supervisor, found it kept {}", whereabouts(&other)),
-            hint: format!("wnm service uninstall{}", if kept.cron { "" } else { " --cron" }),
-        });
+        let uninstall = if supervision.cron { "wnm service uninstall" } else { "wnm service uninstall --cron" };
+        return Err(CommandError::TwoSupervisors { place: place(&other), uninstall }.into());
     }
-    let service = service(db, kept)?;
+    let service = service(db, supervision)?;
     let change = service.install()?;
-    let said = match change {
-        Change::Made => format!("wnm is kept {}", whereabouts(&service)),
-        Change::NotNeeded => format!("wnm was kept {} already", whereabouts(&service)),
+    let message = match change {
+        Change::Made => format!("installed the service {}", place(&service)),
+        Change::NotNeeded => format!("the service is installed already {}", place(&service)),
     };
-    tell(&service, kept, Some(change), &said, output)
+    write_view(&service, supervision, Some(change), &message, output)
 }
 
-fn service(db: &Path, kept: &Supervision) -> Result<InstalledService, CliError> {
-    let supervisor = if kept.cron { Some(Supervisor::Cron) } else { Supervisor::of_host() };
-    let supervisor = supervisor.ok_or_else(|| CliError::Usage {
-        what: "expected systemd or launchd to keep services on this host, found neither".to_owned(),
-        hint: "let cron do it: add --cron".to_owned(),
-    })?;
-    let task = Task { program: std::env::current_exe()?, database: std::path::absolute(db)?, interval: kept.interval };
+fn service(db: &Path, supervision: &Supervision) -> Result<InstalledService, CliError> {
+    let supervisor = if supervision.cron { Some(Supervisor::Cron) } else { Supervisor::of_host() };
+    let supervisor = supervisor.ok_or(CommandError::NoServiceManager)?;
+    let task =
+        Task { program: std::env::current_exe()?, database: std::path::absolute(db)?, interval: supervision.interval };
     Ok(InstalledService::new(supervisor, places::own_scope(), &task, Exec::real())?)
 }
 
-fn whereabouts(service: &InstalledService) -> String {
+fn place(service: &InstalledService) -> String {
     service.file().map_or_else(|| "in your crontab".to_owned(), |file| format!("in {}", file.display()))
 }
 
-fn tell(
+fn write_view(
     service: &InstalledService,
-    kept: &Supervision,
+    supervision: &Supervision,
     change: Option<Change>,
-    said: &str,
+    message: &str,
     output: &Output,
 ) -> Result<Exit, CliError> {
     let view = View {
-        supervisor: if kept.cron { "cron" } else { "service" },
+        supervisor: if supervision.cron { "cron" } else { "service" },
         file: service.file(),
         installed: service.is_installed().unwrap_or(false),
         changed: change.map(|change| change == Change::Made),
         text: service.text().to_owned(),
     };
     match change {
-        Some(_) => output.result(&view, |_| said.to_owned())?,
-        None => output.value(&view, |_| said.to_owned())?,
+        Some(_) => output.result(&view, |_| message.to_owned())?,
+        None => output.value(&view, |_| message.to_owned())?,
     }
     Ok(Exit::Done)
 }

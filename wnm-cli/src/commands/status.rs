@@ -1,4 +1,4 @@
-//! `wnm status`: the last recorded cycle at a glance.
+//! `wnm status`: the last cycle on record, in a page.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,13 +11,13 @@ use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::status::{Delayed, Status, UnderWay, text};
 
-/// Shows the machine and the colony, without a lock and without looking anew.
+/// Shows the host and the colony from the database, without the lock and without an observation.
 pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
     let policy = config::surroundings().and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
-    // What cannot be read there is no reason to show nothing.
-    let policy = policy.inspect_err(|error| tracing::warn!(%error, "the default settings stand for those there are"));
+    // The status must show even while a setting is invalid, because the operator needs it to see the effects.
+    let policy = policy.inspect_err(|error| tracing::warn!(%error, "settings are invalid, the defaults are shown"));
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
@@ -25,14 +25,14 @@ pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Says which rows could not be read, and are missing from what is shown.
+/// Warns of each record that could not be read and is missing in the output.
 pub(crate) fn warn_of_unreadable(snapshot: &Snapshot) {
     for error in &snapshot.unreadable {
-        tracing::warn!(%error, "part of the colony is left out");
+        tracing::warn!(%error, "a record is left out");
     }
 }
 
-/// Returns the time now on the colony's clock; the time of its last look where clocks cannot be read.
+/// Returns the present time on the colony's clock; the time of its last cycle if the clocks cannot be read.
 pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
     let reading = wnm_platform::observe::host::read_clock().ok();
     match (clock, reading) {

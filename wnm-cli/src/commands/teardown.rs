@@ -8,24 +8,23 @@ use wnm_core::{Selection, Verb};
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::Store;
 
-use super::node::{self, Manner};
+use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
 use crate::context::{self, Context};
 use crate::cpu_limit;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
-/// How long the trash may take to be emptied.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The maximum time for emptying the trash.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Removes every node with its identity, service, folder, logs and port rules; the settings stay unless they are to go
-/// too.
+/// Removes every node with its identity, service, folder, logs and firewall rules; with `--purge` also the database.
 pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exit, CliError> {
     if !args.confirm {
-        return Err(CliError::Unconfirmed);
+        return Err(CommandError::Unconfirmed.into());
     }
-    let manner = Manner { mode: Mode::Act, interval: None };
-    let exit = node::act(db, Verb::Remove, &Selection::All, manner, output)?;
+    let options = RequestOptions { mode: Mode::Act, interval: None };
+    let exit = node::act(db, Verb::Remove, &Selection::All, options, output)?;
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
     cpu_limit::end(&cpu_limit::of(db)?);
@@ -35,20 +34,17 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     let store = Store::open(db)?;
     let left = store.nodes()?.len();
     if left > 0 {
-        return Err(CliError::Usage {
-            what: format!("expected no nodes any more, found {left} that are still on their way out"),
-            hint: "wnm run goes on with them; then wnm teardown --confirm --purge".to_owned(),
-        });
+        return Err(CommandError::NodesLeft { count: left }.into());
     }
     store.purge()?;
-    output.say(&format!("{} is removed", db.display()));
+    output.say(&format!("removed {}", db.display()));
     Ok(Exit::Done)
 }
 
-/// Deletes what is in the trash: nobody is going to want it back.
+/// Empties the trash. After a teardown the day of grace for removed nodes is over.
 fn empty_trash(db: &Path) -> Result<(), CliError> {
     let storage = Context::open(db, &SettingFlags::default())?.agent.settings.storage;
-    let swept = sweep_trash(&storage, PATIENCE, Duration::ZERO);
+    let swept = sweep_trash(&storage, SWEEP_TIMEOUT, Duration::ZERO);
     for (path, found) in swept.refused {
         tracing::warn!(path = %path.display(), found, "part of the trash stays");
     }

@@ -1,14 +1,12 @@
-//! `wnm util`: what shells and manuals want to know of the command line.
-
-use std::path::Path;
+//! `wnm util`: completion scripts and man pages, generated from the arguments.
 
 use clap::CommandFactory;
 
 use crate::args::{Cli, Util};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
-/// Writes completions to standard output, or man pages to a folder.
+/// Writes a completion script or man pages.
 pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
     let mut cli = Cli::command();
     match command {
@@ -18,7 +16,7 @@ pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
             output.text(&String::from_utf8_lossy(&script))?;
         }
         Util::Man { out: Some(folder) } => {
-            let unwritable = |error: std::io::Error| unwritable(&folder, &error);
+            let unwritable = |source: std::io::Error| CommandError::ManPages { folder: folder.clone(), source };
             std::fs::create_dir_all(&folder).map_err(unwritable)?;
             clap_mangen::generate_to(cli, &folder).map_err(unwritable)?;
         }
@@ -29,11 +27,4 @@ pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn unwritable(folder: &Path, error: &std::io::Error) -> CliError {
-    CliError::Usage {
-        what: format!("expected to write man pages to {}: {error}", folder.display()),
-        hint: "choose a folder that can be written".to_owned(),
-    }
 }

@@ -1,4 +1,4 @@
-//! The file of settings: TOML, or `key=value` lines as the Python wnm reads them.
+//! The config file: TOML, or `key=value` lines as the Python wnm reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -12,31 +12,31 @@ use wnm_core::RawSettings;
 use wnm_platform::places;
 
 use super::set;
-use crate::error::CliError;
+use crate::error::{CliError, ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 use crate::legacy;
 
-/// The longest file that is read, in bytes.
+/// The maximum size of the file, in bytes. A path to a device must not fill the memory.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Which file is read.
+/// The config file to read.
 #[derive(Debug, Clone)]
 pub(crate) enum Choice {
-    /// The first of the usual ones that is there.
+    /// The first existing file of the default places.
     Usual,
-    /// This one, which must be there.
+    /// A named file, which must exist.
     Named(PathBuf),
-    /// None: what is done has nothing to do with this host's colony.
+    /// None: the demo must not depend on the settings of this host.
     Nothing,
 }
 
 static CHOICE: OnceLock<Choice> = OnceLock::new();
 
-/// Says which file is read from now on; like the environment it is the same for the whole process.
+/// Sets the config file of this process. Later calls have no effect.
 pub(crate) fn choose(choice: Choice) {
     CHOICE.get_or_init(|| choice);
 }
 
-/// Returns the file that is read; where there is none, the one that would be.
+/// Returns the path of the config file; without an existing one, the path where it would be read first.
 pub(crate) fn path() -> Option<PathBuf> {
     match CHOICE.get().unwrap_or(&Choice::Usual) {
         Choice::Named(path) => Some(path.clone()),
@@ -48,57 +48,56 @@ pub(crate) fn path() -> Option<PathBuf> {
     }
 }
 
-/// Reads the layer of the file; empty where none was named and none is there.
+/// Reads the settings of the config file; none if no file is named and none exists.
 pub(crate) fn read() -> Result<RawSettings, CliError> {
     let Some(path) = path() else { return Ok(RawSettings::default()) };
     let is_named = matches!(CHOICE.get(), Some(Choice::Named(_)));
     if !is_named && !path.exists() {
         return Ok(RawSettings::default());
     }
-    let fault = |what: String| CliError::File { path: path.clone(), faults: vec![what] };
+    let failed = |cause| ConfigFileError { path: path.clone(), cause };
     let mut bytes = Vec::new();
     let length = File::open(&path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
-    if length.map_err(|error| fault(error.to_string()))? as u64 > LIMIT {
-        return Err(fault(format!("expected at most {LIMIT} bytes, found more")));
+    if length.map_err(|error| failed(ConfigFileCause::Unreadable(error)))? as u64 > LIMIT {
+        return Err(failed(ConfigFileCause::TooLong(LIMIT)).into());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        fault(format!("line {}: expected UTF-8, found other bytes", line_at(sound)))
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        failed(ConfigFileCause::NotUtf8 { line: line_at(valid) })
     })?;
     let is_toml = path.extension() == Some(OsStr::new("toml"));
     let read = if is_toml { from_toml(&text) } else { from_lines(&text) };
-    read.map_err(|faults| CliError::File { path: path.clone(), faults })
+    Ok(read.map_err(failed)?)
 }
 
-/// Returns the number of the line after these bytes.
+/// Returns the number of the line that begins after these bytes, from 1.
 fn line_at(before: &[u8]) -> usize {
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn from_toml(text: &str) -> Result<RawSettings, Vec<String>> {
+fn from_toml(text: &str) -> Result<RawSettings, ConfigFileCause> {
     let line = |at: usize| line_at(&text.as_bytes()[..at.min(text.len())]);
     let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error| {
-        let place = error.span().map(|span| format!("line {}: ", line(span.start)));
-        vec![format!("{}{}", place.unwrap_or_default(), error.message())]
+        let line = error.span().map(|span| line(span.start));
+        ConfigFileCause::Syntax { line, message: error.message().to_owned() }
     })?;
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let mut raw = RawSettings::default();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (key, value) in entries {
         let set = as_text(key.get_ref(), value.get_ref())
-            .and_then(|text| set(&mut raw, key.get_ref(), &text).map_err(|problem| problem.to_string()));
-        if let Err(what) = set {
-            faults.push(format!("line {}: {what}", line(key.span().start)));
+            .and_then(|text| set(&mut raw, key.get_ref(), &text).map_err(EntryCause::Setting));
+        if let Err(cause) = set {
+            errors.push(EntryError { line: line(key.span().start), cause });
         }
     }
-    if faults.is_empty() { Ok(raw) } else { Err(faults) }
+    if errors.is_empty() { Ok(raw) } else { Err(ConfigFileCause::Entries(errors)) }
 }
 
-/// Returns a value as a flag would have it; lists of words, or of folders, may be lists.
-fn as_text(key: &str, value: &Value) -> Result<String, String> {
-    let wrong =
-        || format!("{key}: expected a text, a number, a truth value or a list of texts, found {}", value.type_str());
+/// Returns a value as the text of a flag. A list of words or of folders may be an array.
+fn as_text(key: &str, value: &Value) -> Result<String, EntryCause> {
+    let wrong = || EntryCause::Type { key: key.to_owned(), found: value.type_str() };
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
@@ -113,29 +112,30 @@ fn as_text(key: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-fn from_lines(text: &str) -> Result<RawSettings, Vec<String>> {
+fn from_lines(text: &str) -> Result<RawSettings, ConfigFileCause> {
     let mut raw = RawSettings::default();
     let mut seen = BTreeSet::new();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let Some((key, value)) = entry(line) else { continue };
-        let what = if !seen.insert(key.clone()) {
-            format!("{key}: expected it once, found it again")
+        let cause = if !seen.insert(key.clone()) {
+            EntryCause::Duplicate { key }
         } else if RawSettings::KEYS.contains(&key.as_str()) || !legacy::is_old_flag(&key) {
             match set(&mut raw, &key, &value) {
                 Ok(()) => continue,
-                Err(problem) => problem.to_string(),
+                Err(problem) => EntryCause::Setting(problem),
             }
         } else {
-            tracing::debug!(key, "an old flag in the file of settings is no setting, and is passed over");
+            tracing::debug!(key, "ignoring a flag of the Python wnm that is no setting");
             continue;
         };
-        faults.push(format!("line {number}: {what}"));
+        errors.push(EntryError { line: number, cause });
     }
-    if faults.is_empty() { Ok(raw) } else { Err(faults) }
+    if errors.is_empty() { Ok(raw) } else { Err(ConfigFileCause::Entries(errors)) }
 }
 
-/// Reads one line: `key = value`, `key: value`, `key value`, or a switch alone. None for what says nothing.
+/// Reads one line: `key = value`, `key: value`, `key value`, or a switch alone; None for a comment, a section or an empty
+/// line. These are the forms of Python's ConfigArgParse.
 fn entry(line: &str) -> Option<(String, String)> {
     let line = line.trim();
     if line.is_empty() || line.starts_with(['#', ';', '[']) || line == "---" {
@@ -148,7 +148,7 @@ fn entry(line: &str) -> Option<(String, String)> {
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
     let value = match quote.and_then(|quote| rest[1..].split_once(quote)) {
         Some((quoted, _)) => quoted,
-        // A comment begins after a space.
+        // A comment begins after a space: values such as colours or URLs may contain # and ;.
         None => rest.find(" #").or(rest.find(" ;")).map_or(rest, |comment| rest[..comment].trim_end()),
     };
     let key = key.trim_start_matches('-').replace('-', "_");
@@ -159,47 +159,50 @@ fn entry(line: &str) -> Option<(String, String)> {
 mod tests {
     use super::*;
 
-    fn said(raw: &RawSettings) -> Vec<(&str, String)> {
+    fn values(raw: &RawSettings) -> Vec<(&str, String)> {
         RawSettings::KEYS.iter().filter_map(|key| Some((*key, raw.get(key)?))).collect()
     }
 
     #[test]
-    fn toml_says_settings_in_its_own_types() {
+    fn toml_types_become_texts() {
         let text = "node_cap = 30\ncpu_remove = 80.5\nno_upnp = false\n\
                     node_storage = [\"/a b\", \"/c\"]\nstart_args = [\"--peer\", \"x y\"]\nnetwork = 'evm-arbitrum-one'\n";
         let raw = from_toml(text).unwrap();
-        insta::assert_compact_debug_snapshot!(said(&raw), @r#"[("node_cap", "30"), ("cpu_remove", "80.5"), ("node_storage", "/a b,/c"), ("network", "evm-arbitrum-one"), ("start_args", "--peer 'x y'"), ("no_upnp", "false")]"#);
+        insta::assert_compact_debug_snapshot!(values(&raw), @r#"[("node_cap", "30"), ("cpu_remove", "80.5"), ("node_storage", "/a b,/c"), ("network", "evm-arbitrum-one"), ("start_args", "--peer 'x y'"), ("no_upnp", "false")]"#);
     }
 
     #[test]
-    fn old_lines_say_what_they_said() {
+    fn lines_of_the_python_wnm_are_read() {
         let text = "# by hand\n[wnm]\nnode_cap = 30\n--cpu-remove: 80 # busy\nno_upnp\nloglevel=DEBUG\n\
                     start_args = \"--peer 'x y'\" ; two words\nmem_remove 70\n";
         let raw = from_lines(text).unwrap();
-        insta::assert_compact_debug_snapshot!(said(&raw), @r#"[("node_cap", "30"), ("cpu_remove", "80"), ("mem_remove", "70"), ("start_args", "--peer 'x y'"), ("no_upnp", "true")]"#);
+        insta::assert_compact_debug_snapshot!(values(&raw), @r#"[("node_cap", "30"), ("cpu_remove", "80"), ("mem_remove", "70"), ("start_args", "--peer 'x y'"), ("no_upnp", "true")]"#);
     }
 
     #[test]
-    fn every_fault_is_told_with_its_line() {
+    fn every_error_names_its_line() {
         let toml = "node_cap = 'many'\ncpu_remov = 80\n\nmem_remove = 101\nstart_args = 'a \"b'\nhost = {}\n";
         let broken = "node_cap = 30\nnode_cap = 31\n";
         let old = "node_cap = 30\nnode-cap: 31\ncpu_remov = 80\nmem_remove=x\n";
-        let faults = [from_toml(toml), from_toml(broken), from_toml("node_cap = \n"), from_lines(old)];
-        let faults: Vec<_> = faults.into_iter().map(|faults| faults.unwrap_err().join("\n")).collect();
-        insta::assert_snapshot!(faults.join("\n\n"), @r#"
-        line 1: invalid value "many" for node_cap: not a whole number
-        line 2: unknown setting "cpu_remov" (did you mean cpu_remove?)
-        line 4: invalid value "101" for mem_remove: not between 0 and 100 %
-        line 5: invalid value "a \"b" for start_args: a quote is not closed
-        line 6: host: expected a text, a number, a truth value or a list of texts, found table
+        let errors = [from_toml(toml), from_toml(broken), from_toml("node_cap = \n"), from_lines(old)];
+        let errors: Vec<_> = errors
+            .into_iter()
+            .map(|result| ConfigFileError { path: "FILE".into(), cause: result.unwrap_err() }.to_string())
+            .collect();
+        insta::assert_snapshot!(errors.join("\n\n"), @r#"
+        cannot use config file FILE: line 1: invalid value "many" for node_cap: not a whole number
+          line 2: unknown setting "cpu_remov" (did you mean cpu_remove?)
+          line 4: invalid value "101" for mem_remove: not between 0 and 100 %
+          line 5: invalid value "a \"b" for start_args: a quote is not closed
+          line 6: invalid value for host: a table is not allowed
 
-        line 2: duplicate key
+        cannot read config file FILE: line 2: invalid TOML: duplicate key
 
-        line 1: string values must be quoted, expected literal string
+        cannot read config file FILE: line 1: invalid TOML: string values must be quoted, expected literal string
 
-        line 2: node_cap: expected it once, found it again
-        line 3: unknown setting "cpu_remov" (did you mean cpu_remove?)
-        line 4: invalid value "x" for mem_remove: not a number
+        cannot use config file FILE: line 2: node_cap is set twice
+          line 3: unknown setting "cpu_remov" (did you mean cpu_remove?)
+          line 4: invalid value "x" for mem_remove: not a number
         "#);
     }
 }

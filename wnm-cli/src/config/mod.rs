@@ -1,4 +1,4 @@
-//! Settings in layers: command line over environment over file over database over defaults.
+//! The sources of settings, in order of precedence: flags, environment, config file, database, defaults.
 
 pub(crate) mod file;
 
@@ -8,36 +8,37 @@ use wnm_platform::places;
 use crate::args::{OnceFlags, SettingFlags};
 use crate::error::CliError;
 
-/// Variables of the Python wnm that mean something else to other programs, or to none.
-const NO_OLD_VARIABLES: &[&str] = &["host", "environment"];
-/// Settings that the Python wnm did not know: no variable without prefix stands for them.
-const NEW: &[&str] = &["firewall", "flavor", "network", "preset", "docker_image"];
-/// Settings that are paths, in which `~` and `$HOME` stand for the home folder.
+/// Settings whose unprefixed variables of the Python wnm are not read: shells export HOST, and ENVIRONMENT is a common
+/// variable of deployments.
+const NOT_READ_UNPREFIXED: &[&str] = &["host", "environment"];
+/// Settings that the Python wnm did not have. They have no variable without the prefix.
+const WITHOUT_OLD_VARIABLE: &[&str] = &["firewall", "flavor", "network", "preset", "docker_image"];
+/// Settings that are paths, in which `~` and `$HOME` are expanded.
 const PATHS: &[&str] = &["node_storage", "antnode_path", "antctl_path"];
 
-/// Reads the layer that was given as flags.
+/// Reads the settings given as flags.
 pub(crate) fn from_flags(flags: &SettingFlags) -> Result<RawSettings, Problems> {
     collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
 }
 
-/// Reads the layer that holds for one run.
+/// Reads the settings given for one run.
 pub(crate) fn from_once(flags: &OnceFlags) -> Result<RawSettings, Problems> {
     collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
 }
 
-/// Returns the variable that sets a setting, and what it says.
+/// Returns the name and the value of the variable that sets a setting.
 pub(crate) fn variable(key: &str) -> Option<(String, String)> {
     let name = key.to_uppercase();
     let read = |name: String| std::env::var(&name).ok().map(|text| (name, text));
-    let is_old = !NO_OLD_VARIABLES.contains(&key) && !NEW.contains(&key);
+    let is_old = !NOT_READ_UNPREFIXED.contains(&key) && !WITHOUT_OLD_VARIABLE.contains(&key);
     read(format!("WNM_{name}")).or_else(|| {
         let found = read(name).filter(|(_, text)| is_old && !text.is_empty())?;
-        tracing::debug!(variable = found.0, "a variable of the Python wnm is read");
+        tracing::debug!(variable = found.0, "reading a variable of the Python wnm");
         Some(found)
     })
 }
 
-/// Reads the layer of variables: `WNM_<SETTING>`, and those without prefix that the Python wnm read.
+/// Reads the settings from variables: `WNM_<SETTING>`, and the ones without prefix that the Python wnm reads.
 pub(crate) fn from_environment() -> Result<RawSettings, CliError> {
     let mut raw = RawSettings::default();
     let mut problems = Vec::new();
@@ -51,7 +52,7 @@ pub(crate) fn from_environment() -> Result<RawSettings, CliError> {
     Problems::none_or(problems).map(|()| raw).map_err(CliError::Environment)
 }
 
-/// Reads what surrounds a command: the environment over the file.
+/// Reads the settings of the environment and the config file, which apply to every command.
 pub(crate) fn surroundings() -> Result<RawSettings, CliError> {
     Ok(from_environment()?.over(file::read()?))
 }
@@ -62,16 +63,16 @@ fn collect(entries: impl Iterator<Item = (&'static str, String)>) -> Result<RawS
     Problems::none_or(problems).map(|()| raw)
 }
 
-/// Sets one setting from a text that a person wrote.
+/// Sets one setting from the text of an operator.
 pub(crate) fn set(raw: &mut RawSettings, key: &str, text: &str) -> Result<(), Problem> {
     if PATHS.contains(&key) {
-        return raw.set(key, &at_home(text, &places::home().display().to_string()));
+        return raw.set(key, &expand_home(text, &places::home().display().to_string()));
     }
     raw.set(key, text)
 }
 
-/// Puts the home folder where each path of a list begins with `~` or `$HOME`.
-fn at_home(text: &str, home: &str) -> String {
+/// Replaces `~` and `$HOME` at the begin of each path of a comma-separated list.
+fn expand_home(text: &str, home: &str) -> String {
     let expand = |path: &str| {
         let path = path.trim();
         let rest = ["~", "$HOME", "${HOME}"].iter().find_map(|word| path.strip_prefix(word));
@@ -83,9 +84,9 @@ fn at_home(text: &str, home: &str) -> String {
     text.split(',').map(expand).collect::<Vec<_>>().join(",")
 }
 
-/// Refuses a change of a setting that existing nodes were made by.
-pub(crate) fn keep_fixed(stored: &RawSettings, asked: &RawSettings, host: &HostDefaults) -> Result<(), CliError> {
-    // What was never said is compared by what it came to.
+/// Refuses the change of a setting that existing nodes were created with.
+pub(crate) fn check_fixed(stored: &RawSettings, given: &RawSettings, host: &HostDefaults) -> Result<(), CliError> {
+    // A setting that was never stored is compared by its default.
     let effective = |raw: &RawSettings, key: &str| match (raw.get(key), key) {
         (Some(text), _) => Some(text),
         (None, "process_manager") => Some(host.manager.to_string()),
@@ -95,29 +96,30 @@ pub(crate) fn keep_fixed(stored: &RawSettings, asked: &RawSettings, host: &HostD
         (None, _) => None,
     };
     for key in FIXED {
-        let (Some(asked), is) = (asked.get(key), effective(stored, key)) else { continue };
-        if Some(&asked) != is.as_ref() {
-            return Err(CliError::FixedSetting { key: key.to_owned(), is: is.unwrap_or_default(), asked });
+        let (Some(requested), current) = (given.get(key), effective(stored, key)) else { continue };
+        if Some(&requested) != current.as_ref() {
+            return Err(CliError::FixedSetting { key, current: current.unwrap_or_default(), requested });
         }
     }
     Ok(())
 }
 
-/// Returns settings that are kept, with those that nodes are made by, wherever these came from: they must not change
-/// when a variable or a file does.
-pub(crate) fn with_fixed(mut kept: RawSettings, settings: &Settings) -> Result<RawSettings, Problems> {
-    let in_force = settings.to_raw();
+/// Returns the settings to store, together with the ones that nodes are created with, from any source: a later change of
+/// a variable or a config file must not change them.
+pub(crate) fn with_fixed(mut stored: RawSettings, settings: &Settings) -> Result<RawSettings, Problems> {
+    let effective = settings.to_raw();
     for key in FIXED {
-        if let Some(text) = in_force.get(key) {
-            kept.set(key, &text)?;
+        if let Some(text) = effective.get(key) {
+            stored.set(key, &text)?;
         }
     }
-    Ok(kept)
+    Ok(stored)
 }
 
-/// Returns the checked settings of the command line, of what surrounds it, and of the database.
-pub(crate) fn fold(layers: [RawSettings; 3], host: &HostDefaults) -> Result<Settings, Problems> {
-    let [flags, surroundings, database] = layers;
+/// Returns the checked settings of three sources, the highest precedence first: flags, environment and config file,
+/// database.
+pub(crate) fn fold(sources: [RawSettings; 3], host: &HostDefaults) -> Result<Settings, Problems> {
+    let [flags, surroundings, database] = sources;
     Settings::new(&flags.over(surroundings).over(database), host)
 }
 
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_home_folder_stands_where_a_path_begins_with_it() {
+    fn home_is_expanded_at_the_begin_of_each_path() {
         let cases = [
             ("~/a, $HOME/b,${HOME}", "/h/a,/h/b,/h"),
             ("/a/~/b", "/a/~/b"),
@@ -134,7 +136,7 @@ mod tests {
             ("$HOMES/a", "$HOMES/a"),
         ];
         for (text, want) in cases {
-            assert_eq!(at_home(text, "/h"), want);
+            assert_eq!(expand_home(text, "/h"), want);
         }
     }
 }

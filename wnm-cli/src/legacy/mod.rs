@@ -1,11 +1,11 @@
-//! Command lines of the Python wnm, turned into those of this one before clap sees them: no command knows old flags.
+//! Command lines of the Python wnm, translated before clap parses them, so that no command has to know old flags.
 //!
 //! ```text
 //! wnm --force_action stop --service_name antnode0003     wnm node stop antnode0003
 //! wnm --node_cap 50 --dry_run                            wnm run --dry-run --node-cap 50
 //! ```
 //!
-//! A line that names a command is new, and stays as it is. `docs/from-python-wnm.md` lists what each flag became.
+//! A line that names a command is new and stays unchanged. `docs/from-python-wnm.md` lists the translation of each flag.
 
 mod read;
 mod write;
@@ -14,52 +14,67 @@ pub(crate) use read::is_old_flag;
 
 use std::ffi::OsString;
 
-/// What an old command line comes to.
+/// The translation of a command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rewritten {
-    /// A new command line, the program's name first.
+    /// A command line for this wnm, beginning with the name of the program.
     Line {
         args: Vec<OsString>,
-        /// What was left out, and why.
+        /// A message for each ignored flag.
         notes: Vec<String>,
     },
-    /// Nothing is to be done.
+    /// The command line has no effect in this wnm.
     Nothing {
-        /// Why that is.
-        why: &'static str,
+        /// The reason, as a message.
+        reason: &'static str,
     },
 }
 
-/// Why an old command line has no new form.
+/// An error in a command line of the Python wnm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LegacyError {
-    #[error("--{flag}: expected a value, found nothing")]
+    #[error("--{flag} needs a value")]
     NoValue { flag: String },
-    #[error("--{flag}: expected {expected}, found {found:?}")]
-    Value { flag: &'static str, expected: &'static str, found: String },
-    #[error("expected one thing to do, found --{one} and --{other}")]
-    TwoWishes { one: &'static str, other: &'static str },
-    #[error("{what}")]
-    NotHere { what: String, hint: String },
+    #[error("invalid value {value:?} for --{flag}: not one of {allowed}")]
+    InvalidValue { flag: &'static str, value: String, allowed: &'static str },
+    #[error("invalid value {value:?} for --{flag}: not UTF-8")]
+    NotUtf8 { flag: &'static str, value: String },
+    #[error("--{one} and --{other} cannot be used together")]
+    TwoRequests { one: &'static str, other: &'static str },
+    #[error("cannot name a new node with --service_name: it gets the lowest free number")]
+    NamedAddition,
+    #[error("--force_action disable needs --service_name")]
+    DisableWithoutNode,
+    #[error("--force_action disable_config needs switches without a value, such as --no_upnp")]
+    DisableConfigWithoutSwitch,
+    #[error("--force_action disable_config cannot turn off {setting}: it is no switch")]
+    NotASwitch { setting: String },
+    #[error("{command} takes no settings: {settings}")]
+    UnusedSettings { command: String, settings: String },
 }
 
 impl LegacyError {
-    /// Returns what the operator can do about it.
+    /// Returns how the operator can fix the command line.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::NoValue { .. } | Self::Value { .. } => {
-                "`wnm --help` lists the commands that took the place of these flags".to_owned()
+            Self::NoValue { .. } | Self::InvalidValue { .. } | Self::NotUtf8 { .. } => {
+                "see `wnm --help` for the commands that replace these flags".to_owned()
             }
-            Self::TwoWishes { .. } => "run wnm once for each of them".to_owned(),
-            Self::NotHere { hint, .. } => hint.clone(),
+            Self::TwoRequests { .. } => "run wnm once for each of them".to_owned(),
+            Self::NamedAddition => "run `wnm node add --count 1`".to_owned(),
+            Self::DisableWithoutNode => "run `wnm node disable NODE`, such as antnode0003".to_owned(),
+            Self::DisableConfigWithoutSwitch | Self::NotASwitch { .. } => {
+                "reset any other setting with `wnm config unset SETTING`".to_owned()
+            }
+            Self::UnusedSettings { settings, .. } => format!("store them first with `wnm run {settings}`"),
         }
     }
 }
 
-/// Returns the new form of a command line, the program's name first; one that is new already comes back as it is.
+/// Translates a command line, which begins with the name of the program. A new one is returned unchanged.
 ///
 /// # Errors
-/// A flag of the Python wnm lacks its value or has a wrong one, or stands for what this wnm does otherwise.
+/// A flag of the Python wnm has no value or an invalid one, or the combination of flags has no counterpart.
 pub(crate) fn rewrite(args: Vec<OsString>) -> Result<Rewritten, LegacyError> {
     match read::read(&args)? {
         Some(line) => write::write(line),

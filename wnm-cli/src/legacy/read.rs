@@ -1,4 +1,4 @@
-//! Reading an old command line: which of its words are flags, and which of them are values.
+//! Parsing a command line of the Python wnm into flags and values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -7,7 +7,7 @@ use wnm_core::RawSettings;
 
 use super::LegacyError;
 
-/// Flags without a value that this wnm has not, or has elsewhere.
+/// Flags without a value that this wnm does not have, or has with a command.
 const SWITCHES: &[&str] = &[
     "confirm",
     "dry_run",
@@ -22,7 +22,7 @@ const SWITCHES: &[&str] = &[
     "show_machine_metrics",
 ];
 
-/// Flags with a value that this wnm has not, or has elsewhere.
+/// Flags with a value that this wnm does not have, or has with a command.
 const VALUES: &[&str] = &[
     "count",
     "dbpath",
@@ -38,58 +38,54 @@ const VALUES: &[&str] = &[
     "this_survey_delay",
 ];
 
-/// Flags that stand before every command of this wnm, without and with a value.
+/// Global flags of this wnm, without and with a value.
 const GLOBAL_SWITCHES: &[&str] = &["help", "quiet", "verbose", "version"];
 const GLOBAL_VALUES: &[&str] = &["color", "config", "db", "log_format"];
 
-/// Tells whether a name, with underscores, was a flag of the Python wnm that is no setting.
+/// Tells whether a name, with underscores, is a flag of the Python wnm that is no setting.
 pub(crate) fn is_old_flag(name: &str) -> bool {
     SWITCHES.contains(&name) || VALUES.contains(&name)
 }
 
-/// An old command line, taken apart.
+/// A parsed command line of the Python wnm.
 #[derive(Debug, Default)]
 pub(super) struct OldLine {
-    /// The program's name.
+    /// The name of the program.
     pub(super) program: OsString,
-    /// What stands before every command, in its new form.
+    /// The global flags, as this wnm writes them.
     pub(super) globals: Vec<OsString>,
-    /// Flags without a value.
+    /// The flags without a value.
     pub(super) switches: BTreeSet<&'static str>,
-    /// Flags with a value, the last one of each.
+    /// The flags with a value; of repeated ones the last.
     pub(super) values: BTreeMap<&'static str, OsString>,
-    /// Settings, in their new form.
+    /// The settings, as this wnm writes them.
     pub(super) settings: Vec<OsString>,
-    /// What is not known, as it was.
+    /// The words that the Python wnm did not know either, for clap to report.
     pub(super) unknown: Vec<OsString>,
 }
 
 impl OldLine {
-    /// Takes a flag without a value; tells whether it was there.
+    /// Removes a flag without a value. Returns whether it was given.
     pub(super) fn take_switch(&mut self, name: &str) -> bool {
         self.switches.remove(name)
     }
 
-    /// Takes the value of a flag.
+    /// Removes a flag with a value, and returns the value.
     pub(super) fn take(&mut self, name: &str) -> Option<OsString> {
         self.values.remove(name)
     }
 
-    /// Takes the value of a flag as text.
+    /// Removes a flag with a value, and returns the value as text.
     ///
     /// # Errors
-    /// It is not UTF-8.
+    /// The value is not UTF-8.
     pub(super) fn take_text(&mut self, flag: &'static str) -> Result<Option<String>, LegacyError> {
-        let not_text = |found: OsString| LegacyError::Value {
-            flag,
-            expected: "a text in UTF-8",
-            found: found.to_string_lossy().into_owned(),
-        };
-        self.take(flag).map(|value| value.into_string().map_err(not_text)).transpose()
+        let not_utf8 = |value: OsString| LegacyError::NotUtf8 { flag, value: value.to_string_lossy().into_owned() };
+        self.take(flag).map(|value| value.into_string().map_err(not_utf8)).transpose()
     }
 }
 
-/// A flag that is known, by its name with underscores.
+/// A flag of the Python wnm or of this one, by its name with underscores.
 enum Known {
     Switch(&'static str),
     Value(&'static str),
@@ -101,7 +97,7 @@ enum Known {
 
 fn known(name: &str) -> Option<Known> {
     let find = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
-    // Before the settings: some of these are settings too, and mean this run only.
+    // `enable_upgrade` is a setting too, but on an old command line it applies to one run.
     if let Some(name) = find(SWITCHES).filter(|name| *name == "enable_upgrade" || !is_setting(name)) {
         return Some(Known::Switch(name));
     }
@@ -118,10 +114,10 @@ fn is_setting(name: &str) -> bool {
     RawSettings::KEYS.contains(&name)
 }
 
-/// Takes an old command line apart; None for a new one, which names a command.
+/// Parses a command line; None for a new one, which names a command.
 ///
 /// # Errors
-/// A flag lacks its value.
+/// A flag has no value.
 pub(super) fn read(args: &[OsString]) -> Result<Option<OldLine>, LegacyError> {
     let mut args = args.iter();
     let mut line = OldLine { program: args.next().cloned().unwrap_or_default(), ..OldLine::default() };
@@ -154,14 +150,14 @@ pub(super) fn read(args: &[OsString]) -> Result<Option<OldLine>, LegacyError> {
         } else if line.unknown.is_empty() {
             return Ok(None);
         } else {
-            // The value of a flag that is not known.
+            // Probably the value of the unknown flag before it: a typing error must not run another command.
             line.unknown.push(arg.clone());
         }
     }
     Ok(Some(line))
 }
 
-/// Takes up one flag, with its value if it has one; tells whether it is known.
+/// Adds one flag, with its value if it has one. Returns false for an unknown flag.
 fn take_flag<'a>(
     line: &mut OldLine,
     name: &str,
@@ -194,7 +190,7 @@ fn take_flag<'a>(
     Ok(true)
 }
 
-/// Returns a flag with its value in one word, so that no value is taken for a flag.
+/// Returns a flag with its value in one word, because a value such as `--local` would be parsed as a flag.
 fn joined(dashed: &str, value: &OsStr) -> OsString {
     let mut word = OsString::from(format!("--{dashed}="));
     word.push(value);

@@ -1,4 +1,4 @@
-//! Old lines beside new ones.
+//! Command lines of the Python wnm with their translations.
 
 use super::*;
 
@@ -17,14 +17,14 @@ fn line(words: &str) -> Vec<OsString> {
 fn rewritten(words: &str) -> Result<(Vec<OsString>, Vec<String>), String> {
     match rewrite(line(words)) {
         Ok(Rewritten::Line { args, notes }) => Ok((args, notes)),
-        Ok(Rewritten::Nothing { why }) => Err(why.to_owned()),
+        Ok(Rewritten::Nothing { reason }) => Err(reason.to_owned()),
         Err(error) => Err(format!("{error}\n{}", error.hint())),
     }
 }
 
-/// What each old line becomes, without a note.
+/// The translation of each line, without a message.
 const LINES: &[(&str, &str)] = &[
-    // As crontabs have it.
+    // Lines of crontabs.
     ("wnm", "wnm"),
     ("/usr/local/bin/wnm", "/usr/local/bin/wnm"),
     ("wnm -q", "wnm -q"),
@@ -41,7 +41,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     ("wnm --force_action survey", "wnm node survey"),
     ("wnm -q --force_action survey --this_survey_delay 50", "wnm -q node survey --interval=50"),
-    // Nodes by force.
+    // Actions on nodes.
     ("wnm --force_action add", "wnm node add"),
     ("wnm --force_action add --count 3", "wnm node add --count=3"),
     ("wnm --force_action=add --count=3 --dry_run", "wnm node add --count=3 --dry-run"),
@@ -86,7 +86,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     ("wnm --report machine-config --report_format env -q", "wnm -q report machine-config --format=env"),
     ("wnm --report machine-metrics --report_format=config", "wnm report machine-metrics --format=config"),
-    // Beginning.
+    // A new colony.
     (
         "wnm --init --rewards_address 0x00455d78f850b0358E8cea5be24d415E01E107CF --node_cap 50",
         "wnm init --rewards-address=0x00455d78f850b0358E8cea5be24d415E01E107CF --node-cap=50",
@@ -96,7 +96,7 @@ const LINES: &[(&str, &str)] = &[
         "wnm init --rewards-address=faucet:1,donate:10 --no-upnp",
     ),
     ("wnm --process_manager setsid+user --init", "wnm init --process-manager=setsid+user"),
-    // The database and the log.
+    // The database and the log level.
     ("wnm --dbpath sqlite:///colony.db", "wnm --db wnm.db"),
     ("wnm --dbpath /srv/colony.db --report node-status", "wnm --db /srv/wnm.db report node-status"),
     ("wnm --dbpath '/srv/my nodes/colony.db'", "wnm --db '/srv/my nodes/wnm.db'"),
@@ -106,7 +106,7 @@ const LINES: &[(&str, &str)] = &[
     ("wnm --loglevel WARNING", "wnm"),
     ("wnm --loglevel ERROR", "wnm -q"),
     ("wnm --loglevel=CRITICAL", "wnm -q"),
-    // For one cycle.
+    // Flags for one cycle.
     ("wnm --enable_upgrade", "wnm run --this-enable-upgrade"),
     ("wnm --this_action_delay 100 --this_survey_delay 5", "wnm run --this-action-delay=100 --this-survey-delay=5"),
     ("wnm --interval 100", "wnm run --this-action-delay=100"),
@@ -116,13 +116,13 @@ const LINES: &[(&str, &str)] = &[
     ("wnm --start_args '--local --first'", "wnm run '--start-args=--local --first'"),
     ("wnm --environment 'A=1 B=2'", "wnm run '--environment=A=1 B=2'"),
     ("wnm --environment=", "wnm run --environment="),
-    // New ones stay as they are, whatever they hold.
+    // New command lines stay unchanged.
     ("wnm run --node_cap 5", "wnm run --node_cap 5"),
     ("wnm --db /x --json status", "wnm --db /x --json status"),
     ("wnm --log-format json node stop 3", "wnm --log-format json node stop 3"),
     ("wnm --node-cap 50 status", "wnm --node-cap 50 status"),
     ("wnm report node-status --format json 1,2", "wnm report node-status --format json 1,2"),
-    // What is not known is left to clap.
+    // Unknown flags are left to clap.
     ("wnm --node_capp 50", "wnm run --node_capp 50"),
     ("wnm --force_action add --countt 3", "wnm node add --countt 3"),
     ("wnm --frobnicate", "wnm run --frobnicate"),
@@ -133,15 +133,15 @@ const LINES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn old_lines_become_new_ones() {
+fn old_lines_are_translated() {
     for (old, new) in LINES {
         assert_eq!(rewritten(old), Ok((line(new), Vec::new())), "{old}");
     }
 }
 
 #[test]
-fn both_spellings_are_the_same() {
-    // New lines, and flags that nobody knows, keep the spelling they have.
+fn underscores_and_hyphens_are_equal() {
+    // New lines and unknown flags keep their spelling.
     let old_ones = LINES.iter().filter(|(old, new)| old != new && !new.contains("capp"));
     for (old, _) in old_ones {
         let dashed = line(old).into_iter().map(|word| match word.to_str().and_then(|text| text.strip_prefix("--")) {
@@ -156,7 +156,7 @@ fn both_spellings_are_the_same() {
 }
 
 #[test]
-fn every_setting_is_passed_on_in_both_spellings() {
+fn every_setting_is_translated_in_both_spellings() {
     use wnm_core::RawSettings;
     for key in RawSettings::KEYS.iter().filter(|key| **key != "enable_upgrade") {
         let dashed = key.replace('_', "-");
@@ -171,21 +171,21 @@ fn every_setting_is_passed_on_in_both_spellings() {
 }
 
 #[test]
-fn every_flag_that_was_is_known() {
+fn every_old_flag_is_known() {
     let help = include_str!("../../tests/data/python-wnm-help.txt");
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
     let flags: std::collections::BTreeSet<&str> =
         words.filter(|word| word.starts_with("--") && word.len() > 2).collect();
     assert!(flags.len() > 60, "{flags:?}");
     for flag in flags {
-        // One without a value leaves the second word, which then reads as a command.
+        // A flag without a value leaves the second word, which is then a command.
         let read = read::read(&line(&format!("wnm {flag} 1"))).unwrap();
         assert!(read.is_none_or(|line| line.unknown.is_empty()), "{flag}");
     }
 }
 
 #[test]
-fn every_flag_that_was_has_its_place_in_the_manual() {
+fn every_old_flag_is_in_the_manual() {
     let page = include_str!("../../../docs/from-python-wnm.md");
     let help = include_str!("../../tests/data/python-wnm-help.txt");
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
@@ -199,8 +199,8 @@ fn every_flag_that_was_has_its_place_in_the_manual() {
 }
 
 #[test]
-fn what_is_passed_over_is_said() {
-    let said: Vec<String> = [
+fn ignored_flags_are_reported() {
+    let lines: Vec<String> = [
         "wnm --show_decisions",
         "wnm --show_machine_config --show_machine_metrics -q",
         "wnm --count 3 --confirm",
@@ -221,12 +221,12 @@ fn what_is_passed_over_is_said() {
         format!("{old}\n  {}\n  {}\n", args.join(" "), notes.join("\n  "))
     })
     .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
-fn what_has_no_new_form_is_refused_with_the_mend() {
-    let said: Vec<String> = [
+fn untranslatable_lines_are_errors_with_a_hint() {
+    let lines: Vec<String> = [
         "wnm --remove_lockfile",
         "wnm --force_action",
         "wnm --force_action frobnicate",
@@ -244,17 +244,17 @@ fn what_has_no_new_form_is_refused_with_the_mend() {
     .iter()
     .map(|old| format!("{old}\n{}\n", rewritten(old).unwrap_err()))
     .collect();
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[cfg(unix)]
 #[test]
-fn words_that_are_no_text_are_left_alone() {
+fn words_that_are_not_utf8_stay_unchanged() {
     use std::os::unix::ffi::OsStringExt;
     let strange = OsString::from_vec(vec![b'-', 0xff]);
     let args = vec!["wnm".into(), "--dbpath".into(), strange.clone()];
     let new = vec!["wnm".into(), "--db".into(), strange.clone()];
     assert_eq!(rewrite(args), Ok(Rewritten::Line { args: new, notes: Vec::new() }));
     let args = vec!["wnm".into(), "--force_action".into(), strange];
-    assert!(matches!(rewrite(args), Err(LegacyError::Value { flag: "force_action", .. })));
+    assert!(matches!(rewrite(args), Err(LegacyError::NotUtf8 { flag: "force_action", .. })));
 }

@@ -1,4 +1,4 @@
-//! Writing the new form of an old command line.
+//! Writing the command line of this wnm for a parsed one of the Python wnm.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,28 @@ use super::read::OldLine;
 use super::{LegacyError, Rewritten};
 use crate::render::shell_text;
 
-const LOCKS: &str = "--remove_lockfile does nothing: the lock goes with the process that holds it, so that none is ever \
-                     left behind; nothing was done";
+const NO_LOCK_FILE: &str = "nothing to do: --remove_lockfile has no effect, because the lock ends with its process";
 
-/// Returns the new form of an old command line.
+/// Returns the command line of this wnm.
 ///
 /// # Errors
-/// It asks for two things at once, or for what this wnm does otherwise.
+/// Flags contradict each other, have an invalid value, or have no counterpart.
 pub(super) fn write(mut line: OldLine) -> Result<Rewritten, LegacyError> {
     if line.take_switch("remove_lockfile") {
-        return Ok(Rewritten::Nothing { why: LOCKS });
+        return Ok(Rewritten::Nothing { reason: NO_LOCK_FILE });
     }
     let mut globals = globals(&mut line)?;
     let mut notes = Vec::new();
     let mut command = Vec::new();
-    let only_tells = line.globals.iter().any(|word| ["--version", "-V", "--help", "-h"].iter().any(|t| word == t));
-    if !only_tells {
+    let is_help_or_version =
+        line.globals.iter().any(|word| ["--version", "-V", "--help", "-h"].iter().any(|t| word == t));
+    if !is_help_or_version {
         command = command_of(&mut line, &mut notes)?;
         if line.take_switch("json") {
             globals.push("--json".into());
         }
         let left_out = line.switches.iter().chain(line.values.keys());
-        notes.extend(left_out.map(|flag| format!("--{flag} is passed over: {}", why_left_out(flag))));
+        notes.extend(left_out.map(|flag| format!("ignoring --{flag}: {}", why_ignored(flag))));
     }
     let mut args = vec![line.program];
     args.append(&mut line.globals);
@@ -36,7 +36,7 @@ pub(super) fn write(mut line: OldLine) -> Result<Rewritten, LegacyError> {
     Ok(Rewritten::Line { args, notes })
 }
 
-/// Returns the flags before the command that had another form.
+/// Returns the global flags that have another name in this wnm.
 fn globals(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     let mut globals = Vec::new();
     if let Some(path) = line.take("dbpath") {
@@ -48,32 +48,32 @@ fn globals(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
             "INFO" | "WARNING" | "WARN" => {}
             "ERROR" | "CRITICAL" => globals.push("-q".into()),
             _ => {
-                let expected = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
-                return Err(LegacyError::Value { flag: "loglevel", expected, found: level });
+                let allowed = "DEBUG, INFO, WARNING, ERROR, CRITICAL";
+                return Err(LegacyError::InvalidValue { flag: "loglevel", value: level, allowed });
             }
         }
     }
     Ok(globals)
 }
 
-/// Returns the database that an old path stands for: beside a Python one, ours.
+/// Returns the database for a `--dbpath`. Beside the `colony.db` of the Python wnm it is `wnm.db`.
 fn database(given: &std::ffi::OsStr) -> PathBuf {
-    // Three slashes begin every such address; a fourth is the root folder.
+    // SQLAlchemy writes sqlite:///relative and sqlite:////absolute.
     let path = given.to_str().and_then(|text| text.strip_prefix("sqlite:///")).map_or(Path::new(given), Path::new);
     if path.file_name().is_some_and(|name| name == "colony.db") { path.with_file_name("wnm.db") } else { path.into() }
 }
 
 fn command_of(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, LegacyError> {
-    let wishes = [
+    let requests = [
         ("report", line.values.contains_key("report")),
         ("force_action", line.values.contains_key("force_action")),
         ("init", line.switches.contains("init")),
         ("migrate_anm", line.switches.contains("migrate_anm")),
     ];
-    let mut asked = wishes.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag);
-    match (asked.next(), asked.next()) {
+    let mut requested = requests.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag);
+    match (requested.next(), requested.next()) {
         (Some("init"), Some("migrate_anm")) => Ok(init(line)),
-        (Some(one), Some(other)) => Err(LegacyError::TwoWishes { one, other }),
+        (Some(one), Some(other)) => Err(LegacyError::TwoRequests { one, other }),
         (Some("report"), None) => report(line, notes),
         (Some("force_action"), None) => action(line, notes),
         (Some(_), None) => Ok(init(line)),
@@ -81,7 +81,7 @@ fn command_of(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsStrin
     }
 }
 
-/// Returns one cycle; nothing at all where the line says nothing more, because that is what wnm does then.
+/// Returns `run` with its flags; no words without flags, because wnm without a command runs a cycle.
 fn run(line: &mut OldLine) -> Vec<OsString> {
     let mut flags: Vec<OsString> = Vec::new();
     if line.take_switch("dry_run") {
@@ -102,7 +102,7 @@ fn run(line: &mut OldLine) -> Vec<OsString> {
     flags
 }
 
-/// Returns the beginning of a colony, with nodes that are there already where they are to come over.
+/// Returns `init`, with the source of a takeover if one is given.
 fn init(line: &mut OldLine) -> Vec<OsString> {
     line.take_switch("init");
     let mut command: Vec<OsString> = vec!["init".into()];
@@ -116,14 +116,14 @@ fn init(line: &mut OldLine) -> Vec<OsString> {
 }
 
 fn report(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, LegacyError> {
-    refuse_settings(line, "a report")?;
+    refuse_settings(line, "`wnm report`")?;
     let kind = line.take("report").unwrap_or_default();
     let format = line.take("report_format");
     let format = if line.take_switch("json") { Some("json".into()) } else { format };
     line.take_switch("dry_run");
     let has_formats = kind != "influx-resources";
     if !has_formats && format.is_some() {
-        notes.push("--report_format is passed over: influx-resources has one format".to_owned());
+        notes.push("ignoring --report_format: influx-resources has one format".to_owned());
     }
     let mut command = vec!["report".into(), kind];
     command.extend(format.filter(|_| has_formats).map(|format| joined("--format", format)));
@@ -143,38 +143,28 @@ fn action(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, 
             line.take_switch("confirm");
             Ok(vec!["db".into(), "migrate".into()])
         }
-        _ => Err(LegacyError::Value {
+        _ => Err(LegacyError::InvalidValue {
             flag: "force_action",
-            expected: "add, remove, upgrade, start, stop, disable, teardown, survey, update_config, disable_config, \
-                       nullop or wnm-db-migration",
-            found: action,
+            value: action,
+            allowed: "add, remove, upgrade, start, stop, disable, teardown, survey, update_config, disable_config, \
+                      nullop, wnm-db-migration",
         }),
     }
 }
 
-/// Returns a command on nodes, by name or by number of nodes.
+/// Returns a command on nodes, by name or by count.
 fn node(line: &mut OldLine, notes: &mut Vec<String>, verb: &str) -> Result<Vec<OsString>, LegacyError> {
     refuse_settings(line, &format!("`wnm node {verb}`"))?;
     let mut command: Vec<OsString> = vec!["node".into(), verb.into()];
     let nodes = line.take("service_name").filter(|names| !names.is_empty());
     let count = line.take("count");
     match (verb, nodes, count) {
-        ("add", Some(_), _) => {
-            return Err(LegacyError::NotHere {
-                what: "--service_name: a new node cannot be named, it gets the lowest free number".to_owned(),
-                hint: "wnm node add --count 1".to_owned(),
-            });
-        }
+        ("add", Some(_), _) => return Err(LegacyError::NamedAddition),
         (_, Some(nodes), count) => {
             command.push(nodes);
-            notes.extend(count.map(|_| "--count is passed over: nodes are named".to_owned()));
+            notes.extend(count.map(|_| "ignoring --count: --service_name names the nodes".to_owned()));
         }
-        ("disable", None, _) => {
-            return Err(LegacyError::NotHere {
-                what: "disable: expected the nodes that are to stay down, found none".to_owned(),
-                hint: "wnm node disable antnode0003".to_owned(),
-            });
-        }
+        ("disable", None, _) => return Err(LegacyError::DisableWithoutNode),
         (_, None, count) => command.extend(count.map(|count| joined("--count", count))),
     }
     command.extend(pace(line).map(|delay| joined("--interval", delay)));
@@ -184,7 +174,7 @@ fn node(line: &mut OldLine, notes: &mut Vec<String>, verb: &str) -> Result<Vec<O
     Ok(command)
 }
 
-/// Returns the pause between two actions that holds for this line only.
+/// Returns the pause between two actions, which applies to this run only.
 fn pace(line: &mut OldLine) -> Option<OsString> {
     line.take("this_action_delay").or_else(|| line.take("interval"))
 }
@@ -192,7 +182,7 @@ fn pace(line: &mut OldLine) -> Option<OsString> {
 fn survey(line: &mut OldLine, notes: &mut Vec<String>) -> Result<Vec<OsString>, LegacyError> {
     refuse_settings(line, "`wnm node survey`")?;
     let named = line.take("service_name");
-    notes.extend(named.map(|_| "--service_name is passed over: all nodes are looked at, at once".to_owned()));
+    notes.extend(named.map(|_| "ignoring --service_name: a survey probes all nodes at once".to_owned()));
     let mut command: Vec<OsString> = vec!["node".into(), "survey".into()];
     let delay = line.take("this_survey_delay").or_else(|| pace(line));
     command.extend(delay.map(|delay| joined("--interval", delay)));
@@ -215,11 +205,10 @@ fn teardown(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     Ok(command)
 }
 
-/// Only settings: those that are given are kept, and nothing else is done.
+/// Returns `config set` with the given settings; a dry run without settings or with `--dry_run`.
 fn update_config(line: &mut OldLine) -> Vec<OsString> {
     let mut settings = std::mem::take(&mut line.settings);
     if line.take_switch("dry_run") || settings.is_empty() {
-        // Nothing but a look at what they would come to.
         settings.splice(0..0, ["run".into(), "--dry-run".into()]);
         return settings;
     }
@@ -231,30 +220,26 @@ fn update_config(line: &mut OldLine) -> Vec<OsString> {
     ["config".into(), "set".into()].into_iter().chain(pairs).collect()
 }
 
-/// Switches that are turned off.
+/// Returns `config set` that turns the given switches off.
 fn disable_config(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     line.take_switch("dry_run");
     let names: Vec<String> = line.settings.drain(..).map(|word| word.to_string_lossy().into_owned()).collect();
-    let value = names.iter().find(|word| word.contains('='));
-    if let Some(word) = value.or(names.is_empty().then_some(&String::new())) {
-        return Err(LegacyError::NotHere {
-            what: format!("disable_config: expected switches to turn off, such as --no_upnp, found {word:?}"),
-            hint: "`wnm config unset SETTING` takes any other setting back".to_owned(),
-        });
+    if names.is_empty() {
+        return Err(LegacyError::DisableConfigWithoutSwitch);
+    }
+    if let Some(setting) = names.iter().find(|word| word.contains('=')) {
+        return Err(LegacyError::NotASwitch { setting: setting.clone() });
     }
     let off = names.iter().map(|word| format!("{}=false", word.trim_start_matches('-')).into());
     Ok(["config".into(), "set".into()].into_iter().chain(off).collect())
 }
 
-/// Refuses settings where the new command takes none, rather than to forget them.
-fn refuse_settings(line: &OldLine, place: &str) -> Result<(), LegacyError> {
+/// Refuses settings for a command that takes none. To ignore them would lose a change that the operator wants.
+fn refuse_settings(line: &OldLine, command: &str) -> Result<(), LegacyError> {
     if line.settings.is_empty() {
         return Ok(());
     }
-    Err(LegacyError::NotHere {
-        what: format!("expected no settings with {place}, found {}", words(&line.settings)),
-        hint: format!("give them to a cycle first, which keeps them: wnm run {}", words(&line.settings)),
-    })
+    Err(LegacyError::UnusedSettings { command: command.to_owned(), settings: words(&line.settings) })
 }
 
 fn words(words: &[OsString]) -> String {
@@ -269,15 +254,15 @@ fn joined(flag: &str, value: OsString) -> OsString {
     word
 }
 
-/// Returns why a flag that is left over has no place in the new line.
-fn why_left_out(flag: &str) -> &'static str {
+/// Returns the reason why a flag is ignored.
+fn why_ignored(flag: &str) -> &'static str {
     match flag {
-        "show_machine_config" => "`wnm report machine-config` shows it",
-        "show_machine_metrics" => "`wnm report machine-metrics` shows them",
-        "show_decisions" => "each cycle says what it decided, and `wnm explain` tells why",
-        "last_stopped_at" => "it is known when each node stopped",
-        "rust_backtrace" => "antctl is run as it is set up",
-        "enable_upgrade" => "it holds for one cycle, and this is none",
-        _ => "it means nothing here",
+        "show_machine_config" => "use `wnm report machine-config`",
+        "show_machine_metrics" => "use `wnm report machine-metrics`",
+        "show_decisions" => "every cycle prints its decision, and `wnm explain` the reasons",
+        "last_stopped_at" => "wnm stores the time of each stop itself",
+        "rust_backtrace" => "wnm does not change the environment of antctl",
+        "enable_upgrade" => "it applies only to `wnm run`",
+        _ => "it has no effect on this command",
     }
 }

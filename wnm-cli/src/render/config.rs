@@ -19,7 +19,7 @@ pub(crate) fn list(entries: &[Entry], sources: Sources, width: Width) -> String 
         let value = entry.value.clone().unwrap_or_else(|| "-".to_owned());
         let mut row = vec![entry.key.to_owned(), value];
         if has_sources {
-            row.push(entry.origin.to_string());
+            row.push(entry.source.to_string());
         }
         row
     });

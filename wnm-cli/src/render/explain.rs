@@ -1,6 +1,6 @@
 //! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
 
-use wnm_core::{Measure, Planned};
+use wnm_core::{Measure, Planned, RuleVerdict};
 use wnm_store::{CycleKind, CycleRecord};
 
 use super::page::Width;
@@ -29,10 +29,11 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     };
     text.push_str(&table.text(width));
     text.push('\n');
-    for (i, judged) in cycle.decision.verdicts.iter().enumerate() {
+    for (i, RuleVerdict { rule, verdict }) in cycle.decision.verdicts.iter().enumerate() {
         let ends = i + 1 == cycle.decision.verdicts.len();
-        let name = if ends { styled(BOLD, format!("{:<20}", judged.rule)) } else { format!("{:<20}", judged.rule) };
-        text.push_str(&format!("  {name} {}\n", reason::verdict(&judged.verdict, &cycle.decision.measures, cycle.at)));
+        let name = format!("{rule:<20}");
+        let name = if ends { styled(BOLD, name) } else { name };
+        text.push_str(&format!("  {name} {}\n", reason::verdict(verdict, &cycle.decision.measures, cycle.at)));
     }
     let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
     text.push('\n');

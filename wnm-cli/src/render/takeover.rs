@@ -9,7 +9,7 @@ use crate::takeover::Takeover;
 
 /// Returns the imported settings and nodes, and everything that is not imported.
 pub(crate) fn text(takeover: &Takeover, width: Width) -> String {
-    let settings = RawSettings::KEYS.into_iter().filter_map(|key| Some((key, takeover.settings.get(key)?)));
+    let settings = RawSettings::KEYS.iter().filter_map(|key| Some((key, takeover.settings.get(key)?)));
     let settings: Vec<String> = settings.map(|(key, value)| format!("{key:<26}{value}")).collect();
     let heading = |title: &str| styled(BOLD, title);
     let mut text = format!("{}\n\n", heading("settings"));

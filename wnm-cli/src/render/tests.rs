@@ -14,7 +14,7 @@ use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord};
 use super::config::Sources;
 use super::page::{Width, fitted};
 use super::{config, explain, nodes, takeover};
-use crate::commands::config::{Entry, Origin};
+use crate::commands::config::{Entry, Source};
 use crate::takeover::{ImportedNode, Skipped, Takeover};
 
 /// 2026-03-01 12:00:00 UTC.
@@ -219,17 +219,17 @@ fn status() {
 
 #[test]
 fn settings_with_and_without_sources() {
-    let entry = |key, value: &str, origin| Entry { key, value: Some(value.to_owned()), origin };
+    let entry = |key, value: &str, source| Entry { key, value: Some(value.to_owned()), source };
     let entries = [
-        entry("node_cap", "50", Origin::Database),
-        entry("max_load_average_allowed", "8", Origin::Default),
+        entry("node_cap", "50", Source::Database),
+        entry("max_load_average_allowed", "8", Source::Default),
         entry(
             "node_storage",
             "/mnt/first/autonomi/node,/mnt/second/autonomi/node,/mnt/third/autonomi/node",
-            Origin::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
+            Source::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
         ),
-        entry("cpu_remove", "80", Origin::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
-        Entry { key: "netio_read_remove", value: None, origin: Origin::Default },
+        entry("cpu_remove", "80", Source::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
+        Entry { key: "netio_read_remove", value: None, source: Source::Default },
     ];
     let pages =
         [Sources::Shown, Sources::Hidden].map(|sources| at_each_width(|width| config::list(&entries, sources, width)));

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, service};
-use crate::output::Told;
+use crate::output::ErrorReport;
 use crate::render::{cycle, history, nodes, report, status, work};
 use crate::takeover::Takeover;
 
@@ -37,10 +37,10 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("db-copy", schema::<db::Copied>()),
         ("db-path", schema::<PathBuf>()),
         ("doctor", schema::<Vec<doctor::Check>>()),
-        ("error", schema::<Told>()),
+        ("error", schema::<ErrorReport>()),
         ("explain", schema::<explain::Explanation>()),
         ("history", schema::<Vec<history::CycleView>>()),
-        ("init", schema::<init::Begun>()),
+        ("init", schema::<init::Created>()),
         ("init-takeover", schema::<Takeover>()),
         ("node", schema::<Vec<nodes::NodeView>>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),
@@ -76,9 +76,9 @@ fn schemas_in_docs_are_current() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(".json") && !name.starts_with("sim-")
     };
-    let kept: BTreeSet<_> = files.filter(is_ours).collect();
+    let files: BTreeSet<_> = files.filter(is_ours).collect();
     let known: BTreeSet<_> = schemas().keys().map(|name| folder().join(format!("{name}.json"))).collect();
-    assert_eq!(kept, known, "docs/schema has a file without a schema");
+    assert_eq!(files, known, "docs/schema has a file without a schema");
 }
 
 /// Returns the command lines of all commands without subcommands.

@@ -161,9 +161,9 @@ impl Anm {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Halted { cron: None },
             Err(source) => return Err(AnmError::File { verb: "read", path: cron, source }),
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         while block.exists() {
-            if begun.elapsed() >= patience {
+            if started.elapsed() >= patience {
                 halted.undo();
                 return Err(AnmError::Busy { path: block, patience });
             }

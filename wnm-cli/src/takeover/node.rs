@@ -76,12 +76,12 @@ fn root_dir(old: &PythonNode) -> Result<PathBuf, Obstacle> {
 
 /// Returns the recorded log folder, else the folder `logs` of the node, else the log folder of new nodes.
 fn log_dir(old: &PythonNode, id: NodeId, root: &Path, host: &Host<'_>) -> PathBuf {
-    let usual = host.logs.join(id.name());
+    let default = host.logs.join(id.name());
     let inside = root.join("logs");
     match &old.log_dir {
         Some(logs) if logs.is_absolute() => logs.clone(),
-        Some(_) | None if !(host.folder)(&usual).exists && (host.folder)(&inside).exists => inside,
-        Some(_) | None => usual,
+        Some(_) | None if !(host.folder)(&default).exists && (host.folder)(&inside).exists => inside,
+        Some(_) | None => default,
     }
 }
 
@@ -121,7 +121,7 @@ fn wallet(old: &PythonNode, settings: &Settings, notes: &mut Vec<String>) -> Res
 fn words(key: &str, text: Option<&str>) -> Result<Option<Vec<String>>, Obstacle> {
     let Some(text) = text else { return Ok(None) };
     let mut raw = RawSettings::default();
-    raw.set(key, text)?;
+    raw.set(key, text).map_err(Box::new)?;
     let words = if key == "network" { raw.network } else { raw.environment };
     Ok(words.map(|words| words.0))
 }

@@ -40,7 +40,7 @@ pub(crate) enum Obstacle {
     #[error("wallet: {0}")]
     Wallet(#[from] WalletError),
     #[error(transparent)]
-    Setting(#[from] Problem),
+    Setting(#[from] Box<Problem>),
     #[error("environment: {0:?} is not KEY=VALUE")]
     Environment(String),
     /// The process manager cannot tell the node's arguments.

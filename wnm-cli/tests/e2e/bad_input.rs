@@ -1,4 +1,4 @@
-//! What cannot work is refused with the hint, the right exit code, and nothing changed.
+//! Invalid input ends with an error, a hint, the right exit code, and no change.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -6,7 +6,7 @@ use wnm_platform::fake_node::Behaviour;
 
 use crate::host::Host;
 
-/// Runs `init` with a flag changed or added, and returns what it says with the host's paths taken out.
+/// Runs `init` with some flags changed or added, and returns its error, with the folder of the host as HOME.
 fn refused(change: &[(&str, &str)]) -> String {
     let host = Host::new();
     refused_on(&host, change)
@@ -21,27 +21,27 @@ fn refused_on(host: &Host, change: &[(&str, &str)]) -> String {
         }
         args.extend([flag, (*value).to_owned()]);
     }
-    said(host, &args)
+    init_error(host, &args)
 }
 
-fn said(host: &Host, args: &[String]) -> String {
+fn init_error(host: &Host, args: &[String]) -> String {
     let ran = host.wnm(args);
     assert_eq!(ran.code(), 1, "{}{}", ran.out, ran.err);
     assert_eq!(ran.out, "");
-    assert!(!host.path("wnm.db").exists(), "nothing may be left behind");
+    assert!(!host.path("wnm.db").exists(), "no database may be left behind");
     assert!(ran.err.contains("error:") && ran.err.contains("hint:"), "{}", ran.err);
     let home = host.path("").display().to_string();
     ran.err.replace(home.trim_end_matches('/'), "HOME")
 }
 
 #[test]
-fn settings_that_cannot_work() {
+fn invalid_settings_are_errors() {
     let without_wallet = {
         let host = Host::new();
         let mut args = host.init_args();
         let at = args.iter().position(|arg| arg == "--rewards-address").unwrap();
         args.drain(at..at + 2);
-        said(&host, &args)
+        init_error(&host, &args)
     };
     let all = [
         without_wallet,
@@ -64,7 +64,7 @@ fn settings_that_cannot_work() {
 }
 
 #[test]
-fn node_binaries_that_are_none() {
+fn invalid_node_programs_are_errors() {
     let missing = {
         let host = Host::new();
         std::fs::remove_file(host.path(".local/bin/antnode")).unwrap();
@@ -76,17 +76,17 @@ fn node_binaries_that_are_none() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
         refused_on(&host, &[])
     };
-    let background = refused(&[("antnode-path", "/bin/echo")]);
+    let other_program = refused(&[("antnode-path", "/bin/echo")]);
     let garbage = {
         let host = Host::new();
         std::fs::write(host.path(".local/bin/antnode"), [0x7f, b'E', b'L', b'F', 9, 9, 9]).unwrap();
         refused_on(&host, &[])
     };
-    insta::assert_snapshot!([missing, not_executable, background, garbage].join("\n"));
+    insta::assert_snapshot!([missing, not_executable, other_program, garbage].join("\n"));
 }
 
 #[test]
-fn a_storage_folder_that_cannot_be_written() {
+fn unwritable_storage_folder_is_an_error() {
     let host = Host::new();
     std::fs::write(host.path("occupied"), "").unwrap();
     let below_a_file = host.path("occupied/node").display().to_string();
@@ -95,7 +95,7 @@ fn a_storage_folder_that_cannot_be_written() {
 }
 
 #[test]
-fn commands_before_init() {
+fn commands_before_init_name_init() {
     let host = Host::new();
     for line in ["run", "status", "node list", "node add", "history", "explain", "teardown --confirm", "daemon"] {
         let ran = host.expect(5, line);
@@ -106,10 +106,10 @@ fn commands_before_init() {
 }
 
 #[test]
-fn what_is_asked_of_a_colony_and_cannot_be() {
+fn impossible_requests_are_errors() {
     let host = Host::with_colony();
     host.expect(0, "node add");
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for (code, line) in [
         (1, "node stop 7"),
         (1, "node show antnode0007"),
@@ -126,32 +126,32 @@ fn what_is_asked_of_a_colony_and_cannot_be() {
     ] {
         let ran = host.expect(code, line);
         assert_eq!(ran.out, "", "{line}");
-        said.push(format!("$ wnm {line}\n{}", ran.err));
+        errors.push(format!("$ wnm {line}\n{}", ran.err));
     }
     let again = host.wnm(&host.init_args());
     assert_eq!(again.code(), 1);
-    said.push(format!("$ wnm init\n{}", again.err));
+    errors.push(format!("$ wnm init\n{}", again.err));
     let home = host.path("").display().to_string();
-    let ranges = [r"(port_start is fixed: it is )\d+"].map(|pattern| (pattern, "${1}N"));
+    let ranges = [r"(cannot change port_start from )\d+"].map(|pattern| (pattern, "${1}N"));
     insta::with_settings!({filters => ranges.to_vec()}, {
-        insta::assert_snapshot!(said.join("\n").replace(home.trim_end_matches('/'), "HOME"));
+        insta::assert_snapshot!(errors.join("\n").replace(home.trim_end_matches('/'), "HOME"));
     });
 }
 
 #[test]
-fn a_second_wnm_at_once() {
+fn second_wnm_is_locked_out() {
     let host = Host::with_colony();
     let lock = wnm_store::Lock::acquire(&host.path("wnm.db"), std::time::Duration::ZERO).unwrap();
     let ran = host.expect(4, "run");
-    assert!(ran.err.contains(&format!("process {}", std::process::id())), "{}", ran.err);
-    // Looking needs no lock.
+    assert!(ran.err.contains(&format!("another wnm (PID {}) is running since ", std::process::id())), "{}", ran.err);
+    // A read needs no lock.
     host.expect(0, "status");
     drop(lock);
     host.expect(0, "run");
 }
 
 #[test]
-fn databases_that_cannot_be_used() {
+fn unusable_databases_are_errors() {
     let host = Host::with_colony();
     let path = host.path("wnm.db");
     let sound = std::fs::read(&path).unwrap();
@@ -163,9 +163,9 @@ fn databases_that_cannot_be_used() {
     };
     let beside = ["wnm.db-wal", "wnm.db-shm"].map(|name| host.path(name));
     for (content, found, hint) in [
-        (newer.as_slice(), "found version 99", "install the wnm that wrote it"),
+        (newer.as_slice(), "its version is 99", "install the version of wnm that wrote it"),
         (&sound[..sound.len() / 2], "malformed", "wnm db restore FILE"),
-        (b"node_cap = 3\n".repeat(500).as_slice(), "not SQLite's", "--db"),
+        (b"node_cap = 3\n".repeat(500).as_slice(), "not a SQLite file", "--db"),
         (b"", "an empty file", "--db"),
     ] {
         beside.iter().for_each(|file| _ = std::fs::remove_file(file));
@@ -184,7 +184,7 @@ fn databases_that_cannot_be_used() {
 }
 
 #[test]
-fn ports_that_others_hold_are_left_to_them() {
+fn ports_of_other_processes_fail_the_start() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let port = host.nodes()[0]["ports"]["node"].as_u64().unwrap();
@@ -197,7 +197,7 @@ fn ports_that_others_hold_are_left_to_them() {
 }
 
 #[test]
-fn a_start_without_room_is_refused_with_its_reason() {
+fn start_without_disk_space_is_an_error() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(0, "node stop");
@@ -210,7 +210,7 @@ fn a_start_without_room_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_node_that_ignores_sigterm_is_killed_in_the_end() {
+fn node_that_ignores_sigterm_is_killed() {
     let host = Host::new();
     host.put_binary("0.4.17", Behaviour::IgnoreTerm);
     assert_eq!(host.wnm(&host.init_args()).code(), 0);

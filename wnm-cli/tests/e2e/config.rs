@@ -1,4 +1,4 @@
-//! `wnm config`, and the layers that settings come from.
+//! `wnm config`, and the precedence of the sources of settings.
 
 use std::fs;
 use std::process::Stdio;
@@ -24,25 +24,25 @@ fn put(host: &Host, below: &str, text: impl AsRef<[u8]>) {
     fs::write(path, text).unwrap();
 }
 
-/// What is printed, without what differs from host to host.
+/// Returns the output and the messages of a command, with the folder of the host as HOME.
 fn plain(host: &Host, ran: &Ran) -> String {
     let home = host.path("");
     format!("{}{}", ran.out, ran.err).replace(home.to_str().unwrap().trim_end_matches('/'), "HOME")
 }
 
 #[test]
-fn each_layer_stands_over_the_one_below() {
+fn sources_have_the_documented_precedence() {
     let host = Host::with_colony();
     let cap = |variables: &[(&str, &str)], words: &[&str]| {
         let list = with(&host, variables, &[words, &["--json", "config", "list"]].concat()).json();
         let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == "cpu_less_than").unwrap().clone();
-        (entry["value"].as_str().unwrap().to_owned(), entry["origin"]["layer"].as_str().unwrap().to_owned())
+        (entry["value"].as_str().unwrap().to_owned(), entry["source"]["kind"].as_str().unwrap().to_owned())
     };
-    let is = |value: &str, layer: &str| (value.to_owned(), layer.to_owned());
+    let is = |value: &str, source: &str| (value.to_owned(), source.to_owned());
     assert_eq!(cap(&[], &[]), is("50", "default"));
     host.expect(0, "config set cpu_less_than 41");
     assert_eq!(cap(&[], &[]), is("41", "database"));
-    // Where the Python wnm looked, where this one does, and where it is told to.
+    // The place of the Python wnm, the place of this one, and a named file.
     put(&host, "wnm/config", "cpu_less_than = 42\n");
     assert_eq!(cap(&[], &[]), is("42", "file"));
     put(&host, ".config/wnm/config.toml", "cpu_less_than = 43\n");
@@ -61,17 +61,17 @@ fn each_layer_stands_over_the_one_below() {
         ["SETTING", "node_cap", "cpu_", "mem_remove"].iter().any(|word| line.trim_start().starts_with(word))
     });
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n").replace(host.path("").to_str().unwrap(), "HOME/"));
-    // Names that mean something else to others are no settings.
+    // Variables with a common meaning are no settings.
     let list = with(&host, &[("HOST", "example.org"), ("ENVIRONMENT", "A=1")], &["--json", "config", "get", "host"]);
     assert_eq!(list.json()["value"], "127.0.0.1");
-    // A cycle that is given a setting keeps it, below the file.
+    // A cycle stores its flags in the database, which the config file overrides.
     host.expect(0, "run --dry-run --cpu-less-than 48");
     assert_eq!(cap(&[], &[]).0, "43");
 }
 
-/// The tests of `wnm-sim` see to it that `tune` writes this very file.
+/// The tests of `wnm-sim` check that `tune` writes this file.
 #[test]
-fn a_tuned_policy_is_a_file_of_settings() {
+fn tuned_policy_is_a_config_file() {
     let host = Host::with_colony();
     put(&host, "tuned.toml", include_str!("../../../wnm-sim/tests/data/tuned.toml"));
     let path = host.path("tuned.toml");
@@ -81,36 +81,36 @@ fn a_tuned_policy_is_a_file_of_settings() {
         [("preset", "steady"), ("cpu_limit", "false"), ("steady_relief_target", "32"), ("steady_grace", "60")]
     {
         let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
-        assert_eq!((&entry["value"], &entry["origin"]["layer"]), (&value.into(), &"file".into()), "{entry}");
+        assert_eq!((&entry["value"], &entry["source"]["kind"]), (&value.into(), &"file".into()), "{entry}");
     }
     let ran = with(&host, &[], &["--config", path.to_str().unwrap(), "run", "--dry-run"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
 }
 
 #[test]
-fn settings_change_together_or_not_at_all() {
+fn settings_are_stored_all_or_none() {
     let host = Host::with_colony();
-    let mut said = Vec::new();
-    let mut say = |words: &[&str], code| {
+    let mut outputs = Vec::new();
+    let mut run = |words: &[&str], code| {
         let ran = host.wnm(words);
         assert_eq!(ran.code(), code, "{words:?}: {}{}", ran.out, ran.err);
-        said.push(format!("$ wnm {}\n{}", words.join(" "), plain(&host, &ran)));
+        outputs.push(format!("$ wnm {}\n{}", words.join(" "), plain(&host, &ran)));
     };
-    say(&["config", "set", "delay_start", "30"], 0);
-    say(&["config", "set", "delay-start=30", "mem_less_than=55"], 0);
-    say(&["config", "get", "mem_less_than"], 0);
-    say(&["config", "unset", "mem_less_than"], 0);
-    say(&["config", "set", "cpu_less_than=90", "cpu_remove=80", "node_cap=7"], 1);
-    say(&["config", "set", "node_cap=many", "cpu_remove=101"], 1);
-    say(&["config", "set", "node_cup", "7"], 1);
-    say(&["config", "set", "node_cap"], 1);
-    say(&["config", "get", "node_cup"], 1);
-    say(&["config", "unset", "rewards_address"], 1);
-    say(&["config", "path"], 0);
+    run(&["config", "set", "delay_start", "30"], 0);
+    run(&["config", "set", "delay-start=30", "mem_less_than=55"], 0);
+    run(&["config", "get", "mem_less_than"], 0);
+    run(&["config", "unset", "mem_less_than"], 0);
+    run(&["config", "set", "cpu_less_than=90", "cpu_remove=80", "node_cap=7"], 1);
+    run(&["config", "set", "node_cap=many", "cpu_remove=101"], 1);
+    run(&["config", "set", "node_cup", "7"], 1);
+    run(&["config", "set", "node_cap"], 1);
+    run(&["config", "get", "node_cup"], 1);
+    run(&["config", "unset", "rewards_address"], 1);
+    run(&["config", "path"], 0);
     assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(outputs.join("\n"));
 
-    // What nodes are made by is kept once there are some, whatever layer says otherwise.
+    // Settings that nodes were created with are fixed, for every source.
     host.expect(0, "node add");
     for (variables, words) in [
         (&[][..], &["config", "set", "process_manager", "setsid+sudo"][..]),
@@ -120,15 +120,15 @@ fn settings_change_together_or_not_at_all() {
     ] {
         let ran = with(&host, variables, words);
         assert_eq!(ran.code(), 1, "{words:?}: {}", ran.err);
-        assert!(ran.err.contains("is fixed: it is"), "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("the existing nodes were created with it"), "{words:?}: {}", ran.err);
     }
     let ran = with(&host, &[("WNM_NODE_CAP", "9")], &["config", "set", "node_cap", "8"]);
     assert_eq!(ran.code(), 1);
-    assert!(ran.err.contains("found it set by variable WNM_NODE_CAP"), "{}", ran.err);
+    assert!(ran.err.contains("variable WNM_NODE_CAP sets it"), "{}", ran.err);
 }
 
 #[test]
-fn what_nodes_are_made_by_outlives_the_variable_that_said_it() {
+fn fixed_setting_of_a_variable_is_stored() {
     let host = Host::new();
     let args = host.init_args();
     let ports = args.iter().position(|word| word == "--port-start").unwrap();
@@ -144,28 +144,28 @@ fn what_nodes_are_made_by_outlives_the_variable_that_said_it() {
 }
 
 #[test]
-fn a_dry_run_takes_settings_and_keeps_none() {
+fn dry_run_uses_settings_and_stores_none() {
     let host = Host::with_colony();
-    for (line, origin) in
+    for (line, stored) in
         [("run --dry-run --node-cap 0", "6"), ("--node_cap 0 --dry_run", "6"), ("run --node-cap 0", "0")]
     {
         let shown = host.expect(0, line).out;
         assert!(shown.contains("(node_cap)"), "{line}: {shown}");
-        assert_eq!(host.expect(0, "config get node_cap").out.trim(), origin, "{line}");
+        assert_eq!(host.expect(0, "config get node_cap").out.trim(), stored, "{line}");
     }
-    // What cannot work is refused all the same.
+    // Invalid settings are errors in a dry run too.
     host.expect(1, "run --dry-run --cpu-less-than 99 --cpu-remove 9");
 }
 
 #[test]
-fn the_home_folder_may_stand_in_paths() {
+fn home_is_expanded_in_paths() {
     let host = Host::with_colony();
     host.expect(0, "config set antnode_path ~/.local/bin/antnode");
     assert_eq!(host.expect(0, "config get antnode_path").out.trim(), host.path(".local/bin/antnode").to_str().unwrap());
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_with_its_lines() {
+fn errors_of_the_config_file_name_its_lines() {
     let host = Host::with_colony();
     fs::create_dir(host.path("folder.toml")).unwrap();
     put(&host, "bytes.toml", b"node_cap = 3\n# \xff\n");
@@ -173,16 +173,16 @@ fn a_file_that_cannot_be_read_is_named_with_its_lines() {
     put(&host, "faults.toml", "node_cap = 'x'\nnode_cup = 3\n");
     put(&host, "old.conf", "node_cap = 3\nnode-cap = 4\nmem_remove: 200\n");
     put(&host, "contrary.toml", "cpu_less_than = 80\ncpu_remove = 70\n");
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     for file in ["none.toml", "folder.toml", "bytes.toml", "wrong.toml", "faults.toml", "old.conf", "contrary.toml"] {
         let path = host.path(file);
         let ran = host.wnm(&["--config", path.to_str().unwrap(), "run", "--dry-run", "--node-cap", "4"]);
         assert_eq!(ran.code(), 1, "{file}: {}", ran.err);
-        said.push(format!("{file}\n{}", plain(&host, &ran)));
+        outputs.push(format!("{file}\n{}", plain(&host, &ran)));
     }
     let ran = with(&host, &[("WNM_NODE_CAP", "x"), ("MEM_REMOVE", "-1")], &["run", "--dry-run"]);
     assert_eq!(ran.code(), 1);
-    said.push(format!("variables\n{}", plain(&host, &ran)));
-    insta::assert_snapshot!(said.join("\n"));
+    outputs.push(format!("variables\n{}", plain(&host, &ran)));
+    insta::assert_snapshot!(outputs.join("\n"));
     assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
 }

@@ -30,8 +30,8 @@ fn send(daemon: &Daemon, signal: Signal) {
 
 #[track_caller]
 fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(40) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(40) {
         if let Some(status) = daemon.0.try_wait().unwrap() {
             return status.code();
         }

@@ -138,13 +138,13 @@ impl Host {
     /// Waits up to 30 s until the nodes satisfy `wanted`, and returns them.
     #[track_caller]
     pub(crate) fn wait_for(&self, goal: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let nodes = self.nodes();
             if wanted(&nodes) {
                 return nodes;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "no {goal} within 30 s: {nodes:#?}");
+            assert!(started.elapsed() < Duration::from_secs(30), "no {goal} within 30 s: {nodes:#?}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -63,7 +63,7 @@ fn settings_for_one_run_are_not_stored() {
 fn refused_line_changes_nothing() {
     let host = Host::with_colony();
     let locks = host.expect(0, "--remove_lockfile");
-    assert!(locks.err.contains("the lock goes with the process"), "{}", locks.err);
+    assert!(locks.err.contains("the lock ends with its process"), "{}", locks.err);
     let unknown = host.expect(2, "--node_capp 50");
     assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
     for line in ["--force_action disable_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {

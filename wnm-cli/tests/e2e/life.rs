@@ -1,4 +1,4 @@
-//! The life of a colony, from its first node to its last.
+//! The life of a colony, from the first node to the teardown.
 
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use wnm_platform::fake_node::Behaviour;
 
 use crate::host::{Host, pid, states};
 
-/// The lines of a page, each with single spaces between its words.
+/// Returns the lines of a page with single spaces between words.
 fn lines(page: &str) -> Vec<String> {
     page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// A line of the table of works without how long it took.
+/// Returns a line of the table of actions without the duration.
 fn without_time(line: String) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     match words.iter().position(|word| *word == "s") {
@@ -32,7 +32,7 @@ fn nodes_are_added_stopped_started_and_removed() {
         assert_eq!(node["wallet"], json!("0x00455d78f850b0358E8cea5be24d415E01E107CF"));
     }
 
-    // The youngest goes first, and comes back as the same node.
+    // The youngest node stops first, and starts again as the same node.
     let before = nodes[2]["sample"]["peer_id"].clone();
     host.expect(0, "node stop");
     assert_eq!(states(&host.nodes()), ["RUNNING", "RUNNING", "STOPPED"]);
@@ -49,7 +49,7 @@ fn nodes_are_added_stopped_started_and_removed() {
     host.expect(0, "node remove 2");
     assert_eq!(host.nodes().len(), 2);
     assert!(!host.path(".local/share/autonomi/node/antnode0002").exists());
-    // The hole is filled first.
+    // A new node gets the lowest free number.
     host.expect(0, "node add");
     assert_eq!(host.nodes()[1]["name"], json!("antnode0002"));
 
@@ -65,7 +65,7 @@ fn nodes_are_added_stopped_started_and_removed() {
 }
 
 #[test]
-fn a_disabled_node_stays_down_until_it_is_asked_for() {
+fn disabled_node_stays_stopped_until_requested() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.expect(0, "node disable 1");
@@ -94,7 +94,7 @@ fn a_disabled_node_stays_down_until_it_is_asked_for() {
 }
 
 #[test]
-fn a_killed_node_is_found_stopped_and_keeps_its_identity() {
+fn killed_node_is_stopped_and_keeps_its_identity() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let nodes = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
@@ -106,7 +106,7 @@ fn a_killed_node_is_found_stopped_and_keeps_its_identity() {
 }
 
 #[test]
-fn an_upgrade_changes_the_program_and_a_failing_one_is_rolled_back() {
+fn upgrade_changes_the_program_and_failure_rolls_back() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(3, "node upgrade 1");
@@ -121,14 +121,14 @@ fn an_upgrade_changes_the_program_and_a_failing_one_is_rolled_back() {
     let nodes = host.wait_for("the old version", |nodes| states(nodes) == ["RUNNING"]);
     assert_eq!(nodes[0]["sample"]["version"], json!("0.4.18"));
 
-    // Never backwards.
+    // wnm never downgrades a node.
     host.put_binary("0.4.17", Behaviour::Normal);
     let refused = host.expect(3, "node upgrade 1");
     assert!(refused.out.contains("it has version 0.4.18"), "{}", refused.out);
 }
 
 #[test]
-fn a_stopped_outdated_node_is_upgraded_as_it_starts() {
+fn stopped_outdated_node_is_upgraded_at_start() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(0, "node stop");
@@ -139,7 +139,7 @@ fn a_stopped_outdated_node_is_upgraded_as_it_starts() {
 }
 
 #[test]
-fn a_node_that_cannot_start_leaves_nothing_behind() {
+fn failed_addition_leaves_no_files() {
     let host = Host::new();
     host.put_binary("0.4.17", Behaviour::ExitAtStart { code: 1 });
     assert_eq!(host.wnm(&host.init_args()).code(), 0);
@@ -151,7 +151,7 @@ fn a_node_that_cannot_start_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_was_done_and_what_failed_stands_in_a_table() {
+fn table_shows_done_and_failed_actions() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 3");
     host.expect(0, "node stop 2");
@@ -169,7 +169,7 @@ fn what_was_done_and_what_failed_stands_in_a_table() {
         ]
     );
 
-    // The same for programs, in the order it was asked for.
+    // The same as JSON, in the order of the command line.
     let again = host.expect(0, "--json node start 1,2,3");
     let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
     assert!(works.iter().all(|work| work["action"] == "start" && work["result"] == "done"), "{}", again.out);
@@ -190,7 +190,7 @@ fn what_was_done_and_what_failed_stands_in_a_table() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing() {
+fn dry_run_changes_nothing() {
     let host = Host::with_colony();
     let shown = host.expect(0, "node add --count 2 --dry-run");
     assert_eq!(lines(&shown.out)[2], "antnode0002 add planned");
@@ -201,7 +201,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn what_was_done_can_be_looked_up() {
+fn history_and_explain_show_past_actions() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(0, "run");
@@ -225,7 +225,7 @@ fn what_was_done_can_be_looked_up() {
 }
 
 #[test]
-fn status_tells_how_long_an_operation_has_left() {
+fn status_shows_the_remaining_time_of_an_operation() {
     let host = Host::with_colony();
     host.expect(0, "config set delay_start=300");
     host.expect(0, "node add");
@@ -240,12 +240,12 @@ fn status_tells_how_long_an_operation_has_left() {
 }
 
 #[test]
-fn nodes_spread_over_their_storage_folders() {
+fn nodes_spread_over_the_storage_folders() {
     let host = Host::with_colony();
     let [one, other] = ["one", "two words"].map(|name| host.path(name));
     let both = format!("node_storage={},{}", one.display(), other.display());
     assert_eq!(host.wnm(&["config", "set", &both]).code(), 0);
-    // On one device there is as much room in both: less where there are more nodes that may grow.
+    // Both folders are on one device: the one with fewer nodes, which may still grow, has more headroom.
     host.expect(0, "node add --count 3");
     host.expect(0, "node add");
     let nodes = |folder: &std::path::Path| {
@@ -260,7 +260,7 @@ fn nodes_spread_over_their_storage_folders() {
 }
 
 #[test]
-fn all_nodes_are_taken_one_after_the_other() {
+fn all_selects_every_node() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 3");
     let begun = std::time::Instant::now();
@@ -272,7 +272,7 @@ fn all_nodes_are_taken_one_after_the_other() {
 }
 
 #[test]
-fn another_wallet_is_for_new_nodes() {
+fn changed_wallet_applies_to_new_nodes() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let other = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -287,10 +287,10 @@ fn another_wallet_is_for_new_nodes() {
 }
 
 #[test]
-fn the_demo_plays_to_its_end_and_leaves_nothing() {
+fn demo_ends_and_leaves_no_files() {
     let host = Host::new();
     let played = host.expect(0, "demo");
-    for scene in ["killed", "brought back", "A storm", "Everything is removed"] {
+    for scene in ["killed", "the node is started", "An overload", "All nodes are removed"] {
         assert!(played.err.contains(scene), "{}", played.err);
     }
     let folder = played.err.split("under setsid, in ").nth(1).unwrap().lines().next().unwrap();
@@ -299,7 +299,7 @@ fn the_demo_plays_to_its_end_and_leaves_nothing() {
 }
 
 #[test]
-fn the_database_can_be_copied_and_put_back() {
+fn database_is_backed_up_and_restored() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let copy = host.path("copy.db").display().to_string();
@@ -309,14 +309,14 @@ fn the_database_can_be_copied_and_put_back() {
     host.expect(0, "node remove 1");
     let restored = host.expect(0, &format!("--json db restore {copy}")).json();
     assert!(std::path::Path::new(restored["set_aside"].as_str().unwrap()).exists());
-    // The node that was removed meanwhile is known again, and is found to have lost its folder.
+    // The removed node is on record again, and the next cycle finds its folder missing.
     assert_eq!(host.expect(0, "--json node list").json().as_array().unwrap().len(), 1);
     host.expect(0, "db migrate");
     assert_eq!(host.expect(0, "db path").out.trim(), host.path("wnm.db").display().to_string());
 }
 
 #[test]
-fn a_program_that_antctl_chooses_need_not_be_there() {
+fn antctl_needs_no_node_program() {
     let host = Host::new();
     std::fs::remove_file(host.path(".local/bin/antnode")).unwrap();
     let mut args = host.init_args();
@@ -324,16 +324,16 @@ fn a_program_that_antctl_chooses_need_not_be_there() {
     args[at] = "antctl+zen".to_owned();
     let begun = host.wnm(&args);
     assert_eq!(begun.code(), 0, "{}", begun.err);
-    assert!(begun.out.contains("antnode of its own choice under antctl+zen"), "{}", begun.out);
+    assert!(begun.out.contains("antnode of its choice under antctl+zen"), "{}", begun.out);
     assert!(host.wnm(&["doctor"]).out.contains("antctl+zen selects the program"));
-    // Without antctl, a node cannot be made, and nothing of it stays.
+    // Without antctl, no node can be added, and no files stay.
     let failed = host.expect(3, "node add");
     assert!(failed.out.contains("antctl"), "{}", failed.out);
     assert!(!host.path(".local/share/autonomi/node/antnode1").exists());
 }
 
 #[test]
-fn a_reset_node_is_another_in_the_same_place() {
+fn reset_node_has_a_new_identity_and_the_same_ports() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     let facts = |nodes: &[Value]| {
@@ -364,18 +364,18 @@ fn a_reset_node_is_another_in_the_same_place() {
     assert_ne!(uuids(&after)[1], uuids(&before)[1]);
     assert_eq!(key(1), keys[0]);
     assert_ne!(key(2), keys[1]);
-    // The old one can be had back for a day.
+    // The old folder stays in the trash for a day.
     host.expect(0, "run");
     let trash = host.path(".local/share/autonomi/node/.trash");
     let old = trash.join(before[1]["uuid"].as_str().unwrap()).join("secret-key");
     assert_eq!(std::fs::read(old).unwrap(), keys[1]);
-    // On a volume without room for more it goes at once.
+    // On a volume over its low threshold the trash is emptied at once.
     host.expect(0, "run --hd-less-than 0.01");
     assert_eq!(std::fs::read_dir(trash).unwrap().count(), 0);
 }
 
 #[test]
-fn teardown_leaves_the_settings_unless_they_are_to_go_too() {
+fn teardown_keeps_settings_without_purge() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(1, "teardown --purge");

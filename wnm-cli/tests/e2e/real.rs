@@ -45,9 +45,9 @@ fn first_node(program: &PathBuf, host: &Host, port: u16, metrics: u16) -> FirstN
 
 /// Returns the peer ID from the metrics server of a node, as soon as it answers.
 fn peer_id(metrics: u16) -> String {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the first node does not answer");
+        assert!(started.elapsed() < Duration::from_secs(60), "the first node does not answer");
         let mut text = String::new();
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", metrics)) {
             let asked = stream.write_all(b"GET /metadata HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
@@ -79,8 +79,8 @@ fn real_nodes_find_each_other() {
             None => args.extend([flag.to_owned(), value]),
         }
     }
-    let begun = host.wnm(&args);
-    assert_eq!(begun.code(), 0, "{}{}", begun.out, begun.err);
+    let init = host.wnm(&args);
+    assert_eq!(init.code(), 0, "{}{}", init.out, init.err);
     host.expect(0, "node add --count 3");
     let nodes = host.wait_for("three nodes with peers", |nodes| {
         let peers = |node: &serde_json::Value| node["sample"]["metrics"]["routing_table_peers"].as_u64().unwrap_or(0);

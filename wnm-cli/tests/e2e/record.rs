@@ -1,4 +1,4 @@
-//! `wnm record`: the machine and its nodes over time, whatever ends it.
+//! `wnm record`: traces of the host and its nodes, also after a kill.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -12,7 +12,7 @@ use wnm_core::trace::TraceLine;
 
 use crate::host::{Host, states, turn};
 
-/// Returns the lines of a trace, also of one that was cut in its last line, each read as what it is.
+/// Returns the parsed lines of a trace, without a last line that is incomplete.
 #[track_caller]
 fn lines(path: &Path) -> Vec<TraceLine> {
     let file = File::open(path).unwrap();
@@ -21,7 +21,7 @@ fn lines(path: &Path) -> Vec<TraceLine> {
     let mut input = BufReader::new(input);
     let mut all = Vec::new();
     let mut line = String::new();
-    // A compressed file that was never finished ends with an error, after everything that was written.
+    // The decoder returns all data of an unfinished file, and then an error.
     while input.read_line(&mut line).is_ok_and(|length| length > 0) && line.ends_with('\n') {
         all.push(TraceLine::parse(&line).unwrap());
         line.clear();
@@ -33,7 +33,7 @@ fn samples(lines: &[TraceLine]) -> usize {
     lines.iter().filter(|line| matches!(line, TraceLine::Sample(_))).count()
 }
 
-/// Begins to record, and waits until what is wanted is written.
+/// Starts a recording, and waits until the file meets a condition.
 fn recording(host: &Host, name: &str, more: &[&str], wanted: impl Fn(&Path) -> bool) -> Child {
     let out = host.path(name);
     let args = ["record", "--interval", "100ms", "--out", out.to_str().unwrap()];
@@ -56,7 +56,7 @@ fn end(mut child: Child, signal: Signal) -> Option<i32> {
 }
 
 #[test]
-fn a_machine_is_recorded_with_its_nodes() {
+fn host_is_recorded_with_its_nodes() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);
@@ -80,18 +80,18 @@ fn a_machine_is_recorded_with_its_nodes() {
     assert!(header.cpus > Some(0) && header.memory.is_some());
     assert!(matches!(&lines[1], TraceLine::Note { text, .. } if text == "some nodes"), "{:?}", lines[1]);
     let TraceLine::Sample(first) = &lines[2] else { panic!("{:?}", lines[2]) };
-    let mut look = wnm_core::Observation::default();
-    first.apply(&mut look, &mut wnm_core::EngineState::default()).unwrap();
-    assert_eq!(look.nodes.len(), 3);
-    // The third may not have been looked at yet.
-    assert!(look.nodes.values().take(2).all(|node| node.memory.is_some()), "{look:#?}");
+    let mut observation = wnm_core::Observation::default();
+    first.apply(&mut observation, &mut wnm_core::EngineState::default()).unwrap();
+    assert_eq!(observation.nodes.len(), 3);
+    // The third node may not have been probed yet.
+    assert!(observation.nodes.values().take(2).all(|node| node.memory.is_some()), "{observation:#?}");
     let again = host.wnm(&["record", "--for", "1ms", "--out", out.to_str().unwrap()]);
     assert_eq!(again.code(), 1, "{}", again.err);
     assert!(again.err.contains("choose a name that does not exist yet"), "{}", again.err);
 }
 
 #[test]
-fn what_is_recorded_survives_a_sudden_end() {
+fn trace_is_readable_after_a_kill() {
     let host = Host::new();
     for name in ["sudden.jsonl", "sudden.jsonl.gz"] {
         let child = recording(&host, name, &[], |out| samples(&lines(out)) >= 3);
@@ -101,7 +101,7 @@ fn what_is_recorded_survives_a_sudden_end() {
 }
 
 #[test]
-fn a_recording_that_is_told_to_end_is_whole() {
+fn trace_is_complete_after_sigterm() {
     let host = Host::new();
     let child = recording(&host, "told.jsonl.gz", &[], |out| samples(&lines(out)) >= 1);
     assert_eq!(end(child, Signal::TERM), Some(0));
@@ -111,7 +111,7 @@ fn a_recording_that_is_told_to_end_is_whole() {
 }
 
 #[test]
-fn full_files_are_moved_aside() {
+fn full_files_are_renamed() {
     let host = Host::new();
     // A file is full after one sample.
     let child = recording(&host, "r.jsonl", &["--rotate", "300B"], |out| out.with_file_name("r-5.jsonl").exists());
@@ -131,7 +131,7 @@ fn full_files_are_moved_aside() {
 }
 
 #[test]
-fn what_others_do_meanwhile_is_recorded() {
+fn changes_by_other_commands_are_recorded() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING"]);

@@ -68,9 +68,9 @@ pub(crate) fn check(words: &[&str], ran: &Ran) {
             validate(name, &document.unwrap_or_else(|error| panic!("{words:?}: {error}: {}", ran.out)));
         }
     }
-    let told = ran.err.lines().last().filter(|line| line.starts_with('{'));
-    if let Some(told) = told.filter(|_| words.contains(&"--json")) {
-        validate("error", &serde_json::from_str(told).unwrap());
+    let error = ran.err.lines().last().filter(|line| line.starts_with('{'));
+    if let Some(error) = error.filter(|_| words.contains(&"--json")) {
+        validate("error", &serde_json::from_str(error).unwrap());
     }
 }
 

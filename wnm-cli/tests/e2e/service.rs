@@ -39,14 +39,16 @@ fn installed_crontab_line_runs_a_cycle() {
     let path = with_cron(&host);
     fs::write(host.path("table"), "MAILTO=op\n").unwrap();
     let shown = wnm(&host, &path, &["service", "show", "--cron"]);
-    for (changed, said) in [(true, "wnm is kept in your crontab\n"), (false, "wnm was kept in your crontab already\n")]
-    {
+    for (changed, message) in [
+        (true, "installed the service in your crontab\n"),
+        (false, "the service is installed already in your crontab\n"),
+    ] {
         let ran = wnm(&host, &path, &["--json", "service", "install", "--cron"]).json();
         assert_eq!(ran["changed"], Value::Bool(changed));
         assert_eq!(ran["installed"], Value::Bool(true));
         assert_eq!(ran["text"].as_str(), Some(shown.out.as_str()));
         if !changed {
-            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, said);
+            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, message);
         }
     }
     let table = fs::read_to_string(host.path("table")).unwrap();
@@ -59,9 +61,9 @@ fn installed_crontab_line_runs_a_cycle() {
     host.expect(0, "explain 1");
 
     let ran = wnm(&host, &path, &["service", "uninstall", "--cron"]);
-    assert_eq!(ran.out, "wnm is not kept in your crontab any more; nodes go on\n");
+    assert_eq!(ran.out, "removed the service in your crontab; nodes keep running\n");
     assert_eq!(fs::read_to_string(host.path("table")).unwrap(), "MAILTO=op\n");
-    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "wnm is not kept in your crontab\n");
+    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "no service installed in your crontab\n");
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Python {
         let schema = include_str!("../data/python-schema.sql");
         db.execute_batch(&schema.replace(" NOT NULL", "")).unwrap();
         let python = Self { db, path };
-        let usual = [
+        let defaults = [
             ("node_cap", Sql::from(20)),
             ("cpu_remove", 100.into()),
             ("mem_remove", 100.into()),
@@ -42,8 +42,8 @@ impl Python {
             ("no_upnp", 0.into()),
             ("last_stopped_at", 7.into()),
         ];
-        let usual = usual.into_iter().filter(|(key, _)| !settings.iter().any(|(other, _)| other == key));
-        python.insert("machine", &usual.chain(settings.iter().cloned()).collect::<Vec<_>>());
+        let defaults = defaults.into_iter().filter(|(key, _)| !settings.iter().any(|(other, _)| other == key));
+        python.insert("machine", &defaults.chain(settings.iter().cloned()).collect::<Vec<_>>());
         python
     }
 
@@ -57,7 +57,7 @@ impl Python {
     /// Inserts a node with this folder and these changes to a common one.
     fn node(&self, id: i64, status: &str, folder: &Path, changes: &[(&str, Sql)]) {
         let text = |text: &str| Sql::from(text.to_owned());
-        let usual = [
+        let defaults = [
             ("id", Sql::from(id)),
             ("manager_type", text("setsid+user")),
             ("root_dir", folder.display().to_string().into()),
@@ -72,8 +72,8 @@ impl Python {
             ("timestamp", 1_760_000_000.into()),
             ("age", 1_750_000_000.into()),
         ];
-        let usual = usual.into_iter().filter(|(key, _)| !changes.iter().any(|(other, _)| other == key));
-        self.insert("node", &usual.chain(changes.iter().cloned()).collect::<Vec<_>>());
+        let defaults = defaults.into_iter().filter(|(key, _)| !changes.iter().any(|(other, _)| other == key));
+        self.insert("node", &defaults.chain(changes.iter().cloned()).collect::<Vec<_>>());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Terminals that are narrow: pages fit them, and what is no terminal gets the full layout.
+//! Pages fit narrow terminals. Pipes and files get the full layout.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::host::{Host, turn};
 
-/// Runs a command on a terminal of this many columns, and returns what it shows.
+/// Runs a command on a terminal of this width, and returns its output.
 fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();
@@ -19,18 +19,18 @@ fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
     let terminal = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
     tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     let mut command = host.command(&line.split_whitespace().collect::<Vec<_>>());
-    // What the terminal says of itself counts, not what a shell once knew.
+    // The width of the terminal counts, not COLUMNS, which a shell does not update after a resize.
     command.env("COLUMNS", "200").env("NO_COLOR", "1").stdout(terminal).stderr(Stdio::null());
     let mut child = {
         let _turn = turn();
         command.spawn().unwrap()
     };
-    // This side of the terminal is closed with it, so that the reading ends with the process.
+    // Closes the copy of the terminal in this process, so that the read ends with the child.
     drop(command);
     let mut shown = Vec::new();
     let mut screen = File::from(screen);
     let mut part = [0; 4096];
-    // The end of a terminal is an error of reading.
+    // The end of a pseudo-terminal is an EIO.
     while let Ok(read @ 1..) = screen.read(&mut part) {
         shown.extend_from_slice(&part[..read]);
     }
@@ -75,7 +75,7 @@ fn every_page_fits_sixty_columns() {
 }
 
 #[test]
-fn what_is_no_terminal_gets_the_full_layout() {
+fn pipe_gets_the_full_layout() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let header = |page: &str| page.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -88,7 +88,7 @@ fn what_is_no_terminal_gets_the_full_layout() {
     assert_eq!(header(std::str::from_utf8(&output.stdout).unwrap()), full);
     assert_eq!(header(&on_terminal(&host, 200, "node list")), full);
     assert_eq!(header(&on_terminal(&host, 60, "node list")), "NODE STATE SINCE VERSION PEERS RECORDS");
-    // Values are values, on a terminal too.
+    // A value for programs is not wrapped, on a terminal either.
     let folder = format!("/mnt/{}", "a-rather-long-name/".repeat(5));
     host.expect(0, &format!("config set node_storage {folder}"));
     assert_eq!(on_terminal(&host, 60, "config get node_storage").trim_end(), folder);

@@ -1,4 +1,4 @@
-//! What people read: help, status, tables. Colour and width do not change the words.
+//! Help, completions and man pages; output with and without colour.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,18 +6,21 @@ use std::path::Path;
 
 use crate::host::Host;
 
+/// The command that renews the packaged files.
+const RENEW: &str = "run `WNM_RENEW_PACKAGING=1 cargo test -p wnm-cli --test e2e words`";
+
 #[test]
-fn help_reads_well() {
+fn help_of_commands() {
     let host = Host::new();
     let mut all = Vec::new();
-    for line in ["--help", "run -h", "node --help", "node stop --help", "daemon -h", "demo --help"] {
+    for line in ["--help", "run -h", "node --help", "node stop --help", "daemon -h", "demo --help", "service --help"] {
         all.push(format!("$ wnm {line}\n{}", host.expect(0, line).out));
     }
     insta::assert_snapshot!(all.join("\n"));
 }
 
 #[test]
-fn status_fits_eighty_columns_and_needs_no_colour() {
+fn colour_is_off_in_a_pipe_and_status_fits_eighty_columns() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     host.expect(0, "run");
@@ -33,7 +36,7 @@ fn status_fits_eighty_columns_and_needs_no_colour() {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
+fn closed_pipe_is_no_error() {
     let host = Host::with_colony();
     let wnm = env!("CARGO_BIN_EXE_wnm");
     let db = host.path("wnm.db");
@@ -45,7 +48,7 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 #[test]
-fn a_word_that_is_mistyped_is_met_with_the_nearest() {
+fn mistyped_word_gets_a_suggestion() {
     let host = Host::with_colony();
     for (line, nearest) in [
         ("statsu", "status"),
@@ -63,7 +66,7 @@ fn a_word_that_is_mistyped_is_met_with_the_nearest() {
     }
 }
 
-/// Runs a command on a terminal, and returns what is shown.
+/// Runs `wnm status` on a terminal with a variable set, and returns the output.
 fn on_terminal(host: &Host, variable: &str) -> String {
     let line = format!("'{}' --db '{}' status", env!("CARGO_BIN_EXE_wnm"), host.path("wnm.db").display());
     let mut command = std::process::Command::new("/usr/bin/script");
@@ -74,7 +77,7 @@ fn on_terminal(host: &Host, variable: &str) -> String {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_terminal_gets_colour_unless_it_wants_none() {
+fn terminal_gets_colour_without_no_color() {
     let host = Host::with_colony();
     host.expect(0, "run");
     for (variable, is_coloured) in [("NOTHING", true), ("NO_COLOR", false)] {
@@ -85,7 +88,7 @@ fn a_terminal_gets_colour_unless_it_wants_none() {
 }
 
 #[test]
-fn shells_and_manuals_know_every_command() {
+fn completions_and_man_page_are_printed() {
     let host = Host::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = host.expect(0, &format!("util completions {shell}")).out;
@@ -94,26 +97,35 @@ fn shells_and_manuals_know_every_command() {
     assert!(host.expect(0, "util man").out.contains(".TH wnm 1"));
 }
 
-/// What packages install beside the command is kept in the repository, as it is made by the command.
+/// The completions and man pages that packages install are in the repository. `WNM_RENEW_PACKAGING=1` renews them.
 #[test]
-fn packages_have_the_completions_and_pages_of_this_command() {
+fn packaged_completions_and_man_pages_are_current() {
     let host = Host::new();
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let is_renewed = std::env::var_os("WNM_RENEW_PACKAGING").is_some();
     for (shell, name) in [("bash", "wnm.bash"), ("zsh", "_wnm"), ("fish", "wnm.fish")] {
-        let now = host.expect(0, &format!("util completions {shell}")).out;
-        let is_kept = now == read(&packaging.join("completions").join(name));
-        assert!(is_kept, "run `wnm util completions {shell} > wnm-cli/packaging/completions/{name}`");
+        let script = host.expect(0, &format!("util completions {shell}")).out;
+        let path = packaging.join("completions").join(name);
+        if is_renewed {
+            fs::write(&path, &script).unwrap();
+        }
+        assert!(script == read(&path), "{} is stale: {RENEW}", path.display());
     }
-    let pages = host.path("man");
-    host.expect(0, &format!("util man --out {}", pages.display()));
+    let pages = packaging.join("man");
+    if is_renewed {
+        fs::remove_dir_all(&pages).unwrap();
+        host.expect(0, &format!("util man --out {}", pages.display()));
+    }
+    let generated = host.path("man");
+    host.expect(0, &format!("util man --out {}", generated.display()));
     let names = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten();
         entries.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
     };
-    let kept = packaging.join("man");
-    let are_kept = names(&pages) == names(&kept)
-        && names(&pages).iter().all(|name| read(&pages.join(name)) == read(&kept.join(name)));
-    assert!(are_kept, "run `wnm util man --out wnm-cli/packaging/man` on an empty folder");
-    assert!(pages.join("wnm-node-stop.1").exists());
+    assert_eq!(names(&generated), names(&pages), "{RENEW}");
+    for name in names(&generated) {
+        assert!(read(&generated.join(&name)) == read(&pages.join(&name)), "{} is stale: {RENEW}", name.display());
+    }
+    assert!(generated.join("wnm-node-stop.1").exists());
 }

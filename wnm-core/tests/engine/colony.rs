@@ -1,4 +1,4 @@
-//! A colony on a calm host, made as a test wants it.
+//! A builder of colonies on a calm host.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn ago(seconds: u64) -> Timestamp {
     NOW.before(Duration::from_secs(seconds))
 }
 
-/// A colony on a calm host; nodes are born in the order of their numbers.
+/// A colony on a calm host. Nodes are created in the order of their numbers.
 pub(crate) struct Colony {
     pub(crate) policy: Policy,
     pub(crate) state: EngineState,

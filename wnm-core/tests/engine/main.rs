@@ -1,4 +1,4 @@
-//! The rules beyond what is recorded of the earlier tool, and what settling makes of outcomes.
+//! The rules beyond the recorded decisions of the Python wnm, and the effect of outcomes on the state.
 #![expect(clippy::expect_used, reason = "a test may")]
 
 mod colony;
@@ -27,7 +27,7 @@ fn pending() -> Outcome {
 }
 
 #[test]
-fn a_stopped_node_waits_before_it_starts_and_no_new_one_is_made_meanwhile() {
+fn stopped_node_waits_for_cooldown_and_blocks_additions() {
     let colony = || Colony::new(&[("max_concurrent_starts", "3"), ("max_concurrent_operations", "3")]).running(1);
     let waiting = colony().stopped(2, Some(599));
     assert_eq!(waiting.decided(), []);
@@ -41,7 +41,7 @@ fn a_stopped_node_waits_before_it_starts_and_no_new_one_is_made_meanwhile() {
 }
 
 #[test]
-fn only_free_nodes_are_chosen() {
+fn busy_nodes_are_not_selected() {
     let settings = [("max_concurrent_removals", "9"), ("max_concurrent_operations", "9")];
     let colony = Colony::new(&settings)
         .running(1)
@@ -59,14 +59,14 @@ fn only_free_nodes_are_chosen() {
 }
 
 #[test]
-fn what_is_under_way_counts_against_the_limit_even_where_no_state_shows_it() {
+fn actions_in_progress_count_against_the_limit() {
     let mut colony = Colony::new(&[]).running(1).running(2).cpu(90.0);
     colony.state.acting.insert(id(2));
     assert_eq!(colony.blocker(), Some(Blocker::OperationLimit { in_progress: 1, limit: 1 }));
 }
 
 #[test]
-fn no_limit_lets_more_nodes_be_made_than_there_are_ports() {
+fn number_of_ports_bounds_additions() {
     let most = u32::MAX.to_string();
     let limits = ["node_cap", "max_concurrent_starts", "max_concurrent_operations"].map(|key| (key, most.as_str()));
     let colony = Colony::new(&limits).running(1);
@@ -74,7 +74,7 @@ fn no_limit_lets_more_nodes_be_made_than_there_are_ports() {
 }
 
 #[test]
-fn a_full_volume_loses_its_own_nodes_only() {
+fn full_volume_removes_only_its_own_nodes() {
     let mut colony = Colony::new(&[]).running(1).running(2).running(3);
     let full = |used| Volume { used: percent(used), ..Volume::default() };
     colony.look.host.volumes = vec![full(95.0), full(20.0)];
@@ -85,7 +85,7 @@ fn a_full_volume_loses_its_own_nodes_only() {
 }
 
 #[test]
-fn a_removed_running_node_lingers_and_a_stopped_one_does_not() {
+fn removal_delays_only_running_nodes() {
     let linger = |colony: Colony| match colony.decision().actions.remove(0).action {
         Action::Remove { linger, .. } => linger,
         other => panic!("{other:?}"),
@@ -99,7 +99,7 @@ fn a_removed_running_node_lingers_and_a_stopped_one_does_not() {
 }
 
 #[test]
-fn upgrades_go_forward_only_and_never_in_doubt() {
+fn upgrades_need_a_known_older_version() {
     let old = Version::new(0, 4, 15);
     let colony = || {
         Colony::new(&[("enable_upgrade", "true"), ("max_concurrent_upgrades", "5"), ("max_concurrent_operations", "5")])
@@ -122,7 +122,7 @@ fn upgrades_go_forward_only_and_never_in_doubt() {
 }
 
 #[test]
-fn a_stopped_outdated_node_is_upgraded_as_it_starts_and_blocks_nothing() {
+fn stopped_outdated_node_is_upgraded_at_its_start() {
     let colony =
         Colony::new(&[("enable_upgrade", "true")]).running(1).stopped(2, None).version(2, Some(Version::new(0, 4, 15)));
     let decision = colony.decision();
@@ -131,7 +131,7 @@ fn a_stopped_outdated_node_is_upgraded_as_it_starts_and_blocks_nothing() {
 }
 
 #[test]
-fn a_node_is_dead_after_two_looks_and_never_together_with_many() {
+fn node_is_dead_after_two_observations_without_folder() {
     let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
     assert_eq!(colony.decided(), []);
     colony.state = colony.settled_state(&[]);
@@ -148,7 +148,7 @@ fn a_node_is_dead_after_two_looks_and_never_together_with_many() {
 }
 
 #[test]
-fn a_volume_is_known_by_the_device_on_which_nodes_were_seen() {
+fn device_of_a_volume_is_learned_from_its_nodes() {
     use Presence::{Answering, FolderMissing, Gone, Unobserved};
     let (old, new) = (5, 7);
     // What was known, what is seen of nodes 1 and 2, whether something is done with 2; and what is known then.
@@ -180,7 +180,7 @@ fn a_volume_is_known_by_the_device_on_which_nodes_were_seen() {
 }
 
 #[test]
-fn what_the_journal_has_under_way_is_taken_up() {
+fn unfinished_actions_of_the_journal_mark_their_nodes() {
     let mut state = Colony::new(&[]).running(1).running(2).stopped(3, None).state;
     state.acting.insert(id(1));
     let record = |number, action| {
@@ -196,7 +196,7 @@ fn what_the_journal_has_under_way_is_taken_up() {
 }
 
 #[test]
-fn after_a_reboot_everything_is_looked_at_first() {
+fn reboot_delays_actions_by_one_cycle() {
     let mut colony = Colony::new(&[]).running(1).stopped(2, Some(10)).seen(1, Presence::Gone);
     colony.look.rebooted = true;
     assert_eq!(colony.blocker(), Some(Blocker::Rebooted));
@@ -207,7 +207,7 @@ fn after_a_reboot_everything_is_looked_at_first() {
 }
 
 #[test]
-fn what_was_seen_becomes_the_state_once_an_operation_has_settled() {
+fn observation_sets_the_state_after_the_delay() {
     let restarting = |seconds, presence| {
         let state = NodeState::Restarting { since: ago(seconds) };
         Colony::new(&[]).node(1, state, presence).settled(&[])[&id(1)].clone()
@@ -222,7 +222,7 @@ fn what_was_seen_becomes_the_state_once_an_operation_has_settled() {
 }
 
 #[test]
-fn a_state_keeps_its_beginning_from_look_to_look() {
+fn unchanged_state_keeps_its_start_time() {
     let colony = Colony::new(&[]).running(1).stopped(2, Some(50));
     assert_eq!(colony.settled(&[]), colony.state.nodes);
     let start = Action::Start { node: id(2), upgrade_to: None };
@@ -238,7 +238,7 @@ fn a_state_keeps_its_beginning_from_look_to_look() {
 }
 
 #[test]
-fn outcomes_become_states() {
+fn outcomes_set_the_states() {
     let start = Action::Start { node: id(1), upgrade_to: None };
     let upgrade = Action::Upgrade { node: id(1), from: None, to: TARGET };
     let remove = Action::Remove { node: id(1), linger: Duration::ZERO };
@@ -265,7 +265,7 @@ fn outcomes_become_states() {
 }
 
 #[test]
-fn what_an_action_was_for_shows_in_the_state_after_it() {
+fn reason_of_an_action_sets_the_stop_cause() {
     let stop = |reason| (Action::Stop { node: id(1) }, reason, Outcome::Done);
     let remove = |reason| (Action::Remove { node: id(1), linger: Duration::ZERO }, reason, failed(Step::Trash, false));
     let stopped = |cause| NodeState::Stopped { since: Some(NOW), cause };
@@ -288,7 +288,7 @@ fn what_an_action_was_for_shows_in_the_state_after_it() {
 }
 
 #[test]
-fn failing_upgrades_are_counted_and_then_refused() {
+fn version_is_refused_after_failed_upgrades() {
     let mut colony = Colony::new(&[]).running(1);
     let upgrade = Action::Upgrade { node: id(1), from: None, to: TARGET };
     for want in [false, true] {
@@ -298,7 +298,7 @@ fn failing_upgrades_are_counted_and_then_refused() {
 }
 
 #[test]
-fn what_is_asked_is_granted_within_reason() {
+fn requests_are_planned_or_refused_with_a_reason() {
     let old = Version::new(0, 4, 15);
     let colony = Colony::new(&[("node_cap", "6")])
         .running(1)
@@ -336,7 +336,7 @@ fn what_is_asked_is_granted_within_reason() {
         [
             "it is STOPPED",
             "it is DISABLED",
-            "what answers on its ports is not a process of this manager",
+            "the process on its ports is not managed by wnm",
             &Refusal::NoSuchNode.to_string()
         ]
     );

@@ -1,4 +1,4 @@
-//! Why: each decision says what it was made for, and each rule that does not act what kept it from it.
+//! Reasons of actions, blockers of rules, and anomalies.
 
 use wnm_core::{
     Action, Anomaly, Blocker, BytesPerSecond, Comparison, Decision, Load, NodeState, Percent, Presence, Reading,
@@ -23,14 +23,14 @@ fn reasons(colony: &Colony) -> Vec<Reason> {
     decision(colony).actions.into_iter().map(|planned| planned.reason).collect()
 }
 
-/// A colony of so many nodes, the first of which are seen otherwise than as answering.
+/// Returns a colony of `total` nodes, the first of which have these presences.
 fn seen_as(total: u32, presences: &[Presence]) -> Colony {
     let colony = (1..=total).fold(Colony::new(&[("node_cap", "100")]), Colony::running);
     (1..).zip(presences).fold(colony, |colony, (number, presence)| colony.seen(number, *presence))
 }
 
 #[test]
-fn more_that_vanish_at_once_than_chance_explains_are_an_anomaly() {
+fn mass_disappearance_is_an_anomaly() {
     use Presence::{FolderMissing, Gone, Silent};
     let mass = |vanished, total| Some(Anomaly::MassDisappearance { vanished, total });
     let cases: [(u32, &[Presence], Option<Anomaly>); 7] = [
@@ -52,7 +52,7 @@ fn more_that_vanish_at_once_than_chance_explains_are_an_anomaly() {
 }
 
 #[test]
-fn what_is_known_or_under_way_has_not_vanished() {
+fn expected_absence_is_no_anomaly() {
     let gone = seen_as(10, &[Presence::Gone; 4]);
     let missing = seen_as(10, &[Presence::FolderMissing; 4]);
     for mut colony in [gone, missing] {
@@ -72,7 +72,7 @@ fn what_is_known_or_under_way_has_not_vanished() {
 }
 
 #[test]
-fn a_folder_that_is_missing_from_another_device_is_not_lost() {
+fn missing_folder_on_a_changed_device_is_not_dead() {
     let on = |known: Option<u64>, volume: Option<usize>| {
         let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
         colony.look.host.volumes[0].device = 7;
@@ -103,7 +103,7 @@ fn a_folder_that_is_missing_from_another_device_is_not_lost() {
 }
 
 #[test]
-fn a_restart_that_nobody_saw_end_is_believed_to_go_on() {
+fn restart_stays_until_its_action_ends() {
     let restarting = NodeState::Restarting { since: ago(400) };
     let mut colony = Colony::new(&[]).node(1, restarting.clone(), Presence::Answering);
     colony.state.acting.insert(id(1));
@@ -113,7 +113,7 @@ fn a_restart_that_nobody_saw_end_is_believed_to_go_on() {
 }
 
 #[test]
-fn relief_says_what_is_too_much() {
+fn relief_names_the_exceeded_signal() {
     let signal = |colony: &Colony| match reasons(colony).as_slice() {
         [Reason::Pressure { measure }] => Some(measure.signal),
         _ => None,
@@ -140,7 +140,7 @@ fn relief_says_what_is_too_much() {
 }
 
 #[test]
-fn relief_that_must_wait_says_for_what() {
+fn waiting_relief_has_a_blocker() {
     let settings = [("max_concurrent_removals", "1"), ("max_concurrent_operations", "9")];
     let removing = NodeState::Removing { since: ago(5) };
     let under_way = Colony::new(&settings).running(1).node(2, removing, Presence::Answering).cpu(90.0);
@@ -155,7 +155,7 @@ fn relief_that_must_wait_says_for_what() {
 }
 
 #[test]
-fn growth_that_must_wait_says_for_what() {
+fn waiting_growth_has_a_blocker() {
     let full = Colony::new(&[("node_cap", "1")]).running(1);
     assert_eq!(skipped(&full, "grow"), Some(Blocker::NodeCap { total: 1, cap: 1 }));
     let one_stopped = Colony::new(&[("node_cap", "2")]).running(1).stopped(2, None);
@@ -173,7 +173,7 @@ fn growth_that_must_wait_says_for_what() {
 }
 
 #[test]
-fn a_node_starts_with_the_newer_program_only() {
+fn start_upgrades_only_to_a_newer_version() {
     let start = |version, refused| {
         let mut colony = Colony::new(&[]).running(1).stopped(2, None).version(2, version);
         if refused {
@@ -190,7 +190,7 @@ fn a_node_starts_with_the_newer_program_only() {
 }
 
 #[test]
-fn every_signal_with_marks_is_measured_in_its_unit() {
+fn signals_with_thresholds_are_measured_in_their_unit() {
     let io = [
         ("hdio_read_less_than", "1000"),
         ("hdio_read_remove", "2000"),

@@ -12,14 +12,14 @@ use wnm_core::{
 
 use crate::colony::{Colony, NOW, ago, id, percent};
 
-/// A host of ten cores, on which a grown node needs a twentieth of the machine.
+/// A host of ten cores, on which a mature node needs a twentieth of the machine.
 struct Host {
     colony: Colony,
-    /// What others use (%).
+    /// CPU of the background load, in percent of the machine.
     background: f64,
-    /// What each node uses, in cores.
+    /// CPU of each node, in cores.
     each: f64,
-    /// The three averages over one minute are these, where they are not what the use amounts to.
+    /// The load averages; None for the load of the use.
     load: Option<f64>,
     minutes: u64,
 }
@@ -40,7 +40,7 @@ impl Host {
         Self { colony, background: 5.0, each: 0.5, load: None, minutes: 0 }
     }
 
-    /// Lets a minute pass with these figures, and carries out what is decided at its end.
+    /// Advances the time by a minute, and executes the decision at its end.
     fn minute(&mut self) -> Decision {
         self.minutes += 1;
         let Colony { policy, state, look } = &mut self.colony;
@@ -87,14 +87,14 @@ impl Host {
         decision
     }
 
-    /// Lets the host cap what the colony uses.
-    fn capped(mut self) -> Self {
+    /// Adds support for a CPU limit to the host.
+    fn with_cpu_limit(mut self) -> Self {
         self.colony.look.host.cpu_limit = Some(CpuLimitSample::default());
         self
     }
 
-    /// Returns what the nodes may use together, in percent of the machine.
-    fn cap(&self) -> f64 {
+    /// Returns the CPU limit, in percent of the machine; infinite without one.
+    fn limit(&self) -> f64 {
         self.colony
             .look
             .host
@@ -107,37 +107,37 @@ impl Host {
         (0..count).map(|_| (self.minute(), self.minutes)).map(|(decision, at)| (at, decision)).collect()
     }
 
-    /// Returns what is done in so many minutes, each with the minute at whose end it was.
-    fn deeds(&mut self, count: u32) -> Vec<(u64, &'static str, u32)> {
+    /// Returns the actions of so many minutes, each with its minute.
+    fn actions(&mut self, count: u32) -> Vec<(u64, &'static str, u32)> {
         let decisions = self.minutes(count).into_iter();
         let named = |at, planned: &Planned| (at, planned.action.verb(), planned.action.node().get());
         decisions.flat_map(|(at, d)| d.actions.iter().map(|planned| named(at, planned)).collect::<Vec<_>>()).collect()
     }
 }
 
-/// Returns what the named rule said.
-fn said<'a>(decision: &'a Decision, rule: &str) -> Option<&'a Verdict> {
+/// Returns the verdict of a rule.
+fn verdict_of<'a>(decision: &'a Decision, rule: &str) -> Option<&'a Verdict> {
     decision.verdicts.iter().find(|judged| judged.rule == rule).map(|judged| &judged.verdict)
 }
 
 #[test]
-fn too_much_is_waited_out_and_then_cured_in_one_step_of_the_right_size() {
+fn relief_waits_for_the_grace_period_and_needs_one_step() {
     // Ten nodes of 5 % need 50 %; others take 27 %: 77 % is over the mark of 70 %, and must come back to 64 %.
     let mut host = Host::new(10, &[("node_cap", "10")]);
-    assert_eq!(host.deeds(60), []);
+    assert_eq!(host.actions(60), []);
     host.background = 27.0;
-    assert_eq!(host.deeds(30), [(62, "stop", 10), (62, "stop", 9), (62, "stop", 8)]);
+    assert_eq!(host.actions(30), [(62, "stop", 10), (62, "stop", 9), (62, "stop", 8)]);
 }
 
 #[test]
-fn nodes_that_have_just_started_stop_last() {
+fn recently_started_nodes_stop_last() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     for young in [8, 10] {
         host.colony.state.nodes.insert(id(young), NodeState::Running { since: host.colony.look.now });
     }
     host.background = 27.0;
-    assert_eq!(host.deeds(10), [(62, "stop", 9), (62, "stop", 7), (62, "stop", 6)]);
+    assert_eq!(host.actions(10), [(62, "stop", 9), (62, "stop", 7), (62, "stop", 6)]);
     // Where more must stop than have run for half an hour, they do as well.
     let mut host = Host::new(3, &[("node_cap", "3")]);
     host.each = 1.5;
@@ -146,19 +146,19 @@ fn nodes_that_have_just_started_stop_last() {
         host.colony.state.nodes.insert(id(young), NodeState::Running { since: host.colony.look.now });
     }
     host.background = 40.0;
-    assert_eq!(host.deeds(3), [(62, "stop", 1), (62, "stop", 3)]);
+    assert_eq!(host.actions(3), [(62, "stop", 1), (62, "stop", 3)]);
 }
 
 #[test]
-fn use_near_the_mark_is_cured_after_a_quarter_of_an_hour_and_a_dip_counts_back() {
+fn use_over_the_warning_threshold_is_relieved_after_15_minutes() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     host.background = 17.0;
-    assert_eq!(host.deeds(14), []);
+    assert_eq!(host.actions(14), []);
     host.background = 10.0;
     host.minute();
     host.background = 17.0;
-    assert_eq!(host.deeds(1), []);
+    assert_eq!(host.actions(1), []);
     let decision = host.minute();
     let [Planned { action: Action::Stop { .. }, reason: Reason::Relief { relief, .. } }] = decision.actions.as_slice()
     else {
@@ -168,7 +168,7 @@ fn use_near_the_mark_is_cured_after_a_quarter_of_an_hour_and_a_dip_counts_back()
 }
 
 #[test]
-fn nothing_is_stopped_for_load_that_is_not_ours_or_for_averages() {
+fn background_load_and_load_averages_stop_no_node() {
     let mut host = Host::new(5, &[("node_cap", "5")]);
     host.minutes(60);
     host.background = 70.0;
@@ -176,16 +176,19 @@ fn nothing_is_stopped_for_load_that_is_not_ours_or_for_averages() {
     assert!(decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
     let last = &decisions[59].1;
     assert!(
-        matches!(said(last, "relieve_cpu"), Some(Verdict::Skip(SkipReason::Blocked(Blocker::ExternalOverload { .. })))),
+        matches!(
+            verdict_of(last, "relieve_cpu"),
+            Some(Verdict::Skip(SkipReason::Blocked(Blocker::ExternalOverload { .. })))
+        ),
         "{last:?}"
     );
     // Averages that are far over their marks stop nothing either.
     (host.background, host.load) = (5.0, Some(300.0));
-    assert_eq!(host.deeds(60), []);
+    assert_eq!(host.actions(60), []);
 }
 
 #[test]
-fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
+fn grace_period_grows_after_a_needless_stop() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     // Each time it is over after five minutes.
@@ -193,7 +196,7 @@ fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
     for _ in 0..3 {
         let began = host.minutes;
         host.background = 30.0;
-        let deeds = host.deeds(5);
+        let deeds = host.actions(5);
         rides.extend(deeds.first().map(|(at, ..)| at - began));
         host.background = 5.0;
         host.minutes(120);
@@ -202,50 +205,50 @@ fn a_stop_that_was_not_worth_it_is_thought_over_longer_the_next_time() {
 }
 
 #[test]
-fn growth_waits_for_room_that_lasts_and_stays_under_its_goal() {
+fn growth_waits_for_lasting_headroom_and_stays_below_target() {
     let mut host = Host::new(1, &[("node_cap", "50")]);
     host.background = 53.0;
-    assert_eq!(host.deeds(120), []);
+    assert_eq!(host.actions(120), []);
     host.background = 1.0;
     // Nine tenths of half an hour must have had room; the surge of starting allows one at a time.
-    assert_eq!(host.deeds(28), [(147, "add", 2), (148, "add", 3)]);
-    let later = host.deeds(100);
+    assert_eq!(host.actions(28), [(147, "add", 2), (148, "add", 3)]);
+    let later = host.actions(100);
     assert!(later.iter().all(|(_, verb, _)| *verb == "add"), "{later:?}");
     // A twelfth node of 5 % would take use to 61 %, over the goal of 60 %.
     assert_eq!(host.colony.state.nodes.len(), 11);
-    assert_eq!(host.deeds(600), [], "it has come to rest");
+    assert_eq!(host.actions(600), [], "it has come to rest");
 }
 
 #[test]
-fn a_node_stopped_for_pressure_rests_for_half_an_hour() {
+fn node_stopped_for_pressure_waits_half_an_hour() {
     let mut host = Host::new(10, &[("node_cap", "10"), ("delay_restart", "60")]);
     host.minutes(60);
     host.background = 40.0;
-    let stops = host.deeds(5);
+    let stops = host.actions(5);
     let (at, verb, _) = stops[0];
     assert_eq!(verb, "stop");
     host.background = 0.0;
-    let starts = host.deeds(60);
+    let starts = host.actions(60);
     let (again, verb, _) = starts[0];
     assert_eq!((verb, again - at), ("start", 30));
 }
 
 #[test]
-fn a_change_is_given_time_to_show() {
+fn change_starts_a_cooldown() {
     let mut host = Host::new(10, &[("node_cap", "10"), ("steady_cooldown", "600")]);
     host.minutes(60);
     host.background = 30.0;
-    assert!(!host.deeds(2).is_empty());
+    assert!(!host.actions(2).is_empty());
     // It has become worse, and the stop before has not shown all it did.
     host.background = 55.0;
     let decisions = host.minutes(9);
     let rests = |(_, decision): &(u64, Decision)| matches!(decision.blocker(), Some(Blocker::Cooldown { .. }));
     assert!(decisions.iter().any(rests) && decisions.iter().all(|(_, decision)| decision.actions.is_empty()));
-    assert!(!host.deeds(3).is_empty());
+    assert!(!host.actions(3).is_empty());
 }
 
 #[test]
-fn a_leak_costs_the_node_that_leaks() {
+fn leaking_node_is_stopped() {
     let mut host = Host::new(6, &[("node_cap", "6")]);
     host.minutes(10);
     let look = &mut host.colony.look;
@@ -259,7 +262,7 @@ fn a_leak_costs_the_node_that_leaks() {
 }
 
 #[test]
-fn memory_near_its_mark_is_brought_back_at_once() {
+fn memory_over_the_warning_threshold_is_relieved_at_once() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     for (_, sample) in &mut host.colony.look.nodes {
         sample.memory = Some(Bytes(1_000_000_000));
@@ -267,11 +270,11 @@ fn memory_near_its_mark_is_brought_back_at_once() {
     host.minutes(10);
     // 73 % is over the warning threshold of 72 %; back to 70.5 % takes 2.5 GB.
     host.colony.look.host.memory = percent(73.0);
-    assert_eq!(host.deeds(1), [(11, "stop", 10), (11, "stop", 9), (11, "stop", 8)]);
+    assert_eq!(host.actions(1), [(11, "stop", 10), (11, "stop", 9), (11, "stop", 8)]);
 }
 
 #[test]
-fn a_volume_that_fills_loses_its_youngest_nodes_before_it_is_full() {
+fn filling_volume_removes_its_youngest_nodes() {
     let mut host = Host::new(8, &[("node_cap", "8")]);
     let look = &mut host.colony.look;
     look.host.volumes[0].used = percent(89.8);
@@ -279,7 +282,7 @@ fn a_volume_that_fills_loses_its_youngest_nodes_before_it_is_full() {
     for number in [7, 8] {
         look.nodes.get_mut(&id(number)).expect("it is there").disk = Some(Bytes(600_000_000));
     }
-    assert_eq!(host.deeds(1), [(1, "remove", 8), (1, "remove", 7)]);
+    assert_eq!(host.actions(1), [(1, "remove", 8), (1, "remove", 7)]);
 }
 
 #[test]
@@ -289,13 +292,13 @@ fn nodes_of_unknown_size_are_removed_one_at_a_time() {
     for (_, sample) in &mut host.colony.look.nodes {
         sample.disk = None;
     }
-    assert_eq!(host.deeds(1), [(1, "remove", 8)]);
+    assert_eq!(host.actions(1), [(1, "remove", 8)]);
     host.colony.state.nodes.insert(id(7), NodeState::Removing { since: ago(0) });
-    assert_eq!(host.deeds(5), []);
+    assert_eq!(host.actions(5), []);
 }
 
 #[test]
-fn a_volume_that_will_fill_takes_no_more() {
+fn predicted_full_volume_blocks_growth() {
     let mut host = Host::new(2, &[("node_cap", "90")]);
     host.each = 0.01;
     let mut last = None;
@@ -305,7 +308,7 @@ fn a_volume_that_will_fill_takes_no_more() {
         last = host.minutes(60).pop();
     }
     let (_, decision) = last.expect("there were some");
-    let held = said(&decision, "grow_steadily");
+    let held = verdict_of(&decision, "grow_steadily");
     assert!(
         matches!(
             held,
@@ -316,18 +319,18 @@ fn a_volume_that_will_fill_takes_no_more() {
 }
 
 #[test]
-fn what_is_missing_adds_nothing_and_is_named() {
+fn missing_metric_blocks_growth_by_name() {
     let mut host = Host::new(1, &[("node_cap", "90")]);
     host.minutes(40);
     host.colony.look.host.memory = None;
     let decision = host.minute();
     assert_eq!(decision.actions, []);
     let held = Verdict::Skip(SkipReason::Blocked(Blocker::MissingMetric { signal: wnm_core::Signal::Memory }));
-    assert_eq!(said(&decision, "grow_steadily"), Some(&held));
+    assert_eq!(verdict_of(&decision, "grow_steadily"), Some(&held));
 }
 
 #[test]
-fn a_start_under_way_keeps_no_relief_from_acting() {
+fn start_in_progress_does_not_block_relief() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     host.background = 30.0;
@@ -335,11 +338,11 @@ fn a_start_under_way_keeps_no_relief_from_acting() {
     let state = &mut host.colony.state;
     state.nodes.insert(id(1), NodeState::Restarting { since: ago(0) });
     state.acting.insert(id(1));
-    assert!(!host.deeds(1).is_empty());
+    assert!(!host.actions(1).is_empty());
 }
 
 #[test]
-fn a_trend_that_was_saved_decides_as_one_that_was_not() {
+fn stored_forecast_decides_like_one_in_memory() {
     let mut host = Host::new(10, &[("node_cap", "20")]);
     for step in 0..90 {
         host.background = f64::from(step * 7 % 31) + 0.1;
@@ -350,7 +353,7 @@ fn a_trend_that_was_saved_decides_as_one_that_was_not() {
 }
 
 #[test]
-fn what_is_pending_is_begun_once() {
+fn pending_action_is_not_begun_again() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);
     host.background = 30.0;

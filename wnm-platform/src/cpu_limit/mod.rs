@@ -1,6 +1,6 @@
-//! The cap on the CPU of all nodes of a colony together: one control group that all of them are in.
+//! The CPU limit of a colony: one control group that contains all of its nodes.
 //!
-//! The host itself remembers what is in force; a restart of it lifts every cap.
+//! The kernel keeps the applied limit, and wnm stores nothing. A reboot removes every limit.
 
 mod controller;
 mod own;
@@ -17,23 +17,23 @@ pub(crate) use controller::{Controller, Version};
 use own::OwnGroup;
 pub use unavailable::NoCpuLimit;
 
-/// The cap on a colony, as its process manager can have one.
+/// The CPU limit of a colony, in the way that its process manager supports.
 #[derive(Debug, Clone)]
 pub struct CpuLimit {
     kind: ManagerKind,
-    /// What the group of its nodes is called.
+    /// The name of the control group.
     name: String,
     exec: Exec,
-    /// Where `proc` and `sys` stand.
+    /// The folder that contains `proc` and `sys`.
     root: PathBuf,
 }
 
-/// What is in force, and how often it held the colony back so far.
+/// The applied limit and its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedLimit {
-    /// The cap; None where there is none.
+    /// The limit; None without one.
     pub limit: Option<Cores>,
-    /// None where nobody counts.
+    /// The counters of the kernel; None where the group has none.
     pub counters: Option<CpuLimitCounters>,
 }
 
@@ -41,14 +41,14 @@ pub struct AppliedLimit {
 enum Group {
     /// A slice of systemd.
     Slice(Slice),
-    /// One that docker makes, and wnm writes.
+    /// A group that docker creates, and whose limit wnm writes.
     Docker(OwnGroup),
-    /// One that wnm makes when it is first needed.
+    /// A group that wnm creates with the first limit.
     Own(OwnGroup),
 }
 
 impl Group {
-    /// Returns where it is capped.
+    /// Returns the folder of the limit.
     fn folder(&self) -> PathBuf {
         match self {
             Self::Slice(slice) => slice.folder(),
@@ -56,7 +56,7 @@ impl Group {
         }
     }
 
-    /// Tells whether there is something to cap, or wnm can make it.
+    /// Tells whether the group exists or wnm can create it.
     fn is_there(&self) -> bool {
         match self {
             Self::Slice(slice) => slice.is_there(),
@@ -66,7 +66,8 @@ impl Group {
     }
 }
 
-/// Returns what the control group of a colony is called: no two on a host can have the same ports.
+/// Returns the name of a colony's control group. It contains the first port, because two colonies on one host cannot
+/// share ports.
 #[must_use]
 pub fn group_name(settings: &Settings) -> String {
     let [nodes, ..] = settings.ports.thousands();
@@ -74,22 +75,22 @@ pub fn group_name(settings: &Settings) -> String {
 }
 
 impl CpuLimit {
-    /// Returns that of the colony with these settings.
+    /// Returns the CPU limit of a colony.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         Self::new(settings.manager, group_name(settings))
     }
 
-    /// Returns that of nodes of a process manager, which are in the group of this name.
+    /// Returns the CPU limit of the nodes of a process manager in a group.
     #[must_use]
     pub fn new(kind: ManagerKind, name: String) -> Self {
         Self { kind, name, exec: Exec::real(), root: "/".into() }
     }
 
-    /// Returns what is in force now.
+    /// Returns the applied limit.
     ///
     /// # Errors
-    /// The colony cannot be capped.
+    /// A limit is not possible on this host.
     pub fn look(&self) -> Result<AppliedLimit, NoCpuLimit> {
         let (controller, group) = self.group()?;
         if !group.is_there() {
@@ -107,7 +108,7 @@ impl CpuLimit {
         }
     }
 
-    /// Returns what the engine sees of it, and what the next look counts from.
+    /// Returns the sample for the engine, and the counters for the next sample.
     pub(crate) fn sample(
         &self,
         before: Option<CpuLimitCounters>,
@@ -117,10 +118,10 @@ impl CpuLimit {
         (Some(CpuLimitSample { limit, throttled }), counters)
     }
 
-    /// Caps the colony, whose nodes run as these processes, until the host is restarted.
+    /// Sets the limit of the colony, whose nodes run as these processes, until the next boot.
     ///
     /// # Errors
-    /// It cannot be capped, or what is asked to do it fails.
+    /// A limit is not possible on this host, or setting it fails.
     pub fn set(&self, limit: Cores, processes: &[u32]) -> Result<(), PlatformError> {
         match self.group() {
             Ok((_, Group::Slice(slice))) => slice.cap(Some(limit)),
@@ -134,10 +135,10 @@ impl CpuLimit {
         }
     }
 
-    /// Lifts the cap if wnm made it.
+    /// Removes the limit if wnm set it.
     ///
     /// # Errors
-    /// What is asked to do it fails.
+    /// Removing it fails.
     pub fn lift(&self) -> Result<(), PlatformError> {
         match self.group() {
             Ok((_, Group::Slice(slice))) if slice.is_limited_by_wnm() => slice.cap(None),
@@ -148,10 +149,10 @@ impl CpuLimit {
         }
     }
 
-    /// Lifts the cap as [`lift`](Self::lift) does, and removes what wnm made for it when no node is in it any more.
+    /// Removes the limit as [`lift`](Self::lift) does, and the control group if it is empty and wnm created it.
     ///
     /// # Errors
-    /// What is asked to do it fails.
+    /// Removing the limit fails.
     pub fn end(&self) -> Result<(), PlatformError> {
         self.lift()?;
         if let Ok((_, Group::Docker(group) | Group::Own(group))) = self.group() {
@@ -160,7 +161,7 @@ impl CpuLimit {
         Ok(())
     }
 
-    /// Tells whether a process is in the group, and so held back by its cap.
+    /// Tells whether a process is in the group.
     #[must_use]
     pub fn holds(&self, process: u32) -> bool {
         match self.group() {
@@ -173,7 +174,7 @@ impl CpuLimit {
         }
     }
 
-    /// Puts a process that wnm started itself into the group, if there is one by now.
+    /// Puts a process that wnm started into the group, if the group exists.
     pub(crate) fn enter(&self, process: u32) -> Result<(), PlatformError> {
         match self.group() {
             Ok((_, Group::Own(group))) if group.folder.is_dir() => group.enter(process),
@@ -181,7 +182,7 @@ impl CpuLimit {
         }
     }
 
-    /// Finds the group, whether it is there by now or not.
+    /// Returns the group, which need not exist yet.
     fn group(&self) -> Result<(Controller, Group), NoCpuLimit> {
         match self.kind.program {
             Program::Launchd => return Err(NoCpuLimit::Launchd),
@@ -206,7 +207,7 @@ impl CpuLimit {
         Slice::new(&self.name, scope, controller, &self.exec)
     }
 
-    /// Docker makes groups by itself or has systemd make them, as it was set up.
+    /// Returns the group of containers: docker creates it itself or through systemd, depending on its cgroup driver.
     fn of_docker(&self, controller: &Controller) -> Result<Group, NoCpuLimit> {
         if !rustix::process::geteuid().is_root() {
             return Err(NoCpuLimit::ContainersNeedRoot);

@@ -1,4 +1,4 @@
-//! A control group that wnm makes itself, or that docker makes where it does so without systemd.
+//! A control group that wnm creates, or docker with its driver `cgroupfs`.
 
 use std::fs;
 use std::io;
@@ -11,20 +11,20 @@ use wnm_core::Cores;
 use super::{Controller, NoCpuLimit};
 use crate::error::{FileOperation, PlatformError};
 
-/// A control group in the outermost one that may be written.
+/// A control group inside the outermost writable one.
 #[derive(Debug)]
 pub(super) struct OwnGroup {
     controller: Controller,
-    /// What it is in.
+    /// Its parent.
     base: PathBuf,
     pub(super) folder: PathBuf,
 }
 
 impl OwnGroup {
-    /// Returns the one in the outermost group around this process that wnm has the rights to.
+    /// Returns the group inside the outermost writable group around this process.
     ///
     /// # Errors
-    /// It has rights to none, or that one has no processor time to share out.
+    /// No group is writable, or that group has no CPU controller.
     pub(super) fn around_us(controller: &Controller, name: &str) -> Result<Self, NoCpuLimit> {
         let top = controller.folder("");
         let own = controller.group_of("self").map(|path| controller.folder(&path)).unwrap_or_default();
@@ -38,17 +38,17 @@ impl OwnGroup {
         Ok(Self::within(controller, base.to_owned(), name))
     }
 
-    /// Returns the one in this group.
+    /// Returns the group with this parent.
     pub(super) fn within(controller: &Controller, base: PathBuf, name: &str) -> Self {
         Self { controller: controller.clone(), folder: base.join(name), base }
     }
 
-    /// Makes the group where it is not there.
+    /// Creates the group, unless it exists.
     pub(super) fn make(&self) -> Result<(), PlatformError> {
         fs::create_dir_all(&self.folder).map_err(|source| self.failed(FileOperation::Create, source))
     }
 
-    /// Puts a process into the group; one that has ended meanwhile has no need of it.
+    /// Puts a process into the group. ESRCH means that the process has exited meanwhile, which is no error.
     pub(super) fn enter(&self, process: u32) -> Result<(), PlatformError> {
         match fs::write(self.folder.join("cgroup.procs"), process.to_string()) {
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(()),
@@ -56,14 +56,14 @@ impl OwnGroup {
         }
     }
 
-    /// Caps the group; None lifts the cap.
+    /// Sets the limit; None removes it.
     pub(super) fn cap(&self, limit: Option<Cores>) -> Result<(), PlatformError> {
-        // Whoever else governs the group around it may have taken this back.
+        // Enabled each time: another program that manages the parent may have disabled the controller.
         let capped = self.controller.offer(&self.base).and_then(|()| self.controller.cap(&self.folder, limit));
         capped.map_err(|source| self.failed(FileOperation::LimitCpuOf, source))
     }
 
-    /// Removes the group; one that has processes in it stays.
+    /// Removes the group if it contains no processes.
     pub(super) fn remove(&self) {
         let _ = fs::remove_dir(&self.folder);
     }
@@ -73,7 +73,7 @@ impl OwnGroup {
     }
 }
 
-/// Tells whether groups may be made in this one, and processes moved into them.
+/// Tells whether wnm may create groups here and move processes into them.
 fn is_ours(folder: &Path) -> bool {
     [folder.to_owned(), folder.join("cgroup.procs")].iter().all(|path| access(path, Access::WRITE_OK).is_ok())
 }

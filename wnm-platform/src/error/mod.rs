@@ -211,7 +211,7 @@ pub enum PlatformError {
     OtherService {
         /// The node.
         node: NodeId,
-        /// The service: "the unit /etc/systemd/system/x.service".
+        /// The service: "unit /etc/systemd/system/x.service".
         holder: String,
     },
     /// The process of a node exited before it was up.
@@ -262,7 +262,7 @@ pub enum PlatformError {
     Taken {
         /// The node.
         node: NodeId,
-        /// The name: "the unit /etc/systemd/system/antnode0001.service", "number 1".
+        /// The name: "unit /etc/systemd/system/antnode0001.service", "number 1".
         name: String,
         /// The holder of the name.
         holder: NameHolder,

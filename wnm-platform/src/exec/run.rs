@@ -1,4 +1,4 @@
-//! Running one program: what becomes of it is followed without a thread, and without waiting for its children.
+//! Execution of one program without threads and without waiting for its children.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -13,12 +13,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::{Call, Output};
 use crate::error::PlatformError;
 
-/// How long output is awaited after the program ended while a child of it keeps the streams open.
+/// The wait for output after the exit: a daemon that the program started may keep the streams open for ever.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long a program that is open for writing is tried again.
+/// The time for new attempts after ETXTBSY.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// Runs a program and returns how it ended.
+/// Runs a program and returns its output.
 pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
     let begun = Instant::now();
     let not_started = |source| PlatformError::NotStarted { command: call.summary(), source };
@@ -32,13 +32,13 @@ pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
         return Ok(Output { code: status.code(), signal: status.signal(), stdout: out.kept, stderr: err.kept });
     }
     drop(group);
-    // The group was killed: this returns as soon as the kernel has put the process away.
+    // The group was killed, so this returns at once and removes the zombie.
     let _ = child.wait();
     let printed = Output { stdout: out.kept, stderr: err.kept, ..Output::default() }.message();
     Err(PlatformError::Hung { command: call.summary(), deadline: call.deadline, printed })
 }
 
-/// A process group that is killed when this is dropped.
+/// A process group that is killed on drop.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
@@ -49,8 +49,8 @@ impl Drop for Group {
     }
 }
 
-/// Starts the program. One that is busy is tried again: while another thread forks, or another process looks at the
-/// open files of the writer, a file that was just written counts as open for writing for a moment.
+/// Starts the program, with new attempts after ETXTBSY: a file that was just written is still open for writing in a
+/// process that another thread is forking, until its exec.
 fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
     loop {
         match call.command().spawn() {
@@ -62,7 +62,7 @@ fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
     }
 }
 
-/// Collects output until the program ends; None when the deadline came first.
+/// Collects output until the program exits; None when the deadline passes first.
 fn follow(
     child: &mut Child,
     out: &mut Stream<impl Read + AsFd>,
@@ -83,7 +83,7 @@ fn follow(
             None if Instant::now() >= deadline => return Ok(None),
             None => {}
         }
-        // Closed streams wake nobody, so that the end of a quiet program is looked for more and more rarely.
+        // poll(2) does not report an exit, so the pause between two checks doubles up to 20 ms.
         pause = if progress { Duration::from_millis(1) } else { (pause * 2).min(Duration::from_millis(20)) };
         await_output(out, err, pause);
     }
@@ -100,9 +100,9 @@ fn await_output(out: &Stream<impl AsFd>, err: &Stream<impl AsFd>, pause: Duratio
     }
 }
 
-/// One stream of output, read without waiting.
+/// One output stream, read without blocking.
 struct Stream<S> {
-    /// None once it ended.
+    /// None after its end.
     source: Option<S>,
     kept: Vec<u8>,
     limit: usize,
@@ -116,7 +116,7 @@ impl<S: Read + AsFd> Stream<S> {
         Ok(Self { source, kept: Vec::new(), limit })
     }
 
-    /// Reads what is there, at most one limit's worth at a time; tells whether anything was.
+    /// Reads the available bytes, at most about one limit. Returns whether there were any.
     fn drain(&mut self) -> bool {
         let mut buffer = [0; 8192];
         let mut read = 0;
@@ -131,7 +131,7 @@ impl<S: Read + AsFd> Stream<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Nothing more can be read: the end of the program is what counts.
+                // The stream is unusable, but the exit code still counts.
                 Err(_) => self.source = None,
             }
         }

@@ -15,7 +15,7 @@ fn streams_and_exit_code_are_captured() {
     assert_eq!((output.code, output.text().as_str(), output.stderr.as_slice()), (Some(3), "out\n", &b"err\n"[..]));
     assert!(!output.is_success());
     let error = Exec::real().succeed(&shell("echo out; echo err >&2; exit 3")).unwrap_err();
-    insta::assert_snapshot!(error, @r#"expected `/bin/sh -c "echo out; echo err >&2; exit 3"` to succeed, found exit code 3; it printed: err out"#);
+    insta::assert_snapshot!(error, @r#"`/bin/sh -c "echo out; echo err >&2; exit 3"` failed with exit code 3: err"#);
     let killed = Exec::real().run(&shell("kill -9 $$")).unwrap();
     assert_eq!((killed.code, killed.signal, killed.ended()), (None, Some(9), "signal 9".to_owned()));
 }
@@ -23,7 +23,7 @@ fn streams_and_exit_code_are_captured() {
 #[test]
 fn missing_program_is_named() {
     let error = Exec::real().run(&Call::new("/no/such/program").arg("a b")).unwrap_err();
-    insta::assert_snapshot!(error, @r#"expected to start `/no/such/program "a b"`: No such file or directory (os error 2)"#);
+    insta::assert_snapshot!(error, @r#"cannot run `/no/such/program "a b"`: no such file or directory"#);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Steps that end a node's process, and a node.
+//! Steps that stop the process of a node, and remove a node.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::{DONE, HostExecutor, Performed, evidence};
 use crate::manager::{Service, StopSignal};
 use crate::node_dir;
 
-/// How long a process that was asked to end may take before it is killed.
-const GRACE: Duration = Duration::from_secs(20);
+/// The time between SIGTERM and SIGKILL.
+const KILL_AFTER: Duration = Duration::from_secs(20);
 
 impl HostExecutor<'_> {
     pub(super) fn stop(&self, node: &Node) -> Performed {
         let before = self.service(node);
-        // Told even when it seems not to run: a manager that would start it again must know.
+        // Also for a node that does not run: the manager may be about to restart it.
         self.manager.stop(node, StopSignal::Term)?;
         Ok(Effect::Done(match before {
             Service::Running(process) => Evidence::Process { process },
@@ -27,21 +27,21 @@ impl HostExecutor<'_> {
         let left = self.processes.running(node);
         let running = match self.service(node) {
             Service::Stopped if left.is_empty() => return DONE,
-            Service::Unknown(why) => return Ok(Effect::NotYet(format!("whether it is gone is not known: {why}"))),
+            Service::Unknown(why) => return Ok(Effect::NotYet(format!("cannot tell whether it has exited: {why}"))),
             Service::Running(process) => Some(process),
             Service::Stopped => left.last().map(|facts| self.processes.identity(facts)),
         };
         let Some(running) = running else { return DONE };
-        if now.since(record.waiting_since()) >= GRACE {
+        if now.since(record.waiting_since()) >= KILL_AFTER {
             self.manager.stop(node, StopSignal::Kill)?;
-            return Ok(Effect::NotYet(format!("process {} did not end when asked, and was killed", running.pid)));
+            return Ok(Effect::NotYet(format!("process {} ignored SIGTERM and was killed", running.pid)));
         }
-        let told = evidence(record, Step::Stop) == Some(&Evidence::Process { process: running.clone() });
-        if !told {
-            // It restarted itself under a new number just when it was told.
+        let was_signalled = evidence(record, Step::Stop) == Some(&Evidence::Process { process: running.clone() });
+        if !was_signalled {
+            // The node restarted itself under a new PID at the moment of the signal.
             self.manager.stop(node, StopSignal::Term)?;
         }
-        Ok(Effect::NotYet(format!("process {} has been asked to end", running.pid)))
+        Ok(Effect::NotYet(format!("process {} is exiting", running.pid)))
     }
 
     pub(super) fn trash(&self, node: &Node) -> Performed {

@@ -1,4 +1,4 @@
-//! Carries out the steps of actions on this host.
+//! Execution of the steps of actions on this host.
 
 mod end;
 mod program;
@@ -16,7 +16,7 @@ use crate::manager::{ProcessManager, Service};
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
 
-/// The hands that touch this host.
+/// The executor of steps on this host.
 pub struct HostExecutor<'a> {
     manager: &'a dyn ProcessManager,
     firewall: &'a dyn Firewall,
@@ -27,7 +27,7 @@ pub struct HostExecutor<'a> {
 }
 
 impl<'a> HostExecutor<'a> {
-    /// Returns hands for these nodes, which must include those about to be made.
+    /// Returns an executor for these nodes, which include the nodes that an action is about to add.
     #[must_use]
     pub fn new(
         manager: &'a dyn ProcessManager,
@@ -39,7 +39,7 @@ impl<'a> HostExecutor<'a> {
     }
 
     fn service(&self, node: &Node) -> Service {
-        let unknown = || Service::Unknown("the process manager said nothing of it".to_owned());
+        let unknown = || Service::Unknown("the process manager does not report it".to_owned());
         self.manager.survey(&[node]).remove(&node.id).unwrap_or_else(unknown)
     }
 
@@ -48,7 +48,7 @@ impl<'a> HostExecutor<'a> {
             check_owner(node)?;
         }
         match step {
-            // Nothing was made: the folder, and what runs on it, is somebody else's.
+            // The addition failed at its first step: folder and processes belong to another node.
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
             Step::Folder => node_dir::create(node, &self.settings.storage).map(|()| Effect::Done(Evidence::Nothing)),
             Step::Binary => self.install(node),
@@ -90,12 +90,12 @@ impl Executor for HostExecutor<'_> {
     }
 }
 
-/// What came of a step; an error is an [`Effect::Failed`].
+/// The result of a step; an error becomes [`Effect::Failed`].
 type Performed = Result<Effect, PlatformError>;
 
 const DONE: Performed = Ok(Effect::Done(Evidence::Nothing));
 
-/// Tells whether a step changes what is in a node's folder, or what runs on it.
+/// Tells whether a step changes a node's folder or its process.
 const fn touches_folder(step: Step) -> bool {
     match step {
         Step::Binary
@@ -108,7 +108,7 @@ const fn touches_folder(step: Step) -> bool {
         | Step::Swap
         | Step::SwapBack
         | Step::DropOld => true,
-        // Making it looks for itself; the others only look, or touch the firewall.
+        // Creating the folder checks the owner itself. The other steps only read, or change the firewall.
         Step::Folder
         | Step::OpenPort
         | Step::Confirm
@@ -119,7 +119,7 @@ const fn touches_folder(step: Step) -> bool {
     }
 }
 
-/// Fails when the folder belongs to another node, whatever is on record.
+/// Fails when the folder belongs to another node, as after a restored backup of the database.
 fn check_owner(node: &Node) -> Result<(), PlatformError> {
     match node_dir::owner(node)? {
         Owner::This | Owner::Unmarked | Owner::Absent => Ok(()),
@@ -127,13 +127,13 @@ fn check_owner(node: &Node) -> Result<(), PlatformError> {
     }
 }
 
-/// Tells whether an addition is on its way back because it could not even have the folder.
+/// Tells whether an addition turned back because its folder could not be created.
 fn was_never_made(record: &ActionRecord) -> bool {
     let turned_at = record.failure.as_ref().map(|failure| failure.step);
     matches!(record.planned.action, Action::Add { .. }) && turned_at == Some(Step::Folder)
 }
 
-/// Returns what a step left behind when it was last done, on the way back or before.
+/// Returns the evidence of the last execution of a step, on the way back or forward.
 fn evidence(record: &ActionRecord, step: Step) -> Option<&Evidence> {
     let done = record.undone.iter().rev().chain(record.done.iter().rev());
     done.into_iter().find(|done| done.step == step).map(|done| &done.evidence)
@@ -142,9 +142,9 @@ fn evidence(record: &ActionRecord, step: Step) -> Option<&Evidence> {
 fn linger(record: &ActionRecord, now: Timestamp) -> Effect {
     let Action::Remove { linger, .. } = record.planned.action else { return Effect::Done(Evidence::Nothing) };
     let gone = record.done.iter().rev().find(|done| done.step == Step::SeeGone).map_or(record.begun, |done| done.at);
-    let stood = now.since(gone);
-    if stood >= linger {
+    let stopped_for = now.since(gone);
+    if stopped_for >= linger {
         return Effect::Done(Evidence::Nothing);
     }
-    Effect::NotYet(format!("it stands, stopped, for {} s more", (linger - stood).as_secs_f64().ceil()))
+    Effect::NotYet(format!("{} s until the folder moves to the trash", (linger - stopped_for).as_secs_f64().ceil()))
 }

@@ -1,4 +1,4 @@
-//! Steps that put a node's program in place or exchange it.
+//! Steps that install and swap the program of a node.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::error::PlatformError;
 use crate::manager::Service;
 use crate::node_dir::{self, SwapProgress};
 
-/// The file beside an `ant-node` that tells it the first peers.
+/// The file beside an `ant-node` with its bootstrap peers.
 const PEERS: &str = "bootstrap_peers.toml";
 
 impl HostExecutor<'_> {
@@ -43,30 +43,30 @@ impl HostExecutor<'_> {
 
     pub(super) fn swap_back(&self, record: &ActionRecord, node: &Node) -> Performed {
         let Some(Evidence::Programs { from, to }) = evidence(record, Step::Stage) else {
-            // Nothing was staged, so nothing was exchanged; the node may well be running.
+            // Nothing was staged, so the installed program is unchanged and the node may run.
             node_dir::drop_staged(&node.binary)?;
             return DONE;
         };
         if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
-        let exchanged = record.done.iter().any(|done| done.step == Step::Swap);
-        let swapped = if exchanged { SwapProgress::Possible } else { SwapProgress::NotStarted };
+        let was_swapped = record.done.iter().any(|done| done.step == Step::Swap);
+        let swapped = if was_swapped { SwapProgress::Possible } else { SwapProgress::NotStarted };
         node_dir::swap_back(&node.binary, from.as_deref(), to, swapped, &self.settings.binary)?;
         DONE
     }
 
-    /// Returns what to wait for while a node is not known to be stopped.
+    /// Returns the reason to wait while the node is not known to be stopped.
     pub(super) fn wait_while_running(&self, node: &Node) -> Option<Effect> {
         match self.service(node) {
             Service::Stopped => None,
-            Service::Running(process) => Some(Effect::NotYet(format!("process {} still runs", process.pid))),
-            Service::Unknown(why) => Some(Effect::NotYet(format!("whether it still runs is not known: {why}"))),
+            Service::Running(process) => Some(Effect::NotYet(format!("process {} is still running", process.pid))),
+            Service::Unknown(why) => Some(Effect::NotYet(format!("cannot tell whether it is still running: {why}"))),
         }
     }
 }
 
-/// Copies the list of first peers that came with an `ant-node`, where one did.
+/// Copies the bootstrap peers of an `ant-node`, if there are any beside the program.
 fn copy_peers(program: &Path, node: &Node) -> Result<(), PlatformError> {
     let source = program.with_file_name(PEERS);
     match node.flavor {

@@ -1,4 +1,4 @@
-//! Steps that start a node's process and see it up.
+//! Steps that start the process of a node and confirm that it is up.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -23,11 +23,11 @@ use crate::observe::process::Liveness;
 const UP_AFTER: Duration = Duration::from_secs(10);
 /// The time that the kernel has to release the ports of a process that is no longer visible.
 const PORT_RELEASE: Duration = Duration::from_secs(5);
-/// The longest pause between two starts; nothing waits longer inside a cycle.
+/// The maximum pause between two starts within a cycle; `action_delay` may be longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long a connection to the node's own metrics server may take.
+/// The time for a connection to the node's metrics server on the loopback.
 const CONNECT: Duration = Duration::from_millis(250);
-/// The file in which an `antnode` says why it ended.
+/// The file with the reason for the exit of an `antnode`.
 const FAILURE_LOG: &str = "critical_failure.log";
 /// The part of a log that is searched for a message, from its end, in bytes: a panic with its backtrace fits.
 const TAIL: u64 = 8192;
@@ -36,7 +36,7 @@ impl HostExecutor<'_> {
     pub(super) fn start(&mut self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
         match self.service(node) {
             Service::Running(process) => return Ok(Effect::Done(Evidence::Process { process })),
-            Service::Unknown(why) => return Ok(Effect::NotYet(format!("whether it runs is not known: {why}"))),
+            Service::Unknown(why) => return Ok(Effect::NotYet(format!("cannot tell whether it runs: {why}"))),
             Service::Stopped => {}
         }
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
@@ -44,7 +44,7 @@ impl HostExecutor<'_> {
         }
         check_free_space(&node.root_dir, self.space_needed(record))?;
         self.pause();
-        // Left by the run before; the node itself removes it only once it is well under way.
+        // Left by the last run. The node removes it late in its start, so a failure before that would show the old reason.
         let _ = fs::remove_file(node.log_dir.join(FAILURE_LOG));
         self.manager.start(node)?;
         Ok(Effect::Done(match self.service(node) {
@@ -83,7 +83,7 @@ impl HostExecutor<'_> {
         }
     }
 
-    /// Returns the bytes that must be free for a start. A node that ran until this action is not kept down for them.
+    /// Returns the bytes that must be free for a start; 0 for a node that ran before this action and only restarts.
     fn space_needed(&self, record: &ActionRecord) -> u64 {
         match &record.planned.action {
             Action::Add { .. } | Action::Start { .. } if record.failure.is_none() => self.settings.crisis.0,
@@ -91,7 +91,7 @@ impl HostExecutor<'_> {
         }
     }
 
-    /// Waits until the pause that is wanted between two starts is over.
+    /// Waits for the rest of the pause since the last start of this cycle.
     fn pause(&mut self) {
         let pause = self.settings.action_delay.min(LONGEST_PAUSE);
         if let Some(last) = self.last_start {
@@ -103,14 +103,14 @@ impl HostExecutor<'_> {
     pub(super) fn confirm(&self, record: &ActionRecord, now: Timestamp, node: &Node) -> Effect {
         let process = match self.service(node) {
             Service::Running(process) => process,
-            Service::Unknown(why) => return Effect::NotYet(format!("whether it runs is not known: {why}")),
+            Service::Unknown(why) => return Effect::NotYet(format!("cannot tell whether it runs: {why}")),
             Service::Stopped => {
                 let message = last_words(node).or_else(|| self.manager.last_words(node));
                 let within = now.since(record.waiting_since());
                 return Effect::Failed(PlatformError::ExitedAtStart { node: node.id, within, message }.into());
             }
         };
-        if shows_life(node) || now.since(record.waiting_since()) >= UP_AFTER {
+        if has_open_port(node) || now.since(record.waiting_since()) >= UP_AFTER {
             return up(process);
         }
         Effect::NotYet(format!("process {} has not opened its ports yet", process.pid))
@@ -121,15 +121,14 @@ fn up(process: ProcessIdentity) -> Effect {
     Effect::Done(Evidence::Process { process })
 }
 
-/// Tells whether a running node opened what it opens when it is up. That nothing else has the port was seen before
-/// it started.
-fn shows_life(node: &Node) -> bool {
+/// Tells whether a running node has opened its port. Before the start, no other process had it.
+fn has_open_port(node: &Node) -> bool {
     match node.flavor.metrics_source() {
         MetricsSource::Http => {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.ports.metrics));
             TcpStream::connect_timeout(&address, CONNECT).is_ok()
         }
-        // Looked up, not tried: trying could take the port from the node that is about to bind it.
+        // Read from the socket tables: a trial bind could take the port from the node that is about to bind it.
         MetricsSource::Process => ports::is_bound(BoundPort::Udp(node.ports.node)),
     }
 }

@@ -96,7 +96,7 @@ fn run(script: &Script, arguments: &Arguments, line: Vec<OsString>) -> io::Resul
 /// A node that is up.
 struct Node {
     log: Log,
-    /// Held so that nobody else has their ports.
+    /// The sockets of its ports, kept open while it runs.
     sockets: Vec<UdpSocket>,
 }
 

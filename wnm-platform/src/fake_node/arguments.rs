@@ -32,7 +32,7 @@ pub(super) struct Opt {
     takes: Takes,
 }
 
-/// What an option takes.
+/// The value of an option.
 #[derive(Clone, Copy)]
 pub(super) enum Takes {
     /// No value; it stands or does not.
@@ -45,7 +45,7 @@ pub(super) enum Takes {
     Stops(Stop),
 }
 
-/// What a value must look like.
+/// The format of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Text,
@@ -66,7 +66,7 @@ pub(super) enum Refusal {
     Usage(String),
 }
 
-/// What an option asks for that stops the parsing.
+/// A request that ends the parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     Help,

@@ -1,4 +1,4 @@
-//! How a fake node strays from an ordinary node, and what ends it.
+//! Deviations of a fake node from an ordinary one, and the events that end it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,20 +16,20 @@ use signal_hook::iterator::Signals;
 use super::server::ReplyMode;
 use super::{Program, Script, complain, trailer};
 
-/// How a fake node behaves once it was started as a node.
+/// The behaviour of a fake node after its start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behaviour {
-    /// As a healthy node does.
+    /// A healthy node.
     Normal,
-    /// Ends at once, before it leaves any file.
+    /// Exits at once, before it creates any file.
     ExitAtStart {
         /// The exit code.
         code: u8,
     },
-    /// Lives, but its metrics server accepts connections and never answers.
+    /// Runs, but its metrics server accepts connections and never answers.
     Hang,
-    /// Its metrics server takes its time.
+    /// Its metrics server delays each response.
     Slow {
         /// Milliseconds before each response.
         ms: u64,
@@ -49,14 +49,14 @@ pub enum Behaviour {
         /// The version it upgrades to, without a leading `v`.
         to: String,
     },
-    /// Uses the host's resources all its life.
+    /// Uses CPU and memory while it runs.
     Burn {
         /// CPU cores' worth of time it spends; fractions count.
         cores: f64,
         /// Bytes it holds resident, besides the few MB of any fake node.
         memory_bytes: u64,
     },
-    /// Dies by itself, as after a fatal error.
+    /// Exits by itself, as after a fatal error.
     DieAfter {
         /// Milliseconds from the start.
         ms: u64,
@@ -65,17 +65,17 @@ pub enum Behaviour {
     },
 }
 
-/// The variable by which any fake node is told what to use of the host all its life, whatever its script says:
-/// `cores=0.5 memory=200MB`, either of them or both.
+/// The environment variable with the CPU and memory use of any fake node, independent of its script: one or both of
+/// `cores=0.5 memory=200MB`.
 pub const BURN: &str = "WNM_FAKE_NODE_BURN";
 
-/// What ends a node.
+/// An event that ends a node.
 pub(super) enum End {
-    /// A signal came in.
+    /// A signal arrived.
     Signalled,
     /// Its executable was replaced and it is time to restart.
     Upgraded,
-    /// The script wants it to exit with this code.
+    /// The script ends it with this exit code.
     Dies(u8),
 }
 
@@ -96,15 +96,15 @@ impl Behaviour {
     }
 }
 
-/// Takes the program's signals and sets going what the script wants; what ends the node comes out of the channel.
+/// Installs the signal handlers and starts the behaviour of the script. The channel returns the event that ends the node.
 pub(super) fn begin(script: &Script) -> io::Result<Receiver<End>> {
     let (ends, ended) = mpsc::channel();
     watch_signals(script, ends.clone())?;
-    if let Some(told) = std::env::var_os(BURN) {
-        let (cores, memory_bytes) = told.to_str().and_then(read_burn).ok_or_else(|| {
+    if let Some(value) = std::env::var_os(BURN) {
+        let (cores, memory_bytes) = value.to_str().and_then(read_burn).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("{BURN}: expected cores=0.5 memory=200MB, found {told:?}"),
+                format!("invalid value {value:?} for {BURN}: use cores=0.5 memory=200MB"),
             )
         })?;
         burn(cores, memory_bytes);
@@ -142,7 +142,7 @@ pub(super) fn begin(script: &Script) -> io::Result<Receiver<End>> {
 fn watch_signals(script: &Script, ends: Sender<End>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT])?;
     match (&script.behaviour, script.program) {
-        // A handler that only sets a flag nobody reads: unlike an ignored signal it is not inherited by a restart.
+        // A handler with an unused flag: an ignored signal would be inherited by the process of a restart.
         (Behaviour::IgnoreTerm, _) => drop(signal_hook::flag::register(SIGTERM, Arc::new(AtomicBool::new(false)))?),
         // No handler: the signal's default action ends the process.
         (_, Program::Antnode) => {}
@@ -167,7 +167,7 @@ fn replace_executable(executable: PathBuf, next: &Script) -> io::Result<()> {
     trailer::make(&running, &executable, next)
 }
 
-/// Reads what is to be used: cores, and bytes of memory.
+/// Parses the variable [`BURN`] into cores and bytes of memory.
 fn read_burn(text: &str) -> Option<(f64, u64)> {
     let (mut cores, mut memory) = (0.0, 0);
     for word in text.split_whitespace() {
@@ -180,7 +180,7 @@ fn read_burn(text: &str) -> Option<(f64, u64)> {
     Some((cores, memory))
 }
 
-/// Spends the time of so many cores, and holds so much memory, until the process ends.
+/// Uses this many cores and this much memory until the process ends.
 fn burn(cores: f64, memory_bytes: u64) {
     const PERIOD: Duration = Duration::from_millis(100);
     let mut left = cores.clamp(0.0, 1024.0);
@@ -189,7 +189,7 @@ fn burn(cores: f64, memory_bytes: u64) {
         left -= 1.0;
         thread::spawn(move || {
             loop {
-                // What it was not given within a period it does without, as a node does whose peers asked another one.
+                // Missed CPU time is not made up, as in a node whose peers turn to another node.
                 let (began, before) = (Instant::now(), own_time());
                 while own_time().saturating_sub(before) < busy && began.elapsed() < PERIOD {
                     (0..1000).for_each(|_| hint::spin_loop());
@@ -200,9 +200,11 @@ fn burn(cores: f64, memory_bytes: u64) {
     }
     thread::spawn(move || {
         let mut held: Vec<u8> = Vec::new();
-        let Ok(size) = usize::try_from(memory_bytes) else { return complain("too much memory to hold") };
+        let Ok(size) = usize::try_from(memory_bytes) else {
+            return complain("cannot allocate the memory of the script");
+        };
         if held.try_reserve_exact(size).is_err() {
-            return complain("too much memory to hold");
+            return complain("cannot allocate the memory of the script");
         }
         held.resize(size, 1);
         loop {
@@ -212,7 +214,7 @@ fn burn(cores: f64, memory_bytes: u64) {
     });
 }
 
-/// Returns the processor time that this thread was given.
+/// Returns the CPU time of this thread.
 fn own_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Plays a node, so that a colony can be shown and tested without the real programs.
+//! A fake node, for demos and tests without the real programs.
 //!
 //! The fake node behaves on the outside like `antnode` 0.4 or `ant-node` 0.23: the same arguments, exit codes, files,
 //! ports, signals, version text and metrics text. It never talks to a network.
@@ -8,11 +8,11 @@
 //!
 //! ```no_run
 //! use std::process::ExitCode;
-//! use wnm_platform::standin;
+//! use wnm_platform::fake_node;
 //!
 //! fn main() -> ExitCode {
-//!     if standin::is_called().is_some() {
-//!         return standin::main();
+//!     if fake_node::is_called().is_some() {
+//!         return fake_node::main();
 //!     }
 //!     // … what this executable does under its own name
 //!     ExitCode::SUCCESS
@@ -41,7 +41,7 @@ use arguments::{Grammar, Refusal, Stop};
 pub use behaviour::{BURN, Behaviour};
 pub use trailer::make;
 
-/// A node program that can be played.
+/// A node program that the fake node imitates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Program {
@@ -61,7 +61,7 @@ impl Program {
         }
     }
 
-    /// Returns the version that is played when no script says otherwise.
+    /// Returns the default version of a script.
     #[must_use]
     pub fn default_version(self) -> &'static str {
         match self {
@@ -75,15 +75,15 @@ impl Program {
     }
 }
 
-/// What a fake node plays; written behind its executable's last byte by [`make`].
+/// The script of a fake node, which [`make`] appends to its executable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Script {
-    /// The program that is played.
+    /// The imitated program.
     pub program: Program,
     /// The version it claims, without a leading `v`: `0.4.17`, `0.4.10-rc.1`. Two versions differ in the
     /// executable's bytes too.
     pub version: String,
-    /// How it behaves once started as a node; `--version` and `--help` are answered whatever stands here.
+    /// The behaviour as a node. `--version` and `--help` do not depend on it.
     pub behaviour: Behaviour,
 }
 
@@ -133,8 +133,7 @@ fn own_path() -> Option<PathBuf> {
     started.or_else(|| env::current_exe().ok())
 }
 
-/// Starts the executable anew under a new process id, as both programs do after an upgrade; a failure is told on
-/// standard error only.
+/// Starts the executable again as a new process, as both programs do after an upgrade. A failure only prints a message.
 fn restart(arguments: Vec<OsString>) {
     let Some(path) = own_path() else { return complain("Failed to execute restart: no executable") };
     match std::process::Command::new(path).args(arguments).spawn() {
@@ -143,7 +142,7 @@ fn restart(arguments: Vec<OsString>) {
     }
 }
 
-/// Prints a line on standard output; a reader that went away is no reason to end.
+/// Prints a line on standard output. A closed pipe is ignored, as the real programs do.
 fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
@@ -153,13 +152,13 @@ fn complain(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints what a command line asked for that asked for text only.
+/// Prints the text that a command line requests, and succeeds.
 fn print(text: impl fmt::Display) -> ExitCode {
     say(text);
     ExitCode::SUCCESS
 }
 
-/// Answers a command line that starts no node.
+/// Handles a command line that starts no node.
 fn refuse(grammar: &Grammar, refusal: Refusal, version: &str) -> ExitCode {
     match refusal {
         Refusal::Stop(Stop::Help) => print(grammar.help()),
@@ -171,7 +170,7 @@ fn refuse(grammar: &Grammar, refusal: Refusal, version: &str) -> ExitCode {
     }
 }
 
-/// Appends a line to a log file; a log that cannot be written is no reason to end.
+/// Appends a line to a log file. A failure is ignored.
 fn append(path: &Path, line: &str) {
     let file = fs::OpenOptions::new().append(true).create(true).open(path);
     let _ = file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));

@@ -14,8 +14,7 @@ const STACK: usize = 128 * 1024;
 const IDLE: Duration = Duration::from_secs(300);
 const LONGEST_LINE: u64 = 8 * 1024;
 
-/// What no reader of metrics should stumble over: no numbers, too large ones, a label without end, invalid UTF-8, no
-/// end of the text.
+/// Invalid metrics: words and too large values in place of numbers, an open label, invalid UTF-8, no end of the text.
 const GARBAGE: &[u8] = b"# TYPE ant_node_uptime gauge\n\
     ant_node_uptime NaN\n\
     ant_networking_records_stored 1e309\n\
@@ -67,7 +66,7 @@ impl Server {
     /// Frees the port.
     pub(super) fn close(self) {
         self.closing.store(true, Ordering::Release);
-        // The acceptor sleeps until somebody connects.
+        // The acceptor blocks in accept(2) until a connection arrives.
         if TcpStream::connect(self.address).is_ok() {
             let _ = self.acceptor.join();
         }

@@ -1,4 +1,4 @@
-//! What opens and closes the ports of nodes on the host.
+//! Firewalls, which open and close the ports of nodes.
 
 mod none;
 mod ufw;
@@ -9,30 +9,30 @@ use wnm_core::{FirewallKind, NodeId};
 
 use crate::error::PlatformError;
 
-/// A firewall. Opening and closing are idempotent: what is already so counts as done.
+/// A firewall. Opening and closing are idempotent.
 pub trait Firewall: Send + Sync {
-    /// Lets UDP packets from everywhere reach a port, under a rule that carries the node's name.
+    /// Adds a rule with the node's name that allows UDP packets to a port.
     ///
     /// # Errors
-    /// The firewall refused, or could not be asked.
+    /// The firewall refuses, or its command fails.
     fn open(&self, port: u16, name: &str) -> Result<(), PlatformError>;
 
-    /// Takes back what [`open`](Self::open) allowed.
+    /// Removes the rule of [`open`](Self::open).
     ///
     /// # Errors
-    /// The firewall refused, or could not be asked.
+    /// The firewall refuses, or its command fails.
     fn close(&self, port: u16, name: &str) -> Result<(), PlatformError>;
 
-    /// Returns the rules that carry the name of a node.
+    /// Returns the rules with the name of a node.
     ///
     /// # Errors
-    /// The firewall refused, or could not be asked.
+    /// The firewall refuses, or its command fails.
     fn rules(&self) -> Result<Vec<Rule>, PlatformError>;
 
-    /// Returns which of these ports no rule opens, whoever made it; none where there is no such firewall.
+    /// Returns the ports that no rule opens, including rules of the operator; none without a firewall.
     ///
     /// # Errors
-    /// The firewall refused, or could not be asked.
+    /// The firewall refuses, or its command fails.
     fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError>;
 }
 
@@ -41,7 +41,7 @@ pub trait Firewall: Send + Sync {
 pub struct Rule {
     /// The port.
     pub port: u16,
-    /// The node whose name it carries.
+    /// The node in its name.
     pub node: NodeId,
 }
 
@@ -54,7 +54,7 @@ pub fn open(kind: FirewallKind) -> Box<dyn Firewall> {
     }
 }
 
-/// Returns the rules that carry the name of a node and lead to none of these ports.
+/// Returns the rules with the name of a node for ports other than these.
 ///
 /// # Errors
 /// As [`Firewall::rules`].
@@ -64,7 +64,7 @@ pub fn orphaned_rules(firewall: &dyn Firewall, known: &BTreeSet<u16>) -> Result<
     Ok(rules)
 }
 
-/// Removes rules that were found to lead nowhere.
+/// Removes orphaned rules.
 ///
 /// # Errors
 /// As [`Firewall::close`].

@@ -1,11 +1,11 @@
-//! No firewall: ports are open, or opened by the operator.
+//! No firewall: ports are open, or the operator opens them.
 
 use std::collections::BTreeSet;
 
 use super::{Firewall, Rule};
 use crate::error::PlatformError;
 
-/// Does nothing.
+/// A firewall without rules.
 pub(super) struct None;
 
 impl Firewall for None {

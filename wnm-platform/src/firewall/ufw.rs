@@ -1,4 +1,4 @@
-//! Rules of ufw: each lets packets reach one port, and carries the node's name as its comment.
+//! Rules of ufw, each for one port and with the node's name as its comment.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -11,30 +11,29 @@ use super::{Firewall, Rule};
 use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec, Output, is_in_path};
 
-/// Where ufw is when it is not in the `PATH` of a user.
+/// The path of ufw: Debian leaves /usr/sbin out of the `PATH` of users.
 const SYSTEM: &str = "/usr/sbin/ufw";
 
-/// A rule that lets packets reach ports.
+/// A rule that allows packets to ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Allowed {
     ports: RangeInclusive<u16>,
-    /// Empty for rules of more than one port or protocol: those are the operator's own.
+    /// Empty for rules with several ports or protocols, which are the operator's.
     comment: String,
 }
 
 impl Allowed {
-    /// Tells whether it is the rule of a node.
+    /// Tells whether this is the rule of a node.
     fn is_of(&self, port: u16, name: &str) -> bool {
         self.ports == (port..=port) && self.comment == name
     }
 }
 
-/// The uncomplicated firewall. Its rules are read once, and those made and deleted here are kept count of: each call
-/// of it takes a fifth of a second.
+/// The uncomplicated firewall. Its rules are read once and tracked afterwards, because each call of ufw takes 0.2 s.
 pub(super) struct Ufw {
     exec: Exec,
     is_root: bool,
-    /// Whether there is such a program; without it there is nothing that could be opened or closed.
+    /// Whether ufw is installed; without it, opening and closing do nothing.
     is_there: bool,
     allowed: Mutex<Option<Vec<Allowed>>>,
 }
@@ -62,7 +61,7 @@ impl Ufw {
         Err(if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) })
     }
 
-    /// Does something with the rules that are there, which are read when they are not known.
+    /// Calls `act` with the current rules. After an error they are read again.
     fn with_rules<T>(
         &self,
         act: impl FnOnce(&mut Vec<Allowed>) -> Result<T, PlatformError>,
@@ -70,7 +69,7 @@ impl Ufw {
         let mut known = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rules = match known.take() {
             Some(rules) => rules,
-            // Tells the rules also while the firewall is inactive.
+            // `ufw status` lists no rules while the firewall is inactive, `show added` does.
             None => parse(&self.ufw(&["show", "added"])?.text()),
         };
         let done = act(&mut rules)?;
@@ -85,7 +84,7 @@ impl Firewall for Ufw {
             return Ok(());
         }
         self.with_rules(|rules| {
-            // One that the operator made serves as well, and keeps its comment.
+            // A rule of the operator suffices and keeps its comment.
             if rules.iter().any(|rule| rule.ports.contains(&port)) {
                 return Ok(());
             }
@@ -129,12 +128,12 @@ impl Firewall for Ufw {
     }
 }
 
-/// Returns the node whose very name this is.
+/// Returns the node with exactly this name.
 fn node_named(comment: &str) -> Option<NodeId> {
     comment.parse().ok().filter(|id: &NodeId| id.name() == comment)
 }
 
-/// Reads what `ufw show added` prints: a line of words for each rule, as a shell would take them.
+/// Parses `ufw show added`: a command line for each rule.
 fn parse(text: &str) -> Vec<Allowed> {
     let rule = |line: &str| {
         let words = line.strip_prefix("ufw allow ")?;

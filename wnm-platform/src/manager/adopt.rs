@@ -1,4 +1,4 @@
-//! Nodes that another tool made, read from what their service says.
+//! Nodes of other tools, read from the definitions of their services.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,34 +12,34 @@ use crate::error::PlatformError;
 use crate::node_dir::Folder;
 use crate::observe::process;
 
-/// What a process manager says of a node that is not of wnm's making.
+/// The definition of an external service that runs a node.
 pub(super) struct Service<'a> {
-    /// What the service is called, such as `antnode0003`.
+    /// The name, such as `antnode0003`.
     pub(super) name: &'a str,
     pub(super) manager: ManagerKind,
-    /// The program it runs.
+    /// The node program.
     pub(super) program: &'a Path,
-    /// The words after the program's name.
+    /// The arguments after the program name.
     pub(super) arguments: &'a [String],
     pub(super) environment: Vec<(String, String)>,
-    /// The folder that its `--root-dir` names.
+    /// The folder of its `--root-dir`.
     pub(super) folder: &'a Folder,
 }
 
-/// Why a service is left alone.
+/// The reason why an external service cannot be adopted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotAdoptable {
     #[error(transparent)]
     Command(#[from] NotANodeCommand),
-    #[error("expected a name with a number such as antnode0003, found {0:?}")]
+    #[error("service name {0:?} does not end with a node number")]
     Name(String),
-    #[error("expected the node program antnode or ant-node, found {0}")]
+    #[error("{0} is neither antnode nor ant-node")]
     Program(String),
-    #[error("expected a metrics server, found none")]
+    #[error("it has no metrics server")]
     NoMetrics,
 }
 
-/// Returns the node of a service; its uuid is that of the folder's marker, or empty when there is none.
+/// Returns the node of a service. Its UUID is that of the folder's marker, or empty without a marker.
 pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     let id = id_of(service.name).ok_or_else(|| NotAdoptable::Name(service.name.to_owned()))?;
     let name = service.program.file_name().unwrap_or_default().to_string_lossy();
@@ -68,18 +68,18 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     })
 }
 
-/// Returns a port that is not said and so not bound: what wnm would give to this number.
+/// Returns the port that wnm would assign to this number, for a port that the service does not set and not bind.
 pub(super) fn usual_port(thousands: u16, id: NodeId) -> u16 {
     thousands.saturating_mul(1000).saturating_add(u16::try_from(id.get()).unwrap_or(0))
 }
 
-/// Returns the number in the name of a service: the digits that end it.
+/// Returns the node number at the end of a service name.
 fn id_of(name: &str) -> Option<NodeId> {
     let name = name.rsplit('.').next()?;
     name.parse().ok().filter(|_| name.starts_with("antnode"))
 }
 
-/// Returns when the identity in a folder was made: a node's age is worth money.
+/// Returns the time of the identity file. A node's age has value, so an adopted node keeps it.
 pub(super) fn born(folder: &Path, flavor: &Flavor) -> Timestamp {
     let facts = fs::symlink_metadata(folder.join(flavor.identity_file()));
     let since = facts.ok().filter(|facts| facts.size() > 0).and_then(|facts| facts.modified().ok());
@@ -87,7 +87,7 @@ pub(super) fn born(folder: &Path, flavor: &Flavor) -> Timestamp {
     Timestamp::default().after(since)
 }
 
-/// Returns the word given as `--root-dir` among those after a program's name; None when there is none.
+/// Returns the value of `--root-dir` in the arguments after the program name; None without this flag.
 pub(super) fn root_dir(arguments: &[String]) -> Option<String> {
     let words: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     process::root_dir_in(&words)?.into_string().ok()

@@ -1,8 +1,8 @@
-//! Each node as a service of the official manager of `antnode`, which makes the services, folders and names itself.
+//! Each node as a service of antctl, the official manager of `antnode`, which creates services, folders and names itself.
 //!
-//! Its registry is read and compared before and after each call; what it prints is for people. It has no lock of its
-//! own, so wnm calls it one at a time, under a lock file beside the registry. It never gives a number out twice, and
-//! decides by itself which one comes next: a node whose number is another is not made at all.
+//! wnm reads the registry of antctl before and after each call and never parses its output for people. antctl has no
+//! lock, so wnm calls it one at a time, under a lock file beside the registry. antctl assigns each number once and
+//! chooses the next one: wnm does not add a node whose number would differ.
 
 mod registry;
 
@@ -23,12 +23,13 @@ use crate::observe::process::{ProcessInfo, Processes};
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
-/// How long a call may take: a stop waits for the process, a start for a first sign of life.
+/// The deadline of a call: `stop` waits for the exit of the process, `start` for a first sign of life of the node.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How long another of our calls is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time to wait for another call by wnm.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause between two attempts to lock.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The file whose lock keeps our calls apart, beside the registry.
+/// The lock file beside the registry.
 const LOCK: &str = ".wnm-antctl-lock";
 
 pub(super) struct Antctl {
@@ -73,7 +74,7 @@ impl Antctl {
         Registry::read(&self.registry)
     }
 
-    /// Waits for its turn among our calls, of this process and of others.
+    /// Waits for the lock that serializes the calls of all wnm processes.
     fn turn(&self) -> Result<Turn, PlatformError> {
         let path = self.registry.with_file_name(LOCK);
         let fail = |operation, source| PlatformError::File { operation, path: path.clone(), source };
@@ -81,7 +82,7 @@ impl Antctl {
             std::fs::create_dir_all(folder).map_err(|source| fail(FileOperation::Create, source))?;
         }
         let file = File::create(&path).map_err(|source| fail(FileOperation::Create, source))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Turn { _file: file }),
@@ -107,7 +108,7 @@ impl Antctl {
         {
             return Ok(());
         }
-        // What was made elsewhere, with the ports of the node, is not to stay.
+        // An entry at another place with the port of this node would keep the port from it.
         for entry in new.iter().filter(|entry| entry.node_port == Some(node.ports.node)) {
             self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
         }
@@ -124,7 +125,7 @@ impl Antctl {
         }
     }
 
-    /// Returns the call that adds a node. The payment network comes last: it is a subcommand.
+    /// Returns the call that adds a node. The payment network is a subcommand, so it comes last.
     fn addition(&self, node: &Node, name: &str) -> Result<Call, PlatformError> {
         let unsupported = |limit| PlatformError::Antctl { node: node.id, limit };
         if node.flavor != Flavor::Antnode {
@@ -165,7 +166,7 @@ impl Antctl {
         Ok(call.args(&node.arguments).args(&node.network))
     }
 
-    /// Tells the official manager that the program of a node was exchanged; it never goes back to an older one.
+    /// Records the new program of a node in the registry. antctl refuses an older version than the recorded one.
     fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
         let Some(known) = entry.version() else { return Ok(()) };
         let asked = Call::new(&node.binary).arg("--version").only_environment([]);
@@ -188,28 +189,28 @@ impl Antctl {
             (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
             (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
             (Some(Status::Running), _) => {
-                Service::Unknown("the official manager says that it runs, and no process is found".to_owned())
+                Service::Unknown("antctl reports it as running, but no process exists".to_owned())
             }
         }
     }
 
-    /// Returns the node of an entry on this folder.
+    /// Returns the node of a registry entry.
     ///
     /// # Errors
-    /// The entry says too little, in words.
+    /// A value is missing in the entry, or its payment network is a custom one.
     fn described(&self, entry: &Entry, folder: &Folder) -> Result<Node, String> {
-        let missing = |what: &str| format!("expected {what} in the registry, found none");
-        let id = NodeId::new(entry.number).ok_or_else(|| missing("a number from 1 on"))?;
+        let missing = |what: &str| format!("its registry entry has no {what}");
+        let id = NodeId::new(entry.number).ok_or_else(|| missing("number"))?;
         let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
         let network = match entry.evm_network.as_str() {
             Some("ArbitrumOne") => "evm-arbitrum-one",
             Some("ArbitrumSepoliaTest") => "evm-arbitrum-sepolia-test",
-            // A network of one's own has addresses that wnm would have to repeat: left alone.
+            // A custom network has contract addresses, which a node of wnm does not record.
             Some(_) | None => {
-                return Err(format!("expected one of the public payment networks, found {}", entry.evm_network));
+                return Err(format!("its payment network {} is not a public one", entry.evm_network));
             }
         };
-        let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("a rewards address"))?;
+        let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("rewards address"))?;
         Ok(Node {
             id,
             uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
@@ -219,8 +220,8 @@ impl Antctl {
             log_dir: entry.log_dir_path.clone(),
             binary: entry.antnode_path.clone(),
             ports: Ports {
-                node: entry.node_port.ok_or_else(|| missing("a fixed node port"))?,
-                metrics: entry.metrics_port.ok_or_else(|| missing("a metrics port"))?,
+                node: entry.node_port.ok_or_else(|| missing("fixed node port"))?,
+                metrics: entry.metrics_port.ok_or_else(|| missing("metrics port"))?,
                 rpc: rpc.unwrap_or_else(|| adopt::usual_port(30, id)),
             },
             wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
@@ -233,7 +234,7 @@ impl Antctl {
     }
 }
 
-/// The right to call the official manager, until it is dropped.
+/// The lock for calls of antctl, held until it is dropped.
 struct Turn {
     _file: File,
 }
@@ -264,22 +265,22 @@ impl ProcessManager for Antctl {
             path: self.registry.clone(),
             problem: RegistryProblem::NoEntry,
         })?;
-        // An interval of its own: without one it waits minutes for the network.
+        // Without --interval, antctl waits minutes for the connection to the network.
         self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
-        let told = match self.read()?.of(node) {
+        let is_signalled = match self.read()?.of(node) {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
-                // Told it was; that the process takes its time is for others to see.
+                // The signal was sent. The step "wait for exit" handles a process that takes longer.
                 Ok(_) | Err(PlatformError::Hung { .. }) => true,
                 Err(error) => return Err(error),
             },
             Some(_) | None => false,
         };
-        // What its manager thinks has ended, or never knew of.
-        if told && stop_signal == StopSignal::Term {
+        // A process that antctl believes to have ended, or does not know.
+        if is_signalled && stop_signal == StopSignal::Term {
             Ok(())
         } else {
             signal::all_but(None, &self.processes, node, stop_signal)
@@ -292,7 +293,7 @@ impl ProcessManager for Antctl {
             if entry.status == Status::Running {
                 self.exec.succeed(&self.named("stop", entry))?;
             }
-            // The folders are for wnm to move, by the marker and not by a path in a file.
+            // wnm moves the folders itself after checking their marker.
             self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
         }
         definition::remove(node)
@@ -306,11 +307,12 @@ impl ProcessManager for Antctl {
         let all = self.processes.all();
         let first: BTreeMap<_, _> =
             nodes.iter().map(|node| (node.id, self.look(node, &registry, None, &all))).collect();
-        let is_doubtful = |service: &Service| matches!(service, Service::Unknown(_));
-        if !first.values().any(is_doubtful) {
+        let is_unknown = |service: &Service| matches!(service, Service::Unknown(_));
+        if !first.values().any(is_unknown) {
             return first;
         }
-        // It does not look by itself: asked once, for all, and only where processes and registry disagree.
+        // The registry is only as new as the last antctl command. `status` refreshes it but is slow, so it runs only when
+        // processes and registry disagree.
         let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call("status").arg("--json")));
         let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
         let all = self.processes.all();
@@ -324,7 +326,7 @@ impl ProcessManager for Antctl {
             let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
             let node = match entry {
                 Some(entry) => definition::read(&folder).map_or_else(|| self.described(entry, &folder), Ok),
-                None => Err(format!("it is not in {}", self.registry.display())),
+                None => Err(format!("{} has no entry of it", self.registry.display())),
             };
             let process = definition::process_on(&folder, &all, &self.processes);
             Found {

@@ -1,4 +1,4 @@
-//! What a lost database is rebuilt from: the node as it was last defined, kept in its folder, and what runs there.
+//! The definition of a node in its own folder, from which `wnm` rebuilds a lost database.
 
 use std::fs;
 use std::io;
@@ -11,25 +11,24 @@ use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
-/// The file in a node's folder that holds its definition.
+/// The file of the definition in a node's folder.
 const DEFINITION: &str = ".wnm-definition";
-/// The file in a node's folder that holds the service which another tool wrote for it.
-const KEPT: &str = ".wnm-service-before";
-/// The longest definition or service that is read, in bytes.
+/// The file in a node's folder with the service definition from before its adoption.
+const SERVICE_BACKUP: &str = ".wnm-service-before";
+/// The maximum size of a definition or service file, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
 /// Writes the definition of a node into its folder.
 pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(DEFINITION);
     let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
-    // Its environment may hold secrets.
+    // The environment of a node may contain secrets.
     node_dir::write(&path, &text, 0o600)
 }
 
-/// Keeps a copy of a service by another tool in the folder of its node: wnm writes it anew when it next starts the
-/// node. The first copy stays.
+/// Copies an external service definition into the node's folder, before wnm overwrites it. An earlier copy stays.
 pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
-    let path = node.root_dir.join(KEPT);
+    let path = node.root_dir.join(SERVICE_BACKUP);
     if path.exists() {
         return Ok(());
     }
@@ -42,12 +41,12 @@ pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
     node_dir::write(&path, &text, 0o600)
 }
 
-/// Removes the definition of a node; one that is not there counts as removed.
+/// Removes the definition of a node, if it exists.
 pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
     remove_file(&node.root_dir.join(DEFINITION))
 }
 
-/// Removes a file; one that is not there counts as removed.
+/// Removes a file, if it exists.
 pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
     match fs::remove_file(path) {
         Err(error) if !is_missing(&error) => {
@@ -57,18 +56,18 @@ pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
     }
 }
 
-/// Returns the node that a folder's definition describes; None when there is none, or it is another's.
+/// Returns the node of a folder's definition; None without one, or when it belongs to another folder.
 pub(super) fn read(folder: &Folder) -> Option<Node> {
     let text = node_dir::read_bounded(&folder.path.join(DEFINITION), LIMIT).ok()?;
     serde_json::from_slice(&text).ok().filter(|node| is_of(node, folder))
 }
 
-/// Tells whether a node is the one of a folder: a definition that was copied with a folder is not.
+/// Tells whether a definition belongs to a folder, rather than having been copied together with another folder.
 pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
     folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid) && is_same(&node.root_dir, &folder.path)
 }
 
-/// Returns the process that runs on a folder, the newest of several.
+/// Returns the newest process with this `--root-dir`.
 pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Processes) -> Option<FoundProcess> {
     let on_it = |facts: &&ProcessInfo| {
         facts.life == Liveness::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
@@ -81,12 +80,12 @@ pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Proce
     })
 }
 
-/// Tells whether two paths lead to the same place.
+/// Tells whether two paths name the same folder, also through links.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Tells whether something was not there.
+/// Tells whether an error means that the path does not exist.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -1,8 +1,8 @@
-//! Each node in a container, through the `docker` command or what answers to it, such as podman's.
+//! Each node in a container, through the `docker` command or a compatible one such as that of podman.
 //!
-//! A container shares the host's network, because the metrics server listens on loopback only, and its process
-//! numbers: the node is then not the first process of its own, which the kernel would not let SIGTERM end. Its folder
-//! is bound into the container at its own path, so that process, program and arguments look the same from both sides.
+//! A container shares the host's network, because the metrics server listens on the loopback only. It also shares the
+//! PID namespace: as PID 1 of its own namespace, a node without a SIGTERM handler would ignore SIGTERM. Its folder is
+//! mounted at the same path, so that program and arguments are the same inside and outside.
 
 mod container;
 mod create;
@@ -20,7 +20,7 @@ use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, Processes};
 use container::Container;
 
-/// How much of the log of a container is told, in lines.
+/// The lines at the end of a container's log that are searched for a message.
 const TAIL: &str = "5";
 
 pub(super) struct Docker {
@@ -29,9 +29,9 @@ pub(super) struct Docker {
     processes: Processes,
     command: PathBuf,
     image: String,
-    /// The control group that containers are in.
+    /// The control group of the containers.
     group: Option<String>,
-    /// What docker calls that group, once it has told how it names them.
+    /// The name of that group for docker's cgroup driver, once it is known.
     parent: OnceLock<Option<String>>,
 }
 
@@ -56,7 +56,7 @@ impl Docker {
         Call::new(&self.command).args(["container", verb])
     }
 
-    /// Returns the group that containers are to be in, as this docker names it; None where it has no such name.
+    /// Returns the parent group for docker's cgroup driver; None for an unknown driver.
     fn parent(&self) -> Option<&str> {
         let group = self.group.as_deref()?;
         let ask = || {
@@ -71,7 +71,7 @@ impl Docker {
         self.parent.get_or_init(ask).as_deref()
     }
 
-    /// Returns the container of a node, whoever made it; None when there is none of its name.
+    /// Returns the container with the name of a node, also an external one; None when it does not exist.
     fn container(&self, node: &Node) -> Result<Option<Container>, PlatformError> {
         let call = self.call("inspect").args(["--format", container::FORMAT]).arg(node.id.name());
         let output = self.exec.run(&call)?;
@@ -82,17 +82,17 @@ impl Docker {
         }
     }
 
-    /// Returns the container of a node, if there is one and it is not that of something else.
+    /// Returns the container of a node, unless it runs another node.
     fn own(&self, node: &Node) -> Result<Option<Container>, PlatformError> {
         Ok(self.container(node)?.filter(|container| container.is_of(node)))
     }
 
-    /// Returns all containers there are, with everything they were made from.
+    /// Returns all containers with their definitions.
     fn containers(&self) -> Result<Vec<Container>, PlatformError> {
         let ids = self.exec.succeed(&self.call("ls").args(["--all", "--quiet", "--no-trunc"]))?.text();
         let ids: Vec<&str> = ids.split_whitespace().collect();
         let mut containers = Vec::new();
-        // So many at once that what they say stays within the bounds of output.
+        // Up to 50 containers for each call, so that the output stays below the limit of 1 MiB.
         for ids in ids.chunks(50) {
             let call = self.call("inspect").args(["--format", container::LONG_FORMAT]).args(ids);
             containers.extend(container::read(&self.exec.run(&call)?.text()));
@@ -119,14 +119,14 @@ impl Docker {
     fn service(&self, container: &Container) -> Service {
         match container.pid {
             0 if container.status == "restarting" && container.code == 0 => {
-                // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
-                Service::Unknown("docker is about to start it again".to_owned())
+                // Exit code 0 may be the end of a self-upgrade, and docker restarts the container.
+                Service::Unknown("docker restarts it in a moment".to_owned())
             }
             0 => Service::Stopped,
             pid => match self.processes.facts(pid) {
                 Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
-                Some(_) => Service::Unknown(format!("process {pid} of its container is ending")),
-                None => Service::Unknown(format!("process {pid} of its container cannot be seen from here")),
+                Some(_) => Service::Unknown(format!("process {pid} of its container is exiting")),
+                None => Service::Unknown(format!("process {pid} of its container is not visible on this host")),
             },
         }
     }
@@ -146,7 +146,7 @@ impl ProcessManager for Docker {
                 name: format!("container {}", node.id.name()),
                 holder: NameHolder::Container { root: container.root },
             }),
-            // One that runs is made anew when it is next defined while it does not.
+            // A container cannot change. A running one is created again at the next definition while it is stopped.
             Some(container) if container.is_up() || words.contains(&container.digest_label()) => Ok(()),
             Some(_) => {
                 self.exec.succeed(&self.call("rm").arg(node.id.name()))?;
@@ -156,7 +156,7 @@ impl ProcessManager for Docker {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
-        // One that runs is left as it is by docker itself.
+        // `docker start` leaves a running container unchanged.
         self.exec.succeed(&self.call("start").arg(node.id.name())).map(drop)
     }
 
@@ -166,16 +166,16 @@ impl ProcessManager for Docker {
             StopSignal::Kill => "KILL",
         };
         let container = self.own(node)?.filter(Container::is_up);
-        // Outside its container the node has no business to run; but what runs there ends too.
+        // Processes of the node outside of its container end as well.
         signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, stop_signal)?;
         if container.is_none() {
             return Ok(());
         }
-        // The stop signal by hand: `stop` would wait. Docker takes it as a wish that the container stays down.
+        // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
         let killed = self.exec.succeed(&self.call("kill").args(["--signal", signal]).arg(node.id.name()));
         match killed {
             Ok(_) => Ok(()),
-            // It may have ended by itself meanwhile.
+            // `kill` fails when the container has exited meanwhile.
             Err(error) => match self.own(node)? {
                 Some(container) if container.is_up() => Err(error),
                 Some(_) | None => Ok(()),
@@ -211,7 +211,7 @@ impl ProcessManager for Docker {
         };
         let look = |node: &Node| match (seen.get(&node.id.name()), &output) {
             (Some(container), _) if container.is_of(node) => self.service(container),
-            // A container of its name that is not its own says nothing of it: it has none.
+            // The container with its name runs another node, so this node has none.
             (Some(_), _) => Service::Stopped,
             (None, Ok(output)) if container::says_missing(output, &node.id.name()) => Service::Stopped,
             (None, Ok(output)) => Service::Unknown(format!("docker container inspect failed: {}", output.message())),
@@ -238,7 +238,7 @@ impl ProcessManager for Docker {
                 container.root().is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
             });
             let node = here.map_or_else(
-                || Err("no container runs it at its own path".to_owned()),
+                || Err("no container runs it at this path".to_owned()),
                 |container| container.node(self.kind, &folder),
             );
             let process = definition::process_on(&folder, &all, &self.processes);

@@ -1,7 +1,7 @@
-//! Each node as a service of macOS: a property list, and the `launchctl` command.
+//! Each node as a launchd service of macOS: a property list, and the `launchctl` command.
 //!
-//! A service that is stopped is out of launchd's domain and disabled, so that no login brings it back; one that is
-//! defined and not stopped comes back by itself after its end, a login or a start of the machine.
+//! A stopped service is booted out of its domain and disabled, so that a login does not start it. Any other defined
+//! service starts again after its exit, a login or a boot.
 
 mod output;
 mod service;
@@ -22,14 +22,15 @@ use crate::observe::process::{Liveness, Processes};
 use output::Loaded;
 use service::Plist;
 
-/// What the names of services begin with.
+/// The prefix of service labels.
 const PREFIX: &str = "com.autonomi.";
-/// What a `bootstrap` ends with when the service is there already or still on its way out, among other things.
+/// Exit codes of `bootstrap` while the service is loaded or still being removed: EIO, EINPROGRESS, EALREADY of macOS.
+/// EIO (5) is also the code of unrelated errors.
 const IN_THE_WAY: [i32; 3] = [5, 36, 37];
-/// Tries, and the pause between them, for a service that is on its way out.
+/// The number of attempts to `bootstrap` while launchd removes the old service.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
-/// What a `bootout` ends with while the process takes its time.
+/// The exit code of `bootout` while the process is still exiting: EINPROGRESS of macOS.
 const IN_PROGRESS: i32 = 36;
 
 pub(super) struct Launchd {
@@ -37,9 +38,9 @@ pub(super) struct Launchd {
     exec: Exec,
     processes: Processes,
     command: PathBuf,
-    /// Where the property lists are.
+    /// The folder of the property lists.
     folder: PathBuf,
-    /// Where the services are, in launchd's words.
+    /// The launchd domain: `system` or `gui/UID`.
     domain: String,
 }
 
@@ -73,7 +74,7 @@ impl Launchd {
         self.folder.join(format!("{}.plist", label(node)))
     }
 
-    /// Returns what launchd has of a node; None when it has nothing.
+    /// Returns the loaded service of a node; None when it is not loaded.
     fn loaded(&self, node: &Node) -> Result<Option<Loaded>, PlatformError> {
         let call = self.call("print").arg(self.target(node));
         let output = self.exec.run(&call)?;
@@ -84,7 +85,7 @@ impl Launchd {
         }
     }
 
-    /// Takes a service out of launchd's domain, which tells its process to end.
+    /// Removes a service from its domain. launchd sends SIGTERM to its process.
     fn boot_out(&self, node: &Node) -> Result<(), PlatformError> {
         let call = self.call("bootout").arg(self.target(node));
         let output = self.exec.run(&call)?;
@@ -105,7 +106,7 @@ impl Launchd {
         }
         match output.code {
             Some(0) => Ok(()),
-            // It came to be there meanwhile; or something else is wrong, and then this fails too.
+            // The service may have been loaded meanwhile. `kickstart` fails when the cause is another one.
             Some(code) if IN_THE_WAY.contains(&code) => {
                 let kick = self.exec.run(&self.call("kickstart").arg(self.target(node)))?;
                 if kick.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
@@ -119,25 +120,25 @@ impl Launchd {
             None => Service::Stopped,
             Some(Loaded { pid: Some(pid), .. }) => match self.processes.facts(*pid) {
                 Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
-                Some(_) | None => Service::Unknown(format!("process {pid} of its service is ending")),
+                Some(_) | None => Service::Unknown(format!("process {pid} of its service is exiting")),
             },
-            // It may have ended to upgrade itself: that is no stop, and it is back in a moment.
-            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd is about to start it".to_owned()),
+            // Exit code 0 may be the end of a self-upgrade, and launchd restarts the service.
+            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd starts it in a moment".to_owned()),
             Some(Loaded { pid: None, failed: true }) => Service::Stopped,
         }
     }
 
-    /// Returns the node that a property list describes on a folder.
+    /// Returns the node that an external property list runs on a folder.
     ///
     /// # Errors
-    /// There is none, or it cannot be read as a node's, in words.
+    /// No property list runs the folder, or it does not describe a node.
     fn described(&self, folder: &Folder, lists: &[(String, Option<Plist>)]) -> Result<Node, String> {
         let is_here = |list: &Plist| list.root().is_some_and(|root| definition::is_same(&root, &folder.path));
         let here = lists.iter().find_map(|(label, list)| Some((label, list.as_ref().filter(|list| is_here(list))?)));
-        let (label, list) = here.ok_or_else(|| "no service of launchd runs it".to_owned())?;
+        let (label, list) = here.ok_or_else(|| "no launchd service runs it".to_owned())?;
         let name = label.strip_prefix(PREFIX).unwrap_or(label);
         let [program, arguments @ ..] = list.program_arguments.as_slice() else {
-            return Err(format!("the service {label} runs nothing"));
+            return Err(format!("service {label} has no program"));
         };
         let node = adopt::node(&adopt::Service {
             name,
@@ -149,7 +150,7 @@ impl Launchd {
         })
         .map_err(|error| error.to_string())?;
         if node.id.name() != name {
-            return Err(format!("expected its service to be called {PREFIX}{}, found {label}", node.id.name()));
+            return Err(format!("service {label} is not named {PREFIX}{}, as wnm names it", node.id.name()));
         }
         Ok(node)
     }
@@ -174,25 +175,25 @@ impl ProcessManager for Launchd {
                 source,
             })?;
         }
-        // Its environment may hold secrets.
+        // The environment of a node may contain secrets.
         node_dir::write(&path, &text, 0o600)
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         match self.loaded(node)? {
             Some(loaded) if loaded.pid.is_some() => return Ok(()),
-            // As it was when it was loaded, which may be long ago.
+            // launchd keeps the property list from the time of loading, so a stopped service is loaded again.
             Some(_) => self.boot_out(node)?,
             None => {}
         }
-        // Only what this run has to say is of interest; that it cannot be emptied is not.
+        // launchd appends. Emptying the file is a convenience, so a failure is ignored.
         let _ = fs::File::create(node.log_dir.join(STDERR_LOG));
         self.boot(node)
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let told = self.loaded(node)?;
-        // Disabled first: from here on nothing brings it back.
+        // Disabled first: a crash of wnm after this line leaves a service that no login starts.
         self.exec.succeed(&self.call("disable").arg(self.target(node)))?;
         if told.is_some() {
             self.boot_out(node)?;
@@ -215,7 +216,7 @@ impl ProcessManager for Launchd {
         match printed.map(|output| output::services(&output.text())) {
             Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
             Ok(None) => {
-                let why = "launchd does not list its services".to_owned();
+                let why = "launchctl print shows no list of services".to_owned();
                 nodes.iter().map(|node| (node.id, Service::Unknown(why.clone()))).collect()
             }
             Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),

@@ -1,4 +1,4 @@
-//! What starts and stops the processes of nodes: one trait, one file for each process manager.
+//! Process managers, which start and stop the processes of nodes: one trait, one file for each manager.
 
 mod adopt;
 mod antctl;
@@ -26,105 +26,100 @@ pub(crate) use systemd::{Slice, slice_name};
 
 /// A process manager.
 ///
-/// Its verbs are small and idempotent, and none waits: whether a process is up or gone is for
-/// [`survey`](Self::survey) to tell. A manager that must be told of changed definitions before it starts anything
-/// (such as by a reload) remembers that they changed, and tells it once at the next [`start`](Self::start): the steps
-/// of many nodes run side by side, so all definitions of a cycle come before its first start.
+/// All methods are small and idempotent, and none waits for a process: [`survey`](Self::survey) reports whether it runs.
+/// A manager that needs a reload after changed definitions runs it once, at the next [`start`](Self::start): the steps
+/// of all nodes run in lockstep, so that all definitions of a cycle come before its first start.
 pub trait ProcessManager: Send + Sync {
-    /// Returns which one this is.
+    /// Returns the kind of this manager.
     fn kind(&self) -> ManagerKind;
 
-    /// Makes the manager know a node as it is described now.
+    /// Writes or updates the definition of a node.
     ///
     /// # Errors
-    /// The definition could not be written, or was not accepted.
+    /// The definition cannot be written, or the manager rejects it.
     fn define(&self, node: &Node) -> Result<(), PlatformError>;
 
-    /// Starts the process of a node that is defined; one that runs is left as it is.
+    /// Starts the process of a defined node, unless it runs.
     ///
     /// # Errors
-    /// The process could not be started. That it started and ended at once is no error.
+    /// The process cannot be started. A process that exits at once is no error here.
     fn start(&self, node: &Node) -> Result<(), PlatformError>;
 
-    /// Tells every process that runs the node to end, and keeps the manager from starting it again; none running
-    /// counts as done.
+    /// Signals all processes of the node and prevents the manager from starting it again.
     ///
     /// # Errors
-    /// The process could not be told.
+    /// A process cannot be signalled.
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError>;
 
-    /// Returns what the process of a node said last where it does not go into the node's logs; None when it said
-    /// nothing, or all is there.
+    /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {
         None
     }
 
-    /// Makes the manager forget a node; one it does not know counts as forgotten.
+    /// Removes the definition of a node, if it exists.
     ///
     /// # Errors
-    /// The definition could not be removed.
+    /// The definition cannot be removed.
     fn undefine(&self, node: &Node) -> Result<(), PlatformError>;
 
-    /// Tells of each node whether it runs, all at once.
+    /// Returns the state of each node, with as few calls as possible.
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service>;
 
-    /// Returns the nodes that are found on the host without knowing any: how a colony is rebuilt after its database
-    /// was lost, and how those of other tools are found.
+    /// Finds the nodes in storage folders without a database: after its loss, and for the adoption of external nodes.
     ///
     /// # Errors
-    /// The storage folders or the definitions cannot be read.
+    /// The storage folders or the definitions are unreadable.
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError>;
 
-    /// Returns everything this manager keeps that may be a node, by whatever hand and wherever it lies.
+    /// Returns all services of this manager that may run nodes, including external ones.
     ///
     /// # Errors
-    /// The manager cannot be asked, or what it knows cannot be read.
+    /// The manager does not answer, or its definitions are unreadable.
     fn services(&self) -> Result<Vec<Listed>, PlatformError>;
 
-    /// Makes a node that another tool made one of wnm's, so that later steps take it as such; what runs is left as it
-    /// is. The node's folder carries its marker by then.
+    /// Marks an external service as adopted. A running process continues. The folder of the node has its marker already.
     ///
     /// # Errors
-    /// Something else has its name, or what marks it could not be written.
+    /// The name is taken by another service, or the mark cannot be written.
     fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         definition::write(node)
     }
 
-    /// Returns how often the manager started each node again by itself since somebody started it last, all at once;
-    /// nothing of those it does not count for.
+    /// Returns the number of automatic restarts of each node since its last requested start; empty for managers without
+    /// such a counter.
     ///
     /// # Errors
-    /// The manager cannot be asked.
+    /// The manager does not answer.
     fn restarts(&self, _nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
         Ok(BTreeMap::new())
     }
 
-    /// Returns the highest number that was ever given out, by managers that give none out twice; None by others.
+    /// Returns the highest node number so far for managers that assign each number only once; None for others.
     ///
     /// # Errors
-    /// What the manager knows cannot be read.
+    /// The registry of the manager is unreadable.
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
         Ok(None)
     }
 }
 
-/// How a process is told to end.
+/// The signal that ends a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
-    /// It is asked, and may save what it has.
+    /// SIGTERM: the process may save its data.
     Term,
-    /// It is ended.
+    /// SIGKILL.
     Kill,
 }
 
-/// What a process manager says of one node.
+/// The state of one node in its process manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Service {
-    /// It runs, as this process.
+    /// The node runs as this process.
     Running(ProcessIdentity),
-    /// It does not run.
+    /// The node does not run.
     Stopped,
-    /// It could not be told, for this reason. Unknown is not stopped.
+    /// The state is unknown, for this reason. Unknown does not count as stopped.
     Unknown(String),
 }
 
@@ -141,15 +136,15 @@ impl From<&PlatformError> for Service {
 /// A node found on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Its folder, with what marks it.
+    /// Its folder with the marker.
     pub folder: Folder,
-    /// The node as the process manager knows it, or why it is left alone.
+    /// The node as its definition describes it, or the reason why it cannot be adopted.
     pub node: Result<Node, String>,
-    /// What runs on the folder; None when nothing does.
+    /// The process with this folder; None when it does not run.
     pub process: Option<FoundProcess>,
-    /// What its manager says of it, where it does so in words of its own.
+    /// The status in the manager's own words, for managers that have them.
     pub status: Option<String>,
-    /// The version its manager has on record.
+    /// The version that its manager has recorded.
     pub version: Option<Version>,
 }
 
@@ -159,30 +154,30 @@ impl Found {
     }
 }
 
-/// Something that a process manager keeps under the name of a node.
+/// A service with the name of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// What the manager calls it.
+    /// The name in the manager.
     pub name: String,
-    /// The folder it runs on; None when that cannot be told.
+    /// The folder of its node; None when the definition does not show it.
     pub folder: Option<PathBuf>,
 }
 
 /// A process found on a node's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundProcess {
-    /// Which one.
+    /// Its identity.
     pub identity: ProcessIdentity,
-    /// Its executable, without the mark of one that was replaced; None when it may not be read.
+    /// Its executable; None without the rights to read it.
     pub executable: Option<PathBuf>,
-    /// Its arguments, the program's name first.
+    /// Its arguments, starting with the program name.
     pub arguments: Vec<OsString>,
 }
 
-/// Returns the process manager of this kind; what it finds and makes beside nodes is as `options` say.
+/// Opens the process manager of a kind.
 ///
 /// # Errors
-/// It cannot work here, or not with wnm's rights.
+/// The manager is not available on this host, or wnm lacks the rights it needs.
 pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManager>, PlatformError> {
     match (kind.program, kind.scope) {
         (Program::Antctl, _) => Ok(Box::new(antctl::Antctl::new(kind, options)?)),
@@ -199,7 +194,7 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
     }
 }
 
-/// Returns what an operator should know of how this process manager keeps nodes on this host.
+/// Returns a warning about a process manager on this host, if there is one.
 #[must_use]
 pub fn warning(kind: ManagerKind) -> Option<ManagerWarning> {
     match (kind.program, kind.scope) {
@@ -208,16 +203,15 @@ pub fn warning(kind: ManagerKind) -> Option<ManagerWarning> {
     }
 }
 
-/// Returns what else, beside its own process manager, would start a node: words such as "the unit /etc/…"; None when
-/// nothing does.
+/// Returns an external service that would start a node: "unit /etc/…". None when there is none.
 pub(crate) fn other_holder(node: &Node) -> Option<String> {
     other_holders(&[node]).pop().map(|(_, holder)| holder)
 }
 
-/// Returns what else, beside their own process managers, would start nodes, as words.
+/// Returns the external services that would start these nodes.
 #[must_use]
 pub fn other_holders(nodes: &[&Node]) -> Vec<(NodeId, String)> {
-    // The services of antctl are units too, of names that it chooses.
+    // The services of antctl are systemd units with names of its choice, so they would be reported as external.
     let others: Vec<&Node> = nodes.iter().copied().filter(|node| node.manager.program != Program::Antctl).collect();
     if others.is_empty() { Vec::new() } else { systemd::other_holders(&others) }
 }

@@ -1,4 +1,4 @@
-//! What process managers find and make beside the nodes.
+//! Settings of process managers that apply to all nodes.
 
 use std::path::PathBuf;
 
@@ -7,30 +7,30 @@ use wnm_core::Settings;
 use crate::cpu_limit;
 use crate::places::home;
 
-/// Where process managers have their programs and files, and what else they are told once for all nodes.
+/// The programs, folders and options of process managers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The docker command: a path, or a name that is looked for in `PATH`.
+    /// The docker command: a path, or a name to find in `PATH`.
     pub docker: PathBuf,
-    /// The image that containers are made from.
+    /// The image of the containers.
     pub docker_image: String,
-    /// The launchctl command: a path, or a name that is looked for in `PATH`.
+    /// The launchctl command: a path, or a name to find in `PATH`.
     pub launchctl: PathBuf,
-    /// Where launchd looks for the services of the user.
+    /// The folder of the user's launchd services.
     pub launch_agents: PathBuf,
-    /// Where launchd looks for the services of the system.
+    /// The folder of the system's launchd services.
     pub launch_daemons: PathBuf,
-    /// The official manager: a path, or a name that is looked for in `PATH`.
+    /// The antctl command: a path, or a name to find in `PATH`.
     pub antctl: PathBuf,
-    /// Where the official manager remembers its nodes; None where it does so of itself.
+    /// The registry of antctl; None for its default.
     pub antctl_registry: Option<PathBuf>,
-    /// The version of the node program that the official manager fetches; None where it gets that of `binary`.
+    /// The version that antctl downloads; None to use `binary`.
     pub antctl_version: Option<String>,
-    /// Whether the official manager is asked to tell all it does.
+    /// The verbosity of antctl.
     pub antctl_verbosity: Verbosity,
-    /// The program that new nodes get.
+    /// The program of new nodes.
     pub binary: PathBuf,
-    /// What the control group is called that all nodes are in, to be capped together; None where each is on its own.
+    /// The control group of all nodes, for the CPU limit; None without a CPU limit.
     pub group: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub enum Verbosity {
 }
 
 impl Options {
-    /// Returns the options that settings ask for.
+    /// Returns the options for these settings.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         let usual = Self::default();
@@ -61,7 +61,7 @@ impl Options {
 }
 
 impl Default for Options {
-    /// Returns where everything is on a host that was left as it came.
+    /// Returns the options of an unmodified host.
     fn default() -> Self {
         Self {
             docker: "docker".into(),

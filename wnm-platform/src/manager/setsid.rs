@@ -1,8 +1,8 @@
-//! Each node in a session of its own, started by wnm itself: for containers and hosts without a service manager.
+//! Each node in its own session, started by wnm itself: for containers and hosts without a service manager.
 //!
-//! A node's process holds a lock on a file in its folder, taken before it is forked and inherited by whatever it
-//! restarts itself as. So "running" is known without a race between fork and record; the pid file only makes the
-//! process quick to find.
+//! A node's process holds a lock on a file in its folder. The lock is taken before the fork and inherited by the process
+//! that a node starts as its successor, so that there is no window between fork and record. The PID file only saves the
+//! search for the process.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -31,21 +31,22 @@ use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
-/// The file whose lock the node's process holds. It is made once and never replaced.
+/// The lock file of the node's process. It is never replaced: a lock belongs to an inode, not to a name.
 const LOCK: &str = ".wnm-lock";
-/// The file that names the node's process, for speed only.
+/// The file with the identity of the node's process.
 const PID_FILE: &str = "wnm.pid";
-/// The longest of these files that is read, in bytes.
+/// The maximum size of the PID file, in bytes.
 const LIMIT: u64 = 256 * 1024;
-/// Tries, and the pause between them, for what another process of this host can spoil for a moment: one being forked
-/// holds every open file until its exec.
+/// The number of attempts for an operation that a forked process can disturb: between fork and exec it holds every open
+/// file of its parent, so that a lock stays held and an executable stays busy.
 const TRIES: u32 = 20;
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) struct Setsid {
     kind: ManagerKind,
     processes: Processes,
-    /// What the nodes are put into when they start.
+    /// The CPU limit that the nodes enter at their start.
     cpu_limit: Option<CpuLimit>,
 }
 
@@ -65,12 +66,12 @@ impl Setsid {
             }
         }
         let lock = match is_held(&node.root_dir.join(LOCK)) {
-            // An adopted process may have restarted itself without the lock: then another is looked for once.
+            // An adopted process was started without the lock, so its successor is searched among all processes.
             Ok(Lock::Free) if noted.is_none() => return Service::Stopped,
             Ok(lock) => lock,
-            Err(error) => return Service::Unknown(format!("expected to read its lock: {error}")),
+            Err(error) => return Service::Unknown(format!("cannot read its lock file: {error}")),
         };
-        // Without a lock file it was never defined, or its folder is gone: only the processes can tell.
+        // Without a lock file the node was never defined or has lost its folder: only the process list is left.
         let all = all.get_or_init(|| self.processes.all());
         let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
         match (newest, lock) {
@@ -79,7 +80,7 @@ impl Setsid {
                 record(node, &identity);
                 Service::Running(identity)
             }
-            (None, Lock::Held) => Service::Unknown("its lock is held, and no process is found that runs it".to_owned()),
+            (None, Lock::Held) => Service::Unknown("its lock is held, but no process of it exists".to_owned()),
             (None, Lock::Absent | Lock::Free) => {
                 let _ = fs::remove_file(node.root_dir.join(PID_FILE));
                 Service::Stopped
@@ -87,25 +88,24 @@ impl Setsid {
         }
     }
 
-    /// Returns the node that a process by another tool runs on a folder.
+    /// Returns the node of an external process on a folder.
     fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Node, String> {
         let process = process.ok_or_else(|| {
-            "it does not run, and nothing else says with which ports and for whom it did: start it as ever, then import"
-                .to_owned()
+            "it does not run, so its ports and its rewards address are unknown: start it, then import it".to_owned()
         })?;
-        let untold = || format!("the command line of process {} cannot be read", process.identity.pid);
+        let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         let words = process.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned));
         let node = adopt::node(&adopt::Service {
             name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
             manager: self.kind,
-            program: process.executable.as_deref().ok_or_else(untold)?,
-            arguments: &words.collect::<Option<Vec<String>>>().ok_or_else(untold)?,
+            program: process.executable.as_deref().ok_or_else(unreadable)?,
+            arguments: &words.collect::<Option<Vec<String>>>().ok_or_else(unreadable)?,
             environment: self.processes.environment(process.identity.pid, "ANT_"),
             folder,
         })
         .map_err(|error| error.to_string())?;
         match super::other_holder(&node) {
-            Some(holder) => Err(format!("{holder} keeps it")),
+            Some(holder) => Err(format!("{holder} manages it")),
             None => Ok(node),
         }
     }
@@ -115,7 +115,8 @@ impl Setsid {
         let lock = take_lock(node)?;
         let errors = open_errors(node).map_err(fail)?;
         let once = || {
-            // Kept under its own number: a fixed one could be what the fork reports a failed exec through.
+            // The lock keeps its own descriptor number: a fixed one could be the pipe through which the standard library
+            // reports a failed exec.
             let (lock, errors) = (OwnedFd::from(lock.try_clone()?), errors.try_clone()?);
             CommandWrap::with_new(&node.binary, |command| {
                 command.args(node.flavor.arguments(node)).current_dir(&node.root_dir).env_clear();
@@ -128,9 +129,9 @@ impl Setsid {
             .spawn()
         };
         let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
-        // What it starts itself follows it there.
+        // A process that the node starts inherits the control group.
         if let Some(Err(error)) = self.cpu_limit.as_ref().map(|cpu_limit| cpu_limit.enter(child.id())) {
-            tracing::warn!(node = %node.id, %error, "the node is not capped with the others");
+            tracing::warn!(node = %node.id, %error, "cannot put the node under the CPU limit");
         }
         if let Some(identity) = self.processes.identify(child.id()) {
             record(node, &identity);
@@ -181,13 +182,13 @@ impl ProcessManager for Setsid {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
-    /// Nothing keeps these nodes, and a process anywhere else on the host may be anybody's.
+    /// Returns no services: without a service manager, processes outside the storage folders cannot be attributed.
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         Ok(Vec::new())
     }
 }
 
-/// Asks for what an ended child of ours left behind, so that it goes away altogether.
+/// Waits for an ended child of wnm, so that the kernel removes the zombie.
 fn reap(facts: &ProcessInfo) {
     if facts.life == Liveness::Ended && facts.parent == std::process::id() {
         let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
@@ -197,7 +198,7 @@ fn reap(facts: &ProcessInfo) {
     }
 }
 
-/// Whether a process holds a lock.
+/// The state of a lock file.
 enum Lock {
     Held,
     Free,
@@ -221,7 +222,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
 }
 
-/// Takes the lock that the process is to inherit.
+/// Takes the lock that the process inherits.
 fn take_lock(node: &Node) -> Result<File, PlatformError> {
     let path = node.root_dir.join(LOCK);
     let lock = open_lock(&path).map_err(|source| PlatformError::File {
@@ -250,11 +251,11 @@ fn retry<T>(mut act: impl FnMut() -> io::Result<T>, is_passing: impl Fn(&io::Err
     act()
 }
 
-/// Opens the file that takes the process's standard error, emptied.
+/// Opens an empty file for the standard error of the process.
 fn open_errors(node: &Node) -> io::Result<File> {
     fs::create_dir_all(&node.log_dir)?;
     let path = node.log_dir.join(STDERR_LOG);
-    // Emptied by hand: to append and to truncate are not had together.
+    // OpenOptions rejects append together with truncate.
     let file = fs::OpenOptions::new().append(true).create(true).open(path)?;
     file.set_len(0)?;
     Ok(file)
@@ -265,10 +266,10 @@ fn read_pid_file(node: &Node) -> Option<ProcessIdentity> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Notes who runs a node. The lock says the same, only slower: a failure is of no account.
+/// Writes the PID file. A failure only costs time: without the file, the process is searched.
 fn record(node: &Node, identity: &ProcessIdentity) {
     let written = serde_json::to_vec(identity).map(|text| node_dir::write(&node.root_dir.join(PID_FILE), &text, 0o644));
     if let Ok(Err(error)) = written {
-        tracing::debug!(node = %node.id, %error, "the pid file is not written");
+        tracing::debug!(node = %node.id, %error, "cannot write the PID file");
     }
 }

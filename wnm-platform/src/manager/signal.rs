@@ -1,4 +1,4 @@
-//! Signals to the processes of a node, by their number and after a look that it still means the same one.
+//! Signals to the processes of a node, protected against a reused PID.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::StopSignal;
 use crate::error::PlatformError;
 use crate::observe::process::{ProcessInfo, Processes};
 
-/// Signals every process that runs a node, but for one that was told in another way.
+/// Signals every process of a node except `told`, which the manager has signalled.
 pub(super) fn all_but(
     told: Option<u32>,
     processes: &Processes,
@@ -42,7 +42,7 @@ pub(super) fn one(processes: &Processes, facts: &ProcessInfo, node: &Node, stop_
 fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
     use rustix::process::{PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
     match pidfd_open(pid, PidfdFlags::empty()) {
-        // Opened first and looked at then, it cannot come to mean another process any more.
+        // The descriptor refers to one process for ever. Verified after opening, it cannot be another process.
         Ok(process) if is_it() => pidfd_send_signal(process, signal),
         // A kernel before 5.3, or a container that forbids the call.
         Err(Errno::NOSYS | Errno::PERM) if is_it() => kill_process(pid, signal),

@@ -1,4 +1,4 @@
-//! Deletes a folder without ever leaving it: no links, no other file systems, no more time than given.
+//! Deletion of a folder that follows no links, enters no other file system and respects a deadline.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -8,23 +8,23 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-/// Folders within folders, below which nothing is deleted: a node's folder has three.
+/// The maximum depth of nested folders; a node's folder has three. It bounds the recursion.
 const DEPTH: u32 = 40;
 
-/// How far the deletion of a folder came.
+/// The result of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It is gone.
+    /// The folder is deleted.
     Complete,
-    /// The time was over first.
+    /// The deadline passed before the end.
     OutOfTime,
 }
 
-/// Deletes the folder `name` in the folder `parent`. The files named in `last` go last, so that a folder that is half
-/// deleted is still known for what it is.
+/// Deletes the folder `name` in `parent`. The files in `last` are deleted last, so that a partly deleted folder is still
+/// recognized as a node's.
 ///
 /// # Errors
-/// Something in it cannot be deleted, or is another file system.
+/// An entry cannot be deleted, or is a mount point.
 pub(super) fn delete(parent: impl AsFd, name: &CStr, last: &[&CStr], deadline: Instant) -> io::Result<Progress> {
     let parent = parent.as_fd();
     let folder = match open_below(parent, name) {
@@ -35,10 +35,10 @@ pub(super) fn delete(parent: impl AsFd, name: &CStr, last: &[&CStr], deadline: I
         return Ok(Progress::OutOfTime);
     }
     for name in last {
-        gone(unlinkat(&folder, *name, AtFlags::empty()))?;
+        ignore_missing(unlinkat(&folder, *name, AtFlags::empty()))?;
     }
     drop(folder);
-    gone(unlinkat(parent, name, AtFlags::REMOVEDIR))?;
+    ignore_missing(unlinkat(parent, name, AtFlags::REMOVEDIR))?;
     Ok(Progress::Complete)
 }
 
@@ -51,23 +51,24 @@ fn empty(folder: &OwnedFd, last: &[&CStr], deadline: Instant, depth: u32) -> io:
             return Ok(Progress::OutOfTime);
         }
         if kind != FileType::Directory {
-            gone(unlinkat(folder, &name, AtFlags::empty()))?;
+            ignore_missing(unlinkat(folder, &name, AtFlags::empty()))?;
             continue;
         }
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(io::Error::other(format!("expected at most {DEPTH} folders within one another")));
+            return Err(io::Error::other(format!("more than {DEPTH} nested folders")));
         };
         let inner = open_below(folder.as_fd(), &name)?;
         if empty(&inner, &[], deadline, depth)? == Progress::OutOfTime {
             return Ok(Progress::OutOfTime);
         }
         drop(inner);
-        gone(unlinkat(folder, &name, AtFlags::REMOVEDIR))?;
+        ignore_missing(unlinkat(folder, &name, AtFlags::REMOVEDIR))?;
     }
     Ok(Progress::Complete)
 }
 
-/// Returns what a folder holds. All of it is read before anything is deleted.
+/// Returns the entries of a folder. They are read before any deletion, because POSIX leaves it open whether readdir(3)
+/// sees changes.
 fn list(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(folder)? {
@@ -85,17 +86,17 @@ fn list(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
     Ok(found)
 }
 
-/// Opens a folder that is no link and lies on the file system of the one it is in.
+/// Opens a folder that is not a link and is on the same file system as its parent.
 fn open_below(parent: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let parent = parent.as_fd();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{ResolveFlags, openat2};
-        // Sees a folder of the same file system that was mounted here, too.
+        // NO_XDEV also detects a bind mount of the same file system, which st_dev does not show.
         let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
         match openat2(parent, name, flags, Mode::empty(), resolve) {
-            // An old kernel, or a container that forbids the call.
+            // A kernel before 5.6, or a seccomp filter that forbids the call.
             Err(Errno::NOSYS | Errno::PERM) => {}
             opened => return opened,
         }
@@ -107,8 +108,8 @@ fn open_below(parent: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
     Ok(folder)
 }
 
-/// Counts what is not there as deleted.
-fn gone(result: rustix::io::Result<()>) -> rustix::io::Result<()> {
+/// Treats a missing entry as deleted.
+fn ignore_missing(result: rustix::io::Result<()>) -> rustix::io::Result<()> {
     match result {
         Err(Errno::NOENT) => Ok(()),
         other => other,

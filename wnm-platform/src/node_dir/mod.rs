@@ -1,5 +1,4 @@
-//! The folders of nodes: made, marked, filled with a program, and moved to the trash; never outside the storage
-//! folders.
+//! The folders of nodes: creation, marker, program and trash. Nothing outside the storage folders is changed.
 
 mod delete;
 mod place;
@@ -22,26 +21,26 @@ pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, stage, swap, swap_back};
 pub use trash::{Swept, sweep_trash, trash};
 
-/// The file that says whose a folder is.
+/// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";
-/// The folder in a storage folder that holds removed nodes until they are deleted.
+/// The folder in a storage folder for removed nodes, until they are deleted.
 pub const TRASH: &str = ".trash";
-/// The file in a node's log folder that takes what the process prints on standard error.
+/// The file in a node's log folder with the standard error of its process.
 pub const STDERR_LOG: &str = "stderr.log";
 
-/// The version of the marker that is written.
+/// The format version of markers that this release writes.
 const MARKER_VERSION: u32 = 1;
-/// The longest marker that is read, in bytes.
+/// The maximum size of a marker, in bytes.
 const MARKER_LIMIT: u64 = 4096;
 
-/// What the marker in a node's folder says.
+/// The marker in a node's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
-    /// The version of this form.
+    /// The format version.
     pub version: u32,
-    /// The node, for ever.
+    /// The UUID of the node, which never changes.
     pub uuid: String,
-    /// Its number when the folder was made.
+    /// The number of the node when the folder was created.
     pub id: NodeId,
 }
 
@@ -52,10 +51,10 @@ impl Marker {
         Self { version: MARKER_VERSION, uuid: node.uuid.clone(), id: node.id }
     }
 
-    /// Reads the marker of a folder; None when it has none.
+    /// Reads the marker of a folder; None without a marker.
     ///
     /// # Errors
-    /// There is one that cannot be read or makes no sense.
+    /// The marker is unreadable or invalid.
     pub fn read(folder: &Path) -> Result<Option<Self>, PlatformError> {
         let path = folder.join(MARKER);
         let text = match read_bounded(&path, MARKER_LIMIT) {
@@ -72,23 +71,23 @@ impl Marker {
     }
 }
 
-/// Whose a folder is.
+/// The owner of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// There is no folder.
+    /// The folder does not exist.
     Absent,
-    /// It carries the marker of this node.
+    /// The marker names this node.
     This,
-    /// It carries no marker.
+    /// The folder has no marker.
     Unmarked,
-    /// It carries the marker of another node.
+    /// The marker names another node.
     Other(Marker),
 }
 
-/// Tells whose the root folder of a node is.
+/// Returns the owner of a node's root folder.
 ///
 /// # Errors
-/// The folder or its marker cannot be read.
+/// The folder or its marker is unreadable.
 pub fn owner(node: &Node) -> Result<Owner, PlatformError> {
     owner_of(&node.root_dir, node)
 }
@@ -110,10 +109,10 @@ fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
     })
 }
 
-/// Makes the folders of a node, for its data and its logs, each with a marker.
+/// Creates the folders of a node for data and logs, each with a marker.
 ///
 /// # Errors
-/// The root folder lies outside the storage folders, belongs to another node or to nobody known, or cannot be made.
+/// The root folder is outside the storage folders, belongs to another node, contains unknown files, or cannot be created.
 pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     for root in roots.iter().filter(|root| root.is_absolute() && node.root_dir.starts_with(root)) {
         make_folder(root)?;
@@ -127,11 +126,11 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
         Owner::Unmarked => return Err(refused(&node.root_dir, Refusal::Unmarked)),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
-    // Made now, because removing must need no room. One that is something else is found out when it is needed.
+    // Created now, because a removal must work on a full disk. A failure is reported by the removal.
     let _ = fs::create_dir(place.root.join(TRASH));
     let made = create_logs(node);
     if made.is_err() && owner != Owner::This {
-        // Nothing is in it yet, and its place is wanted by the next node.
+        // The folder is still empty, and a leftover would block the next node with this number.
         let _ = fs::remove_file(place.path.join(MARKER)).and_then(|()| fs::remove_dir(&place.path));
     }
     made
@@ -146,15 +145,15 @@ fn create_logs(node: &Node) -> Result<(), PlatformError> {
         Owner::Other(marker) => Err(not_of_this(&node.log_dir, &marker)),
         Owner::Absent => make_folder(&node.log_dir).and_then(|()| mark(&node.log_dir, node)),
         Owner::Unmarked if is_bare(&node.log_dir) => mark(&node.log_dir, node),
-        // Somebody else's logs stand there too: written to, and never deleted.
+        // The folder contains other logs too: the node writes there, and wnm never deletes it.
         Owner::Unmarked => Ok(()),
     }
 }
 
-/// Puts the marker of a node into its folder, which another tool made; nothing else of it is touched.
+/// Writes the marker of a node into a folder that another tool created. Nothing else is changed.
 ///
 /// # Errors
-/// There is no such folder, it is another node's, or it cannot be written.
+/// The folder does not exist, belongs to another node, or is not writable.
 pub fn adopt(node: &Node) -> Result<(), PlatformError> {
     match owner(node)? {
         Owner::This => Ok(()),
@@ -164,22 +163,21 @@ pub fn adopt(node: &Node) -> Result<(), PlatformError> {
     }
 }
 
-/// A folder that may be a node's, found in a storage folder.
+/// A folder in a storage folder that may be a node's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
-    /// Its marker; None for a node that another tool made.
+    /// Its marker; None for a node of another tool.
     pub marker: Option<Marker>,
-    /// The program whose identity it holds; None when it holds none.
+    /// The flavor of its identity file; None without one.
     pub flavor: Option<Flavor>,
 }
 
-/// Returns the folders directly below the storage folders that carry a marker or hold a node's identity, links left
-/// out.
+/// Returns all folders directly in the storage folders with a marker or an identity file. Links are skipped.
 ///
 /// # Errors
-/// A storage folder that exists cannot be read.
+/// An existing storage folder is unreadable.
 pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
     let mut found = Vec::new();
     for root in roots {
@@ -207,7 +205,7 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
     Ok(found)
 }
 
-/// Tells whether a folder holds the identity file of a program, as a file and not as a link.
+/// Tells whether a folder contains the identity file of a flavor, as a file and not as a link.
 fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
     fs::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
 }
@@ -233,20 +231,20 @@ fn mark(folder: &Path, node: &Node) -> Result<(), PlatformError> {
     write(&folder.join(MARKER), &text, 0o644)
 }
 
-/// Tells whether a folder holds nothing, or only what is left of an interrupted [`mark`].
+/// Tells whether a folder is empty except for the temporary file of an interrupted [`mark`].
 fn is_bare(folder: &Path) -> bool {
     let left = temporary(&folder.join(MARKER));
     fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.path() == left)))
 }
 
-/// Returns where a file stands while it is written.
+/// Returns the name of a file while it is written.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     path.with_file_name(name)
 }
 
-/// Writes a file so that after a crash it is the old one or the new one, whole.
+/// Writes a file atomically: after a crash it has the old or the new content.
 pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> Result<(), PlatformError> {
     let temporary = temporary(path);
     let written = create_file(&temporary, mode).and_then(|mut file| {
@@ -258,13 +256,13 @@ pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> Result<(), PlatformE
     written.map_err(|source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source })
 }
 
-/// Makes an empty file in the place of what an interrupted attempt left.
+/// Creates an empty file, and replaces the leftover of an interrupted attempt.
 fn create_file(path: &Path, mode: u32) -> io::Result<File> {
     remove_file(path)?;
     fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
 
-/// Removes a file; one that is not there counts as removed.
+/// Removes a file, if it exists.
 fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -272,12 +270,12 @@ fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the names in the folder of a file durable.
+/// Flushes the folder of a file: a rename is durable only after an fsync of its folder.
 fn sync_folder(file: &Path) -> io::Result<()> {
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Reads a small file that is no link.
+/// Reads a file up to a size limit. Links are refused, and FIFOs do not block.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let no_link = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let file = fs::OpenOptions::new().read(true).custom_flags(no_link).open(path)?;

@@ -1,4 +1,4 @@
-//! Where a node's folder may lie: below a storage folder, reached without links.
+//! Checks that a path is below a storage folder and contains no links.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{TRASH, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
 
-/// A path that was seen to lie below a storage folder, without links on the way. Nothing need stand there.
+/// A path below a storage folder without links on the way. It need not exist.
 #[derive(Debug)]
 pub(super) struct CheckedPath {
     /// The storage folder, resolved.
@@ -17,11 +17,11 @@ pub(super) struct CheckedPath {
 }
 
 impl CheckedPath {
-    /// Returns the place of a path.
+    /// Checks a path.
     ///
     /// # Errors
-    /// The path is relative, holds `..`, is a storage folder or holds one, lies outside them or in their trash, or
-    /// leads through a link or a file.
+    /// The path is relative, contains `..`, is or contains a storage folder, is outside of them or in their trash, or
+    /// passes a link or a file.
     pub(super) fn of(path: &Path, roots: &[PathBuf]) -> Result<Self, PlatformError> {
         if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
             return Err(refused(path, Refusal::NotAbsolute));
@@ -36,7 +36,7 @@ impl CheckedPath {
             }
             real_roots.push(real);
         }
-        // Of nested storage folders, the innermost.
+        // With nested storage folders, the innermost one counts.
         let place = candidates.into_iter().max_by_key(|place| place.root.components().count());
         let Some(place) = place else { return Err(refused(path, Refusal::OutsideStorage)) };
         if let Some(root) = real_roots.iter().find(|root| root.starts_with(&place.path)) {

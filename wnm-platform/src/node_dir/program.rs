@@ -1,4 +1,4 @@
-//! A node's own copy of its program: put in place, exchanged for a new one, and exchanged back.
+//! A node's own copy of its program: installation, swap for a new one, and the way back.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -11,13 +11,13 @@ use wnm_core::Bytes;
 use super::{create_file, remove_file, sync_folder, temporary};
 use crate::error::{FileOperation, PlatformError};
 
-/// What must stay free beyond the program itself, in bytes.
+/// The space that must stay free after the copy, in bytes.
 const RESERVE: u64 = 16 * 1024 * 1024;
 
-/// Returns the SHA-256 of a file in lower-case hexadecimal; None when there is no file.
+/// Returns the SHA-256 of a file in lower-case hexadecimal; None when the file does not exist.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file is unreadable.
 pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
     match hash(path, &mut io::sink()) {
         Ok(digest) => Ok(Some(digest)),
@@ -26,8 +26,7 @@ pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
     }
 }
 
-/// Puts a copy of a program in its place, complete or not at all, and returns its digest. One that is there already
-/// stays.
+/// Copies a program atomically and returns its digest. An equal file stays unchanged.
 ///
 /// # Errors
 /// The program cannot be read, or the copy cannot be written.
@@ -40,7 +39,7 @@ pub fn install(from: &Path, to: &Path) -> Result<String, PlatformError> {
     }
 }
 
-/// Puts a copy of a program beside the one in place, and returns the digests of the one in place and the new one.
+/// Copies the new program beside the installed one. Returns the digests of the installed and of the new one.
 ///
 /// # Errors
 /// As [`install`].
@@ -49,11 +48,10 @@ pub fn stage(from: &Path, binary: &Path) -> Result<(Option<String>, String), Pla
     Ok((before, install(from, &beside(binary, ".new"))?))
 }
 
-/// Puts the staged program in place and keeps the old one; at every moment some program is in place.
+/// Replaces the installed program by the staged one and keeps the old one. A program is installed at every moment.
 ///
 /// # Errors
-/// What was staged is not the program with the digest `to`, and neither is what is in place; or the folder cannot be
-/// changed.
+/// Neither the staged nor the installed program has the digest `to`, or the folder is not writable.
 pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
     let new = beside(binary, ".new");
     match digest(&new)? {
@@ -66,7 +64,7 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
     let keep = || {
         let (old, half) = (beside(binary, ".old"), beside(binary, ".old.tmp"));
         remove_file(&half)?;
-        // Not every file system has hard links.
+        // Some file systems, such as exFAT, have no hard links.
         match fs::hard_link(binary, &half).or_else(|_| fs::copy(binary, &half).map(|_| ())) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -86,11 +84,11 @@ pub enum SwapProgress {
     Possible,
 }
 
-/// Puts the old program in place again and drops what was staged. `from` and `to` are the digests of the old and the
-/// new one; `source` is where either may be had again.
+/// Restores the old program and removes the staged one. `from` and `to` are the digests of the old and the new program,
+/// `source` is the configured program, which may be either.
 ///
 /// # Errors
-/// The old program is nowhere to be found, or the folder cannot be changed.
+/// No copy of the old program exists, or the folder is not writable.
 pub fn swap_back(
     binary: &Path,
     from: Option<&str>,
@@ -113,22 +111,22 @@ pub fn swap_back(
     match in_place {
         Some(_) if is_back || !was_exchanged => {}
         _ if kept.is_some() => fs::rename(&old, binary).map_err(back)?,
-        // The old program exchanged itself for another before it was to be exchanged.
+        // The old program upgraded itself before the swap, so the installed one is neither.
         Some(found) if found != to => {}
         _ if from.is_some() && digest(source)?.as_deref() == from => {
             copy(source, binary)?;
         }
-        // Any program is better than none, when there was none to go back to.
+        // Without an old program, the staged one is better than none.
         None if from.is_none() && digest(&new)?.is_some() => fs::rename(&new, binary).map_err(back)?,
         found => return Err(changed(found)),
     }
     drop_old(binary)
 }
 
-/// Removes what an upgrade left beside the program in place.
+/// Removes all leftovers of an upgrade beside the installed program.
 ///
 /// # Errors
-/// The folder cannot be changed.
+/// The folder is not writable.
 pub fn drop_old(binary: &Path) -> Result<(), PlatformError> {
     drop_staged(binary)?;
     for suffix in [".old", ".old.tmp"] {
@@ -142,10 +140,10 @@ pub fn drop_old(binary: &Path) -> Result<(), PlatformError> {
     })
 }
 
-/// Removes a staged program, and nothing else.
+/// Removes only a staged program.
 ///
 /// # Errors
-/// The folder cannot be changed.
+/// The folder is not writable.
 pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
     for suffix in [".new", ".new.tmp"] {
         let path = beside(binary, suffix);
@@ -154,10 +152,10 @@ pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
     Ok(())
 }
 
-/// Fails unless a program of this many bytes fits on the volume of a folder.
+/// Checks that this many bytes and the reserve are free on the volume of a folder.
 ///
 /// # Errors
-/// It does not fit.
+/// Too little space is free.
 pub(crate) fn check_free_space(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
     let Ok(volume) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let available = volume.f_bavail.saturating_mul(volume.f_frsize);
@@ -181,7 +179,7 @@ fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
         path: path.to_owned(),
         source,
     };
-    // What an interrupted attempt left takes room.
+    // The leftover of an interrupted attempt would count as used space.
     remove_file(&half).map_err(|error| fail(&half, error))?;
     let length = match fs::metadata(from) {
         Ok(facts) => facts.len(),
@@ -201,13 +199,13 @@ fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
         Ok(digest)
     });
     copied.map_err(|error| {
-        // A full disk is not made fuller.
+        // On a full disk a partial copy would stay and keep it full.
         let _ = remove_file(&half);
         fail(to, error)
     })
 }
 
-/// Reads a file to its end, writes it on, and returns its digest.
+/// Copies a file to a writer and returns its SHA-256.
 fn hash(path: &Path, on: &mut dyn io::Write) -> io::Result<String> {
     let mut file = fs::File::open(path)?;
     let mut hasher = Sha256::new();

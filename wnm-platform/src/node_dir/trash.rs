@@ -1,4 +1,4 @@
-//! The way out: a removed node's folder is first renamed into the trash of its storage folder, later deleted there.
+//! The trash: a removed node's folder is renamed into the trash of its storage folder, and deleted there later.
 
 use std::ffi::CString;
 use std::fs;
@@ -15,20 +15,20 @@ use super::place::CheckedPath;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused, sync_folder};
 use crate::error::{FileOperation, PlatformError, Refusal};
 
-/// What is added to the uuid of a node to name its logs in the trash.
+/// The suffix of a node's UUID in the name of its logs in the trash.
 const LOGS: &str = "-logs";
-/// What ends the name of a folder in the trash whose deletion has begun.
+/// The suffix of a folder in the trash whose deletion has begun.
 const BEGUN: &str = ".deleting";
-/// How often a name in the trash may be taken already.
+/// The maximum number of folders with the same UUID in the trash.
 const ATTEMPTS: u32 = 100;
-/// How long logs that cannot be renamed into the trash may take to be deleted where they are.
+/// The time for deleting logs on another volume, which cannot be renamed into the trash.
 const LOG_BUDGET: Duration = Duration::from_secs(2);
 
-/// Moves the folder of a node into the trash of its storage folder, its logs too, and returns where it is now; None
-/// when there was no folder and there is none in the trash.
+/// Moves the folder of a node and its logs into the trash of its storage folder. Returns the new path; None when the
+/// folder exists neither at its place nor in the trash.
 ///
 /// # Errors
-/// The folder is not this node's, lies outside the storage folders or behind a link, or cannot be moved.
+/// The folder belongs to another node, is outside the storage folders or behind a link, or cannot be moved.
 pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, PlatformError> {
     if !is_plain(&node.uuid) {
         return Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())));
@@ -38,13 +38,13 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     let owner = owner_of(&place.path, node)?;
     match &owner {
         Owner::This | Owner::Absent => {}
-        // Made by another tool: its identity file says that it is a node, and the row in the database whose.
+        // An adopted node without a marker: the identity file shows that it is a node, and the database names it.
         Owner::Unmarked if holds_identity(&place.path, &node.flavor) && is_uuid(&node.uuid) => {}
         Owner::Unmarked => return Err(refused(&node.root_dir, Refusal::NoIdentity)),
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
     if let Err(error) = trash_logs(node, &place, roots) {
-        tracing::warn!(node = %node.id, %error, "the logs of a removed node stay where they are");
+        tracing::warn!(node = %node.id, %error, "cannot move the logs of a removed node to the trash");
     }
     if owner == Owner::Absent {
         let moved = bin.join(&node.uuid);
@@ -53,8 +53,8 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     rename_into(&bin, &place.path, &node.uuid).map(Some)
 }
 
-/// Moves the logs of a node, where they lie outside its folder and carry its marker, into the trash as well; deletes
-/// them where they are when they lie on another volume.
+/// Moves logs outside of the node's folder into the trash if they have its marker. Logs on another volume are deleted in
+/// place, because rename(2) works only within a volume.
 fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let logs = &node.log_dir;
     if logs.starts_with(&node.root_dir) || !is_folder(logs) || owner_of(logs, node)? != Owner::This {
@@ -76,7 +76,7 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
     }
 }
 
-/// Renames a folder into a trash, under this name or the next that is free, and returns where it is.
+/// Renames a folder into the trash under this name, or with the next free number. Returns the new path.
 fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, PlatformError> {
     let fail = |source| PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source };
     match fs::create_dir(bin) {
@@ -92,19 +92,19 @@ fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, Platfor
     Ok(target)
 }
 
-/// What a sweep of the trash did.
+/// The result of a sweep of the trash.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Folders that are gone now.
+    /// The number of deleted folders.
     pub deleted: u32,
-    /// Folders that wait: too young, or the time was over.
+    /// The number of folders that stay for a later sweep.
     pub left: u32,
-    /// What stands in the trash and is not a node's, or could not be deleted, and why.
+    /// The entries that are not nodes or cannot be deleted, with the reason.
     pub refused: Vec<(PathBuf, String)>,
 }
 
-/// Deletes folders that have been in the trash for so long, oldest first, for at most `budget`; what is not done then
-/// is done by the next sweep.
+/// Deletes the folders that have been in the trash for `older_than`, oldest first, within `budget`. The next sweep
+/// continues.
 pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration) -> Swept {
     let deadline = Instant::now() + budget;
     let now = SystemTime::now();
@@ -139,8 +139,8 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration) ->
     swept
 }
 
-/// Notes in the name of a folder that its deletion has begun: from then on its age no longer counts, which deleting
-/// changes.
+/// Marks a folder in its name as being deleted. Its age is its ctime, which each deletion in it resets, so that without
+/// the mark an interrupted deletion would wait for the whole age again.
 fn begin(path: &Path) -> io::Result<PathBuf> {
     if has_begun(path) {
         return Ok(path.to_owned());
@@ -159,7 +159,7 @@ fn has_begun(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(BEGUN.as_bytes())
 }
 
-/// Returns what stands in a trash; nothing when the trash is a link.
+/// Returns the entries of a trash; none when the trash is a link.
 fn list(bin: &Path) -> Vec<PathBuf> {
     if !is_folder(bin) {
         return Vec::new();
@@ -167,27 +167,27 @@ fn list(bin: &Path) -> Vec<PathBuf> {
     fs::read_dir(bin).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Tells what speaks against deleting something in the trash.
+/// Checks that an entry of the trash is the folder or the logs of a node; the error is the reason to keep it.
 fn check(path: &Path) -> Result<(), String> {
     if !is_folder(path) {
-        return Err("a link or a file".to_owned());
+        return Err("it is a link or a file".to_owned());
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split('.').next().unwrap_or_default();
     let uuid = stem.strip_suffix(LOGS).unwrap_or(stem);
     match Marker::read(path) {
         Ok(Some(marker)) if marker.uuid == uuid => Ok(()),
-        Ok(Some(marker)) => Err(format!("the marker of {}", marker.uuid)),
-        Ok(None) if !is_uuid(uuid) => Err("no marker, and a name that is no uuid".to_owned()),
+        Ok(Some(marker)) => Err(format!("its marker names the UUID {}", marker.uuid)),
+        Ok(None) if !is_uuid(uuid) => Err("it has no marker, and its name is not a UUID".to_owned()),
         Ok(None) if Flavor::ALL.into_iter().any(|flavor| holds_identity(path, &flavor)) => Ok(()),
-        // The last of a deletion that was interrupted.
+        // An interrupted deletion has already deleted the marker, which is the last file.
         Ok(None) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
-        Ok(None) => Err("neither a marker nor an identity file".to_owned()),
+        Ok(None) => Err("it has neither a marker nor an identity file".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Deletes a folder, marker and identity last.
+/// Deletes a folder; marker and identity file are deleted last.
 fn delete_folder(path: &Path, deadline: Instant) -> io::Result<Progress> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -200,25 +200,25 @@ fn delete_folder(path: &Path, deadline: Instant) -> io::Result<Progress> {
     delete(&parent, &CString::new(name.as_bytes())?, &last, deadline)
 }
 
-/// Returns when a folder came to its place: renaming it changes its status.
+/// Returns the time when a folder was moved into the trash: rename(2) sets the ctime on Linux file systems.
 fn moved_at(path: &Path) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt as _;
     let seconds = u64::try_from(fs::symlink_metadata(path).ok()?.ctime()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Tells whether a folder stands there, and not a link to one.
+/// Tells whether a path is a folder and not a link.
 fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
 }
 
-/// Tells whether a text can name a file in the trash.
+/// Tells whether a UUID is usable as a file name in the trash.
 fn is_plain(uuid: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (1..=64).contains(&uuid.len()) && uuid.bytes().all(fits) && !uuid.ends_with(LOGS)
 }
 
-/// Tells whether a text has the form of a uuid, 8-4-4-4-12 hexadecimal digits.
+/// Tells whether a text has the form of a UUID: 8-4-4-4-12 hexadecimal digits.
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();

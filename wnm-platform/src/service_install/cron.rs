@@ -1,4 +1,4 @@
-//! Lines of cron that keep nodes: of wnm, of the Python wnm, and of anm.
+//! Cron jobs that manage nodes: of wnm, of the Python wnm, and of anm.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::text;
 
-/// A tool that cron starts.
+/// A tool in a cron job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
-    /// This one, by a line that `wnm service install --cron` did not write.
+    /// This wnm, in a line that `wnm service install --cron` did not write.
     Wnm,
     /// The Python wnm.
     PythonWnm,
@@ -17,21 +17,21 @@ pub enum Tool {
     Anm,
 }
 
-/// A line of cron that keeps nodes.
+/// A cron job that manages nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Where it stands; None for the crontab of this user.
+    /// The file; None for the crontab of this user.
     pub file: Option<PathBuf>,
-    /// The line as it stands there.
+    /// The line in the file.
     pub line: String,
-    /// What it starts.
+    /// The tool that it starts.
     pub tool: Tool,
 }
 
-/// Where a bare name is looked for when a crontab says nothing else.
+/// The default `PATH` of cron; see crontab(5).
 const PATH: &str = "/usr/bin:/bin";
 
-/// Returns the jobs in the tables of the whole host that can be read.
+/// Returns the jobs in the readable tables of the host.
 pub(super) fn of_host(root: &Path) -> Vec<Job> {
     let below = fs::read_dir(root.join("etc/cron.d")).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = std::iter::once(root.join("etc/crontab")).chain(below).collect();
@@ -48,8 +48,8 @@ pub(super) fn of_user(table: &str) -> Vec<Job> {
     in_table(table, None, is_script)
 }
 
-/// Returns the jobs of one table. `is_script` tells of a path whether it is a script, as the Python wnm is; None when
-/// nothing is there.
+/// Returns the jobs of one table. `is_script` tells whether a path is a script, as the Python wnm is; None for a missing
+/// file.
 fn in_table(table: &str, file: Option<&Path>, is_script: impl Fn(&Path) -> Option<bool>) -> Vec<Job> {
     let mut path = PATH.to_owned();
     let mut jobs = Vec::new();
@@ -65,11 +65,11 @@ fn in_table(table: &str, file: Option<&Path>, is_script: impl Fn(&Path) -> Optio
     jobs
 }
 
-/// Returns which tool a line starts, if any.
+/// Returns the tool that a line starts, if it starts one.
 fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Option<Tool> {
     let words: Vec<&str> = line.split(|c: char| c.is_whitespace() || ";&|()'\"".contains(c)).collect();
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    // An environment of Python comes before what else there may be of that name.
+    // An activated Python environment comes first in PATH.
     let activated = words.iter().filter_map(|word| word.strip_suffix("/activate"));
     let folders: Vec<&str> = activated.chain(path.split(':')).collect();
     words.iter().enumerate().find_map(|(at, word)| {
@@ -81,7 +81,7 @@ fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Op
             "anms.sh" => Some(Tool::Anm),
             "wnm" if before == "-m" => Some(Tool::PythonWnm),
             "wnm" if word.contains('/') && !word.starts_with("./") => kind(is_script(&expanded(word))),
-            // Where it is not found, its name is all that is known.
+            // A name that is not found counts as this wnm.
             "wnm" => kind(folders.iter().find_map(|folder| is_script(&expanded(folder).join("wnm"))).or(Some(false))),
             _ => None,
         }
@@ -92,13 +92,13 @@ fn kind(is_script: Option<bool>) -> Option<Tool> {
     is_script.map(|is_script| if is_script { Tool::PythonWnm } else { Tool::Wnm })
 }
 
-/// Returns a path of a line with the home folder in its place.
+/// Replaces a leading home variable by the home folder.
 fn expanded(path: &str) -> PathBuf {
     let rest = ["~/", "$HOME/", "${HOME}/"].into_iter().find_map(|home| path.strip_prefix(home));
     rest.map_or_else(|| PathBuf::from(path), |rest| crate::places::home().join(rest))
 }
 
-/// Tells whether a file is a script; None when there is no such file.
+/// Tells whether a file starts with `#!`; None for a missing file.
 fn is_script(path: &Path) -> Option<bool> {
     if !path.is_file() {
         return None;

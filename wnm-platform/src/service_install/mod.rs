@@ -1,4 +1,4 @@
-//! wnm itself, kept running by the host: as a service of systemd or launchd, or as a line of cron.
+//! Installation of wnm itself: as a service of systemd or launchd, or as a line of cron.
 
 mod cron;
 mod text;
@@ -17,19 +17,19 @@ use crate::places::{Os, Places, home};
 
 pub use cron::{Job, Tool};
 
-/// What keeps wnm running.
+/// The supervisor of wnm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Supervisor {
-    /// A service of systemd, of the system or of the user.
+    /// A systemd service of the system or of the user.
     Systemd,
-    /// A daemon or an agent of launchd.
+    /// A launchd daemon or agent.
     Launchd,
     /// A line in the user's crontab: one cycle a minute.
     Cron,
 }
 
 impl Supervisor {
-    /// Returns what keeps services on this host; None where nothing but cron does.
+    /// Returns the service manager of this host; None when only cron is available.
     #[must_use]
     pub fn of_host() -> Option<Self> {
         match Os::HERE {
@@ -39,25 +39,25 @@ impl Supervisor {
     }
 }
 
-/// What `sd_booted` looks for.
+/// The folder that exists exactly when systemd is the init process, as `sd_booted(3)` tests it.
 const SYSTEMD_RUNS: &str = "/run/systemd/system";
-/// What wnm is called in systemd.
+/// The systemd unit of wnm.
 const UNIT: &str = "wnm.service";
-/// What wnm is called in launchd; its nodes are called otherwise.
+/// The launchd label of wnm, with another prefix than its nodes.
 const LABEL: &str = "org.weave-node-manager.wnm";
 
-/// What is to run.
+/// The command to supervise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// The `wnm` program.
     pub program: PathBuf,
     /// Its database.
     pub database: PathBuf,
-    /// Time between two cycles of a service; cron has its own.
+    /// The time between two cycles of the daemon; cron runs one cycle a minute.
     pub interval: Duration,
 }
 
-/// wnm as a service of this host, installed or not.
+/// The service of wnm, installed or not.
 #[derive(Debug, Clone)]
 pub struct InstalledService {
     supervisor: Supervisor,
@@ -66,20 +66,20 @@ pub struct InstalledService {
     exec: Exec,
 }
 
-/// Whether anything had to be changed.
+/// Whether a call changed the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is otherwise than before.
+    /// The host was changed.
     Made,
-    /// It was so already.
+    /// The host was in the requested state.
     NotNeeded,
 }
 
 impl InstalledService {
-    /// Returns the service of a task: the system's or the user's own.
+    /// Returns the service for a task, of the system or of the user.
     ///
     /// # Errors
-    /// A path of the task cannot be written down for this keeper.
+    /// A path of the task is not printable UTF-8.
     pub fn new(supervisor: Supervisor, scope: Scope, task: &Task, exec: Exec) -> Result<Self, PlatformError> {
         let text = match supervisor {
             Supervisor::Systemd => text::unit(scope, task)?,
@@ -89,7 +89,7 @@ impl InstalledService {
         Ok(Self { supervisor, scope, text, exec })
     }
 
-    /// Returns the file that it stands in; None for a crontab, which only cron knows the place of.
+    /// Returns the file of the service; None for a crontab, whose place only cron knows.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match (self.supervisor, self.scope) {
@@ -103,16 +103,16 @@ impl InstalledService {
         }
     }
 
-    /// Returns what stands in its file, or its line of the crontab.
+    /// Returns the content of the file, or the line of the crontab.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Tells whether it is installed, whatever stands in it.
+    /// Tells whether the service is installed, with any content.
     ///
     /// # Errors
-    /// Its file or the crontab cannot be read.
+    /// The file or the crontab is unreadable.
     pub fn is_installed(&self) -> Result<bool, PlatformError> {
         match self.file() {
             Some(file) => Ok(read(&file)?.is_some()),
@@ -120,10 +120,10 @@ impl InstalledService {
         }
     }
 
-    /// Writes it down and starts it, now and whenever the host starts. What runs already goes on if nothing changed.
+    /// Installs, enables and starts the service. A running service restarts only if its file changed.
     ///
     /// # Errors
-    /// Its file cannot be written, or its keeper refuses it.
+    /// The file cannot be written, or the supervisor rejects it.
     pub fn install(&self) -> Result<Change, PlatformError> {
         let Some(file) = self.file() else { return self.change_crontab(Some(&self.text)) };
         let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
@@ -144,7 +144,7 @@ impl InstalledService {
             }
             Supervisor::Launchd => {
                 if is_new {
-                    // What is not loaded cannot be taken out, and need not be.
+                    // `bootout` fails for a service that is not loaded, as at the first installation.
                     let _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?;
                 }
                 if !self.exec.run(&self.launchctl("print").arg(self.target()))?.is_success() {
@@ -156,10 +156,10 @@ impl InstalledService {
         Ok(if is_new { Change::Made } else { Change::NotNeeded })
     }
 
-    /// Ends it and takes it away. Nodes go on.
+    /// Stops and removes the service. Nodes continue to run.
     ///
     /// # Errors
-    /// Its keeper refuses, or its file cannot be removed.
+    /// The supervisor refuses, or the file cannot be removed.
     pub fn uninstall(&self) -> Result<Change, PlatformError> {
         let Some(file) = self.file() else { return self.change_crontab(None) };
         if read(&file)?.is_none() {
@@ -185,7 +185,7 @@ impl InstalledService {
         let mut call = Call::new("systemctl");
         if self.scope != Scope::Sudo {
             call = call.arg("--user");
-            // A shell that is no session of its own, such as one of su, names none.
+            // `su` and cron start shells without this variable.
             if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
                 let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
                 call.environment = Environment::Inherited(vec![("XDG_RUNTIME_DIR".to_owned(), folder)]);
@@ -194,13 +194,13 @@ impl InstalledService {
         self.exec.succeed(&call.args(words)).map(drop)
     }
 
-    /// Lets a service of the user run while nobody is logged in.
+    /// Enables lingering: without it, the user's services stop at logout.
     fn linger(&self) {
         let enable = Call::new("loginctl").arg("enable-linger");
         if self.scope != Scope::Sudo
             && let Err(error) = self.exec.succeed(&enable)
         {
-            tracing::warn!(%error, "wnm ends when the user logs out");
+            tracing::warn!(%error, "cannot enable lingering: wnm stops when the user logs out");
         }
     }
 
@@ -219,7 +219,7 @@ impl InstalledService {
         format!("{}/{LABEL}", self.domain())
     }
 
-    /// Puts our line at the end of the crontab, or takes it out; every other line stays as it is.
+    /// Replaces or removes the line of wnm in the crontab. All other lines stay unchanged.
     fn change_crontab(&self, line: Option<&str>) -> Result<Change, PlatformError> {
         let before = crontab(&self.exec)?;
         let mut after: String = before.split_inclusive('\n').filter(|line| !text::is_our_cron_line(line)).collect();
@@ -240,8 +240,8 @@ impl InstalledService {
     }
 }
 
-/// Returns the lines of cron that keep nodes, of this user and of the host, without the one that
-/// [`install`](InstalledService::install) writes. What cannot be read keeps nothing.
+/// Returns the cron jobs of this user and of the host that manage nodes, except the line of
+/// [`install`](InstalledService::install). Unreadable tables are skipped.
 #[must_use]
 pub fn jobs(exec: &Exec) -> Vec<Job> {
     let mut jobs = crontab(exec).map(|table| cron::of_user(&table)).unwrap_or_default();
@@ -249,11 +249,11 @@ pub fn jobs(exec: &Exec) -> Vec<Job> {
     jobs
 }
 
-/// Returns the user's crontab; empty where there is none.
+/// Returns the user's crontab; empty without one.
 fn crontab(exec: &Exec) -> Result<String, PlatformError> {
     let call = Call::new("crontab").arg("-l");
     let output = exec.run(&call)?;
-    // Whoever has none is told so, with a failure.
+    // `crontab -l` fails with code 1 both without a crontab and on real errors.
     let has_none = output.code == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no crontab");
     if output.is_success() || has_none {
         return Ok(output.text());

@@ -1,4 +1,4 @@
-//! What each keeper is told of wnm.
+//! The service files of wnm for each supervisor.
 
 use std::path::Path;
 
@@ -9,12 +9,13 @@ use super::{LABEL, Task};
 use crate::error::{FileOperation, PlatformError};
 use crate::manager::systemd_command_line;
 
-/// What our line of a crontab ends with.
+/// The end of wnm's line in a crontab.
 const CRON_MARK: &str = "# wnm service";
 
 /// Returns the unit file.
 ///
-/// A node under setsid is a process of this unit's group: it must neither end with the unit nor count as its failure.
+/// Nodes of the process manager `setsid` are in the control group of this unit: `KillMode=process` keeps them running
+/// when the unit stops, and `OOMPolicy=continue` keeps the unit running when the kernel kills one of them.
 pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
     let (program, arguments) = words(task)?;
     let command = systemd_command_line(program, arguments.iter().map(String::as_str));
@@ -23,7 +24,7 @@ pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
         Scope::User | Scope::Zen => ("", "default.target"),
     };
     Ok(format!(
-        "# Written by `wnm service install`: changes belong into a drop-in.\n\
+        "# Written by `wnm service install`: put changes into a drop-in.\n\
          [Unit]\n\
          Description=Weave Node Manager\n\
          Documentation=man:wnm(1)\n\
@@ -54,7 +55,7 @@ struct Agent {
     program_arguments: Vec<String>,
     run_at_load: bool,
     keep_alive: KeepAlive,
-    /// Nodes under setsid outlive it.
+    /// Nodes of the process manager `setsid` outlive the daemon.
     abandon_process_group: bool,
     exit_time_out: u32,
     standard_error_path: String,
@@ -77,7 +78,7 @@ pub(super) fn property_list(task: &Task, logs: &Path) -> Result<String, Platform
         keep_alive: KeepAlive { successful_exit: false },
         abandon_process_group: true,
         exit_time_out: 180,
-        standard_error_path: sound(&logs.join("wnm.log"))?.to_owned(),
+        standard_error_path: printable(&logs.join("wnm.log"))?.to_owned(),
     };
     let mut text = Vec::new();
     let unwritten = |error| PlatformError::File {
@@ -90,16 +91,16 @@ pub(super) fn property_list(task: &Task, logs: &Path) -> Result<String, Platform
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Returns our line of a crontab: one cycle a minute, with the places where ufw and others are, and nothing said but
-/// errors, which cron mails.
+/// Returns the line for a crontab: one cycle a minute, with the folders of ufw and others in `PATH`, and only errors as
+/// output, which cron mails.
 pub(super) fn cron_line(task: &Task) -> Result<String, PlatformError> {
-    let words = [sound(&task.program)?, "--quiet", "--db", sound(&task.database)?, "run"];
-    // cron takes a % that is not escaped for the end of the line.
+    let words = [printable(&task.program)?, "--quiet", "--db", printable(&task.database)?, "run"];
+    // In a crontab an unescaped % ends the command; see crontab(5).
     let command = shell_words::join(words).replace('%', "\\%");
     Ok(format!("* * * * * PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" {command} >/dev/null {CRON_MARK}\n"))
 }
 
-/// Tells whether a line of a crontab is ours.
+/// Tells whether a line of a crontab is the one of wnm.
 pub(super) fn is_our_cron_line(line: &str) -> bool {
     !line.starts_with('#') && line.trim_end().ends_with(CRON_MARK)
 }
@@ -110,12 +111,12 @@ fn words(task: &Task) -> Result<(&str, Vec<String>), PlatformError> {
         0 => format!("{}s", task.interval.as_secs()),
         _ => format!("{}ms", task.interval.as_millis()),
     };
-    let arguments = ["--db", sound(&task.database)?, "daemon", "--interval", &interval];
-    Ok((sound(&task.program)?, arguments.map(str::to_owned).to_vec()))
+    let arguments = ["--db", printable(&task.database)?, "daemon", "--interval", &interval];
+    Ok((printable(&task.program)?, arguments.map(str::to_owned).to_vec()))
 }
 
-/// Returns a path as a text that may stand in a file of lines.
-fn sound(path: &Path) -> Result<&str, PlatformError> {
+/// Returns a path as text for a file of lines.
+fn printable(path: &Path) -> Result<&str, PlatformError> {
     let text = path.to_str().filter(|text| !text.chars().any(char::is_control));
     text.ok_or_else(|| PlatformError::NotText { path: path.to_owned() })
 }

@@ -1,54 +1,54 @@
-//! What a node costs and how a host behaves: the figures that the model is fitted by.
+//! Constants of the capacity model: the cost of a node and the behaviour of the host.
 
 use serde::Deserialize;
 
 use crate::scenario::capacity::Amount;
 
-/// Constants of the model; `docs/host-model.md` has their sources.
+/// Constants of the model; `docs/capacity-model.md` has their sources. `wnm-sim calibrate` fits them to a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Constants {
-    /// Cores that a grown node uses, on average.
+    /// Cores that a mature node uses, on average.
     pub(crate) cpu_cores: Amount,
-    /// How much nodes differ in that (sigma of the lognormal distribution).
+    /// Spread of that use between nodes (sigma of a lognormal distribution).
     pub(crate) cpu_spread: Amount,
-    /// How many times its grown use a node uses beyond it when it starts.
+    /// Extra CPU use of a node at its start, as a multiple of its mature use.
     pub(crate) surge: Amount,
-    /// Seconds in which that falls to a third (1/e).
+    /// Seconds in which the extra use falls to 1/e.
     pub(crate) surge_seconds: Amount,
-    /// Memory of a node that starts.
+    /// Memory of a node at its start, in MB.
     pub(crate) memory_start_mb: Amount,
-    /// Memory of a grown node.
+    /// Memory of a mature node, in MB.
     pub(crate) memory_full_mb: Amount,
-    /// Seconds in which what is left to grow falls to a third.
+    /// Seconds in which the difference to the mature memory falls to 1/e.
     pub(crate) memory_seconds: Amount,
-    /// What a grown node stores.
+    /// Disk space of a mature node, in GB.
     pub(crate) disk_gb: Amount,
-    /// Seconds in which what is left to store falls to a third.
+    /// Seconds in which the difference to the mature disk space falls to 1/e.
     pub(crate) disk_seconds: Amount,
-    /// How far the demand of all nodes wanders together, as a share of it.
+    /// Common slow variation of the nodes' demand: standard deviation as a share of the demand.
     pub(crate) own_wander: Amount,
-    /// Seconds in which it forgets where it was.
+    /// Correlation time of that variation, in seconds.
     pub(crate) own_wander_seconds: Amount,
-    /// How far background load wanders, as a share of it.
+    /// Slow variation of the background load: standard deviation as a share of it.
     pub(crate) background_wander: Amount,
-    /// Seconds in which it forgets where it was.
+    /// Correlation time of that variation, in seconds.
     pub(crate) background_wander_seconds: Amount,
-    /// White noise of all demand, from five seconds to the next, as a share of it.
+    /// White noise of all demand from one step of five seconds to the next, as a share of the demand.
     pub(crate) noise: Amount,
-    /// Spikes of five seconds in an hour.
+    /// Spikes of background load, of five seconds each, in an hour.
     pub(crate) spikes_per_hour: Amount,
-    /// The greatest of them, as a share of all processors.
+    /// The largest spike, as a share of all processors.
     pub(crate) spike: Amount,
     /// Seconds from the start of a process to its first answer.
     pub(crate) answer_seconds: Amount,
-    /// Seconds a process takes to end.
+    /// Seconds from the order to end to the exit of a process.
     pub(crate) stop_seconds: Amount,
-    /// Seconds the deletion of an empty folder takes.
+    /// Seconds to delete the folder of an empty node.
     pub(crate) delete_least_seconds: Amount,
-    /// Seconds the deletion of a full one takes.
+    /// Seconds to delete the folder of a mature node.
     pub(crate) delete_most_seconds: Amount,
-    /// Seconds a reboot takes.
+    /// Seconds that a reboot takes.
     pub(crate) reboot_seconds: Amount,
 }
 

@@ -1,34 +1,34 @@
-//! Actions, done to the modelled host: each takes its time, and is pending until it is finished.
+//! Executes actions on the capacity model: each takes time, and is pending until it ends.
 
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{Action, NodeId, Outcome, Planned, Timestamp};
 
-use super::events::Due;
+use super::events::TimerEvent;
 use super::node::Folder;
-use super::{Host, Seconds, timestamp};
+use super::{CapacityModel, Seconds, timestamp};
 
-/// How far an action has come.
+/// The stage of an action.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     Starting,
     Stopping,
-    /// A removal: since when its process is gone.
-    Leaving(Option<Seconds>),
-    /// Its folder is gone at this moment.
+    /// A removal before its folder is deleted; holds the time at which the process had ended.
+    Lingering(Option<Seconds>),
+    /// A removal whose folder will be gone at this time.
     Deleting(Seconds),
 }
 
-/// The actions that began and have not ended.
+/// Actions that have begun and not ended.
 #[derive(Default)]
 pub(super) struct Executor {
-    /// With what has come of them, as `settle` takes them.
+    /// The actions with their outcomes so far, as `Evaluation::apply` takes them.
     pub(super) open: Vec<(Planned, Outcome)>,
     stages: Vec<Stage>,
 }
 
 impl Executor {
-    /// Begins actions.
-    pub(super) fn begin(&mut self, host: &mut Host, planned: &[Planned]) {
+    /// Begins the actions of a decision.
+    pub(super) fn begin(&mut self, host: &mut CapacityModel, planned: &[Planned]) {
         for planned in planned {
             let (stage, step) = host.begin(&planned.action);
             self.stages.push(stage);
@@ -36,14 +36,14 @@ impl Executor {
         }
     }
 
-    /// Carries on with all actions.
-    pub(super) fn carry_on(&mut self, host: &mut Host) {
+    /// Continues all open actions.
+    pub(super) fn advance(&mut self, host: &mut CapacityModel) {
         for ((planned, outcome), stage) in self.open.iter_mut().zip(&mut self.stages) {
-            host.carry_on(&planned.action, stage, outcome);
+            host.advance(&planned.action, stage, outcome);
         }
     }
 
-    /// Lets go of what has ended.
+    /// Drops the actions that have ended.
     pub(super) fn finish(&mut self) {
         if self.open.iter().all(|(_, outcome)| is_pending(outcome)) {
             return;
@@ -62,13 +62,13 @@ fn pending(step: Step, since: Timestamp) -> Outcome {
     Outcome::Pending { step, since, why: String::new() }
 }
 
-impl Host {
+impl CapacityModel {
     fn begin(&mut self, action: &Action) -> (Stage, Step) {
         let now = self.now;
         let target = self.target;
         match action {
             Action::Add { node } => {
-                self.make(*node, timestamp(now));
+                self.create(*node, timestamp(now));
                 self.start(*node, now);
                 (Stage::Starting, Step::Confirm)
             }
@@ -76,16 +76,16 @@ impl Host {
                 self.start(*node, now);
                 if upgrade_to.is_some() {
                     self.change_version(*node, target);
-                    self.make_dear(*node);
+                    self.add_upgrade_cost(*node);
                 }
                 (Stage::Starting, Step::Confirm)
             }
             Action::Restart { node } => {
-                self.tell(*node, Due::Restart);
+                self.end_after_stop_time(*node, TimerEvent::Restart);
                 (Stage::Starting, Step::Confirm)
             }
             Action::Upgrade { node, .. } => {
-                self.tell(*node, Due::UpgradeItself);
+                self.end_after_stop_time(*node, TimerEvent::SelfUpgrade);
                 (Stage::Starting, Step::Confirm)
             }
             Action::Enable { .. } => (Stage::Starting, Step::Confirm),
@@ -95,30 +95,30 @@ impl Host {
             }
             Action::Remove { node, .. } => {
                 self.stop(*node);
-                (Stage::Leaving(None), Step::SeeGone)
+                (Stage::Lingering(None), Step::SeeGone)
             }
         }
     }
 
-    /// Tells a process to end; it stays down, whatever happens to the host.
+    /// Stops a node; it stays stopped after a reboot.
     pub(super) fn stop(&mut self, id: NodeId) {
         if let Some(node) = self.node(id) {
             node.is_wanted = false;
         }
-        self.tell(id, Due::End);
+        self.end_after_stop_time(id, TimerEvent::Exit);
     }
 
-    /// Tells the process of a node, if there is one, to end; then it is due.
-    fn tell(&mut self, id: NodeId, due: Due) {
+    /// Orders the process of a node to end: `event` fires when `stop_seconds` have passed. Ignored without a process.
+    fn end_after_stop_time(&mut self, id: NodeId, event: TimerEvent) {
         let at = self.now + self.constants.stop_seconds.get();
         let process = self.node(id).and_then(|node| node.process.as_mut());
         let Some(process) = process.filter(|process| !process.is_ending) else { return };
         process.is_ending = true;
         let serial = process.serial;
-        self.events.at(at, id, serial, due);
+        self.events.at(at, id, serial, event);
     }
 
-    fn carry_on(&mut self, action: &Action, stage: &mut Stage, outcome: &mut Outcome) {
+    fn advance(&mut self, action: &Action, stage: &mut Stage, outcome: &mut Outcome) {
         let (id, now) = (action.node(), self.now);
         let answer = self.constants.answer_seconds.get();
         let process = self.place(id).ok().and_then(|place| self.nodes[place].process);
@@ -130,7 +130,7 @@ impl Host {
                 (_, None) => *outcome = Outcome::Failed(ended(timestamp(now))),
             },
             Stage::Stopping if process.is_none() => *outcome = Outcome::Done,
-            Stage::Leaving(gone) if process.is_none() => {
+            Stage::Lingering(gone) if process.is_none() => {
                 let gone = *gone.get_or_insert(now);
                 let linger = match action {
                     Action::Remove { linger, .. } => linger.as_secs_f64(),
@@ -141,18 +141,18 @@ impl Host {
                 } else {
                     *outcome = pending(Step::Trash, timestamp(now));
                     *stage = Stage::Deleting(now + self.delete(id));
-                    self.carry_on(action, stage, outcome);
+                    self.advance(action, stage, outcome);
                 }
             }
             Stage::Deleting(until) if now >= *until => {
-                self.forget(id);
+                self.remove(id);
                 *outcome = Outcome::Done;
             }
-            Stage::Stopping | Stage::Leaving(_) | Stage::Deleting(_) => {}
+            Stage::Stopping | Stage::Lingering(_) | Stage::Deleting(_) => {}
         }
     }
 
-    /// Begins to delete the folder of a node, and returns how long that takes.
+    /// Begins to delete the folder of a node and returns the seconds that this takes.
     fn delete(&mut self, id: NodeId) -> Seconds {
         let constants = self.constants;
         let Ok(place) = self.place(id) else { return 0.0 };
@@ -167,6 +167,6 @@ impl Host {
 }
 
 fn ended(at: Timestamp) -> Failure {
-    let failed = StepFailure { step: Step::Confirm, at, error: "it ended".to_owned(), hint: None };
+    let failed = StepFailure { step: Step::Confirm, at, error: "the process ended".to_owned(), hint: None };
     Failure { failed, rolled_back: false }
 }

@@ -1,23 +1,23 @@
-//! A credible model of a host: what a policy meets when it acts, for judging policies by what comes of them.
+//! The capacity model: a host whose load, throttling and costs follow from the policy's actions, to compare policies.
 //!
-//! Time goes in steps of five seconds, as the kernel's load averages do. What all nodes use together is kept as sums
-//! that decay by one constant factor a step, so that a step costs the same for a thousand nodes as for one; each node
-//! is looked at once a cycle. Everything is drawn from the seed, and what befalls the host does not depend on what the
-//! policy does. `docs/host-model.md` says what is modelled and what is not.
+//! Time advances in steps of five seconds, as the kernel's load averages do. The use of all nodes together is kept in
+//! sums that decay by one constant factor a step, so that a step costs the same for a thousand nodes as for one; each
+//! node is computed once a cycle. Everything is drawn from the seed, and events of the host do not depend on the
+//! policy's actions. `docs/capacity-model.md` lists what the model covers and what it leaves out.
 
 pub(crate) mod background;
 mod baselines;
 pub(crate) mod constants;
 mod events;
 mod executor;
-mod judge;
-mod look;
 mod node;
+mod observe;
 mod pilot;
 mod processes;
 pub(crate) mod recording;
 mod run;
 mod score;
+mod score_keeper;
 mod volumes;
 
 #[cfg(test)]
@@ -28,10 +28,10 @@ use wnm_core::{NodeId, Timestamp};
 use crate::chance::Chance;
 use crate::load_average::LoadAverages;
 
-use background::{Background, Episodes, Part, Wander};
+use background::{Background, Demand, Episodes, Wander};
 use constants::Constants;
 use events::Events;
-use node::{Curves, Left, Node, Process, left_of};
+use node::{Curves, Node, Process, Remaining, decayed};
 use volumes::Volumes;
 
 pub(crate) use crate::scenario::capacity::{CapacityScenario, Scenario};
@@ -39,76 +39,76 @@ pub(crate) use pilot::{Pilot, PilotSpec, SteadyPart};
 pub(crate) use run::{Cycle, run_observed, run_once};
 pub(crate) use score::Score;
 
-/// Seconds since the run began; what was before it is negative.
+/// Seconds since the run began; negative before it.
 type Seconds = f64;
 
 /// The model's step, in seconds: that of the kernel's load averages.
 pub(crate) const TICK: Seconds = 5.0;
 
-/// When a run begins on the wall clock, in milliseconds since the epoch.
+/// The wall clock at the beginning of a run, in milliseconds since the epoch (May 2026).
 const BEGINNING: i64 = 1_780_000_000_000;
 
-/// From when on a node serves, in seconds after its start.
-const GROWN_UP: Seconds = 60.0;
+/// Seconds after its start from which a node serves and counts as healthy.
+const SERVES_AFTER: Seconds = 60.0;
 
 fn timestamp(at: Seconds) -> Timestamp {
     Timestamp::from_millis(BEGINNING + (at * 1000.0) as i64)
 }
 
-/// Sums over all processes.
+/// Sums over all running processes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     up: u32,
-    grown_up: u32,
-    /// Grown use with what is extra, and what is above it, in cores.
+    serving: u32,
+    /// Mature CPU use including upgrade costs, and the surge above it, in cores.
     base: f64,
     surge: f64,
-    /// What is still to be taken of the memory, what leaks in a second, and what has leaked, in MB.
+    /// Memory still to be taken in MB, leaks in MB/s, and leaked memory in MB.
     memory_gap: f64,
     leak: f64,
     leaked: f64,
 }
 
-/// What happened in one step.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
-    /// Cores that others want, without noise; what they got, and what ours got.
+    /// Cores that the background load demands without noise; then the cores that it and the nodes got.
     wanted: f64,
     background: f64,
     own: f64,
-    /// What others would have got without us.
+    /// Cores that the background load would have got without nodes.
     alone: f64,
     /// Tasks that waited for disks.
     blocked: f64,
-    /// The share of what our nodes wanted that they got.
+    /// The share of their demand that the nodes got.
     served: f64,
-    /// How far our demand has wandered, as a factor.
+    /// The slow variation of the nodes' demand, as a factor around 1.
     wandered: f64,
-    /// The share of memory in use, by all and by others.
+    /// The share of memory in use: by all processes, and by the background load.
     memory: f64,
     background_memory: f64,
-    /// Whether the host is up.
+    /// Whether the host was up.
     is_up: bool,
 }
 
-/// Sums over a cycle.
+/// Sums over the interval between two observations.
 #[derive(Debug, Clone, Copy, Default)]
 struct Interval {
     seconds: f64,
     busy: f64,
     io_wait: f64,
-    /// What our nodes got, beside what they wanted before noise and sharing.
+    /// Core-seconds/5 that the nodes got, and their demand before noise and sharing.
     own: f64,
     own_shape: f64,
     throttled: f64,
 }
 
-/// The host and everything on it.
-struct Host {
+/// The host with its nodes and its load.
+struct CapacityModel {
     constants: Constants,
     curves: Curves,
-    /// What a step leaves of what decays.
-    left: Left,
+    /// Factors by which the decaying parts shrink in one step.
+    left: Remaining,
     cpus: f64,
     memory_mb: f64,
     now: Seconds,
@@ -118,40 +118,43 @@ struct Host {
     background: Background,
     own_wander: Wander,
     background_memory: [f64; 2],
-    /// The share of memory that others have now.
+    /// The share of memory that the background load holds now.
     memory_background: f64,
     squeeze: f64,
     squeezes: Option<Episodes>,
     events: Events,
-    /// What the weather is made of: noise of the host, of the nodes' fates, and of nodes that are made.
+    /// Noise of demand and spikes of the background load.
     noise: Chance,
-    births: Chance,
+    /// Draws the properties of created nodes.
+    creation: Chance,
+    /// The share of nodes that leak, and the leak in MB/s.
     leaking: (f64, f64),
     loads: LoadAverages,
-    /// What the load averages would be without us.
+    /// The load averages that the host would have without nodes.
     loads_alone: LoadAverages,
-    /// Cores that our nodes may use together.
+    /// The CPU limit: cores that all nodes together may use.
     cpu_limit: Option<f64>,
-    /// Whether it can be capped at all.
+    /// Whether the host can enforce a CPU limit.
     has_cpu_limit: bool,
     target: u64,
+    /// The patch number of the current release.
     next_serial: u32,
-    /// When the host is up again, and whether that was not yet told.
+    /// When the current reboot ends, and whether one has ended since the last observation.
     down_until: Seconds,
     rebooted: bool,
-    /// Whether there are other nodes than at the last look.
-    is_new: bool,
+    /// Whether nodes were created or removed since the last observation.
+    has_new_nodes: bool,
     interval: Interval,
 }
 
-impl Host {
-    /// Returns the host of a scenario with its colony on it, at the beginning of a run in cycles of so many seconds.
+impl CapacityModel {
+    /// Builds the host of a scenario with its initial colony, for cycles of `cycle` seconds.
     fn new(spec: &CapacityScenario, seed: u64, cycle: Seconds) -> Self {
         let scenario = &spec.scenario;
         let constants = scenario.model;
         let cpus = f64::from(spec.size.cpus);
         let wander = Wander::new(constants.background_wander.get(), constants.background_wander_seconds.get());
-        let fates = &scenario.nodes;
+        let rates = &scenario.nodes;
         let memory = &scenario.memory;
         let mut host = Self {
             constants,
@@ -169,10 +172,10 @@ impl Host {
             memory_background: memory.background.get() / 100.0,
             squeeze: memory.squeeze.get() / 100.0,
             squeezes: memory.often.map(|often| Episodes::new(often, Chance::new(seed, 998))),
-            events: Events::new(fates, seed),
+            events: Events::new(rates, seed),
             noise: Chance::new(seed, 997),
-            births: Chance::new(seed, 996),
-            leaking: (fates.leaking.get() / 100.0, fates.leak_mb_per_hour.get() / 3600.0),
+            creation: Chance::new(seed, 996),
+            leaking: (rates.leaking.get() / 100.0, rates.leak_mb_per_hour.get() / 3600.0),
             loads: LoadAverages::default(),
             loads_alone: LoadAverages::default(),
             cpu_limit: None,
@@ -181,18 +184,18 @@ impl Host {
             next_serial: 0,
             down_until: f64::NEG_INFINITY,
             rebooted: false,
-            is_new: true,
+            has_new_nodes: true,
             interval: Interval::default(),
         };
-        host.settle_in(spec.start());
+        host.create_initial_nodes(spec.start());
         host
     }
 
-    /// Puts nodes on the host that have run for up to ten days.
-    fn settle_in(&mut self, count: u32) {
+    /// Creates the initial nodes, each with a random age of up to ten days.
+    fn create_initial_nodes(&mut self, count: u32) {
         for id in (1..=count).filter_map(NodeId::new) {
-            let age = self.births.between(0.0, 10.0 * 86_400.0);
-            self.make(id, timestamp(-age));
+            let age = self.creation.between(0.0, 10.0 * 86_400.0);
+            self.create(id, timestamp(-age));
             if let Some(node) = self.nodes.last_mut() {
                 node.at = -age;
             }
@@ -201,45 +204,45 @@ impl Host {
                 node.grow(0.0, &self.curves);
             }
         }
-        // They were counted as they started, long ago.
+        // `start` has added each node at its age 0; the sums must hold the nodes at their present age.
         self.sums = Sums::default();
-        self.volumes.empty();
+        self.volumes.clear_nodes();
         for node in &self.nodes {
             node.count(&mut self.sums, &mut self.volumes, &self.constants);
         }
     }
 
-    /// Caps what our nodes may use together, in cores; None lifts the cap.
+    /// Sets the CPU limit of all nodes together, in cores; None removes it.
     fn set_cpu_limit(&mut self, cpu_limit: Option<f64>) {
         self.cpu_limit = cpu_limit;
     }
 
-    /// Tells whether the host is starting anew.
+    /// Tells whether the host is rebooting.
     fn is_down(&self) -> bool {
         self.now < self.down_until
     }
 
-    /// Goes on by five seconds.
+    /// Advances the model by five seconds.
     fn step(&mut self) -> Step {
         self.now += TICK;
         let mut part = self.background.step(self.now);
         let (wandered, noise) = (1.0 + self.own_wander.step(&mut self.noise), self.draw_noise());
         let left = self.left;
-        self.sums.surge = left_of(self.sums.surge, left.surge);
-        self.sums.memory_gap = left_of(self.sums.memory_gap, left.memory);
+        self.sums.surge = decayed(self.sums.surge, left.surge);
+        self.sums.memory_gap = decayed(self.sums.memory_gap, left.memory);
         self.sums.leaked += self.sums.leak * TICK;
         self.volumes.step(left.disk);
-        self.happen();
+        self.apply_events();
         let is_up = !self.is_down();
         if !is_up {
-            part = Part::default();
+            part = Demand::default();
         }
         let shape = self.sums.base + self.sums.surge;
         let spike = if is_up { self.draw_spike() } else { 0.0 };
         let own_wanted = (shape * wandered * noise).max(0.0);
-        let others = part.cores * noise + spike;
-        let Shares { own, background, runnable } = share(own_wanted, others, self.cpu_limit, self.cpus);
-        let alone = share(0.0, others, None, self.cpus);
+        let background_wanted = part.cores * noise + spike;
+        let Shares { own, background, runnable } = share(own_wanted, background_wanted, self.cpu_limit, self.cpus);
+        let alone = share(0.0, background_wanted, None, self.cpus);
         if is_up {
             self.loads.tick(((runnable + part.blocked) * 1000.0) as u32);
             self.loads_alone.tick(((alone.runnable + part.blocked) * 1000.0) as u32);
@@ -278,7 +281,7 @@ impl Host {
         (1.0 + self.constants.noise.get() * self.noise.normal()).max(0.0)
     }
 
-    /// Draws a spike of background load, which is rare.
+    /// Draws a rare spike of background load, in cores.
     fn draw_spike(&mut self) -> f64 {
         let often = self.constants.spikes_per_hour.get() / (3600.0 / TICK);
         if self.noise.share() < often { self.noise.between(0.0, self.constants.spike.get()) * self.cpus } else { 0.0 }
@@ -292,7 +295,7 @@ impl Host {
 impl Sums {
     fn add(&mut self, node: &Node, process: &Process) {
         self.up += 1;
-        self.grown_up += u32::from(process.is_grown_up);
+        self.serving += u32::from(process.is_serving);
         self.base += node.base + process.extra;
         self.surge += process.surge;
         self.memory_gap += process.memory_gap;
@@ -300,9 +303,9 @@ impl Sums {
         self.leaked += process.leaked;
     }
 
-    fn take(&mut self, node: &Node, process: &Process) {
+    fn remove(&mut self, node: &Node, process: &Process) {
         self.up -= 1;
-        self.grown_up -= u32::from(process.is_grown_up);
+        self.serving -= u32::from(process.is_serving);
         self.base -= node.base + process.extra;
         self.surge -= process.surge;
         self.memory_gap -= process.memory_gap;
@@ -311,16 +314,16 @@ impl Sums {
     }
 }
 
-/// What the processors give.
+/// The cores that each side gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Shares {
     own: f64,
     background: f64,
-    /// Tasks that run or wait for a processor.
+    /// Tasks that run or wait for a processor, as the kernel counts them for the load averages.
     runnable: f64,
 }
 
-/// Shares processors in proportion to what is wanted. What a CPU limit holds back waits without being runnable.
+/// Shares processors in proportion to demand. Demand beyond the CPU limit waits without being runnable, as in the kernel.
 fn share(own: f64, background: f64, cpu_limit: Option<f64>, cpus: f64) -> Shares {
     let own = cpu_limit.map_or(own, |cpu_limit| own.min(cpu_limit));
     let wanted = own + background;
@@ -328,7 +331,9 @@ fn share(own: f64, background: f64, cpu_limit: Option<f64>, cpus: f64) -> Shares
     Shares { own: own * given, background: background * given, runnable: runnable(wanted, cpus) }
 }
 
-/// Returns how many tasks run or wait for a processor, when so many cores are wanted.
+/// Returns how many tasks run or wait for a processor when `wanted` cores are demanded.
+///
+/// Above 60 % use tasks begin to collide; the excess grows linearly to 1.2 tasks a core at full use.
 pub(crate) fn runnable(wanted: f64, cpus: f64) -> f64 {
     let crowd = if wanted > 0.6 * cpus { (wanted / cpus).min(1.0) - 0.6 } else { 0.0 };
     wanted * (1.0 + 0.5 * crowd)

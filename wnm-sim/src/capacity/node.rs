@@ -1,4 +1,4 @@
-//! One node of the modelled host: what it uses by its age, and what is left of it when it is down.
+//! A node of the capacity model: its use by age, and its folder.
 
 use wnm_core::{NodeId, Timestamp};
 
@@ -6,37 +6,36 @@ use super::constants::Constants;
 use super::volumes::Volumes;
 use super::{Seconds, Sums, TICK};
 
-/// Returns a part of something, or nothing where hardly anything is left: processors are very slow with numbers that
-/// are nearly 0.
-pub(super) fn left_of(whole: f64, part: f64) -> f64 {
+/// Returns a part of something; 0 below 1e-12, because arithmetic on subnormal numbers is very slow.
+pub(super) fn decayed(whole: f64, part: f64) -> f64 {
     let left = whole * part;
     if left > 1e-12 { left } else { 0.0 }
 }
 
-/// What a time leaves of all that decays as a node grows: parts of a whole.
+/// The shares of the decaying parts of a node that remain after some time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Left {
+pub(super) struct Remaining {
     pub(super) surge: f64,
-    /// What there was of it on average, at the ends of the model's steps.
+    /// The mean of the remaining surge at the ends of the model's steps.
     surge_mean: f64,
     pub(super) memory: f64,
     pub(super) disk: f64,
 }
 
-/// How what a node uses goes from what it starts with to what it ends with.
+/// The decay of a node's use from its value at the start to its mature value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Curves {
     surge_seconds: Seconds,
     memory_seconds: Seconds,
     disk_seconds: Seconds,
     step: Seconds,
-    per_step: Left,
+    per_step: Remaining,
 }
 
 impl Curves {
-    /// Returns the curves for steps of so many seconds.
+    /// Builds the curves, with the result for intervals of `step` seconds computed in advance.
     pub(super) fn new(constants: &Constants, step: Seconds) -> Self {
-        let whole = Left { surge: 1.0, surge_mean: 1.0, memory: 1.0, disk: 1.0 };
+        let whole = Remaining { surge: 1.0, surge_mean: 1.0, memory: 1.0, disk: 1.0 };
         let mut curves = Self {
             surge_seconds: constants.surge_seconds.get(),
             memory_seconds: constants.memory_seconds.get(),
@@ -48,16 +47,16 @@ impl Curves {
         curves
     }
 
-    /// Returns what is left after a time: at no cost after the usual one.
-    pub(super) fn after(&self, time: Seconds) -> Left {
+    /// Returns the shares that remain after `time` seconds; `step` seconds cost no exponential.
+    pub(super) fn after(&self, time: Seconds) -> Remaining {
         if time == self.step {
             return self.per_step;
         }
         let left = |time: Seconds, seconds: Seconds| (-time / seconds).exp();
         let (surge, step) = (left(time, self.surge_seconds), left(TICK, self.surge_seconds));
-        Left {
+        Remaining {
             surge,
-            // The sum of a geometric series, of equal terms where nothing decays.
+            // The sum of a geometric series; all terms are equal where the surge does not decay.
             surge_mean: if step < 1.0 { step / (1.0 - step) * (1.0 - surge) * TICK / time } else { 1.0 },
             memory: left(time, self.memory_seconds),
             disk: left(time, self.disk_seconds),
@@ -65,67 +64,67 @@ impl Curves {
     }
 }
 
-/// A process.
+/// A process of a node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Process {
-    /// Tells it from those before it.
+    /// Distinguishes the process from earlier ones of the same node.
     pub(super) serial: u32,
     pub(super) started: Seconds,
-    /// Whether it was told to end.
+    /// Whether the process was ordered to end.
     pub(super) is_ending: bool,
-    /// Whether it is up for a minute.
-    pub(super) is_grown_up: bool,
-    /// What it uses of a processor beyond its grown use, in cores.
+    /// Whether the process has been up for [`SERVES_AFTER`](super::SERVES_AFTER).
+    pub(super) is_serving: bool,
+    /// CPU use above the mature use, in cores.
     pub(super) surge: f64,
-    /// What that was on average until it last grew, in cores.
+    /// The mean of `surge` over the interval that ended with the last `grow`, in cores.
     pub(super) surge_mean: f64,
-    /// What it costs more for a while, in cores.
+    /// Additional CPU use after a change of version, in cores.
     pub(super) extra: f64,
-    /// Memory that it has still to take, in MB.
+    /// Memory that the process has yet to take, in MB.
     pub(super) memory_gap: f64,
-    /// What had leaked since it started, or the run began, when it last grew, in MB.
+    /// Memory leaked since the start of the process or of the run, at the last `grow`, in MB.
     pub(super) leaked: f64,
 }
 
 impl Process {
-    /// Returns what it holds of the memory, in MB.
+    /// Returns the memory in use, in MB.
     pub(super) fn memory_mb(&self, constants: &Constants) -> f64 {
         constants.memory_full_mb.get() - self.memory_gap + self.leaked
     }
 }
 
-/// What became of a node's folder.
+/// Whether the folder of a node exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folder {
     There,
     Lost,
 }
 
-/// A node.
+/// A node with its folder and, while it runs, its process.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) born: Timestamp,
     pub(super) volume: usize,
     pub(super) folder: Folder,
-    /// Cores that it uses when grown.
+    /// CPU use when mature, in cores.
     pub(super) base: f64,
-    /// What it leaks, in MB/s.
+    /// Leak, in MB/s.
     pub(super) leak: f64,
-    /// The patch number of its program, and whether that is still to be told.
+    /// The patch number of the node's program, and whether it changed since the last observation.
     pub(super) version: u64,
-    pub(super) is_untold: bool,
+    pub(super) is_version_new: bool,
     pub(super) process: Option<Process>,
-    /// Whether somebody wants it to run: it starts again with the host.
+    /// Whether the node starts again after a reboot.
     pub(super) is_wanted: bool,
-    /// What it has still to store, in GB.
+    /// Disk space that the node has yet to take, in GB.
     pub(super) disk_gap: f64,
-    /// When the gaps were as they are.
+    /// The time at which the gaps were computed.
     pub(super) at: Seconds,
 }
 
 impl Node {
-    /// Lets the node grow until now.
+    /// Computes the use of the node at `now`.
     pub(super) fn grow(&mut self, now: Seconds, curves: &Curves) {
         let time = now - self.at;
         if time <= 0.0 {
@@ -135,19 +134,19 @@ impl Node {
         if let Some(process) = &mut self.process {
             let left = curves.after(time);
             process.surge_mean = process.surge * left.surge_mean;
-            process.surge = left_of(process.surge, left.surge);
-            process.memory_gap = left_of(process.memory_gap, left.memory);
+            process.surge = decayed(process.surge, left.surge);
+            process.memory_gap = decayed(process.memory_gap, left.memory);
             process.leaked = self.leak * (now - process.started.max(0.0));
-            self.disk_gap = left_of(self.disk_gap, left.disk);
+            self.disk_gap = decayed(self.disk_gap, left.disk);
         }
     }
 
-    /// Returns what it wanted of the processors until it last grew, in cores.
+    /// Returns the mean demand for CPU over the last interval, in cores.
     pub(super) fn mean_demand(&self, process: &Process) -> f64 {
         self.base + process.extra + process.surge_mean
     }
 
-    /// Returns what its folder holds, in GB.
+    /// Returns the disk space of the folder, in GB.
     pub(super) fn disk_gb(&self, constants: &Constants) -> f64 {
         match self.folder {
             Folder::There => constants.disk_gb.get() - self.disk_gap,
@@ -155,14 +154,14 @@ impl Node {
         }
     }
 
-    /// Adds what it uses to the sums, once it has grown until now.
+    /// Adds the use of the node at its last `grow` to the sums.
     pub(super) fn count(&self, sums: &mut Sums, volumes: &mut Volumes, constants: &Constants) {
         match &self.process {
             Some(process) => {
                 sums.add(self, process);
-                volumes.begin(self.volume, self.disk_gap, constants);
+                volumes.add_running(self.volume, self.disk_gap, constants);
             }
-            None => volumes.hold(self.volume, self.disk_gb(constants)),
+            None => volumes.add_stopped(self.volume, self.disk_gb(constants)),
         }
     }
 }

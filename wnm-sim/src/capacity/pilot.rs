@@ -39,7 +39,7 @@ impl PilotSpec {
                 shown = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
             } else if let Err(problem) = settings.set("preset", name) {
                 let baselines = "a baseline (fixed:N, proportional, aimd) or a file of settings";
-                return Err(SimError::Input(format!("--policy {name}: {problem}, {baselines}")));
+                return Err(SimError::input(format!("--policy {name}: {problem}, {baselines}")));
             }
         }
         Ok(Self { name: shown, settings: set.clone().over(settings), without: None, baseline })
@@ -73,7 +73,7 @@ impl PilotSpec {
     pub(crate) fn pilot(&self, spec: &CapacityScenario) -> Result<Pilot, SimError> {
         let settings = self.settings.clone().over(spec.settings.clone());
         let mut policy = Policy::new(&settings, Some(spec.size.cpus))
-            .map_err(|problems| SimError::Input(format!("policy {}: {problems}", self.name)))?;
+            .map_err(|problems| SimError::input(format!("policy {}: {problems}", self.name)))?;
         if let Some(part) = self.without {
             part.disable_in(&mut policy);
         }
@@ -110,7 +110,7 @@ impl SteadyPart {
             Self::Size => "size",
             Self::LoadGate => "load-gate",
             Self::Cooldown => "cooldown",
-            Self::CpuLimit => "cpu_limit",
+            Self::CpuLimit => "cpu-limit",
         }
     }
 

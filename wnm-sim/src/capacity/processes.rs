@@ -1,13 +1,13 @@
-//! Nodes come and go: made, started, ended, forgotten, and counted as they do.
+//! The life of nodes and their processes: create, start, end, remove; keeps the sums up to date.
 
 use wnm_core::{NodeId, Timestamp};
 
-use super::events::Due;
+use super::events::TimerEvent;
 use super::node::{Folder, Node, Process};
-use super::{GROWN_UP, Host, Seconds};
+use super::{CapacityModel, SERVES_AFTER, Seconds};
 
-impl Host {
-    /// Ends the largest process, as the kernel does when there is no memory left; tells whether there was one.
+impl CapacityModel {
+    /// Ends the process with the most memory, as the kernel's OOM killer does; returns false without a process.
     pub(super) fn kill_largest(&mut self) -> bool {
         let (now, constants) = (self.now, self.constants);
         let curves = self.curves;
@@ -27,31 +27,31 @@ impl Host {
         self.place(id).ok().map(|place| &mut self.nodes[place])
     }
 
-    /// Makes a node where there is the most room, and does not start it.
-    pub(super) fn make(&mut self, id: NodeId, born: Timestamp) {
+    /// Creates a node on the volume with the most free space, without starting it. Ignored where the id exists.
+    pub(super) fn create(&mut self, id: NodeId, born: Timestamp) {
         let Err(place) = self.place(id) else { return };
         let sigma = self.constants.cpu_spread.get();
-        let spread = (sigma * self.births.normal() - sigma * sigma / 2.0).exp();
-        let leak = if self.births.share() < self.leaking.0 { self.leaking.1 } else { 0.0 };
+        let spread = (sigma * self.creation.normal() - sigma * sigma / 2.0).exp();
+        let leak = if self.creation.share() < self.leaking.0 { self.leaking.1 } else { 0.0 };
         let node = Node {
             id,
             born,
-            volume: self.volumes.roomiest(),
+            volume: self.volumes.most_free(),
             folder: Folder::There,
             base: self.constants.cpu_cores.get() * spread,
             leak,
             version: self.target,
-            is_untold: true,
+            is_version_new: true,
             process: None,
             is_wanted: true,
             disk_gap: self.constants.disk_gb.get(),
             at: self.now,
         };
         self.nodes.insert(place, node);
-        self.is_new = true;
+        self.has_new_nodes = true;
     }
 
-    /// Starts the process of a node, if it has none and its folder is there.
+    /// Starts the process of a node. Ignored while it has one, without its folder, and during a reboot.
     pub(super) fn start(&mut self, id: NodeId, at: Seconds) {
         let Ok(place) = self.place(id) else { return };
         let node = &mut self.nodes[place];
@@ -65,7 +65,7 @@ impl Host {
             serial: self.next_serial,
             started: at,
             is_ending: false,
-            is_grown_up: self.now - at >= GROWN_UP,
+            is_serving: self.now - at >= SERVES_AFTER,
             surge: node.base * self.constants.surge.get(),
             surge_mean: 0.0,
             extra: 0.0,
@@ -73,31 +73,31 @@ impl Host {
             leaked: 0.0,
         };
         self.sums.add(node, &process);
-        self.volumes.begin_to_grow(node.volume, node.disk_gap, &self.constants);
+        self.volumes.start_growth(node.volume, node.disk_gap, &self.constants);
         node.process = Some(process);
-        if !process.is_grown_up {
-            self.events.at(at + GROWN_UP, id, process.serial, Due::GrowUp);
+        if !process.is_serving {
+            self.events.at(at + SERVES_AFTER, id, process.serial, TimerEvent::Serve);
         }
     }
 
-    /// Ends the process of a node, now.
+    /// Ends the process of a node immediately.
     pub(super) fn end(&mut self, id: NodeId) {
         let Ok(place) = self.place(id) else { return };
         let (now, curves) = (self.now, self.curves);
         let node = &mut self.nodes[place];
         node.grow(now, &curves);
         let Some(process) = node.process.take() else { return };
-        self.sums.take(node, &process);
-        self.volumes.cease_to_grow(node.volume, node.disk_gap, &self.constants);
+        self.sums.remove(node, &process);
+        self.volumes.stop_growth(node.volume, node.disk_gap, &self.constants);
     }
 
-    /// Forgets a node of which nothing is left.
-    pub(super) fn forget(&mut self, id: NodeId) {
+    /// Removes a node with all its state.
+    pub(super) fn remove(&mut self, id: NodeId) {
         self.end(id);
         if let Ok(place) = self.place(id) {
             let node = self.nodes.remove(place);
-            self.volumes.hold(node.volume, -node.disk_gb(&self.constants));
-            self.is_new = true;
+            self.volumes.add_stopped(node.volume, -node.disk_gb(&self.constants));
+            self.has_new_nodes = true;
         }
     }
 }

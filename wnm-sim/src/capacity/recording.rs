@@ -1,4 +1,4 @@
-//! Background load of recorded machines: what its processors did, less what its nodes used.
+//! Background load of recorded hosts: the CPU use of the host minus that of its nodes.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,23 +13,26 @@ use super::background::Point;
 use crate::SimError;
 use crate::trace_file::{BadLines, TraceFile};
 
-/// Cores that a node used in the recordings, where the trace does not say: 60 nodes took 12 % of two cores.
+/// Cores that a node used in the recordings, where the trace does not say: 60 nodes used 12 % of two cores.
 const IDLE_NODE: f64 = 0.12 * 2.0 / 60.0;
-/// Processors of the machine of the built-in recordings.
+/// Processors of the host on which the built-in recordings were made.
 const RECORDED_CPUS: u32 = 2;
 
-/// What is known of the machine at a sample.
+/// Reads a trace into points of five seconds.
 struct Reader {
     observation: Observation,
     state: EngineState,
     points: Vec<Point>,
-    /// What the current five seconds hold so far, and how many samples.
+    /// The sum over the samples of the current five seconds, and their number.
     sum: Point,
     samples: u32,
     ends: Option<i64>,
 }
 
-/// Returns a recording by its name, or that of a file that lies beside the scenario.
+/// Returns a built-in recording (`build`, `ramp`), or reads a trace file relative to the folder of the scenario.
+///
+/// # Errors
+/// The file cannot be read, its header lacks `host.cpus`, or it holds less than five seconds.
 pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, SimError> {
     static BUILD: LazyLock<Arc<[Point]>> =
         LazyLock::new(|| unpack(include_bytes!("../../tests/data/buildload-1s.jsonl.gz")));
@@ -42,8 +45,9 @@ pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, Si
     let path = beside.unwrap_or(Path::new("")).join(name);
     let mut file = TraceFile::open(&path, BadLines::Refused)?;
     let cpus = file.header().and_then(|header| header.cpus);
-    let cpus =
-        cpus.ok_or_else(|| SimError::Input(format!("{}: expected a header that says host.cpus", path.display())))?;
+    let cpus = cpus.ok_or_else(|| {
+        SimError::input(format!("{}:1: no number of processors: the header has no key host.cpus", path.display()))
+    })?;
     let mut reader = Reader::new(cpus);
     while let Some(line) = file.next()? {
         if let Err(error) = reader.read(&line) {
@@ -52,15 +56,12 @@ pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, Si
     }
     let points = reader.points();
     if points.is_empty() {
-        return Err(SimError::Input(format!(
-            "{}: expected five seconds or more with CPU use, found less",
-            path.display()
-        )));
+        return Err(SimError::input(format!("{}: the trace holds less than 5 s of CPU use", path.display())));
     }
     Ok(points)
 }
 
-/// Reads a recording that is built in; a test says that it is whole.
+/// Reads a recording embedded in the program; a test checks that it is complete.
 fn unpack(packed: &[u8]) -> Arc<[Point]> {
     let mut text = String::new();
     _ = GzDecoder::new(packed).read_to_string(&mut text);
@@ -101,7 +102,7 @@ impl Reader {
         let ends = *self.ends.get_or_insert(at + length);
         if at >= ends {
             self.close();
-            // A gap in the recording is left out.
+            // A gap in the recording is left out rather than filled: its load is unknown.
             self.ends = Some(if at - ends < length { ends + length } else { at + length });
         }
         self.sum.busy += (cpu.get() / 100.0 - own / cpus).clamp(0.0, 1.0);
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recordings_are_whole_and_hold_what_was_recorded() {
+    fn built_in_recordings_are_complete() {
         for (name, count, mean) in [("build", 261, 0.4822), ("ramp", 325, 0.0390)] {
             let points = load(name, None).unwrap();
             assert!(points.len().abs_diff(count) <= 2, "{name}: {}", points.len());

@@ -1,24 +1,24 @@
-//! One run: a policy at the wheel of a host, from the first cycle to the last.
+//! One run: a policy on a host, from the first cycle to the last.
 
 use wnm_core::{Cores, Decision, EngineState, NodeState, Observation};
 
 use super::executor::Executor;
-use super::judge::Judge;
-use super::{CapacityScenario, Host, Pilot, Score, TICK, timestamp};
+use super::score_keeper::ScoreKeeper;
+use super::{CapacityModel, CapacityScenario, Pilot, Score, TICK, timestamp};
 
-/// One cycle, before anything comes of it.
+/// One cycle, before its decision is executed.
 pub(crate) struct Cycle<'a> {
-    pub(crate) seen: &'a Observation,
+    pub(crate) observation: &'a Observation,
     pub(crate) state: &'a EngineState,
     pub(crate) decision: &'a Decision,
 }
 
-/// Runs a policy on a host, and returns what came of it: the same for the same arguments, in whichever thread.
+/// Runs a policy on a host and returns its score. Deterministic: the same arguments give the same score on any thread.
 pub(crate) fn run_once(spec: &CapacityScenario, pilot: &mut Pilot, seed: u64, days: f64, cycle_s: u32) -> Score {
     run_observed(spec, pilot, seed, days, cycle_s, |_| {})
 }
 
-/// Runs a policy on a host, and shows every cycle to somebody.
+/// As [`run_once`]; calls `observe` with every cycle.
 pub(crate) fn run_observed(
     spec: &CapacityScenario,
     pilot: &mut Pilot,
@@ -30,30 +30,30 @@ pub(crate) fn run_observed(
     let steps = (f64::from(cycle_s) / TICK).round().max(1.0) as u64;
     let cycles = (days * 86_400.0 / TICK).round() as u64 / steps;
     let cycle = steps as f64 * TICK;
-    let mut host = Host::new(spec, seed, cycle);
+    let mut host = CapacityModel::new(spec, seed, cycle);
     host.has_cpu_limit = pilot.has_cpu_limit;
-    let mut judge = Judge::new(spec, cycle);
+    let mut score_keeper = ScoreKeeper::new(spec, cycle);
     let mut executor = Executor::default();
-    let mut seen = Observation::default();
+    let mut observation = Observation::default();
     pilot.take_over(host.nodes.iter().map(|node| (node.id, NodeState::Running { since: timestamp(0.0) })));
     for _ in 0..cycles {
         for _ in 0..steps {
             let step = host.step();
-            judge.step(&host, &step);
+            score_keeper.step(&host, &step);
         }
         if host.is_down() {
             continue;
         }
-        host.look(&mut seen);
-        pilot.cycle(&seen, |decision, state| {
-            observe(&Cycle { seen: &seen, state, decision });
-            decision.actions.iter().for_each(|planned| judge.count(&host, planned));
+        host.observe(&mut observation);
+        pilot.cycle(&observation, |decision, state| {
+            observe(&Cycle { observation: &observation, state, decision });
+            decision.actions.iter().for_each(|planned| score_keeper.count(&host, planned));
             host.set_cpu_limit(decision.cpu_limit.map(Cores::get));
             executor.begin(&mut host, &decision.actions);
-            executor.carry_on(&mut host);
+            executor.advance(&mut host);
             &executor.open
         });
         executor.finish();
     }
-    judge.finish()
+    score_keeper.finish()
 }

@@ -1,8 +1,8 @@
-//! What came of a run, in figures.
+//! The score of a run.
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds over each limit. Seconds over several at once count once in `any`.
+/// Seconds over each limit. A second over several limits counts once in `any`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seconds {
@@ -13,25 +13,25 @@ pub(crate) struct Seconds {
     pub(crate) load: f64,
 }
 
-/// All figures of a run.
+/// All results of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Score {
-    /// Hours of healthy nodes: up a minute, and served at least half of what they wanted.
+    /// Hours of healthy nodes: up for a minute, and served at least half of their demand.
     pub(crate) node_hours: f64,
-    /// What a count that knows all would have had within the limits.
+    /// Node-hours of a clairvoyant policy that always runs the most nodes within all limits.
     pub(crate) node_hours_best: f64,
-    /// Seconds of the run.
+    /// Length of the run, in seconds.
     pub(crate) seconds: f64,
-    /// Over the limits, whoever's fault.
+    /// Time over the limits, whatever the cause.
     pub(crate) over: Seconds,
-    /// Of these, when it would not have been over without our nodes.
+    /// The part of `over` in which the background load alone was within the limit.
     pub(crate) avoidable: Seconds,
-    /// Sum over time of how far beyond its limit each signal was, as a share of the limit, in seconds.
+    /// Integral over time of the relative excess over each limit, in seconds.
     pub(crate) severity: f64,
-    /// How often it went over a limit avoidably.
+    /// Number of times that an avoidable overload began.
     pub(crate) crossings: u32,
-    /// What so many crossings must cost in cycles of this length, in seconds.
+    /// The least time over limits that this many crossings cost in cycles of this length, in seconds.
     pub(crate) bound: f64,
     pub(crate) adds: u32,
     pub(crate) starts: u32,
@@ -39,13 +39,13 @@ pub(crate) struct Score {
     pub(crate) removals: u32,
     /// Starts of nodes that the policy had stopped, and restarts.
     pub(crate) restarts: u32,
-    /// Reversals of one node within half an hour.
+    /// Actions that reversed the last action on the same node within half an hour.
     pub(crate) flaps: u32,
-    /// Nodes deleted for pressure, what they held in bytes, and how old they were in hours.
+    /// Nodes deleted because of pressure, the bytes that they held, and their age in hours.
     pub(crate) deletions: u32,
     pub(crate) deleted_bytes: f64,
     pub(crate) deleted_age_hours: f64,
-    /// Seconds without memory, and with a full volume.
+    /// Seconds with memory exhausted, and with a full volume.
     pub(crate) out_of_memory: f64,
     pub(crate) disk_full: f64,
 }
@@ -56,22 +56,22 @@ impl Score {
         if self.node_hours_best > 0.0 { self.node_hours / self.node_hours_best } else { 0.0 }
     }
 
-    /// Returns stops, removals and restarts.
+    /// Returns the number of stops, removals and restarts.
     pub(crate) fn churn(&self) -> f64 {
         f64::from(self.stops + self.removals + self.restarts)
     }
 
-    /// Returns something per day of a node; 0 where there was none.
+    /// Returns `count` per day of a healthy node; 0 without node-hours.
     pub(crate) fn per_node_day(&self, count: f64) -> f64 {
         if self.node_hours > 0.0 { count / (self.node_hours / 24.0) } else { 0.0 }
     }
 
-    /// Returns the share of the time that is over a limit.
+    /// Returns `seconds` as a share of the run.
     pub(crate) fn share(&self, seconds: f64) -> f64 {
         if self.seconds > 0.0 { seconds / self.seconds } else { 0.0 }
     }
 
-    /// Returns the one figure by which policies are ranked.
+    /// Returns the single figure that ranks policies: yield minus weighted costs. `docs/tuning.md` explains the weights.
     pub(crate) fn scalar(&self) -> f64 {
         self.yielded()
             - 10.0 * self.share(self.over.any)
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scalar_weighs_yield_time_over_churn_and_deletions() {
+    fn scalar_weighs_yield_time_over_limits_churn_and_deletions() {
         let score = Score {
             node_hours: 240.0,
             node_hours_best: 300.0,

@@ -1,4 +1,4 @@
-//! The model against what is known of it by hand.
+//! Compares the model with values computed by hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use wnm_core::{Action, Measure, NodeId, Observation, Outcome, Planned, Presence,
 
 use super::background::Background;
 use super::executor::Executor;
-use super::judge::Judge;
+use super::score_keeper::ScoreKeeper;
 use super::*;
-use crate::scenario::capacity::{Often, Scenario, Size, Source};
+use crate::scenario::capacity::{EpisodeRate, Scenario, Size, Source};
 
-/// A host without chance: 4 processors, nodes of a twentieth, no surge, nothing wanders.
+/// A host without randomness: 4 processors, nodes of 0.05 cores, no surge and no noise.
 const PLAIN: &str = r#"
 about = "for tests"
 [host]
@@ -54,7 +54,7 @@ fn close(one: f64, other: f64) -> bool {
 }
 
 #[test]
-fn the_same_seed_scores_the_same_and_another_does_not() {
+fn same_seed_gives_same_score() {
     let spec = &CapacityScenario::find("storms-2", &RawSettings::default()).unwrap()[0];
     let pilot = PilotSpec::parse("classic", &RawSettings::default()).unwrap();
     let run = |seed| run_once(spec, &mut pilot.pilot(spec).unwrap(), seed, 1.0, 60);
@@ -68,7 +68,7 @@ fn the_same_seed_scores_the_same_and_another_does_not() {
 }
 
 #[test]
-fn every_built_in_scenario_runs_on_both_hosts() {
+fn built_in_scenarios_run_on_both_hosts() {
     let all = CapacityScenario::find("all", &RawSettings::default()).unwrap();
     assert_eq!(all.len(), 2 * crate::scenario::catalogue::NAMES.len());
     for spec in &all {
@@ -79,8 +79,8 @@ fn every_built_in_scenario_runs_on_both_hosts() {
 }
 
 #[test]
-fn processors_are_shared_in_proportion_and_a_cpu_limit_holds_back_what_does_not_run() {
-    // Own, foreign, CPU limit; what they get and how many tasks are runnable, of 4 processors.
+fn processors_are_shared_in_proportion_to_demand() {
+    // Demand of nodes, background load, CPU limit; cores that both get and runnable tasks, of 4 processors.
     for (own, background, cpu_limit, want) in [
         (1.0, 1.0, None, [1.0, 1.0, 2.0]),
         (2.0, 1.2, None, [2.0, 1.2, 3.2 * 1.1]),
@@ -97,7 +97,7 @@ fn processors_are_shared_in_proportion_and_a_cpu_limit_holds_back_what_does_not_
 }
 
 #[test]
-fn what_nodes_are_told_to_use_adds_up_to_what_the_host_is() {
+fn cpu_of_nodes_adds_up_to_cpu_of_host() {
     for seconds in ["1", "90", "1e18"] {
         let surge = format!("surge = 6\nsurge_seconds = {seconds}");
         adds_up(&spec_of(&PLAIN.replace("surge = 0", &surge)));
@@ -105,33 +105,33 @@ fn what_nodes_are_told_to_use_adds_up_to_what_the_host_is() {
 }
 
 fn adds_up(spec: &CapacityScenario) {
-    let mut host = Host::new(spec, 1, 60.0);
+    let mut host = CapacityModel::new(spec, 1, 60.0);
     let ids: Vec<NodeId> = host.nodes.iter().map(|node| node.id).collect();
     ids.iter().for_each(|id| host.end(*id));
     ids[1..].iter().for_each(|id| host.start(*id, host.now));
-    let mut seen = Observation::default();
+    let mut observation = Observation::default();
     for minute in 0..10 {
         for step in 0..12 {
-            // One starts in the middle of a minute.
+            // One node starts in the middle of the first minute.
             if (minute, step) == (0, 6) {
                 host.start(ids[0], host.now);
             }
             host.step();
         }
-        host.look(&mut seen);
-        let nodes: f64 = seen.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
-        let told = seen.host.cpu.unwrap().get();
+        host.observe(&mut observation);
+        let nodes: f64 = observation.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
+        let told = observation.host.cpu.unwrap().get();
         assert!(close(nodes / 4.0 * 100.0, told), "minute {minute}: {nodes} cores of nodes, {told} % of the host");
     }
 }
 
 #[test]
-fn no_more_is_used_than_there_is_and_a_cpu_limit_is_kept() {
+fn use_stays_within_processors_and_cpu_limit() {
     for (name, cpu_limit) in
         [("storms-2", None), ("neighbour-16", None), ("upgrades-2", Some(0.3)), ("trace-build-2", Some(0.2))]
     {
         let spec = &CapacityScenario::find(name, &RawSettings::default()).unwrap()[0];
-        let mut host = Host::new(spec, 3, 60.0);
+        let mut host = CapacityModel::new(spec, 3, 60.0);
         host.set_cpu_limit(cpu_limit);
         for _ in 0..20_000 {
             let step = host.step();
@@ -143,23 +143,23 @@ fn no_more_is_used_than_there_is_and_a_cpu_limit_is_kept() {
     }
 }
 
-/// What is kept as sums is what all nodes come to one by one, whatever happens between two looks.
+/// The sums must equal the total over the nodes, whatever happens between two observations.
 #[test]
-fn sums_agree_with_the_nodes_one_by_one() {
+fn sums_agree_with_totals_over_nodes() {
     let spec = plain(
         "[nodes]\nleaking = 30\nleak_mb_per_hour = 50\ndeaths_per_node_day = 20\nlosses_per_node_day = 5\n\
          upgrade_every_hours = 1\nupgrade_within_minutes = 20\nupgrade_cost = 1\nupgrade_cost_minutes = 10\n\
          reboots_per_day = 12\n[[load]]\nkind = \"constant\"\npercent = 10",
     );
-    let mut host = Host::new(&spec, 5, 60.0);
-    let (mut seen, mut executor) = (Observation::default(), Executor::default());
+    let mut host = CapacityModel::new(&spec, 5, 60.0);
+    let (mut observation, mut executor) = (Observation::default(), Executor::default());
     let act = |action: Action| Planned { action, reason: Reason::Requested };
     for cycle in 0..600_u32 {
         (0..12).for_each(|_| _ = host.step());
         let (sums, spaces) = (host.sums, host.volumes.clone());
-        host.look(&mut seen);
+        host.observe(&mut observation);
         let exact = host.sums;
-        assert_eq!((sums.up, sums.grown_up), (exact.up, exact.grown_up), "cycle {cycle}");
+        assert_eq!((sums.up, sums.serving), (exact.up, exact.serving), "cycle {cycle}");
         let pairs = [(sums.base, exact.base), (sums.surge, exact.surge), (sums.memory_gap, exact.memory_gap)];
         for (sum, exact) in pairs.into_iter().chain([(sums.leak, exact.leak), (sums.leaked, exact.leaked)]) {
             assert!(close(sum, exact), "cycle {cycle}: {sum} {exact}");
@@ -177,22 +177,22 @@ fn sums_agree_with_the_nodes_one_by_one() {
         if !executor.open.iter().any(|(planned, _)| planned.action.node() == node) {
             executor.begin(&mut host, &[act(action)]);
         }
-        executor.carry_on(&mut host);
+        executor.advance(&mut host);
         executor.finish();
     }
     assert!(host.next_serial > 200, "nothing happened");
 }
 
 #[test]
-fn actions_take_their_time() {
-    let mut host = Host::new(&plain(""), 1, 5.0);
+fn actions_take_time() {
+    let mut host = CapacityModel::new(&plain(""), 1, 5.0);
     let mut executor = Executor::default();
     let act = |action: Action| [Planned { action, reason: Reason::Requested }];
-    let mut until_done = |host: &mut Host, action: Action| {
+    let mut until_done = |host: &mut CapacityModel, action: Action| {
         let from = host.now;
         executor.begin(host, &act(action));
         loop {
-            executor.carry_on(host);
+            executor.advance(host);
             let is_done = executor.open[0].1 == Outcome::Done;
             executor.finish();
             if is_done {
@@ -206,7 +206,7 @@ fn actions_take_their_time() {
     assert!(host.node(node).unwrap().process.is_none());
     assert_eq!(until_done(&mut host, Action::Start { node, upgrade_to: None }), 10.0);
     assert_eq!(until_done(&mut host, Action::Restart { node }), 20.0);
-    let used = |host: &Host| host.volumes.shares().next().unwrap().0;
+    let used = |host: &CapacityModel| host.volumes.shares().next().unwrap().0;
     let before = used(&host);
     let gone = until_done(&mut host, Action::Remove { node, linger: Duration::from_secs(300) });
     assert!((10.0 + 300.0 + 30.0..=10.0 + 300.0 + 305.0).contains(&gone), "{gone}");
@@ -215,13 +215,13 @@ fn actions_take_their_time() {
 }
 
 #[test]
-fn after_a_reboot_everything_that_ran_starts_at_once() {
+fn wanted_nodes_start_at_once_after_reboot() {
     let spec = plain("[nodes]\nreboots_per_day = 4");
-    let mut host = Host::new(&spec, 2, 60.0);
-    let mut seen = Observation::default();
+    let mut host = CapacityModel::new(&spec, 2, 60.0);
+    let mut observation = Observation::default();
     host.stop(id(2));
     (0..12).for_each(|_| _ = host.step());
-    host.look(&mut seen);
+    host.observe(&mut observation);
     while !host.is_down() {
         host.step();
     }
@@ -229,47 +229,47 @@ fn after_a_reboot_everything_that_ran_starts_at_once() {
     while host.is_down() {
         host.step();
     }
-    host.look(&mut seen);
-    assert!(seen.rebooted);
+    host.observe(&mut observation);
+    assert!(observation.rebooted);
     assert_eq!(host.sums.up, 11);
-    let presence = |node| seen.nodes[&id(node)].presence;
+    let presence = |node| observation.nodes[&id(node)].presence;
     assert_eq!((presence(1), presence(2)), (Presence::Silent, Presence::Gone));
     (0..12).for_each(|_| _ = host.step());
-    host.look(&mut seen);
-    assert!(!seen.rebooted && seen.nodes[&id(1)].presence == Presence::Answering);
+    host.observe(&mut observation);
+    assert!(!observation.rebooted && observation.nodes[&id(1)].presence == Presence::Answering);
 }
 
 #[test]
-fn what_is_seen_is_the_mean_of_the_whole_interval() {
+fn observation_is_the_mean_of_the_interval() {
     let spec = plain("[[load]]\nkind = \"constant\"\npercent = 20");
-    let mut host = Host::new(&spec, 1, 60.0);
-    let mut seen = Observation::default();
+    let mut host = CapacityModel::new(&spec, 1, 60.0);
+    let mut observation = Observation::default();
     (0..12).for_each(|_| _ = host.step());
-    host.look(&mut seen);
-    // 0.8 cores of others and twelve nodes of 0.05.
-    assert!(close(seen.host.cpu.unwrap().get(), 35.0));
-    let own: f64 = seen.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
+    host.observe(&mut observation);
+    // 0.8 cores of background load and twelve nodes of 0.05.
+    assert!(close(observation.host.cpu.unwrap().get(), 35.0));
+    let own: f64 = observation.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
     assert!(close(own, 0.6), "{own}");
-    assert_eq!((seen.nodes.len(), seen.host.cpus), (12, Some(4)));
-    // A new node starts at 80 MB, and is halfway through its minute.
+    assert_eq!((observation.nodes.len(), observation.host.cpus), (12, Some(4)));
+    // A new node starts at 80 MB, and has run for half of the minute.
     (0..6).for_each(|_| _ = host.step());
-    host.make(id(13), timestamp(host.now));
+    host.create(id(13), timestamp(host.now));
     host.start(id(13), host.now);
     (0..6).for_each(|_| _ = host.step());
-    host.look(&mut seen);
-    let new = &seen.nodes[&id(13)];
+    host.observe(&mut observation);
+    let new = &observation.nodes[&id(13)];
     assert!(close(new.cpu.unwrap().get(), 0.025));
     assert!((80_000_000..80_500_000).contains(&new.memory.unwrap().0), "{:?}", new.memory);
 }
 
 #[test]
-fn each_source_makes_what_it_says_on_average() {
+fn sources_produce_their_mean_load() {
     let percent = |value: f64| wnm_core::Percent::clamped(value).unwrap();
     let amount = crate::scenario::capacity::Amount::of;
-    let often = |per_day, minutes| Often { per_day: amount(per_day), minutes };
+    let often = |per_day, minutes| EpisodeRate { per_day: amount(per_day), minutes };
     let span = |low, high| crate::scenario::capacity::Span::try_from([low, high]).unwrap();
-    // What it takes of the time: its length, of that and the quiet before it.
-    let part = |often: Often| {
+    // The share of time: the length of an episode over that length and the quiet time before it.
+    let part = |often: EpisodeRate| {
         let minutes = often.minutes.mean();
         minutes / (minutes + 1440.0 / often.per_day.get())
     };
@@ -289,7 +289,7 @@ fn each_source_makes_what_it_says_on_average() {
     ] {
         let mut background = Background::new(std::slice::from_ref(&source), 10.0, Wander::new(0.01, 300.0), 11);
         let steps = 100 * 17_280;
-        let mut sum = Part::default();
+        let mut sum = Demand::default();
         for i in 0..steps {
             let part = background.step(f64::from(i) * TICK);
             assert!(part.cores >= 0.0 && part.blocked >= 0.0);
@@ -305,7 +305,7 @@ fn each_source_makes_what_it_says_on_average() {
 }
 
 #[test]
-fn noise_and_wander_spread_as_they_are_told() {
+fn noise_and_wander_have_the_configured_spread() {
     let mut chance = Chance::new(1, 1);
     let mut wander = Wander::new(0.02, 900.0);
     let spread = |values: Vec<f64>| {
@@ -319,18 +319,18 @@ fn noise_and_wander_spread_as_they_are_told() {
 }
 
 #[test]
-fn a_run_within_all_limits_yields_what_runs() {
-    // Twelve nodes for two hours. At best: 70 % of 4 cores less 0.4 is 2.4, which is 48 nodes of a twentieth; 75 % of
-    // 16 GB are 66 nodes of 180 MB; 90 % of 1 TB less 100 GB are 40 nodes of 20 GB; the cap is 40.
+fn run_within_limits_yields_its_nodes() {
+    // Twelve nodes for two hours. The best: 70 % of 4 cores less 0.4 is 2.4, which is 48 nodes of 0.05; 75 % of 16 GB
+    // are 66 nodes of 180 MB; 90 % of 1 TB less 100 GB are 40 nodes of 20 GB; the node cap is 40.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 10"), "fixed:12", 2.0);
     assert!(close(score.node_hours, 24.0) && close(score.node_hours_best, 80.0), "{score:?}");
     assert!(close(score.scalar(), 0.3) && score.churn() == 0.0 && score.over.any == 0.0);
 }
 
 #[test]
-fn a_run_over_a_limit_counts_what_is_over_and_what_could_be_avoided() {
-    // 2.4 cores of others are 60 %, with twelve nodes 75 %: over 70 %, which without us it would not be. All of it is
-    // avoidable, and one crossing.
+fn time_over_limits_is_split_into_avoidable_and_not() {
+    // 2.4 cores of background load are 60 %, with twelve nodes 75 %: over 70 %, and under it without nodes. All of
+    // the time is avoidable, and it is one crossing.
     let spec = plain("[[load]]\nkind = \"constant\"\npercent = 60");
     let over = score(&spec, "fixed:12", 1.0);
     let seconds = 3600.0;
@@ -339,26 +339,26 @@ fn a_run_over_a_limit_counts_what_is_over_and_what_could_be_avoided() {
     assert!(close(over.severity, (75.0 / 70.0 - 1.0) * seconds), "{}", over.severity);
     // Half a cycle and the stop.
     assert_eq!((over.crossings, over.bound), (1, 40.0));
-    // 80 % of others are over alone: no count is within the limits, and no time over one of them can be avoided.
+    // A background load of 80 % is over the limit alone: no number of nodes is within the limits, no time avoidable.
     let alone = score(&plain("[[load]]\nkind = \"constant\"\npercent = 80"), "fixed:12", 1.0);
     assert!(close(alone.over.cpu, seconds) && alone.avoidable.cpu == 0.0);
-    // That of the load could: 3.2 cores make 3.52 tasks, and 3.8 make 4.465, which is more than the 4 allowed.
+    // The load average could be reduced: 3.2 cores make 3.52 tasks, and 3.8 make 4.465, more than the 4 allowed.
     assert!(alone.avoidable.load > 3000.0 && alone.avoidable.any == 0.0 && alone.crossings == 0);
     assert_eq!((alone.node_hours_best, alone.yielded()), (0.0, 0.0));
 }
 
 #[test]
-fn a_node_that_is_starved_is_not_healthy() {
-    // Others want 16 cores of 4: everybody gets a quarter.
+fn starved_node_is_not_healthy() {
+    // The background load demands 16 of 4 cores: every demand is served at a quarter.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 400"), "fixed:12", 1.0);
     assert_eq!(score.node_hours, 0.0);
 }
 
 #[test]
-fn without_memory_the_largest_goes() {
+fn out_of_memory_kills_the_largest() {
     let spec = plain("[memory]\nbackground = 95\n[nodes]\nleaking = 100\nleak_mb_per_hour = 0");
-    let mut host = Host::new(&spec, 1, 60.0);
-    // 800 MB are free: four grown nodes fit, and none of the twelve is younger than minutes.
+    let mut host = CapacityModel::new(&spec, 1, 60.0);
+    // 800 MB are free: four mature nodes fit, and all of the twelve are older than minutes.
     let first = host.step();
     assert!(first.memory > 1.0);
     let second = host.step();
@@ -366,10 +366,10 @@ fn without_memory_the_largest_goes() {
 }
 
 #[test]
-fn churn_flaps_and_deletions_are_counted_by_what_is_begun() {
+fn churn_flaps_and_deletions_are_counted_at_the_begin() {
     let spec = plain("");
-    let mut host = Host::new(&spec, 1, 60.0);
-    let mut judge = Judge::new(&spec, 60.0);
+    let mut host = CapacityModel::new(&spec, 1, 60.0);
+    let mut score_keeper = ScoreKeeper::new(&spec, 60.0);
     let node = id(1);
     let stop = Planned { action: Action::Stop { node }, reason: Reason::Requested };
     let start = Planned { action: Action::Start { node, upgrade_to: None }, reason: Reason::HeadroomToStart };
@@ -385,10 +385,10 @@ fn churn_flaps_and_deletions_are_counted_by_what_is_begun() {
         (9000.0, &remove(id(4), pressure(&spec))),
     ] {
         host.now = at;
-        judge.count(&host, planned);
+        score_keeper.count(&host, planned);
     }
     let held = host.nodes[3].disk_gb(&host.constants) * 1e9;
-    let score = judge.finish();
+    let score = score_keeper.finish();
     assert_eq!((score.stops, score.starts, score.restarts, score.removals, score.flaps), (2, 2, 2, 2, 2));
     assert!(score.deletions == 1 && close(score.deleted_bytes, held) && score.deleted_age_hours > 0.0);
 }
@@ -399,12 +399,12 @@ fn pressure(spec: &CapacityScenario) -> Reason {
 }
 
 #[test]
-fn rivals_do_what_they_are_named_for() {
+fn baselines_follow_their_rules() {
     let spec = plain("[[load]]\nkind = \"constant\"\npercent = 10");
     let hours = |policy, hours| score(&spec, policy, hours);
     assert_eq!(hours("fixed:20", 1.0).adds, 8);
     assert_eq!(hours("fixed:5", 1.0).stops, 7);
-    // Both go on to the cap or to a limit, and end within the limits.
+    // Both grow to the node cap or to a limit, and stay within the limits.
     for baseline in ["proportional", "aimd"] {
         let score = hours(baseline, 24.0);
         assert!(score.adds > 10 && score.yielded() > 0.6, "{baseline}: {score:?}");

@@ -1,7 +1,7 @@
-//! The volumes: what others hold of them, what nodes store, and what is being deleted.
+//! Volumes: background use, folders of nodes, and folders being deleted.
 
 use super::constants::Constants;
-use super::node::left_of;
+use super::node::decayed;
 use super::{Seconds, TICK};
 use crate::scenario::capacity::Disks;
 
@@ -9,25 +9,25 @@ use crate::scenario::capacity::Disks;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Space {
     pub(super) size: f64,
-    /// What a GB is of it.
+    /// The reciprocal of `size`.
     share: f64,
     background: f64,
     background_growth: f64,
-    /// What the nodes that run will hold, and what of it they have still to store.
+    /// The mature size of the running nodes' folders, and the part of it that they have yet to take.
     grown: f64,
     gap: f64,
-    /// What nodes that do not run hold.
-    held: f64,
+    /// Folders of stopped nodes.
+    stopped: f64,
     trash: f64,
 }
 
 impl Space {
     fn used(&self) -> f64 {
-        self.background + self.grown - self.gap + self.held + self.trash
+        self.background + self.grown - self.gap + self.stopped + self.trash
     }
 }
 
-/// A folder that goes.
+/// A folder that is being deleted.
 #[derive(Debug, Clone, Copy)]
 struct Deletion {
     volume: usize,
@@ -58,11 +58,11 @@ impl Volumes {
         Self { all: disks.volumes.iter().map(space).collect(), deletions: Vec::new() }
     }
 
-    /// Goes on by five seconds, after which so much is left of what is still to be stored.
+    /// Advances by five seconds; `left` is the factor by which the gaps of the running nodes shrink.
     pub(super) fn step(&mut self, left: f64) {
         for space in &mut self.all {
             space.background += space.background_growth * TICK;
-            space.gap = left_of(space.gap, left);
+            space.gap = decayed(space.gap, left);
         }
         if self.deletions.is_empty() {
             return;
@@ -78,56 +78,56 @@ impl Volumes {
         }
     }
 
-    /// Returns the volume on which the most is free, of equals the first.
-    pub(super) fn roomiest(&self) -> usize {
+    /// Returns the index of the volume with the most free space; of equal volumes the first.
+    pub(super) fn most_free(&self) -> usize {
         let free = |space: &Space| space.size - space.used();
-        let by_room = |best: usize, i: usize| if free(&self.all[i]) > free(&self.all[best]) { i } else { best };
-        (0..self.all.len()).reduce(by_room).unwrap_or_default()
+        let by_free = |best: usize, i: usize| if free(&self.all[i]) > free(&self.all[best]) { i } else { best };
+        (0..self.all.len()).reduce(by_free).unwrap_or_default()
     }
 
-    /// Returns the share of a volume that is in use, and what it would be without us.
+    /// Returns for each volume the share in use, and the share that would be in use without nodes.
     pub(super) fn shares(&self) -> impl Iterator<Item = (f64, f64)> {
         self.all.iter().map(|space| (space.used() * space.share, space.background * space.share))
     }
 
-    /// Forgets what nodes hold, before all of them are counted again.
-    pub(super) fn empty(&mut self) {
+    /// Clears the use of all nodes, before they are counted again.
+    pub(super) fn clear_nodes(&mut self) {
         for space in &mut self.all {
-            (space.grown, space.gap, space.held) = (0.0, 0.0, 0.0);
+            (space.grown, space.gap, space.stopped) = (0.0, 0.0, 0.0);
         }
     }
 
-    /// Counts a node that runs.
-    pub(super) fn begin(&mut self, volume: usize, gap: f64, constants: &Constants) {
+    /// Adds the folder of a running node.
+    pub(super) fn add_running(&mut self, volume: usize, gap: f64, constants: &Constants) {
         let space = &mut self.all[volume];
         space.grown += constants.disk_gb.get();
         space.gap += gap;
     }
 
-    /// Counts a node that does not run.
-    pub(super) fn hold(&mut self, volume: usize, gb: f64) {
-        self.all[volume].held += gb;
+    /// Adds the folder of a stopped node, in GB; negative to remove it.
+    pub(super) fn add_stopped(&mut self, volume: usize, gb: f64) {
+        self.all[volume].stopped += gb;
     }
 
-    /// A node that was held begins to grow.
-    pub(super) fn begin_to_grow(&mut self, volume: usize, gap: f64, constants: &Constants) {
-        self.begin(volume, gap, constants);
-        self.hold(volume, gap - constants.disk_gb.get());
+    /// Moves the folder of a node from stopped to running.
+    pub(super) fn start_growth(&mut self, volume: usize, gap: f64, constants: &Constants) {
+        self.add_running(volume, gap, constants);
+        self.add_stopped(volume, gap - constants.disk_gb.get());
     }
 
-    /// A node that grew is held.
-    pub(super) fn cease_to_grow(&mut self, volume: usize, gap: f64, constants: &Constants) {
+    /// Moves the folder of a node from running to stopped.
+    pub(super) fn stop_growth(&mut self, volume: usize, gap: f64, constants: &Constants) {
         let space = &mut self.all[volume];
         space.grown -= constants.disk_gb.get();
         space.gap -= gap;
-        space.held += constants.disk_gb.get() - gap;
+        space.stopped += constants.disk_gb.get() - gap;
     }
 
-    /// Begins to delete the folder of a node that was held, and returns how long that takes.
+    /// Begins to delete the folder of a stopped node and returns the seconds that this takes.
     pub(super) fn delete(&mut self, volume: usize, gb: f64, constants: &Constants) -> Seconds {
         let (least, most) = (constants.delete_least_seconds.get(), constants.delete_most_seconds.get());
         let seconds = least + (most - least) * (gb / constants.disk_gb.get()).min(1.0);
-        self.hold(volume, -gb);
+        self.add_stopped(volume, -gb);
         self.all[volume].trash += gb;
         self.deletions.push(Deletion { volume, left: gb, per_second: gb / seconds.max(TICK) });
         seconds

@@ -1,8 +1,8 @@
-//! `wnm-sim chart`: a trace or a run as a picture.
+//! `wnm-sim chart`: draws a trace or a run.
 
 mod columns;
 pub(crate) mod front;
-mod picture;
+mod svg;
 mod terminal;
 
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ use crate::{Exit, SimError};
 
 use columns::Columns;
 
-/// Draws a trace or a run: nodes by state above the signals and their thresholds, actions as marks with their reasons
+/// Draw a trace or a run: nodes by state, signals with their thresholds, and actions with their reasons
 ///
-/// Of a trace without decisions it shows what the policy would have decided, open loop.
+/// For a trace without decisions, draws the decisions that the policy would have made at each sample (open loop).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,9 +29,9 @@ Examples:
   wnm-sim chart trace.jsonl --cpus 2 --set cpu_remove=80 -o trace.svg
   wnm-sim chart run.jsonl.gz --terminal")]
 pub(crate) struct Args {
-    /// The trace or run; .gz is decompressed, - is standard input
+    /// Read this trace or run; .gz is decompressed, - is standard input
     trace: PathBuf,
-    /// The picture; - is standard output
+    /// Write the chart as SVG; - is standard output
     #[arg(short, long, value_name = "FILE.svg", required_unless_present = "terminal")]
     output: Option<PathBuf>,
     /// Draw in the terminal
@@ -39,10 +39,10 @@ pub(crate) struct Args {
     terminal: bool,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Running nodes, where the trace neither lists nor counts them
+    /// Assume this number of running nodes where the trace has neither a list nor a count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
     nodes: Option<u32>,
-    /// Skip and count bad lines
+    /// Skip and count invalid lines
     #[arg(long)]
     lenient: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let drawing = Drawing { title: &title, policy: &policy, columns: &columns, decisions };
     if let Some(path) = &args.output {
         let mut output = Output::create(path)?;
-        output.text(&picture::draw(std::slice::from_ref(&drawing))?)?;
+        output.text(&svg::draw(std::slice::from_ref(&drawing))?)?;
         output.finish()?;
     }
     if args.terminal {
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
-/// What is drawn.
+/// The content of a chart.
 struct Drawing<'a> {
     title: &'a str,
     policy: &'a Policy,
@@ -78,52 +78,52 @@ struct Drawing<'a> {
     decisions: Decisions,
 }
 
-/// Where the decisions come from.
+/// The source of the decisions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decisions {
-    /// Nobody knows before the line after the first sample.
+    /// Not yet known: the line after the first sample shows it.
     Unknown,
-    /// They stand in the run.
+    /// The trace contains them.
     Recorded,
-    /// The trace has none: the policy decides.
+    /// The policy makes them, because the trace has none.
     Made,
 }
 
-/// A run that is watched as it goes, to be drawn.
-pub(crate) struct Watched {
+/// A run that is collected while it executes, to be drawn.
+pub(crate) struct CollectedRun {
     title: String,
     policy: Policy,
     columns: Columns,
 }
 
-impl Watched {
-    /// Returns one of which nothing was seen yet; the picture shows the thresholds of the policy.
+impl CollectedRun {
+    /// Returns an empty run; the chart shows the thresholds of the policy.
     pub(crate) fn new(title: String, policy: Policy) -> Self {
         Self { title, policy, columns: Columns::default() }
     }
 
     /// Adds a cycle.
-    pub(crate) fn see(&mut self, cycle: &Cycle<'_>) {
-        self.columns.see(cycle.seen, cycle.state);
+    pub(crate) fn observe(&mut self, cycle: &Cycle<'_>) {
+        self.columns.observe(cycle.observation, cycle.state);
         self.columns.mark(&cycle.decision.actions);
     }
 }
 
-/// Draws runs beside each other, as SVG.
-pub(crate) fn side_by_side(runs: &[Watched]) -> Result<String, SimError> {
-    let drawings = runs.iter().map(|Watched { title, policy, columns }| Drawing {
+/// Draws runs side by side, as SVG.
+pub(crate) fn side_by_side(runs: &[CollectedRun]) -> Result<String, SimError> {
+    let drawings = runs.iter().map(|CollectedRun { title, policy, columns }| Drawing {
         title,
         policy,
         columns,
         decisions: Decisions::Recorded,
     });
-    picture::draw(&drawings.collect::<Vec<_>>())
+    svg::draw(&drawings.collect::<Vec<_>>())
 }
 
 fn collect(file: &mut TraceFile, mut course: Course) -> Result<(Columns, Decisions), SimError> {
     let mut columns = Columns::default();
     let mut decisions = Decisions::Unknown;
-    // A decision is added to the column of its sample, so that of the first waits for the line after it.
+    // Whether the trace has decisions shows only after the first sample, whose decision waits until then.
     let mut waiting: Option<Decision> = None;
     while let Some(line) = file.next()? {
         match line {
@@ -139,7 +139,7 @@ fn collect(file: &mut TraceFile, mut course: Course) -> Result<(Columns, Decisio
                     decisions = Decisions::Made;
                     columns.mark(&decision.actions);
                 }
-                match see(&mut course, &sample, &mut columns) {
+                match observe(&mut course, &sample, &mut columns) {
                     Ok(decision) if decisions == Decisions::Unknown => waiting = Some(decision),
                     Ok(decision) if decisions == Decisions::Made => columns.mark(&decision.actions),
                     Ok(_) => {}
@@ -154,8 +154,8 @@ fn collect(file: &mut TraceFile, mut course: Course) -> Result<(Columns, Decisio
     Ok((columns, decisions))
 }
 
-fn see(course: &mut Course, sample: &TraceSample, columns: &mut Columns) -> Result<Decision, TraceError> {
+fn observe(course: &mut Course, sample: &TraceSample, columns: &mut Columns) -> Result<Decision, TraceError> {
     let decision = course.step(sample)?;
-    columns.see(course.observation(), course.state());
+    columns.observe(course.observation(), course.state());
     Ok(decision)
 }

@@ -1,4 +1,4 @@
-//! `wnm-sim decide`: situations in, decisions out, a line each.
+//! `wnm-sim decide`: answers situations with decisions, one JSON line each.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -13,31 +13,31 @@ use crate::output::Output;
 use crate::trace_file::open_input;
 use crate::{Exit, SimError};
 
-/// Answers situations with decisions, a JSON line each
+/// Answer situations with decisions, one JSON line each
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  wnm-sim decide cases.jsonl            each line by itself
+    wnm-sim decide cases.jsonl            each line on its own
   wnm-sim decide cases.jsonl.gz | jq -c .actions
-  my-model | wnm-sim decide --stateful  one line after the other, for a model of a host that takes the answers
+    my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
 
-The lines are described in docs/decide-protocol.md. A bad line is answered {\"error\": …, \"line\": n} in its place, and
-the exit code is 1 at the end.")]
+See docs/decide-protocol.md for the format. An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code
+is then 1.")]
 pub(crate) struct Args {
-    /// Situations, a JSON object a line; .gz is decompressed
+    /// Read situations from this file, one JSON object per line; .gz is decompressed, - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Remember from line to line what the engine would, and answer each at once
+    /// Keep the state of the engine from line to line, and answer each line immediately
     #[arg(long)]
     stateful: bool,
 }
 
-/// Whether a line has to do with the one before.
+/// Whether lines depend on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
-    /// Each is a situation of its own.
+    /// Each line is a situation of its own.
     None,
-    /// The engine's state goes on from line to line.
+    /// The engine state is kept from line to line.
     Carried,
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     })
 }
 
-/// Which side of the stream broke.
+/// The side of the stream that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// The input could not be read.
@@ -62,14 +62,14 @@ pub enum Broken {
     Output(#[source] std::io::Error),
 }
 
-/// Answers every line of the input, in order; whoever waits for an answer before the next line gets it.
+/// Answers every line of the input in order. Flushes before a read that would block, so that a caller may wait.
 ///
 /// # Errors
-/// The input or the output broke. Bad lines are no error: they are answered, and end in [`Exit::BadInput`].
+/// Reading or writing fails. Invalid lines are no error: they are answered, and the result is [`Exit::BadInput`].
 pub fn answer_all(input: impl Read, mut output: impl Write, memory: Memory) -> Result<Exit, Broken> {
     let mut lines = Lines::new(input);
     let mut session = Session::default();
-    let mut room = Room::default();
+    let mut buffers = Buffers::default();
     let mut exit = Exit::Done;
     let mut answer = Vec::with_capacity(1024);
     loop {
@@ -79,14 +79,14 @@ pub fn answer_all(input: impl Read, mut output: impl Write, memory: Memory) -> R
         let Some(line) = lines.next().map_err(Broken::Input)? else { break };
         answer.clear();
         let answered = match (line, memory) {
-            (Line::TooLong, _) => Err(format!("expected a line of at most {LONGEST_LINE} bytes, found more")),
-            (Line::Whole(line), Memory::None) => answer_case(line, &mut room, &mut answer),
+            (Line::TooLong, _) => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
+            (Line::Whole(line), Memory::None) => answer_case(line, &mut buffers, &mut answer),
             (Line::Whole(line), Memory::Carried) => session.answer(line, &mut answer),
         };
         if let Err(error) = answered {
             exit = Exit::BadInput;
             answer.clear();
-            write_json(&BadLine { error: &error, line: lines.number }, &mut answer);
+            write_json(&InvalidLine { error: &error, line: lines.number }, &mut answer);
         }
         answer.push(b'\n');
         output.write_all(&answer).map_err(Broken::Output)?;
@@ -96,7 +96,7 @@ pub fn answer_all(input: impl Read, mut output: impl Write, memory: Memory) -> R
 }
 
 #[derive(Serialize)]
-struct BadLine<'a> {
+struct InvalidLine<'a> {
     error: &'a str,
     line: u64,
 }
@@ -109,19 +109,19 @@ enum Reasons<'a> {
     Blocker([Option<&'a Blocker>; 1]),
 }
 
-/// Room for one situation after the other: what is used again need not be made again.
+/// Buffers reused for every line: allocation dominates the cost of a small case.
 #[derive(Default)]
-struct Room {
+struct Buffers {
     state: EngineState,
     observation: Observation,
 }
 
-fn answer_case(line: &[u8], room: &mut Room, answer: &mut Vec<u8>) -> Result<(), String> {
+fn answer_case(line: &[u8], buffers: &mut Buffers, answer: &mut Vec<u8>) -> Result<(), String> {
     let case: Case = parse(line)?;
-    let config = case.config.as_ref().ok_or("expected config, found none")?;
-    let policy = case.policy(config).map_err(|problems| format!("config: {problems}"))?;
-    let Room { state, observation } = room;
-    // No situation has to do with the one before: of a node that stopped nobody knows when, nothing is remembered.
+    let config = case.config.as_ref().ok_or("the key config is missing")?;
+    let policy = case.policy(config).map_err(|problems| format!("invalid config: {problems}"))?;
+    let Buffers { state, observation } = buffers;
+    // The buffer holds the nodes of the case before, whose state must not influence this one.
     for (_, node) in &mut state.nodes {
         *node = NodeState::Stopped { since: None, cause: StopCause::Found };
     }
@@ -130,14 +130,14 @@ fn answer_case(line: &[u8], room: &mut Room, answer: &mut Vec<u8>) -> Result<(),
     Ok(())
 }
 
-/// Reads a line, and tells what is wrong with it and where.
+/// Parses a line of JSON; the error names the problem and the column.
 pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
-    let text =
-        std::str::from_utf8(line).map_err(|error| format!("expected UTF-8 (column {})", error.valid_up_to() + 1))?;
+    let text = std::str::from_utf8(line)
+        .map_err(|error| format!("the line is not UTF-8 (column {})", error.valid_up_to() + 1))?;
     serde_json::from_str(text).map_err(|error| {
-        let (said, column) = (error.to_string(), error.column());
+        let (message, column) = (error.to_string(), error.column());
         let place = format!(" at line {} column {column}", error.line());
-        format!("{} (column {column})", said.strip_suffix(&place).unwrap_or(&said))
+        format!("invalid JSON: {} (column {column})", message.strip_suffix(&place).unwrap_or(&message))
     })
 }
 
@@ -156,11 +156,11 @@ pub(crate) fn write_decision(decision: &Decision, answer: &mut Vec<u8>) {
     answer.push(b'}');
 }
 
-/// Writes the features as JSON members, by hand: they are half of every answer.
+/// Writes the features as JSON members without serde, because they are half of every answer.
 fn write_features(features: &Features, answer: &mut Vec<u8>) {
     macro_rules! members {
         ($first:ident $($name:ident)*) => {
-            // Every field is named, so that a new one is not forgotten.
+            // Destructuring names every field, so that the compiler reports a new one that is missing here.
             let Features { $first, $($name),* } = *features;
             member(concat!("\"", stringify!($first), "\":"), $first, answer);
             $(member(concat!(",\"", stringify!($name), "\":"), $name, answer);)*
@@ -175,7 +175,7 @@ fn member(name: &str, value: bool, answer: &mut Vec<u8>) {
     answer.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
-/// Writes a value whose keys are texts and whose numbers are finite: that cannot fail.
+/// Writes a value as JSON. Cannot fail for string keys and finite numbers, which the callers guarantee.
 pub(crate) fn write_json(value: &impl Serialize, answer: &mut Vec<u8>) {
     _ = serde_json::to_writer(answer, value);
 }

@@ -1,4 +1,4 @@
-//! `wnm-sim replay`: what would have been decided at each sample of a trace.
+//! `wnm-sim replay`: the decisions that a policy would have made at each sample of a trace.
 
 mod course;
 mod report;
@@ -22,69 +22,69 @@ pub(crate) use course::Intervals;
 pub use course::{Course, Unlisted};
 pub use tally::{Count, Extent, OverLimit, Tally};
 
-/// Shows what a policy would have decided at each sample of a trace
+/// Show the decisions that a policy would have made at each sample of a trace
 ///
-/// Open loop: nothing that is decided is done, so the next sample is the recorded one. That is right for comparing
-/// decisions sample by sample, and wrong for tuning.
+/// Open loop: decisions have no effect on the next sample, which is the recorded one. Use it to compare decisions sample
+/// by sample; use run and tune to compare the effects of policies.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   wnm-sim replay trace.jsonl.gz
   wnm-sim replay trace.jsonl --cpus 4 --set cpu_remove=80 --set node_cap=50
-  wnm-sim replay trace.jsonl --cpus 4 --against cpu_remove=60     two policies, and where they part
-  wnm-sim replay trace.jsonl --cpus 4 --csv > decisions.csv       a row a sample
+    wnm-sim replay trace.jsonl --cpus 4 --against cpu_remove=60     two policies, and their first difference
+    wnm-sim replay trace.jsonl --cpus 4 --csv > decisions.csv       one row for each sample
   wnm-sim replay trace.jsonl --cpus 4 --run run.jsonl.gz          the trace with its decisions, for chart
 
-The format of traces and runs is described in docs/traces.md.")]
+See docs/traces.md for the format of traces and runs.")]
 pub(crate) struct Args {
-    /// The trace; .gz is decompressed, - is standard input
+    /// Read this trace; .gz is decompressed, - is standard input
     trace: PathBuf,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// A second policy: the first with this setting; may be given more than once
+    /// Compare with a second policy: the first one with this setting; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     against: Vec<String>,
-    /// Running nodes, where the trace neither lists nor counts them
+    /// Assume this number of running nodes where the trace has neither a list nor a count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
     nodes: Option<u32>,
     /// Print the summary as one JSON object
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Print a row for each sample, instead of the summary
+    /// Print one row for each sample instead of the summary
     #[arg(long)]
     csv: bool,
-    /// Write the trace with its decisions to a file; .gz is compressed, - is standard output in place of the summary
+    /// Write the trace with its decisions to a file; .gz compresses, - is standard output instead of the summary
     #[arg(long, value_name = "FILE")]
     run: Option<PathBuf>,
-    /// Skip and count bad lines
+    /// Skip and count invalid lines
     #[arg(long)]
     lenient: bool,
 }
 
-/// One policy on its way, and what it did.
-pub(crate) struct Judged {
-    /// What was set, over the defaults.
+/// A policy with its course through the trace and its counts.
+pub(crate) struct PolicyReplay {
+    /// The settings, without defaults.
     settings: RawSettings,
     course: Course,
     tally: Tally,
 }
 
-/// The first sample at which two policies decide otherwise.
+/// The first sample at which the two policies decide differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parting {
+pub(crate) struct Difference {
     sample: u64,
     line: u64,
     at: Timestamp,
     decided: [String; 2],
 }
 
-/// All of a replay but its input.
+/// A replay without its input.
 pub(crate) struct Replay {
-    /// The policy, and the one it is compared with.
-    judged: Vec<Judged>,
+    /// The policy, and the second one of `--against`.
+    policies: Vec<PolicyReplay>,
     extent: Extent,
     intervals: Intervals,
-    parting: Option<Parting>,
+    first_difference: Option<Difference>,
     most_nodes: usize,
 }
 
@@ -95,17 +95,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let mut output = Output::standard();
     let mut writer = args.run.as_deref().map(|path| RunWriter::create(path, &replay, &file)).transpose()?;
     if args.csv {
-        output.line(&rows::heading(replay.judged.len()))?;
+        output.line(&rows::heading(replay.policies.len()))?;
     }
     while let Some(line) = file.next()? {
         match &line {
             TraceLine::Sample(sample) => match replay.step(sample, file.line()) {
                 Ok(decisions) => {
                     if args.csv {
-                        output.line(&rows::row(&replay.judged[0].course, &decisions))?;
+                        output.line(&rows::row(&replay.policies[0].course, &decisions))?;
                     }
                     if let (Some(writer), Some(decision)) = (&mut writer, decisions.first()) {
-                        writer.write(&replay.judged[0].course, decision)?;
+                        writer.write(&replay.policies[0].course, decision)?;
                     }
                 }
                 Err(error) => file.refuse(&error)?,
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     }
     let is_taken = args.run.as_deref().is_some_and(|path| path.as_os_str() == "-");
     if is_taken {
-        // The run itself is what standard output gets.
+        // The run itself has taken standard output.
     } else if args.json {
         output.line(&summary::text(&replay, &file)?)?;
     } else if !args.csv {
@@ -141,36 +141,42 @@ impl Replay {
         let against =
             (!args.against.is_empty()).then(|| set_all(settings.clone(), "--against", &args.against)).transpose()?;
         let unlisted = args.nodes.map_or(Unlisted::AsCounted, Unlisted::Fixed);
-        let mut judged = Vec::with_capacity(2);
+        let mut policies = Vec::with_capacity(2);
         for settings in [Some(settings), against].into_iter().flatten() {
             let course = Course::new(policy(&settings, cpus)?, cpus, unlisted);
-            judged.push(Judged { settings, course, tally: Tally::default() });
+            policies.push(PolicyReplay { settings, course, tally: Tally::default() });
         }
-        Ok(Self { judged, extent: Extent::default(), intervals: Intervals::default(), parting: None, most_nodes: 0 })
+        Ok(Self {
+            policies,
+            extent: Extent::default(),
+            intervals: Intervals::default(),
+            first_difference: None,
+            most_nodes: 0,
+        })
     }
 
-    /// Goes on to a sample, and returns what each policy decides.
+    /// Advances to a sample and returns the decision of each policy.
     fn step(&mut self, sample: &TraceSample, line: u64) -> Result<Vec<Decision>, wnm_core::trace::TraceError> {
-        // Both go on before either gives up, so that they always see the same.
-        let decisions: Vec<_> = self.judged.iter_mut().map(|judged| judged.course.step(sample)).collect();
+        // Both courses advance before an error ends the step, so that they have always read the same samples.
+        let decisions: Vec<_> = self.policies.iter_mut().map(|policies| policies.course.step(sample)).collect();
         let decisions = decisions.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.most_nodes = self.most_nodes.max(self.judged[0].course.observation().nodes.len());
+        self.most_nodes = self.most_nodes.max(self.policies[0].course.observation().nodes.len());
         let known = self.pass(sample.at);
-        for (judged, decision) in self.judged.iter_mut().zip(&decisions) {
-            judged.tally.count(decision);
-            judged.tally.pass(&judged.course.policy, &judged.course.observation().host, known);
+        for (policies, decision) in self.policies.iter_mut().zip(&decisions) {
+            policies.tally.count(decision);
+            policies.tally.pass(&policies.course.policy, &policies.course.observation().host, known);
         }
-        if let ([one, other], None) = (decisions.as_slice(), &self.parting) {
+        if let ([one, other], None) = (decisions.as_slice(), &self.first_difference) {
             let actions = |decision: &Decision| decision.actions.iter().map(|p| p.action.clone()).collect::<Vec<_>>();
             if actions(one) != actions(other) {
                 let decided = [spell(one), spell(other)];
-                self.parting = Some(Parting { sample: self.extent.samples, line, at: sample.at, decided });
+                self.first_difference = Some(Difference { sample: self.extent.samples, line, at: sample.at, decided });
             }
         }
         Ok(decisions)
     }
 
-    /// Goes on in time, and returns how long something was known.
+    /// Advances the time; returns the interval since the last sample, None after a gap.
     fn pass(&mut self, at: Timestamp) -> Option<std::time::Duration> {
         let extent = &mut self.extent;
         extent.samples += 1;
@@ -188,17 +194,18 @@ impl Replay {
     }
 
     fn warn(&self, args: &Args, file: &TraceFile) {
-        let course = &self.judged[0].course;
+        let course = &self.policies[0].course;
         if course.is_listed() && args.nodes.is_some() {
-            talk(&format!("note: {} lists its nodes, so --nodes is not used", file.name()));
+            talk(&format!("warning: --nodes is ignored: {} lists its nodes", file.name()));
         }
         if self.most_nodes == 0 && args.nodes.is_none() {
-            talk("note: the trace neither lists nor counts nodes: give --nodes N for a colony of N");
+            talk("warning: the trace has neither a list nor a count of nodes");
+            talk("hint: set the number of running nodes with --nodes N");
         }
     }
 }
 
-/// Writes a run: the trace again, as it was understood, with a decision after each sample.
+/// Writes a run: the trace as it was read, with the decision after each sample.
 struct RunWriter {
     output: Output,
     writer: TraceWriter,
@@ -208,10 +215,10 @@ impl RunWriter {
     fn create(path: &std::path::Path, replay: &Replay, file: &TraceFile) -> Result<Self, SimError> {
         let mut output = Output::create(path)?;
         let mut header = file.header().cloned().unwrap_or_default();
-        let judged = &replay.judged[0];
+        let policies = &replay.policies[0];
         header.program = Some(format!("wnm-sim {}", env!("CARGO_PKG_VERSION")));
-        header.cpus = judged.course.observation().host.cpus;
-        header.policy = judged.settings.clone();
+        header.cpus = policies.course.observation().host.cpus;
+        header.policy = policies.settings.clone();
         let mut writer = TraceWriter::new(header);
         output.line(&writer.header())?;
         Ok(Self { output, writer })

@@ -1,4 +1,4 @@
-//! `wnm-sim run`: policies on modelled hosts, judged by what comes of them.
+//! `wnm-sim run`: runs policies on the capacity model and prints their scores.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,49 +14,49 @@ use crate::policy_args::set_all;
 use crate::run_file::{RunLine, VERSION};
 use crate::{Exit, SimError};
 
-/// Runs policies on modelled hosts under load, and judges them by what comes of it
+/// Run policies on the capacity model and print their scores
 ///
-/// Closed loop: what is decided is done to the model, and changes what is seen next. The same seed gives the same load
-/// to every policy. Limits are those of the scenario and of --set; a policy file moves what its policy does, and not
-/// what it is judged by.
+/// Closed loop: actions change the model, and so the next observation. A seed gives the same load to every policy. The
+/// limits for the score are those of the scenario and of --set; a policy file changes the decisions of its policy, not
+/// the limits.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  wnm-sim run storms-16                                    the classic preset, a week, five seeds
-  wnm-sim run storms --policy classic --policy aimd        two policies, on the hosts of 16 and 2 processors
+    wnm-sim run storms-16                                    the classic preset, 7 days, 5 seeds
+    wnm-sim run storms --policy classic --policy aimd        two policies, on hosts of 16 and 2 processors
   wnm-sim run all --policy my.toml --seeds 20 --out my.jsonl && wnm-sim score my.jsonl classic.jsonl
   wnm-sim run jump-2 --seeds 1 --days 4 --trace run.jsonl.gz && wnm-sim chart run.jsonl.gz -o run.svg
 
-The model and the scenarios are described in docs/host-model.md.")]
+See docs/capacity-model.md for the model and the scenarios.")]
 pub(crate) struct Args {
-    /// Built-in scenarios (storms-16, storms-2, storms for both, all), or TOML files
+    /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// A preset (classic), a baseline (fixed:N, proportional, aimd), or a TOML file of settings; may be given more than once
+    /// Run this policy: a preset (classic, steady), a baseline (fixed:N, proportional, aimd) or a TOML file; repeatable
     #[arg(long, value_name = "POLICY", default_value = "classic")]
     policy: Vec<String>,
-    /// One setting, over the scenario and the policy; may be given more than once
+    /// Set one setting, over the scenario and the policy; repeatable
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Names the first run
+    /// Set the first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Runs so many seeds, from the first one on
+    /// Set the number of seeds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Length of each run, in days
+    /// Set the length of a run, in days, at most 3660
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Seconds from cycle to cycle, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
-    /// Runs at once; as many as there are processors unless given
+    /// Set the number of parallel runs [default: number of processors]
     #[arg(long)]
     jobs: Option<NonZeroUsize>,
-    /// Write the runs to a file, a JSON object each, for score; .gz is compressed, - is standard output
+    /// Write the runs to a file for score, one JSON object per line; .gz compresses, - is standard output
     #[arg(long, value_name = "RUNS.jsonl")]
     out: Option<PathBuf>,
-    /// Write the one run as a trace with decisions, for chart; .gz is compressed
+    /// Write a single run as a trace with decisions, for chart; .gz compresses
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Print the table as one JSON object
@@ -64,36 +64,35 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The longest run, in days.
+/// The longest run, in days (ten years): the model's clock stays exact far beyond.
 const LONGEST: f64 = 3660.0;
 
-/// Reads the length of a run, in days.
+/// Parses the length of a run, in days.
 pub(crate) fn days(text: &str) -> Result<f64, String> {
     let days = text.parse().ok().filter(|days| (TICK / 86_400.0..=LONGEST).contains(days));
-    days.ok_or_else(|| format!("expected days above 0, at most {LONGEST}"))
+    days.ok_or_else(|| format!("it is not a number of days above 0 and at most {LONGEST}"))
 }
 
-/// Reads the length of a cycle, in seconds.
+/// Parses the length of a cycle, in seconds.
 pub(crate) fn cycle(text: &str) -> Result<u32, String> {
     let cycle = text.parse().ok().filter(|cycle| (5..=86_400).contains(cycle) && cycle % 5 == 0);
-    cycle.ok_or_else(|| "expected a multiple of 5 seconds, from 5 to 86400".to_owned())
+    cycle.ok_or_else(|| "it is not a multiple of 5 seconds from 5 to 86400".to_owned())
 }
 
-/// Runs a policy in a scenario on one host, by their names, and returns how many healthy nodes there were on average:
-/// for measuring.
+/// Runs a policy in a scenario on one host and returns the mean number of healthy nodes, for benchmarks.
 ///
 /// # Errors
-/// There is no such scenario on one host or no such policy, or they contradict each other.
+/// The scenario or the policy is unknown, the scenario covers two hosts, or they contradict each other.
 pub fn healthy_nodes(scenario: &str, policy: &str, seed: u64, days: f64, cycle_s: u32) -> Result<f64, SimError> {
     let specs = CapacityScenario::find(scenario, &RawSettings::default())?;
     let [spec] = specs.as_slice() else {
-        return Err(SimError::Input(format!("expected a scenario on one host, found {scenario}")));
+        return Err(SimError::input(format!("scenario {scenario} covers two hosts")).hint("add -16 or -2 to its name"));
     };
     let mut pilot = PilotSpec::parse(policy, &RawSettings::default())?.pilot(spec)?;
     Ok(run_once(spec, &mut pilot, seed, days, cycle_s).node_hours / days / 24.0)
 }
 
-/// One run that is to be made.
+/// A run to execute.
 struct Task<'a> {
     spec: &'a CapacityScenario,
     pilot: &'a PilotSpec,
@@ -103,7 +102,8 @@ struct Task<'a> {
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let set = set_all(RawSettings::default(), "--set", &args.set)?;
     if args.days * 86_400.0 < f64::from(args.cycle) {
-        return Err(SimError::Input(format!("--days {}: expected at least one cycle of {} s", args.days, args.cycle)));
+        let problem = format!("invalid --days {}: shorter than one cycle of {} s", args.days, args.cycle);
+        return Err(SimError::input(problem));
     }
     let specs =
         args.scenarios.iter().map(|name| CapacityScenario::find(name, &set)).collect::<Result<Vec<_>, _>>()?.concat();
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let mut tasks = Vec::new();
     for spec in &specs {
         for pilot in &pilots {
-            // What contradicts itself is told before the first run.
+            // Report contradictory settings before the first run.
             pilot.pilot(spec)?;
             let seeds = (0..args.seeds).map(|further| args.seed.wrapping_add(further));
             tasks.extend(seeds.map(|seed| Task { spec, pilot, seed }));
@@ -137,8 +137,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     };
     if let Some(path) = &args.trace {
         let [task] = tasks.as_slice() else {
-            let what = "expected one run: one scenario on one host, one --policy and --seeds 1";
-            return Err(SimError::Input(format!("--trace: {what}, found {} runs", tasks.len())));
+            let problem = format!("--trace writes a single run, and these arguments give {} runs", tasks.len());
+            return Err(SimError::input(problem).hint("select one scenario on one host, one --policy and --seeds 1"));
         };
         take(task, record(args, task, Output::create(path)?)?)?;
     } else {
@@ -158,7 +158,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     score::show(&runs, args.json)
 }
 
-/// Makes one run, and writes it down as a trace.
+/// Executes a run and writes it as a trace.
 fn record(args: &Args, task: &Task<'_>, mut output: Output) -> Result<Score, SimError> {
     let mut pilot: Pilot = task.pilot.pilot(task.spec)?;
     let header = TraceHeader {
@@ -172,8 +172,8 @@ fn record(args: &Args, task: &Task<'_>, mut output: Output) -> Result<Score, Sim
     let score = run_observed(task.spec, &mut pilot, task.seed, args.days, args.cycle, |cycle| {
         if written.is_ok() {
             written = output
-                .line(&writer.sample(cycle.seen, cycle.state))
-                .and_then(|()| output.line(&writer.decided(cycle.seen.now, cycle.decision)));
+                .line(&writer.sample(cycle.observation, cycle.state))
+                .and_then(|()| output.line(&writer.decided(cycle.observation.now, cycle.decision)));
         }
     });
     written?;

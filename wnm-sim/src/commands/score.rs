@@ -1,4 +1,4 @@
-//! `wnm-sim score`: runs that were made, summed up and ranked.
+//! `wnm-sim score`: summarises and ranks runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use crate::statistics::Mean;
 use crate::table::{finish, table};
 use crate::{Exit, SimError};
 
-/// Sums up runs: means with 95 % confidence intervals for each scenario and policy, and the ranking of the policies
+/// Summarise runs: means with 95 % confidence intervals by scenario and policy, and a ranking of the policies
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   wnm-sim score runs.jsonl
   wnm-sim score classic.jsonl mine.jsonl --json | jq .ranking
 
-The figures are described in docs/host-model.md.")]
+See docs/capacity-model.md for the figures.")]
 pub(crate) struct Args {
-    /// Files that `wnm-sim run --out` has written; .gz is decompressed, - is standard input
+    /// Read these files of `wnm-sim run --out`; .gz is decompressed, - is standard input
     #[arg(required = true, value_name = "RUNS")]
     runs: Vec<PathBuf>,
     /// Print one JSON object
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     show(&runs, args.json)
 }
 
-/// Prints what runs sum up to.
+/// Prints the summary of runs.
 pub(crate) fn show(runs: &[RunLine], as_json: bool) -> Result<Exit, SimError> {
     let sums = summed_up(runs);
     let ranking = ranking(&sums);
@@ -49,75 +49,75 @@ pub(crate) fn show(runs: &[RunLine], as_json: bool) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
-/// Runs, summed up.
+/// The summary of runs.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Scores<'a> {
-    /// Each policy in each scenario.
+    /// The figures of each policy in each scenario.
     scores: &'a [Sum],
-    /// The policies, best first.
+    /// All policies, best first.
     ranking: &'a [Rank],
 }
 
-/// What the runs of one policy in one scenario come to, on average.
+/// Means over the runs of one policy in one scenario.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Sum {
-    /// The scenario and its host.
+    /// Name of the scenario, with its host.
     pub(crate) scenario: String,
-    /// The policy.
+    /// Name of the policy.
     pub(crate) policy: String,
-    /// The length of each run.
+    /// Length of a run, in days.
     pub(crate) days: f64,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(crate) cycle: u32,
-    /// How many runs there are.
+    /// Number of runs.
     pub(crate) runs: usize,
-    /// The one figure for ranking.
+    /// The single figure that ranks policies.
     pub(crate) scalar: Mean,
-    /// Node-hours as a share of the best possible.
+    /// Node-hours as a share of the best possible, 0 to 1.
     pub(crate) yielded: Mean,
     /// Hours of healthy nodes in a run.
     pub(crate) node_hours: Mean,
-    /// The share of the time over any limit.
+    /// Share of the time over any limit, 0 to 1.
     pub(crate) over: Mean,
-    /// The share of the time over a limit that would not have been passed without our nodes.
+    /// Share of the time over a limit that the background load alone does not exceed, 0 to 1.
     pub(crate) avoidable: Mean,
-    /// The share of the time that so many crossings must cost in cycles of this length.
+    /// Least share of the time over limits that this many crossings cost in cycles of this length.
     pub(crate) bound: Mean,
-    /// By how much limits were passed, as a share of each, in seconds a day.
+    /// Excess over the limits as a share of each, in seconds a day.
     pub(crate) severity: Mean,
-    /// Stops, removals and restarts for each day of a healthy node.
+    /// Stops, removals and restarts per day of a healthy node.
     pub(crate) churn: Mean,
-    /// Reversals of one node within half an hour, in a run.
+    /// Reversals of an action on the same node within half an hour, per run.
     pub(crate) flaps: Mean,
-    /// Nodes deleted for pressure in a run.
+    /// Nodes deleted because of pressure, per run.
     pub(crate) deletions: Mean,
-    /// What they held, in bytes.
+    /// Bytes of these nodes, per run.
     pub(crate) deleted_bytes: Mean,
-    /// How old they were together, in hours.
+    /// Sum of the ages of these nodes, in hours per run.
     pub(crate) deleted_age_hours: Mean,
-    /// Seconds of a run without memory.
+    /// Seconds with memory exhausted, per run.
     pub(crate) out_of_memory: Mean,
-    /// Seconds of a run with a full volume.
+    /// Seconds with a full volume, per run.
     pub(crate) disk_full: Mean,
 }
 
-/// The place of a policy among others.
+/// The rank of a policy.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rank {
-    /// The policy.
+    /// Name of the policy.
     pub(crate) policy: String,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(crate) cycle: u32,
-    /// In how many scenarios it ran.
+    /// Number of scenarios in which it ran.
     pub(crate) scenarios: usize,
-    /// The mean of its scalars over them.
+    /// Mean of its scalars over the scenarios.
     pub(crate) scalar: Mean,
 }
 
-/// Sums up runs by scenario, policy, length and cycle, in the order in which these first appear.
+/// Summarises runs by scenario, policy, length and cycle, in the order of their first appearance.
 pub(crate) fn summed_up(runs: &[RunLine]) -> Vec<Sum> {
     let mut groups: Vec<Vec<&RunLine>> = Vec::new();
     let mut places = BTreeMap::new();
@@ -189,7 +189,7 @@ fn text(sums: &[Sum], ranking: &[Rank]) -> String {
         "flaps",
         "deleted",
         "GB",
-        "no memory s",
+        "out of memory s",
         "disk full s",
     ];
     let mut all = table(&heading);
@@ -238,7 +238,7 @@ mod tests {
     use super::Scores;
 
     #[test]
-    fn the_schema_in_docs_is_that_of_the_scores() {
+    fn schema_in_docs_is_current() {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = Value::from(generator.into_root_schema_for::<Scores<'_>>());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-score.json");

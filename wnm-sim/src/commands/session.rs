@@ -1,4 +1,4 @@
-//! A conversation in which the engine's state goes on from one situation to the next.
+//! A stateful session of `wnm-sim decide`: the engine state continues from one situation to the next.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use wnm_core::{
 
 use crate::commands::decide::{parse, write_decision};
 
-/// What is remembered between two lines.
+/// The state between two lines.
 #[derive(Default)]
 pub(crate) struct Session {
     config: Option<CaseConfig>,
     state: EngineState,
-    /// In Unix seconds.
+    /// Time of the last situation, in Unix seconds.
     now: Option<f64>,
     answered: Option<Answered>,
     pending: BTreeMap<NodeId, Pending>,
 }
 
-/// The last answer: what it was given to, and what came of it.
+/// The last answer with its situation and outcomes.
 struct Answered {
     policy: Policy,
     observation: Observation,
     actions: Vec<Planned>,
-    told: Vec<Told>,
-    /// The node of each action, as it stood in the line.
+    outcomes: Vec<ReportedOutcome>,
+    /// The status and version of each action's node in the situation.
     nodes: BTreeMap<NodeId, (CaseStatus, Option<Version>)>,
 }
 
@@ -37,22 +37,22 @@ struct Answered {
 struct Pending {
     action: Action,
     begun: Timestamp,
-    /// The node as it stood when it began; None for a node that was yet to be made.
+    /// Status and version of the node when the action began; None for a node to be created.
     before: Option<(CaseStatus, Option<Version>)>,
 }
 
-/// A line that is no situation.
+/// A line that controls the session.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Control {
-    Outcomes(Vec<Told>),
+    Outcomes(Vec<ReportedOutcome>),
     Reset(bool),
 }
 
-/// What came of an action.
+/// The outcome of an action, as the caller reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Told {
+enum ReportedOutcome {
     Done,
     Failed,
     Pending,
@@ -68,24 +68,24 @@ impl Session {
         }
         let mut case: Case = parse(line)?;
         let config = case.config.take().or_else(|| self.config.clone());
-        let config = config.ok_or("expected config in the first line, found none")?;
-        let policy = case.policy(&config).map_err(|problems| format!("config: {problems}"))?;
+        let config = config.ok_or("the key config is missing, and no line before had it")?;
+        let policy = case.policy(&config).map_err(|problems| format!("invalid config: {problems}"))?;
         case.check_ids().map_err(|error| error.to_string())?;
 
-        // Time neither runs backwards nor begins again where a line does not tell it.
+        // A line without a time keeps the last one, and the time never goes back.
         case.now = case.now.into_iter().chain(self.now).reduce(f64::max);
-        self.settle();
+        self.apply_outcomes();
         let mut observation = case.observe(&config, &mut self.state).map_err(|error| error.to_string())?;
-        self.keep_pending(&case, &policy, &mut observation);
+        self.apply_pending(&case, &policy, &mut observation);
         let decision = evaluate(&policy, self.state.clone(), &observation).decision;
         write_decision(&decision, answer);
 
-        let told = vec![Told::Done; decision.actions.len()];
+        let outcomes = vec![ReportedOutcome::Done; decision.actions.len()];
         let nodes = decision.actions.iter().map(|planned| planned.action.node());
-        let nodes = nodes.filter_map(|id| find(&case, id).map(|node| (id, stands(node)))).collect();
+        let nodes = nodes.filter_map(|id| find(&case, id).map(|node| (id, condition(node)))).collect();
         self.config = Some(config);
         self.now = case.now;
-        self.answered = Some(Answered { policy, observation, actions: decision.actions, told, nodes });
+        self.answered = Some(Answered { policy, observation, actions: decision.actions, outcomes, nodes });
         Ok(())
     }
 
@@ -93,32 +93,35 @@ impl Session {
         match control {
             Control::Reset(true) => *self = Self { config: self.config.take(), ..Self::default() },
             Control::Reset(false) => {}
-            Control::Outcomes(told) => {
-                let answered = self.answered.as_mut().ok_or("expected a situation before its outcomes, found none")?;
-                let (expected, found) = (answered.actions.len(), told.len());
-                // A survey is an action to those who speak of it, and nothing comes of it.
-                if expected == 0 && found <= 1 {
+            Control::Outcomes(outcomes) => {
+                let answered = self.answered.as_mut().ok_or("outcomes must follow a situation")?;
+                let (needed, found) = (answered.actions.len(), outcomes.len());
+                // The protocol reports a survey as an action, although the engine has no action for it.
+                if needed == 0 && found <= 1 {
                     return Ok(());
                 }
-                if expected != found {
-                    return Err(format!("expected {expected} outcomes, as many as actions, found {found}"));
+                if needed != found {
+                    return Err(format!("{found} outcomes for {needed} actions"));
                 }
-                answered.told = told;
+                answered.outcomes = outcomes;
             }
         }
         Ok(())
     }
 
-    /// Brings the state from the last answer to what came of it.
-    fn settle(&mut self) {
-        let Some(Answered { policy, observation, actions, told, mut nodes }) = self.answered.take() else { return };
+    /// Applies the outcomes of the last answer to the state.
+    fn apply_outcomes(&mut self) {
+        let Some(Answered { policy, observation, actions, outcomes: reported, mut nodes }) = self.answered.take()
+        else {
+            return;
+        };
         let mut outcomes = Vec::with_capacity(actions.len());
-        for (planned, told) in actions.into_iter().zip(told) {
+        for (planned, reported) in actions.into_iter().zip(reported) {
             let id = planned.action.node();
-            let outcome = match told {
-                Told::Done => Outcome::Done,
-                Told::Failed => Outcome::Failed(failure(&planned.action, observation.now)),
-                Told::Pending => {
+            let outcome = match reported {
+                ReportedOutcome::Done => Outcome::Done,
+                ReportedOutcome::Failed => Outcome::Failed(failure(&planned.action, observation.now)),
+                ReportedOutcome::Pending => {
                     let (action, before) = (planned.action.clone(), nodes.remove(&id));
                     self.pending.insert(id, Pending { action, begun: observation.now, before });
                     pending(&planned.action, observation.now)
@@ -129,11 +132,11 @@ impl Session {
         self.state = evaluate(&policy, std::mem::take(&mut self.state), &observation).apply(&outcomes);
     }
 
-    /// Counts actions as under way until the lines show that they have ended.
-    fn keep_pending(&mut self, case: &Case, policy: &Policy, observation: &mut Observation) {
+    /// Marks the nodes of pending actions as busy, until a situation shows that the actions have ended.
+    fn apply_pending(&mut self, case: &Case, policy: &Policy, observation: &mut Observation) {
         let now = observation.now;
         self.pending.retain(|id, pending| match (find(case, *id), &pending.before) {
-            (Some(node), Some(before)) => stands(node) == *before,
+            (Some(node), Some(before)) => condition(node) == *before,
             (None, None) => now.since(pending.begun) < policy.delays.start,
             (Some(_), None) | (None, Some(_)) => false,
         });
@@ -152,25 +155,25 @@ fn find(case: &Case, id: NodeId) -> Option<&CaseNode> {
     case.nodes.iter().find(|node| node.id == id)
 }
 
-fn stands(node: &CaseNode) -> (CaseStatus, Option<Version>) {
+fn condition(node: &CaseNode) -> (CaseStatus, Option<Version>) {
     (node.status, node.version.clone())
 }
 
-/// The step at which an action is said to stand by one who tells no steps.
+/// Returns the step at which a pending or failed action is taken to be: the protocol reports no steps.
 fn last_step(action: &Action) -> Step {
     action.steps().last().copied().unwrap_or(Step::Confirm)
 }
 
 fn pending(action: &Action, since: Timestamp) -> Outcome {
-    Outcome::Pending { step: last_step(action), since, why: "told to be pending".to_owned() }
+    Outcome::Pending { step: last_step(action), since, why: "reported as pending".to_owned() }
 }
 
 fn failure(action: &Action, at: Timestamp) -> Failure {
-    let error = "told to have failed".to_owned();
+    let error = "reported as failed".to_owned();
     Failure { failed: StepFailure { step: last_step(action), at, error, hint: None }, rolled_back: true }
 }
 
-/// Tells whether a line is about the conversation: its one key says so.
+/// Tells whether a line controls the session, by its first key.
 fn is_control(line: &[u8]) -> bool {
     let after =
         |line: &[u8], mark: u8| line.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|i| line[*i] == mark);

@@ -1,4 +1,4 @@
-//! Scenarios of load: a host, a colony, and what happens on it, built in or from a file.
+//! Scenarios of the capacity model: a host, a colony, load and events; built in, or read from a TOML file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::capacity::constants::Constants;
 use crate::capacity::recording;
 use crate::chance::Chance;
 
-/// A finite number that is not negative.
+/// A finite number, 0 or more.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Deserialize)]
 #[serde(try_from = "f64")]
 pub(crate) struct Amount(f64);
@@ -32,11 +32,11 @@ impl TryFrom<f64> for Amount {
     type Error = String;
     fn try_from(value: f64) -> Result<Self, String> {
         let is_fine = value.is_finite() && value >= 0.0;
-        if is_fine { Ok(Self(value)) } else { Err(format!("expected a number of 0 or more, found {value}")) }
+        if is_fine { Ok(Self(value)) } else { Err(format!("the number {value} is not finite or below 0")) }
     }
 }
 
-/// The least and the greatest of something.
+/// A range with both ends above 0.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "[f64; 2]")]
 pub(crate) struct Span(f64, f64);
@@ -56,22 +56,22 @@ impl TryFrom<[f64; 2]> for Span {
     type Error = String;
     fn try_from([low, high]: [f64; 2]) -> Result<Self, String> {
         let is_fine = low > 0.0 && low <= high && high.is_finite();
-        let expected = || format!("expected the least and the greatest, above 0, found [{low}, {high}]");
+        let expected = || format!("the range [{low}, {high}] is not two numbers above 0, the smaller one first");
         if is_fine { Ok(Self(low, high)) } else { Err(expected()) }
     }
 }
 
-/// How often something begins, and how long it lasts.
+/// How often episodes begin, and how long they last.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Often {
-    /// Beginnings in a day of quiet.
+pub(crate) struct EpisodeRate {
+    /// Episodes that begin in a day without any.
     pub(crate) per_day: Amount,
-    /// How long it lasts.
+    /// The range of the length, in minutes.
     pub(crate) minutes: Span,
 }
 
-impl Often {
+impl EpisodeRate {
     pub(crate) fn per_second(self) -> f64 {
         self.per_day.get() / 86_400.0
     }
@@ -81,23 +81,23 @@ impl Often {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Source {
-    /// Always the same.
+    /// Constant load.
     Constant { percent: Percent },
-    /// Wanders with this spread (in percent of it) and forgets where it was in so many seconds.
+    /// Load with slow noise: `spread` is the standard deviation in percent of the load, `seconds` the correlation time.
     Noisy { percent: Percent, spread: Percent, seconds: Amount },
-    /// A day's course: the mean, and how far it goes above at the peak and below twelve hours later.
+    /// A daily cosine: the mean, and the amplitude with its peak at `peak_hour`.
     Diurnal { percent: Percent, swing: Percent, peak_hour: Amount },
-    /// Nothing before a day of the run, and this from then on.
+    /// No load before a day of the run, constant load from then on.
     Jump { percent: Percent, day: Amount },
-    /// Heavy load at random times.
-    Storms { percent: Percent, often: Often },
+    /// Heavy load in episodes at random times.
+    Storms { percent: Percent, often: EpisodeRate },
     /// Short heavy load at random times.
-    Bursts { percent: Percent, often: Often },
-    /// Somebody who takes most of the processors for hours.
-    Neighbour { percent: Percent, often: Often },
-    /// A crowd that only waits for disks: it raises the load averages and nothing else.
-    Waiters { tasks_per_core: Amount, often: Often },
-    /// A recorded machine, less what its nodes used, over and over: `build`, `ramp`, or a trace file.
+    Bursts { percent: Percent, often: EpisodeRate },
+    /// Another tenant that uses most of the processors for hours.
+    Neighbour { percent: Percent, often: EpisodeRate },
+    /// Tasks that only wait for disks: they raise the load averages without using CPU.
+    Waiters { tasks_per_core: Amount, often: EpisodeRate },
+    /// Background load of a recorded host, repeated: `build`, `ramp`, or a trace file beside the scenario.
     Trace {
         trace: String,
         #[serde(skip)]
@@ -105,43 +105,43 @@ pub(crate) enum Source {
     },
 }
 
-/// The host.
+/// The size of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Size {
     pub(crate) cpus: u32,
     pub(crate) memory_gb: Amount,
-    /// All volumes together.
+    /// The sum of all volumes.
     pub(crate) disk_gb: Amount,
 }
 
 impl Size {
-    /// The hosts on which a scenario runs that names none, and how they are called.
+    /// Names and sizes of the two hosts for scenarios that define none.
     pub(crate) const STANDARD: [(&'static str, Self); 2] = [
         ("16", Self { cpus: 16, memory_gb: Amount::of(64.0), disk_gb: Amount::of(4000.0) }),
         ("2", Self { cpus: 2, memory_gb: Amount::of(8.0), disk_gb: Amount::of(500.0) }),
     ];
 }
 
-/// The colony.
+/// The size of the colony, relative to the processors.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Colony {
-    /// Nodes that the operator allows, for each processor.
+    /// The node cap per processor.
     pub(crate) cap_per_core: Amount,
-    /// Nodes that run at the beginning, for each processor.
+    /// Nodes that run at the beginning, per processor.
     pub(crate) start_per_core: Amount,
 }
 
-/// The volumes.
+/// The volumes and their background use.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Disks {
     /// Size of each volume, in percent of all disk space.
     pub(crate) volumes: Vec<Percent>,
-    /// What is not ours of each volume, in percent of it.
+    /// Background use of each volume, in percent of its size.
     pub(crate) background: Percent,
-    /// What is added to that in a day.
+    /// Growth of the background use, in percentage points a day.
     pub(crate) growth_per_day: Amount,
 }
 
@@ -152,49 +152,49 @@ impl Default for Disks {
     }
 }
 
-/// The memory.
+/// The background use of memory.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Memory {
-    /// What is not ours, in percent.
+    /// Constant background use, in percent.
     pub(crate) background: Percent,
-    /// What is added to that in a day.
+    /// Growth of the background use, in percentage points a day.
     pub(crate) growth_per_day: Amount,
-    /// What somebody takes beyond it for a while, in percent.
+    /// Additional use during an episode, in percent.
     pub(crate) squeeze: Percent,
-    /// When.
-    pub(crate) often: Option<Often>,
+    /// The episodes of additional use; required where `squeeze` is above 0.
+    pub(crate) often: Option<EpisodeRate>,
 }
 
-/// What befalls nodes.
+/// Rates of the events of nodes and of the host.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Fates {
-    /// How many nodes leak, in percent.
+pub(crate) struct EventRates {
+    /// Share of the nodes that leak memory, in percent.
     pub(crate) leaking: Percent,
-    /// What such a node leaks.
+    /// The leak of such a node, in MB an hour.
     pub(crate) leak_mb_per_hour: Amount,
-    /// How often the process of a node dies.
+    /// Deaths of a node's process, per day of a running node.
     pub(crate) deaths_per_node_day: Amount,
-    /// How often a node loses its folder.
+    /// Losses of a node's folder, per day of a running node.
     pub(crate) losses_per_node_day: Amount,
-    /// Hours between two versions, which nodes fetch by themselves; 0 for none.
+    /// Hours between two releases, which nodes fetch by themselves; 0 for none.
     pub(crate) upgrade_every_hours: Amount,
-    /// Minutes in which all have done so.
+    /// Minutes within which all running nodes have upgraded.
     pub(crate) upgrade_within_minutes: Amount,
-    /// What a node then costs more, as a share of its use.
+    /// Additional CPU use of a node after an upgrade, as a share of its use.
     pub(crate) upgrade_cost: Amount,
-    /// For how long.
+    /// Minutes for which the additional use lasts.
     pub(crate) upgrade_cost_minutes: Amount,
-    /// How often the host starts anew.
+    /// Reboots of the host in a day.
     pub(crate) reboots_per_day: Amount,
 }
 
-/// A scenario as it stands in its file.
+/// A scenario as written in its file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// What it is about, in a sentence.
+    /// A sentence that describes the scenario.
     pub(crate) about: String,
     pub(crate) host: Option<Size>,
     pub(crate) colony: Colony,
@@ -205,7 +205,7 @@ pub(crate) struct Scenario {
     #[serde(default)]
     pub(crate) load: Vec<Source>,
     #[serde(default)]
-    pub(crate) nodes: Fates,
+    pub(crate) nodes: EventRates,
     #[serde(default)]
     pub(crate) settings: RawSettings,
     #[serde(default)]
@@ -218,17 +218,17 @@ pub(crate) struct CapacityScenario {
     pub(crate) name: String,
     pub(crate) size: Size,
     pub(crate) scenario: Arc<Scenario>,
-    /// What the operator of this host wants: pilots begin with these settings.
+    /// The operator's settings for this host; every policy runs on top of them.
     pub(crate) settings: RawSettings,
-    /// The limits by which every policy is judged.
+    /// The limits by which every policy is scored.
     pub(crate) limits: Policy,
 }
 
 impl CapacityScenario {
-    /// Returns the scenarios of this name: built in, on one host (`storms-2`), on both (`storms`), `all`, or of a file.
+    /// Returns the scenarios with this name: on one host (`storms-2`), on both (`storms`), `all`, or of a TOML file.
     ///
     /// # Errors
-    /// There is none, its file cannot be read or is wrong, or it contradicts itself.
+    /// No scenario has the name, its file cannot be read, or its content is invalid.
     pub(crate) fn find(name: &str, set: &RawSettings) -> Result<Vec<Self>, SimError> {
         if name == "all" {
             return catalogue::NAMES
@@ -250,10 +250,7 @@ impl CapacityScenario {
                 std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
             (text, path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned()))
         } else {
-            (
-                catalogue::text(base).ok_or_else(|| SimError::Input(catalogue::unknown(name)))?.to_owned(),
-                base.to_owned(),
-            )
+            (catalogue::text(base).ok_or_else(|| catalogue::unknown(name))?.to_owned(), base.to_owned())
         };
         let scenario = Arc::new(Scenario::parse(&text, name)?);
         let sizes: Vec<_> = match scenario.host {
@@ -273,17 +270,17 @@ impl CapacityScenario {
         let settings =
             set.clone().over(scenario.settings.clone()).over(RawSettings { node_cap, ..RawSettings::default() });
         let limits = Policy::new(&settings, Some(size.cpus))
-            .map_err(|problems| SimError::Input(format!("{name}: settings: {problems}")))?;
+            .map_err(|problems| SimError::input(format!("scenario {name}: invalid settings: {problems}")))?;
         Ok(Self { name, size, scenario, settings, limits })
     }
 
-    /// Tells whether the load that is not ours is always the same, but for its noise.
+    /// Tells whether the background load is constant except for its noise.
     pub(crate) fn is_constant(&self) -> bool {
         let Scenario { load, memory, .. } = &*self.scenario;
         memory.often.is_none() && load.iter().all(|source| matches!(source, Source::Constant { .. }))
     }
 
-    /// Returns how many nodes run at the beginning.
+    /// Returns the number of nodes that run at the beginning.
     pub(crate) fn start(&self) -> u32 {
         let start = (self.scenario.colony.start_per_core.get() * f64::from(self.size.cpus)).round() as u32;
         start.min(self.limits.node_cap)
@@ -291,11 +288,14 @@ impl CapacityScenario {
 }
 
 impl Scenario {
-    /// Reads a scenario from its text.
+    /// Parses a scenario; `name` is its path or name, for messages and for traces beside it.
+    ///
+    /// # Errors
+    /// The text is not a valid scenario, or a trace that it names cannot be read.
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self, SimError> {
-        let bad = |what: &str| SimError::Input(format!("{name}: {}", what.trim_end()));
-        let mut scenario: Self = toml::from_str(text).map_err(|error| bad(&error.to_string()))?;
-        scenario.check().map_err(|what| bad(&what))?;
+        let mut scenario: Self = toml::from_str(text)
+            .map_err(|error| SimError::toml(name, text, error.span().map_or(0, |span| span.start), &error))?;
+        scenario.check().map_err(|problem| SimError::input(format!("{name}: {problem}")))?;
         for source in &mut scenario.load {
             if let Source::Trace { trace, points } = source {
                 *points = recording::load(trace, Path::new(name).parent())?;
@@ -304,41 +304,39 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Returns what contradicts itself.
+    /// Returns an error for values that contradict each other.
     fn check(&self) -> Result<(), String> {
         let whole: f64 = self.disks.volumes.iter().map(|volume| volume.get()).sum();
         if self.disks.volumes.is_empty() || self.disks.volumes.iter().any(|v| v.get() <= 0.0) || whole > 100.01 {
             return Err(format!(
-                "disks: volumes: expected one or more above 0, at most 100 % together, found {whole} %"
+                "disks.volumes: the sizes add up to {whole} %, not to at most 100 % with each above 0"
             ));
         }
         if let Some(size) = self.host
             && (size.cpus == 0 || size.memory_gb.get() <= 0.0 || size.disk_gb.get() <= 0.0)
         {
-            return Err("host: expected at least one cpu, and memory_gb and disk_gb above 0".to_owned());
+            return Err("host: cpus, memory_gb and disk_gb must be above 0".to_owned());
         }
         let Colony { cap_per_core, start_per_core } = self.colony;
         if start_per_core > cap_per_core {
             let (start, cap) = (start_per_core.get(), cap_per_core.get());
-            return Err(format!(
-                "colony: start_per_core: expected at most cap_per_core, which is {cap}, found {start}"
-            ));
+            return Err(format!("colony: start_per_core {start} is above cap_per_core {cap}"));
         }
         let model = &self.model;
         let times = [model.surge_seconds, model.memory_seconds, model.disk_seconds];
         let sizes = [model.cpu_cores, model.memory_full_mb, model.disk_gb];
         if times.iter().chain(&sizes).any(|figure| figure.get() <= 0.0) {
             let names = "surge_seconds, memory_seconds, disk_seconds, cpu_cores, memory_full_mb and disk_gb";
-            return Err(format!("model: expected {names} above 0"));
+            return Err(format!("model: {names} must be above 0"));
         }
         if model.memory_start_mb > model.memory_full_mb || model.delete_least_seconds > model.delete_most_seconds {
             return Err(
-                "model: expected memory_start_mb ≤ memory_full_mb and delete_least_seconds ≤ delete_most_seconds"
+                "model: memory_start_mb must not exceed memory_full_mb, nor delete_least_seconds delete_most_seconds"
                     .to_owned(),
             );
         }
         if self.memory.squeeze.get() > 0.0 && self.memory.often.is_none() {
-            return Err("memory: expected often (per_day, minutes) beside squeeze".to_owned());
+            return Err("memory: squeeze needs often = { per_day, minutes } beside it".to_owned());
         }
         Ok(())
     }

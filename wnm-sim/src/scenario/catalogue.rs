@@ -1,13 +1,14 @@
-//! The scenarios that are built in.
+//! The built-in scenarios.
 
+use crate::SimError;
 use crate::words::nearest;
 
 macro_rules! scenarios {
     ($($name:literal)*) => {
-        /// Their names, in the order in which they are told.
+        /// Names of the built-in scenarios, in the order in which they are listed.
         pub(crate) const NAMES: &[&str] = &[$($name),*];
 
-        /// Returns the text of one; None where there is none of this name.
+        /// Returns the text of a built-in scenario; None for an unknown name.
         pub(super) fn text(name: &str) -> Option<&'static str> {
             match name {
                 $($name => Some(include_str!(concat!("../../scenarios/", $name, ".toml"))),)*
@@ -22,11 +23,11 @@ scenarios! {
     "filling-disk" "upgrades" "reboots" "deaths" "two-volumes" "trace-build" "trace-ramp"
 }
 
-/// Says that there is no such scenario, and which there are.
-pub(super) fn unknown(name: &str) -> String {
-    let hint = nearest(name, NAMES.iter().copied()).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-    format!(
-        "scenario {name:?} is not known; {hint}There are {}, each also as NAME-16 and NAME-2, all, or a .toml file",
-        NAMES.join(", ")
-    )
+/// Returns the error for an unknown scenario, with the closest name or all names as its hint.
+pub(super) fn unknown(name: &str) -> SimError {
+    let hint = nearest(name, NAMES.iter().copied()).map_or_else(
+        || format!("use all, a .toml file, or one of {}; NAME-16 and NAME-2 select one host", NAMES.join(", ")),
+        |near| format!("did you mean {near}?"),
+    );
+    SimError::input(format!("no such scenario: {name}")).hint(hint)
 }

@@ -113,7 +113,7 @@ impl Scenario {
     /// The file cannot be read, is not a scenario (with line and column), or its values contradict each other.
     pub(crate) fn read(path: &Path) -> Result<Self, SimError> {
         let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
-        let bad = |cause: String| SimError::Input(format!("{}: {cause}", path.display()));
+        let bad = |cause: String| SimError::input(format!("{}: {cause}", path.display()));
         let scenario: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         if scenario.wnm_scenario > VERSION {
             return Err(bad(format!(

@@ -1,4 +1,4 @@
-//! Running the built binary.
+//! Runs the built binary.
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_wnm-sim");
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     run_with(arguments, b"")
 }
 
-/// Runs a command with this on standard input.
+/// Runs a command with standard input.
 pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = Command::new(BINARY)
         .args(arguments)
@@ -47,17 +47,17 @@ fn text(stream: &mut impl Read) -> String {
     text
 }
 
-/// The 2,000 recorded decisions of the earlier tool.
+/// The 2,000 recorded decisions of the Python wnm.
 pub(crate) fn parity() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../wnm-core/tests/data/decisions.jsonl.gz")
 }
 
-/// The folder of the recorded traces, in which every command runs.
+/// The directory of the recorded traces, in which all commands run.
 pub(crate) fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-/// A folder of its own for a test.
+/// A temporary directory for one test.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! Carries a colony of another tool over, or shows what would come.
+//! Stores the colony of another tool, or shows a preview of it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use crate::output::Output;
 use crate::render;
 use crate::takeover::Takeover;
 
-/// Marks the nodes and writes the database, or only shows what would come over. On any error there is no database, and
-/// what was marked by then is taken up by the next attempt.
+/// Adopts the nodes and writes the database; with `--dry-run` only shows them. After an error no database exists, and the
+/// next attempt adopts the remaining nodes.
 pub(super) fn carry_over(
     db: &Path,
     takeover: &Takeover,
@@ -23,10 +23,10 @@ pub(super) fn carry_over(
 ) -> Result<(), CliError> {
     if args.dry_run {
         output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
-        output.say("nothing was changed: without --dry-run this comes over");
+        output.say("nothing was changed: run it without --dry-run to take over these nodes");
         return Ok(());
     }
-    // What cannot be kept here with these rights is better left where it is.
+    // Checked before the first node is adopted, because a node that wnm cannot manage should stay with its tool.
     let platform = Platform::new(settings)?;
     places::check_storage(&settings.storage)?;
     for taken in &takeover.nodes {
@@ -34,14 +34,14 @@ pub(super) fn carry_over(
     }
     store(db, takeover)?;
     if let Err(error) = platform.program_version(settings) {
-        tracing::warn!(%error, "new nodes cannot be made");
+        tracing::warn!(%error, "cannot add new nodes");
     }
     output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
-    output.say(&format!("{} nodes came over to {}", takeover.nodes.len(), db.display()));
+    output.say(&format!("took over {} nodes to {}", takeover.nodes.len(), db.display()));
     Ok(())
 }
 
-/// Writes the database: it appears with everything in it, or not at all.
+/// Writes the database under a draft name first, so that it either does not exist or is complete.
 fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     let folder =
         db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
@@ -55,7 +55,7 @@ fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     store.insert_nodes(&nodes)?;
     store.backup(db)?;
     drop(store);
-    // Opened once, so that it is known to be whole.
+    // Opened once, so that an error appears now and not in the first cycle.
     Store::open(db)?;
     Ok(())
 }

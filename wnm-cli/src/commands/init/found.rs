@@ -1,4 +1,4 @@
-//! `wnm init --import`, `--from-antctl` and `--from-anm`: takes over nodes that are found on the host.
+//! `wnm init --import`, `--from-antctl` and `--from-anm`: takes over nodes that run on the host.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,69 +9,63 @@ use wnm_platform::places;
 
 use super::carry::carry_over;
 use crate::args::Init;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::takeover::anm::{Anm, AnmColony};
 use crate::takeover::{self, Takeover, found};
 use crate::{config, context};
 
-/// How long a pass of anm is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The maximum time for the running pass of anm to end.
+const ANM_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Takes over the nodes that a process manager keeps.
+/// Takes over the nodes of a process manager.
 pub(super) fn import(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
-    let asked = asked(args)?;
-    let kind = asked.process_manager.unwrap_or_else(|| context::host_defaults(&asked, &asked).manager);
+    let given = given(args)?;
+    let kind = given.process_manager.unwrap_or_else(|| context::host_defaults(&given, &given).manager);
     let (takeover, settings) = plan(kind, args, AnmColony::default())?;
     carry_over(db, &takeover, &settings, args, output)?;
-    next(args, output, "see that no other tool keeps these nodes any more (wnm doctor tells), then wnm run --dry-run");
+    next(args, output, "check with wnm doctor that no other tool manages these nodes, then wnm run --dry-run");
     Ok(Exit::Done)
 }
 
-/// Takes over the nodes of the official manager.
+/// Takes over the nodes of antctl, the official manager.
 pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
     let own = ManagerKind::new(Program::Antctl, places::own_scope());
-    let kind = asked(args)?.process_manager.unwrap_or(own);
+    let kind = given(args)?.process_manager.unwrap_or(own);
     if kind.program != Program::Antctl {
-        return Err(CliError::Usage {
-            what: format!("expected antctl to keep its nodes, found {kind}"),
-            hint: "leave --process-manager out".to_owned(),
-        });
+        return Err(CommandError::WrongManager { tool: "antctl", manager: kind, required: "antctl" }.into());
     }
     let (takeover, settings) = plan(kind, args, AnmColony::default())?;
     carry_over(db, &takeover, &settings, args, output)?;
-    next(args, output, "leave antctl to wnm from here on, then wnm run --dry-run");
+    next(args, output, "do not use antctl for these nodes any more, then wnm run --dry-run");
     Ok(Exit::Done)
 }
 
-/// Takes over the nodes of anm, once it rests.
+/// Takes over the nodes of anm, after its running pass has ended.
 pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
     let kind = ManagerKind::new(Program::Systemd, Scope::Sudo);
-    if let Some(other) = asked(args)?.process_manager.filter(|asked| *asked != kind) {
-        return Err(CliError::Usage {
-            what: format!("expected {kind} to keep the nodes of anm, found {other}"),
-            hint: "leave --process-manager out".to_owned(),
-        });
+    if let Some(other) = given(args)?.process_manager.filter(|given| *given != kind) {
+        return Err(CommandError::WrongManager { tool: "anm", manager: other, required: "systemd+sudo" }.into());
     }
     let anm = Anm::below(Path::new("/"));
     let changes = anm.changes();
-    // Whatever is wrong with it is found while anm still runs.
+    // Planned once before the stop, so that anm keeps running after an error.
     let (mut takeover, settings) = plan(kind, args, anm.read()?)?;
     if args.dry_run {
         takeover.changes = changes;
         carry_over(db, &takeover, &settings, args, output)?;
         return Ok(Exit::Done);
     }
-    let halted = anm.halt(PATIENCE)?;
+    let halted = anm.halt(ANM_TIMEOUT)?;
     let carry = || {
-        // Its last pass may have changed something.
+        // Planned again, because the last pass of anm may have changed nodes.
         let (mut takeover, settings) = plan(kind, args, anm.read()?)?;
         takeover.changes = changes;
         carry_over(db, &takeover, &settings, args, output)
     };
     match carry() {
         Ok(()) => {
-            next(args, output, "wnm run --dry-run, then wnm daemon or a crontab of wnm in the place of anm");
+            next(args, output, "wnm run --dry-run, then wnm service install");
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -81,38 +75,39 @@ pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, 
     }
 }
 
-fn next(args: &Init, output: &Output, what: &str) {
+fn next(args: &Init, output: &Output, step: &str) {
     if !args.dry_run {
-        output.say(&format!("no node is added beyond node_cap: raise it to have more\n\nnext: {what}"));
+        output.say(&format!("to have more nodes, raise node_cap\n\nnext: {step}"));
     }
 }
 
-/// Returns what the operator said, by flags and variables.
-fn asked(args: &Init) -> Result<RawSettings, CliError> {
+/// Returns the settings of flags, variables and the config file.
+fn given(args: &Init) -> Result<RawSettings, CliError> {
     Ok(config::from_flags(&args.settings)?.over(config::surroundings()?))
 }
 
-/// Says what comes over, by what the operator said, what another tool was told, and what the nodes show, in this order.
+/// Plans a takeover. Settings of the operator take precedence over those of the other tool, and those over the values that
+/// the nodes show.
 fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Settings), CliError> {
     let flags = config::from_flags(&args.settings)?;
     let environment = config::surroundings()?;
-    let asked = flags.clone().over(environment.clone());
-    let is_asked = |key: &str| asked.get(key).is_some();
-    let problems = told.problems.into_iter().filter(|problem| !is_asked(&problem.key)).collect();
+    let given = flags.clone().over(environment.clone());
+    let is_given = |key: &str| given.get(key).is_some();
+    let problems = told.problems.into_iter().filter(|problem| !is_given(&problem.key)).collect();
     wnm_core::Problems::none_or(problems)?;
     let host = places::host_defaults(kind.scope);
     let mut options = Options::default();
-    if let Some(image) = &asked.docker_image {
+    if let Some(image) = &given.docker_image {
         options.docker_image.clone_from(image);
     }
     let manager = manager::open(kind, &options)?;
-    let roots = found::roots(&asked.over(told.settings.clone()), &host.storage);
+    let roots = found::roots(&given.over(told.settings.clone()), &host.storage);
     let survey = found::survey(&*manager, &roots)?;
     let now = wnm_platform::read_clock()?.wall;
     let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());
     takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
-        return Err(nothing(kind, &roots, &takeover));
+        return Err(nothing_found(kind, &roots, &takeover).into());
     }
     takeover.settings = flags.over(told.settings).over(takeover.settings);
     let settings = config::fold([RawSettings::default(), environment, takeover.settings.clone()], &host)?;
@@ -125,15 +120,8 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
     Ok((takeover, settings))
 }
 
-fn nothing(kind: ManagerKind, roots: &[std::path::PathBuf], takeover: &Takeover) -> CliError {
+fn nothing_found(kind: ManagerKind, roots: &[std::path::PathBuf], takeover: &Takeover) -> CommandError {
     let roots: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
     let skipped: Vec<String> = takeover.skipped.iter().map(|one| format!("; {}: {}", one.name, one.reason)).collect();
-    CliError::Usage {
-        what: format!(
-            "expected nodes kept by {kind} in {}, found none that could come over{}",
-            roots.join(", "),
-            skipped.concat()
-        ),
-        hint: "name what keeps them with --process-manager, and where they are with --node-storage".to_owned(),
-    }
+    CommandError::NothingToTakeOver { manager: kind, folders: roots.join(", "), skipped: skipped.concat() }
 }

@@ -1,4 +1,4 @@
-//! `wnm init`: begins a colony.
+//! `wnm init`: creates a colony, new or taken over from another tool.
 
 mod carry;
 mod found;
@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 use wnm_core::{RawSettings, Settings};
 use wnm_platform::{Platform, places};
-use wnm_store::Store;
+use wnm_store::{Store, StoreError};
 
 use crate::args::Init;
 use crate::config;
@@ -17,28 +17,28 @@ use crate::context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// A colony that begins.
+/// A new colony.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Begun {
-    /// The database.
+pub(crate) struct Created {
+    /// The path of the database.
     database: std::path::PathBuf,
-    /// The folders that nodes go to.
+    /// The folders of the nodes.
     storage: Vec<std::path::PathBuf>,
-    /// What starts and stops nodes.
+    /// The process manager of the nodes, such as `systemd+user`.
     process_manager: String,
-    /// Nodes there may be.
+    /// The maximum number of nodes.
     node_cap: u32,
-    /// The program that new nodes get.
+    /// The node program.
     node_binary: std::path::PathBuf,
-    /// Its version.
+    /// The version of the node program.
     version: String,
 }
 
-/// Checks everything a colony needs, then writes its database; on any error nothing is left behind.
+/// Checks the settings and the host, then creates the database. On an error, no file is left behind.
 pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, CliError> {
     if Store::exists(db) {
-        return Err(CliError::AlreadyInitialised { path: db.to_owned() });
+        return Err(StoreError::AlreadyInitialised { path: db.to_owned() }.into());
     }
     match args {
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
@@ -52,31 +52,31 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     let host = context::host_defaults(&surroundings, &flags);
     let settings = config::fold([flags.clone(), surroundings, RawSettings::default()], &host)?;
     let version = Platform::new(&settings)?.program_version(&settings)?;
-    let version = version.map_or_else(|| "of its own choice".to_owned(), |version| version.to_string());
+    let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
         Store::create(db)?.save_settings(&config::with_fixed(flags, &settings)?)?;
     }
-    let begun = begun(db, &settings, version);
-    output.result(&begun, |begun| {
-        let storage: Vec<String> = begun.storage.iter().map(|folder| folder.display().to_string()).collect();
+    let created = created(db, &settings, version);
+    output.result(&created, |created| {
+        let storage: Vec<String> = created.storage.iter().map(|folder| folder.display().to_string()).collect();
         format!(
-            "a colony of up to {} nodes, {} under {}\n  nodes go to  {}\n  database     {}\n\nnext: wnm run, or wnm daemon\n",
-            begun.node_cap,
-            format_args!("{} {}", settings.flavor.program(), begun.version),
-            begun.process_manager,
+            "created a colony of up to {} nodes, {} under {}\n  folders   {}\n  database  {}\n\nnext: wnm run --dry-run, then wnm service install\n",
+            created.node_cap,
+            format_args!("{} {}", settings.flavor.program(), created.version),
+            created.process_manager,
             storage.join(", "),
-            begun.database.display(),
+            created.database.display(),
         )
     })?;
     if args.dry_run {
-        output.say("nothing was changed: without --dry-run this begins");
+        output.say("nothing was changed: run it without --dry-run to create the colony");
     }
     Ok(Exit::Done)
 }
 
-fn begun(db: &Path, settings: &Settings, version: String) -> Begun {
-    Begun {
+fn created(db: &Path, settings: &Settings, version: String) -> Created {
+    Created {
         database: db.to_owned(),
         storage: settings.storage.clone(),
         process_manager: settings.manager.to_string(),

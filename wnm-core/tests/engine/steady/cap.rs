@@ -2,111 +2,111 @@
 
 use wnm_core::{Blocker, Reading, SkipReason, Verdict};
 
-use super::{Host, said};
+use super::{Host, verdict_of};
 
 #[test]
-fn a_cap_makes_room_for_others_and_no_node_is_stopped() {
-    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+fn cpu_limit_yields_to_background_load_without_a_stop() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
     // Below the warning threshold of 66 % others leave more than the 50 % that the nodes need.
-    assert_eq!(host.cap(), 61.0);
+    assert_eq!(host.limit(), 61.0);
     host.background = 9.0;
-    assert_eq!(host.deeds(60), []);
+    assert_eq!(host.actions(60), []);
     // Of the 57 % that others leave, 5 are kept free: twice what they rose by, an hour ago.
-    assert_eq!(host.cap(), 51.0);
+    assert_eq!(host.limit(), 51.0);
     // What has just begun may be more by now than its minute shows.
     host.background = 35.0;
     host.minute();
-    assert_eq!(host.cap(), 1.0);
+    assert_eq!(host.limit(), 1.0);
     host.minute();
-    assert_eq!(host.cap(), 28.0);
+    assert_eq!(host.limit(), 28.0);
     // They leave nothing, for less than an hour: to stop nodes would not help, the others would take up the cap.
     host.background = 70.0 - 2.0;
-    assert_eq!((host.deeds(30), host.cap()), (vec![], 1.0));
+    assert_eq!((host.actions(30), host.limit()), (vec![], 1.0));
     // They go, and nodes get back what they need.
     host.background = 5.0;
-    assert_eq!(host.deeds(600), []);
-    assert_eq!(host.cap(), 59.0);
+    assert_eq!(host.actions(600), []);
+    assert_eq!(host.limit(), 59.0);
 }
 
 #[test]
-fn nodes_give_way_to_what_may_come_again_as_far_as_they_still_serve() {
-    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+fn reserve_lowers_the_limit_to_the_serving_level() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
     host.background = 35.0;
     host.minutes(3);
     host.background = 5.0;
     host.minutes(2);
-    assert_eq!(host.cap(), 28.0);
+    assert_eq!(host.limit(), 28.0);
     let decision = host.minute();
-    let held = said(&decision, "relieve_cpu");
+    let held = verdict_of(&decision, "relieve_cpu");
     let Some(Verdict::Skip(SkipReason::Blocked(Blocker::Throttled { reserve, .. }))) = held else { panic!("{held:?}") };
     assert_eq!(reserve.get().round(), 58.0);
     host.minutes(60);
     // After two hours it is seen for ten minutes what nodes need.
-    let caps: Vec<_> = (0..70).map(|_| (host.minute(), host.cap()).1).collect();
+    let caps: Vec<_> = (0..70).map(|_| (host.minute(), host.limit()).1).collect();
     assert_eq!(caps.iter().filter(|cap| **cap > 50.0).count(), 10, "{caps:?}");
 }
 
 #[test]
-fn a_load_over_its_mark_holds_nodes_to_what_they_serve_with() {
-    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+fn high_load_average_lowers_the_limit_to_the_serving_level() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     // Not before it is known what they need.
     host.load = Some(12.0);
-    assert_eq!((host.deeds(5), host.cap()), (vec![], 61.0));
+    assert_eq!((host.actions(5), host.limit()), (vec![], 61.0));
     host.minutes(10);
-    assert_eq!((host.deeds(5), host.cap()), (vec![], 28.0));
+    assert_eq!((host.actions(5), host.limit()), (vec![], 28.0));
     let decision = host.minute();
-    let held = said(&decision, "relieve_cpu");
+    let held = verdict_of(&decision, "relieve_cpu");
     let Some(Verdict::Skip(SkipReason::Blocked(Blocker::Throttled { load: Some(load), .. }))) = held else {
         panic!("{held:?}")
     };
     assert_eq!(load.seen.map(Reading::number), Some(12.0));
     host.load = None;
     host.minute();
-    assert_eq!(host.cap(), 61.0);
+    assert_eq!(host.limit(), 61.0);
 }
 
 #[test]
-fn a_colony_that_is_held_back_and_serves_grows_by_what_it_needs() {
-    let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).capped();
+fn growth_of_a_throttled_colony_counts_its_demand() {
+    let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).with_cpu_limit();
     host.background = 13.0;
     // Nine need 45 %, and with what others use 58 %: ten would need more than 60 %.
     let adds =
         |deeds: Vec<(u64, &'static str, u32)>| deeds.iter().map(|(_, verb, node)| (*verb, *node)).collect::<Vec<_>>();
-    assert_eq!(adds(host.deeds(60)), [("add", 9)]);
+    assert_eq!(adds(host.actions(60)), [("add", 9)]);
     host.background = 43.0;
     host.minute();
     host.background = 13.0;
-    assert_eq!(host.deeds(50), []);
-    assert!(host.cap() < 30.0);
+    assert_eq!(host.actions(50), []);
+    assert!(host.limit() < 30.0);
     host.background = 8.0;
-    assert_eq!(adds(host.deeds(50)), [("add", 10)]);
+    assert_eq!(adds(host.actions(50)), [("add", 10)]);
 }
 
 #[test]
-fn a_colony_that_a_cap_holds_back_for_an_hour_loses_its_youngest_node() {
-    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+fn starved_colony_stops_nodes_after_an_hour() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
     // 16 % are left of the 50 % that ten nodes need.
     host.background = 50.0;
-    let deeds = host.deeds(64);
+    let deeds = host.actions(64);
     assert_eq!(deeds.first(), Some(&(121, "stop", 10)), "{deeds:?}");
     assert!(deeds.iter().all(|(_, verb, _)| *verb == "stop"), "{deeds:?}");
 }
 
 #[test]
-fn where_others_fill_the_machine_alone_nodes_keep_what_they_serve_with() {
-    let mut host = Host::new(10, &[("node_cap", "10")]).capped();
+fn external_overload_leaves_nodes_the_serving_level() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
     host.background = 72.0;
-    assert_eq!((host.deeds(14), host.cap()), (vec![], 1.0));
+    assert_eq!((host.actions(14), host.limit()), (vec![], 1.0));
     // It is not believed to pass any more.
-    assert_eq!((host.deeds(120), host.cap()), (vec![], 28.0));
+    assert_eq!((host.actions(120), host.limit()), (vec![], 28.0));
     // Where they leave off now and then, nodes wait for them.
     host.background = 60.0;
     host.minute();
     host.background = 72.0;
     host.minute();
-    assert_eq!(host.cap(), 1.0);
+    assert_eq!(host.limit(), 1.0);
 }

@@ -1,4 +1,4 @@
-//! What the official manager remembers of its nodes: a file of JSON that it writes whole after each change.
+//! The registry of antctl: a JSON file that antctl rewrites after each change.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use wnm_core::{Node, Version};
 use crate::error::{FileOperation, ParsedFile, PlatformError, json_fault};
 use crate::node_dir;
 
-/// The longest registry that is read, in bytes: about a kilobyte a node, with room for years of removed ones.
+/// The maximum size of the registry in bytes: about 1 kB for each node ever added.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
-/// All nodes that were ever added, removed ones included, in the order of their numbers.
+/// All nodes that were ever added, including removed ones, ordered by number.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub(super) struct Registry {
     pub(super) nodes: Vec<Entry>,
 }
 
-/// One node, as far as wnm needs to know. What else is written, and what newer versions write, is passed over.
+/// The values of one node that wnm uses. Other keys, also of newer versions, are ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Entry {
     pub(super) service_name: String,
@@ -43,21 +43,21 @@ pub(super) struct Entry {
     pub(super) evm_network: serde_json::Value,
 }
 
-/// Where a node stands as its manager last saw it; it does not look by itself.
+/// The status of a node at the last antctl command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(super) enum Status {
-    /// Made, and not started since; or started and ended at once.
+    /// Added and never started, or exited at the first start.
     Added,
-    /// Started, and not told to stop since.
+    /// Started by antctl.
     Running,
-    /// Told to stop, or seen to have ended.
+    /// Stopped by antctl, or found to have exited.
     Stopped,
-    /// Gone; its name and its ports stay taken.
+    /// Removed; its name and ports stay reserved.
     Removed,
 }
 
 impl Registry {
-    /// Reads the registry; one that is not there yet is empty.
+    /// Reads the registry; a missing file is an empty one.
     pub(super) fn read(path: &Path) -> Result<Self, PlatformError> {
         match node_dir::read_bounded(path, LIMIT) {
             Ok(text) => Self::parse(&text).map_err(|error| PlatformError::Unparsable {
@@ -70,12 +70,12 @@ impl Registry {
         }
     }
 
-    /// Reads the text of the registry, or of `status --json`, which is empty when there are no nodes.
+    /// Parses the registry, or the output of `status --json`, which is empty without nodes.
     pub(super) fn parse(text: &[u8]) -> serde_json::Result<Self> {
         if text.trim_ascii().is_empty() { Ok(Self::default()) } else { serde_json::from_slice(text) }
     }
 
-    /// Returns the entry of a node that was not removed.
+    /// Returns the entry of a node, unless it was removed.
     pub(super) fn of(&self, node: &Node) -> Option<&Entry> {
         self.living().find(|entry| entry.data_dir_path == node.root_dir)
     }
@@ -85,14 +85,14 @@ impl Registry {
         self.nodes.iter().filter(|entry| entry.status != Status::Removed)
     }
 
-    /// Returns the number that the next node will have.
+    /// Returns the number of the next node.
     pub(super) fn next(&self) -> usize {
         self.nodes.len() + 1
     }
 }
 
 impl Entry {
-    /// Returns the version of the node's program as its manager knows it.
+    /// Returns the recorded version of the node's program.
     pub(super) fn version(&self) -> Option<Version> {
         self.version.as_deref().and_then(Version::find_in)
     }

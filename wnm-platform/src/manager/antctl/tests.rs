@@ -152,10 +152,10 @@ fn recorded_nodes_are_discovered() {
     let found = antctl.discover(&[folder.path().to_owned()]).unwrap();
     assert_eq!(found[0].node.as_ref().unwrap().ports, Ports { node: 55001, metrics: 13001, rpc: 30001 });
     assert_eq!((found[0].status.as_deref(), &found[0].version), (Some("ADDED"), &wnm_core::Version::find_in("0.4.17")));
-    // The second has a network of its own, the third is nobody's: both are seen and left alone.
+    // The second has a custom network, the third has no entry: neither can be adopted.
     let whys: Vec<_> = found[1..].iter().map(|found| found.node.clone().unwrap_err()).collect();
-    assert_eq!(whys[0], "expected one of the public payment networks, found {\"Custom\":{}}");
-    assert!(whys[1].starts_with("it is not in "), "{whys:?}");
+    assert_eq!(whys[0], "its payment network {\"Custom\":{}} is not a public one");
+    assert!(whys[1].ends_with("node_registry.json has no entry of it"), "{whys:?}");
     assert_eq!((antctl.services().unwrap().len(), antctl.highest_number().unwrap()), (3, Some(3)));
     assert_eq!(found[0].node.as_ref().unwrap().wallet, wnm_core::FAUCET);
     assert!(calls.lock().unwrap().is_empty());

@@ -1,4 +1,4 @@
-//! What docker tells of containers.
+//! The output of `docker container inspect`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,13 +11,13 @@ use super::create;
 use crate::exec::Output;
 use crate::node_dir::Folder;
 
-/// What a survey asks of each container: one line of JSON, short enough for hundreds of them. What it runs is only
-/// asked of those that carry no label of ours.
+/// The template of a survey: a line of JSON for each container. Arguments are included only for containers without the
+/// label of wnm, to stay short with hundreds of containers.
 pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
-/// What is asked to find nodes: everything they were made from.
+/// The template for the discovery of nodes, with the complete definition.
 pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}}}"#;
 
-/// What is asked to learn how often a container was started again.
+/// The template for the number of restarts.
 pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
 
 /// One container.
@@ -25,11 +25,11 @@ pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) status: String,
-    /// Its process as the host numbers it; 0 when it does not run.
+    /// The PID on the host; 0 when the container does not run.
     pub(super) pid: u32,
-    /// The code its process last ended with.
+    /// The last exit code.
     pub(super) code: i64,
-    /// The folder of the node it was made for.
+    /// The folder of its node, from the label.
     #[serde(default, deserialize_with = "label")]
     pub(super) root: Option<String>,
     #[serde(default, deserialize_with = "label")]
@@ -41,83 +41,83 @@ pub(super) struct Container {
     environment: Option<Vec<String>>,
 }
 
-/// Reads a label; one that is not there is told as an empty text.
+/// Reads a label. A missing label is an empty text or "<no value>".
 fn label<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty() && text != "<no value>"))
 }
 
-/// Reads what was asked for with a format, a container a line; what is no such line is left out.
+/// Parses the output of a template, one container on each line. Invalid lines are skipped.
 pub(super) fn read(text: &str) -> Vec<Container> {
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Container>(line).ok());
-    // Docker writes names as paths, podman does not.
+    // Docker prefixes names with a slash, podman does not.
     lines.map(|container| Container { name: container.name.trim_start_matches('/').to_owned(), ..container }).collect()
 }
 
-/// Reads how often each container was started again, one a line.
+/// Parses the number of restarts of each container.
 pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
     let words = text.lines().filter_map(|line| line.trim().split_once(' '));
     let counts = words.filter_map(|(name, count)| Some((name.trim_start_matches('/').to_owned(), count.parse().ok()?)));
     counts.collect()
 }
 
-/// Tells whether docker said that there is no container of this name, and not that it cannot tell.
+/// Tells whether docker reported that the container does not exist. Its exit code is 1 for every error.
 pub(super) fn says_missing(output: &Output, name: &str) -> bool {
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
     let is_name = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()) == name;
     said.lines().any(|line| line.contains("no such") && line.split_whitespace().any(is_name))
 }
 
-/// Tells whether docker said that there is no such image here.
+/// Tells whether docker reported that the image is not on this host. docker and podman word it differently.
 pub(super) fn says_image_missing(output: &Output) -> bool {
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
     ["no such image", "unable to find image", "image not known"].iter().any(|words| said.contains(words))
 }
 
 impl Container {
-    /// Tells whether it runs a node, by whatever hand it was made.
+    /// Tells whether the container is that of a node, also when wnm did not create it.
     pub(super) fn is_of(&self, node: &Node) -> bool {
         self.root().is_some_and(|root| Path::new(&root) == node.root_dir)
     }
 
-    /// Tells whether its process runs, or will again without anybody's doing.
+    /// Tells whether the container runs or docker restarts it in a moment.
     pub(super) fn is_up(&self) -> bool {
         self.pid != 0 || self.status == "restarting"
     }
 
-    /// Returns the word that it was labelled with when it was made.
+    /// Returns the argument of `create` that set its digest label.
     pub(super) fn digest_label(&self) -> String {
         create::digest_label(self.digest.as_deref().unwrap_or_default())
     }
 
-    /// Returns the folder of the node in it: labelled by us, or given to the program by somebody else.
+    /// Returns the folder of its node: from the label of wnm, or else from the arguments.
     pub(super) fn root(&self) -> Option<String> {
         let given = || adopt::root_dir(self.arguments.as_deref()?);
         self.root.clone().or_else(given)
     }
 
-    /// Returns the node in it, with this folder.
+    /// Returns the node of the container.
     ///
     /// # Errors
-    /// What it runs cannot be read as a node, in words.
+    /// The definition belongs to another folder, or the command is not that of a node.
     pub(super) fn node(&self, kind: ManagerKind, folder: &Folder) -> Result<Node, String> {
         if let Some(definition) = &self.definition {
             let node = serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
-            return node.ok_or_else(|| format!("the container {} was made for another folder", self.name));
+            return node.ok_or_else(|| format!("container {} belongs to another folder", self.name));
         }
-        let untold = || format!("what the container {} runs is not told", self.name);
+        let no_command = || format!("docker does not show the command of container {}", self.name);
         let environment = self.environment.iter().flatten().filter_map(|pair| pair.split_once('='));
         let environment: BTreeMap<&str, &str> = environment.filter(|(name, _)| *name != "PATH").collect();
         let node = adopt::node(&adopt::Service {
             name: &self.name,
             manager: kind,
-            program: Path::new(self.program.as_deref().ok_or_else(untold)?),
-            arguments: self.arguments.as_deref().ok_or_else(untold)?,
+            program: Path::new(self.program.as_deref().ok_or_else(no_command)?),
+            arguments: self.arguments.as_deref().ok_or_else(no_command)?,
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             folder,
         })
         .map_err(|error| error.to_string())?;
         if node.id.name() != self.name {
-            return Err(format!("expected its container to be called {}, found {}", node.id.name(), self.name));
+            return Err(format!("container {} is not named {}, as wnm names it", self.name, node.id.name()));
         }
         Ok(node)
     }

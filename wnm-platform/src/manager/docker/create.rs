@@ -1,4 +1,4 @@
-//! The words that make a node's container.
+//! The arguments of `docker container create`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,8 +10,8 @@ use wnm_core::Node;
 use super::super::adopt;
 use crate::error::{FileOperation, PlatformError, not_serialized};
 
-/// What a container is, whatever node is in it: restarted when its node ends (an `antnode` and an `ant-node` end to
-/// upgrade themselves) unless it was stopped, without rights beyond those of its user, with a log of 30 MB at most.
+/// The arguments of every container: restart after an exit, because nodes exit to upgrade themselves; no capabilities;
+/// at most 30 MB of logs.
 const ALWAYS: &[&str] = &[
     "--pull=never",
     "--network=host",
@@ -27,21 +27,21 @@ const ALWAYS: &[&str] = &[
     "--log-opt=max-file=3",
 ];
 
-/// The label that holds the node's number.
+/// The label of the node's number.
 pub(super) const ID: &str = "wnm.id";
-/// The label that holds the node's name for ever.
+/// The label of the node's UUID.
 pub(super) const UUID: &str = "wnm.uuid";
-/// The label that holds the node's folder.
+/// The label of the node's folder.
 pub(super) const ROOT: &str = "wnm.root";
-/// The label that holds the whole node, so that a lost database can be rebuilt.
+/// The label of the node's definition, for rebuilding a lost database.
 pub(super) const DEFINITION: &str = "wnm.definition";
-/// The label that holds the digest of all words, so that a change is noticed.
+/// The label of the digest of all arguments, which detects changes.
 pub(super) const DIGEST: &str = "wnm.digest";
 
-/// Returns the words after `docker container create`.
+/// Returns the arguments after `docker container create`.
 pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Vec<String>, PlatformError> {
     let root = adopt::text(&node.root_dir)?;
-    // It runs as who owns its folder, whoever made that.
+    // The node runs as the owner of its folder, so that it can write there without capabilities.
     let owner = fs::metadata(&node.root_dir).map_err(|source| PlatformError::File {
         operation: FileOperation::Inspect,
         path: node.root_dir.clone(),
@@ -70,7 +70,7 @@ pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Ve
     Ok(words)
 }
 
-/// Returns the word that labels a container with a digest.
+/// Returns the argument that sets the digest label.
 pub(super) fn digest_label(digest: &str) -> String {
     format!("--label={DIGEST}={digest}")
 }
@@ -84,7 +84,7 @@ fn digest(words: &[String]) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the folders that a node needs in its container, none inside another.
+/// Returns the folders to mount, without those inside another one.
 fn mounts(node: &Node) -> Vec<&Path> {
     let mut folders = vec![node.root_dir.as_path()];
     for folder in [Some(node.log_dir.as_path()), node.binary.parent()].into_iter().flatten() {
@@ -95,7 +95,7 @@ fn mounts(node: &Node) -> Vec<&Path> {
     folders
 }
 
-/// Returns the description of a mount of a folder at its own path: fields of comma-separated values.
+/// Returns the value of `--mount` for a folder at its own path: CSV fields, quoted because a path may contain commas.
 fn mount(folder: &str) -> String {
     let field = |key: &str| format!("\"{key}={}\"", folder.replace('"', "\"\""));
     format!("type=bind,{},{}", field("source"), field("target"))

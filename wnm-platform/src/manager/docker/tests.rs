@@ -179,7 +179,7 @@ fn external_container_is_read_from_arguments() {
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());
     // It is seen, and what cannot be read of it is not guessed.
-    let why = "expected a flag of antnode, found \"--from-the-future\"".to_owned();
+    let why = "unknown argument \"--from-the-future\" of antnode".to_owned();
     assert_eq!((found.len(), &found[1].node), (2, &Err(why)));
     // It is taken for the node's own by what it runs.
     let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);

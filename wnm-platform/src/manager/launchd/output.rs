@@ -1,21 +1,21 @@
-//! What `launchctl` says.
+//! The output of `launchctl`.
 
 use std::collections::BTreeMap;
 
 use crate::exec::Output;
 
-/// What launchd has of a service.
+/// A loaded service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loaded {
-    /// Its process; None when it does not run.
+    /// The PID; None when the service does not run.
     pub(super) pid: Option<u32>,
-    /// Whether it last ended with anything but 0.
+    /// Whether the last exit code was not 0.
     pub(super) failed: bool,
 }
 
-/// Tells whether the service was not there.
+/// Tells whether launchctl reported an unknown service.
 pub(super) fn says_missing(output: &Output) -> bool {
-    // 3 is ESRCH; 113 is launchd's own.
+    // 3 is ESRCH, 113 is launchd's own code. Both also stand for other errors, so the text decides.
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
     match output.code {
         Some(3) => said.contains("no such process"),
@@ -24,20 +24,19 @@ pub(super) fn says_missing(output: &Output) -> bool {
     }
 }
 
-/// Reads what `print` says of one service: lines of `key = value`, those of its own one tabulator in.
+/// Parses `print SERVICE`: lines of `key = value`, those of the service itself indented by one tab.
 pub(super) fn service(text: &str) -> Loaded {
     let own = text.lines().filter_map(|line| line.strip_prefix('\t').filter(|rest| !rest.starts_with('\t')));
     let entries: BTreeMap<&str, &str> = own.filter_map(|line| line.split_once(" = ")).collect();
     let number = |key: &str| entries.get(key).and_then(|value| value.split(':').next()?.trim().parse::<u32>().ok());
     Loaded {
         pid: number("pid").filter(|pid| *pid != 0),
-        // Also "(never exited)".
+        // "(never exited)" is not a number and counts as not failed.
         failed: number("last exit code").is_some_and(|code| code != 0),
     }
 }
 
-/// Reads what `print` says of a domain: its list of services, a line each of pid, last end and label. None when there
-/// is no such list.
+/// Parses `print DOMAIN`: a line with PID, last exit code and label for each service. None without such a list.
 pub(super) fn services(text: &str) -> Option<BTreeMap<String, Loaded>> {
     let mut lines = text.lines().skip_while(|line| line.trim() != "services = {");
     lines.next()?;
@@ -45,7 +44,7 @@ pub(super) fn services(text: &str) -> Option<BTreeMap<String, Loaded>> {
         let mut words = line.split_whitespace();
         let (pid, end, label) = (words.next()?, words.next()?, words.next()?);
         let pid = pid.parse().ok().filter(|pid| *pid != 0);
-        // A dash: it did not end yet. Anything in parentheses: it waits to be started.
+        // "-" means that it has not exited yet, a word in parentheses that it waits for its start.
         let failed = end.parse::<i64>().is_ok_and(|code| code != 0);
         Some((label.to_owned(), Loaded { pid, failed }))
     });

@@ -13,10 +13,10 @@ use super::PREFIX;
 use crate::error::{FileOperation, PlatformError};
 use crate::node_dir::{self, STDERR_LOG};
 
-/// The longest property list that is read, in bytes.
+/// The maximum size of a property list, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
-/// What launchd is told of a node. Of lists by other tools, what is not known is passed over.
+/// The property list of a node. Unknown keys of external lists are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Plist {
@@ -32,10 +32,10 @@ pub(super) struct Plist {
     standard_error_path: Option<String>,
     #[serde(default)]
     run_at_load: bool,
-    /// Kept running whatever it ends with: a node ends with 0 to upgrade itself.
+    /// Restart after any exit code: a node exits with 0 to upgrade itself.
     #[serde(default, skip_deserializing)]
     keep_alive: bool,
-    /// How long it may take to end before it is killed, in seconds.
+    /// Seconds between SIGTERM and SIGKILL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_time_out: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,12 +72,12 @@ impl Plist {
         })
     }
 
-    /// Returns the folder that it runs its node on; None when it does not say.
+    /// Returns the `--root-dir` of its program; None without this flag.
     pub(super) fn root(&self) -> Option<PathBuf> {
         adopt::root_dir(self.program_arguments.get(1..)?).map(PathBuf::from)
     }
 
-    /// Returns the list as it stands in its file.
+    /// Returns the XML of the list.
     pub(super) fn to_text(&self, path: &Path) -> Result<Vec<u8>, PlatformError> {
         let mut text = Vec::new();
         plist::to_writer_xml(&mut text, self).map_err(|error| PlatformError::File {
@@ -90,7 +90,7 @@ impl Plist {
     }
 }
 
-/// Returns the lists of nodes in a folder with their labels; None for one that cannot be read.
+/// Returns the property lists of nodes in a folder with their labels; None for an unreadable list.
 pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, PlatformError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -107,7 +107,7 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
         let text = node_dir::read_bounded(&path, LIMIT).ok();
         let list = text.and_then(|text| plist::from_bytes::<Plist>(&text).ok());
         if list.is_none() {
-            tracing::warn!(path = %path.display(), "a service is left alone: its list cannot be read");
+            tracing::warn!(path = %path.display(), "ignored a service with an unreadable property list");
         }
         Some((label, list))
     };

@@ -192,7 +192,7 @@ fn external_property_list_is_read_or_ignored() {
     let found = launchd.discover(std::slice::from_ref(&storage)).unwrap();
     let nodes: Vec<_> =
         found.into_iter().map(|found| found.node.map(|node| (node.id.get(), node.ports.node))).collect();
-    assert_eq!(nodes, [Ok((3, 55003)), Err("expected a flag of antnode, found \"--what-is-this\"".to_owned())]);
+    assert_eq!(nodes, [Ok((3, 55003)), Err("unknown argument \"--what-is-this\" of antnode".to_owned())]);
     let services: Vec<_> = launchd.services().unwrap().into_iter().map(|one| one.folder.is_some()).collect();
     assert_eq!(services, [true, true, false]);
     // Its list is kept before it is written anew.

@@ -128,7 +128,9 @@ fn only_unclear_units_are_shown() {
     let (fake, seen) = two_hundred("lies\nlies", "inactive");
     assert_eq!((seen.len(), fake.asked().len()), (200, 2));
     assert_eq!(seen[&NodeId::FIRST], Service::Stopped);
-    assert!(matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemd said nothing of it"));
+    assert!(
+        matches!(&seen[&NodeId::FIRST.next()], Service::Unknown(why) if why == "systemctl show does not list the unit")
+    );
 }
 
 #[test]
@@ -198,7 +200,7 @@ fn invalid_output_is_unknown() {
     }
     let lies = "Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID=4194304\n";
     let fake = user(move |_| Ok(Output::success(lies)));
-    assert!(reason(fake.survey()).contains("names process 4194304, which is not found"));
+    assert!(reason(fake.survey()).contains("names process 4194304, which does not exist"));
     // Somebody else's process under the name of the node.
     let own = format!("Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID={}\n", std::process::id());
     let fake = user(move |_| Ok(Output::success(own.clone())));
@@ -213,7 +215,7 @@ fn restarting_node_is_not_stopped() {
         );
         user(move |_| Ok(Output::success(text.clone())))
     };
-    assert!(reason(between("0").survey()).contains("is about to start it again"));
+    assert!(reason(between("0").survey()).contains("systemd restarts it in a moment"));
     assert_eq!(between("1").survey(), Service::Stopped);
 }
 
@@ -349,13 +351,13 @@ fn unreadable_units_are_listed_and_ignored() {
     let whys: Vec<_> =
         found.iter().map(|one| format!("{}: {}", name(&one.folder.path), one.node.clone().unwrap_err())).collect();
     insta::assert_snapshot!(whys.join("\n"), @r#"
-    antnode: expected a name with a number such as antnode0003, found "antnode"
-    antnode0001: expected a flag of antnode, found "--from-the-future"
-    antnode0003: the environment of the unit antnode0003 cannot be told without systemd
-    antnode0004: what the unit antnode0004 runs cannot be told without systemd
-    antnode0006: two units run it: antnode0006 and antnode0007
-    antnode0008: no unit of systemd runs it
-    antnode2: expected its unit to be called antnode0002, found antnode2
+    antnode: service name "antnode" does not end with a node number
+    antnode0001: unknown argument "--from-the-future" of antnode
+    antnode0003: only systemd can expand the environment of unit antnode0003
+    antnode0004: only systemd can expand the command of unit antnode0004
+    antnode0006: units antnode0006 and antnode0007 both run it
+    antnode0008: no systemd unit runs it
+    antnode2: unit antnode2 is not named antnode0002, as wnm names it
     "#);
     let listed = fake.systemd.services().unwrap();
     let untold: Vec<_> = listed.into_iter().filter(|one| one.folder.is_none()).map(|one| one.name).collect();
@@ -404,7 +406,7 @@ fn other_unit_of_node_is_found() {
         assert_eq!(one, both, "whether one is asked about or many");
         one
     };
-    let found = [(node.id, format!("the unit {}", folder.path().join("forgotten.service").display()))];
+    let found = [(node.id, format!("unit {}", folder.path().join("forgotten.service").display()))];
     assert_eq!(holders("", false), []);
     assert_eq!(holders("", true), found);
     assert_eq!(holders("forgotten.service", true), []);

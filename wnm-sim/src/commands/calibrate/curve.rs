@@ -1,49 +1,50 @@
-//! What nodes use by their age, fitted to samples of a signal.
+//! The use of nodes by age, fitted to the samples of a signal.
 
 use super::fit::{Row, factors, least, median, residual};
 use super::record::{NodePoint, Point};
-use super::signal::{Kind, Whose};
+use super::signal::{Kind, Scope};
 use super::surge::{self, Surge};
 use crate::capacity::TICK;
 
-/// Starts of which a course after the start can be told.
+/// The fewest starts for a fit of the use after a start.
 const STARTS: u32 = 3;
-/// What a course after the start must take of the error of young processes to be one.
+/// The share of the error of young processes that a fitted course must remove to be accepted.
 const BETTER: f64 = 0.2;
-/// Samples with at least so many young processes are those that tell of their course; so many of them are needed.
+/// The effect of young processes, in nodes, from which on a sample counts for the fit of their course.
 const YOUNG: f64 = 0.1;
+/// The fewest such samples.
 const ENOUGH_YOUNG: usize = 10;
-/// A surge that lasts longer is none.
+/// The longest plausible surge, in seconds.
 const LONGEST_SURGE: f64 = 1800.0;
-/// One that the sum over all nodes does not show lasts no longer than this, in seconds.
+/// The longest surge that the sum over all nodes may hide, in seconds.
 const USUAL_SURGE: f64 = 300.0;
 
-/// What nodes use by their age: so much each, and so much for what the column of age says.
+/// The use of nodes by age: a constant part per node, and a part that decays with age.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Curve {
-    /// Cores of a grown node, MB of a grown node, or GB of a full one.
+    /// Mature use of a node: cores, MB or GB.
     pub(super) each: f64,
-    /// Cores of a node that starts beyond that, or MB that it lacks; None where nobody can tell.
+    /// Use of a starting node above the mature use in cores, or below it in MB; None where the samples do not show it.
     pub(super) young: Option<f64>,
-    /// Seconds in which that falls to a third.
+    /// Seconds in which that difference falls to 1/e.
     pub(super) seconds: f64,
-    /// What is not ours.
+    /// The background use.
     pub(super) level: f64,
 }
 
-/// Samples that a curve is fitted to.
+/// The samples to fit a curve to.
 pub(super) struct Samples<'a> {
     pub(super) signal: Kind,
-    pub(super) of: Whose,
-    /// The error, as a share, with which nodes are as well off without a course after the start.
+    pub(super) of: Scope,
+    /// The relative error below which a course after the start is not needed.
     pub(super) bound: f64,
-    /// Processes that started in the record.
+    /// Starts of processes in the record.
     pub(super) starts: u32,
     pub(super) all: &'a [(&'a Point, f64)],
 }
 
 impl Curve {
-    /// Returns what the model says of a signal at a point.
+    /// Returns the modelled value of a signal at a point.
     pub(super) fn at(&self, signal: Kind, point: &Point) -> f64 {
         let [each, young] = signal.columns(point, self.seconds);
         self.each * each + self.young.unwrap_or_default() * young + self.level
@@ -51,7 +52,7 @@ impl Curve {
 }
 
 impl Kind {
-    /// Returns what a fitted curve multiplies: the processes, and what is left of their youth.
+    /// Returns the factors of the curve at a point: the number of processes, and the sum of their remaining youth.
     fn columns(self, point: &Point, seconds: f64) -> [f64; 2] {
         let left = |age: f64| if age < 30.0 * seconds { (-age / seconds).exp() } else { 0.0 };
         let mut sums = [0.0; 2];
@@ -69,7 +70,7 @@ impl Kind {
     }
 }
 
-/// Returns for which share of a step a process was there, and the mean of what was left of its surge.
+/// Returns the share of a step in which a process existed, and the mean of its remaining surge over the step.
 pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f64) {
     let there = age.min(length);
     if age - there > 30.0 * seconds {
@@ -79,14 +80,14 @@ pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f6
     (there / length, (left(age - there) - left(age)) * seconds / length)
 }
 
-/// Returns the factors that fit rows best, after the distance of all rows from that.
+/// Returns the total distance of the best fit to the rows, and its factors.
 pub(super) fn fit(rows: &[Row]) -> (f64, [f64; 3]) {
     let factors = factors(rows);
     (rows.iter().map(|row| residual(row, &factors).abs()).sum(), factors)
 }
 
 impl Samples<'_> {
-    /// Returns the curve that fits best.
+    /// Returns the best curve.
     pub(super) fn curve(&self) -> Curve {
         let [shortest, longest] = self.span();
         let search = || least(shortest, longest.max(2.0 * shortest), |seconds| fit(&self.rows(seconds)).0);
@@ -109,21 +110,21 @@ impl Samples<'_> {
         let course = Curve { each, young: Some(young), seconds, level };
         let is_young = |((columns, _), _): &(&Row, _)| columns[1].abs() >= YOUNG;
         let young: Vec<_> = rows.iter().zip(self.all).filter(is_young).map(|(_, sample)| *sample).collect();
-        let off = |curve: &Curve| -> f64 {
+        let distance = |curve: &Curve| -> f64 {
             young.iter().map(|(point, measured)| (curve.at(self.signal, point) - measured).abs()).sum()
         };
-        let (with, without) = (off(&course), off(&none));
+        let (with, without) = (distance(&course), distance(&none));
         let used: f64 = young.iter().map(|(_, measured)| measured - none.level).sum();
-        let is_told =
+        let is_shown =
             young.len() >= ENOUGH_YOUNG && with < (1.0 - BETTER) * without && seconds < 0.9 * longest && each > 0.0;
-        // Where nodes are listed each of them tells more than their sum, in which a single start is lost.
-        let about = if is_told { seconds } else { seconds.min(USUAL_SURGE) };
+        // A list of nodes shows more than their sum, in which a single start is lost.
+        let about = if is_shown { seconds } else { seconds.min(USUAL_SURGE) };
         if let Some(surge) = self.surge(&Curve { seconds: about, ..course }).filter(|surge| surge.gain > BETTER) {
             return self.with_surge(&course, &surge);
         }
         if young.len() < ENOUGH_YOUNG {
             none
-        } else if is_told {
+        } else if is_shown {
             course
         } else if without < self.bound * used {
             Curve { young: Some(0.0), ..none }
@@ -132,14 +133,14 @@ impl Samples<'_> {
         }
     }
 
-    /// Returns the surge of single nodes, where they are listed.
+    /// Returns the surge measured on single nodes; None where the trace does not list them.
     fn surge(&self, about: &Curve) -> Option<Surge> {
-        let is_of_nodes = (self.signal, self.of) == (Kind::Cpu, Whose::Nodes);
+        let is_of_nodes = (self.signal, self.of) == (Kind::Cpu, Scope::Nodes);
         let points = self.all.iter().map(|(point, _)| *point);
         is_of_nodes.then(|| surge::of_nodes(about, points, self.span())).flatten()
     }
 
-    /// Returns the curve with that surge.
+    /// Returns a curve with this surge, and the other parameters fitted again.
     fn with_surge(&self, course: &Curve, surge: &Surge) -> Curve {
         let as_one = |(columns, measured): Row| ([columns[0] + surge.times * columns[1], 0.0, columns[2]], measured);
         let rows: Vec<_> = self.rows(surge.seconds).into_iter().map(as_one).collect();
@@ -147,9 +148,9 @@ impl Samples<'_> {
         Curve { each, young: Some(surge.times * each), seconds: surge.seconds, ..*course }
     }
 
-    /// Returns what the model says of each sample for factors of 1, beside what was measured.
+    /// Returns the model's terms for factors of 1, with the measured value, for each sample.
     fn rows(&self, seconds: f64) -> Vec<Row> {
-        let level = if self.of == Whose::Machine { 1.0 } else { 0.0 };
+        let level = if self.of == Scope::Host { 1.0 } else { 0.0 };
         let row = |(point, measured): &(&Point, f64)| {
             let [each, young] = self.signal.columns(point, seconds);
             ([each, young, level], *measured)
@@ -157,9 +158,9 @@ impl Samples<'_> {
         self.all.iter().map(row).collect()
     }
 
-    /// Returns between which times the one is looked for in which youth falls to a third.
+    /// Returns the range of time constants to search.
     fn span(&self) -> [f64; 2] {
-        // What is over within a sample is not seen.
+        // A surge shorter than a sample cannot be seen.
         let mut lengths: Vec<_> = self.all.iter().map(|(point, _)| point.length).collect();
         let longest = 4.0 * self.oldest_where(f32::is_finite);
         [
@@ -168,7 +169,7 @@ impl Samples<'_> {
         ]
     }
 
-    /// Returns the age of the oldest process or folder; endless for a process of before the record.
+    /// Returns the age of the oldest process or folder; infinite for a process from before the record.
     pub(super) fn oldest(&self) -> f64 {
         self.oldest_where(|age| self.signal != Kind::Disk || age.is_finite())
     }

@@ -1,29 +1,29 @@
-//! The arithmetic of fitting: robust least squares of a few columns, a search for one time constant, and wandering.
+//! Robust least squares, the search for one time constant, and the separation of slow variation from noise.
 
-/// Columns a fit has at most.
+/// The most columns of a fit.
 pub(super) const COLUMNS: usize = 3;
 
-/// Factors that change by less, as a share of themselves, are the same.
+/// Relative change of the factors below which the iteration ends.
 const SAME: f64 = 1e-4;
 
-/// What is known of one sample: what the model says for a factor of 1 each, and what was measured.
+/// The model's terms of a sample for factors of 1, and the measured value.
 pub(super) type Row = ([f64; COLUMNS], f64);
 
-/// Returns the middle of some values; None of none.
+/// Returns the median; None for no values.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     let middle = values.len() / 2;
     (middle < values.len()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// Returns the spread of values about 0 as the median tells it: outliers, however large, hardly move it.
+/// Returns the spread around 0, estimated from the median so that outliers hardly matter (1.4826 for a normal sample).
 fn robust_spread(values: impl Iterator<Item = f64>) -> f64 {
     1.4826 * median(&mut values.map(f64::abs).collect::<Vec<_>>()).unwrap_or_default()
 }
 
-/// Returns the factors, none of them negative, for which the rows come nearest to what was measured.
+/// Returns the non-negative factors that fit the rows best.
 ///
-/// Rows that lie far off count less (Huber): a foreign job is not to be taken for nodes. A column without which the fit
-/// would be negative gets 0.
+/// Distant rows count less (Huber), because a job of the background load must not be taken for nodes. A column with a
+/// negative factor gets 0.
 pub(super) fn factors(rows: &[Row]) -> [f64; COLUMNS] {
     let mut is_free: [bool; COLUMNS] = std::array::from_fn(|i| rows.iter().any(|(columns, _)| columns[i] != 0.0));
     loop {
@@ -36,7 +36,7 @@ pub(super) fn factors(rows: &[Row]) -> [f64; COLUMNS] {
     }
 }
 
-/// Returns the measured value less the one that these factors make of the row.
+/// Returns the measured value minus the fitted one.
 pub(super) fn residual((columns, measured): &Row, factors: &[f64; COLUMNS]) -> f64 {
     measured - columns.iter().zip(factors).map(|(column, factor)| column * factor).sum::<f64>()
 }
@@ -57,7 +57,7 @@ fn huber(rows: &[Row], is_free: &[bool; COLUMNS]) -> [f64; COLUMNS] {
     found
 }
 
-/// Least squares with weights, by the normal equations.
+/// Solves the weighted least squares by the normal equations.
 fn weighted(rows: &[Row], is_free: &[bool; COLUMNS], weight: impl Fn(&Row) -> f64) -> [f64; COLUMNS] {
     let mut system = [[0.0; COLUMNS + 1]; COLUMNS];
     for row in rows {
@@ -76,7 +76,7 @@ fn weighted(rows: &[Row], is_free: &[bool; COLUMNS], weight: impl Fn(&Row) -> f6
         system[i] = [0.0; COLUMNS + 1];
         system.iter_mut().for_each(|equation| equation[i] = 0.0);
     }
-    // Gauss and Jordan. A column that others make up, to within rounding, gets 0.
+    // Gauss-Jordan elimination. A column that depends on others, to within rounding, gets 0.
     let whole: [f64; COLUMNS] = std::array::from_fn(|i| system[i][i]);
     for i in 0..COLUMNS {
         if system[i][i] <= 1e-9 * whole[i] {
@@ -94,7 +94,7 @@ fn weighted(rows: &[Row], is_free: &[bool; COLUMNS], weight: impl Fn(&Row) -> f6
     std::array::from_fn(|i| system[i][COLUMNS])
 }
 
-/// Returns where a cost is least between two positive bounds: the best of a grid, then golden sections about it.
+/// Returns the minimum of a cost between two positive bounds: grid search on a logarithmic scale, then golden section.
 pub(super) fn least(low: f64, high: f64, cost: impl Fn(f64) -> f64) -> f64 {
     const GRID: i32 = 16;
     const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -120,24 +120,24 @@ pub(super) fn least(low: f64, high: f64, cost: impl Fn(f64) -> f64) -> f64 {
     at(f64::midpoint(from, to))
 }
 
-/// How something strays from where it should be.
+/// The deviation of a series from its expected value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Straying {
-    /// The spread of what wanders and comes back (Ornstein-Uhlenbeck); 0 where nothing does.
+pub(super) struct Variation {
+    /// Standard deviation of the slow part (Ornstein-Uhlenbeck process); 0 without one.
     pub(super) spread: f64,
-    /// Seconds in which it forgets where it was.
+    /// Correlation time of the slow part, in seconds.
     pub(super) seconds: f64,
-    /// The spread of what is new in each sample.
+    /// Standard deviation of the white noise.
     pub(super) noise: f64,
 }
 
-/// Samples of which wandering can be told.
+/// The fewest samples for an estimate.
 const ENOUGH: usize = 100;
 
-/// Tells wandering from noise by how alike samples of some distance are; None of too few samples.
+/// Separates slow variation from noise by the autocovariance; None for too few samples.
 ///
-/// Each series has samples of one distance. Outliers are cut off at five times the usual spread.
-pub(super) fn straying(mut series: Vec<Vec<f64>>, distance: f64) -> Option<Straying> {
+/// Each series has samples at this distance in seconds. Outliers are cut off at five times the usual spread.
+pub(super) fn variation(mut series: Vec<Vec<f64>>, distance: f64) -> Option<Variation> {
     let count: usize = series.iter().map(Vec::len).sum();
     if count < ENOUGH {
         return None;
@@ -151,9 +151,9 @@ pub(super) fn straying(mut series: Vec<Vec<f64>>, distance: f64) -> Option<Stray
     };
     let whole = alike(0);
     let first = alike(1);
-    // Below this, likeness is chance.
+    // Two standard errors: a smaller autocovariance is indistinguishable from 0.
     if first <= 2.0 * whole / (count as f64).sqrt() {
-        return Some(Straying { spread: 0.0, seconds: 0.0, noise: whole.sqrt() });
+        return Some(Variation { spread: 0.0, seconds: 0.0, noise: whole.sqrt() });
     }
     let falling: Vec<f64> = (1..=count / 8)
         .map(alike)
@@ -172,7 +172,7 @@ pub(super) fn straying(mut series: Vec<Vec<f64>>, distance: f64) -> Option<Stray
     };
     let seconds = least(distance, distance * count as f64, cost);
     let variance = factors(&rows(seconds))[0].min(whole);
-    Some(Straying { spread: variance.sqrt(), seconds, noise: (whole - variance).sqrt() })
+    Some(Variation { spread: variance.sqrt(), seconds, noise: (whole - variance).sqrt() })
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     use crate::chance::Chance;
 
     #[test]
-    fn factors_are_found_in_spite_of_outliers_and_never_negative() {
+    fn factors_resist_outliers_and_are_never_negative() {
         let exact = |i: f64| ([i, (i * 0.7).sin().abs(), 1.0], 2.0 * i + 3.0 * (i * 0.7).sin().abs() + 5.0);
         let mut rows: Vec<Row> = (0..50).map(|i| exact(f64::from(i))).collect();
         let near = |found: [f64; 3], known: [f64; 3]| found.iter().zip(known).all(|(f, k)| (f - k).abs() < 0.01);
@@ -194,14 +194,14 @@ mod tests {
         let falling: Vec<Row> = (0..50).map(|i| ([f64::from(i), 0.0, 1.0], 10.0 - 0.1 * f64::from(i))).collect();
         let found = factors(&falling);
         assert!(found[0] == 0.0 && (found[2] - 7.55).abs() < 0.1, "{found:?}");
-        // The same column twice, and none at all.
+        // The same column twice, and no rows.
         let same: Vec<Row> = (1..9).map(|i| ([f64::from(i), f64::from(i), 0.0], 4.0 * f64::from(i))).collect();
         assert!(near(factors(&same), [4.0, 0.0, 0.0]));
         assert_eq!(factors(&[]), [0.0; 3]);
     }
 
     #[test]
-    fn the_least_is_found_between_the_bounds_and_at_them() {
+    fn least_is_found_inside_and_at_the_bounds() {
         for known in [1.0, 3.7, 240.0, 1000.0] {
             let found = least(1.0, 1000.0, |x| (x / known).ln().powi(2));
             assert!((found / known - 1.0).abs() < 0.01, "{found} {known}");
@@ -209,26 +209,26 @@ mod tests {
     }
 
     #[test]
-    fn wandering_is_told_from_noise() {
+    fn slow_variation_is_separated_from_noise() {
         let mut chance = Chance::new(3, 0);
-        let (keeps, mut at) = ((-5.0_f64 / 200.0).exp(), 0.0);
+        let (decay, mut at) = ((-5.0_f64 / 200.0).exp(), 0.0);
         let mut walk = |spread: f64, noise: f64| -> Vec<f64> {
-            let strays = spread * (1.0 - keeps * keeps).sqrt();
+            let innovation = spread * (1.0 - decay * decay).sqrt();
             let step = |_| {
-                at = at * keeps + strays * chance.normal();
+                at = at * decay + innovation * chance.normal();
                 7.0 + at + noise * chance.normal()
             };
             (0..20_000).map(step).collect()
         };
-        let both = straying(vec![walk(0.1, 0.05)], 5.0).unwrap();
+        let both = variation(vec![walk(0.1, 0.05)], 5.0).unwrap();
         let near = |found: f64, known: f64, within: f64| (found / known - 1.0).abs() < within;
         assert!(
             near(both.spread, 0.1, 0.1) && near(both.noise, 0.05, 0.1) && near(both.seconds, 200.0, 0.3),
             "{both:?}"
         );
-        let noise = straying(vec![walk(0.0, 0.05)], 5.0).unwrap();
+        let noise = variation(vec![walk(0.0, 0.05)], 5.0).unwrap();
         assert!(noise.spread < 0.01 && near(noise.noise, 0.05, 0.1), "{noise:?}");
-        assert_eq!(straying(vec![vec![1.0; 99]], 5.0), None);
-        assert_eq!(straying(vec![vec![1.0; 100]], 5.0).map(|found| found.noise), Some(0.0));
+        assert_eq!(variation(vec![vec![1.0; 99]], 5.0), None);
+        assert_eq!(variation(vec![vec![1.0; 100]], 5.0).map(|found| found.noise), Some(0.0));
     }
 }

@@ -1,22 +1,21 @@
-//! The load average of a minute, against the one that the model makes of the processors at work.
+//! The load average of one minute, compared with the one that the model derives from the CPU use.
 //!
-//! Nothing is fitted to it: what the model says of the tasks that run has no constants.
+//! Nothing is fitted: the model of runnable tasks has no constants.
 
 use super::record::Record;
-use super::signal::{ENOUGH, Kind, Signal, Verdict, Whose, is_held_back};
+use super::signal::{ENOUGH, Kind, Scope, Signal, Verdict, is_limited};
 
-/// The mean load, for each processor, below which its error says nothing: tasks of moments that are seldom counted.
+/// Mean load per processor below which the error says nothing: the kernel samples short tasks too rarely.
 const LEAST: f64 = 0.05;
 
-/// Returns how far the load average is from what the model makes of the other figures.
-pub(super) fn judged(record: &Record) -> Signal {
-    let mut found = Signal::unknown(Kind::Load, Whose::Machine);
+/// Compares the measured load average with the modelled one.
+pub(super) fn checked(record: &Record) -> Signal {
+    let mut found = Signal::unknown(Kind::Load, Scope::Host);
     let pairs = pairs(record);
     if pairs.len() < ENOUGH {
         let (needed, count) = (ENOUGH, pairs.len());
         found.why = Some(format!(
-            "{needed} samples with used_cpu_percent and load averages are needed in which processors were free, and \
-             {count} are there"
+            "{count} samples have used_cpu_percent, load averages and free processors; {needed} are needed"
         ));
         return found;
     }
@@ -24,7 +23,7 @@ pub(super) fn judged(record: &Record) -> Signal {
     let mean = whole / pairs.len() as f64;
     found.mean = Some(mean);
     if mean < LEAST * f64::from(record.cpus) {
-        found.why = Some(format!("there is hardly any ({mean:.2})"));
+        found.why = Some(format!("the load is too low ({mean:.2})"));
         return found;
     }
     let off: f64 = pairs.iter().map(|(expected, load)| (expected - load).abs()).sum();
@@ -35,12 +34,12 @@ pub(super) fn judged(record: &Record) -> Signal {
     } else {
         let ratio = whole / pairs.iter().map(|(expected, _)| expected).sum::<f64>();
         found.verdict = Verdict::NotCredible;
-        found.why = Some(format!("it is {ratio:.1} times what the model says"));
+        found.why = Some(format!("the load is {ratio:.1} times the modelled one"));
     }
     found
 }
 
-/// Returns what the model says, and what was measured, while processors were free.
+/// Returns pairs of the modelled and the measured load while processors were free.
 fn pairs(record: &Record) -> Vec<(f64, f64)> {
     let cpus = f64::from(record.cpus);
     let (mut expected, mut segment) = (None, None);
@@ -51,12 +50,12 @@ fn pairs(record: &Record) -> Vec<(f64, f64)> {
             continue;
         };
         let runnable = crate::capacity::runnable(busy, cpus) + point.waiting;
-        let keeps = (-point.length / 60.0).exp();
-        // What is wanted of processors that are all at work is not seen: the model begins anew from what was measured.
-        let follows = segment == Some(point.segment) && !is_held_back(point, record.cpus);
+        let decay = (-point.length / 60.0).exp();
+        // Saturated processors hide the demand, so that the model restarts from the measured load.
+        let follows = segment == Some(point.segment) && !is_limited(point, record.cpus);
         let next = match expected {
             Some(before) if follows => {
-                let next = before * keeps + runnable * (1.0 - keeps);
+                let next = before * decay + runnable * (1.0 - decay);
                 pairs.push((next, load));
                 next
             }

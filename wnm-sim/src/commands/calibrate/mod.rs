@@ -1,4 +1,4 @@
-//! `wnm-sim calibrate`: the constants of the modelled host as a recorded machine has them, and whether to believe them.
+//! `wnm-sim calibrate`: fits the constants of the capacity model to a recorded host, and checks the fit.
 
 mod curve;
 mod fit;
@@ -21,38 +21,38 @@ use record::Record;
 use report::Report;
 use signal::ENOUGH;
 
-/// Fits the model of a host to a recorded machine, and says whether it is credible for that host
+/// Fit the capacity model to a recorded host and check whether it is credible for that host
 ///
-/// Each fifth of the samples, in blocks of neighbours, is held out of a fit in turn, and what that fit says of it is
-/// compared with what was measured. The model is credible for a signal when it is off by at most 10 % (cpu), 5 %
-/// (memory), 2 % (disk) or 20 % (load) on average. What is not credible is written as a comment.
+/// Checks the fit by cross-validation: each fifth of the samples, in blocks of neighbours, is predicted by a fit to the
+/// others. The model is credible for a signal when the mean error is at most 10 % (cpu), 5 % (memory), 2 % (disk) or
+/// 20 % (load). Constants of other signals are written as comments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   wnm-sim calibrate machine.jsonl.gz
-  wnm-sim calibrate monday.jsonl.gz tuesday.jsonl.gz --cpus 4        two traces of one machine, without headers
+    wnm-sim calibrate monday.jsonl.gz tuesday.jsonl.gz --cpus 4        two traces of one host, without headers
   wnm-sim calibrate machine.jsonl.gz --out model.toml                the [model] table of a scenario
 
-What is fitted, and how, is described in docs/calibration.md; `wnm record` writes traces.")]
+See docs/calibration.md for the method; `wnm record` writes traces.")]
 pub(crate) struct Args {
-    /// Traces of one machine; .gz is decompressed, - is standard input
+    /// Read these traces of one host; .gz is decompressed, - is standard input
     #[arg(required = true, value_name = "TRACE")]
     traces: Vec<PathBuf>,
-    /// Processors of the machine, where the traces do not say
+    /// Set the number of processors where the traces have none
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     cpus: Option<u32>,
-    /// Write the fitted constants as the [model] table of a scenario; - is standard output in place of the report
+    /// Write the constants as the [model] table of a scenario; - writes it to standard output instead of the report
     #[arg(long, value_name = "MODEL.toml")]
     out: Option<PathBuf>,
-    /// Print one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
-    /// Skip and count bad lines
+    /// Skip and count invalid lines
     #[arg(long)]
     lenient: bool,
 }
 
-/// Seconds that a record must have.
+/// The shortest usable record, in seconds.
 const LEAST: f64 = 300.0;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
@@ -78,22 +78,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
-/// Returns what is missing for any fit at all.
+/// Returns an error for a record that is too short or has no nodes.
 fn check(record: &Record, args: &Args) -> Result<(), SimError> {
     let names: Vec<_> = args.traces.iter().map(|path| path.display().to_string()).collect();
-    let wrong = |what: String| Err(SimError::Input(format!("{}: {what}", names.join(", "))));
+    let wrong = |problem: String| SimError::input(format!("{}: {problem}", names.join(", ")));
     let steps = record.points.len();
     if steps < ENOUGH || record.seconds < LEAST {
         let step = if steps > 0 { record.seconds / steps as f64 } else { TICK };
         let minutes = (step * ENOUGH as f64).max(LEAST) / 60.0;
-        return wrong(format!(
-            "expected {minutes:.0} minutes or more without gaps, found {:.0} s in {steps} steps of {step:.0} s: record \
-             for longer",
-            record.seconds
-        ));
+        let found = record.seconds;
+        return Err(wrong(format!("the trace has {found:.0} s in {steps} steps of {step:.0} s without gaps"))
+            .hint(format!("record at least {minutes:.0} minutes")));
     }
     if record.points.iter().all(|point| point.up() == 0) {
-        return wrong("expected samples with nodes (nodes, or running_nodes above 0), found none".to_owned());
+        return Err(wrong("no sample has nodes".to_owned())
+            .hint("record the keys nodes, or running_nodes above 0; `wnm record` writes nodes"));
     }
     Ok(())
 }

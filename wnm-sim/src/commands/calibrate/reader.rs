@@ -1,4 +1,4 @@
-//! Reads samples into points: which processes there are, how old they are, and what was measured meanwhile.
+//! Converts samples to points: the measured means, and the age of each process.
 
 use std::collections::BTreeMap;
 
@@ -9,39 +9,40 @@ use wnm_core::{EngineState, NodeId, NodeState, Observation, Percent, Timestamp};
 use super::record::{NodePoint, Point, Record};
 use crate::capacity::TICK;
 
-/// Keys that only recordings by hand have.
+/// Keys of traces that were recorded without wnm.
 #[derive(Deserialize)]
 struct Extra {
     nodes_rss_bytes: Option<f64>,
 }
 
-/// What is remembered of a node from one sample to the next.
+/// The state of a node between two samples.
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    /// When its process started, in seconds of Unix time; None without one.
+struct KnownNode {
+    /// Start of the process, in seconds of Unix time; None without a process.
     started: Option<f64>,
-    /// When its state began.
+    /// Begin of the node's state.
     since: Option<Timestamp>,
+    /// Seconds that the node has run in its life.
     ran: f64,
 }
 
-/// A trace that is read.
+/// A reader of one trace.
 pub(super) struct Reader<'a> {
     record: &'a mut Record,
     cpus: f64,
     observation: Observation,
     state: EngineState,
-    known: BTreeMap<u32, Known>,
-    /// When the first sample was taken, and the last, in seconds of Unix time.
+    known: BTreeMap<u32, KnownNode>,
+    /// Times of the first and the last sample, in seconds of Unix time.
     pub(super) first: Option<f64>,
     pub(super) last: f64,
-    /// The memory of the machine, in MB.
+    /// Memory of the host, in MB.
     pub(super) memory: Option<f64>,
-    /// Sums over the step, each with the time for which it is known.
-    open: Option<Open>,
+    /// The step in progress.
+    open: Option<OpenStep>,
 }
 
-/// A mean over time.
+/// A mean over the time for which a value is known.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mean {
     sum: f64,
@@ -61,8 +62,9 @@ impl Mean {
     }
 }
 
+/// Means over the step in progress.
 #[derive(Debug, Default)]
-struct Open {
+struct OpenStep {
     length: f64,
     busy: Mean,
     waiting: Mean,
@@ -77,7 +79,7 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 impl<'a> Reader<'a> {
-    /// Returns the reader of a trace that adds to what is known of its machine.
+    /// Returns a reader that adds the points of a trace to the record of its host.
     pub(super) fn new(record: &'a mut Record, header: Option<&TraceHeader>) -> Self {
         let mut observation = Observation::default();
         observation.host.memory_total = header.and_then(|header| header.memory);
@@ -95,10 +97,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes in a sample, and its line for what only recordings by hand tell.
+    /// Reads a sample, and its line for the keys that only some recordings have.
     ///
     /// # Errors
-    /// What changed of the nodes does not fit those there are.
+    /// The changes of the nodes do not fit the nodes before.
     pub(super) fn read(&mut self, sample: &TraceSample, line: &[u8]) -> Result<(), TraceError> {
         sample.apply(&mut self.observation, &mut self.state)?;
         let now = seconds(sample.at);
@@ -108,8 +110,8 @@ impl<'a> Reader<'a> {
         self.record.samples += 1;
         self.record.is_listed |= !self.observation.nodes.is_empty();
         self.memory = self.memory.or(self.observation.host.memory_total.map(|bytes| bytes.0 as f64 / 1e6));
-        let is_anew = self.observation.rebooted;
-        if is_anew {
+        let is_reboot = self.observation.rebooted;
+        if is_reboot {
             self.known.values_mut().for_each(|known| known.started = None);
         }
         if self.observation.nodes.is_empty() {
@@ -117,15 +119,15 @@ impl<'a> Reader<'a> {
         } else {
             self.list(before, now);
         }
-        // What a first sample says is of a time that nobody knows.
+        // The first sample describes an interval of unknown length.
         let Some(before) = before else { return Ok(()) };
         let length = now - before;
         let longest = self.record.points.last().map_or(3600.0, |point| (10.0 * point.length).max(60.0));
         let is_gap = length > longest;
-        self.record.reboots += u32::from(is_anew);
-        self.record.gaps += u32::from(is_gap && !is_anew);
-        if is_gap || is_anew {
-            // What was before it is no neighbour.
+        self.record.reboots += u32::from(is_reboot);
+        self.record.gaps += u32::from(is_gap && !is_reboot);
+        if is_gap || is_reboot {
+            // Samples before the gap must not be averaged with those after it.
             self.open = None;
             self.record.segments += 1;
             return Ok(());
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Adds a sample to the step, and ends it when it is long enough.
+    /// Adds a sample to the step, and ends the step when it is long enough.
     fn measure(&mut self, length: f64, rss: Option<f64>) {
         let host = &self.observation.host;
         let cores = |share: Option<Percent>| share.map(|share| share.get() / 100.0 * self.cpus);
@@ -156,7 +158,7 @@ impl<'a> Reader<'a> {
         open.own_cores.add(listed.and(own_cores), length);
         let own_memory = processes().map(|node| node.memory.map(|bytes| bytes.0 as f64 / 1e6)).sum::<Option<f64>>();
         open.own_memory_mb.add(listed.and(own_memory).or(rss.map(|bytes| bytes / 1e6)), length);
-        // Samples of a second come a few milliseconds late.
+        // Samples of one second arrive a few milliseconds late.
         if open.length < 0.95 * TICK {
             self.open = Some(open);
             return;
@@ -179,7 +181,7 @@ impl<'a> Reader<'a> {
 
     fn nodes(&self) -> Vec<NodePoint> {
         let seen = |id: u32| NodeId::new(id).and_then(|id| self.observation.nodes.get(&id));
-        let point = |(id, known): (&u32, &Known)| NodePoint {
+        let point = |(id, known): (&u32, &KnownNode)| NodePoint {
             id: *id,
             age: known.started.map(|started| (self.last - started) as f32),
             ran: known.ran as f32,
@@ -189,18 +191,18 @@ impl<'a> Reader<'a> {
         self.known.iter().map(point).collect()
     }
 
-    /// Takes nodes that are only counted for the youngest to go first. They start in the middle between two samples.
+    /// Follows a number of nodes without a list. Assumes that the youngest stop first, and start midway between samples.
     fn count(&mut self, count: u32, before: Option<f64>, now: f64) {
         let starts = before.map_or(f64::NEG_INFINITY, |before| f64::midpoint(before, now));
         self.known.retain(|id, known| *id <= count && known.started.is_some());
         let known = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
         for id in known + 1..=count {
             self.record.starts += u32::from(before.is_some());
-            self.known.insert(id, Known { started: Some(starts), since: None, ran: f64::INFINITY });
+            self.known.insert(id, KnownNode { started: Some(starts), since: None, ran: f64::INFINITY });
         }
     }
 
-    /// Follows nodes that are listed. One that ran when the trace began is as old as its identity.
+    /// Follows listed nodes. A node that ran before the trace is taken to be as old as its identity.
     fn list(&mut self, before: Option<f64>, now: f64) {
         let mut after = BTreeMap::new();
         for (id, node) in &self.observation.nodes {
@@ -213,12 +215,12 @@ impl<'a> Reader<'a> {
             let within = |since: &f64| is_new && before.is_some_and(|before| (before..=now).contains(since));
             let changed = since.map(seconds).filter(within);
             let middle = before.map(|before| f64::midpoint(before, now));
-            let is_anew = was.is_some()
+            let is_restart = was.is_some()
                 && is_new
                 && matches!(state, Some(NodeState::Restarting { .. } | NodeState::Upgrading { .. }));
             let started = match (is_up, was.and_then(|was| was.started), middle) {
                 (false, _, _) => None,
-                (true, Some(started), _) if !is_anew => Some(started),
+                (true, Some(started), _) if !is_restart => Some(started),
                 (true, _, Some(middle)) => {
                     self.record.starts += 1;
                     Some(changed.unwrap_or(middle))
@@ -230,7 +232,7 @@ impl<'a> Reader<'a> {
                 (_, Some(before)) if born >= before - 60.0 => started.map_or(0.0, |started| now - started),
                 (None, _) | (_, None) => now - born,
             };
-            after.insert(id.get(), Known { started, since, ran });
+            after.insert(id.get(), KnownNode { started, since, ran });
         }
         self.known = after;
     }
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_are_as_old_as_their_starts_say() {
+    fn age_of_a_process_follows_its_start() {
         let up = "\"state\": \"RUNNING\", \"born\": 400, \"cpu\": 0.1, \"memory\": 1000000";
         let record = read(&[
             &format!("\"nodes\": [{{\"id\": 1, {up}}}, {{\"id\": 2, {up}}}]"),
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_are_counted_go_youngest_first_and_are_young_after_a_reboot() {
+    fn counted_nodes_stop_youngest_first() {
         let counts = [2, 3, 3, 1, 2].map(|count| format!("\"running_nodes\": {count}"));
         let mut samples: Vec<&str> = counts.iter().map(String::as_str).collect();
         samples.extend(["\"running_nodes\": 2, \"rebooted\": true", "\"running_nodes\": 2"]);

@@ -1,4 +1,4 @@
-//! What a trace tells of a machine and its nodes, in steps no shorter than the model's, with the age of each process.
+//! A recorded host in steps no shorter than those of the model, with the age of each process.
 
 use std::path::Path;
 
@@ -8,101 +8,105 @@ use super::reader::Reader;
 use crate::SimError;
 use crate::trace_file::{BadLines, TraceFile};
 
-/// Parts of a record, of which each is held out of a fit in turn.
+/// Parts of the cross-validation.
 pub(super) const PARTS: usize = 5;
-/// Blocks that a record has, at least of so many seconds each: neighbours in time tell of each other, so that a block is
-/// held out as a whole.
+/// Blocks of a record, and the shortest block in seconds. Neighbours in time resemble each other, so that a part must
+/// consist of whole blocks.
 const BLOCKS: f64 = 20.0;
 const SHORTEST_BLOCK: f64 = 60.0;
-/// How much of a machine's memory may be gone from one trace to the next: kernels differ in what they keep.
+/// Relative difference of memory between two traces of one host: kernels reserve different amounts.
 const SAME_MEMORY: f64 = 0.05;
 
 /// A node at the end of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct NodePoint {
     pub(super) id: u32,
-    /// Seconds since its process started, endless for one that was there before the trace and tells no age; None
-    /// without a process.
+    /// Age of the process in seconds; infinite for one from before the trace without a known age; None without a process.
     pub(super) age: Option<f32>,
-    /// Seconds that it ran in its life, as far as is known.
+    /// Seconds that the node has run in its life, as far as known.
     pub(super) ran: f32,
     pub(super) cores: Option<f32>,
     pub(super) disk_gb: Option<f32>,
 }
 
-/// One step: means over it, and the nodes at its end.
+/// One step: means over the step, and the nodes at its end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Point {
-    /// Seconds it lasted.
+    /// Length, in seconds.
     pub(super) length: f64,
-    /// Which stretch without a gap it belongs to.
+    /// Index of the stretch without a gap.
     pub(super) segment: u32,
-    /// The part of the record that it is held out with.
+    /// Index of the part of the cross-validation.
     pub(super) part: usize,
-    /// Whether a CPU limit held nodes back.
+    /// Whether a CPU limit throttled nodes.
     pub(super) is_throttled: bool,
-    /// Processors that were at work, and that waited for disks.
+    /// Cores in use, and cores waiting for disks.
     pub(super) busy: Option<f64>,
     pub(super) waiting: f64,
-    /// The load average of a minute.
+    /// Load average over one minute.
     pub(super) load: Option<f64>,
-    /// Memory in use by all, and by nodes.
+    /// Memory in use: by all processes, and by nodes.
     pub(super) memory_mb: Option<f64>,
     pub(super) own_memory_mb: Option<f64>,
-    /// Cores that nodes used.
+    /// Cores used by nodes.
     pub(super) own_cores: Option<f64>,
     pub(super) nodes: Vec<NodePoint>,
 }
 
 impl Point {
-    /// Returns how many processes there are.
+    /// Returns the number of running processes.
     pub(super) fn up(&self) -> usize {
         self.nodes.iter().filter(|node| node.age.is_some()).count()
     }
 }
 
-/// What is known of a machine.
+/// The recorded data of a host.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) cpus: u32,
     pub(super) points: Vec<Point>,
     pub(super) samples: u64,
-    /// What the points last together.
+    /// Total length of the points, in seconds.
     pub(super) seconds: f64,
-    /// Times between two samples of which nothing is known.
+    /// Intervals between two samples that are too long to be used.
     pub(super) gaps: u32,
     pub(super) reboots: u32,
-    /// Bad lines that were passed over.
+    /// Skipped invalid lines.
     pub(super) skipped: u64,
-    /// Processes that started in it.
+    /// Starts of processes.
     pub(super) starts: u32,
-    /// Whether the nodes are listed, and not only counted.
+    /// Whether the trace lists nodes, rather than only their number.
     pub(super) is_listed: bool,
     pub(super) segments: u32,
-    /// The memory of the machine, and when each file begins and ends.
+    /// Memory of the host in MB, and begin and end of each file.
     memory: Option<f64>,
     files: Vec<(String, [f64; 2])>,
 }
 
 impl Record {
-    /// Reads traces of one machine, one after the other.
+    /// Reads traces of one host.
+    ///
+    /// # Errors
+    /// A trace cannot be read, has no number of processors, or contradicts an earlier one.
     pub(super) fn read(paths: &[impl AsRef<Path>], cpus: Option<u32>, bad: BadLines) -> Result<Self, SimError> {
         let mut record = Self::default();
         for path in paths {
             record.add(path.as_ref(), cpus, bad)?;
         }
-        record.part();
+        record.assign_parts();
         Ok(record)
     }
 
     fn add(&mut self, path: &Path, cpus: Option<u32>, bad: BadLines) -> Result<(), SimError> {
         let mut file = TraceFile::open(path, bad)?;
         let cpus = cpus.or_else(|| file.header().and_then(|header| header.cpus)).filter(|cpus| *cpus > 0);
-        let wrong = |what: &str| SimError::Input(format!("{}: {what}", path.display()));
-        let cpus = cpus.ok_or_else(|| wrong("expected a header that says host.cpus, or --cpus N, found neither"))?;
+        let wrong = |problem: &str| SimError::input(format!("{}: {problem}", path.display()));
+        let unknown =
+            || wrong("the number of processors is unknown: the header has no host.cpus").hint("set it with --cpus N");
+        let cpus = cpus.ok_or_else(unknown)?;
         if self.cpus != 0 && self.cpus != cpus {
             let (before, now) = (self.cpus, cpus);
-            return Err(wrong(&format!("expected traces of one machine, found {now} processors after {before}")));
+            return Err(wrong(&format!("{now} processors, but {before} in the traces before: not the same host")));
         }
         self.cpus = cpus;
         self.segments += 1;
@@ -120,21 +124,21 @@ impl Record {
             && (now / before - 1.0).abs() > SAME_MEMORY
         {
             return Err(wrong(&format!(
-                "expected traces of one machine, found {now:.0} MB of memory after {before:.0}"
+                "{now:.0} MB of memory, but {before:.0} MB in the traces before: not the same host"
             )));
         }
         self.memory = self.memory.or(memory);
-        // What is fitted would be held out too.
+        // Overlapping samples would be both fitted and held out.
         if let Some((other, _)) = self.files.iter().find(|(_, [from, to])| began <= *to && *from <= ended) {
-            return Err(wrong(&format!("expected another time than that of {other}, found some of the same")));
+            return Err(wrong(&format!("the trace covers the same time as {other}")));
         }
         self.files.push((path.display().to_string(), [began, ended]));
         Ok(())
     }
 
-    /// Deals out blocks of neighbours in time to the parts.
-    fn part(&mut self) {
-        // The sum of no numbers would be -0.
+    /// Assigns blocks of neighbours in time to the parts in turn.
+    fn assign_parts(&mut self) {
+        // `sum` of an empty iterator would be -0, which is printed with its sign.
         self.seconds = self.points.iter().fold(0.0, |sum, point| sum + point.length);
         let block = (self.seconds / BLOCKS).max(SHORTEST_BLOCK);
         let mut at = 0.0;

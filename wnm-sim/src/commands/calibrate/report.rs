@@ -1,39 +1,39 @@
-//! What a calibration has to say: as text, as JSON, and as the table that scenarios take.
+//! The report of a calibration: as text, as JSON, and as the `[model]` table of a scenario.
 
 use serde::Serialize;
 
 use super::model::{self, Background, Constant};
 use super::record::{Point, Record};
-use super::signal::{Signal, Verdict, Whose};
+use super::signal::{Scope, Signal, Verdict};
 use crate::table::{finish, table};
 
-/// A calibration.
+/// The report of a calibration.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Report {
-    /// Processors of the machine.
+    /// Processors of the host.
     cpus: u32,
     /// Samples of all traces.
     samples: u64,
-    /// How long they are, less what nothing is known of.
+    /// Length of the traces without gaps, in seconds.
     seconds: f64,
-    /// Times between two samples that are too long to belong to a figure.
+    /// Intervals between two samples that are too long to be used.
     gaps: u32,
-    /// Restarts of the host.
+    /// Reboots of the host.
     reboots: u32,
-    /// Bad lines that were passed over.
+    /// Skipped invalid lines.
     skipped: u64,
-    /// The most processes at once.
+    /// The most processes at one time.
     nodes: usize,
-    /// Processes that started.
+    /// Starts of processes.
     starts: u32,
-    /// The constants that the traces tell, each as credible as its signal; others stay as they are.
+    /// The fitted constants; those that the traces do not determine are missing.
     model: Vec<Constant>,
-    /// What is not ours; none where processors or nodes are not known.
+    /// The background load; absent where the CPU of the host or of the nodes is unknown.
     background: Option<Background>,
-    /// What held-out samples say of each signal.
+    /// The fit of each signal.
     signals: Vec<Signal>,
-    /// That in words, a line a verdict.
+    /// The verdicts in words, one line each.
     verdict: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Report {
         }
     }
 
-    /// Returns the report for people.
+    /// Returns the report as text.
     pub(super) fn text(&self) -> String {
         let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let mut heading = vec![
@@ -84,14 +84,14 @@ impl Report {
         }
         if let Some(background) = &self.background {
             let percent = background.cpu_percent;
-            text.push_str(&format!("What is not ours uses {percent:.1} % of the processors (median).\n\n"));
+            text.push_str(&format!("The background load uses {percent:.1} % of the processors (median).\n\n"));
         }
         let mut signals = table(&["signal", "of", "mean", "error", "bound", "held out", "verdict"]);
         for signal in &self.signals {
             let percent = |share: f64| format!("{:.1} %", share * 100.0);
             let of = match signal.of {
-                Whose::Nodes => "nodes",
-                Whose::Machine => "machine",
+                Scope::Nodes => "nodes",
+                Scope::Host => "host",
             };
             signals.add_row(vec![
                 signal.signal.word().to_owned(),
@@ -110,12 +110,12 @@ impl Report {
         text
     }
 
-    /// Returns the constants as a scenario takes them; those that are not credible are there as comments.
+    /// Returns the `[model]` table; constants of signals that are not credible are comments.
     pub(super) fn toml(&self) -> String {
         let mut text: String = self.verdict.iter().map(|line| format!("# {line}\n")).collect();
         if let Some(background) = &self.background {
             text.push_str(&format!(
-                "# What is not ours uses {:.1} % of the processors: see [[load]].\n",
+                "# The background load uses {:.1} % of the processors: see [[load]].\n",
                 background.cpu_percent
             ));
         }
@@ -129,7 +129,7 @@ impl Report {
     }
 }
 
-/// Returns a number of four digits.
+/// Rounds to four significant digits.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
@@ -142,7 +142,7 @@ const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Returns all verdicts in words: `credible for cpu, memory and load`, `cannot tell for disk: it does not vary`.
+/// Returns the verdicts in words: `credible for cpu, memory and load`, `cannot tell for disk: …`.
 fn verdict(signals: &[Signal]) -> Vec<String> {
     let credible = signals.iter().filter(|signal| signal.verdict == Verdict::Credible);
     let credible: Vec<_> = credible.map(|signal| signal.signal.word()).collect();
@@ -168,7 +168,7 @@ mod tests {
     use super::Report;
 
     #[test]
-    fn the_schema_in_docs_is_that_of_the_report() {
+    fn schema_in_docs_is_current() {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = Value::from(generator.into_root_schema_for::<Report>());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-calibrate.json");

@@ -1,84 +1,84 @@
-//! One signal of a machine: fitted to a record, and judged by the parts of it that are held out in turn.
+//! One signal of a host: its fit, and the check of the fit by cross-validation.
 
 use serde::Serialize;
 
 use super::curve::{Curve, Samples};
 use super::record::{PARTS, Point, Record};
 
-/// Samples that a fit must have.
+/// The fewest samples for a fit.
 pub(super) const ENOUGH: usize = 40;
-/// Samples that are fitted: of more, as many at even distances.
+/// The most samples in a fit; longer records are thinned evenly.
 const MOST: usize = 1000;
-/// How much a signal must vary, as a share of its greatest value, to tell anything.
+/// The least variation of a signal, as a share of its maximum, from which anything can be concluded.
 const VARIES: f64 = 0.01;
-/// Above this share of the processors nobody knows what was wanted.
+/// Share of the processors above which the demand is unknown.
 const SATURATED: f64 = 0.95;
 
-/// What is fitted.
+/// A signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
-    /// Cores at work.
+    /// Cores in use.
     Cpu,
     /// Memory in use, in MB.
     Memory,
-    /// What nodes store, in GB.
+    /// Disk space of the nodes, in GB.
     Disk,
-    /// The load average of a minute.
+    /// Load average over one minute.
     Load,
 }
 
-/// What held-out samples say.
+/// The result of the cross-validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Verdict {
     /// The error is within the bound.
     Credible,
-    /// It is not.
+    /// The error exceeds the bound.
     NotCredible,
-    /// There is nothing to tell it by.
+    /// The samples do not allow a conclusion.
     CannotTell,
 }
 
-/// A signal, fitted and judged.
+/// A signal with its fit and verdict.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Signal {
-    /// Which.
+    /// Name of the signal.
     pub(super) signal: Kind,
-    /// Whether it is of the nodes alone, or of the whole machine.
-    pub(super) of: Whose,
-    /// The mean of the samples: cores, MB, GB, or tasks.
+    /// Whether the signal covers only the nodes or the whole host.
+    pub(super) of: Scope,
+    /// Mean of the samples: cores, MB, GB or tasks.
     pub(super) mean: Option<f64>,
-    /// The mean distance of the model from held-out samples, as a share of what nodes use, or of the mean load.
+    /// Mean error on held-out samples, as a share of the nodes' use or of the mean load.
     pub(super) error: Option<f64>,
-    /// The greatest error with which the model is credible.
+    /// The largest error of a credible model.
     pub(super) bound: f64,
-    /// How many samples were held out, in turn; of the load none, because nothing is fitted to it.
+    /// Number of samples held out in turn; 0 for the load, to which nothing is fitted.
     pub(super) held_out: usize,
-    /// What that says.
+    /// The result of the cross-validation.
     pub(super) verdict: Verdict,
-    /// Why it is not credible, or nothing can be told, where that is known.
+    /// Why the model is not credible, or why the samples allow no conclusion.
     pub(super) why: Option<String>,
     #[serde(skip)]
     pub(super) curve: Option<Curve>,
 }
 
-/// What was measured.
+/// The scope of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Whose {
-    /// The nodes together.
+pub(super) enum Scope {
+    /// All nodes together.
     Nodes,
-    /// The machine, with what is not ours.
-    Machine,
+    /// The whole host, including the background load.
+    Host,
 }
 
 impl Kind {
-    /// Those that constants are fitted to.
+    /// Signals that have constants to fit.
     pub(super) const FITTED: [Self; 3] = [Self::Cpu, Self::Memory, Self::Disk];
 
     pub(super) const fn word(self) -> &'static str {
@@ -108,41 +108,41 @@ impl Kind {
         }
     }
 
-    /// Returns what was measured at a point.
-    fn measured(self, point: &Point, whose: Whose) -> Option<f64> {
-        match (self, whose) {
-            (Self::Cpu, Whose::Nodes) => point.own_cores,
-            (Self::Cpu, Whose::Machine) => point.busy,
-            (Self::Memory, Whose::Nodes) => point.own_memory_mb,
-            (Self::Memory, Whose::Machine) => point.memory_mb,
-            (Self::Disk, Whose::Nodes) => {
+    /// Returns the measured value at a point; None where it is unknown.
+    fn measured(self, point: &Point, scope: Scope) -> Option<f64> {
+        match (self, scope) {
+            (Self::Cpu, Scope::Nodes) => point.own_cores,
+            (Self::Cpu, Scope::Host) => point.busy,
+            (Self::Memory, Scope::Nodes) => point.own_memory_mb,
+            (Self::Memory, Scope::Host) => point.memory_mb,
+            (Self::Disk, Scope::Nodes) => {
                 let known = || point.nodes.iter().filter(|node| node.ran.is_finite());
                 let is_any = known().next().is_some();
                 known().map(|node| node.disk_gb.map(f64::from)).sum::<Option<f64>>().filter(|_| is_any)
             }
-            (Self::Load, Whose::Machine) => point.load,
-            // Others write to the same volumes, and far more; and a load average is of all.
-            (Self::Disk, Whose::Machine) | (Self::Load, Whose::Nodes) => None,
+            (Self::Load, Scope::Host) => point.load,
+            // The volumes hold far more data than that of nodes, and a load average has no share per process.
+            (Self::Disk, Scope::Host) | (Self::Load, Scope::Nodes) => None,
         }
     }
 }
 
-/// Tells whether nobody knows what nodes wanted: the processors were nearly all at work, or a CPU limit held nodes back.
-pub(super) fn is_held_back(point: &Point, cpus: u32) -> bool {
+/// Tells whether the demand of the nodes is unknown: the processors are saturated, or a CPU limit throttles the nodes.
+pub(super) fn is_limited(point: &Point, cpus: u32) -> bool {
     point.is_throttled || point.busy.is_some_and(|busy| busy > SATURATED * f64::from(cpus))
 }
 
 impl Signal {
-    /// Returns a signal of which nothing is known yet.
-    pub(super) const fn unknown(signal: Kind, of: Whose) -> Self {
+    /// Returns a signal without a fit.
+    pub(super) const fn unknown(signal: Kind, of: Scope) -> Self {
         let (bound, verdict) = (signal.bound(), Verdict::CannotTell);
         Self { signal, of, mean: None, error: None, bound, held_out: 0, verdict, why: None, curve: None }
     }
 
-    /// Fits a signal to a record, and judges that by fits to all but a part, for each part in turn.
+    /// Fits a signal to a record, and checks the fit by cross-validation.
     pub(super) fn fitted(signal: Kind, record: &Record) -> Self {
-        let count = |whose| record.points.iter().filter(|point| signal.measured(point, whose).is_some()).count();
-        let of = if count(Whose::Nodes) > 0 || count(Whose::Machine) == 0 { Whose::Nodes } else { Whose::Machine };
+        let count = |scope| record.points.iter().filter(|point| signal.measured(point, scope).is_some()).count();
+        let of = if count(Scope::Nodes) > 0 || count(Scope::Host) == 0 { Scope::Nodes } else { Scope::Host };
         let mut found = Self::unknown(signal, of);
         match found.fit(record) {
             Ok(verdict) => found.verdict = verdict,
@@ -151,38 +151,37 @@ impl Signal {
         found
     }
 
-    /// Returns the samples that a curve can be fitted to, or why there are too few.
+    /// Returns the usable samples, or the reason why there are too few.
     fn usable<'a>(&self, record: &'a Record) -> Result<Vec<(&'a Point, f64)>, String> {
         let signal = self.signal;
         let measured = |point| Some((point, signal.measured(point, self.of)?));
         let mut samples: Vec<_> = record.points.iter().filter_map(measured).collect();
         if samples.is_empty() {
             let without = match signal {
-                Kind::Cpu => "the trace has neither the CPU of nodes nor used_cpu_percent",
-                Kind::Memory => "the trace has neither the memory of nodes nor used_mem_percent of a known total",
-                Kind::Disk | Kind::Load => "the trace does not list what nodes store",
+                Kind::Cpu => "the trace has neither cpu of nodes nor used_cpu_percent",
+                Kind::Memory => "the trace has neither memory of nodes nor used_mem_percent with the total memory",
+                Kind::Disk | Kind::Load => "the trace has no disk use of nodes",
             };
             return Err(without.to_owned());
         }
         if signal == Kind::Cpu {
-            samples.retain(|(point, _)| !is_held_back(point, record.cpus));
+            samples.retain(|(point, _)| !is_limited(point, record.cpus));
         }
         if samples.len() < ENOUGH {
             let found = samples.len();
-            return Err(format!(
-                "{ENOUGH} samples are needed in which nodes got what they wanted, and {found} are there"
-            ));
+            return Err(format!("{found} samples have unlimited nodes; {ENOUGH} are needed"));
         }
         let counts = || samples.iter().map(|(point, _)| point.up());
-        if self.of == Whose::Machine && counts().min() == counts().max() {
-            let what = "the number of nodes does not change, so that theirs is not told from what is not ours";
-            return Err(format!("{what}; record some starts or stops, or each node (wnm record)"));
+        if self.of == Scope::Host && counts().min() == counts().max() {
+            let problem =
+                "the number of nodes is constant, so that their use cannot be separated from the background load";
+            return Err(format!("{problem}; record starts or stops, or each node (wnm record)"));
         }
         let thin = samples.len().div_ceil(MOST);
         Ok(samples.into_iter().step_by(thin).collect())
     }
 
-    /// Returns the verdict, or why there can be none.
+    /// Fits the signal and returns the verdict, or the reason why there is none.
     fn fit(&mut self, record: &Record) -> Result<Verdict, String> {
         let signal = self.signal;
         let samples = self.usable(record)?;
@@ -199,13 +198,13 @@ impl Signal {
             return Err(format!("too little variation (less than {:.0} %)", VARIES * 100.0));
         }
         if curve.each <= 0.0 || mean <= curve.level {
-            return Err(format!("more nodes did not use more {}", signal.word()));
+            return Err(format!("{} does not grow with the number of nodes", signal.word()));
         }
         let oldest = all.oldest();
         if signal != Kind::Cpu && oldest < curve.seconds && (signal == Kind::Disk || curve.young > Some(0.0)) {
             let hours = |seconds: f64| seconds / 3600.0;
             return Err(format!(
-                "nodes still grow: the oldest is {:.1} h old, and {:.1} h are needed",
+                "nodes still grow: the oldest is {:.1} h old; {:.1} h are needed",
                 hours(oldest),
                 hours(curve.seconds)
             ));
@@ -216,8 +215,8 @@ impl Signal {
             return Ok(Verdict::Credible);
         }
         let why = match self.of {
-            Whose::Nodes => "what nodes use does not go with their number and age as the model has it",
-            Whose::Machine => "it is known of the whole machine only, where others use more or less",
+            Scope::Nodes => "the use of nodes does not follow their number and age as in the model",
+            Scope::Host => "only the use of the whole host is known, and the background load varies",
         };
         self.why = Some(why.to_owned());
         Ok(Verdict::NotCredible)
@@ -228,7 +227,7 @@ impl Signal {
         Samples { signal, of, bound, starts: record.starts, all }
     }
 
-    /// Returns the mean distance of samples from what a fit to the other parts says of them.
+    /// Returns the mean error of each part under a fit to the other parts.
     fn held_out_error(&mut self, samples: &[(&Point, f64)], record: &Record) -> Result<f64, String> {
         let mut sum = 0.0;
         for part in 0..PARTS {
@@ -237,7 +236,7 @@ impl Signal {
                 continue;
             }
             if others.len() < ENOUGH / 2 {
-                return Err("nearly all samples that tell something are of one short time".to_owned());
+                return Err("nearly all usable samples are from one short time".to_owned());
             }
             let curve = self.samples(&others, record).curve();
             sum +=

@@ -1,4 +1,4 @@
-//! The surge of nodes that start, against what each of them uses later: nodes differ by more than they change.
+//! The surge of single nodes at their start, relative to their own mature use, because nodes differ from each other.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use super::curve::{Curve, fit, use_of_processors};
 use super::fit::{Row, least, median};
 use super::record::{NodePoint, Point};
 
-/// Samples of a node of which it can be told what it costs.
+/// The fewest samples of a node for an estimate of its mature use.
 const SAMPLES: usize = 10;
-/// After so many times the time in which it falls to a third, nothing to speak of is left of a surge.
+/// Time constants after which a surge is over: less than 1 % remains.
 const OVER: f64 = 5.0;
-/// Samples of young nodes that tell more than sums over all nodes do.
+/// The fewest samples of young nodes for an estimate from single nodes.
 const ENOUGH: usize = 40;
 
-/// Returns the grown use of each node that is listed for long enough, in cores.
+/// Returns the mature use of each node with enough samples, in cores.
 pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) -> BTreeMap<u32, f64> {
     let mut found: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for point in points {
@@ -34,15 +34,15 @@ pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) ->
 
 /// The surge of single nodes.
 pub(super) struct Surge {
-    /// As a multiple of their grown use.
+    /// Surge as a multiple of the mature use.
     pub(super) times: f64,
-    /// Seconds in which it falls to a third.
+    /// Seconds in which it falls to 1/e.
     pub(super) seconds: f64,
-    /// The share of the error of young nodes that it takes.
+    /// Share of the error of young nodes that the surge removes.
     pub(super) gain: f64,
 }
 
-/// Returns the surge of single nodes, given about how many seconds it lasts; None where too few are listed.
+/// Returns the surge of single nodes; `cpu` gives its approximate length. None where too few nodes are listed.
 pub(super) fn of_nodes<'a>(
     cpu: &Curve,
     points: impl Iterator<Item = &'a Point> + Clone,

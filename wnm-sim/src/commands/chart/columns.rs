@@ -1,4 +1,4 @@
-//! A trace of any length as a bounded number of columns: when there are too many, two become one.
+//! A trace of any length in a bounded number of columns: neighbours are joined when there are too many.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use wnm_core::{BytesPerSecond, EngineState, LoadAverages, Observation, Planned, 
 use crate::commands::replay::Intervals;
 use crate::words::Heading;
 
-/// Columns there are at least, once there were twice as many.
+/// The fewest columns after a join, and half of the most.
 const FEWEST: usize = 400;
-/// Notes that are kept.
+/// The most notes kept; more would cover the chart.
 const MOST_NOTES: usize = 20;
 
-/// The signals that are drawn; of several volumes the fullest.
+/// The drawn signals; of several volumes the fullest.
 pub(super) const SIGNALS: [Signal; 10] = [
     Signal::Cpu,
     Signal::Memory,
@@ -27,7 +27,7 @@ pub(super) const SIGNALS: [Signal; 10] = [
     Signal::NetWrite,
 ];
 
-/// The states, in the order in which they are stacked.
+/// The node states in the order of the stack.
 pub(super) const STATES: [CaseStatus; 9] = [
     CaseStatus::Running,
     CaseStatus::Unknown,
@@ -40,35 +40,35 @@ pub(super) const STATES: [CaseStatus; 9] = [
     CaseStatus::Disabled,
 ];
 
-/// The least and the greatest value of a signal.
+/// The range of a signal within a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
     pub(super) low: f64,
     pub(super) high: f64,
 }
 
-/// Some samples that follow each other.
+/// A group of consecutive samples.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Column {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    /// Whether nothing is known of the time before it.
+    /// Whether a gap precedes the column.
     pub(super) after_gap: bool,
     samples: u32,
     pub(super) signals: [Option<Range>; SIGNALS.len()],
-    /// The nodes in each state, at its end.
+    /// The nodes in each state at the end of the column.
     pub(super) nodes: [u32; STATES.len()],
-    /// How many actions were decided, by heading.
+    /// The number of actions by heading.
     pub(super) marks: BTreeMap<Heading, u64>,
 }
 
-/// A trace, thinned.
+/// A trace reduced to columns.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) all: Vec<Column>,
     pub(super) notes: Vec<(Timestamp, String)>,
     intervals: Intervals,
-    /// Samples that make a column.
+    /// The number of samples in a column.
     width: u32,
 }
 
@@ -80,7 +80,7 @@ impl Default for Columns {
 
 impl Columns {
     /// Adds a sample.
-    pub(super) fn see(&mut self, observation: &Observation, state: &EngineState) {
+    pub(super) fn observe(&mut self, observation: &Observation, state: &EngineState) {
         let now = observation.now;
         let after_gap = self.all.last().is_some_and(|last| self.intervals.is_gap(now.since(last.to)));
         let mut nodes = [0; STATES.len()];
@@ -101,7 +101,7 @@ impl Columns {
         }
     }
 
-    /// Adds what was decided at the last sample.
+    /// Adds the actions decided at the last sample.
     pub(super) fn mark(&mut self, actions: &[Planned]) {
         let Some(last) = self.all.last_mut() else { return };
         for planned in actions {
@@ -109,14 +109,14 @@ impl Columns {
         }
     }
 
-    /// Adds what somebody had to say; of many, the first.
+    /// Adds a note; ignored beyond [`MOST_NOTES`].
     pub(super) fn note(&mut self, at: Timestamp, text: String) {
         if self.notes.len() < MOST_NOTES {
             self.notes.push((at, text));
         }
     }
 
-    /// Returns all headings under which something was decided, and how many actions there were of each.
+    /// Returns the number of actions by heading.
     pub(super) fn headings(&self) -> BTreeMap<Heading, u64> {
         let mut headings = BTreeMap::new();
         for (heading, count) in self.all.iter().flat_map(|column| &column.marks) {
@@ -125,7 +125,7 @@ impl Columns {
         headings
     }
 
-    /// Returns the greatest value of a signal.
+    /// Returns the maximum of a signal; None where it was never known.
     pub(super) fn greatest(&self, signal: usize) -> Option<f64> {
         self.all.iter().filter_map(|column| column.signals[signal]).map(|range| range.high).reduce(f64::max)
     }
@@ -184,13 +184,13 @@ mod tests {
     use wnm_core::Percent;
 
     #[test]
-    fn columns_stay_few_and_lose_neither_peaks_nor_actions() {
+    fn columns_stay_few_and_keep_peaks_and_actions() {
         let mut columns = Columns::default();
         let mut observation = Observation::default();
         for second in 0..100_000_i64 {
             observation.now = Timestamp::from_secs(second);
             observation.host.cpu = Percent::new(if second == 77_777 { 99.0 } else { 10.0 }).ok();
-            columns.see(&observation, &EngineState::default());
+            columns.observe(&observation, &EngineState::default());
             let node = wnm_core::NodeId::FIRST;
             let action = wnm_core::Action::Stop { node };
             columns.mark(&[Planned { action, reason: wnm_core::Reason::Requested }]);

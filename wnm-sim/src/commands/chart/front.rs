@@ -1,4 +1,4 @@
-//! What policies gain against what they cost, as a picture: a spot for each, and a line through those that none beats.
+//! The chart of gain against cost of policies, with the line through the Pareto front.
 
 use std::error::Error;
 
@@ -9,17 +9,17 @@ use crate::statistics::Mean;
 
 const PANEL: u32 = 640;
 const HEIGHT: u32 = 520;
-/// The least that a scale of costs, which is logarithmic, may show.
+/// The lower end of the logarithmic cost axis.
 const LEAST: f64 = 0.01;
 
-/// Whose spot it is.
+/// The role of a policy, shown by colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// What was found.
+    /// The subject of the comparison.
     Found,
-    /// What it is measured by.
-    Measure,
-    /// Anything else.
+    /// The reference of the comparison.
+    Reference,
+    /// Any other policy.
     Other,
 }
 
@@ -27,34 +27,34 @@ impl Kind {
     const fn color(self) -> RGBColor {
         match self {
             Self::Found => RGBColor(0, 114, 178),
-            Self::Measure => RGBColor(213, 94, 0),
+            Self::Reference => RGBColor(213, 94, 0),
             Self::Other => RGBColor(153, 153, 153),
         }
     }
 }
 
-/// A policy, with how sure its figures are; one without a name is not labelled.
+/// A policy with its figures and their intervals; a spot without a name has no label.
 #[derive(Debug, Clone)]
 pub(crate) struct Spot {
     pub(crate) name: String,
-    /// What it costs: less is better.
+    /// Cost: less is better.
     pub(crate) cost: Mean,
-    /// What it gains: more is better.
+    /// Gain: more is better.
     pub(crate) gain: Mean,
     pub(crate) kind: Kind,
 }
 
-/// Policies that were seen on the same hosts.
+/// The policies of one panel, which must have run on the same hosts.
 pub(crate) struct Front {
     pub(crate) caption: String,
     pub(crate) spots: Vec<Spot>,
 }
 
-/// Returns the fronts as SVG, side by side.
+/// Draws panels side by side, as SVG.
 pub(crate) fn draw(fronts: &[Front], cost: &str, gain: &str) -> Result<String, SimError> {
     let mut svg = String::new();
     draw_into(fronts, cost, gain, &mut svg)
-        .map_err(|error| SimError::Input(format!("the front: cannot be drawn: {error}")))?;
+        .map_err(|error| SimError::input(format!("cannot draw front.svg: {error}")))?;
     Ok(svg)
 }
 
@@ -69,7 +69,7 @@ fn draw_into(fronts: &[Front], cost: &str, gain: &str, svg: &mut String) -> Resu
     Ok(())
 }
 
-/// Returns the least and the greatest that a figure may be.
+/// Returns the ends of the confidence interval.
 fn ends(mean: Mean) -> (f64, f64) {
     let within = mean.within.unwrap_or(0.0);
     (mean.mean - within, mean.mean + within)
@@ -103,7 +103,7 @@ fn draw_front(
         .light_line_style(TRANSPARENT)
         .draw()?;
     let at = |spot: &Spot| (spot.cost.mean.max(left), spot.gain.mean);
-    // The line turns at what each of those reaches that no other beats in both.
+    // The steps of the line are the policies that no other policy beats in both figures.
     let mut order: Vec<&Spot> = spots.iter().collect();
     order.sort_by(|one, other| at(one).0.total_cmp(&at(other).0).then(at(other).1.total_cmp(&at(one).1)));
     let mut line: Vec<(f64, f64)> = Vec::new();
@@ -120,7 +120,7 @@ fn draw_front(
         let bars = [vec![(costs.0.max(left), y), (costs.1.max(left), y)], vec![(x, gains.0), (x, gains.1)]];
         chart.draw_series(bars.map(|bar| PathElement::new(bar, color.mix(0.5))))?;
         let radius = if spot.name.is_empty() { 2 } else { 5 };
-        // Of two that are close to each other, the lower one has its name below.
+        // Of two spots close to each other, the lower one has its label below.
         let is_close = |other: &Spot| {
             let (to, up) = (at(other).0 / x, (other.gain.mean - y) / (highest - lowest).max(1.0));
             other.name != spot.name && to.ln().abs() < 0.5 && (0.0..0.04).contains(&up)
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spots_have_names_and_costs_of_nothing_a_place() {
+    fn spots_have_labels_and_zero_cost_has_a_place() {
         let spot = |name: &str, cost, gain, within| Spot {
             name: name.to_owned(),
             cost: Mean { mean: cost, within },

@@ -1,4 +1,4 @@
-//! The picture in the terminal: the same panels, coarser.
+//! The chart in the terminal: the same panels, coarser.
 
 use std::fmt::Write;
 
@@ -6,21 +6,21 @@ use textplots::{Chart, Plot, Shape};
 
 use crate::commands::chart::Drawing;
 use crate::commands::chart::columns::{Column, SIGNALS};
-use crate::commands::chart::picture::{Panel, Time, panels};
+use crate::commands::chart::svg::{Panel, Time, panels};
 
-/// Dots across: two to a character.
+/// Width in Braille dots, two per character.
 const WIDTH: u32 = 150;
 const HEIGHT: u32 = 32;
-/// Characters across, as wide as a plot.
+/// Width of the lanes in characters, equal to that of a plot.
 const CELLS: usize = 75;
 
-/// Returns the picture as text.
+/// Returns the chart as text.
 pub(super) fn draw(drawing: &Drawing<'_>) -> String {
     let time = Time::of(&drawing.columns.all);
     let mut text = String::new();
     let nodes = |column: &Column| Some(f64::from(column.nodes.iter().sum::<u32>()));
     let running = |column: &Column| Some(f64::from(column.nodes[0]));
-    _ = writeln!(text, "{}\nnodes, and those that run (cap {})", drawing.title, drawing.policy.node_cap);
+    _ = writeln!(text, "{}\nnodes, total and running (node cap {})", drawing.title, drawing.policy.node_cap);
     let most = drawing.columns.all.iter().filter_map(nodes).fold(1.0, f64::max);
     plot(&mut text, &[points(drawing, &time, nodes), points(drawing, &time, running)], time.end, most);
     lanes(&mut text, drawing, &time);
@@ -31,7 +31,7 @@ pub(super) fn draw(drawing: &Drawing<'_>) -> String {
             _ = write!(text, " ({})", names.join(", "));
         }
         for (less_than, remove) in &panel.marks {
-            _ = write!(text, ", room below {less_than}, too much above {remove}");
+            _ = write!(text, ", thresholds {less_than} low, {remove} high");
         }
         text.push('\n');
         draw_panel(&mut text, &panel, drawing, &time);
@@ -71,7 +71,7 @@ fn plot(text: &mut String, lines: &[Vec<(f32, f32)>], end: f64, top: f64) {
     _ = write!(text, "{chart}");
 }
 
-/// A line of characters for each heading, with a mark wherever it was decided.
+/// Writes one line for each heading, with marks at the columns that have actions of it.
 fn lanes(text: &mut String, drawing: &Drawing<'_>, time: &Time) {
     for (heading, count) in drawing.columns.headings() {
         let mut cells = ['·'; CELLS];

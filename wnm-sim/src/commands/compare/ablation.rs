@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
-use super::contest::{Board, Contest};
-use super::field::Ablated;
-use super::targets::RULES;
+use super::policies::Ablated;
+use super::targets::TARGETS;
+use super::variant::{RoundScores, VariantComparison};
 use crate::statistics::Mean;
 
 /// What changes when a part of steady is left out, each run compared with the run of the same seed that has it.
@@ -58,14 +58,14 @@ pub(super) enum Worth {
     Traded,
 }
 
-/// Returns what the absence of a part changes in a contest.
-pub(super) fn absence(ablated: &Ablated, with: &Contest, board: &Board<'_>) -> Absence {
-    let without = Contest::new(&ablated.pilot.name, board, with.terms);
+/// Returns what the absence of a part changes in a comparison.
+pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &RoundScores<'_>) -> Absence {
+    let without = VariantComparison::new(&ablated.pilot.name, scores, with.conditions);
     let (mut runs, mut changed) = (0, 0);
     let mut most: Option<(String, f64)> = None;
     let mut differences = vec![Vec::new(); with.seeds()];
-    for scenario in with.scenarios.iter().map(|against| &against.scenario) {
-        let scores = |policy: &str| board.scores(scenario, policy);
+    for scenario in with.scenarios.iter().map(|scenario| &scenario.scenario) {
+        let scores = |policy: &str| scores.scores(scenario, policy);
         let pairs: Vec<_> = scores(&with.policy).iter().zip(scores(&ablated.pilot.name)).collect();
         runs += pairs.len();
         let changed_here = pairs.iter().filter(|(with, without)| with != without).count();
@@ -79,11 +79,11 @@ pub(super) fn absence(ablated: &Ablated, with: &Contest, board: &Board<'_>) -> A
     }
     // Scenarios are not drawn from anything, so that only the seeds vary.
     let scalar = Mean::of(differences.iter().map(|seed| Mean::of(seed.iter().copied()).mean));
-    let growth = |left_out, rule: &super::targets::Rule| {
+    let growth = |left_out, rule: &super::targets::TargetRule| {
         let growth = rule.figure(&without, left_out)? - rule.figure(with, left_out)?;
         growth.is_finite().then_some(growth)
     };
-    let figures: Vec<_> = RULES
+    let figures: Vec<_> = TARGETS
         .iter()
         .map(|rule| Growth { name: rule.name, by: Mean::jackknifed(with.seeds(), |left_out| growth(left_out, rule)) })
         .collect();

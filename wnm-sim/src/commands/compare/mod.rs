@@ -1,13 +1,13 @@
-//! `wnm-sim compare`: whether steady is worth having, against classic and simple baselines, as one command.
+//! `wnm-sim compare`: compares steady with classic and with baselines, and checks the targets of steady.
 
 mod ablation;
-mod contest;
-mod field;
-mod pictures;
+mod charts;
 mod plan;
+mod policies;
 mod report;
 mod tables;
 mod targets;
+mod variant;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -24,89 +24,89 @@ use crate::statistics::Mean;
 use crate::{Exit, SimError, jobs};
 
 use ablation::{Absence, absence};
-use contest::{Board, Contest, Terms};
-use field::{Ablated, Field, FixedCount};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
+use policies::{Ablated, FixedCount, Policies};
+use variant::{Conditions, RoundScores, VariantComparison};
 
-/// Compares steady with classic and with simple baselines, and tells which targets are met
+/// Compare steady with classic and with baselines, and check the targets of steady
 ///
-/// Each variant of steady is held against the better of the two classics (one and four operations at once) by the
-/// scalar, scenario by scenario and seed by seed. Five scenarios are run in cycles of 5 s as well, where they are among
-/// those compared. Runs are made seed by seed: interrupted, it compares the seeds that are complete.
+/// Compares each variant of steady with the better of the two classic policies (one and four operations at once) by
+/// the scalar, for each scenario and seed. Runs five scenarios in cycles of 5 s as well, where they are among those
+/// selected. Runs seed by seed: after an interrupt the comparison covers the complete seeds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  wnm-sim compare --report docs/policies                   the whole comparison, with tables and pictures
-  wnm-sim compare storms leaks --seeds 3 --days 2          a quick look at four scenarios
-  wnm-sim compare --tuned mine.toml --out runs.jsonl       with a policy that wnm-sim tune wrote
-  wnm-sim compare --ablation                               and what each part of steady is worth
+    wnm-sim compare --report docs/policies                   all scenarios, with tables and charts
+    wnm-sim compare storms leaks --seeds 3 --days 2          four scenarios, a short run
+    wnm-sim compare --tuned mine.toml --out runs.jsonl       also a policy of wnm-sim tune
+    wnm-sim compare --ablation                               also steady without each of its parts
 
-What is compared, and what was found, is described in docs/policies.md.")]
+See docs/policies.md for the method and the results.")]
 pub(crate) struct Args {
-    /// Built-in scenarios (storms-16, storms-2, storms for both, all), or TOML files
+    /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
     #[arg(value_name = "SCENARIO", default_value = "all")]
     scenarios: Vec<String>,
-    /// Names the first run: none that a policy was tuned on
+    /// Set the first seed; the default is outside the seeds that wnm-sim tune uses
     #[arg(long, default_value_t = 1001)]
     seed: u64,
-    /// Runs so many seeds, from the first one on; at most 5 of them in cycles of 5 s
+    /// Set the number of seeds; at most 5 of them run in cycles of 5 s
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Length of each run, in days
+    /// Set the length of a run, in days
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Seconds from cycle to cycle, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
-    /// A TOML file of settings, such as `wnm-sim tune` writes, compared as steady-tuned
+    /// Compare the settings of a TOML file, such as one of wnm-sim tune, as steady-tuned
     #[arg(long, value_name = "POLICY.toml")]
     tuned: Option<PathBuf>,
-    /// Compare steady, with CPU limit and without, without each of its parts in turn as well, on at most 3 seeds
+    /// Compare steady, with and without CPU limit, also without each of its parts, on at most 3 seeds
     #[arg(long)]
     ablation: bool,
-    /// Runs at once; as many as there are processors unless given
+    /// Set the number of parallel runs [default: number of processors]
     #[arg(long)]
     jobs: Option<NonZeroUsize>,
-    /// Write the runs to a file as they come, a JSON object each, for score; .gz is compressed, - is standard output
+    /// Write the runs to a file for score, one JSON object per line; .gz compresses, - is standard output
     #[arg(long, value_name = "RUNS.jsonl")]
     out: Option<PathBuf>,
-    /// Write the tables as Markdown and the pictures as SVG into a folder, over those of an earlier comparison
+    /// Write tables as Markdown and charts as SVG to a directory; replaces those of an earlier comparison
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
-    /// Print one JSON object
+    /// Print the comparison as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// The comparison.
+/// The result of a comparison.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Comparison {
     #[serde(flatten)]
     extent: Extent,
-    /// How many seeds were complete when it was interrupted; none where it was not.
+    /// Number of complete seeds at the interrupt; absent for a complete comparison.
     interrupted_after: Option<u64>,
-    /// One for each length of cycle.
+    /// One round for each length of cycle.
     rounds: Vec<Round>,
-    /// How many nodes the baseline of a fixed count ran in each scenario.
+    /// The node count of the fixed baseline in each scenario.
     fixed: Vec<FixedCount>,
-    /// What changes in steady, with CPU limit and without, without each of its parts; empty unless asked for.
+    /// Effect of leaving out each part of steady; empty without `--ablation`.
     ablation: Vec<Absence>,
 }
 
-/// All runs with cycles of one length.
+/// All runs with one length of cycle.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Round {
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     cycle: u32,
-    /// How many seeds were run.
+    /// Number of seeds.
     seeds: u64,
-    /// Each variant of steady against the better classic.
-    contests: Vec<Contest>,
-    /// Each policy in each scenario.
+    /// Each variant of steady compared with the better classic.
+    comparisons: Vec<VariantComparison>,
+    /// The figures of each policy in each scenario.
     scores: Vec<Sum>,
-    /// The policies, best first.
+    /// All policies, best first.
     ranking: Vec<Rank>,
 }
 
@@ -122,17 +122,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let extent = Extent { seed: args.seed, seeds: args.seeds, days: args.days, cycle: args.cycle };
     extent.check()?;
     let specs = plan::scenarios(&args.scenarios)?;
-    // What cannot be read, written or reconciled is told before the first run.
-    let mut field = Field::new(args.tuned.as_deref(), args.ablation)?;
-    field.check(&specs)?;
+    // Report unreadable, unwritable and contradictory input before the first run.
+    let mut policies = Policies::new(args.tuned.as_deref(), args.ablation)?;
+    policies.check(&specs)?;
     if let Some(folder) = &args.report {
         report::prepare(folder)?;
     }
     let out = args.out.as_deref().map(Output::create).transpose()?;
     let mut watch = Watch::new(out, args.jobs.unwrap_or_else(jobs::available))?;
 
-    let (runs, seeds) = if watch.choose_fixed(&mut field, &specs, extent)? {
-        let plan = Plan::new(&specs, &field, extent);
+    let (runs, seeds) = if watch.choose_fixed(&mut policies, &specs, extent)? {
+        let plan = Plan::new(&specs, &policies, extent);
         watch.make(&plan)?
     } else {
         (Vec::new(), 0)
@@ -140,11 +140,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     watch.finish()?;
     let is_whole = seeds == extent.seeds;
     if seeds > 0 {
-        let comparison = compared(&runs, seeds, &specs, &field, extent);
+        let comparison = compared(&runs, seeds, &specs, &policies, extent);
         if let Some(folder) = args.report.as_deref().filter(|_| is_whole) {
-            report::write(folder, &comparison, &specs, &field)?;
+            report::write(folder, &comparison, &specs, &policies)?;
         }
-        // Standard output has the runs alone, where they go there.
+        // With `--out -` standard output holds the runs alone.
         if args.out.as_deref().is_none_or(|path| path.as_os_str() != "-") {
             show(&comparison, args.json)?;
         }
@@ -153,7 +153,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         return Ok(Exit::Done);
     }
     let unreported = if args.report.is_some() { "; the report is not written" } else { "" };
-    talk(&format!("wnm-sim: interrupted after {seeds} of {} seeds{unreported}", extent.seeds));
+    talk(&format!("warning: interrupted after {seeds} of {} seeds{unreported}", extent.seeds));
     Ok(Exit::Interrupted)
 }
 
@@ -167,7 +167,13 @@ fn show(comparison: &Comparison, as_json: bool) -> Result<(), SimError> {
     output.finish()
 }
 
-fn compared(runs: &[RunLine], seeds: u64, specs: &[CapacityScenario], field: &Field, extent: Extent) -> Comparison {
+fn compared(
+    runs: &[RunLine],
+    seeds: u64,
+    specs: &[CapacityScenario],
+    policies: &Policies,
+    extent: Extent,
+) -> Comparison {
     let interrupted_after = (seeds < extent.seeds).then_some(seeds);
     let mut rounds = Vec::new();
     for (cycle, seeds) in [(extent.cycle, seeds), (FINE_CYCLE, seeds.min(FINE_SEEDS))] {
@@ -175,24 +181,25 @@ fn compared(runs: &[RunLine], seeds: u64, specs: &[CapacityScenario], field: &Fi
         if of_round.is_empty() || rounds.iter().any(|round: &Round| round.cycle == cycle) {
             continue;
         }
-        let board = Board::new(&of_round, specs);
-        let terms = |pilot: &PilotSpec| Terms { has_cpu_limit: pilot.has_cpu_limit(), cycle };
-        let contests = field.variants().map(|pilot| Contest::new(&pilot.name, &board, terms(pilot))).collect();
-        // Steady without a part is no baseline: it has its own table.
-        let entered = of_round.into_iter().filter(|run| field.is_entrant(&run.policy)).cloned();
+        let scores = RoundScores::new(&of_round, specs);
+        let conditions = |pilot: &PilotSpec| Conditions { has_cpu_limit: pilot.has_cpu_limit(), cycle };
+        let comparisons =
+            policies.variants().map(|pilot| VariantComparison::new(&pilot.name, &scores, conditions(pilot))).collect();
+        // Policies of the ablation have a table of their own and would crowd the ranking.
+        let entered = of_round.into_iter().filter(|run| policies.is_ranked(&run.policy)).cloned();
         let scores = summed_up(&entered.collect::<Vec<_>>());
-        rounds.push(Round { cycle, seeds, contests, ranking: ranking(&scores), scores });
+        rounds.push(Round { cycle, seeds, comparisons, ranking: ranking(&scores), scores });
     }
     let ablated: Vec<_> = runs.iter().filter(|run| extent.is_ablated(run)).collect();
-    let board = Board::new(&ablated, specs);
+    let scores = RoundScores::new(&ablated, specs);
     let absences = |ablated: &[Ablated]| {
         let Some(first) = ablated.first() else { return Vec::new() };
-        let terms = Terms { has_cpu_limit: first.pilot.has_cpu_limit(), cycle: extent.cycle };
-        let whole = Contest::new(first.of, &board, terms);
-        ablated.iter().map(|ablated| absence(ablated, &whole, &board)).collect()
+        let conditions = Conditions { has_cpu_limit: first.pilot.has_cpu_limit(), cycle: extent.cycle };
+        let whole = VariantComparison::new(first.of, &scores, conditions);
+        ablated.iter().map(|ablated| absence(ablated, &whole, &scores)).collect()
     };
-    let ablation = field.ablated.chunk_by(|one, next| one.of == next.of).flat_map(absences).collect();
-    Comparison { extent, interrupted_after, rounds, fixed: field.fixed_counts(), ablation }
+    let ablation = policies.ablated.chunk_by(|one, next| one.of == next.of).flat_map(absences).collect();
+    Comparison { extent, interrupted_after, rounds, fixed: policies.fixed_counts(), ablation }
 }
 
 #[cfg(test)]
@@ -203,7 +210,7 @@ mod tests {
     use super::Comparison;
 
     #[test]
-    fn the_schema_in_docs_is_that_of_the_comparison() {
+    fn schema_in_docs_is_current() {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = Value::from(generator.into_root_schema_for::<Comparison>());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-compare.json");

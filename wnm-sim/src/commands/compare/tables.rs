@@ -1,15 +1,15 @@
-//! The comparison in words and figures: the same tables for a terminal and for a page.
+//! The tables of a comparison, for the terminal and for Markdown pages.
 
 use super::ablation::{Absence, Worth};
-use super::contest::{Contest, Figures, Paired};
-use super::field::STEADY;
-use super::targets::RULES;
+use super::policies::STEADY;
+use super::targets::TARGETS;
+use super::variant::{Figures, Paired, VariantComparison};
 use super::{Comparison, Round};
 use crate::commands::score::{Rank, Sum};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
 
-/// A table under a title. The first columns are words, the others figures.
+/// A table with a title. The first `words` columns are text, the others figures.
 struct Sheet {
     title: String,
     heading: Vec<&'static str>,
@@ -32,76 +32,76 @@ impl Sheet {
     }
 }
 
-/// Returns the comparison for a terminal: what is most wanted comes last.
+/// Returns the comparison for a terminal. The targets come last, where the reader sees them first.
 pub(super) fn text(comparison: &Comparison) -> String {
     let rounds = || comparison.rounds.iter();
-    let contests = || rounds().flat_map(|round| round.contests.iter().map(move |contest| (round, contest)));
-    let mut sheets: Vec<Sheet> = contests().map(|(round, contest)| differences(round, contest)).collect();
-    sheets.extend(rounds().map(standing));
+    let comparisons = || rounds().flat_map(|round| round.comparisons.iter().map(move |compared| (round, compared)));
+    let mut sheets: Vec<Sheet> = comparisons().map(|(round, compared)| differences(round, compared)).collect();
+    sheets.extend(rounds().map(ranking));
     sheets.extend(ablation(comparison));
     sheets.extend(rounds().map(targets));
     let sheets: Vec<_> = sheets.iter().map(Sheet::text).collect();
     format!("{}{}", sheets.join("\n"), left_out(comparison, "\n"))
 }
 
-/// Returns the page of what was found in all, beside its pictures.
+/// Returns the page of overall results, with the charts.
 pub(super) fn figures(comparison: &Comparison, run: &str) -> String {
     let rounds = || comparison.rounds.iter();
-    let tables: Vec<_> = rounds().map(targets).chain(rounds().map(standing)).map(|sheet| sheet.markdown()).collect();
-    let pictures = format!(
-        "## Pictures\n\n![node-hours against avoidable time](front.svg)\n\n\
-         ![scalar above that of the better classic, by scenario](differences.svg)\n\n\
+    let tables: Vec<_> = rounds().map(targets).chain(rounds().map(ranking)).map(|sheet| sheet.markdown()).collect();
+    let charts = format!(
+        "## Charts\n\n![node-hours against avoidable time](front.svg)\n\n\
+         ![scalar minus that of the better classic, by scenario](differences.svg)\n\n\
          {run}\n\n![a run under classic and steady](run.svg)\n"
     );
     format!(
-        "{}{}{}\n{pictures}",
+        "{}{}{}\n{charts}",
         heading("Steady and classic, in figures", comparison),
         tables.join("\n"),
         left_out(comparison, "\n")
     )
 }
 
-/// Returns the page of what was found in each scenario.
+/// Returns the page of results by scenario.
 pub(super) fn scenarios(comparison: &Comparison) -> String {
-    let contests =
-        comparison.rounds.iter().flat_map(|round| round.contests.iter().map(move |contest| (round, contest)));
-    let tables = contests.flat_map(|(round, contest)| [differences(round, contest), both(round, contest)]);
+    let comparisons =
+        comparison.rounds.iter().flat_map(|round| round.comparisons.iter().map(move |compared| (round, compared)));
+    let tables = comparisons.flat_map(|(round, compared)| [differences(round, compared), both(round, compared)]);
     let tables: Vec<_> = tables.map(|sheet| sheet.markdown()).collect();
     format!("{}{}", heading("Steady and classic, scenario by scenario", comparison), tables.join("\n"))
 }
 
-/// Returns the page of what each part of steady is worth.
+/// Returns the page of the ablation.
 pub(super) fn parts(comparison: &Comparison) -> String {
     let tables: Vec<_> = ablation(comparison).map(|sheet| sheet.markdown()).collect();
     format!("{}{}", heading("Steady without each of its parts", comparison), tables.join("\n"))
 }
 
-fn heading(what: &str, comparison: &Comparison) -> String {
+fn heading(title: &str, comparison: &Comparison) -> String {
     let extent = &comparison.extent;
     format!(
-        "# {what}\n\nWritten by `wnm-sim compare --report`, and described in [policies.md](../policies.md). Runs of {} days, \
-         seeds from {} on.\n\n",
+        "# {title}\n\nWritten by `wnm-sim compare --report`; [policies.md](../policies.md) explains it. Runs of {} days, \
+         seeds from {}.\n\n",
         extent.days, extent.seed
     )
 }
 
-/// Says which variant was not compared.
+/// Returns a note where the tuned variant is missing.
 fn left_out(comparison: &Comparison, before: &str) -> String {
     let [.., tuned] = STEADY;
-    let mut contests = comparison.rounds.iter().flat_map(|round| &round.contests);
-    let is_there = contests.any(|contest| contest.policy == tuned);
-    if is_there { String::new() } else { format!("{before}{tuned} is left out: no policy was given with --tuned.\n") }
+    let mut comparisons = comparison.rounds.iter().flat_map(|round| &round.comparisons);
+    let is_there = comparisons.any(|compared| compared.policy == tuned);
+    if is_there { String::new() } else { format!("{before}{tuned} is missing: --tuned was not given.\n") }
 }
 
-fn title(what: &str, round: &Round) -> String {
+fn title(subject: &str, round: &Round) -> String {
     let seeds = if round.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", round.seeds) };
-    format!("{what}: cycles of {} s, {seeds}", round.cycle)
+    format!("{subject}: cycles of {} s, {seeds}", round.cycle)
 }
 
-/// What was to be reached, and what each variant of steady did.
+/// The targets and the results of each variant of steady.
 fn targets(round: &Round) -> Sheet {
-    let row = |(i, rule): (usize, &super::targets::Rule)| {
-        let of_rule = || round.contests.iter().filter_map(|contest| contest.targets.get(i));
+    let row = |(i, rule): (usize, &super::targets::TargetRule)| {
+        let of_rule = || round.comparisons.iter().filter_map(|compared| compared.targets.get(i));
         let (factor, unit) = if rule.is_ratio { (100.0, " %") } else { (1.0, "") };
         let mut limits: Vec<_> = of_rule().map(|target| format!("{:.0}{unit}", target.limit * factor)).collect();
         limits.dedup();
@@ -115,17 +115,17 @@ fn targets(round: &Round) -> Sheet {
         });
         [rule.name.to_owned(), format!("{sign} {}", limits.join(" / "))].into_iter().chain(found).collect()
     };
-    let policies = round.contests.iter().filter_map(|c| STEADY.iter().find(|name| **name == c.policy));
+    let policies = round.comparisons.iter().filter_map(|c| STEADY.iter().find(|name| **name == c.policy));
     Sheet {
-        title: title("What was to be reached, against the better classic", round),
-        heading: ["to reach", "limit"].into_iter().chain(policies.copied()).collect(),
-        words: 2 + round.contests.len(),
-        rows: RULES.iter().enumerate().map(row).collect(),
+        title: title("Targets against the better classic", round),
+        heading: ["target", "limit"].into_iter().chain(policies.copied()).collect(),
+        words: 2 + round.comparisons.len(),
+        rows: TARGETS.iter().enumerate().map(row).collect(),
     }
 }
 
-/// The differences of each seed's runs, scenario by scenario.
-fn differences(round: &Round, contest: &Contest) -> Sheet {
+/// The differences between a variant and the better classic on the same seeds, by scenario.
+fn differences(round: &Round, compared: &VariantComparison) -> Sheet {
     let row = |scenario: &str, classic: &str, of: &dyn Fn(fn(&Figures) -> &Paired) -> Paired, share: f64| {
         let difference = |figure, factor, digits: usize| grown(of(figure).difference().times(factor), digits);
         let ratio = of(|f| &f.node_hours).sure_ratio();
@@ -141,15 +141,15 @@ fn differences(round: &Round, contest: &Contest) -> Sheet {
             difference(|f| &f.bytes, 1e-9, 0),
         ]
     };
-    let mut rows: Vec<_> = contest
+    let mut rows: Vec<_> = compared
         .scenarios
         .iter()
-        .map(|against| row(&against.scenario, &against.classic, &|figure| figure(&against.figures).clone(), 1.0))
+        .map(|scenario| row(&scenario.scenario, &scenario.classic, &|figure| figure(&scenario.figures).clone(), 1.0))
         .collect();
-    // Shares are means over the scenarios, counts are sums.
-    rows.push(row("all", "", &|figure| contest.sum(figure), 1.0 / contest.scenarios.len().max(1) as f64));
+    // Shares are averaged over the scenarios, counts are added.
+    rows.push(row("all", "", &|figure| compared.sum(figure), 1.0 / compared.scenarios.len().max(1) as f64));
     Sheet {
-        title: title(&format!("{} less the better classic, seed by seed", contest.policy), round),
+        title: title(&format!("{} minus the better classic, by seed", compared.policy), round),
         heading: vec![
             "scenario",
             "classic",
@@ -166,18 +166,18 @@ fn differences(round: &Round, contest: &Contest) -> Sheet {
     }
 }
 
-/// The figures of both and their bounds, scenario by scenario.
-fn both(round: &Round, contest: &Contest) -> Sheet {
+/// The figures of the variant and of the better classic, by scenario.
+fn both(round: &Round, compared: &VariantComparison) -> Sheet {
     let pair = |paired: &Paired, factor: f64, digits: usize| {
-        format!("{:.digits$} / {:.digits$}", paired.ours() * factor, paired.classic() * factor)
+        format!("{:.digits$} / {:.digits$}", paired.variant() * factor, paired.classic() * factor)
     };
-    let rows = contest.scenarios.iter().map(|against| {
-        let figures = &against.figures;
+    let rows = compared.scenarios.iter().map(|scenario| {
+        let figures = &scenario.figures;
         vec![
-            against.scenario.clone(),
-            against.classic.clone(),
+            scenario.scenario.clone(),
+            scenario.classic.clone(),
             pair(&figures.scalar, 1.0, 3),
-            format!("{} / {:.0}", pair(&figures.node_hours, 1.0, 0), against.best),
+            format!("{} / {:.0}", pair(&figures.node_hours, 1.0, 0), scenario.best),
             pair(&figures.avoidable, 100.0, 2),
             pair(&figures.bound, 100.0, 2),
             pair(&figures.churn, 1.0, 0),
@@ -188,7 +188,7 @@ fn both(round: &Round, contest: &Contest) -> Sheet {
         ]
     });
     Sheet {
-        title: title(&format!("{} / the better classic", contest.policy), round),
+        title: title(&format!("{} / the better classic", compared.policy), round),
         heading: vec![
             "scenario",
             "classic",
@@ -199,7 +199,7 @@ fn both(round: &Round, contest: &Contest) -> Sheet {
             "churn",
             "flaps",
             "deleted GB",
-            "no memory s",
+            "out of memory s",
             "disk full s",
         ],
         words: 2,
@@ -207,8 +207,8 @@ fn both(round: &Round, contest: &Contest) -> Sheet {
     }
 }
 
-/// All policies, by their means over the scenarios.
-fn standing(round: &Round) -> Sheet {
+/// All policies with their means over the scenarios, best first.
+fn ranking(round: &Round) -> Sheet {
     let row = |rank: &Rank| {
         let mean = |figure: fn(&Sum) -> f64| round.mean(&rank.policy, figure);
         vec![
@@ -237,7 +237,7 @@ fn standing(round: &Round) -> Sheet {
             "churn",
             "flaps",
             "deleted GB",
-            "no memory s",
+            "out of memory s",
             "disk full s",
         ],
         words: 1,
@@ -245,7 +245,7 @@ fn standing(round: &Round) -> Sheet {
     }
 }
 
-/// What changes without each part, for each that parts are left out of: none where that was not asked for.
+/// The effect of leaving out each part; one table for each variant, none without `--ablation`.
 fn ablation(comparison: &Comparison) -> impl Iterator<Item = Sheet> {
     let of_one = comparison.ablation.chunk_by(|one, next| one.of == next.of);
     of_one.filter_map(|absences| Some(absent(comparison.rounds.first()?, absences.first()?, absences)))
@@ -254,34 +254,31 @@ fn ablation(comparison: &Comparison) -> impl Iterator<Item = Sheet> {
 fn absent(round: &Round, first: &Absence, absences: &[Absence]) -> Sheet {
     let row = |absence: &Absence| {
         let worth = match absence.worth {
-            Worth::Nothing => "changes nothing",
+            Worth::Nothing => "no effect",
             Worth::Needed => "worse without it",
             Worth::Harmful => "better without it",
-            Worth::Traded => "a trade",
+            Worth::Traded => "trade-off",
         };
         let most = absence.most.as_ref().map(|(scenario, scalar)| format!("{scenario} {scalar:+.3}"));
         let growth = |by: Option<Mean>, is_ratio: bool| {
             let factor = if is_ratio { 100.0 } else { 1.0 };
             by.map_or_else(|| "–".to_owned(), |by| grown(by.times(factor), 1))
         };
-        let figures = absence.figures.iter().zip(RULES).map(|(figure, rule)| growth(figure.by, rule.is_ratio));
+        let figures = absence.figures.iter().zip(TARGETS).map(|(figure, rule)| growth(figure.by, rule.is_ratio));
         let words = [absence.part.clone(), worth.to_owned(), most.unwrap_or_default()];
         let runs = [absence.changed.to_string(), grown(absence.scalar, 4)];
         words.into_iter().chain(runs).chain(figures).collect()
     };
-    let fixed = ["part", "", "most in", "runs changed", "scalar"];
+    let fixed = ["part", "", "largest in", "runs changed", "scalar"];
     Sheet {
-        title: format!(
-            "What changes in {} without a part: cycles of {} s, {} runs each",
-            first.of, round.cycle, first.runs
-        ),
-        heading: fixed.into_iter().chain(RULES.iter().map(|rule| rule.short)).collect(),
+        title: format!("Changes in {} without a part: cycles of {} s, {} runs each", first.of, round.cycle, first.runs),
+        heading: fixed.into_iter().chain(TARGETS.iter().map(|rule| rule.short)).collect(),
         words: 3,
         rows: absences.iter().map(row).collect(),
     }
 }
 
-/// Returns by how much something grows; nothing where it does not.
+/// Formats a difference with its sign; 0 for a difference without any variation.
 fn grown(mean: Mean, digits: usize) -> String {
     match mean {
         Mean { mean: 0.0, within: None | Some(0.0) } => "0".to_owned(),

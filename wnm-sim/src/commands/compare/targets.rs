@@ -1,47 +1,47 @@
-//! What steady is to reach against the better classic.
+//! The targets of steady against the better classic; `docs/policies.md` explains their limits.
 
 use serde::Serialize;
 
-use super::contest::{Against, Contest, Figures, Paired, Terms};
+use super::variant::{Conditions, Figures, Paired, ScenarioComparison, VariantComparison};
 use crate::statistics::Mean;
 
-/// Avoidable time over limits that is fine in any scenario, as a share of the time.
-const LITTLE: f64 = 0.003;
-/// What avoidable time may be of classic's.
+/// Avoidable time that is acceptable in any scenario, as a share of the time.
+const NEGLIGIBLE: f64 = 0.003;
+/// The limit of avoidable time, as a share of that of classic.
 const AVOIDABLE: f64 = 0.15;
-/// Cycles this short see so much more than one of a minute that they delete in smaller steps.
+/// Cycles of up to this many seconds: they react so fast that they delete in smaller steps, more often.
 const SHORT_CYCLE: u32 = 30;
 
-/// One thing to reach.
-pub(super) struct Rule {
-    /// What it is about.
+/// The definition of a target.
+pub(super) struct TargetRule {
+    /// Description of the figure.
     pub(super) name: &'static str,
-    /// The same, for the head of a column.
+    /// Heading of the column.
     pub(super) short: &'static str,
-    /// Whether the limit is the least or the most there may be.
+    /// Whether the limit is a lower bound; else an upper bound.
     pub(super) is_least: bool,
-    /// Whether it is about ratios to classic's.
+    /// Whether the figure is a ratio to that of classic.
     pub(super) is_ratio: bool,
-    limit: fn(Terms) -> f64,
-    /// The figure, and the scenario that is to blame if it is too bad.
-    of: fn(&[Against], f64) -> Found,
+    limit: fn(Conditions) -> f64,
+    /// Computes the figure, and the scenario that contributes most to a miss.
+    of: fn(&[ScenarioComparison], f64) -> Found,
 }
 
-/// What was found: nothing where there is nothing to compare with, and no end of it where only classic has none.
+/// A figure and a scenario. None where classic has nothing to compare with; infinite where only classic has 0.
 type Found = Option<(f64, String)>;
 
-/// All there is to reach.
-pub(super) const RULES: &[Rule] = &[
-    Rule {
+/// All targets.
+pub(super) const TARGETS: &[TargetRule] = &[
+    TargetRule {
         name: "node-hours, mean of ratios",
         short: "node-hours, mean",
         is_least: true,
         is_ratio: true,
         limit: |_| 1.1,
-        of: |all, _| mean(all, |against| against.figures.node_hours.ratio().map(|ratio| -ratio)).map(negated),
+        of: |all, _| mean(all, |scenario| scenario.figures.node_hours.ratio().map(|ratio| -ratio)).map(negated),
     },
-    // Each scenario counts alike: as a share of what a count that knows all would have had.
-    Rule {
+    // Relative to the ideal, so that scenarios with few nodes count as much as those with many.
+    TargetRule {
         name: "node-hours, ratio of sums",
         short: "node-hours",
         is_least: true,
@@ -49,15 +49,15 @@ pub(super) const RULES: &[Rule] = &[
         limit: |_| 1.1,
         of: |all, limit| least_of_sums(all, limit, |figures| &figures.yielded),
     },
-    Rule {
+    TargetRule {
         name: "node-hours, least ratio",
         short: "least",
         is_least: true,
         is_ratio: true,
         limit: |_| 0.96,
-        of: |all, _| greatest(all, |against| against.figures.node_hours.ratio().map(|ratio| -ratio)).map(negated),
+        of: |all, _| greatest(all, |scenario| scenario.figures.node_hours.ratio().map(|ratio| -ratio)).map(negated),
     },
-    Rule {
+    TargetRule {
         name: "avoidable time, ratio of sums",
         short: "avoidable",
         is_least: false,
@@ -65,147 +65,154 @@ pub(super) const RULES: &[Rule] = &[
         limit: |_| AVOIDABLE,
         of: |all, limit| of_sums(all, limit, |figures| &figures.avoidable),
     },
-    Rule {
+    TargetRule {
         name: "avoidable time, mean of ratios",
         short: "avoidable, mean",
         is_least: false,
         is_ratio: true,
         limit: |_| AVOIDABLE,
-        of: |all, _| mean(all, excused),
+        of: |all, _| mean(all, avoidable_ratio),
     },
-    Rule {
+    TargetRule {
         name: "churn, ratio of sums",
         short: "churn",
         is_least: false,
         is_ratio: true,
-        limit: |terms| if terms.has_cpu_limit { 0.25 } else { 0.5 },
+        limit: |conditions| if conditions.has_cpu_limit { 0.25 } else { 0.5 },
         of: |all, limit| of_sums(all, limit, |figures| &figures.churn),
     },
-    Rule {
+    TargetRule {
         name: "bytes deleted, ratio of sums",
         short: "deleted",
         is_least: false,
         is_ratio: true,
-        limit: |terms| if terms.cycle <= SHORT_CYCLE { 1.1 } else { 0.75 },
+        limit: |conditions| if conditions.cycle <= SHORT_CYCLE { 1.1 } else { 0.75 },
         of: |all, limit| of_sums(all, limit, |figures| &figures.bytes),
     },
-    Rule {
+    TargetRule {
         name: "flaps in a run, constant load",
         short: "flaps, constant",
         is_least: false,
         is_ratio: false,
         limit: |_| 0.0,
-        of: |all, _| greatest(all.iter().filter(|against| against.is_constant), |a| Some(a.figures.flaps.ours())),
+        of: |all, _| greatest(all.iter().filter(|scenario| scenario.is_constant), |a| Some(a.figures.flaps.variant())),
     },
-    Rule {
+    TargetRule {
         name: "flaps elsewhere, ratio of sums",
         short: "flaps",
         is_least: false,
         is_ratio: true,
         limit: |_| 0.01,
-        of: |all, limit| of_sums(all.iter().filter(|against| !against.is_constant), limit, |figures| &figures.flaps),
+        of: |all, limit| of_sums(all.iter().filter(|scenario| !scenario.is_constant), limit, |figures| &figures.flaps),
     },
-    Rule {
-        name: "seconds of a run without memory",
-        short: "no memory s",
+    TargetRule {
+        name: "seconds out of memory in a run",
+        short: "out of memory s",
         is_least: false,
         is_ratio: false,
         limit: |_| 0.0,
-        of: |all, _| greatest(all, |against| Some(against.figures.out_of_memory.ours())),
+        of: |all, _| greatest(all, |scenario| Some(scenario.figures.out_of_memory.variant())),
     },
-    Rule {
-        name: "seconds of a run with a full disk",
+    TargetRule {
+        name: "seconds with a full disk in a run",
         short: "disk full s",
         is_least: false,
         is_ratio: false,
         limit: |_| 0.0,
-        of: |all, _| greatest(all, |against| Some(against.figures.disk_full.ours())),
+        of: |all, _| greatest(all, |scenario| Some(scenario.figures.disk_full.variant())),
     },
 ];
 
-/// One thing to reach, and what was.
+/// A target and its result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Target {
-    /// What it is about.
+    /// Description of the figure.
     name: &'static str,
-    /// Whether the limit is the least or the most there may be.
+    /// Whether the limit is a lower bound; else an upper bound.
     is_least: bool,
-    /// Whether limit and found are ratios to classic's; otherwise they are what the name says.
+    /// Whether limit and result are ratios to classic; else they have the unit in the name.
     is_ratio: bool,
     /// The limit.
     pub(super) limit: f64,
-    /// What was found; none where there is nothing to compare with, and where classic has none of what we have.
+    /// The result; absent where classic has nothing to compare with, and where the ratio is infinite.
     pub(super) found: Option<Mean>,
-    /// Whether it is met.
+    /// Whether the target is met.
     pub(super) is_met: bool,
-    /// Where it was missed, the scenario that is most to blame.
+    /// For a missed target, the scenario that contributes most.
     pub(super) worst: Option<String>,
 }
 
-impl Rule {
-    /// Returns the figure over all scenarios of a contest, without a seed where one is named.
-    pub(super) fn figure(&self, contest: &Contest, left_out: Option<usize>) -> Option<f64> {
-        (self.of)(&contest.left(left_out), (self.limit)(contest.terms)).map(|(found, _)| found)
+impl TargetRule {
+    /// Returns the figure over all scenarios, without the seed `left_out` where it is given.
+    pub(super) fn figure(&self, compared: &VariantComparison, left_out: Option<usize>) -> Option<f64> {
+        (self.of)(&compared.left(left_out), (self.limit)(compared.conditions)).map(|(found, _)| found)
     }
 
-    /// Returns what became of it in a contest.
-    pub(super) fn target(&self, contest: &Contest) -> Target {
+    /// Evaluates the target for a variant.
+    pub(super) fn target(&self, compared: &VariantComparison) -> Target {
         let Self { name, is_least, is_ratio, .. } = *self;
-        let limit = (self.limit)(contest.terms);
-        let found = Mean::jackknifed(contest.seeds(), |left_out| self.figure(contest, left_out));
+        let limit = (self.limit)(compared.conditions);
+        let found = Mean::jackknifed(compared.seeds(), |left_out| self.figure(compared, left_out));
         let is_met = found.is_none_or(|found| if is_least { found.mean >= limit } else { found.mean <= limit });
-        let worst = (self.of)(&contest.scenarios, limit).map(|(_, scenario)| scenario).filter(|_| !is_met);
+        let worst = (self.of)(&compared.scenarios, limit).map(|(_, scenario)| scenario).filter(|_| !is_met);
         let found = found.filter(|found| found.mean.is_finite());
         Target { name, is_least, is_ratio, limit, found, is_met, worst }
     }
 }
 
-/// Returns the ratio of avoidable time; what is little in itself counts as no more than what is fine.
-fn excused(against: &Against) -> Option<f64> {
-    let avoidable = &against.figures.avoidable;
+/// Returns the ratio of avoidable time; a negligible time counts as at most the limit.
+fn avoidable_ratio(scenario: &ScenarioComparison) -> Option<f64> {
+    let avoidable = &scenario.figures.avoidable;
     let ratio = avoidable.ratio();
-    if avoidable.ours() <= LITTLE { ratio.map(|ratio| ratio.min(AVOIDABLE)) } else { ratio.or(Some(f64::INFINITY)) }
+    if avoidable.variant() <= NEGLIGIBLE {
+        ratio.map(|ratio| ratio.min(AVOIDABLE))
+    } else {
+        ratio.or(Some(f64::INFINITY))
+    }
 }
 
 fn negated((figure, scenario): (f64, String)) -> (f64, String) {
     (-figure, scenario)
 }
 
-/// Returns the greatest figure of any scenario.
-fn greatest<'a>(all: impl IntoIterator<Item = &'a Against>, figure: impl Fn(&Against) -> Option<f64>) -> Found {
-    let figures = all.into_iter().filter_map(|against| Some((figure(against)?, &against.scenario)));
+/// Returns the largest figure and its scenario.
+fn greatest<'a>(
+    all: impl IntoIterator<Item = &'a ScenarioComparison>,
+    figure: impl Fn(&ScenarioComparison) -> Option<f64>,
+) -> Found {
+    let figures = all.into_iter().filter_map(|scenario| Some((figure(scenario)?, &scenario.scenario)));
     figures.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(figure, scenario)| (figure, scenario.clone()))
 }
 
-/// Returns the mean over the scenarios; the one that has most is to blame.
-fn mean(all: &[Against], figure: impl Fn(&Against) -> Option<f64>) -> Found {
+/// Returns the mean over the scenarios, and the scenario with the largest figure.
+fn mean(all: &[ScenarioComparison], figure: impl Fn(&ScenarioComparison) -> Option<f64>) -> Found {
     let (_, worst) = greatest(all, &figure)?;
     Some((Mean::of(all.iter().filter_map(&figure).collect::<Vec<_>>().into_iter()).mean, worst))
 }
 
-/// Returns the ratio of sums; the scenario that has most beyond the limit is to blame.
+/// Returns the ratio of sums, and the scenario with the largest excess over the limit.
 fn of_sums<'a>(
-    all: impl IntoIterator<Item = &'a Against> + Clone,
+    all: impl IntoIterator<Item = &'a ScenarioComparison> + Clone,
     limit: f64,
     figure: impl Fn(&Figures) -> &Paired,
 ) -> Found {
-    let sum = Paired::sum(all.clone().into_iter().map(|against| figure(&against.figures)));
-    let ratio = sum.ratio().or((sum.ours() > 0.0).then_some(f64::INFINITY))?;
-    let beyond = |against: &Against| {
-        let paired = figure(&against.figures);
-        Some(paired.ours() - limit * paired.classic())
+    let sum = Paired::sum(all.clone().into_iter().map(|scenario| figure(&scenario.figures)));
+    let ratio = sum.ratio().or((sum.variant() > 0.0).then_some(f64::INFINITY))?;
+    let beyond = |scenario: &ScenarioComparison| {
+        let paired = figure(&scenario.figures);
+        Some(paired.variant() - limit * paired.classic())
     };
     let worst = greatest(all, beyond).map(|(_, scenario)| scenario).unwrap_or_default();
     Some((ratio, worst))
 }
 
-/// Returns the ratio of sums; the scenario that lacks most to the limit is to blame.
-fn least_of_sums(all: &[Against], limit: f64, figure: impl Fn(&Figures) -> &Paired) -> Found {
-    let ratio = Paired::sum(all.iter().map(|against| figure(&against.figures))).ratio()?;
-    let lacking = |against: &Against| {
-        let paired = figure(&against.figures);
-        Some(limit * paired.classic() - paired.ours())
+/// Returns the ratio of sums, and the scenario that lacks most to the limit.
+fn least_of_sums(all: &[ScenarioComparison], limit: f64, figure: impl Fn(&Figures) -> &Paired) -> Found {
+    let ratio = Paired::sum(all.iter().map(|scenario| figure(&scenario.figures))).ratio()?;
+    let lacking = |scenario: &ScenarioComparison| {
+        let paired = figure(&scenario.figures);
+        Some(limit * paired.classic() - paired.variant())
     };
     greatest(all, lacking).map(|(_, worst)| (ratio, worst))
 }
@@ -214,29 +221,29 @@ fn least_of_sums(all: &[Against], limit: f64, figure: impl Fn(&Figures) -> &Pair
 mod tests {
     use super::*;
 
-    const fn short() -> Terms {
-        Terms { has_cpu_limit: true, cycle: 5 }
+    const fn short() -> Conditions {
+        Conditions { has_cpu_limit: true, cycle: 5 }
     }
 
-    const fn minute() -> Terms {
-        Terms { has_cpu_limit: false, cycle: 60 }
+    const fn minute() -> Conditions {
+        Conditions { has_cpu_limit: false, cycle: 60 }
     }
 
-    /// A figure in some scenarios: of ours and of classic's, on two seeds.
+    /// Sets one figure of a scenario: pairs of variant and classic on two seeds.
     type Setting = fn(&mut Figures, Paired);
 
-    fn found(rule: &str, terms: Terms, set: Setting, scenarios: &[[[f64; 2]; 2]]) -> String {
-        let against = |(i, seeds): (usize, &[[f64; 2]; 2])| {
+    fn found(rule: &str, conditions: Conditions, set: Setting, scenarios: &[[[f64; 2]; 2]]) -> String {
+        let scenario = |(i, seeds): (usize, &[[f64; 2]; 2])| {
             let mut figures = Figures::none();
             figures.scalar = Paired(seeds.to_vec());
             set(&mut figures, Paired(seeds.to_vec()));
             let scenario = ["one", "two", "three"][i].to_owned();
-            // The first has a constant load.
-            Against { scenario, classic: "classic".to_owned(), is_constant: i == 0, best: 0.0, figures }
+            // Only the first scenario has a constant load.
+            ScenarioComparison { scenario, classic: "classic".to_owned(), is_constant: i == 0, best: 0.0, figures }
         };
-        let scenarios = scenarios.iter().enumerate().map(against).collect();
-        let contest = Contest { policy: "steady".to_owned(), targets: Vec::new(), scenarios, terms };
-        let target = RULES.iter().find(|known| known.name == rule).unwrap().target(&contest);
+        let scenarios = scenarios.iter().enumerate().map(scenario).collect();
+        let compared = VariantComparison { policy: "steady".to_owned(), targets: Vec::new(), scenarios, conditions };
+        let target = TARGETS.iter().find(|known| known.name == rule).unwrap().target(&compared);
         let found = target.found.map_or_else(|| "nothing".to_owned(), |found| format!("{found:.3}"));
         let verdict =
             if target.is_met { "met".to_owned() } else { format!("missed in {}", target.worst.unwrap_or_default()) };
@@ -244,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_met_or_missed() {
+    fn targets_are_met_or_missed() {
         let same = |ours: f64, classic: f64| [[ours, classic]; 2];
         let hours: Setting = |figures, paired| figures.node_hours = paired;
         let shares: Setting = |figures, paired| figures.yielded = paired;
@@ -255,7 +262,7 @@ mod tests {
         let memory: Setting = |figures, paired| figures.out_of_memory = paired;
         let disk: Setting = |figures, paired| figures.disk_full = paired;
         let none = same(0.0, 0.0);
-        for (rule, terms, set, scenarios, expected) in [
+        for (rule, conditions, set, scenarios, expected) in [
             (
                 "node-hours, mean of ratios",
                 minute(),
@@ -270,7 +277,7 @@ mod tests {
                 vec![same(12.0, 10.0), same(99.0, 100.0)],
                 "1.095 ± 0.000 of 1.1 missed in two",
             ),
-            // Nothing can be said of a scenario in which classic has none.
+            // A scenario in which classic has none is left out.
             (
                 "node-hours, mean of ratios",
                 minute(),
@@ -279,7 +286,7 @@ mod tests {
                 "1.200 ± 0.000 of 1.1 met",
             ),
             ("node-hours, mean of ratios", minute(), hours, vec![], "nothing of 1.1 met"),
-            // 1.2 and 1.0 without the one seed and the other: t · half of the difference.
+            // 1.2 and 1.0 without one seed each: t times half of the difference.
             (
                 "node-hours, mean of ratios",
                 minute(),
@@ -329,7 +336,7 @@ mod tests {
                 vec![same(0.01, 0.1), same(0.05, 0.1)],
                 "0.300 ± 0.000 of 0.15 missed in two",
             ),
-            // What is little counts as fine, what is not counts as it is.
+            // A negligible time counts as acceptable; a longer one counts fully.
             (
                 "avoidable time, mean of ratios",
                 minute(),
@@ -399,15 +406,15 @@ mod tests {
                 "0.011 ± 0.000 of 0.01 missed in two",
             ),
             (
-                "seconds of a run without memory",
+                "seconds out of memory in a run",
                 minute(),
                 memory,
                 vec![none, same(5.0, 5.0)],
                 "5.000 ± 0.000 of 0 missed in two",
             ),
-            ("seconds of a run with a full disk", minute(), disk, vec![none, same(0.0, 5.0)], "0.000 ± 0.000 of 0 met"),
+            ("seconds with a full disk in a run", minute(), disk, vec![none, same(0.0, 5.0)], "0.000 ± 0.000 of 0 met"),
         ] {
-            assert_eq!(found(rule, terms, set, &scenarios), expected, "{rule}: {scenarios:?}");
+            assert_eq!(found(rule, conditions, set, &scenarios), expected, "{rule}: {scenarios:?}");
         }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, SimError> {
 
 /// Runs one scenario to its end or its first violation.
 fn explore(scenario: &Scenario, events: Events<'_>, tally: &mut Tally) -> Result<Option<Found>, SimError> {
-    let mut run = Run::new(scenario, events).map_err(SimError::Input)?;
+    let mut run = Run::new(scenario, events).map_err(SimError::input)?;
     let found = run.run_to_end();
     tally.add(run.tally());
     Ok(found)

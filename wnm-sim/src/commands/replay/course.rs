@@ -1,23 +1,23 @@
-//! One policy on a recorded course: decides at each sample, and nothing comes of it.
+//! The course of one policy through a trace: decides at each sample, without effect on the next.
 
 use std::time::Duration;
 
 use wnm_core::trace::{NodeChanges, TraceError, TraceSample};
 use wnm_core::{Decision, EngineState, NodeId, NodeSample, NodeState, Observation, Policy, evaluate};
 
-/// Where the nodes come from when the trace does not list them.
+/// The nodes of a trace that does not list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unlisted {
-    /// As many run as the trace says.
+    /// As many running nodes as the trace counts.
     AsCounted,
-    /// So many run.
+    /// A fixed number of running nodes.
     Fixed(u32),
 }
 
-/// One policy, and what it sees and remembers on its way along a trace.
+/// A policy with its observation and state at a sample of a trace.
 #[derive(Debug)]
 pub struct Course {
-    /// What is judged.
+    /// The policy.
     pub policy: Policy,
     observation: Observation,
     state: EngineState,
@@ -26,7 +26,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// Returns the policy at the start of a trace.
+    /// Returns the course before the first sample.
     #[must_use]
     pub fn new(policy: Policy, cpus: Option<u32>, unlisted: Unlisted) -> Self {
         let mut observation = Observation::default();
@@ -34,10 +34,10 @@ impl Course {
         Self { policy, observation, state: EngineState::default(), unlisted, is_listed: false }
     }
 
-    /// Goes on to a sample and returns what is decided there.
+    /// Advances to a sample and returns the decision.
     ///
     /// # Errors
-    /// The nodes of the sample do not fit those of the samples before; then nothing is decided.
+    /// The nodes of the sample do not fit those of the samples before; the policy then makes no decision.
     pub fn step(&mut self, sample: &TraceSample) -> Result<Decision, TraceError> {
         sample.apply(&mut self.observation, &mut self.state)?;
         self.is_listed |= sample.nodes != NodeChanges::Same;
@@ -54,13 +54,13 @@ impl Course {
         Ok(decision)
     }
 
-    /// Returns what was seen last.
+    /// Returns the observation of the last sample.
     #[must_use]
     pub const fn observation(&self) -> &Observation {
         &self.observation
     }
 
-    /// Returns what is believed of the nodes.
+    /// Returns the engine state after the last sample.
     #[must_use]
     pub const fn state(&self) -> &EngineState {
         &self.state
@@ -72,7 +72,7 @@ impl Course {
         self.is_listed
     }
 
-    /// Makes running nodes, or takes away the last ones, until there are as many as counted.
+    /// Adds running nodes or removes the last ones, until their number is `count`.
     fn populate(&mut self, count: Option<u32>) {
         let now = self.observation.now;
         let Some(count) = count.map(|count| count as usize) else { return };
@@ -91,10 +91,10 @@ impl Course {
     }
 }
 
-/// Tells whether the time between two samples is a gap, about which nothing is known.
+/// Detects gaps between samples.
 ///
-/// It is when it is longer than a minute and ten times the mean of those before it; the first one when it is longer
-/// than an hour.
+/// An interval is a gap when it is longer than one minute and ten times the mean of the intervals before. The first
+/// interval is a gap when it is longer than one hour.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Intervals {
     sum: Duration,

@@ -1,4 +1,4 @@
-//! What came of a replay, as text.
+//! The summary of a replay as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use wnm_core::trace::TraceHeader;
 use wnm_core::{RawSettings, Timestamp};
 
-use crate::commands::replay::{Judged, OverLimit, Parting, Replay};
+use crate::commands::replay::{Difference, OverLimit, PolicyReplay, Replay};
 use crate::table::{finish, table};
 use crate::trace_file::TraceFile;
 use crate::words::Heading;
@@ -21,30 +21,31 @@ pub(super) fn text(replay: &Replay, file: &TraceFile) -> String {
         _ = write!(text, ", {} {gaps} (the longest {})", extent.gaps, length(extent.longest_gap));
     }
     if file.skipped() > 0 {
-        _ = write!(text, ", {} bad lines skipped", file.skipped());
+        _ = write!(text, ", {} invalid lines skipped", file.skipped());
     }
-    for (name, judged) in ["policy ", "against"].into_iter().zip(&replay.judged) {
-        _ = write!(text, "\n{name}  {}", spoken_settings(&judged.settings));
+    for (name, policies) in ["policy ", "against"].into_iter().zip(&replay.policies) {
+        _ = write!(text, "\n{name}  {}", settings_text(&policies.settings));
     }
-    _ = write!(text, "\n\n{}\n\n{}\n", decided_table(&replay.judged), limits_table(replay));
-    if replay.judged.len() > 1 {
-        _ = writeln!(text, "\n{}", spoken_parting(replay));
+    _ = write!(text, "\n\n{}\n\n{}\n", decided_table(&replay.policies), limits_table(replay));
+    if replay.policies.len() > 1 {
+        _ = writeln!(text, "\n{}", difference_text(replay));
     }
     text
 }
 
-fn decided_table(judged: &[Judged]) -> String {
-    let mut heading = vec!["decided", "why"];
-    for name in ["", "against "].iter().take(judged.len()) {
+fn decided_table(policies: &[PolicyReplay]) -> String {
+    let mut heading = vec!["decision", "reason"];
+    for name in ["", "against "].iter().take(policies.len()) {
         heading.extend(if name.is_empty() { ["samples", "actions"] } else { ["against", "actions"] });
     }
     let mut table = table(&heading);
-    let headings: BTreeSet<Heading> = judged.iter().flat_map(|judged| judged.tally.decided.keys().copied()).collect();
+    let headings: BTreeSet<Heading> =
+        policies.iter().flat_map(|policies| policies.tally.decided.keys().copied()).collect();
     let (actions, others): (Vec<_>, Vec<_>) = headings.into_iter().partition(Heading::is_action);
     for heading in actions.into_iter().chain(others) {
         let mut row = vec![heading.verb.to_owned(), heading.because()];
-        for judged in judged {
-            let count = judged.tally.decided.get(&heading).copied().unwrap_or_default();
+        for policies in policies {
+            let count = policies.tally.decided.get(&heading).copied().unwrap_or_default();
             let actions = if heading.is_action() { count.actions.to_string() } else { String::new() };
             row.extend([count.samples.to_string(), actions]);
         }
@@ -54,7 +55,7 @@ fn decided_table(judged: &[Judged]) -> String {
 }
 
 fn limits_table(replay: &Replay) -> String {
-    let second = replay.judged.get(1);
+    let second = replay.policies.get(1);
     let mut heading = vec!["signal", "limit", "time over", "share", "longest", "unknown"];
     if second.is_some() {
         heading.extend(["against", "time over"]);
@@ -66,11 +67,12 @@ fn limits_table(replay: &Replay) -> String {
         if whole > 0.0 { format!("{:.1} %", 100.0 * part.as_secs_f64() / whole) } else { String::new() }
     };
     let signals: BTreeSet<_> =
-        replay.judged.iter().flat_map(|judged| judged.tally.limits.iter().map(|limit| limit.signal)).collect();
-    let find = |judged: &Judged, signal| judged.tally.limits.iter().find(|limit| limit.signal == signal).cloned();
+        replay.policies.iter().flat_map(|policies| policies.tally.limits.iter().map(|limit| limit.signal)).collect();
+    let find =
+        |policies: &PolicyReplay, signal| policies.tally.limits.iter().find(|limit| limit.signal == signal).cloned();
     for signal in signals {
         let mut row = vec![signal.to_string()];
-        let one = find(&replay.judged[0], signal);
+        let one = find(&replay.policies[0], signal);
         row.extend(one.map_or_else(Default::default, |limit| {
             let OverLimit { limit, over, longest, unknown, .. } = limit;
             [limit.to_string(), length(over), share(over), length(longest), length(unknown)]
@@ -84,22 +86,22 @@ fn limits_table(replay: &Replay) -> String {
     finish(table, 1)
 }
 
-fn spoken_settings(settings: &RawSettings) -> String {
-    let said: Vec<String> = TraceHeader::POLICY_KEYS
+fn settings_text(settings: &RawSettings) -> String {
+    let stated: Vec<String> = TraceHeader::POLICY_KEYS
         .iter()
         .filter_map(|key| settings.get(key).map(|value| format!("{key}={value}")))
         .collect();
-    if said.is_empty() { "defaults".to_owned() } else { said.join(" ") }
+    if stated.is_empty() { "defaults".to_owned() } else { stated.join(" ") }
 }
 
-fn spoken_parting(replay: &Replay) -> String {
-    let Some(Parting { sample, line, at, decided: [one, other] }) = &replay.parting else {
-        return "the policies decide the same at every sample".to_owned();
+fn difference_text(replay: &Replay) -> String {
+    let Some(Difference { sample, line, at, decided: [one, other] }) = &replay.first_difference else {
+        return "the policies make the same decision at every sample".to_owned();
     };
     let into = replay.extent.first.map_or(Duration::ZERO, |first| at.since(first));
     let (at, into) = (calendar(*at), length(into));
     format!(
-        "the policies part at sample {sample} (line {line}), {at}, {into} in:\n  policy   {one}\n  against  {other}"
+        "the policies first differ at sample {sample} (line {line}), {at}, after {into}:\n  policy   {one}\n  against  {other}"
     )
 }
 
@@ -108,7 +110,7 @@ fn span(replay: &Replay) -> Duration {
     first.zip(last).map_or(Duration::ZERO, |(first, last)| last.since(first))
 }
 
-/// Returns a length of time for people, in its two greatest units: `27m 5s`.
+/// Formats a duration in its two largest units: `27m 5s`.
 pub(crate) fn length(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -119,7 +121,7 @@ pub(crate) fn length(time: Duration) -> String {
     }
 }
 
-/// Returns a moment as the calendar has it, in UTC; as Unix seconds where it has none.
+/// Formats a time in UTC; as Unix seconds where it is outside the calendar.
 fn calendar(at: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(at.as_millis()) {
         Ok(at) => at.to_string(),

@@ -1,4 +1,4 @@
-//! A replay as CSV: a row for each sample.
+//! The CSV output of a replay: one row for each sample.
 
 use std::fmt::Write;
 
@@ -8,17 +8,17 @@ use wnm_core::{Decision, LoadAverages};
 use crate::commands::replay::Course;
 use crate::words::spell;
 
-/// Columns of what was seen.
-const SEEN: &str = "ts,used_cpu_percent,used_mem_percent,used_hd_percent,load_average_1,load_average_5,\
+/// Columns of the observation.
+const OBSERVED: &str = "ts,used_cpu_percent,used_mem_percent,used_hd_percent,load_average_1,load_average_5,\
 load_average_15,hdio_read_bytes,hdio_write_bytes,netio_read_bytes,netio_write_bytes,nodes,running";
 
 /// Returns the names of the columns, for one policy or two.
 pub(super) fn heading(policies: usize) -> String {
     let second = if policies > 1 { ",against_add_new_node,against_remove,against_upgrade,against_decided" } else { "" };
-    format!("{SEEN},add_new_node,remove,upgrade,decided{second}")
+    format!("{OBSERVED},add_new_node,remove,upgrade,decided{second}")
 }
 
-/// Returns the row of the sample a course stands at. What is unknown is empty.
+/// Returns the row of the last sample of a course; unknown values are empty.
 pub(super) fn row(course: &Course, decisions: &[Decision]) -> String {
     let (observation, state) = (course.observation(), course.state());
     let host = &observation.host;
@@ -45,7 +45,7 @@ pub(super) fn row(course: &Course, decisions: &[Decision]) -> String {
     for decision in decisions {
         let features = &decision.features;
         _ = write!(row, ",{},{},{},", features.add_new_node, features.remove, features.upgrade);
-        // The words hold commas and no quotes.
+        // Quoted because of the commas; `spell` never writes a quotation mark.
         _ = write!(row, "\"{}\"", spell(decision));
     }
     row

@@ -1,93 +1,93 @@
-//! What came of a replay, as JSON.
+//! The summary of a replay as JSON.
 
 use serde::Serialize;
 use wnm_core::{RawSettings, Timestamp};
 
 use crate::SimError;
-use crate::commands::replay::{Judged, Replay};
+use crate::commands::replay::{PolicyReplay, Replay};
 use crate::trace_file::TraceFile;
 
-/// What came of a replay.
+/// The summary of a replay.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Summary<'a> {
-    /// The name of the trace.
+    /// Path of the trace.
     trace: &'a str,
-    /// Samples in it.
+    /// Number of samples.
     samples: u64,
-    /// Bad lines that were passed over.
+    /// Number of skipped invalid lines.
     skipped_lines: u64,
-    /// The time of the first sample, in Unix seconds; null where there is none.
+    /// Time of the first sample, in Unix seconds; null without samples.
     first_ts: Option<f64>,
-    /// The time of the last sample.
+    /// Time of the last sample, in Unix seconds; null without samples.
     last_ts: Option<f64>,
-    /// The time between samples, gaps left out.
+    /// Sum of the intervals between samples, without gaps.
     watched_seconds: f64,
-    /// Gaps between samples.
+    /// Number of gaps between samples.
     gaps: u64,
-    /// The longest of them.
+    /// Length of the longest gap.
     longest_gap_seconds: f64,
-    /// The policy, and the one it is compared with.
+    /// The policy, and the second one of `--against`.
     policies: Vec<Policy<'a>>,
-    /// The first sample at which the two decide otherwise; null where they never do.
-    parting: Option<Parting<'a>>,
+    /// The first sample at which the two policies decide differently; null where they never do.
+    first_difference: Option<Difference<'a>>,
 }
 
-/// A policy, and what it did.
+/// A policy with its decisions.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Policy<'a> {
-    /// What was set, over the defaults.
+    /// The settings, without defaults.
     settings: &'a RawSettings,
-    /// What was decided and why, and how often.
+    /// Counts of decisions by action and reason.
     decided: Vec<Decided>,
-    /// How long each signal was over its upper threshold.
+    /// Time over the high threshold for each signal.
     limits: Vec<Limit>,
 }
 
-/// How often something was decided for the same reason.
+/// The count of one action and reason.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Decided {
-    /// The verb, such as `add`.
+    /// The action, such as `add`; `wait` or `idle` for no action.
     decided: &'static str,
-    /// Why.
+    /// The reason.
     why: &'static str,
-    /// The signal that was too high, if that was why.
+    /// The signal over its threshold, where that is the reason.
     signal: Option<String>,
-    /// Samples at which it was decided.
+    /// Samples with such a decision.
     samples: u64,
-    /// Actions of it, of which a sample may have several.
+    /// Number of such actions; a sample may have several.
     actions: u64,
 }
 
-/// How long one signal was over its upper threshold.
+/// The time of one signal over its high threshold.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Limit {
-    /// The signal.
+    /// Name of the signal.
     signal: String,
-    /// Its upper threshold, in its unit: percent, tasks or bytes per second.
+    /// The high threshold: percent, tasks or bytes per second.
     limit: f64,
-    /// The time it was over it.
+    /// Time over the threshold.
     over_seconds: f64,
-    /// The longest time without a break.
+    /// Longest uninterrupted time over the threshold.
     longest_seconds: f64,
-    /// The time its value was missing.
+    /// Time without a value.
     unknown_seconds: f64,
 }
 
-/// A sample at which two policies decide otherwise.
+/// A sample at which two policies decide differently.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Parting<'a> {
-    /// Its number.
+struct Difference<'a> {
+    /// Index of the sample, from 1.
     sample: u64,
-    /// Its line in the trace.
+    /// Line in the trace, from 1.
     line: u64,
-    /// Its time, in Unix seconds.
+    /// Time, in Unix seconds.
     ts: f64,
-    /// What each decides.
+    /// The decision of each policy.
     decided: &'a [String; 2],
 }
 
@@ -111,32 +111,32 @@ fn summary<'a>(replay: &'a Replay, file: &'a TraceFile) -> Summary<'a> {
         watched_seconds: extent.watched.as_secs_f64(),
         gaps: extent.gaps,
         longest_gap_seconds: extent.longest_gap.as_secs_f64(),
-        policies: replay.judged.iter().map(policy).collect(),
-        parting: replay.parting.as_ref().map(|parting| Parting {
-            sample: parting.sample,
-            line: parting.line,
-            ts: seconds(parting.at),
-            decided: &parting.decided,
+        policies: replay.policies.iter().map(policy).collect(),
+        first_difference: replay.first_difference.as_ref().map(|first_difference| Difference {
+            sample: first_difference.sample,
+            line: first_difference.line,
+            ts: seconds(first_difference.at),
+            decided: &first_difference.decided,
         }),
     }
 }
 
-fn policy(judged: &Judged) -> Policy<'_> {
-    let decided = judged.tally.decided.iter().map(|(heading, count)| Decided {
+fn policy(policies: &PolicyReplay) -> Policy<'_> {
+    let decided = policies.tally.decided.iter().map(|(heading, count)| Decided {
         decided: heading.verb,
         why: heading.why,
         signal: heading.signal.map(|signal| signal.to_string()),
         samples: count.samples,
         actions: count.actions,
     });
-    let limits = judged.tally.limits.iter().map(|limit| Limit {
+    let limits = policies.tally.limits.iter().map(|limit| Limit {
         signal: limit.signal.to_string(),
         limit: limit.limit.number(),
         over_seconds: limit.over.as_secs_f64(),
         longest_seconds: limit.longest.as_secs_f64(),
         unknown_seconds: limit.unknown.as_secs_f64(),
     });
-    Policy { settings: &judged.settings, decided: decided.collect(), limits: limits.collect() }
+    Policy { settings: &policies.settings, decided: decided.collect(), limits: limits.collect() }
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
     use super::Summary;
 
     #[test]
-    fn the_schema_in_docs_is_that_of_the_summary() {
+    fn schema_in_docs_is_current() {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = Value::from(generator.into_root_schema_for::<Summary<'_>>());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-replay.json");

@@ -1,4 +1,4 @@
-//! What a policy did on a trace, counted.
+//! Counts the decisions of a policy on a trace, and the time over its limits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,37 +7,37 @@ use wnm_core::{Decision, HostSample, Policy, Reading, Signal, Timestamp, measure
 
 use crate::words::Heading;
 
-/// How often something was decided.
+/// The count of one kind of decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Samples at which it was.
+    /// Samples with such a decision.
     pub samples: u64,
-    /// Actions of it, of which a sample may have several.
+    /// Number of such actions; a sample may have several.
     pub actions: u64,
 }
 
-/// How long one signal was over its upper threshold.
+/// The time of one signal over its high threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverLimit {
     /// The signal.
     pub signal: Signal,
-    /// Its upper threshold.
+    /// The high threshold.
     pub limit: Reading,
-    /// The time it was over it.
+    /// Time over the threshold.
     pub over: Duration,
-    /// The longest time without a break.
+    /// Longest uninterrupted time over the threshold.
     pub longest: Duration,
-    /// The time its value was missing.
+    /// Time without a value.
     pub unknown: Duration,
     current: Duration,
 }
 
-/// What a policy did on a trace.
+/// The counts of a policy on a trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// What was decided and why.
+    /// Decisions by heading.
     pub decided: BTreeMap<Heading, Count>,
-    /// The limits, in the order in which pressure is named.
+    /// The limits, in the order of the engine's signals.
     pub limits: Vec<OverLimit>,
 }
 
@@ -57,7 +57,7 @@ impl Tally {
         }
     }
 
-    /// Counts the time that ends with a sample; None where nothing is known of it.
+    /// Adds the interval that ends with a sample; None after a gap.
     pub fn pass(&mut self, policy: &Policy, host: &HostSample, interval: Option<Duration>) {
         for (i, measure) in measures(policy, host).enumerate() {
             if self.limits.get(i).is_none_or(|limit| limit.signal != measure.signal) {
@@ -95,16 +95,16 @@ impl OverLimit {
 /// The extent of a trace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Samples.
+    /// Number of samples.
     pub samples: u64,
-    /// The time of the first one.
+    /// Time of the first sample.
     pub first: Option<Timestamp>,
-    /// The time of the last one.
+    /// Time of the last sample.
     pub last: Option<Timestamp>,
-    /// The time about which something is known.
+    /// Sum of the intervals without gaps.
     pub watched: Duration,
-    /// Times about which nothing is known.
+    /// Number of gaps.
     pub gaps: u64,
-    /// The longest of these.
+    /// Length of the longest gap.
     pub longest_gap: Duration,
 }

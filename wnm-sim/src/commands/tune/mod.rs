@@ -1,4 +1,4 @@
-//! `wnm-sim tune`: better settings, by a search over them on modelled hosts, and a judgement on what it never saw.
+//! `wnm-sim tune`: searches for better settings on the capacity model, and validates them on unseen scenarios and seeds.
 
 mod page;
 mod plan;
@@ -26,10 +26,11 @@ use report::Report;
 use search::{End, Found, Search, Watch};
 use space::Space;
 
-/// Looks for better settings on modelled hosts, and judges what it finds where it did not look
+/// Search for better settings on the capacity model and validate the best ones on unseen runs
 ///
-/// Candidates of a Sobol sequence run on the same seeds of the same scenarios, and the better half goes on each time.
-/// The policy it begins from is one of them. What is left is judged in scenarios and on seeds that the search never saw.
+/// Draws candidates from a Sobol sequence, runs all of them on the same seeds of the same scenarios, and keeps the
+/// better half in each rung. The starting policy is one of the candidates. Validates the remaining candidates in
+/// scenarios and on seeds that the search did not use.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,46 +39,46 @@ Examples:
   wnm-sim tune --scenario mine.toml --bound steady_grace=30..300 --set steady_adds=2 --report tuned/
   wnm-sim run all --policy steady --policy tuned.toml
 
-Ended with Ctrl-C it writes the best so far, says that it is partial, and ends with exit code 130.
-How it works, and how to read what it says: docs/tuning.md.")]
+Ctrl-C ends the search: wnm-sim writes the best settings so far, marks the report as partial, and exits with 130.
+See docs/tuning.md for the method and for how to read the report.")]
 pub(crate) struct Args {
-    /// Scenarios of the search, as for run; may be given more than once
+    /// Search in this scenario, a name or file as for run; repeatable
     #[arg(long = "scenario", value_name = "SCENARIO", default_value = "all")]
     scenarios: Vec<String>,
-    /// Scenarios of the judgement, out of the search's sight; every fourth one of four or more unless given
+    /// Validate in this scenario and exclude it from the search; repeatable [default: every fourth of four or more]
     #[arg(long = "held-out", value_name = "SCENARIO")]
     held_out: Vec<String>,
-    /// What to begin from: a preset (steady, classic), or a TOML file of settings
+    /// Start from this policy: a preset (steady, classic) or a TOML file of settings
     #[arg(long, value_name = "POLICY", default_value = "steady")]
     policy: String,
-    /// A policy or baseline that is judged as well; may be given more than once
+    /// Validate this policy or baseline as well; repeatable
     #[arg(long, value_name = "POLICY")]
     against: Vec<String>,
-    /// Try a setting from LOW to HIGH, whole numbers; may be given more than once
+    /// Try whole numbers from LOW to HIGH for a setting; repeatable
     #[arg(long = "bound", value_name = "KEY=LOW..HIGH")]
     bounds: Vec<String>,
-    /// One setting that stays as it is; may be given more than once
+    /// Fix a setting at a value; repeatable
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Makes so many runs at most, each a candidate in a scenario on a seed
+    /// Limit the number of runs, each one candidate in one scenario on one seed
     #[arg(long, default_value_t = 2000)]
     budget: usize,
-    /// Names the candidates and the first run of each
+    /// Set the first seed, which also selects the candidates
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Length of each run, in days
+    /// Set the length of a run, in days
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Seconds from cycle to cycle, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
-    /// Runs at once; as many as there are processors unless given
+    /// Set the number of parallel runs [default: number of processors]
     #[arg(long)]
     jobs: Option<NonZeroUsize>,
-    /// Write the best policy to a file of settings, for `wnm --config` and `wnm-sim run --policy`; - is standard output
+    /// Write the best policy to a settings file for `wnm --config` and `wnm-sim run --policy`; - for standard output
     #[arg(long, value_name = "POLICY.toml")]
     out: Option<PathBuf>,
-    /// Write tune.txt, tune.json, front.svg and runs.jsonl.gz into a folder
+    /// Write tune.txt, tune.json, front.svg and runs.jsonl.gz to a directory
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Print the report as one JSON object
@@ -90,7 +91,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let is_wanted = interrupted()?;
     let jobs = args.jobs.unwrap_or_else(jobs::available);
     if let Some(path) = args.out.as_deref().filter(|path| !is_standard(path)) {
-        // Whether it can be written is known before the first run; what it holds goes when there is something better.
+        // Fail on an unwritable file before hours of search; its content is replaced only by a finished result.
         let opened = fs::OpenOptions::new().append(true).create(true).open(path);
         opened.map_err(|source| SimError::Write { path: path.to_owned(), source })?;
     }
@@ -112,18 +113,18 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         Err(End::Failed(error)) => return Err(error),
     };
     let report = Report::new(&search, &found, exit == Exit::Done)?;
-    tell(args, &report, &report.picture(&search, &found)?)?;
+    publish(args, &report, &report.picture(&search, &found)?)?;
     Ok(exit)
 }
 
-/// Returns a flag that SIGINT and SIGTERM set; the second one ends the program at once.
+/// Returns a flag that SIGINT and SIGTERM set; a second signal ends the program immediately.
 fn interrupted() -> Result<Arc<AtomicBool>, SimError> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The order matters: the flag must still be down when the first one asks for it.
+        // The order matters: the conditional default must see the flag of the first signal unset.
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .map_err(|source| SimError::Input(format!("signals cannot be caught: {source}")))?;
+            .map_err(|source| SimError::input(format!("cannot install a signal handler: {source}")))?;
     }
     Ok(flag)
 }
@@ -132,8 +133,8 @@ fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Writes and prints what came of it.
-fn tell(args: &Args, report: &Report, picture: &str) -> Result<(), SimError> {
+/// Writes the report, the policy file and the chart to their destinations.
+fn publish(args: &Args, report: &Report, picture: &str) -> Result<(), SimError> {
     let write = |path: &Path, text: &str| {
         let mut output = Output::create(path)?;
         output.text(text)?;
@@ -149,18 +150,19 @@ fn tell(args: &Args, report: &Report, picture: &str) -> Result<(), SimError> {
     if let Some(path) = &args.out {
         write(path, &report.policy_file())?;
     }
-    // Standard output has the policy alone.
+    // With `--out -` standard output holds the policy alone, so that it can be redirected to a file.
     if args.out.as_deref().is_none_or(|path| !is_standard(path)) {
         write(Path::new("-"), if args.json { &json } else { &page })?;
     }
     Ok(())
 }
 
-/// Returns what is to be searched, checked before the first run.
+/// Checks the arguments and plans the search, before the first run.
 fn plan(args: &Args) -> Result<Search, SimError> {
     let set = set_all(RawSettings::default(), "--set", &args.set)?;
     if args.days * 86_400.0 < f64::from(args.cycle) {
-        return Err(SimError::Input(format!("--days {}: expected at least one cycle of {} s", args.days, args.cycle)));
+        let problem = format!("invalid --days {}: shorter than one cycle of {} s", args.days, args.cycle);
+        return Err(SimError::input(problem));
     }
     let find = |names: &[String]| {
         let found =
@@ -173,22 +175,22 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         }
         Ok::<_, SimError>(once)
     };
-    let (seen, judged_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
+    let (searched, validated_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
     let base = PilotSpec::parse(&args.policy, &set)?;
     if base.is_baseline() {
-        let what = "expected a preset (steady, classic) or a file of settings: baselines have none";
-        return Err(SimError::Input(format!("--policy {}: {what}", args.policy)));
+        let problem = format!("invalid --policy {}: a baseline has no settings to tune", args.policy);
+        return Err(SimError::input(problem).hint("use a preset (steady, classic) or a file of settings"));
     }
     let against = args.against.iter().map(|name| PilotSpec::parse(name, &set)).collect::<Result<Vec<_>, _>>()?;
     let space = Space::new(base.settings.preset.unwrap_or(Preset::Classic), &args.bounds, &set)?;
-    let mut drawn = space.candidates((args.budget / seen.len()).max(plan::LEAST), args.seed);
-    let began_at =
-        Policy::new(&base.settings, None).map_err(|problems| SimError::Input(format!("policy: {problems}")))?;
-    drawn.retain(|values| values != &space.values_of(&began_at));
+    let mut drawn = space.candidates((args.budget / searched.len()).max(plan::LEAST), args.seed);
+    let start =
+        Policy::new(&base.settings, None).map_err(|problems| SimError::input(format!("invalid policy: {problems}")))?;
+    drawn.retain(|values| values != &space.values_of(&start));
     let sizes = Sizes {
         budget: args.budget,
-        seen: seen.len(),
-        judged: judged_in.len(),
+        searched: searched.len(),
+        validated: validated_in.len(),
         baselines: 1 + against.len(),
         candidates: 1 + drawn.len(),
     };
@@ -198,8 +200,8 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         base,
         space,
         drawn,
-        seen,
-        judged_in,
+        searched,
+        validated_in,
         against,
         plan,
         seed: args.seed,
@@ -210,17 +212,18 @@ fn plan(args: &Args) -> Result<Search, SimError> {
     Ok(search)
 }
 
-/// Scenarios from which on some are held out without being asked for.
+/// The number of scenarios from which on every fourth one is held out by default.
 const ENOUGH: usize = 4;
 
-/// Returns the scenarios of the search and those of the judgement.
+/// Splits the scenarios into those of the search and those of the validation.
 ///
-/// The two hosts of a scenario stay on one side, unless they are named. Where nothing is held out, only seeds are.
+/// The two hosts of a scenario stay together unless `--held-out` names one. Without held-out scenarios, the validation
+/// uses the scenarios of the search with new seeds.
 fn split(
     all: Vec<CapacityScenario>,
     held_out: Vec<CapacityScenario>,
 ) -> Result<(Vec<CapacityScenario>, Vec<CapacityScenario>), SimError> {
-    let (seen, judged_in): (Vec<_>, Vec<_>) = if held_out.is_empty() {
+    let (searched, validated_in): (Vec<_>, Vec<_>) = if held_out.is_empty() {
         let mut kinds = Vec::new();
         for spec in &all {
             if !kinds.contains(&spec.scenario) {
@@ -231,15 +234,15 @@ fn split(
             let place = kinds.iter().position(|kind| *kind == spec.scenario).unwrap_or(0);
             kinds.len() >= ENOUGH && place % ENOUGH == ENOUGH - 1
         };
-        let (judged_in, seen): (Vec<_>, Vec<_>) = all.into_iter().partition(is_held_out);
-        if judged_in.is_empty() { (seen.clone(), seen) } else { (seen, judged_in) }
+        let (validated_in, searched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_held_out);
+        if validated_in.is_empty() { (searched.clone(), searched) } else { (searched, validated_in) }
     } else {
         let is_seen = |spec: &CapacityScenario| held_out.iter().all(|held| held.name != spec.name);
         (all.into_iter().filter(is_seen).collect(), held_out)
     };
-    if seen.is_empty() {
-        let what = "expected a --scenario that is not held out, found none: name more of them, or hold fewer out";
-        return Err(SimError::Input(what.to_owned()));
+    if searched.is_empty() {
+        return Err(SimError::input("every --scenario is held out: the search has none left")
+            .hint("name more scenarios, or fewer with --held-out"));
     }
-    Ok((seen, judged_in))
+    Ok((searched, validated_in))
 }

@@ -1,104 +1,103 @@
-//! What came of a tune, for people, and the policy file.
+//! The text report of a tune, and the policy file.
 
-use super::report::{Gain, Judged, Report, Setting};
+use super::report::{Gain, Report, Setting, Validated};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
 
 impl Report {
     /// Returns the report as text.
     pub(super) fn page(&self) -> String {
-        let mut parts = vec![self.course(), self.settings_table(), self.verdict()];
+        let mut parts = vec![self.summary(), self.settings_table(), self.verdict()];
         if let Some(gain) = &self.gain {
-            parts.push(scenarios_table(&self.began_from, &self.best, gain));
+            parts.push(scenarios_table(&self.base, &self.best, gain));
         }
-        if !self.judged.is_empty() {
-            parts.push(front_table(&self.judged));
+        if !self.validated.is_empty() {
+            parts.push(front_table(&self.validated));
         }
         parts.join("\n\n") + "\n"
     }
 
-    fn course(&self) -> String {
+    fn summary(&self) -> String {
         let rungs: Vec<_> =
             self.rungs.iter().map(|rung| format!("{} on {}", rung.candidates, seeds(rung.seeds))).collect();
-        let rungs = if rungs.is_empty() { "not a rung was finished".to_owned() } else { rungs.join(", then ") };
+        let rungs = if rungs.is_empty() { "no rung was finished".to_owned() } else { rungs.join(", then ") };
         let mut lines = vec![
             format!(
-                "{} of {} runs, {} days each in cycles of {} s{}",
+                "{} of {} runs, {} days each, cycles of {} s{}",
                 self.runs,
                 self.planned,
                 self.days,
                 self.cycle,
-                if self.is_complete { "" } else { ": PARTIAL, it was interrupted" }
+                if self.is_complete { "" } else { ": PARTIAL, interrupted" }
             ),
-            format!("searched in {}", brief(&self.searched_in)),
+            format!("search in {}", brief(&self.searched_in)),
             format!("  candidates: {rungs}"),
         ];
-        let held_out =
-            if self.are_scenarios_held_out { "none of which the search saw" } else { "which the search saw" };
-        lines.push(match self.judgement_seeds {
-            0 => "not judged: there was no time for it".to_owned(),
+        let held_out = if self.are_scenarios_held_out { "not used by the search" } else { "also used by the search" };
+        lines.push(match self.validation_seeds {
+            0 => "not validated: interrupted before".to_owned(),
             count => format!(
-                "judged in {}, {held_out}\n  on {} that it did not see, from {}",
-                brief(&self.judged_in),
+                "validation in {}, {held_out}\n  on {} not used by the search, from {}",
+                brief(&self.validated_in),
                 seeds(count),
-                self.judgement_seed
+                self.validation_seed
             ),
         });
         lines.join("\n")
     }
 
     fn settings_table(&self) -> String {
-        let mut all = table(&["setting", "was", "best", "tried", "explains %", "forecast", "best around"]);
-        for Setting { key, began_at, best, low, high, sensitivity } in &self.tuned {
-            let (explains, forecast, around) = sensitivity.as_ref().map_or_else(
+        let mut all = table(&["setting", "start", "best", "range", "explains %", "trend", "best range"]);
+        for Setting { key, base, best, low, high, sensitivity } in &self.tuned {
+            let (explains, correlation, around) = sensitivity.as_ref().map_or_else(
                 || ("?".to_owned(), "?".to_owned(), "?".to_owned()),
-                |s| (percent(s.explained), format!("{:+.2}", s.forecast), format!("{}..{}", s.best.0, s.best.1)),
+                |s| (percent(s.explained), format!("{:+.2}", s.correlation), format!("{}..{}", s.best.0, s.best.1)),
             );
-            let (was, is) = (began_at.to_string(), best.to_string());
-            all.add_row(vec![(*key).to_owned(), was, is, format!("{low}..{high}"), explains, forecast, around]);
+            let (was, is) = (base.to_string(), best.to_string());
+            all.add_row(vec![(*key).to_owned(), was, is, format!("{low}..{high}"), explains, correlation, around]);
         }
         finish(all, 1)
     }
 
-    /// Says whether tuning was worth it.
+    /// Returns a sentence on whether the best candidate is better than the starting policy.
     pub(super) fn verdict(&self) -> String {
-        let (best, base) = (&self.best, &self.began_from);
+        let (best, base) = (&self.best, &self.base);
         if best == base {
-            return format!("{base} stays as it is: no candidate did better in the search.");
+            return format!("{base} remains the best: no candidate did better in the search.");
         }
         let Some(Gain { scalar, over_kinds, kinds, scenarios }) = &self.gain else {
             return format!(
-                "{best} did best in the search, and was not judged: try it beside {base} with wnm-sim run."
+                "{best} did best in the search and was not validated: compare it with {base} by wnm-sim run."
             );
         };
         let (won, all) = (scenarios.iter().filter(|scenario| scenario.gain.mean > 0.0).count(), scenarios.len());
-        // That seeds leave no doubt says nothing yet of other kinds of scenario.
+        // A difference that is certain over seeds may still not hold in other kinds of scenario.
         let elsewhere = match over_kinds.within {
-            Some(_) => format!("; {over_kinds:+.4} with the {kinds} kinds of scenario as the sample"),
+            Some(_) => format!("; {over_kinds:+.4} over the {kinds} kinds of scenario"),
             None => String::new(),
         };
         let by = format!("scalar {scalar:+.4}, higher in {won} of {all} scenarios{elsewhere}");
         match scalar.within {
-            Some(within) if scalar.mean > within => format!("{best} is better than {base} in the judgement: {by}."),
+            Some(within) if scalar.mean > within => format!("{best} is better than {base} in the validation: {by}."),
             Some(within) if scalar.mean < -within => {
-                format!("{best} is WORSE than {base} in the judgement: {by}. Keep {base}.")
+                format!("{best} is WORSE than {base} in the validation: {by}. Keep {base}.")
             }
-            _ => format!("{best} is not surely better than {base} in the judgement: {by}."),
+            _ => format!("{best} is not significantly better than {base} in the validation: {by}."),
         }
     }
 
     /// Returns the best policy as a file of settings.
     pub(super) fn policy_file(&self) -> String {
         let mut lines = vec![
-            format!("# {}: found by wnm-sim tune, {} runs, seed {}.", self.best, self.runs, self.seed),
+            format!("# {}: by wnm-sim tune, {} runs, seed {}.", self.best, self.runs, self.seed),
             format!("# {}", self.verdict()),
         ];
         if !self.is_complete {
-            lines.push("# PARTIAL: the tune was interrupted, and this is the best until then.".to_owned());
+            lines.push("# PARTIAL: the search was interrupted; these are the best settings until then.".to_owned());
         }
         lines.extend(self.settings.iter().map(|(key, text)| {
             let is_bare = text.parse::<bool>().is_ok() || text.parse::<i64>().is_ok();
-            // What JSON writes as a string is one of TOML too.
+            // Every JSON string is a valid TOML string.
             let value = if is_bare { text.clone() } else { serde_json::Value::from(text.as_str()).to_string() };
             format!("{key} = {value}")
         }));
@@ -110,7 +109,7 @@ fn seeds(count: usize) -> String {
     if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
 }
 
-/// Returns names of scenarios, those on both standard hosts without them.
+/// Joins the names of scenarios; a scenario on both standard hosts is listed once, without the host.
 fn brief(names: &[String]) -> String {
     let is_known = |base: &str, host: &str| names.iter().any(|name| *name == format!("{base}-{host}"));
     let both = |name: &str| {
@@ -131,19 +130,19 @@ fn percent(share: f64) -> String {
 fn scenarios_table(base: &str, best: &str, gain: &Gain) -> String {
     let mut all = table(&["scalar in", base, best, "difference"]);
     for scenario in &gain.scenarios {
-        let means = [scenario.began_at, scenario.best].map(|mean| format!("{mean:.3}"));
+        let means = [scenario.base, scenario.best].map(|mean| format!("{mean:.3}"));
         let [base, best] = means;
         all.add_row(vec![scenario.scenario.clone(), base, best, format!("{:.4}", scenario.gain)]);
     }
     finish(all, 1)
 }
 
-fn front_table(judged: &[Judged]) -> String {
+fn front_table(validated: &[Validated]) -> String {
     let heading =
-        ["judged", "front", "in the search", "scalar", "node-hours", "of best %", "avoidable %", "churn", "GB deleted"];
+        ["policy", "front", "in the search", "scalar", "node-hours", "of best %", "avoidable %", "churn", "GB deleted"];
     let mut all = table(&heading);
     let share = |mean: Mean, digits: usize| format!("{:.digits$}", mean.times(100.0));
-    for one in judged {
+    for one in validated {
         all.add_row(vec![
             one.policy.clone(),
             if one.is_on_front { "*" } else { "" }.to_owned(),
@@ -173,8 +172,8 @@ mod tests {
         Mean { mean, within: Some(within) }
     }
 
-    fn judged(policy: &str, searched: Option<f64>, is_on_front: bool) -> Judged {
-        Judged {
+    fn validated(policy: &str, searched: Option<f64>, is_on_front: bool) -> Validated {
+        Validated {
             policy: policy.to_owned(),
             searched,
             scalar: sure(0.8123, 0.0111),
@@ -189,13 +188,13 @@ mod tests {
 
     fn report() -> Report {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let setting = |key, began_at, best, high| {
-            let sensitivity = Sensitivity { explained: 0.412, forecast: -0.35, best: (12, 31) };
-            Setting { key, began_at, best, low: 10, high, sensitivity: Some(sensitivity) }
+        let setting = |key, base, best, high| {
+            let sensitivity = Sensitivity { explained: 0.412, correlation: -0.35, best: (12, 31) };
+            Setting { key, base, best, low: 10, high, sensitivity: Some(sensitivity) }
         };
         let gain = |scenario: &str, gain| ScenarioGain {
             scenario: scenario.to_owned(),
-            began_at: sure(0.79, 0.02),
+            base: sure(0.79, 0.02),
             best: sure(0.79 + gain, 0.03),
             gain: sure(gain, 0.004),
         };
@@ -206,13 +205,13 @@ mod tests {
             days: 7.0,
             cycle: 60,
             seed: 1,
-            judgement_seed: 1_000_001,
-            judgement_seeds: 6,
+            validation_seed: 1_000_001,
+            validation_seeds: 6,
             searched_in: names(&["calm-16", "calm-2", "jump-2", "mine"]),
-            judged_in: names(&["storms-16", "storms-2"]),
+            validated_in: names(&["storms-16", "storms-2"]),
             are_scenarios_held_out: true,
             rungs: vec![RungReport { candidates: 77, seeds: 1 }, RungReport { candidates: 39, seeds: 2 }],
-            began_from: "steady".to_owned(),
+            base: "steady".to_owned(),
             best: "candidate-7".to_owned(),
             settings: [
                 ("preset", "steady"),
@@ -226,10 +225,10 @@ mod tests {
                 setting("steady_relief_target", 30.0, 32.0, 80),
                 Setting { sensitivity: None, ..setting("steady_grace", 120.0, 60.0, 900) },
             ],
-            judged: vec![
-                judged("candidate-7", Some(0.83), true),
-                judged("steady", Some(0.82), true),
-                judged("classic", None, false),
+            validated: vec![
+                validated("candidate-7", Some(0.83), true),
+                validated("steady", Some(0.82), true),
+                validated("classic", None, false),
             ],
             gain: Some(Gain {
                 scalar: sure(0.0212, 0.0035),
@@ -241,41 +240,41 @@ mod tests {
     }
 
     #[test]
-    fn the_page_reads_well() {
+    fn page_of_a_complete_tune() {
         insta::assert_snapshot!(report().page());
     }
 
     #[test]
-    fn the_page_says_what_is_missing() {
+    fn page_of_an_interrupted_tune() {
         let partial = Report {
             is_complete: false,
             runs: 31,
-            judgement_seeds: 0,
+            validation_seeds: 0,
             rungs: Vec::new(),
-            judged: Vec::new(),
+            validated: Vec::new(),
             gain: None,
             ..report()
         };
         insta::assert_snapshot!(partial.page());
-        assert!(partial.policy_file().contains("# PARTIAL: the tune was interrupted"));
+        assert!(partial.policy_file().contains("# PARTIAL: the search was interrupted"));
     }
 
     #[test]
-    fn the_verdict_is_not_better_than_what_is_known() {
+    fn verdict_depends_on_the_confidence_interval() {
         let verdict = |scalar: Mean| {
             let over_kinds = Mean { within: None, ..scalar };
             Report { gain: Some(Gain { scalar, over_kinds, kinds: 1, scenarios: Vec::new() }), ..report() }.verdict()
         };
-        insta::assert_snapshot!(verdict(sure(0.004, 0.0035)), @"candidate-7 is better than steady in the judgement: scalar +0.0040 ± 0.0035, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(verdict(sure(0.003, 0.0035)), @"candidate-7 is not surely better than steady in the judgement: scalar +0.0030 ± 0.0035, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(verdict(sure(-0.004, 0.0035)), @"candidate-7 is WORSE than steady in the judgement: scalar -0.0040 ± 0.0035, higher in 0 of 0 scenarios. Keep steady.");
-        insta::assert_snapshot!(verdict(Mean { mean: 0.9, within: None }), @"candidate-7 is not surely better than steady in the judgement: scalar +0.9000, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(Report { best: "steady".to_owned(), gain: None, ..report() }.verdict(), @"steady stays as it is: no candidate did better in the search.");
+        insta::assert_snapshot!(verdict(sure(0.004, 0.0035)), @"candidate-7 is better than steady in the validation: scalar +0.0040 ± 0.0035, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(verdict(sure(0.003, 0.0035)), @"candidate-7 is not significantly better than steady in the validation: scalar +0.0030 ± 0.0035, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(verdict(sure(-0.004, 0.0035)), @"candidate-7 is WORSE than steady in the validation: scalar -0.0040 ± 0.0035, higher in 0 of 0 scenarios. Keep steady.");
+        insta::assert_snapshot!(verdict(Mean { mean: 0.9, within: None }), @"candidate-7 is not significantly better than steady in the validation: scalar +0.9000, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(Report { best: "steady".to_owned(), gain: None, ..report() }.verdict(), @"steady remains the best: no candidate did better in the search.");
     }
 
-    /// The tests of `wnm` read the same file.
+    /// The tests of `wnm-cli` read the same file.
     #[test]
-    fn the_policy_file_is_one_of_settings() {
+    fn policy_file_is_a_file_of_settings() {
         let report = report();
         assert_eq!(report.policy_file(), include_str!("../../../tests/data/tuned.toml"));
         let read: RawSettings = toml::from_str(&report.policy_file()).unwrap();
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_setting_is_read_back() {
+    fn policy_file_keeps_every_type_of_setting() {
         let texts = [
             ("node_cap", "30"),
             ("cpu_less_than", "49.5"),
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_in_docs_is_that_of_the_report() {
+    fn schema_in_docs_is_current() {
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let schema = Value::from(generator.into_root_schema_for::<Report>());
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/sim-tune.json");

@@ -1,56 +1,56 @@
-//! What came of a tune, as data: the judgement, what each setting matters, and how the search went.
+//! The report of a tune as data: validation, sensitivity of the settings, progress of the search.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wnm_core::{Policy, RawSettings};
 
-use super::search::{BASE, BEYOND, Figures, Found, Search, scalar};
+use super::search::{BASE, Figures, Found, SEED_OFFSET, Search, scalar};
 use super::sensitivity::{self, Sensitivity};
 use crate::SimError;
 use crate::capacity::{PilotSpec, Scenario, Score};
 use crate::commands::chart::front::{self, Front, Kind, Spot};
 use crate::statistics::Mean;
 
-/// What came of a tune.
+/// The report of a tune.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Report {
-    /// False when it was interrupted: then all figures are of what was run until then.
+    /// Whether the tune ran to its end; if not, all figures cover the runs until the interrupt.
     pub(super) is_complete: bool,
     /// Runs that were made.
     pub(super) runs: usize,
     /// Runs that were planned.
     pub(super) planned: usize,
-    /// The length of each run.
+    /// Length of a run, in days.
     pub(super) days: f64,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(super) cycle: u32,
     /// The first seed of the search.
     pub(super) seed: u64,
-    /// The first seed of the judgement.
-    pub(super) judgement_seed: u64,
-    /// Seeds for which all policies were judged.
-    pub(super) judgement_seeds: usize,
+    /// The first seed of the validation.
+    pub(super) validation_seed: u64,
+    /// Seeds on which all policies were validated.
+    pub(super) validation_seeds: usize,
     /// Scenarios of the search.
     pub(super) searched_in: Vec<String>,
-    /// Scenarios of the judgement.
-    pub(super) judged_in: Vec<String>,
-    /// Whether the search saw nothing of the scenarios of the judgement: otherwise only the seeds are new.
+    /// Scenarios of the validation.
+    pub(super) validated_in: Vec<String>,
+    /// Whether the scenarios of the validation were excluded from the search; if not, only the seeds are new.
     pub(super) are_scenarios_held_out: bool,
-    /// How the search went.
+    /// The finished rungs of the search.
     pub(super) rungs: Vec<RungReport>,
-    /// The policy that the tune began from.
-    pub(super) began_from: String,
-    /// The policy that did best in the search.
+    /// The starting policy.
+    pub(super) base: String,
+    /// The policy with the best result in the search.
     pub(super) best: String,
-    /// Its settings.
+    /// The settings of the best policy.
     pub(super) settings: BTreeMap<&'static str, String>,
-    /// The settings that were tuned.
+    /// The tuned settings.
     pub(super) tuned: Vec<Setting>,
-    /// The judged policies: those found, what the tune began from, and what else was asked for.
-    pub(super) judged: Vec<Judged>,
-    /// The best policy against what the tune began from; none where they are the same, or nothing was judged.
+    /// The validated policies: finalists, starting policy, and those of `--against`.
+    pub(super) validated: Vec<Validated>,
+    /// The best policy compared with the starting policy; absent where they are the same or nothing was validated.
     pub(super) gain: Option<Gain>,
 }
 
@@ -58,88 +58,88 @@ pub(super) struct Report {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RungReport {
-    /// Candidates that ran in it.
+    /// Candidates that ran in the rung.
     pub(super) candidates: usize,
-    /// Seeds that each of them has behind it.
+    /// Seeds that each candidate has completed.
     pub(super) seeds: usize,
 }
 
-/// A setting that was tuned.
+/// A tuned setting.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Setting {
-    /// The setting.
+    /// Name of the setting.
     pub(super) key: &'static str,
-    /// What the tune began from.
-    pub(super) began_at: f64,
-    /// What the best policy has.
+    /// Value in the starting policy.
+    pub(super) base: f64,
+    /// Value in the best policy.
     pub(super) best: f64,
-    /// The least value that was tried.
+    /// The lowest value tried.
     pub(super) low: u64,
-    /// The greatest.
+    /// The highest value tried.
     pub(super) high: u64,
-    /// What it does to the scalar; none of too few candidates.
+    /// Effect on the scalar; absent for too few candidates.
     pub(super) sensitivity: Option<Sensitivity>,
 }
 
-/// A policy that was judged. Figures are means over the scenarios of the judgement.
+/// An validated policy. Figures are means over the scenarios of the validation.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Judged {
-    /// The policy.
+pub(super) struct Validated {
+    /// Name of the policy.
     pub(super) policy: String,
-    /// The mean of its scalars in the search; none where it was not part of that.
+    /// Mean scalar in the search; absent where the policy was not part of the search.
     pub(super) searched: Option<f64>,
-    /// The one figure for ranking.
+    /// The single figure that ranks policies.
     pub(super) scalar: Mean,
-    /// Node-hours as a share of the best possible.
+    /// Node-hours as a share of the best possible, 0 to 1.
     pub(super) yielded: Mean,
     /// Hours of healthy nodes in a run.
     pub(super) node_hours: Mean,
-    /// The share of the time over a limit that would not have been passed without our nodes.
+    /// Share of the time over a limit that the background load alone does not exceed, 0 to 1.
     pub(super) avoidable: Mean,
-    /// Stops, removals and restarts for each day of a healthy node.
+    /// Stops, removals and restarts per day of a healthy node.
     pub(super) churn: Mean,
-    /// What nodes that were deleted for pressure held, in bytes a run.
+    /// Bytes of the nodes deleted because of pressure, per run.
     pub(super) deleted_bytes: Mean,
-    /// Whether no other judged policy is at least as good in node-hours, avoidable time, churn and bytes deleted.
+    /// Whether no other policy is at least as good in node-hours, avoidable time, churn and deleted bytes.
     pub(super) is_on_front: bool,
 }
 
-/// The best policy against what the tune began from, in pairs of the same scenario and seed.
+/// The best policy compared with the starting policy, in pairs of the same scenario and seed.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Gain {
-    /// By how much its scalar is higher in these scenarios: only chance of the seeds makes it unsure.
+    /// Gain in the scalar; the interval covers the randomness of the seeds in these scenarios.
     pub(super) scalar: Mean,
-    /// The same with kinds of scenario as the sample, a kind on both hosts being one: what to expect of other kinds.
+    /// Gain in the scalar with kinds of scenario as the sample, both hosts as one kind: the gain to expect elsewhere.
     pub(super) over_kinds: Mean,
-    /// How many kinds there are.
+    /// Number of kinds of scenario.
     pub(super) kinds: usize,
-    /// The same for each of them.
+    /// The gain in each scenario.
     pub(super) scenarios: Vec<ScenarioGain>,
 }
 
-/// The best policy against what the tune began from in one scenario.
+/// The best policy compared with the starting policy in one scenario.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ScenarioGain {
-    /// The scenario and its host.
+    /// Name of the scenario, with its host.
     pub(super) scenario: String,
-    /// The scalar of what the tune began from.
-    pub(super) began_at: Mean,
-    /// The scalar of the best policy.
+    /// Scalar of the starting policy.
+    pub(super) base: Mean,
+    /// Scalar of the best policy.
     pub(super) best: Mean,
-    /// By how much the latter is higher.
+    /// Difference of the scalars; above 0 where the best policy is better.
     pub(super) gain: Mean,
 }
 
 impl Report {
-    /// Returns what there is to say of what was found.
+    /// Builds the report of a search.
     pub(super) fn new(search: &Search, found: &Found, is_complete: bool) -> Result<Self, SimError> {
         let best = search.candidate(found.best());
         let names = |specs: &[crate::capacity::CapacityScenario]| specs.iter().map(|spec| spec.name.clone()).collect();
-        let judged = judged(search, found);
+        let validated = validated(search, found);
         Ok(Self {
             is_complete,
             runs: found.runs,
@@ -147,82 +147,85 @@ impl Report {
             days: search.days,
             cycle: search.cycle,
             seed: search.seed,
-            judgement_seed: search.seed.wrapping_add(BEYOND),
-            judgement_seeds: scores_of(search, found, 0).first().map_or(0, Vec::len),
-            searched_in: names(&search.seen),
-            judged_in: names(&search.judged_in),
-            are_scenarios_held_out: search.judged_in.iter().all(|spec| search.seen.iter().all(|s| s.name != spec.name)),
+            validation_seed: search.seed.wrapping_add(SEED_OFFSET),
+            validation_seeds: scores_of(search, found, 0).first().map_or(0, Vec::len),
+            searched_in: names(&search.searched),
+            validated_in: names(&search.validated_in),
+            are_scenarios_held_out: search
+                .validated_in
+                .iter()
+                .all(|spec| search.searched.iter().all(|s| s.name != spec.name)),
             rungs: search
                 .plan
                 .rungs
                 .iter()
                 .take(found.rungs)
-                .map(|rung| RungReport { candidates: rung.candidates, seeds: rung.rounds })
+                .map(|rung| RungReport { candidates: rung.candidates, seeds: rung.passes })
                 .collect(),
-            began_from: search.base.name.clone(),
-            settings: stated(&best.settings),
+            base: search.base.name.clone(),
+            settings: settings_by_name(&best.settings),
             tuned: settings(search, found, &best)?,
             gain: gain(search, found),
             best: best.name,
-            judged,
+            validated,
         })
     }
 
-    /// Returns the picture: all candidates as the first rung saw them, and the judgement.
+    /// Draws the chart: all candidates after the first rung, and the validated policies.
     pub(super) fn picture(&self, search: &Search, found: &Found) -> Result<String, SimError> {
-        let first = search.seen.len();
+        let first = search.searched.len();
         let candidates = (0..found.scores.len()).filter(|place| found.scores[*place].len() >= first);
         let spots = candidates.map(|place| {
             let figures = Figures::of(&found.scores[place][..first]);
             let plain = |mean: f64| Mean { mean: mean * 100.0, within: None };
             let (name, kind) = match place {
-                _ if place == BASE => (self.began_from.clone(), Kind::Measure),
+                _ if place == BASE => (self.base.clone(), Kind::Reference),
                 _ if place == found.best() => (self.best.clone(), Kind::Found),
                 _ => (String::new(), Kind::Other),
             };
             Spot { name, cost: plain(figures.costs[0]), gain: plain(figures.yielded), kind }
         });
-        let searched = Front { caption: "all candidates in the first rung".to_owned(), spots: spots.collect() };
-        let spots = self.judged.iter().map(|judged| Spot {
-            name: judged.policy.clone(),
-            cost: judged.avoidable.times(100.0),
-            gain: judged.yielded.times(100.0),
-            kind: match &judged.policy {
-                policy if *policy == self.began_from => Kind::Measure,
+        let searched = Front { caption: "all candidates after the first rung".to_owned(), spots: spots.collect() };
+        let spots = self.validated.iter().map(|validated| Spot {
+            name: validated.policy.clone(),
+            cost: validated.avoidable.times(100.0),
+            gain: validated.yielded.times(100.0),
+            kind: match &validated.policy {
+                policy if *policy == self.base => Kind::Reference,
                 policy if policy.starts_with("candidate-") => Kind::Found,
                 _ => Kind::Other,
             },
         });
-        let judged = Front { caption: "judged on what the search never saw".to_owned(), spots: spots.collect() };
-        let fronts = if judged.spots.is_empty() { vec![searched] } else { vec![searched, judged] };
+        let validated = Front { caption: "validation on unseen runs".to_owned(), spots: spots.collect() };
+        let fronts = if validated.spots.is_empty() { vec![searched] } else { vec![searched, validated] };
         front::draw(&fronts, "avoidable time over limits, % of the time", "node-hours, % of the best possible")
     }
 }
 
-/// Returns what is said in a layer of settings, by name.
-fn stated(settings: &RawSettings) -> BTreeMap<&'static str, String> {
+/// Returns the settings that have a value, by name.
+fn settings_by_name(settings: &RawSettings) -> BTreeMap<&'static str, String> {
     RawSettings::KEYS.iter().filter_map(|key| Some((*key, settings.get(key)?))).collect()
 }
 
-/// Returns the scores of a judged policy, scenario by scenario.
+/// Returns the scores of an validated policy, by scenario.
 fn scores_of(search: &Search, found: &Found, policy: usize) -> Vec<Vec<Score>> {
-    found.judged_of(policy, search.judged(found).len(), search.judged_in.len())
+    found.scores_of_validation(policy, search.validated(found).len(), search.validated_in.len())
 }
 
-fn judged(search: &Search, found: &Found) -> Vec<Judged> {
-    let policies = search.judged(found);
+fn validated(search: &Search, found: &Found) -> Vec<Validated> {
+    let policies = search.validated(found);
     let scores: Vec<_> = (0..policies.len()).map(|policy| scores_of(search, found, policy)).collect();
     if scores.iter().flatten().any(Vec::is_empty) {
         return Vec::new();
     }
     let figures: Vec<_> = scores.iter().map(|scores| Figures::of(&scores.concat())).collect();
     let places = found.finalists.iter().chain([&BASE]).map(|place| Some(*place)).chain(std::iter::repeat(None));
-    let judge = |((policy, scores), place): ((&PilotSpec, &Vec<Vec<Score>>), Option<usize>)| {
+    let validate = |((policy, scores), place): ((&PilotSpec, &Vec<Vec<Score>>), Option<usize>)| {
         let mean = |figure: fn(&Score) -> f64| {
             Mean::of_groups(&scores.iter().map(|group| group.iter().map(figure).collect()).collect::<Vec<_>>())
         };
         let own = Figures::of(&scores.concat());
-        Judged {
+        Validated {
             policy: policy.name.clone(),
             searched: place.map(|place| scalar(&found.scores[place])),
             scalar: mean(Score::scalar),
@@ -231,10 +234,10 @@ fn judged(search: &Search, found: &Found) -> Vec<Judged> {
             avoidable: mean(|score| score.share(score.avoidable.any)),
             churn: mean(|score| score.per_node_day(score.churn())),
             deleted_bytes: mean(|score| score.deleted_bytes),
-            is_on_front: !figures.iter().any(|other| other.beats(&own)),
+            is_on_front: !figures.iter().any(|other| other.dominates(&own)),
         }
     };
-    policies.iter().zip(&scores).zip(places).map(judge).collect()
+    policies.iter().zip(&scores).zip(places).map(validate).collect()
 }
 
 fn gain(search: &Search, found: &Found) -> Option<Gain> {
@@ -248,7 +251,7 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
         return None;
     }
     let mut kinds: Vec<(&Scenario, Vec<f64>)> = Vec::new();
-    for (spec, gains) in search.judged_in.iter().zip(&differences) {
+    for (spec, gains) in search.validated_in.iter().zip(&differences) {
         let mean = Mean::of(gains.iter().copied()).mean;
         match kinds.iter_mut().find(|(kind, _)| *kind == &*spec.scenario) {
             Some((_, means)) => means.push(mean),
@@ -256,9 +259,9 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
         }
     }
     let over_kinds: Vec<f64> = kinds.iter().map(|(_, means)| Mean::of(means.iter().copied()).mean).collect();
-    let scenarios = search.judged_in.iter().zip(&pairs).zip(&differences).map(|((spec, (base, best)), gains)| {
+    let scenarios = search.validated_in.iter().zip(&pairs).zip(&differences).map(|((spec, (base, best)), gains)| {
         let mean = |values: &Vec<f64>| Mean::of(values.iter().copied());
-        ScenarioGain { scenario: spec.name.clone(), began_at: mean(base), best: mean(best), gain: mean(gains) }
+        ScenarioGain { scenario: spec.name.clone(), base: mean(base), best: mean(best), gain: mean(gains) }
     });
     Some(Gain {
         scalar: Mean::of_groups(&differences),
@@ -270,11 +273,12 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
 
 fn settings(search: &Search, found: &Found, best: &PilotSpec) -> Result<Vec<Setting>, SimError> {
     let policy = |pilot: &PilotSpec| {
-        Policy::new(&pilot.settings, None).map_err(|problems| SimError::Input(format!("{}: {problems}", pilot.name)))
+        Policy::new(&pilot.settings, None)
+            .map_err(|problems| SimError::input(format!("policy {}: {problems}", pilot.name)))
     };
-    let (began_at, best) = (policy(&search.base)?, policy(best)?);
-    // Of the first rung, in which all have seen the same; what the tune began from was not drawn.
-    let first = search.seen.len();
+    let (base, best) = (policy(&search.base)?, policy(best)?);
+    // Only the first rung: there all candidates have the same runs. The starting policy was not drawn.
+    let first = search.searched.len();
     let drawn: Vec<(&Vec<u64>, f64)> = search
         .drawn
         .iter()
@@ -284,7 +288,7 @@ fn settings(search: &Search, found: &Found, best: &PilotSpec) -> Result<Vec<Sett
     let scalars: Vec<f64> = drawn.iter().map(|(_, scalar)| *scalar).collect();
     let setting = |(i, dimension): (usize, &super::space::Dimension)| Setting {
         key: dimension.key,
-        began_at: (dimension.of)(&began_at),
+        base: (dimension.of)(&base),
         best: (dimension.of)(&best),
         low: dimension.low,
         high: dimension.high,

@@ -1,4 +1,4 @@
-//! The search by halves, and the judgement of those that are left. The runs are the same whatever the number of threads.
+//! The search by successive halving, and the validation of the finalists. The results do not depend on `--jobs`.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
@@ -13,50 +13,50 @@ use crate::run_file::{RunLine, VERSION};
 use crate::statistics::Mean;
 use crate::{SimError, jobs};
 
-/// Seeds of the judgement begin so far beyond those of the search.
-pub(super) const BEYOND: u64 = 1_000_000;
+/// Distance of the seeds of the validation from those of the search, larger than any number of passes.
+pub(super) const SEED_OFFSET: u64 = 1_000_000;
 
-/// What the tune began from is a candidate like others, and is seen in every rung.
+/// Index of the starting policy among the candidates. It takes part in every rung.
 pub(super) const BASE: usize = 0;
 
-/// What a tune is about. All of it together decides what comes out.
+/// Everything that determines the result of a tune.
 pub(super) struct Search {
-    /// What the tune begins from: candidate 0.
+    /// The starting policy, candidate 0.
     pub(super) base: PilotSpec,
     pub(super) space: Space,
     /// The other candidates.
     pub(super) drawn: Vec<Values>,
-    /// Scenarios that the search sees.
-    pub(super) seen: Vec<CapacityScenario>,
-    /// Scenarios of the judgement.
-    pub(super) judged_in: Vec<CapacityScenario>,
-    /// What else is judged.
+    /// Scenarios of the search.
+    pub(super) searched: Vec<CapacityScenario>,
+    /// Scenarios of the validation.
+    pub(super) validated_in: Vec<CapacityScenario>,
+    /// Policies of `--against`.
     pub(super) against: Vec<PilotSpec>,
     pub(super) plan: Plan,
     pub(super) seed: u64,
     pub(super) days: f64,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(super) cycle: u32,
 }
 
-/// What has been found, whether or not the search came to its end.
+/// The results so far, also of an interrupted search.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Scores of each candidate, round by round, in the order of the scenarios that the search sees.
+    /// Scores of each candidate, pass by pass, in the order of the search's scenarios.
     pub(super) scores: Vec<Vec<Score>>,
-    /// Rungs that are behind us.
+    /// Finished rungs.
     pub(super) rungs: usize,
-    /// Candidates of the last rung, best first; while the first is not over, those that it has seen in all scenarios.
-    pub(super) standing: Vec<usize>,
-    /// Candidates that are judged, what the tune began from not among them.
+    /// Candidates of the last rung, best first; during the first rung those that have run in all scenarios.
+    pub(super) ranking: Vec<usize>,
+    /// Candidates to validate, without the starting policy.
     pub(super) finalists: Vec<usize>,
-    /// Scores of the judgement: round by round, policy by policy, scenario by scenario.
-    pub(super) judged: Vec<Score>,
+    /// Scores of the validation: by pass, then by policy, then by scenario.
+    pub(super) validated: Vec<Score>,
     /// Runs that were made.
     pub(super) runs: usize,
 }
 
-/// Why a search did not come to its end.
+/// The reason why a search ended early.
 #[derive(Debug)]
 pub(super) enum End {
     Interrupted,
@@ -69,17 +69,17 @@ impl From<SimError> for End {
     }
 }
 
-/// Those who look on while runs are made.
+/// Progress, interruption and output of the runs.
 pub(super) struct Watch<'a> {
-    /// Tells, after so many runs, whether somebody wants an end.
+    /// Tells, given the number of finished runs, whether to stop.
     pub(super) is_over: &'a dyn Fn(usize) -> bool,
     pub(super) bar: ProgressBar,
-    /// Where every run is written.
+    /// The file for all runs.
     pub(super) out: Option<Output>,
     pub(super) jobs: NonZeroUsize,
 }
 
-/// Returns a bar that is drawn on standard error where that is a terminal, and nowhere else.
+/// Returns a progress bar on standard error; invisible where that is not a terminal.
 pub(super) fn bar(runs: usize) -> ProgressBar {
     let bar = ProgressBar::new(runs as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {eta} left  {msg}") {
@@ -88,7 +88,7 @@ pub(super) fn bar(runs: usize) -> ProgressBar {
     bar
 }
 
-/// One run that is to be made.
+/// A run to execute.
 struct Task<'a> {
     candidate: usize,
     pilot: &'a PilotSpec,
@@ -107,76 +107,76 @@ impl Search {
         pilot
     }
 
-    /// Returns the policies that are judged: those found, what the tune began from, and what else was asked for.
-    pub(super) fn judged(&self, found: &Found) -> Vec<PilotSpec> {
+    /// Returns the policies to validate: the finalists, the starting policy, and those of `--against`.
+    pub(super) fn validated(&self, found: &Found) -> Vec<PilotSpec> {
         let candidates = found.finalists.iter().chain([&BASE]).map(|place| self.candidate(*place));
         candidates.chain(self.against.iter().cloned()).collect()
     }
 
-    /// Says what contradicts itself, before the first run.
+    /// Checks every policy on every scenario, so that no error ends the search after hours.
     pub(super) fn check(&self) -> Result<(), SimError> {
         for pilot in (0..=self.drawn.len()).map(|place| self.candidate(place)).chain(self.against.iter().cloned()) {
-            for spec in self.seen.iter().chain(&self.judged_in) {
+            for spec in self.searched.iter().chain(&self.validated_in) {
                 pilot.pilot(spec)?;
             }
         }
         Ok(())
     }
 
-    /// Searches and judges; what was found until the end stands in `found`, whichever end that is.
+    /// Searches and validates. `found` holds the results so far, also after an error.
     pub(super) fn run(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
         found.scores = vec![Vec::new(); self.drawn.len() + 1];
-        let mut standing: Vec<usize> = (0..=self.drawn.len()).collect();
+        let mut ranking: Vec<usize> = (0..=self.drawn.len()).collect();
         let mut before = 0;
         for (i, rung) in self.plan.rungs.iter().enumerate() {
             watch.bar.set_message(format!("rung {} of {}", i + 1, self.plan.rungs.len()));
-            go_on(&mut standing, rung.candidates);
-            let pilots: Vec<_> = standing.iter().map(|place| (*place, self.candidate(*place))).collect();
+            keep_best(&mut ranking, rung.candidates);
+            let pilots: Vec<_> = ranking.iter().map(|place| (*place, self.candidate(*place))).collect();
             let task = |(candidate, pilot)| {
-                let seeds = (before..rung.rounds).map(|round| self.seed.wrapping_add(round as u64));
-                seeds.flat_map(move |seed| self.seen.iter().map(move |spec| Task { candidate, pilot, spec, seed }))
+                let seeds = (before..rung.passes).map(|pass| self.seed.wrapping_add(pass as u64));
+                seeds.flat_map(move |seed| self.searched.iter().map(move |spec| Task { candidate, pilot, spec, seed }))
             };
             let tasks: Vec<_> = pilots.iter().flat_map(|(candidate, pilot)| task((*candidate, pilot))).collect();
             let done =
                 self.make(&tasks, watch, &mut found.runs, |task, score| found.scores[task.candidate].push(score));
             if done.is_err() && found.rungs > 0 {
-                // Some of this rung have seen more than others: what the one before has shown holds.
-                let seen = before * self.seen.len();
-                found.scores.iter_mut().for_each(|scores| scores.truncate(seen));
+                // An unfinished rung has more runs for some candidates than for others: fall back to the rung before.
+                let searched = before * self.searched.len();
+                found.scores.iter_mut().for_each(|scores| scores.truncate(searched));
                 return done;
             }
-            standing.retain(|place| found.scores[*place].len() == rung.rounds * self.seen.len());
-            standing.sort_by(|one, other| rank(&found.scores[*one], &found.scores[*other]));
-            found.standing.clone_from(&standing);
+            ranking.retain(|place| found.scores[*place].len() == rung.passes * self.searched.len());
+            ranking.sort_by(|one, other| rank(&found.scores[*one], &found.scores[*other]));
+            found.ranking.clone_from(&ranking);
             done?;
             found.rungs += 1;
-            before = rung.rounds;
+            before = rung.passes;
         }
         found.finalists = self.finalists(found);
-        self.judge(watch, found)
+        self.validate(watch, found)
     }
 
-    /// Returns whom to judge: the best, then those of the last rung that no other is better than in everything, then
-    /// the next best.
+    /// Returns the candidates to validate: the best one, then the rest of the Pareto front, then the next best.
     fn finalists(&self, found: &Found) -> Vec<usize> {
-        let others: Vec<usize> = found.standing.iter().copied().filter(|place| *place != BASE).collect();
+        let others: Vec<usize> = found.ranking.iter().copied().filter(|place| *place != BASE).collect();
         let figures: Vec<_> = others.iter().map(|place| Figures::of(&found.scores[*place])).collect();
-        let is_on_front = |i: usize| !figures.iter().any(|other| other.beats(&figures[i]));
+        let is_on_front = |i: usize| !figures.iter().any(|other| other.dominates(&figures[i]));
         let mut order: Vec<usize> = (0..others.len()).collect();
         order.sort_by_key(|i| (*i > 0 && !is_on_front(*i), *i));
         order.into_iter().take(self.plan.finalists).map(|i| others[i]).collect()
     }
 
-    fn judge(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
-        watch.bar.set_message("judgement");
-        let pilots = self.judged(found);
-        let seeds = (0..self.plan.rounds as u64).map(|round| self.seed.wrapping_add(BEYOND + round));
-        let round = |seed| {
-            let each = move |pilot| self.judged_in.iter().map(move |spec| Task { candidate: BASE, pilot, spec, seed });
+    fn validate(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
+        watch.bar.set_message("validation");
+        let pilots = self.validated(found);
+        let seeds = (0..self.plan.passes as u64).map(|pass| self.seed.wrapping_add(SEED_OFFSET + pass));
+        let pass = |seed| {
+            let each =
+                move |pilot| self.validated_in.iter().map(move |spec| Task { candidate: BASE, pilot, spec, seed });
             pilots.iter().flat_map(each)
         };
-        let tasks: Vec<_> = seeds.flat_map(round).collect();
-        self.make(&tasks, watch, &mut found.runs, |_, score| found.judged.push(score))
+        let tasks: Vec<_> = seeds.flat_map(pass).collect();
+        self.make(&tasks, watch, &mut found.runs, |_, score| found.validated.push(score))
     }
 
     fn make(
@@ -210,25 +210,25 @@ impl Search {
 }
 
 impl Found {
-    /// Returns the best candidate by what the search has seen; what the tune began from where it has seen nothing whole.
+    /// Returns the best candidate of the last finished rung; the starting policy before the first.
     pub(super) fn best(&self) -> usize {
-        self.standing.first().copied().unwrap_or(BASE)
+        self.ranking.first().copied().unwrap_or(BASE)
     }
 
-    /// Returns the scores of a judged policy in each scenario, over the rounds in which all were judged.
-    pub(super) fn judged_of(&self, policy: usize, policies: usize, scenarios: usize) -> Vec<Vec<Score>> {
-        let rounds = self.judged.chunks_exact((policies * scenarios).max(1));
-        let of = |scenario: usize| rounds.clone().map(|round| round[policy * scenarios + scenario]).collect();
+    /// Returns the scores of an validated policy by scenario, over the passes that all policies completed.
+    pub(super) fn scores_of_validation(&self, policy: usize, policies: usize, scenarios: usize) -> Vec<Vec<Score>> {
+        let passes = self.validated.chunks_exact((policies * scenarios).max(1));
+        let of = |scenario: usize| passes.clone().map(|pass| pass[policy * scenarios + scenario]).collect();
         (0..scenarios).map(of).collect()
     }
 }
 
-/// What a policy is to have much of, and what little of.
+/// The objectives of the search: one to maximise, three to minimise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Figures {
     /// Node-hours as a share of the best possible.
     pub(super) yielded: f64,
-    /// Avoidable time over limits, churn, bytes deleted.
+    /// Avoidable time over limits, churn, deleted bytes.
     pub(super) costs: [f64; 3],
 }
 
@@ -245,28 +245,28 @@ impl Figures {
         }
     }
 
-    /// Tells whether it is at least as good in everything, and better in something.
-    pub(super) fn beats(&self, other: &Self) -> bool {
+    /// Tells whether the figures dominate others: at least as good in everything, and better in something.
+    pub(super) fn dominates(&self, other: &Self) -> bool {
         let is_no_worse = self.yielded >= other.yielded && self.costs.iter().zip(&other.costs).all(|(a, b)| a <= b);
         is_no_worse && self != other
     }
 }
 
-/// Leaves so many candidates, the best of them and what the tune began from.
-fn go_on(standing: &mut Vec<usize>, candidates: usize) {
-    standing.truncate(candidates);
-    if !standing.contains(&BASE) {
-        standing.pop();
-        standing.push(BASE);
+/// Keeps the first `candidates` of a ranking, and the starting policy in any case.
+fn keep_best(ranking: &mut Vec<usize>, candidates: usize) {
+    ranking.truncate(candidates);
+    if !ranking.contains(&BASE) {
+        ranking.pop();
+        ranking.push(BASE);
     }
 }
 
-/// Returns the mean of the scalars of some runs.
+/// Returns the mean scalar of some runs.
 pub(super) fn scalar(scores: &[Score]) -> f64 {
     Mean::of(scores.iter().map(Score::scalar)).mean
 }
 
-/// Orders scores, better ones first: what ran out of memory or filled a disk comes after all that did not.
+/// Orders scores, better ones first: any run out of memory or disk space ranks below all runs without.
 fn rank(one: &[Score], other: &[Score]) -> Ordering {
     let fails = |scores: &[Score]| scores.iter().any(|score| score.out_of_memory + score.disk_full > 0.0);
     fails(one).cmp(&fails(other)).then_with(|| scalar(other).total_cmp(&scalar(one)))
@@ -282,16 +282,16 @@ mod tests {
     fn search() -> Search {
         let set = RawSettings::default();
         let find = |name: &str| CapacityScenario::find(name, &set).unwrap();
-        let (seen, judged_in) = ([find("storms-2"), find("calm-2")].concat(), find("jump-2"));
-        let sizes = Sizes { budget: 40, seen: 2, judged: 1, baselines: 1, candidates: 100 };
+        let (searched, validated_in) = ([find("storms-2"), find("calm-2")].concat(), find("jump-2"));
+        let sizes = Sizes { budget: 40, searched: 2, validated: 1, baselines: 1, candidates: 100 };
         let plan = Plan::new(sizes).unwrap();
         let space = Space::new(Preset::Steady, &[], &set).unwrap();
         let drawn = space.candidates(plan.rungs[0].candidates - 1, 1);
         let base = PilotSpec::parse("steady", &set).unwrap();
-        Search { base, space, drawn, seen, judged_in, against: Vec::new(), plan, seed: 7, days: 0.02, cycle: 60 }
+        Search { base, space, drawn, searched, validated_in, against: Vec::new(), plan, seed: 7, days: 0.02, cycle: 60 }
     }
 
-    /// Searches until so many runs were made.
+    /// Searches until `most` runs are made.
     fn found(search: &Search, most: usize, jobs: usize) -> (Found, bool) {
         let is_over = |runs| runs >= most;
         let jobs = NonZeroUsize::new(jobs).unwrap();
@@ -302,24 +302,24 @@ mod tests {
     }
 
     #[test]
-    fn what_it_began_from_is_seen_in_every_rung_and_beaten_or_kept() {
+    fn starting_policy_takes_part_in_every_round() {
         let search = search();
         let (found, is_whole) = found(&search, usize::MAX, 2);
         let last = search.plan.rungs.last().unwrap();
         assert!(is_whole && found.runs == search.plan.runs && search.plan.rungs.len() > 1, "{:?}", search.plan);
-        assert_eq!(found.scores[BASE].len(), last.rounds * 2);
-        assert_eq!(found.standing.len(), last.candidates);
+        assert_eq!(found.scores[BASE].len(), last.passes * 2);
+        assert_eq!(found.ranking.len(), last.candidates);
         assert_ne!(rank(&found.scores[found.best()], &found.scores[BASE]), Ordering::Greater);
         assert!(!found.finalists.contains(&BASE) && found.finalists.len() == search.plan.finalists);
-        let gone_on = |mut standing: Vec<usize>| {
-            go_on(&mut standing, 2);
-            standing
+        let gone_on = |mut ranking: Vec<usize>| {
+            keep_best(&mut ranking, 2);
+            ranking
         };
         assert_eq!([gone_on(vec![3, BASE, 1, 2]), gone_on(vec![3, 2, 1, BASE])], [[3, BASE], [3, BASE]]);
     }
 
     #[test]
-    fn wherever_it_is_interrupted_what_is_kept_is_whole() {
+    fn interrupted_search_keeps_whole_results() {
         let search = search();
         let (all, _) = found(&search, usize::MAX, 1);
         let first = search.plan.rungs[0].candidates * 2;
@@ -329,12 +329,12 @@ mod tests {
             for (place, scores) in part.scores.iter().enumerate() {
                 assert_eq!(scores[..], all.scores[place][..scores.len()], "{most}");
             }
-            let rounds = part.rungs.checked_sub(1).map_or(1, |rung| search.plan.rungs[rung].rounds);
-            for place in &part.standing {
-                assert_eq!(part.scores[*place].len(), rounds * 2, "{most}");
+            let passes = part.rungs.checked_sub(1).map_or(1, |rung| search.plan.rungs[rung].passes);
+            for place in &part.ranking {
+                assert_eq!(part.scores[*place].len(), passes * 2, "{most}");
             }
-            assert_eq!(part.standing.len(), if most < first { most / 2 } else { part.standing.len() }, "{most}");
-            assert!(most < 2 || part.standing.contains(&BASE), "{most}");
+            assert_eq!(part.ranking.len(), if most < first { most / 2 } else { part.ranking.len() }, "{most}");
+            assert!(most < 2 || part.ranking.contains(&BASE), "{most}");
             let report = crate::commands::tune::report::Report::new(&search, &part, false).unwrap();
             assert!(report.page().contains("PARTIAL") && report.policy_file().contains("PARTIAL"));
             assert!(report.picture(&search, &part).unwrap().ends_with("</svg>\n"));
@@ -342,19 +342,19 @@ mod tests {
     }
 
     #[test]
-    fn those_that_no_other_beats_are_judged_before_the_next_best() {
+    fn front_is_evaluated_before_the_next_best() {
         let mut search = search();
         let score =
             |node_hours, stops| Score { node_hours, node_hours_best: 100.0, seconds: 1.0, stops, ..Score::default() };
-        // By scalar 1 is before 2, and 2 before 3; but 1 beats 2 in everything, and 3 stops nothing.
+        // By scalar the order is 1, 2, 3; but 1 dominates 2, and 3 stops no node.
         let scores = vec![vec![score(60.0, 9)], vec![score(90.0, 3)], vec![score(88.0, 3)], vec![score(70.0, 0)]];
-        let found = Found { scores, standing: vec![1, 2, 3, BASE], ..Found::default() };
+        let found = Found { scores, ranking: vec![1, 2, 3, BASE], ..Found::default() };
         search.plan.finalists = 2;
         assert_eq!(search.finalists(&found), [1, 3]);
     }
 
     #[test]
-    fn running_out_of_memory_comes_last_whatever_else() {
+    fn out_of_memory_ranks_last() {
         let (good, bad) = (
             Score { node_hours: 1.0, node_hours_best: 9.0, ..Score::default() },
             Score { node_hours: 9.0, node_hours_best: 9.0, out_of_memory: 5.0, ..Score::default() },

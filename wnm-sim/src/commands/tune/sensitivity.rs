@@ -1,30 +1,30 @@
-//! How much each setting matters: told from the first rung, in which candidates lie all over the space.
+//! The effect of each setting on the scalar, from the first rung, in which the candidates cover the whole space.
 //!
-//! What a setting explains is its first-order Sobol index, estimated from given data as the correlation ratio over bins
-//! (Pearson 1905; Plischke, Borgonovo and Smith 2013), less what chance explains (epsilon squared, Kelley 1935).
+//! The explained share is the first-order Sobol index, estimated from given data as the correlation ratio over bins
+//! (Pearson 1905; Plischke, Borgonovo and Smith 2013), corrected for chance (epsilon squared, Kelley 1935).
 
 use serde::Serialize;
 
-/// Candidates below which nothing is told.
+/// The fewest candidates for an estimate.
 pub(super) const LEAST: usize = 12;
 
-/// What a setting does to the scalar.
+/// The effect of a setting on the scalar.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Sensitivity {
-    /// The share of the variance of the scalars that the setting alone explains, corrected for what chance explains.
+    /// Share of the variance of the scalars that the setting alone explains, 0 to 1, corrected for chance.
     pub(super) explained: f64,
-    /// Rank correlation (Spearman) of setting and scalar: above 0 where more of it is better.
-    pub(super) forecast: f64,
-    /// The least and the greatest value in the bin with the highest mean.
+    /// Spearman's rank correlation of setting and scalar, -1 to 1: above 0 where a higher value is better.
+    pub(super) correlation: f64,
+    /// The lowest and the highest value in the bin with the best mean.
     pub(super) best: (u64, u64),
 }
 
-/// Returns what one setting does, from its value and the scalar of each candidate.
+/// Estimates the effect of a setting from its value and the scalar of each candidate.
 pub(super) fn of(values: &[u64], scalars: &[f64]) -> Sensitivity {
     let count = values.len();
     let ranked = ranks(&values.iter().map(|value| *value as f64).collect::<Vec<_>>());
-    // Bins of nearly as many candidates each; those of one value stay together.
+    // Bins of nearly equal size; equal values stay in one bin.
     let wanted = ((count as f64).sqrt() as usize).clamp(3, 8);
     let mut bins: Vec<Vec<usize>> = vec![Vec::new(); wanted];
     for (i, rank) in ranked.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn of(values: &[u64], scalars: &[f64]) -> Sensitivity {
         })
         .sum();
     let explained = if total > 0.0 && bins.len() > 1 && count > bins.len() {
-        // Means of bins differ by chance too: epsilon squared takes that off.
+        // The means of bins differ by chance too, which epsilon squared subtracts.
         1.0 - within / total * (count - 1) as f64 / (count - bins.len()) as f64
     } else {
         0.0
@@ -55,10 +55,10 @@ pub(super) fn of(values: &[u64], scalars: &[f64]) -> Sensitivity {
         .max_by(|one, other| mean(&mut one.iter().copied()).total_cmp(&mean(&mut other.iter().copied())))
         .map(|bin| bin.iter().map(|i| values[*i]));
     let best = best.map_or((0, 0), |values| (values.clone().min().unwrap_or(0), values.max().unwrap_or(0)));
-    Sensitivity { explained: explained.max(0.0), forecast: correlation(&ranked, &ranks(scalars)), best }
+    Sensitivity { explained: explained.max(0.0), correlation: correlation(&ranked, &ranks(scalars)), best }
 }
 
-/// Returns the rank of each value, from 0.5; equal values share the mean of theirs.
+/// Returns the rank of each value, from 0.5; equal values get the mean of their ranks.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|one, other| values[*one].total_cmp(&values[*other]));
@@ -91,26 +91,26 @@ mod tests {
     use crate::chance::Chance;
 
     #[test]
-    fn what_decides_explains_all_and_what_does_nothing_explains_nothing() {
+    fn explained_share_is_high_for_a_cause_and_low_for_noise() {
         let mut chance = Chance::new(1, 1);
         let values: Vec<u64> = (0..200).map(|_| u64::from(chance.below(100))).collect();
         let noise: Vec<f64> = values.iter().map(|_| chance.normal()).collect();
         let decides = of(&values, &values.iter().map(|value| *value as f64).collect::<Vec<_>>());
-        assert!(decides.explained > 0.97 && decides.forecast > 0.999 && decides.best.1 == 99, "{decides:?}");
+        assert!(decides.explained > 0.97 && decides.correlation > 0.999 && decides.best.1 == 99, "{decides:?}");
         let nothing = of(&values, &noise);
-        assert!(nothing.explained < 0.05 && nothing.forecast.abs() < 0.15, "{nothing:?}");
-        // A best place in the middle has no forecast, and is found all the same.
+        assert!(nothing.explained < 0.05 && nothing.correlation.abs() < 0.15, "{nothing:?}");
+        // An optimum in the middle has no rank correlation, and still explains the variance.
         let hill: Vec<_> = values.iter().map(|value| -(*value as f64 - 50.0).powi(2)).collect();
         let hill = of(&values, &hill);
-        assert!(hill.explained > 0.9 && hill.forecast.abs() < 0.2, "{hill:?}");
+        assert!(hill.explained > 0.9 && hill.correlation.abs() < 0.2, "{hill:?}");
         assert!(hill.best.0 > 30 && hill.best.1 < 70, "{hill:?}");
     }
 
     #[test]
-    fn a_setting_or_a_scalar_that_never_changes_explains_nothing() {
+    fn constant_setting_or_scalar_explains_nothing() {
         for (values, scalars) in [(vec![3; 20], (0..20).map(f64::from).collect()), ((0..20).collect(), vec![1.0; 20])] {
             let none = of(&values, &scalars);
-            assert_eq!((none.explained, none.forecast), (0.0, 0.0), "{none:?}");
+            assert_eq!((none.explained, none.correlation), (0.0, 0.0), "{none:?}");
         }
     }
 

@@ -1,21 +1,21 @@
-//! What is tuned, from where to where, and the way from a point of the unit cube to settings.
+//! The settings to tune with their ranges, and the mapping from points of the unit cube to settings.
 
 use wnm_core::{Policy, Preset, RawSettings};
 
 use crate::SimError;
 use crate::words::nearest;
 
-/// How the values of a setting lie between its bounds.
+/// The distribution of a setting's values between its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scale {
-    /// Equal steps are worth the same: percentages.
+    /// Equal steps are equally likely: percentages.
     Even,
-    /// Equal factors are: times and counts.
+    /// Equal factors are equally likely: times and counts.
     ByFactor,
 }
 
-/// A setting that may be tuned: its bounds unless others are given, and the furthest they may be.
-struct Known {
+/// A setting that can be tuned: default range, widest permitted range, scale and accessor.
+struct Tunable {
     key: &'static str,
     range: (u64, u64),
     furthest: (u64, u64),
@@ -23,37 +23,37 @@ struct Known {
     of: fn(&Policy) -> f64,
 }
 
-impl Known {
+impl Tunable {
     const fn dimension(&self) -> Dimension {
         let &Self { key, range: (low, high), scale, of, .. } = self;
         Dimension { key, low, high, scale, of }
     }
 }
 
-const fn percent(key: &'static str, low: u64, high: u64, of: fn(&Policy) -> f64) -> Known {
-    Known { key, range: (low, high), furthest: (0, 100), scale: Scale::Even, of }
+const fn percent(key: &'static str, low: u64, high: u64, of: fn(&Policy) -> f64) -> Tunable {
+    Tunable { key, range: (low, high), furthest: (0, 100), scale: Scale::Even, of }
 }
 
-const fn seconds(key: &'static str, low: u64, high: u64, of: fn(&Policy) -> f64) -> Known {
-    Known { key, range: (low, high), furthest: (0, 86_400), scale: Scale::ByFactor, of }
+const fn seconds(key: &'static str, low: u64, high: u64, of: fn(&Policy) -> f64) -> Tunable {
+    Tunable { key, range: (low, high), furthest: (0, 86_400), scale: Scale::ByFactor, of }
 }
 
-const fn count(key: &'static str, high: u64, of: fn(&Policy) -> f64) -> Known {
-    Known { key, range: (1, high), furthest: (1, 1000), scale: Scale::ByFactor, of }
+const fn count(key: &'static str, high: u64, of: fn(&Policy) -> f64) -> Tunable {
+    Tunable { key, range: (1, high), furthest: (1, 1000), scale: Scale::ByFactor, of }
 }
 
-/// What the steady rules are tuned by. The mark to which reliefs go stands before those that it bounds.
-const STEADY: &[Known] = &[
-    percent(BACK, 10, 80, |policy| policy.tuning.relief_target * 100.0),
-    percent(SOFT, 0, 60, |policy| policy.tuning.warning * 100.0),
-    percent(GOAL, 10, 90, |policy| policy.tuning.growth_target * 100.0),
+/// Settings of the steady preset. The relief target comes first, because it limits the ranges of the next two.
+const STEADY: &[Tunable] = &[
+    percent(RELIEF_TARGET, 10, 80, |policy| policy.tuning.relief_target * 100.0),
+    percent(WARNING, 0, 60, |policy| policy.tuning.warning * 100.0),
+    percent(GROWTH_TARGET, 10, 90, |policy| policy.tuning.growth_target * 100.0),
     seconds("steady_grace", 15, 900, |policy| policy.tuning.grace.as_secs_f64()),
     seconds("steady_cooldown", 15, 600, |policy| policy.tuning.cooldown.as_secs_f64()),
-    // More never start at once, unless max_concurrent_starts allows it.
+    // The engine starts more nodes at once only where max_concurrent_starts allows it.
     count("steady_adds", 4, |policy| f64::from(policy.tuning.adds)),
 ];
-/// What the classic rules are tuned by, and the steady ones where a bound asks for it.
-const CLASSIC: &[Known] = &[
+/// Settings of the classic preset; those of steady may be tuned as well with `--bound`.
+const CLASSIC: &[Tunable] = &[
     seconds("delay_start", 30, 1200, |policy| policy.delays.start.as_secs_f64()),
     seconds("delay_restart", 60, 3600, |policy| policy.delays.restart.as_secs_f64()),
     seconds("delay_upgrade", 30, 1200, |policy| policy.delays.upgrade.as_secs_f64()),
@@ -64,58 +64,58 @@ const CLASSIC: &[Known] = &[
     count("max_concurrent_operations", 8, |policy| f64::from(policy.limits.operations)),
 ];
 
-const SOFT: &str = "steady_warning";
-const BACK: &str = "steady_relief_target";
-const GOAL: &str = "steady_growth_target";
+const WARNING: &str = "steady_warning";
+const RELIEF_TARGET: &str = "steady_relief_target";
+const GROWTH_TARGET: &str = "steady_growth_target";
 
-/// A setting and its bounds, both of which it may reach.
+/// A setting with its bounds, both included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dimension {
     pub(super) key: &'static str,
     pub(super) low: u64,
     pub(super) high: u64,
     scale: Scale,
-    /// Reads it from a policy.
+    /// Reads the value of the setting from a policy.
     pub(super) of: fn(&Policy) -> f64,
 }
 
 impl Dimension {
-    /// Returns the whole number that a share of the way between two bounds stands for; each has its equal part of it.
+    /// Maps a share of the range, 0 to 1, to a whole number; all numbers get an equal part on the scale.
     fn at(self, share: f64, low: u64, high: u64) -> u64 {
         let (from, to) = (low as f64, high as f64 + 1.0);
         let value = match self.scale {
             Scale::Even => from + share * (to - from),
             Scale::ByFactor => (from + 1.0) * ((to + 1.0) / (from + 1.0)).powf(share) - 1.0,
         };
-        // A hair below a whole number is rounding's doing.
+        // Rounding errors may leave the value just below a whole number.
         ((value + 1e-9) as u64).clamp(low, high)
     }
 }
 
-/// Values for the dimensions of a space, in their order.
+/// Values for the dimensions of a space, in order.
 pub(super) type Values = Vec<u64>;
 
-/// Everything that a search may try.
+/// The settings to tune with their bounds.
 #[derive(Debug, Clone)]
 pub(super) struct Space(pub(super) Vec<Dimension>);
 
-/// Points that the sequence has.
+/// Length of the Sobol sequence.
 const POINTS: u32 = 1 << 16;
 
 impl Space {
-    /// Returns what is tuned of a preset, within `--bound KEY=LOW..HIGH`; what `set` holds stays as it is.
+    /// Returns the space of a preset, with bounds of the form `KEY=LOW..HIGH`; settings in `set` are fixed.
     ///
     /// # Errors
-    /// A bound is none, is of no setting that may be tuned, or all of them together leave nothing to try.
+    /// A bound is malformed or names a setting that cannot be tuned, or the bounds leave nothing to try.
     pub(super) fn new(preset: Preset, bounds: &[String], set: &RawSettings) -> Result<Self, SimError> {
         let (tuned, further) = match preset {
             Preset::Steady => (STEADY, CLASSIC),
             Preset::Classic => (CLASSIC, &[][..]),
         };
-        let mut space = Self(tuned.iter().map(Known::dimension).collect());
+        let mut space = Self(tuned.iter().map(Tunable::dimension).collect());
         for text in bounds {
             let (known, low, high) = read_bound(text, tuned.iter().chain(further))
-                .map_err(|what| SimError::Input(format!("--bound {text}: {what}")))?;
+                .map_err(|problem| SimError::input(format!("invalid --bound {text}: {problem}")))?;
             let bound = Dimension { low, high, ..known.dimension() };
             match space.0.iter_mut().find(|dimension| dimension.key == known.key) {
                 Some(dimension) => *dimension = bound,
@@ -125,7 +125,10 @@ impl Space {
         for dimension in &mut space.0 {
             if let Some(text) = set.get(dimension.key) {
                 let whole = text.parse().map_err(|_| {
-                    SimError::Input(format!("--set {}={text}: expected a whole number to tune around", dimension.key))
+                    SimError::input(format!(
+                        "invalid --set {}={text}: a tuned setting needs a whole number",
+                        dimension.key
+                    ))
                 })?;
                 (dimension.low, dimension.high) = (whole, whole);
             }
@@ -135,56 +138,54 @@ impl Space {
     }
 
     fn check(&self) -> Result<(), SimError> {
-        if let Some((low, high)) = self.back_bounds()
+        if let Some((low, high)) = self.relief_target_bounds()
             && low > high
         {
             let of = |key| self.0.iter().find(|dimension| dimension.key == key).map_or((0, 0), |d| (d.low, d.high));
-            let ((soft, _), (back_low, back_high), (goal, _)) = (of(SOFT), of(BACK), of(GOAL));
-            return Err(SimError::Input(format!(
-                "the bounds contradict each other: expected a steady_relief_target that is at least steady_warning and leaves \
-                 steady_growth_target of 100 %, found steady_warning from {soft}, steady_relief_target {back_low}..{back_high} and \
-                 steady_growth_target from {goal}; give bounds that leave room"
-            )));
+            let ((warning, _), (low, high), (growth, _)) = (of(WARNING), of(RELIEF_TARGET), of(GROWTH_TARGET));
+            return Err(SimError::input(format!(
+                "the bounds contradict each other: no steady_relief_target in {low}..{high} is at least steady_warning \
+                 ({warning}) and at most 100 minus steady_growth_target ({growth})"
+            ))
+            .hint("widen these bounds with --bound"));
         }
         if self.0.iter().all(|dimension| dimension.low == dimension.high) {
-            return Err(SimError::Input(
-                "nothing is left to tune: expected a setting that may take two values; widen a --bound, or --set fewer"
-                    .into(),
-            ));
+            return Err(SimError::input("nothing to tune: every setting has a single value")
+                .hint("widen a --bound, or give fewer --set"));
         }
         Ok(())
     }
 
-    /// Returns the bounds within which steady_relief_target leaves room for steady_warning below it and steady_growth_target above.
-    fn back_bounds(&self) -> Option<(u64, u64)> {
+    /// Returns the bounds of the relief target that are compatible with the warning threshold and the growth target.
+    fn relief_target_bounds(&self) -> Option<(u64, u64)> {
         let of = |key| self.0.iter().find(|dimension| dimension.key == key);
-        let (soft, back, goal) = (of(SOFT)?, of(BACK)?, of(GOAL)?);
-        Some((back.low.max(soft.low), back.high.min(100 - goal.low)))
+        let (warning, relief, growth) = (of(WARNING)?, of(RELIEF_TARGET)?, of(GROWTH_TARGET)?);
+        Some((relief.low.max(warning.low), relief.high.min(100 - growth.low)))
     }
 
-    /// Returns what a point of the unit cube stands for. Every point stands for something that agrees with itself:
-    /// where a setting bounds another, the other is drawn from what is left.
+    /// Maps a point of the unit cube to values. Every point gives a valid policy: where the relief target limits another
+    /// setting, that setting is drawn from the remaining range.
     pub(super) fn values(&self, mut point: impl FnMut(usize) -> f64) -> Values {
-        let mut back = 0;
+        let mut relief = 0;
         let value = |(i, dimension): (usize, &Dimension)| {
             let (low, high) = (dimension.low, dimension.high);
             let (low, high) = match dimension.key {
-                BACK => self.back_bounds().unwrap_or((low, high)),
-                SOFT => (low, high.min(back)),
-                GOAL => (low, high.min(100 - back)),
+                RELIEF_TARGET => self.relief_target_bounds().unwrap_or((low, high)),
+                WARNING => (low, high.min(relief)),
+                GROWTH_TARGET => (low, high.min(100 - relief)),
                 _ => (low, high),
             };
             let value = dimension.at(point(i), low, high);
-            if dimension.key == BACK {
-                back = value;
+            if dimension.key == RELIEF_TARGET {
+                relief = value;
             }
             value
         };
         self.0.iter().enumerate().map(value).collect()
     }
 
-    /// Returns the first different candidates of a Sobol sequence, scrambled by the seed; fewer where there are not as
-    /// many.
+    /// Returns the first `count` different candidates of a Sobol sequence scrambled by the seed; fewer where the space is
+    /// smaller.
     pub(super) fn candidates(&self, count: usize, seed: u64) -> Vec<Values> {
         let scramble = (crate::chance::mixed(seed) >> 32) as u32;
         let mut seen = std::collections::BTreeSet::new();
@@ -195,40 +196,43 @@ impl Space {
             .collect()
     }
 
-    /// Returns what a policy has, to the nearest whole number.
+    /// Returns the values of a policy, rounded to whole numbers.
     pub(super) fn values_of(&self, policy: &Policy) -> Values {
         self.0.iter().map(|dimension| (dimension.of)(policy).round() as u64).collect()
     }
 
-    /// Returns the values as settings, over others.
+    /// Returns the values as settings on top of others.
     pub(super) fn settings(&self, values: &[u64], under: &RawSettings) -> RawSettings {
         let mut settings = under.clone();
         for (dimension, value) in self.0.iter().zip(values) {
-            // Bounds are within what every one of these settings takes.
+            // Cannot fail: the bounds are within the range of every one of these settings.
             _ = settings.set(dimension.key, &value.to_string());
         }
         settings
     }
 }
 
-/// Reads `KEY=LOW..HIGH`; returns the setting and its bounds.
-fn read_bound<'a>(text: &str, known: impl Iterator<Item = &'a Known> + Clone) -> Result<(&'a Known, u64, u64), String> {
-    const EXPECTED: &str = "expected KEY=LOW..HIGH, as in steady_warning=10..40";
-    let (key, bounds) = text.split_once('=').ok_or(EXPECTED)?;
+/// Parses `KEY=LOW..HIGH` into the setting and its bounds.
+fn read_bound<'a>(
+    text: &str,
+    known: impl Iterator<Item = &'a Tunable> + Clone,
+) -> Result<(&'a Tunable, u64, u64), String> {
+    const FORM: &str = "it is not KEY=LOW..HIGH, as in steady_warning=10..40";
+    let (key, bounds) = text.split_once('=').ok_or(FORM)?;
     let Some(setting) = known.clone().find(|setting| setting.key == key.trim()) else {
         let keys = || known.clone().map(|known| known.key);
         let hint = nearest(key, keys()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        return Err(format!("expected one of {}{hint}", keys().collect::<Vec<_>>().join(", ")));
+        return Err(format!("{key} cannot be tuned, only {}{hint}", keys().collect::<Vec<_>>().join(", ")));
     };
-    let (low, high) = bounds.split_once("..").ok_or(EXPECTED)?;
+    let (low, high) = bounds.split_once("..").ok_or(FORM)?;
     let (least, most) = setting.furthest;
     let whole = |text: &str| match text.trim().parse() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(format!("expected whole numbers from {least} to {most}, found {}", text.trim())),
+        _ => Err(format!("{} is not a whole number from {least} to {most}", text.trim())),
     };
     let (low, high) = (whole(low)?, whole(high)?);
     if low > high {
-        return Err(format!("expected the lower bound first, found {low} above {high}"));
+        return Err(format!("the lower bound {low} is above the upper bound {high}"));
     }
     Ok((setting, low, high))
 }
@@ -247,16 +251,16 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
         #[test]
-        fn every_point_of_the_cube_is_a_policy_within_the_bounds(
+        fn every_point_is_a_policy_within_the_bounds(
             point in proptest::collection::vec(0.0..1.0, 8),
             bounds in proptest::collection::vec((0_u64..=100, 0_u64..=100), 3),
             preset in prop_oneof![Just(Preset::Steady), Just(Preset::Classic)],
         ) {
-            let bounds: Vec<_> = [SOFT, BACK, GOAL].iter().zip(bounds).map(|(key, (a, b))| {
+            let bounds: Vec<_> = [WARNING, RELIEF_TARGET, GROWTH_TARGET].iter().zip(bounds).map(|(key, (a, b))| {
                 format!("{key}={}..{}", a.min(b), a.max(b))
             }).collect();
             let bounds: &[String] = if preset == Preset::Steady { &bounds } else { &[] };
-            // What contradicts itself is refused before any point is looked at.
+            // Contradicting bounds are refused when the space is built.
             let Ok(space) = Space::new(preset, bounds, &RawSettings::default()) else { return Ok(()) };
             let values = space.values(|i| point[i]);
             for (dimension, value) in space.0.iter().zip(&values) {
@@ -268,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_cube_are_the_bounds() {
+    fn ends_of_the_cube_are_the_bounds() {
         let space = space(Preset::Steady, &["steady_grace=0..600"]).unwrap();
         assert_eq!(space.values(|_| 0.0), [10, 0, 10, 0, 15, 1]);
         assert_eq!(space.values(|_| 1.0 - 1e-12), [80, 60, 20, 600, 600, 4]);
-        // Every count gets its share, the last one too.
+        // Every count gets its share of the scale, the last one included.
         let adds = space.0[5];
         let of = |value| (0..1000).filter(|i| adds.at(f64::from(*i) / 1000.0, 1, 4) == value).count();
         assert_eq!([of(1), of(2), of(3), of(4)].iter().sum::<usize>(), 1000);
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_are_different_and_the_same_for_the_same_seed() {
+    fn candidates_differ_and_depend_on_the_seed() {
         let space = space(Preset::Steady, &[]).unwrap();
         let drawn = space.candidates(64, 1);
         assert_eq!(drawn.len(), 64);
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_few_values_has_few_candidates() {
+    fn small_space_has_few_candidates() {
         let fixed = [
             "steady_warning=20..20",
             "steady_relief_target=30..30",
@@ -304,44 +308,42 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_make_no_sense_are_refused() {
+    fn invalid_bounds_are_refused() {
         for (bounds, said) in [
-            (&["steady_grace"][..], "--bound steady_grace: expected KEY=LOW..HIGH"),
-            (&["steady_grace=5"], "--bound steady_grace=5: expected KEY=LOW..HIGH"),
-            (&["steady_grace=60..30"], "expected the lower bound first, found 60 above 30"),
-            (&["steady_warning=0.9..0.2"], "expected whole numbers from 0 to 100, found 0.9"),
-            (&["steady_adds=0..3"], "expected whole numbers from 1 to 1000, found 0"),
+            (&["steady_grace"][..], "invalid --bound steady_grace: it is not KEY=LOW..HIGH"),
+            (&["steady_grace=5"], "invalid --bound steady_grace=5: it is not KEY=LOW..HIGH"),
+            (&["steady_grace=60..30"], "the lower bound 60 is above the upper bound 30"),
+            (&["steady_warning=0.9..0.2"], "0.9 is not a whole number from 0 to 100"),
+            (&["steady_adds=0..3"], "0 is not a whole number from 1 to 1000"),
             (&["steady_grac=1..3"], "did you mean steady_grace?"),
             (
                 &["cpu_remove=70..90"],
-                "expected one of steady_relief_target, steady_warning, steady_growth_target, steady_grace",
+                "cpu_remove cannot be tuned, only steady_relief_target, steady_warning, steady_growth_target, steady_grace",
             ),
             (&["steady_warning=50..60", "steady_relief_target=10..40"], "the bounds contradict each other"),
             (
                 &["steady_relief_target=60..70", "steady_growth_target=50..60"],
-                "found steady_warning from 0, steady_relief_target 60..70 and",
+                "no steady_relief_target in 60..70 is at least steady_warning (0) and at most 100 minus",
             ),
         ] {
             let error = space(Preset::Steady, bounds).unwrap_err();
             assert!(error.contains(said), "{bounds:?}: {error}");
         }
-        assert!(
-            space(Preset::Classic, &["steady_warning=10..20"]).unwrap_err().contains("expected one of delay_start")
-        );
+        assert!(space(Preset::Classic, &["steady_warning=10..20"]).unwrap_err().contains("only delay_start"));
         let all: Vec<_> = CLASSIC.iter().map(|known| format!("{}=3..3", known.key)).collect();
         let all: Vec<_> = all.iter().map(String::as_str).collect();
-        assert!(space(Preset::Classic, &all).unwrap_err().contains("nothing is left to tune"));
+        assert!(space(Preset::Classic, &all).unwrap_err().contains("nothing to tune"));
     }
 
     #[test]
-    fn a_bound_adds_what_is_not_tuned_otherwise() {
+    fn bound_adds_a_setting() {
         let space = space(Preset::Steady, &["delay_start=30..120", "steady_adds=2..3"]).unwrap();
         assert_eq!(space.0.len(), STEADY.len() + 1);
         assert_eq!(space.values(|_| 0.0).last(), Some(&30));
     }
 
     #[test]
-    fn what_is_set_stays_as_it_is() {
+    fn fixed_setting_keeps_its_value() {
         let mut set = RawSettings::default();
         set.set("steady_warning", "25").unwrap();
         let space = Space::new(Preset::Steady, &[], &set).unwrap();

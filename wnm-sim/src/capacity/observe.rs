@@ -1,37 +1,37 @@
-//! What the manager sees of the modelled host: means over the whole interval, as the platform measures them.
+//! Observes the capacity model as the platform observes a host: rates are means over the whole interval.
 
 use std::path::PathBuf;
 
 use wnm_core::{Bytes, Cores, CpuLimitSample, Load, LoadAverages, NodeSample, Observation, Percent, Presence, Volume};
 
 use super::node::Folder;
-use super::{Host, Interval, Sums, timestamp};
+use super::{CapacityModel, Interval, Sums, timestamp};
 use crate::chaos::version;
 
-/// Returns an amount, by way of a signed number: processors convert to those far more quickly.
+/// Converts to bytes by way of a signed number: the conversion from f64 to i64 is one instruction, to u64 several.
 fn bytes(amount: f64) -> Bytes {
     Bytes((amount as i64).max(0) as u64)
 }
 
-impl Host {
-    /// Looks at everything, in the place of what was seen before.
-    pub(super) fn look(&mut self, seen: &mut Observation) {
-        seen.now = timestamp(self.now);
-        seen.rebooted = std::mem::take(&mut self.rebooted);
+impl CapacityModel {
+    /// Updates an observation in place with the state of the host and all nodes.
+    pub(super) fn observe(&mut self, observation: &mut Observation) {
+        observation.now = timestamp(self.now);
+        observation.rebooted = std::mem::take(&mut self.rebooted);
         let target = version(self.target);
-        if seen.target.as_ref() != Some(&target) {
-            seen.target = Some(target);
+        if observation.target.as_ref() != Some(&target) {
+            observation.target = Some(target);
         }
         let interval = std::mem::take(&mut self.interval);
-        self.look_at_host(&interval, seen);
-        if std::mem::take(&mut self.is_new) {
-            self.list_nodes(seen);
+        self.observe_host(&interval, observation);
+        if std::mem::take(&mut self.has_new_nodes) {
+            self.list_nodes(observation);
         }
-        self.look_at_nodes(&interval, seen);
+        self.observe_nodes(&interval, observation);
     }
 
-    fn look_at_host(&self, interval: &Interval, seen: &mut Observation) {
-        let host = &mut seen.host;
+    fn observe_host(&self, interval: &Interval, observation: &mut Observation) {
+        let host = &mut observation.host;
         let steps = interval.seconds / super::TICK;
         let share = |cores: f64| Percent::clamped(100.0 * cores / (steps * self.cpus).max(1.0));
         host.cpus = Some(self.cpus as u32);
@@ -60,29 +60,29 @@ impl Host {
         }
     }
 
-    /// Makes the samples those of the nodes there are.
-    fn list_nodes(&mut self, seen: &mut Observation) {
-        seen.nodes.retain(|id, _| self.place(*id).is_ok());
+    /// Adds samples of created nodes and drops those of removed ones.
+    fn list_nodes(&mut self, observation: &mut Observation) {
+        observation.nodes.retain(|id, _| self.place(*id).is_ok());
         for node in &mut self.nodes {
-            let sample = seen.nodes.entry(node.id).or_default();
-            // A number may be another node by now.
+            let sample = observation.nodes.entry(node.id).or_default();
+            // The id of a removed node may have been given to a new one between two cycles.
             if sample.born != node.born {
-                node.is_untold = true;
+                node.is_version_new = true;
                 *sample = NodeSample { born: node.born, volume: Some(node.volume), ..NodeSample::default() };
             }
         }
     }
 
-    /// Looks at each node, and sums all up as they are now: what rounding has gathered in the sums goes.
-    fn look_at_nodes(&mut self, interval: &Interval, seen: &mut Observation) {
+    /// Observes every node, and recomputes the sums from the nodes, so that rounding errors do not accumulate.
+    fn observe_nodes(&mut self, interval: &Interval, observation: &mut Observation) {
         let got = if interval.own_shape > 0.0 { interval.own / interval.own_shape } else { 0.0 };
         let (now, curves, constants) = (self.now, self.curves, self.constants);
         let answers = constants.answer_seconds.get();
         let mut sums = Sums::default();
-        self.volumes.empty();
-        for (node, (_, sample)) in self.nodes.iter_mut().zip(&mut seen.nodes) {
+        self.volumes.clear_nodes();
+        for (node, (_, sample)) in self.nodes.iter_mut().zip(&mut observation.nodes) {
             node.grow(now, &curves);
-            if std::mem::take(&mut node.is_untold) {
+            if std::mem::take(&mut node.is_version_new) {
                 sample.version = Some(version(node.version));
             }
             sample.disk = Some(bytes(node.disk_gb(&constants) * 1e9));

@@ -1,4 +1,4 @@
-//! Who is compared with whom.
+//! The compared policies.
 
 use std::path::Path;
 
@@ -9,34 +9,34 @@ use crate::SimError;
 use crate::capacity::{CapacityScenario, PilotSpec, SteadyPart};
 use crate::policy_args::read_settings;
 
-/// The two classics, of which the better one in a scenario is the measure.
+/// The two classic policies: one and four operations at once. Each variant is compared with the better one.
 pub(super) const CLASSICS: [&str; 2] = ["classic", "classic-4"];
-/// Counts that the baseline of a fixed count is chosen from: so many equal parts of the cap.
+/// Number of candidates for the fixed node count: this many equal steps up to the node cap.
 const COUNTS: u32 = 8;
 
-/// Steady on a host that cannot cap the colony's CPU, on one that can, and under the settings of a file.
-pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu_limit", "steady-tuned"];
+/// Variants of steady: on a host without CPU limits, on one with them, and with the settings of `--tuned`.
+pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu-limit", "steady-tuned"];
 
-/// Steady without one of its parts.
+/// Steady without one of its parts, for the ablation.
 pub(super) struct Ablated {
-    /// What it is with the part.
+    /// Name of the variant with the part.
     pub(super) of: &'static str,
     pub(super) part: SteadyPart,
     pub(super) pilot: PilotSpec,
 }
 
-/// What the baseline of a fixed count runs in a scenario.
+/// The fixed node count of a scenario.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct FixedCount {
-    /// The scenario and its host.
+    /// Name of the scenario, with its host.
     scenario: String,
-    /// How many nodes.
+    /// The number of nodes.
     nodes: u32,
 }
 
-/// All policies that are compared.
-pub(super) struct Field {
+/// All compared policies.
+pub(super) struct Policies {
     classics: Vec<PilotSpec>,
     variants: Vec<PilotSpec>,
     baselines: Vec<PilotSpec>,
@@ -45,11 +45,11 @@ pub(super) struct Field {
     pub(super) ablated: Vec<Ablated>,
 }
 
-impl Field {
-    /// Returns those that are always compared, with a tuned steady and the parts of steady where they are asked for.
+impl Policies {
+    /// Returns the standard policies, plus steady-tuned for a file and steady without each part for an ablation.
     ///
     /// # Errors
-    /// The file of the tuned one cannot be read or is wrong.
+    /// The file cannot be read or is invalid.
     pub(super) fn new(tuned: Option<&Path>, with_ablation: bool) -> Result<Self, SimError> {
         let preset = |preset| RawSettings { preset: Some(preset), ..RawSettings::default() };
         let one = preset(Preset::Classic);
@@ -66,7 +66,7 @@ impl Field {
         let wholes = [(cpu_limit, steady.clone()), (plain, without_cpu_limit)];
         let mut ablated = Vec::new();
         for (of, settings) in wholes.iter().filter(|_| with_ablation) {
-            // Without a cap there is nothing in its parts.
+            // Without a CPU limit there is no effect to measure.
             let has = |part: &SteadyPart| *of == cpu_limit || *part != SteadyPart::CpuLimit;
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
@@ -91,19 +91,22 @@ impl Field {
         })
     }
 
-    /// Tells what contradicts itself, in any scenario.
+    /// Checks every policy in every scenario.
+    ///
+    /// # Errors
+    /// The settings of a policy contradict those of a scenario.
     pub(super) fn check(&self, specs: &[CapacityScenario]) -> Result<(), SimError> {
-        let all = |spec| self.entrants_in(spec).chain(self.ablated());
+        let all = |spec| self.policies_in(spec).chain(self.ablated());
         specs.iter().try_for_each(|spec| all(spec).try_for_each(|pilot| pilot.pilot(spec).map(drop)))
     }
 
-    /// Returns the counts that the baseline of a fixed count is chosen from, scenario by scenario.
+    /// Returns the candidates for the fixed node count, by scenario.
     pub(super) fn fixed_tries(specs: &[CapacityScenario]) -> Vec<(&CapacityScenario, u32)> {
         let counts = |spec| (1..=COUNTS).map(move |share| (spec, cap_of(spec) * share / COUNTS));
         specs.iter().flat_map(counts).collect()
     }
 
-    /// Takes the best of these for each scenario.
+    /// Selects the candidate with the highest scalar in each scenario.
     pub(super) fn take_fixed(&mut self, tries: &[(&CapacityScenario, u32)], scalars: &[f64]) {
         let tried: Vec<_> = tries.iter().zip(scalars).collect();
         let of_scenario = tried.chunk_by(|(one, _), (next, _)| one.0.name == next.0.name);
@@ -119,23 +122,23 @@ impl Field {
         self.variants.iter()
     }
 
-    /// Returns all that run in a scenario, but for those without a part.
-    pub(super) fn entrants_in(&self, spec: &CapacityScenario) -> impl Iterator<Item = &PilotSpec> {
+    /// Returns the policies that run in a scenario, without those of the ablation.
+    pub(super) fn policies_in(&self, spec: &CapacityScenario) -> impl Iterator<Item = &PilotSpec> {
         let fixed = self.fixed.iter().find(|(count, _)| count.scenario == spec.name).map(|(_, pilot)| pilot);
         self.classics.iter().chain(&self.variants).chain(fixed).chain(&self.baselines)
     }
 
-    /// Returns both steady without each of their parts.
+    /// Returns the variants without each of their parts.
     pub(super) fn ablated(&self) -> impl Iterator<Item = &PilotSpec> {
         self.ablated.iter().map(|ablated| &ablated.pilot)
     }
 
-    /// Tells whether a policy of this name is compared with the others, and not only with itself.
-    pub(super) fn is_entrant(&self, name: &str) -> bool {
+    /// Tells whether a policy takes part in the ranking; policies of the ablation do not.
+    pub(super) fn is_ranked(&self, name: &str) -> bool {
         !self.ablated().any(|pilot| pilot.name == name)
     }
 
-    /// Returns the fixed counts, as they were chosen.
+    /// Returns the selected fixed counts.
     pub(super) fn fixed_counts(&self) -> Vec<FixedCount> {
         self.fixed.iter().map(|(count, _)| count.clone()).collect()
     }

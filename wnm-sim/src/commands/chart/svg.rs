@@ -1,4 +1,4 @@
-//! The picture: nodes by state on top, what was decided below them, then a panel for each kind of signal.
+//! The chart of a run: nodes by state, lanes of decisions, and one panel for each kind of signal.
 
 use std::fmt::Display;
 
@@ -12,19 +12,19 @@ use crate::commands::chart::{Decisions, Drawing};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Of a picture of one run, and of each of several.
+/// Width of a single run, and of each run where several are side by side.
 const WIDTH: u32 = 1200;
 const NARROW: u32 = 760;
 const TITLE: u32 = 40;
 const NODES: u32 = 210;
 const LANE: u32 = 18;
 const PANEL: u32 = 140;
-/// The room below the last panel, for the time.
+/// Height of the time axis below the last panel.
 const AXIS: u32 = 34;
-/// The room at the left, for the names of lanes and the figures of axes.
+/// Width of the names and axis labels on the left.
 const LEFT: u32 = 190;
 
-/// Colours that stay apart for those who see fewer of them (Okabe and Ito), one for each state.
+/// Colours for each state that people with colour blindness can distinguish (Okabe and Ito).
 const STATE_COLORS: [RGBColor; STATES.len()] = [
     RGBColor(0, 158, 115),
     RGBColor(153, 153, 153),
@@ -40,18 +40,18 @@ const LINE_COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(230, 159, 0)
 const LESS_THAN: RGBColor = RGBColor(0, 158, 115);
 const REMOVE: RGBColor = RGBColor(213, 94, 0);
 
-/// The signals of one unit, in one panel.
+/// The signals of one unit.
 pub(super) struct Panel {
     pub(super) name: &'static str,
-    /// Places in [`SIGNALS`].
+    /// Indexes into [`SIGNALS`].
     pub(super) signals: Vec<usize>,
-    /// Upper ends that a scale has at least.
+    /// The lowest upper end of the scale.
     least: f64,
-    /// Lower and upper thresholds, where there are some.
+    /// Low and high thresholds; empty without any.
     pub(super) marks: Vec<(f64, f64)>,
 }
 
-/// Returns the panels: of what has thresholds, or is always of interest.
+/// Returns the panels of all signals that have thresholds or are always shown.
 pub(super) fn panels(drawing: &Drawing<'_>) -> Vec<Panel> {
     let policy = drawing.policy;
     let percent = |t: Threshold<wnm_core::Percent>| vec![(t.less_than.get(), t.remove.get())];
@@ -78,7 +78,7 @@ pub(super) fn panels(drawing: &Drawing<'_>) -> Vec<Panel> {
     panels
 }
 
-/// The time axis: elapsed time in a unit that gives readable figures.
+/// The time axis: elapsed time in a unit that gives short labels.
 pub(super) struct Time {
     start: i64,
     unit: f64,
@@ -105,11 +105,11 @@ impl Time {
     }
 }
 
-/// Returns the picture as SVG: of several runs beside each other, with nodes on the same scale.
+/// Draws runs side by side as SVG, with the same scale of nodes.
 pub(super) fn draw(drawings: &[Drawing<'_>]) -> Result<String, SimError> {
     let mut svg = String::new();
     let title = drawings.first().map_or("", |drawing| drawing.title);
-    let failed = |error: &dyn Display| SimError::Input(format!("{title}: cannot be drawn: {error}"));
+    let failed = |error: &dyn Display| SimError::input(format!("cannot draw {title}: {error}"));
     draw_into(drawings, &mut svg).map_err(|error| failed(&error))?;
     Ok(svg)
 }
@@ -161,13 +161,13 @@ fn heading(drawing: &Drawing<'_>) -> String {
     let start = columns.first().map_or(0, |column| column.from.as_millis());
     let from = jiff::Timestamp::from_millisecond(start).map_or_else(|_| String::new(), |at| format!(", from {at}"));
     let decided = match drawing.decisions {
-        Decisions::Recorded => "what was decided",
-        Decisions::Made | Decisions::Unknown => "what would have been decided at each sample",
+        Decisions::Recorded => "recorded decisions",
+        Decisions::Made | Decisions::Unknown => "decisions that the policy would have made at each sample",
     };
     format!("{}{from}: {decided}", drawing.title)
 }
 
-/// Returns the columns in runs without a gap.
+/// Splits the columns at gaps.
 fn runs(columns: &[Column]) -> impl Iterator<Item = &[Column]> {
     columns.chunk_by(|_, next| !next.after_gap)
 }
@@ -198,12 +198,12 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) ->
         chart.draw_series(areas)?;
         entries.push((format!("{state:?}").to_lowercase(), color));
     }
-    // As they are stacked: the topmost first.
+    // The legend has the order of the stack, the topmost state first.
     entries.reverse();
     let cap = f64::from(drawing.policy.node_cap);
     if cap <= f64::from(most) * 1.05 {
         chart.draw_series(LineSeries::new([(0.0, cap), (last, cap)], REMOVE))?;
-        entries.push((format!("cap {cap}"), REMOVE));
+        entries.push((format!("node cap {cap}"), REMOVE));
     }
     for (at, text) in &drawing.columns.notes {
         let x = time.at(*at).clamp(0.0, time.end);
@@ -214,7 +214,7 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) ->
     legend(area, "nodes", &entries)
 }
 
-/// Writes what a panel shows into the room at its left, a line each, in its color.
+/// Writes the legend of a panel at its left, one line for each colour.
 fn legend(area: &Area<'_>, name: &str, entries: &[(String, RGBColor)]) -> Drawn {
     let (bold, plain) = (("sans-serif", 13).into_text_style(area), ("sans-serif", 11).into_text_style(area));
     area.draw_text(name, &bold, (12, 8))?;
@@ -225,7 +225,7 @@ fn legend(area: &Area<'_>, name: &str, entries: &[(String, RGBColor)]) -> Drawn 
     Ok(())
 }
 
-/// Returns a line of steps, a point where the value changes.
+/// Returns a step line, with points where the value changes.
 fn steps(run: &[Column], time: &Time, value: impl Fn(&Column) -> f64) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     for column in run {
@@ -263,7 +263,7 @@ fn draw_lanes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
         for column in drawing.columns.all.iter().filter(|column| column.marks.contains_key(heading)) {
             let (from, to) = (time.at(column.from), time.at(column.to));
             match boxes.last_mut() {
-                // Marks that would touch become one.
+                // Marks closer than one and a half pixels merge into one box.
                 Some(last) if from - last.1 <= narrowest * 1.5 => last.1 = to,
                 _ => boxes.push((from, to)),
             }
@@ -277,9 +277,9 @@ fn draw_lanes(area: &Area<'_>, drawing: &Drawing<'_>, time: &Time) -> Drawn {
 
 fn draw_panel(area: &Area<'_>, panel: &Panel, drawing: &Drawing<'_>, time: &Time, below: &str) -> Drawn {
     let columns = drawing.columns;
-    let seen = panel.signals.iter().filter_map(|signal| columns.greatest(*signal));
+    let greatest = panel.signals.iter().filter_map(|signal| columns.greatest(*signal));
     let marks = panel.marks.iter().map(|marks| marks.1);
-    let top = seen.chain(marks).fold(panel.least, f64::max) * 1.05;
+    let top = greatest.chain(marks).fold(panel.least, f64::max) * 1.05;
     let mut chart = ChartBuilder::on(area)
         .set_label_area_size(LabelAreaPosition::Left, LEFT)
         .set_label_area_size(LabelAreaPosition::Bottom, if below.is_empty() { 0 } else { AXIS })
@@ -296,8 +296,8 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, drawing: &Drawing<'_>, time: &Time
     for (less_than, remove) in &panel.marks {
         chart.draw_series(LineSeries::new([(0.0, *less_than), (time.end, *less_than)], LESS_THAN))?;
         chart.draw_series(LineSeries::new([(0.0, *remove), (time.end, *remove)], REMOVE))?;
-        entries.push((format!("too much above {}", figure(*remove)), REMOVE));
-        entries.push((format!("room below {}", figure(*less_than)), LESS_THAN));
+        entries.push((format!("high threshold {}", figure(*remove)), REMOVE));
+        entries.push((format!("low threshold {}", figure(*less_than)), LESS_THAN));
     }
     for (i, signal) in panel.signals.iter().enumerate() {
         let color = LINE_COLORS[i % LINE_COLORS.len()];
@@ -306,12 +306,12 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, drawing: &Drawing<'_>, time: &Time
         }
         entries.push((SIGNALS[*signal].to_string(), color));
     }
-    // The signals before their thresholds.
+    // Signals come before their thresholds in the legend.
     entries.rotate_right(panel.signals.len());
     legend(area, panel.name, &entries)
 }
 
-/// Returns a figure of an axis, large ones with a prefix.
+/// Formats the label of an axis; large values with a unit prefix.
 fn figure(value: f64) -> String {
     match value {
         1e9.. => format!("{:.1} G", value / 1e9),
@@ -322,7 +322,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// Returns the line of a signal, through the least and the greatest value of each column.
+/// Returns the line of a signal through the minimum and maximum of each column.
 fn line(run: &[Column], signal: usize, time: &Time) -> Vec<(f64, f64)> {
     let mut points = Vec::with_capacity(run.len() * 2);
     for column in run {

@@ -1,25 +1,25 @@
-//! A policy against another one that ran on the same seeds, scenario by scenario.
+//! A variant of steady compared with the better classic on the same seeds, scenario by scenario.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::field::CLASSICS;
-use super::targets::{RULES, Target};
+use super::policies::CLASSICS;
+use super::targets::{TARGETS, Target};
 use crate::capacity::{CapacityScenario, Score};
 use crate::run_file::RunLine;
 use crate::statistics::Mean;
 
-/// The scores of one round, seed by seed.
-pub(super) struct Board<'a> {
+/// The scores of a round, in the order of the seeds.
+pub(super) struct RoundScores<'a> {
     /// By scenario and policy.
     scores: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Score>>>,
-    /// Scenarios that were run, and whether the load that is not ours is constant there.
+    /// The scenarios of the round, and whether their background load is constant.
     scenarios: Vec<(&'a str, bool)>,
 }
 
-impl<'a> Board<'a> {
-    /// Returns the scores of runs that came seed by seed.
+impl<'a> RoundScores<'a> {
+    /// Groups runs, which must be in the order of their seeds.
     pub(super) fn new(runs: &[&'a RunLine], specs: &'a [CapacityScenario]) -> Self {
         let mut scores: BTreeMap<&str, BTreeMap<&str, Vec<&Score>>> = BTreeMap::new();
         for run in runs {
@@ -30,12 +30,12 @@ impl<'a> Board<'a> {
         Self { scores, scenarios }
     }
 
-    /// Returns the scores of a policy in a scenario.
+    /// Returns the scores of a policy in a scenario; empty where it did not run.
     pub(super) fn scores(&self, scenario: &str, policy: &str) -> &[&'a Score] {
         self.scores.get(scenario).and_then(|policies| policies.get(policy)).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the classic that has the higher scalar in a scenario.
+    /// Returns the classic policy with the higher scalar in a scenario.
     fn better_classic(&self, scenario: &str) -> &'static str {
         let scalar = |classic| self.scores(scenario, classic).iter().map(|score| score.scalar()).sum::<f64>();
         let [one, four] = CLASSICS;
@@ -43,39 +43,44 @@ impl<'a> Board<'a> {
     }
 }
 
-/// A figure of a policy and of the one it is compared with, seed by seed.
+/// A figure of a variant and of the better classic, one pair for each seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "Pair")]
 pub(super) struct Paired(pub(super) Vec<[f64; 2]>);
 
-/// A figure of a policy and of the better classic, as means over the seeds.
+/// A figure of a variant and of the better classic, as means over the seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Pair {
-    /// Of the policy.
-    ours: f64,
-    /// Of the better classic.
+    /// Mean of the variant.
+    variant: f64,
+    /// Mean of the better classic.
     classic: f64,
-    /// The one by the other; none where classic has 0.
+    /// Variant divided by classic; absent where classic has 0.
     ratio: Option<f64>,
-    /// By how much ours is greater, from seed to seed.
+    /// Variant minus classic on the same seed.
     difference: Mean,
 }
 
 impl From<Paired> for Pair {
     fn from(paired: Paired) -> Self {
-        Self { ours: paired.ours(), classic: paired.classic(), ratio: paired.ratio(), difference: paired.difference() }
+        Self {
+            variant: paired.variant(),
+            classic: paired.classic(),
+            ratio: paired.ratio(),
+            difference: paired.difference(),
+        }
     }
 }
 
 impl Paired {
-    fn of(ours: &[&Score], classic: &[&Score], figure: impl Fn(&Score) -> f64) -> Self {
-        Self(ours.iter().zip(classic).map(|(ours, classic)| [figure(ours), figure(classic)]).collect())
+    fn of(variant: &[&Score], classic: &[&Score], figure: impl Fn(&Score) -> f64) -> Self {
+        Self(variant.iter().zip(classic).map(|(variant, classic)| [figure(variant), figure(classic)]).collect())
     }
 
-    pub(super) fn ours(&self) -> f64 {
-        Mean::of(self.0.iter().map(|[ours, _]| *ours)).mean
+    pub(super) fn variant(&self) -> f64 {
+        Mean::of(self.0.iter().map(|[variant, _]| *variant)).mean
     }
 
     pub(super) fn classic(&self) -> f64 {
@@ -84,14 +89,14 @@ impl Paired {
 
     pub(super) fn ratio(&self) -> Option<f64> {
         let classic = self.classic();
-        (classic > 0.0).then(|| self.ours() / classic)
+        (classic > 0.0).then(|| self.variant() / classic)
     }
 
     pub(super) fn difference(&self) -> Mean {
-        Mean::of(self.0.iter().map(|[ours, classic]| ours - classic))
+        Mean::of(self.0.iter().map(|[variant, classic]| variant - classic))
     }
 
-    /// Returns the ratio with its bounds.
+    /// Returns the ratio with its jackknife interval; None where classic has 0.
     pub(super) fn sure_ratio(&self) -> Option<Mean> {
         Mean::jackknifed(self.0.len(), |left_out| {
             left_out.map_or_else(|| self.ratio(), |seed| self.without(seed).ratio())
@@ -114,17 +119,17 @@ impl Paired {
     }
 }
 
-/// A policy against the better classic in one scenario.
+/// A variant compared with the better classic in one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Against {
-    /// The scenario and its host.
+pub(super) struct ScenarioComparison {
+    /// Name of the scenario, with its host.
     pub(super) scenario: String,
-    /// The classic that has the higher scalar here.
+    /// The classic policy with the higher scalar in this scenario.
     pub(super) classic: String,
-    /// Whether the load that is not ours is always the same.
+    /// Whether the background load is constant.
     pub(super) is_constant: bool,
-    /// Hours of healthy nodes that a count that knows all would have had in a run.
+    /// Node-hours of a clairvoyant policy in a run.
     pub(super) best: f64,
     #[serde(flatten)]
     pub(super) figures: Figures,
@@ -132,7 +137,7 @@ pub(super) struct Against {
 
 macro_rules! figures {
     ($($(#[$doc:meta])* $name:ident: $of:expr,)*) => {
-        /// What is compared, seed by seed.
+        /// The compared figures, seed by seed.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub(super) struct Figures {
@@ -140,15 +145,15 @@ macro_rules! figures {
         }
 
         impl Figures {
-            fn new(ours: &[&Score], classic: &[&Score]) -> Self {
-                Self { $($name: Paired::of(ours, classic, $of),)* }
+            fn new(variant: &[&Score], classic: &[&Score]) -> Self {
+                Self { $($name: Paired::of(variant, classic, $of),)* }
             }
 
             fn without(&self, seed: usize) -> Self {
                 Self { $($name: self.$name.without(seed),)* }
             }
 
-            /// Returns the same of no scenario: for tests.
+            /// Returns figures without any seed, for tests.
             #[cfg(test)]
             pub(super) const fn none() -> Self {
                 Self { $($name: Paired(Vec::new()),)* }
@@ -158,90 +163,90 @@ macro_rules! figures {
 }
 
 figures! {
-    /// The one figure for ranking.
+    /// The single figure that ranks policies.
     scalar: Score::scalar,
     /// Hours of healthy nodes in a run.
     node_hours: |score| score.node_hours,
-    /// The same, as a share of what a count that knows all would have had.
+    /// Node-hours as a share of the best possible.
     yielded: Score::yielded,
-    /// The share of the time that is avoidably over a limit.
+    /// Share of the time that is avoidably over a limit.
     avoidable: |score| score.share(score.avoidable.any),
-    /// The share of the time that so many crossings must cost in such cycles.
+    /// Least share of the time over limits that this many crossings cost in cycles of this length.
     bound: |score| score.share(score.bound),
     /// Stops, removals and restarts in a run.
     churn: Score::churn,
-    /// Reversals of one node within half an hour, in a run.
+    /// Reversals of an action on the same node within half an hour, in a run.
     flaps: |score| f64::from(score.flaps),
-    /// Bytes deleted for pressure in a run.
+    /// Bytes deleted because of pressure, in a run.
     bytes: |score| score.deleted_bytes,
-    /// Seconds of a run without memory.
+    /// Seconds of a run with memory exhausted.
     out_of_memory: |score| score.out_of_memory,
     /// Seconds of a run with a full volume.
     disk_full: |score| score.disk_full,
 }
 
-/// A policy against the better classic in all scenarios of a round.
+/// A variant of steady compared with the better classic in all scenarios of a round.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Contest {
-    /// The policy.
+pub(super) struct VariantComparison {
+    /// Name of the variant.
     pub(super) policy: String,
-    /// What is to be reached, and what was.
+    /// The targets with their results.
     pub(super) targets: Vec<Target>,
-    /// Scenario by scenario.
-    pub(super) scenarios: Vec<Against>,
+    /// The figures of each scenario.
+    pub(super) scenarios: Vec<ScenarioComparison>,
     #[serde(skip)]
-    pub(super) terms: Terms,
+    pub(super) conditions: Conditions,
 }
 
-/// What the limits of the targets depend on.
+/// The conditions that the limits of the targets depend on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Terms {
-    /// Whether the policy may cap the colony's CPU.
+pub(super) struct Conditions {
+    /// Whether the policy may set a CPU limit.
     pub(super) has_cpu_limit: bool,
-    /// Seconds from cycle to cycle.
+    /// Length of a cycle, in seconds.
     pub(super) cycle: u32,
 }
 
-impl Contest {
-    pub(super) fn new(policy: &str, board: &Board<'_>, terms: Terms) -> Self {
-        let against = |(scenario, is_constant): &(&str, bool)| {
-            let better = board.better_classic(scenario);
-            let (ours, classic) = (board.scores(scenario, policy), board.scores(scenario, better));
-            Against {
+impl VariantComparison {
+    pub(super) fn new(policy: &str, scores: &RoundScores<'_>, conditions: Conditions) -> Self {
+        let scenario = |(scenario, is_constant): &(&str, bool)| {
+            let better = scores.better_classic(scenario);
+            let (variant, classic) = (scores.scores(scenario, policy), scores.scores(scenario, better));
+            ScenarioComparison {
                 scenario: (*scenario).to_owned(),
                 classic: better.to_owned(),
                 is_constant: *is_constant,
-                best: Mean::of(ours.iter().map(|score| score.node_hours_best)).mean,
-                figures: Figures::new(ours, classic),
+                best: Mean::of(variant.iter().map(|score| score.node_hours_best)).mean,
+                figures: Figures::new(variant, classic),
             }
         };
-        let mut contest = Self {
+        let mut compared = Self {
             policy: policy.to_owned(),
             targets: Vec::new(),
-            scenarios: board.scenarios.iter().map(against).collect(),
-            terms,
+            scenarios: scores.scenarios.iter().map(scenario).collect(),
+            conditions,
         };
-        contest.targets = RULES.iter().map(|rule| rule.target(&contest)).collect();
-        contest
+        compared.targets = TARGETS.iter().map(|rule| rule.target(&compared)).collect();
+        compared
     }
 
-    /// Returns how many seeds were run.
+    /// Returns the number of seeds.
     pub(super) fn seeds(&self) -> usize {
-        self.scenarios.first().map_or(0, |against| against.figures.scalar.0.len())
+        self.scenarios.first().map_or(0, |scenario| scenario.figures.scalar.0.len())
     }
 
-    /// Returns the scenarios, without a seed where one is named.
-    pub(super) fn left(&self, left_out: Option<usize>) -> Vec<Against> {
-        let left = |against: &Against| {
-            let figures = left_out.map_or_else(|| against.figures.clone(), |seed| against.figures.without(seed));
-            Against { figures, ..against.clone() }
+    /// Returns the scenarios, without the seed `left_out` where it is given.
+    pub(super) fn left(&self, left_out: Option<usize>) -> Vec<ScenarioComparison> {
+        let left = |scenario: &ScenarioComparison| {
+            let figures = left_out.map_or_else(|| scenario.figures.clone(), |seed| scenario.figures.without(seed));
+            ScenarioComparison { figures, ..scenario.clone() }
         };
         self.scenarios.iter().map(left).collect()
     }
 
-    /// Returns a figure of ours and classic's, summed up over the scenarios.
+    /// Returns a figure summed over the scenarios.
     pub(super) fn sum(&self, figure: fn(&Figures) -> &Paired) -> Paired {
-        Paired::sum(self.scenarios.iter().map(|against| figure(&against.figures)))
+        Paired::sum(self.scenarios.iter().map(|scenario| figure(&scenario.figures)))
     }
 }

@@ -1,30 +1,30 @@
-//! The pictures of a comparison: all policies beside each other, and scenario by scenario.
+//! The charts of a comparison: all policies, and the difference in each scenario.
 
 use std::error::Error;
 
 use plotters::prelude::*;
 
 use super::Round;
-use super::contest::Against;
-use super::field::{CLASSICS, STEADY};
+use super::policies::{CLASSICS, STEADY};
+use super::variant::ScenarioComparison;
 use crate::SimError;
 use crate::commands::chart::front::{self, Front, Kind, Spot};
 use crate::commands::score::Rank;
 use crate::statistics::Mean;
 
 const WIDTH: u32 = 900;
-/// Of a scenario in the picture of differences.
+/// Height of a scenario in the chart of differences, in pixels.
 const LINE: u32 = 24;
-/// Lines below the scenarios, for the names of the policies.
+/// Lines reserved below the scenarios for the names of the policies.
 const LEGEND: f64 = 3.0;
 const COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
 type Drawn = Result<(), Box<dyn Error>>;
 
-/// Draws node-hours against avoidable time, over all policies, for each length of cycle.
+/// Draws node-hours against avoidable time for all policies, one chart for each length of cycle.
 ///
 /// # Errors
-/// It cannot be drawn.
+/// The chart cannot be drawn.
 pub(super) fn front(rounds: &[Round]) -> Result<String, SimError> {
     let fronts = rounds.iter().map(|round| {
         let spot = |rank: &Rank| {
@@ -32,7 +32,7 @@ pub(super) fn front(rounds: &[Round]) -> Result<String, SimError> {
             let is = |names: &[&str]| names.contains(&rank.policy.as_str());
             let kind = match () {
                 () if is(&STEADY) => Kind::Found,
-                () if is(&CLASSICS) => Kind::Measure,
+                () if is(&CLASSICS) => Kind::Reference,
                 () => Kind::Other,
             };
             let (cost, gain) = (mean(|sum| sum.avoidable.mean), mean(|sum| sum.yielded.mean));
@@ -45,26 +45,26 @@ pub(super) fn front(rounds: &[Round]) -> Result<String, SimError> {
     front::draw(&fronts.collect::<Vec<_>>(), cost, gain)
 }
 
-/// Draws by how much each variant of steady is above the better classic in each scenario, by the scalar.
+/// Draws the difference of the scalar between each variant of steady and the better classic in each scenario.
 ///
 /// # Errors
-/// It cannot be drawn.
+/// The chart cannot be drawn.
 pub(super) fn differences(round: &Round) -> Result<String, SimError> {
     let mut svg = String::new();
     draw_differences(round, &mut svg)
-        .map_err(|error| SimError::Input(format!("the differences: cannot be drawn: {error}")))?;
+        .map_err(|error| SimError::input(format!("cannot draw differences.svg: {error}")))?;
     Ok(svg)
 }
 
 fn draw_differences(round: &Round, svg: &mut String) -> Drawn {
     let names: Vec<&str> = round
-        .contests
+        .comparisons
         .first()
-        .map_or(&[][..], |contest| &contest.scenarios)
+        .map_or(&[][..], |compared| &compared.scenarios)
         .iter()
         .map(|a| a.scenario.as_str())
         .collect();
-    let all = || round.contests.iter().flat_map(|contest| &contest.scenarios).map(span);
+    let all = || round.comparisons.iter().flat_map(|compared| &compared.scenarios).map(span);
     let (least, most) =
         all().fold((0.0, 0.0), |(least, most): (f64, f64), [low, _, high]| (least.min(low), most.max(high)));
     let margin = ((most - least) * 0.05).max(0.1);
@@ -85,22 +85,22 @@ fn draw_differences(round: &Round, svg: &mut String) -> Drawn {
         .disable_y_mesh()
         .light_line_style(TRANSPARENT)
         .draw()?;
-    let count = round.contests.len() as f64;
+    let count = round.comparisons.len() as f64;
     for (line, name) in names.iter().enumerate() {
         let at = (least - margin, line as f64 + 0.5);
         let name = EmptyElement::at(at) + Text::new((*name).to_owned(), (-130, -7), ("sans-serif", 13));
         chart.plotting_area().draw(&name)?;
     }
     chart.draw_series(LineSeries::new([(0.0, 0.0), (0.0, lines)], BLACK))?;
-    for ((i, contest), color) in round.contests.iter().enumerate().zip(COLORS) {
+    for ((i, compared), color) in round.comparisons.iter().enumerate().zip(COLORS) {
         let y = |line: usize| line as f64 + (i as f64 + 1.0) / (count + 1.0);
-        let spans: Vec<_> = contest.scenarios.iter().map(span).enumerate().collect();
+        let spans: Vec<_> = compared.scenarios.iter().map(span).enumerate().collect();
         let bounds =
             spans.iter().map(|(at, [low, _, high])| PathElement::new([(*low, y(*at)), (*high, y(*at))], color));
         chart.draw_series(bounds)?;
         chart
             .draw_series(spans.iter().map(|(at, [_, mean, _])| Circle::new((*mean, y(*at)), 3, color.filled())))?
-            .label(contest.policy.as_str())
+            .label(compared.policy.as_str())
             .legend(move |(x, y)| Circle::new((x + 8, y), 4, color.filled()));
     }
     chart.configure_series_labels().position(SeriesLabelPosition::LowerRight).background_style(WHITE).draw()?;
@@ -108,12 +108,12 @@ fn draw_differences(round: &Round, svg: &mut String) -> Drawn {
     Ok(())
 }
 
-/// Differences below this are shown in proportion, greater ones ever closer to each other.
+/// The scale is linear up to about this difference and logarithmic beyond, so that one outlier does not hide the rest.
 const SMALL: f64 = 0.1;
 
-/// Returns the difference of the scalars between its bounds, where they are in the picture.
-fn span(against: &Against) -> [f64; 3] {
-    let difference = against.figures.scalar.difference();
+/// Returns the ends and the middle of the confidence interval, in coordinates of the chart.
+fn span(scenario: &ScenarioComparison) -> [f64; 3] {
+    let difference = scenario.figures.scalar.difference();
     let within = difference.within.unwrap_or(0.0);
     [-within, 0.0, within].map(|bound| ((difference.mean + bound) / SMALL).asinh())
 }

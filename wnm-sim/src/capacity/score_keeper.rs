@@ -1,18 +1,18 @@
-//! Watches a run and counts: what it yields, what it costs, and what could not have been otherwise.
+//! Keeps the score of a run: yield, costs, and the time over limits that no policy could have avoided.
 
 use std::collections::BTreeMap;
 
 use wnm_core::{Action, NodeId, Planned, Policy, Reason};
 
 use super::volumes::Space;
-use super::{CapacityScenario, Host, Score, Seconds, Step, TICK};
+use super::{CapacityModel, CapacityScenario, Score, Seconds, Step, TICK};
 
-/// Steps of a minute.
+/// Steps in a minute.
 const MINUTE: usize = 12;
-/// Seconds within which the opposite of what was done to a node is a flap.
+/// Seconds within which the reversal of the last action on a node counts as a flap.
 const FLAP: Seconds = 1800.0;
 
-/// A mean over the last minute, or over what there was of it.
+/// A moving average over the last minute, or over the shorter time since the run began.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minute {
     values: [f64; MINUTE],
@@ -28,14 +28,14 @@ impl Minute {
         self.place += 1;
         if self.place == MINUTE {
             (self.place, self.is_full) = (0, true);
-            // What rounding has gathered goes.
+            // Summed anew once a minute, so that rounding errors do not accumulate over weeks.
             self.sum = self.values.iter().sum();
         }
         if self.is_full { self.sum * (1.0 / MINUTE as f64) } else { self.sum / self.place as f64 }
     }
 }
 
-/// The limits of the operator: cores, shares of the whole, and tasks.
+/// The high thresholds of the operator: cores, shares of the whole, and tasks.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     cpu: f64,
@@ -44,32 +44,32 @@ struct Limits {
     load: f64,
 }
 
-/// What was done to a node last.
+/// The direction of the last action on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Direction {
     Up,
     Down,
 }
 
-/// Counts as a run goes on.
-pub(super) struct Judge {
+/// Collects the score while a run goes on.
+pub(super) struct ScoreKeeper {
     limits: Limits,
     cap: f64,
-    /// Cores that may be used while nothing waits for disks.
+    /// Cores that may be used while no task waits for disks.
     calm_cores: f64,
-    /// Grown nodes that fit into all memory, and into a GB of disk.
+    /// Mature nodes that fit into the whole memory, and into one GB of disk.
     nodes_of_memory: f64,
     nodes_of_gb: f64,
-    /// What an event costs that a cycle must first see.
-    unseen: Seconds,
+    /// The unavoidable cost of a crossing, in seconds: half a cycle until it is observed, and the time of a stop.
+    crossing_cost: Seconds,
     cpu: Minute,
     cpu_alone: Minute,
     was_over: bool,
-    last: BTreeMap<NodeId, (Seconds, Way)>,
+    last: BTreeMap<NodeId, (Seconds, Direction)>,
     pub(super) score: Score,
 }
 
-impl Judge {
+impl ScoreKeeper {
     pub(super) fn new(spec: &CapacityScenario, cycle: Seconds) -> Self {
         let Policy { cpu, memory, disk, load, node_cap, .. } = &spec.limits;
         let cpus = f64::from(spec.size.cpus);
@@ -85,7 +85,7 @@ impl Judge {
             calm_cores: limits.cpu.min(demand_of(limits.load, cpus)),
             nodes_of_memory: spec.size.memory_gb.get() * 1000.0 / spec.scenario.model.memory_full_mb.get(),
             nodes_of_gb: 1.0 / spec.scenario.model.disk_gb.get(),
-            unseen: cycle / 2.0 + spec.scenario.model.stop_seconds.get(),
+            crossing_cost: cycle / 2.0 + spec.scenario.model.stop_seconds.get(),
             cpu: Minute::default(),
             cpu_alone: Minute::default(),
             was_over: false,
@@ -94,8 +94,8 @@ impl Judge {
         }
     }
 
-    /// Counts five seconds.
-    pub(super) fn step(&mut self, host: &Host, step: &Step) {
+    /// Adds one step of five seconds.
+    pub(super) fn step(&mut self, host: &CapacityModel, step: &Step) {
         let limits = self.limits;
         let best = self.best(host, step);
         let busy = self.cpu.step(step.own + step.background);
@@ -122,7 +122,7 @@ impl Judge {
                 *avoidable += if alone <= limit { TICK } else { 0.0 };
             }
         }
-        // Where others alone pass one limit, the time would be lost whatever is done about the other limits.
+        // Where the background load alone exceeds one limit, the node time is lost whatever the policy does about others.
         let is_avoidable = is_over && !is_over_alone;
         score.seconds += TICK;
         score.over.any += if is_over { TICK } else { 0.0 };
@@ -134,43 +134,43 @@ impl Judge {
         score.out_of_memory += if step.memory > 1.0 { TICK } else { 0.0 };
         score.disk_full += if disk.0 >= 1.0 { TICK } else { 0.0 };
         if step.is_up {
-            let healthy = if step.served >= 0.5 { f64::from(host.sums.grown_up) } else { 0.0 };
-            // In nodes and steps until the end, which are whole numbers.
+            let healthy = if step.served >= 0.5 { f64::from(host.sums.serving) } else { 0.0 };
+            // Counted in nodes and steps until `finish`: sums of whole numbers are exact.
             score.node_hours += healthy;
             score.node_hours_best += best;
         }
     }
 
-    /// Returns how many grown nodes could run now within all limits.
-    fn best(&self, host: &Host, step: &Step) -> f64 {
+    /// Returns the number of mature nodes that could run now within all limits.
+    fn best(&self, host: &CapacityModel, step: &Step) -> f64 {
         let Limits { cpu, memory, disk, load } = self.limits;
         let constants = &host.constants;
         let cores =
             if step.blocked > 0.0 { cpu.min(demand_of(load - step.blocked, host.cpus)) } else { self.calm_cores };
         let by_cpu = (cores - step.wanted) / (constants.cpu_cores.get() * step.wandered.max(0.1));
         let by_memory = (memory - step.background_memory) * self.nodes_of_memory;
-        let room =
+        let on_volume =
             |(space, (_, background)): (&Space, (f64, f64))| whole((disk - background) * space.size * self.nodes_of_gb);
-        let by_disk: f64 = host.volumes.all.iter().zip(host.volumes.shares()).map(room).sum();
+        let by_disk: f64 = host.volumes.all.iter().zip(host.volumes.shares()).map(on_volume).sum();
         whole(by_cpu.min(by_memory).min(by_disk).min(self.cap))
     }
 
-    /// Counts what is begun.
-    pub(super) fn count(&mut self, host: &Host, planned: &Planned) {
+    /// Counts an action that begins.
+    pub(super) fn count(&mut self, host: &CapacityModel, planned: &Planned) {
         let (id, now) = (planned.action.node(), host.now);
         let before = self.last.get(&id).copied();
-        let was_stopped = before.is_some_and(|(_, way)| way == Way::Down);
+        let was_stopped = before.is_some_and(|(_, direction)| direction == Direction::Down);
         let score = &mut self.score;
-        let way = match &planned.action {
+        let direction = match &planned.action {
             Action::Add { .. } => {
                 score.adds += 1;
-                self.last.insert(id, (now, Way::Up));
+                self.last.insert(id, (now, Direction::Up));
                 return;
             }
             Action::Start { .. } | Action::Enable { .. } => {
                 score.starts += 1;
                 score.restarts += u32::from(was_stopped);
-                Way::Up
+                Direction::Up
             }
             Action::Restart { .. } => {
                 score.restarts += 1;
@@ -179,22 +179,22 @@ impl Judge {
             Action::Upgrade { .. } => return,
             Action::Stop { .. } | Action::Disable { .. } => {
                 score.stops += 1;
-                Way::Down
+                Direction::Down
             }
-            // What is dead is only cleared away.
+            // The removal of a dead node only clears its record.
             Action::Remove { .. } if planned.reason == Reason::Dead => {
                 self.last.remove(&id);
                 return;
             }
             Action::Remove { .. } => {
                 score.removals += 1;
-                Way::Down
+                Direction::Down
             }
         };
-        score.flaps += u32::from(before.is_some_and(|(at, last)| last != way && now - at <= FLAP));
+        score.flaps += u32::from(before.is_some_and(|(at, last)| last != direction && now - at <= FLAP));
         match planned.action {
             Action::Remove { .. } => _ = self.last.remove(&id),
-            _ => _ = self.last.insert(id, (now, way)),
+            _ => _ = self.last.insert(id, (now, direction)),
         }
         if let (Action::Remove { .. }, Reason::Pressure { .. } | Reason::Relief { .. }) =
             (&planned.action, &planned.reason)
@@ -207,28 +207,28 @@ impl Judge {
         }
     }
 
-    /// Returns what was counted.
+    /// Returns the score, with node time in hours.
     pub(super) fn finish(self) -> Score {
-        let Self { score, unseen, .. } = self;
+        let Self { score, crossing_cost, .. } = self;
         let hours = |steps: f64| steps * TICK / 3600.0;
         Score {
             node_hours: hours(score.node_hours),
             node_hours_best: hours(score.node_hours_best),
-            bound: f64::from(score.crossings) * unseen,
+            bound: f64::from(score.crossings) * crossing_cost,
             ..score
         }
     }
 }
 
-/// Returns the whole part of a number of nodes, of which there are none below 0.
+/// Rounds a number of nodes down; negative numbers become 0.
 fn whole(nodes: f64) -> f64 {
     f64::from(nodes as u32)
 }
 
-/// Returns the demand at which this many tasks are runnable, in cores.
+/// Returns the demand, in cores, at which this many tasks are runnable: the inverse of [`runnable`](super::runnable).
 fn demand_of(runnable: f64, cpus: f64) -> f64 {
     let each = runnable / cpus;
-    // each = d (1 + (d - 0.6) / 2) from 0.6 of the processors to all of them.
+    // each = d (1 + (d - 0.6) / 2) for a demand d from 0.6 of the processors to all of them.
     let demand = if each <= 0.6 {
         each
     } else if each <= 1.2 {
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn demand_is_found_from_what_is_runnable() {
+    fn demand_of_inverts_runnable() {
         for demand in [0.1, 0.6, 0.7, 0.99, 1.0, 1.7] {
             let runnable = super::super::share(demand * 4.0, 0.0, None, 4.0).runnable;
             assert!((demand_of(runnable, 4.0) - demand * 4.0).abs() < 1e-9, "{demand}");
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_is_the_mean_of_twelve_steps() {
+    fn minute_is_the_mean_of_twelve_steps() {
         let mut minute = Minute::default();
         let means: Vec<f64> = (0..24).map(|i| minute.step(if i < 12 { 0.6 } else { 0.0 })).collect();
         assert!(means[..12].iter().all(|mean| (mean - 0.6).abs() < 1e-12));

@@ -1,0 +1,113 @@
+//! Errors of single commands, each with its hint.
+
+use std::io;
+use std::path::PathBuf;
+
+use wnm_core::{ManagerKind, NodeId};
+
+use super::Exit;
+use crate::push::PushError;
+
+/// An error of a single command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("no such node: {}", .0.name())]
+    NoSuchNode(NodeId),
+    #[error("no cycle {0} on record")]
+    NoSuchCycle(i64),
+    #[error("no cycle on record")]
+    NoCycle,
+    #[error("teardown removes all nodes with their identities and needs --confirm")]
+    Unconfirmed,
+    #[error("cannot remove the database: {count} nodes are still being removed")]
+    NodesLeft { count: usize },
+    #[error("no value given for {word:?}")]
+    NoValue { word: String },
+    #[error("cannot store {key}: {source_name} sets it, with higher precedence")]
+    SetElsewhere { key: &'static str, source_name: String },
+    #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
+    ResetWithoutReuse { manager: ManagerKind },
+    #[error("report {report} has no format {format}")]
+    ReportFormat { report: String, format: String, known: Vec<String> },
+    #[error("cannot push report {report}: only influx-resources can be pushed")]
+    NotPushable { report: String },
+    #[error("cannot push to {url}: this wnm is built without TLS")]
+    NoTls { url: String },
+    #[error("invalid address {url:?}: not http://HOST:PORT")]
+    InvalidUrl { url: String },
+    #[error("variable {variable} is not set")]
+    NoVariable { variable: String },
+    #[error("cannot write to InfluxDB at {url}: {cause}")]
+    Push { url: String, cause: PushError },
+    #[error("wnm is installed already, {place}")]
+    TwoSupervisors { place: String, uninstall: &'static str },
+    #[error("cannot install a service: this host has neither systemd nor launchd")]
+    NoServiceManager,
+    #[error("cannot create trace {}: {source}", path.display())]
+    CreateTrace { path: PathBuf, source: io::Error },
+    #[error("cannot write trace {}: {source}", path.display())]
+    WriteTrace { path: PathBuf, source: io::Error },
+    #[error("cannot write man pages to {}: {source}", folder.display())]
+    ManPages { folder: PathBuf, source: io::Error },
+    #[error("cannot take over nodes of {tool} under {manager}: they run under {required}")]
+    WrongManager { tool: &'static str, manager: ManagerKind, required: &'static str },
+    #[error("cannot take over {}: its nodes run under {manager:?}, which this wnm does not support", path.display())]
+    UnknownManager { path: PathBuf, manager: String },
+    #[error("no nodes to take over under {manager} in {folders}{skipped}")]
+    NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    #[error("the demo was interrupted")]
+    DemoInterrupted,
+    #[error("the demo failed: {scene:?} did not end within {cycles} cycles")]
+    DemoStuck { scene: String, cycles: usize },
+    #[error("the demo failed: {0} has no running process")]
+    DemoNoProcess(String),
+    #[error("the demo found no three free port ranges between 20000 and 32000")]
+    DemoNoPorts,
+}
+
+impl CommandError {
+    /// Returns the end of the command.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Push { .. } => Exit::ActionFailed,
+            _ => Exit::Unusable,
+        }
+    }
+
+    /// Returns how the operator can fix the cause; None when there is no specific advice.
+    pub(super) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSuchNode(_) => "list the nodes with `wnm node list`",
+            Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
+            Self::NoCycle => "run the first cycle with `wnm run`",
+            Self::Unconfirmed => "run `wnm teardown --confirm`",
+            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --confirm --purge`",
+            Self::NoValue { word } => return Some(format!("run `wnm config set {word}=VALUE`")),
+            Self::SetElsewhere { .. } => "change the value there, or remove it there",
+            Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
+            Self::ReportFormat { report, known, .. } => {
+                return Some(format!("run `wnm report {report} --format {}`", known.join("|")));
+            }
+            Self::NotPushable { .. } | Self::InvalidUrl { .. } => {
+                "run `wnm report influx-resources --push http://127.0.0.1:8086`"
+            }
+            Self::NoTls { .. } => "push to a relay on this host, or let Telegraf run `wnm report influx-resources`",
+            Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
+            Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
+            Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),
+            Self::NoServiceManager => "use cron with `wnm service install --cron`",
+            Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
+            Self::WriteTrace { .. } => "free disk space, or choose another folder",
+            Self::ManPages { .. } => "choose a writable folder",
+            Self::WrongManager { .. } => "leave out --process-manager",
+            Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",
+            Self::NothingToTakeOver { .. } => {
+                "name the process manager with --process-manager, and the folders with --node-storage"
+            }
+            Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
+                "run `wnm demo` again, or check this host with `wnm doctor`"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}

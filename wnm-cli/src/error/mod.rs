@@ -1,0 +1,142 @@
+//! Errors of the command line: the failure and its cause, a hint, and the exit code.
+
+mod command;
+mod config_file;
+mod exit;
+
+use std::path::Path;
+
+use wnm_agent::AgentError;
+use wnm_agent::host::{HostAgentError, HostError};
+use wnm_core::{AllocationError, Problem, Problems};
+use wnm_platform::PlatformError;
+use wnm_store::{LockError, StoreError};
+
+use crate::legacy::LegacyError;
+use crate::render;
+use crate::takeover::anm::AnmError;
+
+pub(crate) use command::CommandError;
+pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
+pub(crate) use exit::Exit;
+
+/// The error that ended a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("{0}")]
+    Settings(#[from] Problems),
+    #[error(transparent)]
+    Setting(#[from] Problem),
+    /// A problem of a setting given as a variable; its key is the name of the variable.
+    #[error("{0}")]
+    Environment(Problems),
+    #[error(transparent)]
+    ConfigFile(#[from] ConfigFileError),
+    #[error("cannot change {key} from {current} to {requested}: the existing nodes were created with it")]
+    FixedSetting { key: &'static str, current: String, requested: String },
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Anm(#[from] AnmError),
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
+    #[error(transparent)]
+    Allocation(#[from] AllocationError),
+    #[error("{}", lock_text(.0))]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error("cannot write the output: {0}")]
+    Output(std::io::Error),
+    #[error("a call to the system failed: {0}")]
+    System(#[from] std::io::Error),
+    #[error("cannot read random numbers from the system: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<HostAgentError> for CliError {
+    fn from(error: HostAgentError) -> Self {
+        match error {
+            AgentError::Store(error) => Self::Store(error),
+            AgentError::Platform(HostError::Platform(error)) => Self::Platform(error),
+            AgentError::Platform(HostError::Random(error)) => Self::Random(error),
+            AgentError::Allocation(error) => Self::Allocation(error),
+        }
+    }
+}
+
+impl CliError {
+    /// Returns the end of the command.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Command(error) => error.exit(),
+            Self::Settings(_)
+            | Self::Setting(_)
+            | Self::Environment(_)
+            | Self::ConfigFile(_)
+            | Self::FixedSetting { .. }
+            | Self::Anm(_)
+            | Self::Legacy(_)
+            | Self::Allocation(_) => Exit::Unusable,
+            Self::Lock(LockError::Held { .. }) => Exit::Locked,
+            Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
+            Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
+            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
+        }
+    }
+
+    /// Returns how the operator can fix the cause; None when there is no specific advice.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Settings(problems) => return Some(setting_hint(problems)),
+            Self::Setting(_) => "list all settings with `wnm config list`".to_owned(),
+            Self::Environment(_) => "correct the variable, or remove it from the environment".to_owned(),
+            Self::ConfigFile(ConfigFileError { cause: ConfigFileCause::Unreadable(_), .. }) => {
+                "name a readable file with --config FILE".to_owned()
+            }
+            Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
+            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --confirm`".to_owned(),
+            Self::Command(error) => return error.hint(),
+            Self::Anm(error) => error.hint(),
+            Self::Legacy(error) => error.hint(),
+            Self::Lock(error) => error.hint().to_owned(),
+            Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
+            Self::Store(error) => return error.hint(),
+            Self::Platform(error) => return error.hint(),
+            Self::Allocation(_) => "set another port_start, or remove the node that holds the ports".to_owned(),
+            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
+        };
+        Some(hint)
+    }
+}
+
+fn setting_hint(problems: &Problems) -> String {
+    if problems.all().iter().any(|problem| problem.key == "rewards_address" && problem.is_missing()) {
+        return "give --rewards-address 0x…, the address that receives the rewards of the nodes".to_owned();
+    }
+    let key = problems.all().first().map_or("node_cap", |problem| problem.key.as_str());
+    format!("set --{} VALUE, or WNM_{}=VALUE", key.replace('_', "-"), key.to_uppercase())
+}
+
+/// Returns the text of a lock error, with the time since when the holder runs in the zone of the host.
+fn lock_text(error: &LockError) -> String {
+    match error {
+        LockError::Held { holder: Some(holder), .. } => {
+            format!("another wnm (PID {}) is running since {}", holder.pid, render::time(holder.since))
+        }
+        LockError::Held { holder: None, .. } | LockError::Unusable { .. } => error.to_string(),
+    }
+}
+
+/// Returns the command that creates a colony. Beside a database of the Python wnm, a takeover is more likely.
+fn init_hint(path: &Path) -> String {
+    let python = path.with_file_name("colony.db");
+    if python.is_file() {
+        return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", python.display());
+    }
+    "create a colony with `wnm init --rewards-address 0x…`".to_owned()
+}
