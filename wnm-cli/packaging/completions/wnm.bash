@@ -61,6 +61,9 @@ _wnm() {
             wnm,teardown)
                 cmd="wnm__subcmd__teardown"
                 ;;
+            wnm,trash)
+                cmd="wnm__subcmd__trash"
+                ;;
             wnm,util)
                 cmd="wnm__subcmd__util"
                 ;;
@@ -115,6 +118,9 @@ _wnm() {
             wnm__subcmd__node,restart)
                 cmd="wnm__subcmd__node__subcmd__restart"
                 ;;
+            wnm__subcmd__node,restore)
+                cmd="wnm__subcmd__node__subcmd__restore"
+                ;;
             wnm__subcmd__node,show)
                 cmd="wnm__subcmd__node__subcmd__show"
                 ;;
@@ -139,6 +145,12 @@ _wnm() {
             wnm__subcmd__service,uninstall)
                 cmd="wnm__subcmd__service__subcmd__uninstall"
                 ;;
+            wnm__subcmd__trash,list)
+                cmd="wnm__subcmd__trash__subcmd__list"
+                ;;
+            wnm__subcmd__trash,restore)
+                cmd="wnm__subcmd__trash__subcmd__restore"
+                ;;
             wnm__subcmd__util,completions)
                 cmd="wnm__subcmd__util__subcmd__completions"
                 ;;
@@ -152,7 +164,7 @@ _wnm() {
 
     case "${cmd}" in
         wnm)
-            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history report node config doctor record db service util teardown demo"
+            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history report node trash config doctor record db service util teardown demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1198,7 +1210,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable survey"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable restore survey"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1479,6 +1491,40 @@ _wnm() {
                     return 0
                     ;;
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__node__subcmd__restore)
+            opts="-q -v -h --as --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2222,6 +2268,100 @@ _wnm() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list restore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash__subcmd__list)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash__subcmd__restore)
+            opts="-q -v -h --as --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -44,6 +44,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Show why wnm a
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past actions, newest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Check this host for problems and suggest fixes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Record the host and its nodes as a trace'
@@ -318,29 +319,30 @@ complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Print JSON o
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "list" -d 'List nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "show" -d 'Show all data of nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "add" -d 'Add nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "remove" -d 'Remove nodes with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "restart" -d 'Restart nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "enable" -d 'Allow disabled nodes to start again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "survey" -d 'Probe every node and store the results'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "list" -d 'List nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "add" -d 'Add nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "restart" -d 'Restart nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -571,6 +573,19 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l interval -d 'Pause between the probes of two nodes, in milliseconds [default: survey_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -584,6 +599,43 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "list" -d 'List removed nodes that can be restored'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "restore" -d 'Restore removed nodes with their identities, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"

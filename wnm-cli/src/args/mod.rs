@@ -3,6 +3,7 @@
 mod groups;
 mod selected;
 mod settings;
+mod trash;
 mod upkeep;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use wnm_core::NodeId;
 
 pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
+pub(crate) use trash::{RemovedName, Restore, Trash};
 pub(crate) use upkeep::{Config, Db, Service, Supervision, Util};
 
 /// Parses a command line. Prints help, version and usage errors itself, and exits.
@@ -124,6 +126,9 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// List and restore removed nodes
+    #[command(subcommand)]
+    Trash(Trash),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -335,6 +340,9 @@ pub(crate) enum Node {
     /// Stop nodes, and keep them stopped until enabled or started by name
     #[command(after_help = "Examples:\n  wnm node disable antnode0003\n  wnm node disable 1,3,5-9")]
     Disable(Selected),
+    /// Restore removed nodes from the trash, stopped
+    #[command(after_help = "Example:\n  wnm node restore antnode0003")]
+    Restore(Restore),
     /// Probe every node and store the results
     Survey(Survey),
 }

@@ -10,6 +10,7 @@ use wnm_store::Store;
 
 use super::selection;
 use super::status::colony_time;
+use super::trash;
 use crate::args::{Count, Node, Nodes, Removed, Selected, SettingFlags, Survey};
 use crate::confirm::{self, Purpose};
 use crate::context::{self, Context, LOCK_TIMEOUT};
@@ -40,6 +41,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Reset(args) => reset(db, args, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
+        Node::Restore(args) => trash::restore(db, &args, output),
         Node::Survey(args) => survey(db, &args, output),
     }
 }
@@ -158,7 +160,7 @@ fn request(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode)
     Ok(works)
 }
 
-fn report_works(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn report_works(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
     output.result(&works, |works| render::work::text(works, output.width()))?;
     let is_undone = |work: &Work| matches!(work.result, WorkResult::Refused | WorkResult::Failed);
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })

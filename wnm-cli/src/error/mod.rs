@@ -3,6 +3,7 @@
 mod command;
 mod config_file;
 mod exit;
+mod trash;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use crate::takeover::anm::AnmError;
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use exit::Exit;
+pub(crate) use trash::TrashError;
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,8 @@ pub(crate) enum CliError {
     FixedSetting { key: &'static str, current: String, requested: String },
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error(transparent)]
+    Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
     #[error(transparent)]
@@ -79,6 +83,7 @@ impl CliError {
             | Self::Environment(_)
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
+            | Self::Trash(_)
             | Self::Anm(_)
             | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
@@ -101,6 +106,7 @@ impl CliError {
             Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --yes`".to_owned(),
             Self::Command(error) => return error.hint(),
+            Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),

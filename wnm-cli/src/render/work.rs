@@ -98,6 +98,11 @@ impl Work {
         Self { refusal: Some(refusal), ..work }
     }
 
+    /// Returns the result of the restore of one node.
+    pub(crate) fn restored(node: NodeId, result: WorkResult, reason: &str) -> Self {
+        Self::new(Some(node), "restore", result, Some(reason.to_owned()))
+    }
+
     /// Replaces the result of the removal, the first half of a reset, by that of the addition.
     pub(crate) fn continue_with(&mut self, addition: Self) {
         let seconds = self.seconds.zip(addition.seconds).map(|(removed, added)| removed + added);

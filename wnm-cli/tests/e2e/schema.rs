@@ -115,6 +115,11 @@ const LINES: &[(i32, &str)] = &[
     (0, "config set network evm-arbitrum-one"),
     (0, "config unset network"),
     (0, "doctor"),
+    (0, "node remove 1 --yes"),
+    (0, "trash list"),
+    (0, "trash restore 1"),
+    (0, "node restore 1"),
+    (1, "trash restore 9"),
     (0, "node remove 2 --yes"),
     (0, "teardown --yes"),
 ];
