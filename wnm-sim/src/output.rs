@@ -9,6 +9,22 @@ use flate2::write::GzEncoder;
 
 use crate::SimError;
 
+/// The format of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+impl Format {
+    /// Returns the format that the flag `--json` selects.
+    pub(crate) const fn of_flag(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 /// A destination for data.
 pub(crate) struct Output {
     sink: Sink,

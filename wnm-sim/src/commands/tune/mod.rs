@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         Err(End::Interrupted) => Exit::Interrupted,
         Err(End::Failed(error)) => return Err(error),
     };
-    let report = Report::new(&search, &found, exit == Exit::Done)?;
+    let report = Report::new(&search, &found, exit)?;
     publish(args, &report, &report.picture(&search, &found)?)?;
     Ok(exit)
 }

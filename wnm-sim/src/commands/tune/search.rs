@@ -335,7 +335,7 @@ mod tests {
             }
             assert_eq!(part.ranking.len(), if most < first { most / 2 } else { part.ranking.len() }, "{most}");
             assert!(most < 2 || part.ranking.contains(&BASE), "{most}");
-            let report = crate::commands::tune::report::Report::new(&search, &part, false).unwrap();
+            let report = crate::commands::tune::report::Report::new(&search, &part, crate::Exit::Interrupted).unwrap();
             assert!(report.page().contains("PARTIAL") && report.policy_file().contains("PARTIAL"));
             assert!(report.picture(&search, &part).unwrap().ends_with("</svg>\n"));
         }
