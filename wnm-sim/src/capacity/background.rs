@@ -17,8 +17,8 @@ pub(super) struct Wander {
 impl Wander {
     /// Returns a process with this standard deviation and correlation time in seconds.
     pub(super) fn new(spread: f64, seconds: f64) -> Self {
-        let keeps = (-TICK / seconds.max(TICK / 10.0)).exp();
-        Self { value: 0.0, decay: keeps, innovation: spread * (1.0 - keeps * keeps).sqrt() }
+        let decay = (-TICK / seconds.max(TICK / 10.0)).exp();
+        Self { value: 0.0, decay, innovation: spread * (1.0 - decay * decay).sqrt() }
     }
 
     pub(super) fn step(&mut self, chance: &mut Chance) -> f64 {

@@ -21,8 +21,8 @@ Examples:
   wnm-sim decide cases.jsonl.gz | jq -c .actions
     my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
 
-See docs/decide-protocol.md for the format. An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code
-is then 1.")]
+An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code is then 1.
+See docs/decide-protocol.md for the format.")]
 pub(crate) struct Args {
     /// Read situations from this file, one JSON object per line; .gz is decompressed, - is standard input
     #[arg(default_value = "-")]

@@ -52,10 +52,10 @@ pub(crate) struct Args {
     /// Set the number of seeds; at most 5 of them run in cycles of 5 s
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Set the length of a run, in days
+    /// Set the length of a run, in days, at most 3660
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
     /// Compare the settings of a TOML file, such as one of wnm-sim tune, as steady-tuned
