@@ -52,6 +52,7 @@ impl Output {
             return Ok(Self::standard());
         }
         let file = File::create(path).map_err(|source| SimError::Write { path: path.to_owned(), source })?;
+        // Lines are short; without a buffer each would be a system call.
         let file: BufWriter<Box<dyn Write>> = BufWriter::with_capacity(CHUNK, Box::new(file));
         let sink = if is_gzip(path) {
             Sink::Gzip(Box::new(GzEncoder::new(file, Compression::default())))

@@ -231,6 +231,7 @@ impl CapacityModel {
         let Shares { own, background, runnable } = share(own_wanted, background_wanted, self.cpu_limit, self.cpus);
         let alone = share(0.0, background_wanted, None, self.cpus);
         if is_up {
+            // A host that is down runs no tasks; `reboot` has cleared its averages.
             self.loads.tick(((runnable + demand.blocked) * 1000.0) as u32);
             self.loads_alone.tick(((alone.runnable + demand.blocked) * 1000.0) as u32);
         }
@@ -271,6 +272,7 @@ impl CapacityModel {
         self.memory_background = base + growth * self.now + squeeze;
         let used = |model: &Self| model.memory_background + model.own_memory_mb() / model.memory_mb;
         let before = used(self);
+        // Swap is not modelled: memory beyond 100 % is refused at once.
         while used(self) > 1.0 && self.kill_largest() {}
         before
     }

@@ -34,6 +34,7 @@ impl Sums {
         self.surge -= process.surge;
         self.memory_gap -= process.memory_gap;
         self.leak -= node.leak;
+        // The kernel gets all memory of an ended process back, including the leaked part.
         self.leaked -= process.leaked;
     }
 }

@@ -73,6 +73,7 @@ pub fn answer_all(input: impl Read, mut output: impl Write, mode: StateMode) -> 
     let mut exit = Exit::Done;
     let mut answer = Vec::with_capacity(1024);
     loop {
+        // Flushing only before a read that may block keeps a file of many cases fast.
         if !lines.is_ready() {
             output.flush().map_err(StreamError::Output)?;
         }

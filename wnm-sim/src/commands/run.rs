@@ -113,6 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         for pilot in &pilots {
             // Report contradictory settings before the first run.
             pilot.pilot(spec)?;
+            // All policies use the same seeds, so that their differences are paired.
             let seeds = (0..args.seeds).map(|further| args.seed.wrapping_add(further));
             tasks.extend(seeds.map(|seed| Task { spec, pilot, seed }));
         }

@@ -122,6 +122,7 @@ pub(crate) fn summed_up(runs: &[RunLine]) -> Vec<Sum> {
     let mut groups: Vec<Vec<&RunLine>> = Vec::new();
     let mut places = BTreeMap::new();
     for run in runs {
+        // f64 has no order; equal lengths have equal bits, because they come from one command line.
         let key = (&run.scenario, &run.policy, run.days.to_bits(), run.cycle);
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {

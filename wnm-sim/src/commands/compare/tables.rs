@@ -104,6 +104,7 @@ fn targets(round: &Round) -> Sheet {
         let of_rule = || round.comparisons.iter().filter_map(|compared| compared.targets.get(i));
         let (factor, unit) = if rule.is_ratio { (100.0, " %") } else { (1.0, "") };
         let mut limits: Vec<_> = of_rule().map(|target| format!("{:.0}{unit}", target.limit * factor)).collect();
+        // Only limits that depend on the CPU limit differ between the variants.
         limits.dedup();
         let sign = if rule.is_least { "≥" } else { "≤" };
         let found = of_rule().map(|target| {

@@ -38,6 +38,7 @@ impl<'a> RoundScores<'a> {
     /// Returns the classic policy with the higher scalar in a scenario.
     fn better_classic(&self, scenario: &str) -> &'static str {
         let scalar = |classic| self.scores(scenario, classic).iter().map(|score| score.scalar()).sum::<f64>();
+        // One operation at a time is the default of classic, so that it wins a tie.
         let [one, four] = CLASSICS;
         if scalar(four) > scalar(one) { four } else { one }
     }

@@ -76,6 +76,7 @@ impl OverLimit {
 
     fn pass(&mut self, measure: &Measure, interval: Option<Duration>) {
         let Some(interval) = interval else {
+            // A gap ends the uninterrupted time: the signal is unknown within it.
             self.current = Duration::ZERO;
             return;
         };
