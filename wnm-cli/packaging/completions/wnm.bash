@@ -302,7 +302,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__config__subcmd__set)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -332,7 +332,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__config__subcmd__unset)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1266,7 +1266,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__disable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1274,6 +1274,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1304,7 +1308,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__enable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1312,6 +1316,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1372,7 +1380,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__remove)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --count --all --state --interval --dry-run --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1380,6 +1388,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1410,12 +1422,24 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__reset)
-            opts="-q -v -h --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --count --all --state --interval --dry-run --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1440,7 +1464,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__restart)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1448,6 +1472,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1508,7 +1536,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__start)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1516,6 +1544,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1546,7 +1578,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__stop)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1554,6 +1586,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1618,7 +1654,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__upgrade)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1626,6 +1662,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -2176,7 +2216,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__teardown)
-            opts="-q -v -h --confirm --purge --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --purge --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

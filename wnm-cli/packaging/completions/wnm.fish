@@ -377,7 +377,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -388,11 +397,21 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l all -d 'All nodes that allow the action'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -407,7 +426,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -422,7 +450,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -437,7 +474,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -452,6 +498,17 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -459,12 +516,23 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show which nodes would be reset, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -479,7 +547,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -553,6 +630,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
@@ -564,6 +642,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
@@ -774,7 +853,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l log-format -d 'Form
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Confirm that all nodes are to be removed; required'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Remove the database with settings and history too'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Print only results and errors'

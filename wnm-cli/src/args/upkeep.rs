@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::interval;
+use super::{ConsentFlag, interval};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
@@ -44,12 +44,16 @@ pub(crate) enum Config {
     /// Store settings in the database, all or none
     #[command(after_help = "Examples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 mem_remove=85")]
     Set {
+        #[command(flatten)]
+        consent: ConsentFlag,
         /// Name and value of a setting, or several SETTING=VALUE
         #[arg(value_name = "SETTING VALUE", required = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
     /// Delete settings from the database, so that defaults apply
     Unset {
+        #[command(flatten)]
+        consent: ConsentFlag,
         /// Names of settings, such as node_cap
         #[arg(value_name = "SETTING", required = true)]
         keys: Vec<String>,

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{FIXED, Problem, Problems, RawSettings, Settings};
+use wnm_core::{FIXED, Problem, Problems, RawSettings, Selection, Settings};
 use wnm_store::Store;
 
-use crate::args::Config;
+use crate::args::{Config, ConsentFlag};
 use crate::config::{self, file};
+use crate::confirm::{self, Purpose};
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
@@ -132,16 +133,16 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
             let entry = sources(db)?.entries()?.into_iter().find(|entry| entry.key == key);
             output.value(&entry, |entry| entry.as_ref().and_then(|e| e.value.clone()).unwrap_or_default())?;
         }
-        Config::Set { words } => {
+        Config::Set { consent, words } => {
             let pairs = pairs(&words)?;
-            change(db, pairs.iter().map(|(key, _)| *key), output, |stored| {
+            change(db, pairs.iter().map(|(key, _)| *key), consent, output, |stored| {
                 let set = pairs.iter().filter_map(|(key, text)| config::set(stored, key, text).err());
                 Problems::none_or(set.collect())
             })?;
         }
-        Config::Unset { keys } => {
+        Config::Unset { consent, keys } => {
             let keys = keys.iter().map(|key| known(key)).collect::<Result<Vec<_>, _>>()?;
-            change(db, keys.iter().copied(), output, |stored| {
+            change(db, keys.iter().copied(), consent, output, |stored| {
                 keys.iter().for_each(|key| _ = stored.clear(key));
                 Ok(())
             })?;
@@ -180,19 +181,43 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
     words.iter().map(pair).collect()
 }
 
-/// Changes the stored settings.
+/// Changes the stored settings, after the consent of the operator if the node cap falls below the number of nodes.
 ///
 /// # Errors
-/// A source of higher precedence sets one of them, the settings contradict each other, or existing nodes were created
-/// with one of them.
+/// A source of higher precedence sets one of them, the settings contradict each other, existing nodes were created
+/// with one of them, or the consent is missing.
 fn change(
     db: &Path,
     keys: impl Iterator<Item = &'static str> + Clone,
+    consent: ConsentFlag,
     output: &Output,
-    by: impl FnOnce(&mut RawSettings) -> Result<(), Problems>,
+    by: impl Fn(&mut RawSettings) -> Result<(), Problems>,
 ) -> Result<(), CliError> {
+    if !consent.is_given {
+        let store = Store::open_read_only(db)?;
+        let (_, changed) = plan(&store, keys.clone(), &by)?;
+        confirm_cap(db, &store, &changed, consent, output)?;
+    }
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
+    let (settings, changed) = plan(&store, keys, &by)?;
+    store.save_settings(&settings)?;
+    output.result(&changed, |changed| {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());
+        let line = |changed: &Changed| match changed.was == changed.value {
+            true => format!("{} = {} (unchanged)\n", changed.key, shown(&changed.value)),
+            false => format!("{} = {} (was {})\n", changed.key, shown(&changed.value), shown(&changed.was)),
+        };
+        changed.iter().map(line).collect()
+    })
+}
+
+/// Returns the settings to store and their changes.
+fn plan(
+    store: &Store,
+    keys: impl Iterator<Item = &'static str> + Clone,
+    by: impl Fn(&mut RawSettings) -> Result<(), Problems>,
+) -> Result<(RawSettings, Vec<Changed>), CliError> {
     let before = SourceValues::read(store.settings()?)?;
     for key in keys.clone() {
         match before.source(key) {
@@ -218,13 +243,20 @@ fn change(
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         return Err(CliError::FixedSetting { key, current: text(was), requested: text(value) });
     }
-    store.save_settings(&after.database)?;
-    output.result(&changed, |changed| {
-        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());
-        let line = |changed: &Changed| match changed.was == changed.value {
-            true => format!("{} = {} (unchanged)\n", changed.key, shown(&changed.value)),
-            false => format!("{} = {} (was {})\n", changed.key, shown(&changed.value), shown(&changed.was)),
-        };
-        changed.iter().map(line).collect()
-    })
+    Ok((after.database, changed))
+}
+
+/// Asks for consent to a node cap below the number of nodes, because the next cycles remove the nodes above it.
+fn confirm_cap(
+    db: &Path,
+    store: &Store,
+    changed: &[Changed],
+    consent: ConsentFlag,
+    output: &Output,
+) -> Result<(), CliError> {
+    let value = changed.iter().find(|changed| changed.key == "node_cap").and_then(|changed| changed.value.as_ref());
+    let Some(cap) = value.and_then(|value| value.parse::<u32>().ok()) else { return Ok(()) };
+    let nodes = u32::try_from(store.nodes()?.len()).unwrap_or(u32::MAX);
+    let Some(above) = nodes.checked_sub(cap).filter(|above| *above > 0) else { return Ok(()) };
+    confirm::removal(db, Selection::Count(above), consent, Purpose::NodeCap { cap }, output).map(|_| ())
 }

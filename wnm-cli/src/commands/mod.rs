@@ -11,6 +11,7 @@ mod node;
 mod record;
 mod report;
 mod run;
+mod selection;
 pub(crate) mod service;
 mod status;
 mod teardown;

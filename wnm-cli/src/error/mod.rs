@@ -99,7 +99,7 @@ impl CliError {
                 "name a readable file with --config FILE".to_owned()
             }
             Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
-            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --confirm`".to_owned(),
+            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --yes`".to_owned(),
             Self::Command(error) => return error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Legacy(error) => error.hint(),

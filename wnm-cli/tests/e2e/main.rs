@@ -17,4 +17,5 @@ mod schema;
 mod service;
 mod takeover;
 mod terminal;
+mod verbs;
 mod words;

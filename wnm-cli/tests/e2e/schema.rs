@@ -89,11 +89,12 @@ const LINES: &[(i32, &str)] = &[
     (0, "node stop 1"),
     (0, "node start 1"),
     (0, "node restart 1"),
-    (3, "node upgrade 1"),
+    (0, "node upgrade 1"),
+    (1, "node remove 1"),
     (1, "node stop 9"),
     (0, "node disable 2"),
     (0, "node enable 2"),
-    (0, "node reset 2"),
+    (0, "node reset 2 --yes"),
     (0, "status"),
     (0, "explain"),
     (0, "history"),
@@ -114,8 +115,8 @@ const LINES: &[(i32, &str)] = &[
     (0, "config set network evm-arbitrum-one"),
     (0, "config unset network"),
     (0, "doctor"),
-    (0, "node remove 2"),
-    (0, "teardown --confirm"),
+    (0, "node remove 2 --yes"),
+    (0, "teardown --yes"),
 ];
 
 #[test]
