@@ -23,7 +23,7 @@ pub(super) enum Baseline {
     Additive { waits_until: Timestamp },
 }
 
-/// The colony, sorted by what a baseline may do with each node.
+/// The colony, grouped by the actions that a baseline may take on each node.
 struct Colony<'a> {
     /// Running nodes that may be stopped, youngest first.
     running: Vec<(&'a NodeSample, NodeId)>,

@@ -3,7 +3,7 @@
 //! Time advances in steps of five seconds, as the kernel's load averages do. The use of all nodes together is kept in
 //! sums that decay by one constant factor a step, so that a step costs the same for a thousand nodes as for one; each
 //! node is computed once a cycle. Everything is drawn from the seed, and events of the host do not depend on the
-//! policy's actions. `docs/capacity-model.md` lists what the model covers and what it leaves out.
+//! policy's actions. `docs/capacity-model.md` lists the parts of a host in the model, and those left out.
 
 pub(crate) mod background;
 mod baselines;
