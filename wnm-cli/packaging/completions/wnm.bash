@@ -2262,7 +2262,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__teardown)
-            opts="-y -q -v -h --yes --purge --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --dry-run --purge --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

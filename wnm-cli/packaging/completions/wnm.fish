@@ -906,6 +906,7 @@ json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l dry-run -d 'Show which nodes would be removed, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Remove the database with settings and history too'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Print only results and errors'

@@ -201,6 +201,9 @@ pub(crate) struct Daemon {
 pub(crate) struct Teardown {
     #[command(flatten)]
     pub(crate) consent: ConsentFlag,
+    /// Show which nodes would be removed, and change nothing
+    #[arg(long, conflicts_with = "purge")]
+    pub(crate) dry_run: bool,
     /// Remove the database with settings and history too
     #[arg(long)]
     pub(crate) purge: bool,
@@ -267,9 +270,9 @@ pub(crate) struct Report {
     /// Report to print
     #[arg(value_enum, value_name = "REPORT")]
     pub(crate) kind: ReportKind,
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas [default: all]
+    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas [default: all]
     #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) nodes: Vec<NodeRange>,
     /// Output format [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
@@ -359,9 +362,9 @@ pub(crate) struct Survey {
 
 #[derive(Debug, Args)]
 pub(crate) struct Nodes {
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas [default: all]
+    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas [default: all]
     #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) nodes: Vec<NodeRange>,
 }
 
 #[derive(Debug, Args)]

@@ -57,11 +57,9 @@ fn show(
     text: fn(&[render::nodes::NodeView], Width) -> String,
 ) -> Result<Exit, CliError> {
     let snapshot = Store::open_read_only(db)?.snapshot()?;
-    if let Some(id) = only.nodes.iter().find(|id| !snapshot.nodes.contains_key(id)) {
-        return Err(CommandError::NoSuchNode(*id).into());
-    }
+    let only = selection::named(&only.nodes, snapshot.nodes.keys().copied())?;
     let now = colony_time(snapshot.state.clock.as_ref());
-    output.result(&render::nodes::views(snapshot, &only.nodes, now), |views| text(views, output.width()))?;
+    output.result(&render::nodes::views(snapshot, &only, now), |views| text(views, output.width()))?;
     Ok(Exit::Done)
 }
 

@@ -21,6 +21,10 @@ const SWEEP_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Removes every node with its identity, service, folder, logs and firewall rules; with `--purge` also the database.
 pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exit, CliError> {
+    if args.dry_run {
+        let options = RequestOptions { mode: Mode::DryRun, interval: None };
+        return node::act(db, Verb::Remove, &Selection::All, options, output);
+    }
     let selection = confirm::removal(db, Selection::All, args.consent, Purpose::Teardown, output)?;
     let options = RequestOptions { mode: Mode::Act, interval: None };
     let exit = node::act(db, Verb::Remove, &selection, options, output)?;

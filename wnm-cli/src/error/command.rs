@@ -87,7 +87,7 @@ impl CommandError {
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::Declined => return None,
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --yes --purge`",
+            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
             Self::NoValue { word } => return Some(format!("run `wnm config set {word}=VALUE`")),
             Self::SetElsewhere { .. } => "change the value there, or remove it there",
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",

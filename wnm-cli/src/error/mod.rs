@@ -104,7 +104,7 @@ impl CliError {
                 "name a readable file with --config FILE".to_owned()
             }
             Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
-            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --yes`".to_owned(),
+            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown`".to_owned(),
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),

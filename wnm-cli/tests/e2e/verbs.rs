@@ -49,6 +49,10 @@ fn nodes_are_selected_by_range_list_and_state() {
     assert_eq!(selected("node start --state stopped --dry-run"), "1 2");
     assert_eq!(selected("node disable --state RUNNING,STOPPED --dry-run"), "1 2 3 4");
     assert_eq!(host.expect(0, "node start --state DEAD").out, "nothing to do\n");
+    let shown = |line: &str| host.expect(0, &format!("--json {line}")).json().as_array().unwrap().len();
+    assert_eq!((shown("node list 2-9"), shown("node show 1-2,4"), shown("node list")), (3, 3, 4));
+    assert_eq!(shown("report node-status 3-4"), 2);
+    host.expect(1, "node list 7-9");
     host.expect(1, "node stop 7-9");
     // A node that does not exist stops nothing else.
     host.expect(1, "node stop 4 7");
@@ -92,9 +96,13 @@ fn removal_without_a_terminal_needs_yes() {
         assert!(error["hint"].as_str().unwrap().contains(" --yes"), "{line}: {error}");
     }
     assert_eq!(host.nodes().len(), 3);
-    for line in
-        ["node remove --all --dry-run", "node reset 1 --dry-run", "config set node_cap 3", "config set node_cap=5"]
-    {
+    for line in [
+        "node remove --all --dry-run",
+        "node reset 1 --dry-run",
+        "teardown --dry-run",
+        "config set node_cap 3",
+        "config set node_cap=5",
+    ] {
         host.expect(0, line);
     }
     assert_eq!(states(&host.nodes()), ["RUNNING"; 3]);

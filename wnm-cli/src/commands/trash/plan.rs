@@ -16,7 +16,7 @@ pub(super) struct Place {
     pub(super) node: Node,
 }
 
-/// What a restore does for one name.
+/// The restore of one name.
 pub(super) enum Plan {
     /// The colony contains the node.
     Already(NodeId),
