@@ -75,6 +75,7 @@ impl Purpose {
             Self::Reset => {
                 format!("Give {nodes} a new identity? The old folders stay in the trash for up to a day. [y/N] ")
             }
+            Self::Teardown if count == 0 => "Empty the trash? The identities cannot be restored. [y/N] ".to_owned(),
             Self::Teardown => format!("Remove {nodes}, and empty the trash? The identities cannot be restored. [y/N] "),
             Self::NodeCap { cap } => {
                 format!("Set node_cap to {cap}? The next cycles then remove {nodes}. [y/N] ")
@@ -158,6 +159,7 @@ mod tests {
 
     #[test]
     fn questions_name_the_count() {
+        assert!(Purpose::Teardown.question(0).starts_with("Empty the trash?"));
         let all = [Purpose::Remove, Purpose::Reset, Purpose::Teardown, Purpose::NodeCap { cap: 3 }];
         insta::assert_snapshot!(
             all.map(|purpose| format!("{}\n{}", purpose.question(1), purpose.question(3))).join("\n")
