@@ -45,10 +45,13 @@ pub(crate) fn removal(
         return Ok(selection);
     }
     ask(&candidates, purpose, output)?;
-    Ok(match purpose {
+    Ok(match (purpose, selection) {
         // A teardown that left out a node which was added during the question would not be one.
-        Purpose::Teardown => Selection::All,
-        Purpose::Remove | Purpose::Reset | Purpose::NodeCap { .. } => {
+        (Purpose::Teardown, _) => Selection::All,
+        // The table lacks the nodes that cannot be removed now, and the command reports them as refused.
+        (_, Selection::Named(named)) => Selection::Named(named),
+        // Another count might select other nodes than those in the table.
+        (_, Selection::Count(_) | Selection::All) => {
             Selection::Named(candidates.iter().map(|candidate| candidate.id).collect())
         }
     })
