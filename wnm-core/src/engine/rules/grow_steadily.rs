@@ -32,7 +32,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     {
         return Verdict::Wait(Blocker::RestartDelay { node, until });
     }
-    let most = plan.room(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
+    let most = plan.allowance(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
     let most = most.min((cap - active) as usize);
     if most == 0 {
         return Verdict::blocked(Blocker::OperationInProgress);

@@ -16,7 +16,7 @@ use crate::policy::thresholds::Policy;
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
     let threshold = Policy::below_high(policy.disk, DISK_MARGIN);
-    let mut room = plan.room(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
+    let mut allowance = plan.allowance(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         let Some(used) = volume.used.filter(|used| used.get() > threshold) else { continue };
@@ -29,16 +29,16 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let under_way = leaving.map(held).fold(0, u64::saturating_add);
         let over = volume.total.map_or(1.0, |total| (used.get() - threshold) / 100.0 * total.0 as f64);
         let mut left = over - under_way as f64;
-        let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
-        let running = choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen));
+        let stopped = choose(situation, First::Youngest, allowance, |seen| seen.is_stopped() && on_it(seen));
+        let running = choose(situation, First::Youngest, allowance, |seen| seen.is_running() && on_it(seen));
         let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);
         let lingers = running.into_iter().map(|seen| (seen, policy.delays.remove));
-        for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers).take(room) {
+        for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers).take(allowance) {
             if left <= 0.0 {
                 break;
             }
             left -= held(seen).max(1) as f64;
-            room -= 1;
+            allowance -= 1;
             plan.push(Action::Remove { node: seen.id, linger }, Reason::Relief { relief: Relief::Disk, measure });
         }
         is_over = true;
