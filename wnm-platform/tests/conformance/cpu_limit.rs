@@ -1,4 +1,4 @@
-//! The cap on all nodes together, by what real processes get of the host's time.
+//! The CPU limit of all nodes together, measured by the CPU time of real processes.
 #![expect(clippy::print_stderr, reason = "figures are told")]
 
 use std::thread;
@@ -32,7 +32,7 @@ fn group(kind: ManagerKind) -> String {
     format!("wnm-{}{}", std::process::id(), kind.to_string().replace('+', ""))
 }
 
-/// Ends what was made for a cap, after the nodes in it.
+/// Removes the groups of the limit, after the nodes in them.
 struct Cap(CpuLimit);
 
 impl Drop for Cap {
@@ -44,7 +44,7 @@ impl Drop for Cap {
 /// The cap, in cores: so low that a busy host would give more.
 const LIMIT: f64 = 0.2;
 
-/// Two nodes that want a core each get what the cap leaves them together, are seen to be held back, and get more again.
+/// Two nodes that use a core each share the limit, count as throttled, and get more after the limit is lifted.
 pub(crate) fn throttles_nodes(kind: ManagerKind) {
     let Cap(cap) = &Cap(cap(kind));
     let mut colony = TestColony::new(kind);
@@ -67,7 +67,7 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
     });
     eprintln!("{kind}: {used:.3} cores were used under a cap of {LIMIT}");
     let counted: CpuLimitCounters = cap.look().unwrap().counters.unwrap();
-    // How often depends on what else the host does.
+    // The count depends on the other load of the host.
     assert!(counted.share_since(before).unwrap().get() > 0.0, "{before:?} {counted:?}");
 
     cap.lift().unwrap();
@@ -77,7 +77,7 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used > LIMIT * 1.5
     });
     eprintln!("{kind}: {used:.3} cores were used without a cap");
-    // What starts later is with the others.
+    // A node that starts later joins the same group.
     let third = colony.added(3);
     assert!(cap.holds(colony.process(third).pid));
 }

@@ -1,4 +1,4 @@
-//! What many nodes cost under a service manager of the system.
+//! Cost of many nodes under a service manager of the system.
 #![expect(clippy::print_stderr, reason = "figures are told")]
 
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use crate::lifecycle::remove_of;
 /// How long a batch may take in all.
 const BATCH: Duration = Duration::from_secs(120);
 
-/// How long a look at two hundred nodes may take, when the host is not busy with something else.
+/// Time allowed for a survey of two hundred nodes on an idle host.
 const LOOK: Duration = Duration::from_millis(150);
 
-/// Adds two hundred nodes, fifty at a time, looks at all of them, and removes them.
+/// Adds two hundred nodes, fifty at a time, surveys all of them, and removes them.
 pub(crate) fn two_hundred_nodes(kind: ManagerKind) {
     let mut colony = TestColony::new(kind);
     let ids: Vec<NodeId> = (1..=200).map(|number| colony.plan(number)).collect();

@@ -1,4 +1,4 @@
-//! Plays `launchctl`: what launchd remembers lies in the folder of the command, and each service has a keeper, a
+//! A fake `launchctl`: the state of launchd lies in the folder of the command, and each service has a supervisor, a
 //! process that starts it again when it ends. Words and codes are those of the real one.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks")]
 
@@ -69,7 +69,7 @@ pub(crate) struct Launchd {
 }
 
 impl Launchd {
-    /// Returns what this command remembers.
+    /// Returns the folder with the state of this command.
     pub(crate) fn at(command: &Path) -> Self {
         Self { folder: command.parent().unwrap().to_owned(), command: command.to_owned() }
     }

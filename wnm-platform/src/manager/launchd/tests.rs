@@ -1,4 +1,4 @@
-//! What launchd is told; with a `launchctl` that is played, the conformance suite tries it on real processes.
+//! Commands for launchd; the conformance suite runs real processes under a fake `launchctl`.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! The figures of recorded machines, and what rates may never be.
+//! Figures of recorded machines, and bounds of rates.
 
 #![cfg(not(target_os = "macos"))]
 
