@@ -45,10 +45,13 @@ pub(crate) fn removal(
         return Ok(selection);
     }
     ask(&candidates, purpose, output)?;
-    Ok(match purpose {
+    Ok(match (purpose, selection) {
         // A teardown that left out a node which was added during the question would not be one.
-        Purpose::Teardown => Selection::All,
-        Purpose::Remove | Purpose::Reset | Purpose::NodeCap { .. } => {
+        (Purpose::Teardown, _) => Selection::All,
+        // The table lacks the nodes that cannot be removed now, and the command reports them as refused.
+        (_, Selection::Named(named)) => Selection::Named(named),
+        // Another count might select other nodes than those in the table.
+        (_, Selection::Count(_) | Selection::All) => {
             Selection::Named(candidates.iter().map(|candidate| candidate.id).collect())
         }
     })
@@ -75,6 +78,7 @@ impl Purpose {
             Self::Reset => {
                 format!("Give {nodes} a new identity? The old folders stay in the trash for up to a day. [y/N] ")
             }
+            Self::Teardown if count == 0 => "Empty the trash? The identities cannot be restored. [y/N] ".to_owned(),
             Self::Teardown => format!("Remove {nodes}, and empty the trash? The identities cannot be restored. [y/N] "),
             Self::NodeCap { cap } => {
                 format!("Set node_cap to {cap}? The next cycles then remove {nodes}. [y/N] ")
@@ -158,6 +162,7 @@ mod tests {
 
     #[test]
     fn questions_name_the_count() {
+        assert!(Purpose::Teardown.question(0).starts_with("Empty the trash?"));
         let all = [Purpose::Remove, Purpose::Reset, Purpose::Teardown, Purpose::NodeCap { cap: 3 }];
         insta::assert_snapshot!(
             all.map(|purpose| format!("{}\n{}", purpose.question(1), purpose.question(3))).join("\n")

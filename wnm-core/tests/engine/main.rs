@@ -188,7 +188,7 @@ fn unfinished_actions_of_the_journal_mark_their_nodes() {
         ActionRecord::new(ActionId(number), planned, ago(40))
     };
     let start = Action::Start { node: id(3), upgrade_to: None };
-    state.take_up(&[record(1, Action::Stop { node: id(2) }), record(2, start)]);
+    state.resume_actions(&[record(1, Action::Stop { node: id(2) }), record(2, start)]);
     assert_eq!(state.acting, [id(2), id(3)].into());
     let words: Vec<_> = state.nodes.values().map(NodeState::word).collect();
     assert_eq!(words, ["RUNNING", "RUNNING", "RESTARTING"]);

@@ -268,7 +268,7 @@ fn unmarked_folder_needs_identity_file() {
     let storage = Storage::new();
     let node = storage.made();
     fs::remove_file(node.root_dir.join(MARKER)).unwrap();
-    assert!(create(&node, &storage.roots).is_err(), "an addition takes over no process's folder");
+    assert!(create(&node, &storage.roots).is_err(), "a new node does not take over an existing folder");
     storage.assert_refused(&Node { uuid: "short".to_owned(), ..node.clone() }, "identity file");
     storage.assert_refused(&Node { flavor: Flavor::AntNode, ..node.clone() }, "identity file");
     trash(&node, &storage.roots).unwrap();
@@ -384,7 +384,7 @@ fn failed_creation_leaves_no_folder() {
     mark(&node.log_dir, &Node { uuid: "another".to_owned(), ..node.clone() }).unwrap();
     assert!(create(&node, &storage.roots).is_err());
     assert!(!node.root_dir.exists());
-    // Existing files stay.
+    // Files that existed before remain.
     make_folder(&node.root_dir).unwrap();
     mark(&node.root_dir, &node).unwrap();
     assert!(create(&node, &storage.roots).is_err());
@@ -464,7 +464,7 @@ fn interrupted_swap_continues() {
     fs::write(node.root_dir.join("antnode.old.tmp"), "half").unwrap();
     swap(&node.binary, &to).unwrap();
     assert_eq!(fs::read_to_string(node.root_dir.join("antnode.old")).unwrap(), "old");
-    // No program in place: the old one returns from the kept copy, else from its source with the same digest.
+    // Neither in place: the old program is restored from the kept copy, then from its source by its digest.
     fs::remove_file(&node.binary).unwrap();
     swap_back(&node.binary, from.as_deref(), &to, SwapProgress::Possible, &source).unwrap();
     assert_eq!(fs::read_to_string(&node.binary).unwrap(), "old");

@@ -1,4 +1,4 @@
-//! Observations of small colonies with a recorded `/proc` and nodes that are servers on the loopback.
+//! Looks at small colonies whose processes stand in a recorded `/proc`, and whose nodes are servers on the loopback.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -89,7 +89,7 @@ impl TestHost {
         process
     }
 
-    /// Observes at a time in milliseconds after the start of the host, and stores the result.
+    /// Observes the nodes at an uptime of this many milliseconds, and keeps the samples.
     fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());

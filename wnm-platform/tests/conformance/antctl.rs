@@ -15,7 +15,7 @@ use crate::launchctl::{self, Launchd, end};
 
 const RECORDED: &str = include_str!("../data/antctl-0.14.2/node_registry.json");
 
-/// Puts the command into a folder, and returns its path. Without a path, its nodes go to `storage` and get
+/// Puts the command into a folder, and returns its path. Without arguments that say otherwise, its nodes go to `storage` and get
 /// `program`.
 pub(crate) fn make(folder: &Path, executable: &Path, storage: &Path, program: &Path) -> PathBuf {
     launchctl::make(folder, executable);
@@ -221,7 +221,7 @@ impl Antctl {
     }
 }
 
-/// Asks a program for its version, and repeats a busy start: a reader of this process's open files may keep the copy that it
+/// Asks a program for its version, with patience: whoever looks at this process's open files may keep the copy that it
 /// just wrote open for a moment longer.
 fn version(program: &Path) -> String {
     let output = Exec::real().succeed(&Call::new(program).arg("--version")).unwrap();

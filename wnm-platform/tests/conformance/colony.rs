@@ -41,7 +41,7 @@ pub(crate) fn real_antctl() -> Option<PathBuf> {
     std::env::var_os(ANTCTL).map(PathBuf::from)
 }
 
-/// Returns the options of the process managers, with folders of this check only.
+/// Returns the options of a process manager that works in the folder of this check.
 fn options(folder: &Path, storage: &Path) -> Options {
     let services = folder.join("services");
     let binary = folder.join("programs").join(Flavor::Antnode.program());
@@ -65,7 +65,7 @@ pub(crate) struct TestColony {
     pub(crate) options: Options,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     began: Instant,
-    /// Time that the check adds to the elapsed time.
+    /// Time that a check adds to the elapsed time.
     pub(crate) skipped: Duration,
 }
 
@@ -213,7 +213,7 @@ impl TestColony {
         assert_eq!(self.run(action), Outcome::Done);
     }
 
-    /// Carries out an action that must fail, and returns the error and whether the state before is restored.
+    /// Executes an action that must fail, and returns its error and whether it was rolled back.
     #[track_caller]
     pub(crate) fn failed(&self, action: Action) -> (String, bool) {
         match self.run(action) {
@@ -256,7 +256,7 @@ impl TestColony {
         node_dir::digest(path).unwrap()
     }
 
-    /// Returns the files of an upgrade beside the node's program.
+    /// Returns the files of an upgrade beside the program of a node.
     pub(crate) fn leftovers(&self, id: NodeId) -> Vec<PathBuf> {
         let binary = self.node(id).binary.clone();
         let entries = fs::read_dir(&self.node(id).root_dir).unwrap().flatten().map(|entry| entry.path());
@@ -283,7 +283,7 @@ impl TestColony {
 
 impl Drop for TestColony {
     fn drop(&mut self) {
-        // The services go first, because they would restart the processes; after a failure any of them may exist.
+        // The service is removed first, because it would start its processes again; after a failure it may be incomplete.
         if let Ok(manager) = manager::open(self.kind, &self.options) {
             for node in self.nodes.values() {
                 let _ = manager.stop(node, StopSignal::Kill);
@@ -330,7 +330,7 @@ fn living(which: impl Fn(&ProcessInfo) -> bool) -> Vec<ProcessInfo> {
     all
 }
 
-/// Returns this executable without debug information: the suite copies and digests it hundreds of times.
+/// Returns this executable without debug information, because it is copied and digested hundreds of times.
 fn executable() -> &'static Path {
     static PLAYER: OnceLock<PathBuf> = OnceLock::new();
     PLAYER.get_or_init(|| {
@@ -373,7 +373,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 /// Returns a port that is free for UDP and TCP, and that no other check gets, neither of this run nor of one beside it.
 /// They lie below those that the system gives out by itself.
 fn free_port() -> u16 {
-    /// A lock on the first port of a thousand reserves the whole range.
+    /// Who holds the first port of a thousand has the others.
     static OURS: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -392,7 +392,7 @@ fn free_port() -> u16 {
     }
 }
 
-/// A journal that never fails; the record itself holds the progress.
+/// A journal that never fails; the record itself is what is remembered.
 pub(crate) struct NoJournal;
 
 impl Journal for NoJournal {

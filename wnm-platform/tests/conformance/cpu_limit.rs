@@ -1,4 +1,4 @@
-//! The CPU limit of all nodes together, measured by the CPU time of real processes.
+//! The cap on all nodes together, by what real processes get of the host's time.
 #![expect(clippy::print_stderr, reason = "figures are told")]
 
 use std::thread;
@@ -32,7 +32,7 @@ fn group(kind: ManagerKind) -> String {
     format!("wnm-{}{}", std::process::id(), kind.to_string().replace('+', ""))
 }
 
-/// Removes the groups of the limit, after the nodes in them.
+/// Ends what was made for a cap, after the nodes in it.
 struct Cap(CpuLimit);
 
 impl Drop for Cap {
@@ -41,10 +41,10 @@ impl Drop for Cap {
     }
 }
 
-/// The cap, in cores: so low that a busy host would give more.
+/// The CPU limit, in cores: so low that a busy host would give more.
 const LIMIT: f64 = 0.2;
 
-/// Two nodes that use a core each share the limit, count as throttled, and get more after the limit is lifted.
+/// Two nodes that burn a core each get the limit together, are counted as throttled, and get more after its removal.
 pub(crate) fn throttles_nodes(kind: ManagerKind) {
     let Cap(cap) = &Cap(cap(kind));
     let mut colony = TestColony::new(kind);
@@ -65,9 +65,9 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used = use_of(&colony, &nodes);
         (LIMIT * 0.9..=LIMIT * 1.1).contains(&used)
     });
-    eprintln!("{kind}: {used:.3} cores were used under a cap of {LIMIT}");
+    eprintln!("{kind}: {used:.3} cores were used under a limit of {LIMIT}");
     let counted: CpuLimitCounters = cap.look().unwrap().counters.unwrap();
-    // The count depends on the other load of the host.
+    // How often depends on what else the host does.
     assert!(counted.share_since(before).unwrap().get() > 0.0, "{before:?} {counted:?}");
 
     cap.lift().unwrap();
@@ -76,8 +76,8 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used = use_of(&colony, &nodes);
         used > LIMIT * 1.5
     });
-    eprintln!("{kind}: {used:.3} cores were used without a cap");
-    // A node that starts later joins the same group.
+    eprintln!("{kind}: {used:.3} cores were used without a limit");
+    // What starts later is with the others.
     let third = colony.added(3);
     assert!(cap.holds(colony.process(third).pid));
 }

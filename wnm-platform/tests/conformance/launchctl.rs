@@ -1,5 +1,5 @@
-//! A fake `launchctl`: the state of launchd lies in the folder of the command, and each service has a supervisor, a
-//! process that starts it again when it ends. Words and codes are those of the real one.
+//! Plays `launchctl`: what launchd remembers lies in the folder of the command, and each service has a
+//! supervisor, a process that restarts it when it exits. Texts and exit codes are those of the real launchctl.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks")]
 
 use std::env;
@@ -69,7 +69,7 @@ pub(crate) struct Launchd {
 }
 
 impl Launchd {
-    /// Returns the folder with the state of this command.
+    /// Returns what this command remembers.
     pub(crate) fn at(command: &Path) -> Self {
         Self { folder: command.parent().unwrap().to_owned(), command: command.to_owned() }
     }

@@ -15,11 +15,11 @@ use crate::policy::thresholds::Policy;
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
-    let mark = Policy::below_high(policy.disk, DISK_MARGIN);
+    let threshold = Policy::below_high(policy.disk, DISK_MARGIN);
     let mut room = plan.room(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
-        let Some(used) = volume.used.filter(|used| used.get() > mark) else { continue };
+        let Some(used) = volume.used.filter(|used| used.get() > threshold) else { continue };
         // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
@@ -27,7 +27,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let held = |seen: &NodeStatus<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
         let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
         let under_way = leaving.map(held).fold(0, u64::saturating_add);
-        let over = volume.total.map_or(1.0, |total| (used.get() - mark) / 100.0 * total.0 as f64);
+        let over = volume.total.map_or(1.0, |total| (used.get() - threshold) / 100.0 * total.0 as f64);
         let mut left = over - under_way as f64;
         let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && on_it(seen));
         let running = choose(situation, First::Youngest, room, |seen| seen.is_running() && on_it(seen));
@@ -50,7 +50,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         }
         (false, true) => Verdict::blocked(Blocker::NoCandidate),
         (false, false) => {
-            let level = Percent::clamped(mark).unwrap_or_default().into();
+            let level = Percent::clamped(threshold).unwrap_or_default().into();
             let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
             let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
             Verdict::Skip(SkipReason::below(disks))

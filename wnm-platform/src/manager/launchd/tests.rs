@@ -1,4 +1,4 @@
-//! Commands for launchd; the conformance suite runs real processes under a fake `launchctl`.
+//! The calls of launchctl. The conformance suite tests the manager on real processes, with a fake `launchctl`.
 
 use std::sync::{Arc, Mutex};
 

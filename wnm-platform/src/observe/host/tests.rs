@@ -1,4 +1,4 @@
-//! Figures of recorded machines, and bounds of rates.
+//! Samples of recorded hosts, and limits of rates.
 
 #![cfg(not(target_os = "macos"))]
 
