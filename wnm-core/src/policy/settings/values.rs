@@ -24,6 +24,12 @@ pub(super) trait Value: Sized {
     const KIND: &'static str;
     /// Whether a flag without a value sets `true`.
     const IS_SWITCH: bool = false;
+    /// Whether the value is words of a command line, which may begin with a hyphen.
+    const IS_WORDS: bool = false;
+    /// Returns the allowed values for people.
+    fn allowed() -> String {
+        Self::KIND.to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause>;
     fn write(&self) -> String;
     /// Reads a number of a JSON or TOML file.
@@ -36,6 +42,9 @@ macro_rules! whole_values {
     ($($type:ty)*) => {$(
         impl Value for $type {
             const KIND: &'static str = "a whole number";
+            fn allowed() -> String {
+                format!("0 to {}", Self::MAX)
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 text.parse().map_err(|error: ParseIntError| {
                     // An unsigned type takes "-1" for an invalid digit.
@@ -70,6 +79,9 @@ macro_rules! float_values {
     ($($type:ident: $kind:literal, 0 to $high:literal $unit:literal;)*) => {$(
         impl Value for $type {
             const KIND: &'static str = $kind;
+            fn allowed() -> String {
+                format!("0 to {}", $high)
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 Self::read_number(text.parse().map_err(|_| ProblemCause::NotANumber)?)
             }
@@ -96,6 +108,9 @@ macro_rules! word_values {
     ($($type:ty: $kind:literal;)*) => {$(
         impl Value for $type {
             const KIND: &'static str = $kind;
+            fn allowed() -> String {
+                Self::ALL.map(|value| value.write()).join(", ")
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 let named = Self::ALL.into_iter().find(|value| value.write() == text);
                 named.ok_or_else(|| ProblemCause::NotOneOf { allowed: Self::ALL.map(|value| value.write()).into() })
@@ -135,6 +150,9 @@ impl Value for Address {
 
 impl Value for Flavor {
     const KIND: &'static str = "a node program";
+    fn allowed() -> String {
+        "antnode, ant-node, or custom with a description".to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Flavor(Box::new(error)))
     }
@@ -208,6 +226,7 @@ pub struct Words(pub Vec<String>);
 
 impl Value for Words {
     const KIND: &'static str = "words, quoted as in a shell";
+    const IS_WORDS: bool = true;
     fn read(text: &str) -> Result<Self, ProblemCause> {
         shell_words::split(text).map(Self).map_err(|_| ProblemCause::UnclosedQuote)
     }
@@ -223,6 +242,9 @@ pub struct Thousands(pub u16);
 
 impl Value for Thousands {
     const KIND: &'static str = "thousands of a port";
+    fn allowed() -> String {
+        "1 to 64".to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         let number = u32::read(text)?;
         let thousands = if number >= 1000 && number.is_multiple_of(1000) { number / 1000 } else { number };
