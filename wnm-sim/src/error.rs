@@ -89,9 +89,9 @@ impl SimError {
         }
     }
 
-    /// Returns the error of a TOML document, with the line of the document.
-    pub(crate) fn toml(name: &str, text: &str, error: &toml::de::Error) -> Self {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    /// Returns the error of a TOML document, with the line of the byte `at`.
+    pub(crate) fn toml(name: &str, text: &str, at: usize, error: &toml::de::Error) -> Self {
+        let before = text.get(..at).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         // The parser lists the permitted keys on lines of their own.
         let problem = error.message().split_whitespace().collect::<Vec<_>>().join(" ");

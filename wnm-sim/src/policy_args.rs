@@ -1,7 +1,10 @@
 //! The policy of a command: from the trace, a file and the command line.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
 use wnm_core::trace::TraceHeader;
 use wnm_core::{Policy, RawSettings};
 
@@ -44,7 +47,17 @@ impl PolicyArgs {
 /// The file cannot be read, or is not a TOML file of settings.
 pub(crate) fn read_settings(path: &Path) -> Result<RawSettings, SimError> {
     let text = std::fs::read_to_string(path).map_err(|source| SimError::Read { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| SimError::toml(&path.display().to_string(), &text, &error))
+    toml::from_str(&text).map_err(|error| {
+        let error_at = unknown_setting(&text).or_else(|| error.span()).map_or(0, |span| span.start);
+        SimError::toml(&path.display().to_string(), &text, error_at, &error)
+    })
+}
+
+/// Returns the place of the first key that is no setting: the error of such a key has no place of its own.
+fn unknown_setting(text: &str) -> Option<Range<usize>> {
+    let table: BTreeMap<Spanned<String>, toml::Value> = toml::from_str(text).ok()?;
+    let unknown = table.into_keys().filter(|key| !RawSettings::KEYS.contains(&key.get_ref().as_str()));
+    unknown.map(|key| key.span()).min_by_key(|span| span.start)
 }
 
 /// Returns the settings with `KEY=VALUE` pairs of the command line over them; `option` names the flag for messages.

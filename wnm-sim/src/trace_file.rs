@@ -173,7 +173,8 @@ impl TraceFile {
 
     fn end(&self) -> Result<Option<TraceLine>, SimError> {
         if self.skipped > 0 {
-            talk(&format!("warning: {}: {} invalid lines skipped", self.name, self.skipped));
+            let lines = if self.skipped == 1 { "line" } else { "lines" };
+            talk(&format!("warning: {}: {} invalid {lines} skipped", self.name, self.skipped));
         }
         if self.samples > 0 {
             return Ok(None);

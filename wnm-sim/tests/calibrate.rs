@@ -175,23 +175,23 @@ fn counted_nodes_are_fitted_from_the_use_of_the_host() {
     insta::assert_snapshot!(ran.out, @"
     2 processors, 200 samples in 33 min, up to 7 nodes, 3 starts
 
-    constant         signal    fitted
-    cpu_cores        cpu         0.08
-    background_wander   cpu            0
-    noise            cpu     0.007074
-    memory_start_mb  memory     49.99
-    memory_full_mb   memory     49.99
+    constant           signal    fitted
+    cpu_cores          cpu         0.08
+    background_wander  cpu            0
+    noise              cpu     0.007074
+    memory_start_mb    memory     49.99
+    memory_full_mb     memory     49.99
 
-    What is not ours uses 33.2 % of the processors (median).
+    The background load uses 33.2 % of the processors (median).
 
-    signal  of             mean   error  bound  held out      verdict
-    cpu     machine  1.10 cores   0.7 %   10 %       199     credible
-    memory  machine   477.39 MB   0.4 %    5 %       199     credible
-    disk    nodes             -       -    2 %         0  cannot tell
-    load    machine  1.00 tasks  10.8 %   20 %         0     credible
+    signal  of           mean   error  bound  held out      verdict
+    cpu     host   1.10 cores   0.7 %   10 %       199     credible
+    memory  host    477.39 MB   0.4 %    5 %       199     credible
+    disk    nodes           -       -    2 %         0  cannot tell
+    load    host   1.00 tasks  10.8 %   20 %         0     credible
 
     credible for cpu, memory and load
-    cannot tell for disk: the trace does not list what nodes store
+    cannot tell for disk: the trace has no disk use of nodes
     ");
 }
 
@@ -211,8 +211,8 @@ fn gaps_reboots_and_invalid_lines_are_counted_and_not_fitted() {
     });
     let ran = run_with(&["calibrate", "-", "--lenient"], broken.as_bytes());
     insta::assert_snapshot!(ran.err, @"
-    skipped: -:152:1: expected a ts after 1087890, found an earlier one: 5
-    -: 1 bad lines skipped
+    warning: skipped -:152:1: ts 5 is earlier than the sample before, 1087890
+    warning: -: 1 invalid line skipped
     ");
     let heading = ran.out.lines().next().unwrap();
     assert_eq!(
@@ -224,7 +224,7 @@ fn gaps_reboots_and_invalid_lines_are_counted_and_not_fitted() {
     assert!(row("memory ").contains(" 0.4 % "), "{}", ran.out);
     let ran = run_with(&["calibrate", "-"], broken.as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-    insta::assert_snapshot!(ran.err, @"wnm-sim: -:152:1: expected a ts after 1087890, found an earlier one: 5");
+    insta::assert_snapshot!(ran.err, @"error: -:152:1: ts 5 is earlier than the sample before, 1087890");
 }
 
 #[test]

@@ -52,22 +52,22 @@ fn comparison_does_not_depend_on_jobs() {
     let outline: Vec<_> = page.lines().filter(|line| line.starts_with(['#', '!'])).collect();
     insta::assert_snapshot!(outline.join("\n"), @r#"
     # Steady and classic, in figures
-    ## What was to be reached, against the better classic: cycles of 60 s, 2 seeds
+    ## Targets against the better classic: cycles of 60 s, 2 seeds
     ## All policies, means over the scenarios: cycles of 60 s, 2 seeds
-    ## Pictures
+    ## Charts
     ![node-hours against avoidable time](front.svg)
-    ![scalar above that of the better classic, by scenario](differences.svg)
+    ![scalar minus that of the better classic, by scenario](differences.svg)
     ![a run under classic and steady](run.svg)
     # Steady and classic, scenario by scenario
-    ## steady less the better classic, seed by seed: cycles of 60 s, 2 seeds
+    ## steady minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady / the better classic: cycles of 60 s, 2 seeds
-    ## steady-cpu_limit less the better classic, seed by seed: cycles of 60 s, 2 seeds
-    ## steady-cpu_limit / the better classic: cycles of 60 s, 2 seeds
-    ## steady-tuned less the better classic, seed by seed: cycles of 60 s, 2 seeds
+    ## steady-cpu-limit minus the better classic, by seed: cycles of 60 s, 2 seeds
+    ## steady-cpu-limit / the better classic: cycles of 60 s, 2 seeds
+    ## steady-tuned minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady-tuned / the better classic: cycles of 60 s, 2 seeds
     # Steady without each of its parts
-    ## What changes in steady-cpu_limit without a part: cycles of 60 s, 4 runs each
-    ## What changes in steady without a part: cycles of 60 s, 4 runs each
+    ## Changes in steady-cpu-limit without a part: cycles of 60 s, 4 runs each
+    ## Changes in steady without a part: cycles of 60 s, 4 runs each
     "#);
     for name in ["differences.svg", "front.svg", "run.svg"] {
         let picture = folder.read(&format!("report/{name}"));
@@ -97,8 +97,8 @@ fn five_scenarios_also_run_in_short_cycles() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let titles = ran.out.lines().filter(|line| line.starts_with("Targets against")).collect::<Vec<_>>();
     insta::assert_snapshot!(titles.join("\n"), @r"
-    What was to be reached, against the better classic: cycles of 60 s, 6 seeds
-    What was to be reached, against the better classic: cycles of 5 s, 5 seeds
+    Targets against the better classic: cycles of 60 s, 6 seeds
+    Targets against the better classic: cycles of 5 s, 5 seeds
     ");
     assert!(ran.out.ends_with("steady-tuned is missing: --tuned was not given.\n"), "{}", ran.out);
 }

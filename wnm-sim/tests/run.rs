@@ -34,9 +34,9 @@ fn table_shows_scores_and_ranks() {
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--policy", "fixed:16", "--seeds", "2", "--days", "0.5"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @r#"
-    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  no memory s  disk full s
-    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
-    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0            0            0
+    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  out of memory s  disk full s
+    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
+    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
 
     rank  policy    cycle  scenarios  scalar
     1     fixed:16   60 s          1   0.799

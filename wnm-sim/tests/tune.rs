@@ -12,7 +12,7 @@ use common::{BINARY, data, run};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Two scenarios for the search and one for the evaluation, of a few hours each.
+/// Two scenarios for the search and one for the validation, of a few hours each.
 const TINY: &[&str] =
     &["tune", "--scenario", "storms-2", "--scenario", "calm-2", "--held-out", "jump-2", "--days", "0.1"];
 
@@ -41,7 +41,7 @@ fn tune_does_not_depend_on_jobs_and_its_policy_is_readable() {
     let schema = include_str!("../../docs/schema/sim-tune.json");
     jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap().validate(&told).unwrap();
     let picture = read(&report.join("front.svg"));
-    assert!(picture.contains("evaluation on unseen runs") && picture.contains("classic"), "{picture}");
+    assert!(picture.contains("validation on unseen runs") && picture.contains("classic"), "{picture}");
 
     // The policy file holds the settings of the report.
     let again = run(&["run", "calm-2", "--policy", policy.to_str().unwrap(), "--seeds", "1", "--days", "0.1"]);
@@ -55,7 +55,7 @@ fn tune_does_not_depend_on_jobs_and_its_policy_is_readable() {
     );
     assert!(text.contains("preset = \"steady\"\n"), "{text}");
 
-    // The candidates of a round ran on the same seeds, and the evaluation on others.
+    // The candidates of a round ran on the same seeds, and the validation on others.
     let runs = report.join("runs.jsonl.gz");
     assert_eq!(run(&["score", runs.to_str().unwrap()]).code, 0);
     let mut text = String::new();
@@ -115,7 +115,7 @@ fn interrupted_tune_keeps_the_best_policy() {
     let ended = child.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     assert_eq!((ended.status.code(), err.as_str()), (Some(130), ""));
-    assert!(out.contains("PARTIAL, interrupted") && out.contains("not evaluated: interrupted before"), "{out}");
+    assert!(out.contains("PARTIAL, interrupted") && out.contains("not validated: interrupted before"), "{out}");
     assert!(read(&policy).contains("# PARTIAL") && read(&policy).contains("preset = \"steady\""));
     policy_is_readable(&policy);
 }
@@ -149,13 +149,19 @@ fn invalid_input_is_refused_with_the_reason() {
             "invalid --bound cpu_remove=1..2: cpu_remove cannot be tuned, only steady_relief_target",
         ),
         (&["--policy", "classic", "--bound", "steady_grace=1..2"], "steady_grace cannot be tuned, only delay_start"),
-        (&["--set", "steady_grace=often"], "invalid --set steady_grace=often: steady_grace: "),
-        (&["--set", "steady_relief_target=90"], "steady_growth_target: "),
+        (
+            &["--set", "steady_grace=often"],
+            "invalid --set steady_grace=often: invalid value \"often\" for steady_grace",
+        ),
+        (
+            &["--set", "steady_relief_target=90"],
+            "steady_growth_target (50 %) and steady_relief_target (90 %) must not exceed 100 % together",
+        ),
         (&["--scenario", "strom-2"], "no such scenario: strom-2\nhint: did you mean storms?"),
         (&["--held-out", "nowhere.toml"], "cannot read nowhere.toml"),
         (&["--held-out", "storms-2", "--held-out", "calm-2"], "every --scenario is held out: the search has none left"),
         (&["--policy", "aimd"], "invalid --policy aimd: a baseline has no settings to tune"),
-        (&["--policy", "stead"], "--policy stead: preset: "),
+        (&["--policy", "stead"], "--policy stead: invalid value \"stead\" for preset"),
         (&["--against", "fixed:x"], "fixed: needs a number of nodes"),
         (&["--days", "0.0001"], "invalid --days 0.0001: shorter than one cycle"),
         (&["--out", "no/x.toml"], "cannot write no/x.toml"),

@@ -97,7 +97,7 @@ pub enum Corruption {
     UnknownWord(String),
     /// The value of a setting cannot be used.
     #[error(transparent)]
-    Setting(Problem),
+    Setting(Box<Problem>),
     /// The column does not exist.
     #[error("the column cannot be read: {0}")]
     Column(rusqlite::Error),

@@ -16,7 +16,7 @@ pub(crate) fn read(db: &Connection) -> Result<RawSettings, DbError> {
         let Some(key) = RawSettings::KEYS.iter().find(|known| **known == key) else { continue };
         settings.set(key, &value).map_err(|problem| StoreError::Corrupt {
             record: Record::Setting(key),
-            cause: Corruption::Setting(problem),
+            cause: Corruption::Setting(Box::new(problem)),
         })?;
     }
     Ok(settings)

@@ -19,7 +19,7 @@ pub(crate) struct Seconds {
 pub(crate) struct Score {
     /// Hours of healthy nodes: up for a minute, and served at least half of their demand.
     pub(crate) node_hours: f64,
-    /// Node-hours of an ideal policy that always runs the most nodes within all limits.
+    /// Node-hours of a clairvoyant policy that always runs the most nodes within all limits.
     pub(crate) node_hours_best: f64,
     /// Length of the run, in seconds.
     pub(crate) seconds: f64,

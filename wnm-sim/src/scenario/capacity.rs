@@ -293,7 +293,8 @@ impl Scenario {
     /// # Errors
     /// The text is not a valid scenario, or a trace that it names cannot be read.
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self, SimError> {
-        let mut scenario: Self = toml::from_str(text).map_err(|error| SimError::toml(name, text, &error))?;
+        let mut scenario: Self = toml::from_str(text)
+            .map_err(|error| SimError::toml(name, text, error.span().map_or(0, |span| span.start), &error))?;
         scenario.check().map_err(|problem| SimError::input(format!("{name}: {problem}")))?;
         for source in &mut scenario.load {
             if let Source::Trace { trace, points } = source {

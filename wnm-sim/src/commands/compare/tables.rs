@@ -193,7 +193,7 @@ fn both(round: &Round, compared: &VariantComparison) -> Sheet {
             "scenario",
             "classic",
             "scalar",
-            "node-hours / ideal",
+            "node-hours / clairvoyant",
             "avoidable %",
             "bound %",
             "churn",

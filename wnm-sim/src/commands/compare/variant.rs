@@ -129,7 +129,7 @@ pub(super) struct ScenarioComparison {
     pub(super) classic: String,
     /// Whether the background load is constant.
     pub(super) is_constant: bool,
-    /// Node-hours of an ideal policy in a run.
+    /// Node-hours of a clairvoyant policy in a run.
     pub(super) best: f64,
     #[serde(flatten)]
     pub(super) figures: Figures,

@@ -1,4 +1,4 @@
-//! `wnm-sim tune`: searches for better settings on the capacity model, and evaluates them on unseen scenarios and seeds.
+//! `wnm-sim tune`: searches for better settings on the capacity model, and validates them on unseen scenarios and seeds.
 
 mod page;
 mod plan;
@@ -26,10 +26,10 @@ use report::Report;
 use search::{End, Found, Search, Watch};
 use space::Space;
 
-/// Search for better settings on the capacity model and evaluate the best ones on unseen runs
+/// Search for better settings on the capacity model and validate the best ones on unseen runs
 ///
 /// Draws candidates from a Sobol sequence, runs all of them on the same seeds of the same scenarios, and keeps the
-/// better half in each round. The starting policy is one of the candidates. Evaluates the remaining candidates in
+/// better half in each rung. The starting policy is one of the candidates. Validates the remaining candidates in
 /// scenarios and on seeds that the search did not use.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -45,13 +45,13 @@ pub(crate) struct Args {
     /// Search in this scenario, a name or file as for run; repeatable
     #[arg(long = "scenario", value_name = "SCENARIO", default_value = "all")]
     scenarios: Vec<String>,
-    /// Evaluate in this scenario and exclude it from the search; repeatable [default: every fourth of four or more]
+    /// Validate in this scenario and exclude it from the search; repeatable [default: every fourth of four or more]
     #[arg(long = "held-out", value_name = "SCENARIO")]
     held_out: Vec<String>,
     /// Start from this policy: a preset (steady, classic) or a TOML file of settings
     #[arg(long, value_name = "POLICY", default_value = "steady")]
     policy: String,
-    /// Evaluate this policy or baseline as well; repeatable
+    /// Validate this policy or baseline as well; repeatable
     #[arg(long, value_name = "POLICY")]
     against: Vec<String>,
     /// Try whole numbers from LOW to HIGH for a setting; repeatable
@@ -175,7 +175,7 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         }
         Ok::<_, SimError>(once)
     };
-    let (searched, evaluated_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
+    let (searched, validated_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
     let base = PilotSpec::parse(&args.policy, &set)?;
     if base.is_baseline() {
         let problem = format!("invalid --policy {}: a baseline has no settings to tune", args.policy);
@@ -190,7 +190,7 @@ fn plan(args: &Args) -> Result<Search, SimError> {
     let sizes = Sizes {
         budget: args.budget,
         searched: searched.len(),
-        evaluated: evaluated_in.len(),
+        validated: validated_in.len(),
         baselines: 1 + against.len(),
         candidates: 1 + drawn.len(),
     };
@@ -201,7 +201,7 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         space,
         drawn,
         searched,
-        evaluated_in,
+        validated_in,
         against,
         plan,
         seed: args.seed,
@@ -215,15 +215,15 @@ fn plan(args: &Args) -> Result<Search, SimError> {
 /// The number of scenarios from which on every fourth one is held out by default.
 const ENOUGH: usize = 4;
 
-/// Splits the scenarios into those of the search and those of the evaluation.
+/// Splits the scenarios into those of the search and those of the validation.
 ///
-/// The two hosts of a scenario stay together unless `--held-out` names one. Without held-out scenarios, the evaluation
+/// The two hosts of a scenario stay together unless `--held-out` names one. Without held-out scenarios, the validation
 /// uses the scenarios of the search with new seeds.
 fn split(
     all: Vec<CapacityScenario>,
     held_out: Vec<CapacityScenario>,
 ) -> Result<(Vec<CapacityScenario>, Vec<CapacityScenario>), SimError> {
-    let (searched, evaluated_in): (Vec<_>, Vec<_>) = if held_out.is_empty() {
+    let (searched, validated_in): (Vec<_>, Vec<_>) = if held_out.is_empty() {
         let mut kinds = Vec::new();
         for spec in &all {
             if !kinds.contains(&spec.scenario) {
@@ -234,8 +234,8 @@ fn split(
             let place = kinds.iter().position(|kind| *kind == spec.scenario).unwrap_or(0);
             kinds.len() >= ENOUGH && place % ENOUGH == ENOUGH - 1
         };
-        let (evaluated_in, searched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_held_out);
-        if evaluated_in.is_empty() { (searched.clone(), searched) } else { (searched, evaluated_in) }
+        let (validated_in, searched): (Vec<_>, Vec<_>) = all.into_iter().partition(is_held_out);
+        if validated_in.is_empty() { (searched.clone(), searched) } else { (searched, validated_in) }
     } else {
         let is_seen = |spec: &CapacityScenario| held_out.iter().all(|held| held.name != spec.name);
         (all.into_iter().filter(is_seen).collect(), held_out)
@@ -244,5 +244,5 @@ fn split(
         return Err(SimError::input("every --scenario is held out: the search has none left")
             .hint("name more scenarios, or fewer with --held-out"));
     }
-    Ok((searched, evaluated_in))
+    Ok((searched, validated_in))
 }

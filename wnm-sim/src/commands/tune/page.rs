@@ -1,6 +1,6 @@
 //! The text report of a tune, and the policy file.
 
-use super::report::{Evaluated, Gain, Report, Setting};
+use super::report::{Gain, Report, Setting, Validated};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
 
@@ -11,8 +11,8 @@ impl Report {
         if let Some(gain) = &self.gain {
             parts.push(scenarios_table(&self.base, &self.best, gain));
         }
-        if !self.evaluated.is_empty() {
-            parts.push(front_table(&self.evaluated));
+        if !self.validated.is_empty() {
+            parts.push(front_table(&self.validated));
         }
         parts.join("\n\n") + "\n"
     }
@@ -20,7 +20,7 @@ impl Report {
     fn summary(&self) -> String {
         let rungs: Vec<_> =
             self.rungs.iter().map(|rung| format!("{} on {}", rung.candidates, seeds(rung.seeds))).collect();
-        let rungs = if rungs.is_empty() { "no round was finished".to_owned() } else { rungs.join(", then ") };
+        let rungs = if rungs.is_empty() { "no rung was finished".to_owned() } else { rungs.join(", then ") };
         let mut lines = vec![
             format!(
                 "{} of {} runs, {} days each, cycles of {} s{}",
@@ -34,20 +34,20 @@ impl Report {
             format!("  candidates: {rungs}"),
         ];
         let held_out = if self.are_scenarios_held_out { "not used by the search" } else { "also used by the search" };
-        lines.push(match self.evaluation_seeds {
-            0 => "not evaluated: interrupted before".to_owned(),
+        lines.push(match self.validation_seeds {
+            0 => "not validated: interrupted before".to_owned(),
             count => format!(
-                "evaluation in {}, {held_out}\n  on {} not used by the search, from {}",
-                brief(&self.evaluated_in),
+                "validation in {}, {held_out}\n  on {} not used by the search, from {}",
+                brief(&self.validated_in),
                 seeds(count),
-                self.evaluation_seed
+                self.validation_seed
             ),
         });
         lines.join("\n")
     }
 
     fn settings_table(&self) -> String {
-        let mut all = table(&["setting", "start", "best", "range", "explains %", "correlation", "best range"]);
+        let mut all = table(&["setting", "start", "best", "range", "explains %", "trend", "best range"]);
         for Setting { key, base, best, low, high, sensitivity } in &self.tuned {
             let (explains, correlation, around) = sensitivity.as_ref().map_or_else(
                 || ("?".to_owned(), "?".to_owned(), "?".to_owned()),
@@ -67,7 +67,7 @@ impl Report {
         }
         let Some(Gain { scalar, over_kinds, kinds, scenarios }) = &self.gain else {
             return format!(
-                "{best} did best in the search and was not evaluated: compare it with {base} by wnm-sim run."
+                "{best} did best in the search and was not validated: compare it with {base} by wnm-sim run."
             );
         };
         let (won, all) = (scenarios.iter().filter(|scenario| scenario.gain.mean > 0.0).count(), scenarios.len());
@@ -78,11 +78,11 @@ impl Report {
         };
         let by = format!("scalar {scalar:+.4}, higher in {won} of {all} scenarios{elsewhere}");
         match scalar.within {
-            Some(within) if scalar.mean > within => format!("{best} is better than {base} in the evaluation: {by}."),
+            Some(within) if scalar.mean > within => format!("{best} is better than {base} in the validation: {by}."),
             Some(within) if scalar.mean < -within => {
-                format!("{best} is WORSE than {base} in the evaluation: {by}. Keep {base}.")
+                format!("{best} is WORSE than {base} in the validation: {by}. Keep {base}.")
             }
-            _ => format!("{best} is not significantly better than {base} in the evaluation: {by}."),
+            _ => format!("{best} is not significantly better than {base} in the validation: {by}."),
         }
     }
 
@@ -137,12 +137,12 @@ fn scenarios_table(base: &str, best: &str, gain: &Gain) -> String {
     finish(all, 1)
 }
 
-fn front_table(evaluated: &[Evaluated]) -> String {
+fn front_table(validated: &[Validated]) -> String {
     let heading =
         ["policy", "front", "in the search", "scalar", "node-hours", "of best %", "avoidable %", "churn", "GB deleted"];
     let mut all = table(&heading);
     let share = |mean: Mean, digits: usize| format!("{:.digits$}", mean.times(100.0));
-    for one in evaluated {
+    for one in validated {
         all.add_row(vec![
             one.policy.clone(),
             if one.is_on_front { "*" } else { "" }.to_owned(),
@@ -172,8 +172,8 @@ mod tests {
         Mean { mean, within: Some(within) }
     }
 
-    fn evaluated(policy: &str, searched: Option<f64>, is_on_front: bool) -> Evaluated {
-        Evaluated {
+    fn validated(policy: &str, searched: Option<f64>, is_on_front: bool) -> Validated {
+        Validated {
             policy: policy.to_owned(),
             searched,
             scalar: sure(0.8123, 0.0111),
@@ -205,10 +205,10 @@ mod tests {
             days: 7.0,
             cycle: 60,
             seed: 1,
-            evaluation_seed: 1_000_001,
-            evaluation_seeds: 6,
+            validation_seed: 1_000_001,
+            validation_seeds: 6,
             searched_in: names(&["calm-16", "calm-2", "jump-2", "mine"]),
-            evaluated_in: names(&["storms-16", "storms-2"]),
+            validated_in: names(&["storms-16", "storms-2"]),
             are_scenarios_held_out: true,
             rungs: vec![RungReport { candidates: 77, seeds: 1 }, RungReport { candidates: 39, seeds: 2 }],
             base: "steady".to_owned(),
@@ -225,10 +225,10 @@ mod tests {
                 setting("steady_relief_target", 30.0, 32.0, 80),
                 Setting { sensitivity: None, ..setting("steady_grace", 120.0, 60.0, 900) },
             ],
-            evaluated: vec![
-                evaluated("candidate-7", Some(0.83), true),
-                evaluated("steady", Some(0.82), true),
-                evaluated("classic", None, false),
+            validated: vec![
+                validated("candidate-7", Some(0.83), true),
+                validated("steady", Some(0.82), true),
+                validated("classic", None, false),
             ],
             gain: Some(Gain {
                 scalar: sure(0.0212, 0.0035),
@@ -249,9 +249,9 @@ mod tests {
         let partial = Report {
             is_complete: false,
             runs: 31,
-            evaluation_seeds: 0,
+            validation_seeds: 0,
             rungs: Vec::new(),
-            evaluated: Vec::new(),
+            validated: Vec::new(),
             gain: None,
             ..report()
         };
@@ -265,11 +265,11 @@ mod tests {
             let over_kinds = Mean { within: None, ..scalar };
             Report { gain: Some(Gain { scalar, over_kinds, kinds: 1, scenarios: Vec::new() }), ..report() }.verdict()
         };
-        insta::assert_snapshot!(verdict(sure(0.004, 0.0035)), @"candidate-7 is better than steady in the evaluation: scalar +0.0040 ± 0.0035, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(verdict(sure(0.003, 0.0035)), @"candidate-7 is not surely better than steady in the evaluation: scalar +0.0030 ± 0.0035, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(verdict(sure(-0.004, 0.0035)), @"candidate-7 is WORSE than steady in the evaluation: scalar -0.0040 ± 0.0035, higher in 0 of 0 scenarios. Keep steady.");
-        insta::assert_snapshot!(verdict(Mean { mean: 0.9, within: None }), @"candidate-7 is not surely better than steady in the evaluation: scalar +0.9000, higher in 0 of 0 scenarios.");
-        insta::assert_snapshot!(Report { best: "steady".to_owned(), gain: None, ..report() }.verdict(), @"steady stays as it is: no candidate did better in the search.");
+        insta::assert_snapshot!(verdict(sure(0.004, 0.0035)), @"candidate-7 is better than steady in the validation: scalar +0.0040 ± 0.0035, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(verdict(sure(0.003, 0.0035)), @"candidate-7 is not significantly better than steady in the validation: scalar +0.0030 ± 0.0035, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(verdict(sure(-0.004, 0.0035)), @"candidate-7 is WORSE than steady in the validation: scalar -0.0040 ± 0.0035, higher in 0 of 0 scenarios. Keep steady.");
+        insta::assert_snapshot!(verdict(Mean { mean: 0.9, within: None }), @"candidate-7 is not significantly better than steady in the validation: scalar +0.9000, higher in 0 of 0 scenarios.");
+        insta::assert_snapshot!(Report { best: "steady".to_owned(), gain: None, ..report() }.verdict(), @"steady remains the best: no candidate did better in the search.");
     }
 
     /// The tests of `wnm-cli` read the same file.

@@ -1,4 +1,4 @@
-//! The report of a tune as data: evaluation, sensitivity of the settings, progress of the search.
+//! The report of a tune as data: validation, sensitivity of the settings, progress of the search.
 
 use std::collections::BTreeMap;
 
@@ -28,17 +28,17 @@ pub(super) struct Report {
     pub(super) cycle: u32,
     /// The first seed of the search.
     pub(super) seed: u64,
-    /// The first seed of the evaluation.
-    pub(super) evaluation_seed: u64,
-    /// Seeds on which all policies were evaluated.
-    pub(super) evaluation_seeds: usize,
+    /// The first seed of the validation.
+    pub(super) validation_seed: u64,
+    /// Seeds on which all policies were validated.
+    pub(super) validation_seeds: usize,
     /// Scenarios of the search.
     pub(super) searched_in: Vec<String>,
-    /// Scenarios of the evaluation.
-    pub(super) evaluated_in: Vec<String>,
-    /// Whether the scenarios of the evaluation were excluded from the search; if not, only the seeds are new.
+    /// Scenarios of the validation.
+    pub(super) validated_in: Vec<String>,
+    /// Whether the scenarios of the validation were excluded from the search; if not, only the seeds are new.
     pub(super) are_scenarios_held_out: bool,
-    /// The finished rounds of the search.
+    /// The finished rungs of the search.
     pub(super) rungs: Vec<RungReport>,
     /// The starting policy.
     pub(super) base: String,
@@ -48,17 +48,17 @@ pub(super) struct Report {
     pub(super) settings: BTreeMap<&'static str, String>,
     /// The tuned settings.
     pub(super) tuned: Vec<Setting>,
-    /// The evaluated policies: finalists, starting policy, and those of `--against`.
-    pub(super) evaluated: Vec<Evaluated>,
-    /// The best policy compared with the starting policy; absent where they are the same or nothing was evaluated.
+    /// The validated policies: finalists, starting policy, and those of `--against`.
+    pub(super) validated: Vec<Validated>,
+    /// The best policy compared with the starting policy; absent where they are the same or nothing was validated.
     pub(super) gain: Option<Gain>,
 }
 
-/// A round of the search.
+/// A rung of the search.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RungReport {
-    /// Candidates that ran in the round.
+    /// Candidates that ran in the rung.
     pub(super) candidates: usize,
     /// Seeds that each candidate has completed.
     pub(super) seeds: usize,
@@ -82,10 +82,10 @@ pub(super) struct Setting {
     pub(super) sensitivity: Option<Sensitivity>,
 }
 
-/// An evaluated policy. Figures are means over the scenarios of the evaluation.
+/// An validated policy. Figures are means over the scenarios of the validation.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Evaluated {
+pub(super) struct Validated {
     /// Name of the policy.
     pub(super) policy: String,
     /// Mean scalar in the search; absent where the policy was not part of the search.
@@ -139,7 +139,7 @@ impl Report {
     pub(super) fn new(search: &Search, found: &Found, is_complete: bool) -> Result<Self, SimError> {
         let best = search.candidate(found.best());
         let names = |specs: &[crate::capacity::CapacityScenario]| specs.iter().map(|spec| spec.name.clone()).collect();
-        let evaluated = evaluated(search, found);
+        let validated = validated(search, found);
         Ok(Self {
             is_complete,
             runs: found.runs,
@@ -147,12 +147,12 @@ impl Report {
             days: search.days,
             cycle: search.cycle,
             seed: search.seed,
-            evaluation_seed: search.seed.wrapping_add(SEED_OFFSET),
-            evaluation_seeds: scores_of(search, found, 0).first().map_or(0, Vec::len),
+            validation_seed: search.seed.wrapping_add(SEED_OFFSET),
+            validation_seeds: scores_of(search, found, 0).first().map_or(0, Vec::len),
             searched_in: names(&search.searched),
-            evaluated_in: names(&search.evaluated_in),
+            validated_in: names(&search.validated_in),
             are_scenarios_held_out: search
-                .evaluated_in
+                .validated_in
                 .iter()
                 .all(|spec| search.searched.iter().all(|s| s.name != spec.name)),
             rungs: search
@@ -160,18 +160,18 @@ impl Report {
                 .rungs
                 .iter()
                 .take(found.rungs)
-                .map(|rung| RungReport { candidates: rung.candidates, seeds: rung.rounds })
+                .map(|rung| RungReport { candidates: rung.candidates, seeds: rung.passes })
                 .collect(),
             base: search.base.name.clone(),
             settings: settings_by_name(&best.settings),
             tuned: settings(search, found, &best)?,
             gain: gain(search, found),
             best: best.name,
-            evaluated,
+            validated,
         })
     }
 
-    /// Draws the chart: all candidates after the first round, and the evaluated policies.
+    /// Draws the chart: all candidates after the first rung, and the validated policies.
     pub(super) fn picture(&self, search: &Search, found: &Found) -> Result<String, SimError> {
         let first = search.searched.len();
         let candidates = (0..found.scores.len()).filter(|place| found.scores[*place].len() >= first);
@@ -185,19 +185,19 @@ impl Report {
             };
             Spot { name, cost: plain(figures.costs[0]), gain: plain(figures.yielded), kind }
         });
-        let searched = Front { caption: "all candidates after the first round".to_owned(), spots: spots.collect() };
-        let spots = self.evaluated.iter().map(|evaluated| Spot {
-            name: evaluated.policy.clone(),
-            cost: evaluated.avoidable.times(100.0),
-            gain: evaluated.yielded.times(100.0),
-            kind: match &evaluated.policy {
+        let searched = Front { caption: "all candidates after the first rung".to_owned(), spots: spots.collect() };
+        let spots = self.validated.iter().map(|validated| Spot {
+            name: validated.policy.clone(),
+            cost: validated.avoidable.times(100.0),
+            gain: validated.yielded.times(100.0),
+            kind: match &validated.policy {
                 policy if *policy == self.base => Kind::Reference,
                 policy if policy.starts_with("candidate-") => Kind::Found,
                 _ => Kind::Other,
             },
         });
-        let evaluated = Front { caption: "evaluation on unseen runs".to_owned(), spots: spots.collect() };
-        let fronts = if evaluated.spots.is_empty() { vec![searched] } else { vec![searched, evaluated] };
+        let validated = Front { caption: "validation on unseen runs".to_owned(), spots: spots.collect() };
+        let fronts = if validated.spots.is_empty() { vec![searched] } else { vec![searched, validated] };
         front::draw(&fronts, "avoidable time over limits, % of the time", "node-hours, % of the best possible")
     }
 }
@@ -207,25 +207,25 @@ fn settings_by_name(settings: &RawSettings) -> BTreeMap<&'static str, String> {
     RawSettings::KEYS.iter().filter_map(|key| Some((*key, settings.get(key)?))).collect()
 }
 
-/// Returns the scores of an evaluated policy, by scenario.
+/// Returns the scores of an validated policy, by scenario.
 fn scores_of(search: &Search, found: &Found, policy: usize) -> Vec<Vec<Score>> {
-    found.scores_of_evaluation(policy, search.evaluated(found).len(), search.evaluated_in.len())
+    found.scores_of_validation(policy, search.validated(found).len(), search.validated_in.len())
 }
 
-fn evaluated(search: &Search, found: &Found) -> Vec<Evaluated> {
-    let policies = search.evaluated(found);
+fn validated(search: &Search, found: &Found) -> Vec<Validated> {
+    let policies = search.validated(found);
     let scores: Vec<_> = (0..policies.len()).map(|policy| scores_of(search, found, policy)).collect();
     if scores.iter().flatten().any(Vec::is_empty) {
         return Vec::new();
     }
     let figures: Vec<_> = scores.iter().map(|scores| Figures::of(&scores.concat())).collect();
     let places = found.finalists.iter().chain([&BASE]).map(|place| Some(*place)).chain(std::iter::repeat(None));
-    let evaluate = |((policy, scores), place): ((&PilotSpec, &Vec<Vec<Score>>), Option<usize>)| {
+    let validate = |((policy, scores), place): ((&PilotSpec, &Vec<Vec<Score>>), Option<usize>)| {
         let mean = |figure: fn(&Score) -> f64| {
             Mean::of_groups(&scores.iter().map(|group| group.iter().map(figure).collect()).collect::<Vec<_>>())
         };
         let own = Figures::of(&scores.concat());
-        Evaluated {
+        Validated {
             policy: policy.name.clone(),
             searched: place.map(|place| scalar(&found.scores[place])),
             scalar: mean(Score::scalar),
@@ -237,7 +237,7 @@ fn evaluated(search: &Search, found: &Found) -> Vec<Evaluated> {
             is_on_front: !figures.iter().any(|other| other.dominates(&own)),
         }
     };
-    policies.iter().zip(&scores).zip(places).map(evaluate).collect()
+    policies.iter().zip(&scores).zip(places).map(validate).collect()
 }
 
 fn gain(search: &Search, found: &Found) -> Option<Gain> {
@@ -251,7 +251,7 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
         return None;
     }
     let mut kinds: Vec<(&Scenario, Vec<f64>)> = Vec::new();
-    for (spec, gains) in search.evaluated_in.iter().zip(&differences) {
+    for (spec, gains) in search.validated_in.iter().zip(&differences) {
         let mean = Mean::of(gains.iter().copied()).mean;
         match kinds.iter_mut().find(|(kind, _)| *kind == &*spec.scenario) {
             Some((_, means)) => means.push(mean),
@@ -259,7 +259,7 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
         }
     }
     let over_kinds: Vec<f64> = kinds.iter().map(|(_, means)| Mean::of(means.iter().copied()).mean).collect();
-    let scenarios = search.evaluated_in.iter().zip(&pairs).zip(&differences).map(|((spec, (base, best)), gains)| {
+    let scenarios = search.validated_in.iter().zip(&pairs).zip(&differences).map(|((spec, (base, best)), gains)| {
         let mean = |values: &Vec<f64>| Mean::of(values.iter().copied());
         ScenarioGain { scenario: spec.name.clone(), base: mean(base), best: mean(best), gain: mean(gains) }
     });
@@ -277,7 +277,7 @@ fn settings(search: &Search, found: &Found, best: &PilotSpec) -> Result<Vec<Sett
             .map_err(|problems| SimError::input(format!("policy {}: {problems}", pilot.name)))
     };
     let (base, best) = (policy(&search.base)?, policy(best)?);
-    // Only the first round: there all candidates have the same runs. The starting policy was not drawn.
+    // Only the first rung: there all candidates have the same runs. The starting policy was not drawn.
     let first = search.searched.len();
     let drawn: Vec<(&Vec<u64>, f64)> = search
         .drawn

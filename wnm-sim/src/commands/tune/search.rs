@@ -1,4 +1,4 @@
-//! The search by successive halving, and the evaluation of the finalists. The results do not depend on `--jobs`.
+//! The search by successive halving, and the validation of the finalists. The results do not depend on `--jobs`.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
@@ -13,10 +13,10 @@ use crate::run_file::{RunLine, VERSION};
 use crate::statistics::Mean;
 use crate::{SimError, jobs};
 
-/// Distance of the seeds of the evaluation from those of the search, larger than any number of passes.
+/// Distance of the seeds of the validation from those of the search, larger than any number of passes.
 pub(super) const SEED_OFFSET: u64 = 1_000_000;
 
-/// Index of the starting policy among the candidates. It takes part in every round.
+/// Index of the starting policy among the candidates. It takes part in every rung.
 pub(super) const BASE: usize = 0;
 
 /// Everything that determines the result of a tune.
@@ -28,8 +28,8 @@ pub(super) struct Search {
     pub(super) drawn: Vec<Values>,
     /// Scenarios of the search.
     pub(super) searched: Vec<CapacityScenario>,
-    /// Scenarios of the evaluation.
-    pub(super) evaluated_in: Vec<CapacityScenario>,
+    /// Scenarios of the validation.
+    pub(super) validated_in: Vec<CapacityScenario>,
     /// Policies of `--against`.
     pub(super) against: Vec<PilotSpec>,
     pub(super) plan: Plan,
@@ -44,14 +44,14 @@ pub(super) struct Search {
 pub(super) struct Found {
     /// Scores of each candidate, pass by pass, in the order of the search's scenarios.
     pub(super) scores: Vec<Vec<Score>>,
-    /// Finished rounds.
+    /// Finished rungs.
     pub(super) rungs: usize,
-    /// Candidates of the last round, best first; during the first round those that have run in all scenarios.
+    /// Candidates of the last rung, best first; during the first rung those that have run in all scenarios.
     pub(super) ranking: Vec<usize>,
-    /// Candidates to evaluate, without the starting policy.
+    /// Candidates to validate, without the starting policy.
     pub(super) finalists: Vec<usize>,
-    /// Scores of the evaluation: by pass, then by policy, then by scenario.
-    pub(super) evaluated: Vec<Score>,
+    /// Scores of the validation: by pass, then by policy, then by scenario.
+    pub(super) validated: Vec<Score>,
     /// Runs that were made.
     pub(super) runs: usize,
 }
@@ -107,8 +107,8 @@ impl Search {
         pilot
     }
 
-    /// Returns the policies to evaluate: the finalists, the starting policy, and those of `--against`.
-    pub(super) fn evaluated(&self, found: &Found) -> Vec<PilotSpec> {
+    /// Returns the policies to validate: the finalists, the starting policy, and those of `--against`.
+    pub(super) fn validated(&self, found: &Found) -> Vec<PilotSpec> {
         let candidates = found.finalists.iter().chain([&BASE]).map(|place| self.candidate(*place));
         candidates.chain(self.against.iter().cloned()).collect()
     }
@@ -116,47 +116,47 @@ impl Search {
     /// Checks every policy on every scenario, so that no error ends the search after hours.
     pub(super) fn check(&self) -> Result<(), SimError> {
         for pilot in (0..=self.drawn.len()).map(|place| self.candidate(place)).chain(self.against.iter().cloned()) {
-            for spec in self.searched.iter().chain(&self.evaluated_in) {
+            for spec in self.searched.iter().chain(&self.validated_in) {
                 pilot.pilot(spec)?;
             }
         }
         Ok(())
     }
 
-    /// Searches and evaluates. `found` holds the results so far, also after an error.
+    /// Searches and validates. `found` holds the results so far, also after an error.
     pub(super) fn run(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
         found.scores = vec![Vec::new(); self.drawn.len() + 1];
         let mut ranking: Vec<usize> = (0..=self.drawn.len()).collect();
         let mut before = 0;
         for (i, rung) in self.plan.rungs.iter().enumerate() {
-            watch.bar.set_message(format!("round {} of {}", i + 1, self.plan.rungs.len()));
+            watch.bar.set_message(format!("rung {} of {}", i + 1, self.plan.rungs.len()));
             keep_best(&mut ranking, rung.candidates);
             let pilots: Vec<_> = ranking.iter().map(|place| (*place, self.candidate(*place))).collect();
             let task = |(candidate, pilot)| {
-                let seeds = (before..rung.rounds).map(|round| self.seed.wrapping_add(round as u64));
+                let seeds = (before..rung.passes).map(|pass| self.seed.wrapping_add(pass as u64));
                 seeds.flat_map(move |seed| self.searched.iter().map(move |spec| Task { candidate, pilot, spec, seed }))
             };
             let tasks: Vec<_> = pilots.iter().flat_map(|(candidate, pilot)| task((*candidate, pilot))).collect();
             let done =
                 self.make(&tasks, watch, &mut found.runs, |task, score| found.scores[task.candidate].push(score));
             if done.is_err() && found.rungs > 0 {
-                // An unfinished round has more runs for some candidates than for others: fall back to the round before.
+                // An unfinished rung has more runs for some candidates than for others: fall back to the rung before.
                 let searched = before * self.searched.len();
                 found.scores.iter_mut().for_each(|scores| scores.truncate(searched));
                 return done;
             }
-            ranking.retain(|place| found.scores[*place].len() == rung.rounds * self.searched.len());
+            ranking.retain(|place| found.scores[*place].len() == rung.passes * self.searched.len());
             ranking.sort_by(|one, other| rank(&found.scores[*one], &found.scores[*other]));
             found.ranking.clone_from(&ranking);
             done?;
             found.rungs += 1;
-            before = rung.rounds;
+            before = rung.passes;
         }
         found.finalists = self.finalists(found);
-        self.evaluate(watch, found)
+        self.validate(watch, found)
     }
 
-    /// Returns the candidates to evaluate: the best one, then the rest of the Pareto front, then the next best.
+    /// Returns the candidates to validate: the best one, then the rest of the Pareto front, then the next best.
     fn finalists(&self, found: &Found) -> Vec<usize> {
         let others: Vec<usize> = found.ranking.iter().copied().filter(|place| *place != BASE).collect();
         let figures: Vec<_> = others.iter().map(|place| Figures::of(&found.scores[*place])).collect();
@@ -166,17 +166,17 @@ impl Search {
         order.into_iter().take(self.plan.finalists).map(|i| others[i]).collect()
     }
 
-    fn evaluate(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
-        watch.bar.set_message("evaluation");
-        let pilots = self.evaluated(found);
-        let seeds = (0..self.plan.rounds as u64).map(|round| self.seed.wrapping_add(SEED_OFFSET + round));
-        let round = |seed| {
+    fn validate(&self, watch: &mut Watch<'_>, found: &mut Found) -> Result<(), End> {
+        watch.bar.set_message("validation");
+        let pilots = self.validated(found);
+        let seeds = (0..self.plan.passes as u64).map(|pass| self.seed.wrapping_add(SEED_OFFSET + pass));
+        let pass = |seed| {
             let each =
-                move |pilot| self.evaluated_in.iter().map(move |spec| Task { candidate: BASE, pilot, spec, seed });
+                move |pilot| self.validated_in.iter().map(move |spec| Task { candidate: BASE, pilot, spec, seed });
             pilots.iter().flat_map(each)
         };
-        let tasks: Vec<_> = seeds.flat_map(round).collect();
-        self.make(&tasks, watch, &mut found.runs, |_, score| found.evaluated.push(score))
+        let tasks: Vec<_> = seeds.flat_map(pass).collect();
+        self.make(&tasks, watch, &mut found.runs, |_, score| found.validated.push(score))
     }
 
     fn make(
@@ -210,15 +210,15 @@ impl Search {
 }
 
 impl Found {
-    /// Returns the best candidate of the last finished round; the starting policy before the first.
+    /// Returns the best candidate of the last finished rung; the starting policy before the first.
     pub(super) fn best(&self) -> usize {
         self.ranking.first().copied().unwrap_or(BASE)
     }
 
-    /// Returns the scores of an evaluated policy by scenario, over the passes that all policies completed.
-    pub(super) fn scores_of_evaluation(&self, policy: usize, policies: usize, scenarios: usize) -> Vec<Vec<Score>> {
-        let rounds = self.evaluated.chunks_exact((policies * scenarios).max(1));
-        let of = |scenario: usize| rounds.clone().map(|round| round[policy * scenarios + scenario]).collect();
+    /// Returns the scores of an validated policy by scenario, over the passes that all policies completed.
+    pub(super) fn scores_of_validation(&self, policy: usize, policies: usize, scenarios: usize) -> Vec<Vec<Score>> {
+        let passes = self.validated.chunks_exact((policies * scenarios).max(1));
+        let of = |scenario: usize| passes.clone().map(|pass| pass[policy * scenarios + scenario]).collect();
         (0..scenarios).map(of).collect()
     }
 }
@@ -282,13 +282,13 @@ mod tests {
     fn search() -> Search {
         let set = RawSettings::default();
         let find = |name: &str| CapacityScenario::find(name, &set).unwrap();
-        let (searched, evaluated_in) = ([find("storms-2"), find("calm-2")].concat(), find("jump-2"));
-        let sizes = Sizes { budget: 40, searched: 2, evaluated: 1, baselines: 1, candidates: 100 };
+        let (searched, validated_in) = ([find("storms-2"), find("calm-2")].concat(), find("jump-2"));
+        let sizes = Sizes { budget: 40, searched: 2, validated: 1, baselines: 1, candidates: 100 };
         let plan = Plan::new(sizes).unwrap();
         let space = Space::new(Preset::Steady, &[], &set).unwrap();
         let drawn = space.candidates(plan.rungs[0].candidates - 1, 1);
         let base = PilotSpec::parse("steady", &set).unwrap();
-        Search { base, space, drawn, searched, evaluated_in, against: Vec::new(), plan, seed: 7, days: 0.02, cycle: 60 }
+        Search { base, space, drawn, searched, validated_in, against: Vec::new(), plan, seed: 7, days: 0.02, cycle: 60 }
     }
 
     /// Searches until `most` runs are made.
@@ -307,7 +307,7 @@ mod tests {
         let (found, is_whole) = found(&search, usize::MAX, 2);
         let last = search.plan.rungs.last().unwrap();
         assert!(is_whole && found.runs == search.plan.runs && search.plan.rungs.len() > 1, "{:?}", search.plan);
-        assert_eq!(found.scores[BASE].len(), last.rounds * 2);
+        assert_eq!(found.scores[BASE].len(), last.passes * 2);
         assert_eq!(found.ranking.len(), last.candidates);
         assert_ne!(rank(&found.scores[found.best()], &found.scores[BASE]), Ordering::Greater);
         assert!(!found.finalists.contains(&BASE) && found.finalists.len() == search.plan.finalists);
@@ -329,9 +329,9 @@ mod tests {
             for (place, scores) in part.scores.iter().enumerate() {
                 assert_eq!(scores[..], all.scores[place][..scores.len()], "{most}");
             }
-            let rounds = part.rungs.checked_sub(1).map_or(1, |rung| search.plan.rungs[rung].rounds);
+            let passes = part.rungs.checked_sub(1).map_or(1, |rung| search.plan.rungs[rung].passes);
             for place in &part.ranking {
-                assert_eq!(part.scores[*place].len(), rounds * 2, "{most}");
+                assert_eq!(part.scores[*place].len(), passes * 2, "{most}");
             }
             assert_eq!(part.ranking.len(), if most < first { most / 2 } else { part.ranking.len() }, "{most}");
             assert!(most < 2 || part.ranking.contains(&BASE), "{most}");

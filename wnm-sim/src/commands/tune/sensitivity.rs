@@ -1,4 +1,4 @@
-//! The effect of each setting on the scalar, from the first round, in which the candidates cover the whole space.
+//! The effect of each setting on the scalar, from the first rung, in which the candidates cover the whole space.
 //!
 //! The explained share is the first-order Sobol index, estimated from given data as the correlation ratio over bins
 //! (Pearson 1905; Plischke, Borgonovo and Smith 2013), corrected for chance (epsilon squared, Kelley 1935).
