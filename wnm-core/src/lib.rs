@@ -69,7 +69,7 @@ pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_id
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
     Affects, DOCKER_IMAGE, Facts, Folders, HostDefaults, OldVariable, Problem, ProblemCause, Problems, RawSettings,
-    Relation, Setting, Settings, TakesEffect, Thousands, Unit, Words,
+    Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
 };
 pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

@@ -21,7 +21,7 @@ use crate::policy::thresholds::Policy;
 
 pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
-pub use setting::{Affects, Facts, OldVariable, Setting, TakesEffect};
+pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
 pub use unit::Unit;
 pub use values::{Folders, Thousands, Words};
 

@@ -6,7 +6,7 @@ use serde::de::{Error as _, MapAccess};
 
 use super::entry::{Entry, read};
 use super::problem::Problem;
-use super::setting::{Affects, Setting, TakesEffect, default};
+use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
 use super::values::{Folders, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
@@ -36,8 +36,7 @@ macro_rules! settings {
             pub const ALL: &'static [Setting] = &[$(Setting {
                 key: stringify!($key),
                 about: $help.trim_ascii(),
-                is_switch: <$type as Value>::IS_SWITCH,
-                is_words: <$type as Value>::IS_WORDS,
+                shape: <$type as Value>::SHAPE,
                 facts: $facts,
                 allowed: <$type as Value>::allowed,
             }),*];
@@ -224,7 +223,7 @@ impl RawSettings {
     /// Tells whether a setting is boolean, so that a flag without a value sets `true`.
     #[must_use]
     pub fn is_switch(key: &str) -> bool {
-        Self::setting(key).is_some_and(|setting| setting.is_switch)
+        Self::setting(key).is_some_and(|setting| setting.shape == Shape::Switch)
     }
 
     /// Returns the value of a setting for people, such as `5min`; None if it is not set, or if no setting has this name.

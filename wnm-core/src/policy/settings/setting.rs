@@ -9,13 +9,24 @@ pub struct Setting {
     pub key: &'static str,
     /// One sentence for help texts, with a full stop.
     pub about: &'static str,
-    /// Whether the value is boolean, so that a flag without a value sets `true`.
-    pub is_switch: bool,
-    /// Whether the value may begin with a hyphen: arguments of a command line.
-    pub is_words: bool,
+    /// The shape of the value, which decides how flags and JSON state it.
+    pub shape: Shape,
     /// The facts that the type of the value does not tell.
     pub facts: Facts,
     pub(super) allowed: fn() -> String,
+}
+
+/// The shape of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// True or false; a flag without a value sets `true`.
+    Switch,
+    /// A number.
+    Number,
+    /// Words of a command line, which may begin with a hyphen.
+    Words,
+    /// Any other text.
+    Text,
 }
 
 /// The facts of a setting that the type of its value does not tell.
@@ -99,8 +110,9 @@ impl Setting {
     #[must_use]
     pub fn value_name(&self) -> &'static str {
         match self.facts.unit {
-            _ if self.is_switch => "true|false",
+            _ if self.shape == Shape::Switch => "true|false",
             _ if self.facts.is_path => "PATH",
+            Unit::None if self.shape == Shape::Number => "N",
             Unit::None => "VALUE",
             Unit::Percent => "PERCENT",
             Unit::Seconds | Unit::Milliseconds => "TIME",

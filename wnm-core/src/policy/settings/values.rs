@@ -6,6 +6,7 @@ use std::path::{Component, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::problem::ProblemCause;
+use super::setting::Shape;
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -22,10 +23,8 @@ const fn out_of_range(min: u64, max: u64, unit: &'static str) -> ProblemCause {
 pub(super) trait Value: Sized {
     /// The kind of value as a noun phrase, for the errors of JSON and TOML files that contain a list or a table.
     const KIND: &'static str;
-    /// Whether a flag without a value sets `true`.
-    const IS_SWITCH: bool = false;
-    /// Whether the value is words of a command line, which may begin with a hyphen.
-    const IS_WORDS: bool = false;
+    /// The shape of the value, which decides how flags and JSON state it.
+    const SHAPE: Shape = Shape::Text;
     /// Returns the allowed values for people.
     fn allowed() -> String {
         Self::KIND.to_owned()
@@ -42,6 +41,7 @@ macro_rules! whole_values {
     ($($type:ty)*) => {$(
         impl Value for $type {
             const KIND: &'static str = "a whole number";
+            const SHAPE: Shape = Shape::Number;
             fn allowed() -> String {
                 format!("0 to {}", Self::MAX)
             }
@@ -79,6 +79,7 @@ macro_rules! float_values {
     ($($type:ident: $kind:literal, 0 to $high:literal $unit:literal;)*) => {$(
         impl Value for $type {
             const KIND: &'static str = $kind;
+            const SHAPE: Shape = Shape::Number;
             fn allowed() -> String {
                 format!("0 to {}", $high)
             }
@@ -176,7 +177,7 @@ impl Value for String {
 
 impl Value for bool {
     const KIND: &'static str = "true or false";
-    const IS_SWITCH: bool = true;
+    const SHAPE: Shape = Shape::Switch;
     fn read(text: &str) -> Result<Self, ProblemCause> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -226,7 +227,7 @@ pub struct Words(pub Vec<String>);
 
 impl Value for Words {
     const KIND: &'static str = "words, quoted as in a shell";
-    const IS_WORDS: bool = true;
+    const SHAPE: Shape = Shape::Words;
     fn read(text: &str) -> Result<Self, ProblemCause> {
         shell_words::split(text).map(Self).map_err(|_| ProblemCause::UnclosedQuote)
     }
@@ -242,6 +243,7 @@ pub struct Thousands(pub u16);
 
 impl Value for Thousands {
     const KIND: &'static str = "thousands of a port";
+    const SHAPE: Shape = Shape::Number;
     fn allowed() -> String {
         "1 to 64".to_owned()
     }
