@@ -22,7 +22,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
     ///
     /// # Errors
     /// The store cannot be read or written, the host has no clock or no random numbers, or a requested node cannot
-    /// have its ports. Before `begin` nothing has changed; after it the next cycle resumes what was stored.
+    /// have its ports. Before `begin` nothing has changed; after it the next cycle resumes the stored actions.
     pub fn run_cycle(
         &mut self,
         trigger: &Trigger,

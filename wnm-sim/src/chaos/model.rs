@@ -1,4 +1,4 @@
-//! The modelled host: processors, memory, disks and load follow the nodes, the background load, and the faults.
+//! The host of the chaos model: processors, memory, disks and load follow the nodes, the background load, and the faults.
 
 use wnm_core::{ClockReading, NodeId, Timestamp};
 
@@ -34,7 +34,7 @@ pub(super) struct Disk {
     pub(super) unmounted: Millis,
 }
 
-/// The modelled host with its nodes.
+/// A host with its nodes, on which faults occur.
 #[derive(Debug, Clone)]
 pub(crate) struct ChaosModel {
     seed: u64,

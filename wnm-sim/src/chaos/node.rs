@@ -1,4 +1,4 @@
-//! One node on the modelled host: its folder, its process, and the faults that it suffers.
+//! One node of the chaos model: its folder, its process, and the faults that it suffers.
 
 use super::Millis;
 use crate::chaos::ledger::StoredNode;

@@ -21,7 +21,7 @@ pub(crate) struct Scripted {
     pub(crate) event: Event,
 }
 
-/// The size of the modelled host.
+/// The size of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HostSize {
