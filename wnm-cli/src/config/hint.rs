@@ -65,7 +65,8 @@ impl SettingsError {
             let works = |key: &str, value: &str| {
                 let mut changed = merged.clone();
                 let without_this = |error: Problems| !error.all().iter().any(|other| other.key == problem.key);
-                set(&mut changed, key, value).is_ok() && Settings::new(&changed, host).map_or_else(without_this, |_| true)
+                set(&mut changed, key, value).is_ok()
+                    && Settings::new(&changed, host).map_or_else(without_this, |_| true)
             };
             let fix = involved.iter().find_map(|(key, origin)| {
                 let setting = RawSettings::setting(key)?;
@@ -188,6 +189,8 @@ pub(crate) fn value_hint(problem: &Problem, origin: &Origin) -> String {
 /// Returns how to give a valid value at the same place.
 pub(crate) fn fix_hint(setting: &Setting, value: &str, origin: &Origin) -> String {
     let key = setting.key;
+    // A hint must not make an operator give the rewards away: `faucet` is valid, and no advice.
+    let value = if key == "rewards_address" { "0x…" } else { value };
     match origin {
         Origin::Flag(flag) => format!("give a valid value, such as `{}`", shell_text(&[format!("{flag}={value}")])),
         Origin::Variable(name) => {

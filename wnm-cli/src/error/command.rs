@@ -101,7 +101,7 @@ impl CommandError {
                 _ => "list all settings with `wnm config list`",
             },
             Self::Required { key } => {
-                return Some(format!("give another value with `wnm config set {key}=VALUE`"));
+                return Some(format!("give another value with `wnm config set {key}=0x…`"));
             }
             Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
                 return Some(format!("change the variable, or run `unset {variable}` first"));

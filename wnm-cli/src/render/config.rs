@@ -46,7 +46,10 @@ fn description(setting: &Description) -> String {
         ("affects", Some(setting.affects.text().to_owned())),
         ("flag", Some(setting.flag.clone())),
         ("variables", Some(setting.variables.join(", "))),
-        ("example", Some(super::shell_text(&["wnm", "config", "set", &format!("{}={}", setting.key, setting.example)]))),
+        (
+            "example",
+            Some(super::shell_text(&["wnm", "config", "set", &format!("{}={}", setting.key, setting.example)])),
+        ),
     ];
     let lines = facts.into_iter().filter_map(|(name, text)| Some(format!("  {name:<12}  {}\n", text?)));
     format!("{}  {}\n{}", styled(BOLD, setting.key), setting.description, lines.collect::<String>())

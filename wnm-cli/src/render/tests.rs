@@ -219,7 +219,8 @@ fn status() {
 
 #[test]
 fn settings_with_and_without_sources() {
-    let entry = |key, value: &str, source| Entry { key, value: None, unit: None, source, shown: Some(value.to_owned()) };
+    let entry =
+        |key, value: &str, source| Entry { key, value: None, unit: None, source, shown: Some(value.to_owned()) };
     let entries = [
         entry("node_cap", "50", Source::Database),
         entry("max_load_average_allowed", "8", Source::Default),

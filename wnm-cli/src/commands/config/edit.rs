@@ -36,7 +36,8 @@ pub(super) fn run(db: &Path, kept: Option<&Path>, output: &Output) -> Result<(),
         output.say("no change");
         return output.result(&Vec::<super::change::Changed>::new(), |_| String::new());
     }
-    store(db, &stored, &path, &after, output).map_err(|error| EditError::Kept { path: path.clone(), error: Box::new(error) })?;
+    store(db, &stored, &path, &after, output)
+        .map_err(|error| EditError::Kept { path: path.clone(), error: Box::new(error) })?;
     discard()?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::model::flavor::InvalidFlavor;
 use super::unit::Unit;
+use crate::model::flavor::InvalidFlavor;
 use crate::model::wallet::WalletError;
 
 /// The longest value that an error quotes, in characters.

@@ -103,7 +103,12 @@ impl Setting {
     /// Returns the allowed values for people, such as `0 to 100`.
     #[must_use]
     pub fn allowed(&self) -> String {
-        self.facts.allowed.map_or_else(self.allowed, str::to_owned)
+        match (self.facts.allowed, self.facts.unit) {
+            (Some(text), _) => text.to_owned(),
+            // The greatest number of 64 bits tells nothing about times and sizes.
+            (None, Unit::Seconds | Unit::Milliseconds | Unit::Bytes | Unit::BytesPerSecond) => "0 or more".to_owned(),
+            (None, Unit::None | Unit::Percent | Unit::Thousands) => (self.allowed)(),
+        }
     }
 
     /// Returns the placeholder of the value in help texts.
