@@ -4,15 +4,15 @@
 
 # Test programs, and tests that are named.
 suite_test=conformance
-cpu_limit_check=quota_holds_nodes_back
+cpu_limit_check=cpu_limit_throttles_nodes
 many_nodes_check=two_hundred_nodes
-load_test=load::nodes_give_way
+load_test=load::cpu_limit_throttles_nodes_and_is_lifted_again
 # Each process manager must pass as many checks: a check that is skipped would not be noticed otherwise.
 suite_checks=30
 
 # Settings, variables and files.
-cpu_limit_setting=quota
-burn_variable=WNM_STANDIN_BURN
+cpu_limit_setting=cpu_limit
+burn_variable=WNM_FAKE_NODE_BURN
 service_backup=.wnm-service-before
 cron_backup=/var/antctl/anm.cron.before-wnm
 docker_label=wnm.uuid
@@ -22,22 +22,22 @@ fake_version_script='{"program":"antnode","version":"0.4.18","behaviour":"normal
 fake_version_trailer=wnm-node
 
 # Output for people.
-text_reboot='the host was restarted'
-text_sudo_password='without a password'
+text_reboot='the host was rebooted'
+text_sudo_password='sudo asks for a password'
 text_two_supervisors=/etc/systemd/system/wnm.service
-text_cron_removed='/etc/cron.d/anm is taken away'
-text_unknown_unit='antnode0004: what the unit antnode0004 runs cannot be told without systemd'
+text_cron_removed='/etc/cron.d/anm is removed'
+text_unknown_unit='antnode0004: only systemd can expand the command of unit antnode0004'
 text_log_of_cycle='nodes up'
 # doctor on the CPU limit: no node yet, not set, set to half a core, switched off, set by an administrator.
-text_limit_without_nodes='cannot be set: no node is in the group to cap'
-text_limit_unset='can be set, and is not'
-text_limit_half='0.50 cores for all nodes'
-text_limit_off='off by the setting quota'
-text_limit_external='is capped by other hands'
+text_limit_without_nodes='not available: no node is in the control group'
+text_limit_unset='supported, not applied now'
+text_limit_half='0.50 cores for all nodes together'
+text_limit_off='off (the setting cpu_limit is false)'
+text_limit_external='not available: another program limits the CPU of wnm-55000.slice'
 # status on the CPU limit, in text and in JSON.
-text_status_limit='CPU quota 0.5 of '
+text_status_limit='0.5 of '
 text_status_throttled=' % of the time'
-json_status_limit='"quota":{"limit":0.5,"throttled":'
+json_status_limit='"cpu_limit":{"limit":0.5,"throttled":'
 # The JSON of a cycle that changes nothing.
 json_decided_nothing='"decided":[],'
 json_did_nothing='"worked":[]'

@@ -35,4 +35,5 @@ pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
 pub use store::{Begin, CycleId, Finish, Store};
+pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

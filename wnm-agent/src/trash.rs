@@ -8,7 +8,7 @@ use wnm_core::{HostSample, Settings};
 use crate::platform::Platform;
 
 /// Time for which the folder of a removed node can be restored, on a volume that has headroom.
-const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes a part of the trash: at once on a volume that is not below the low threshold of disk use, and after
 /// [`RETENTION`] on the others. A volume of unknown use keeps its trash.

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod config;
+mod confirm;
 mod context;
 mod cpu_limit;
 mod daemon;

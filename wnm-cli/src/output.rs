@@ -128,6 +128,13 @@ impl Output {
         }
     }
 
+    /// Writes a part of a question to standard error, also with `--quiet`.
+    pub(crate) fn ask(&self, text: &str) {
+        let mut error = anstream::stderr().lock();
+        // Without standard error the question has no answer, and the command ends.
+        let _ = error.write_all(page::fitted(text, self.width).as_bytes()).and_then(|()| error.flush());
+    }
+
     /// Writes the report of a cycle.
     pub(crate) fn cycle(&self, report: &Report) -> Result<(), CliError> {
         self.result(&render::cycle::summary(report), |_| render::cycle::text(report))

@@ -24,6 +24,7 @@ use crate::binary::BinaryCache;
 use crate::manager::{self, Options, Service};
 use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+pub(crate) use folders::disk_use;
 use sample::NodeFacts;
 
 /// The time in a cycle for running node programs with `--version`.

@@ -36,6 +36,7 @@ pub(crate) fn in_order<T: Sync, R: Send, E>(
         let mut early = BTreeMap::new();
         let mut next = 0;
         for (i, result) in results {
+            // A long task holds back the results of shorter ones that began after it.
             early.insert(i, result);
             while let Some(result) = early.remove(&next) {
                 take(&tasks[next], result)?;

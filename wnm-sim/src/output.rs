@@ -9,6 +9,22 @@ use flate2::write::GzEncoder;
 
 use crate::SimError;
 
+/// The format of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+impl Format {
+    /// Returns the format that the flag `--json` selects.
+    pub(crate) const fn of_flag(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 /// A destination for data.
 pub(crate) struct Output {
     sink: Sink,
@@ -36,6 +52,7 @@ impl Output {
             return Ok(Self::standard());
         }
         let file = File::create(path).map_err(|source| SimError::Write { path: path.to_owned(), source })?;
+        // Lines are short; without a buffer each would be a system call.
         let file: BufWriter<Box<dyn Write>> = BufWriter::with_capacity(CHUNK, Box::new(file));
         let sink = if is_gzip(path) {
             Sink::Gzip(Box::new(GzEncoder::new(file, Compression::default())))

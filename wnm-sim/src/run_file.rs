@@ -45,6 +45,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<RunLine>, SimError> {
         };
         let read = read.and_then(|run| match run.wnm_run {
             VERSION => Ok(run),
+            // A later version may have changed the meaning of a figure.
             found => Err(format!("wnm_run is {found}, and this wnm-sim reads version {VERSION}")),
         });
         let number = lines.number.max(1);

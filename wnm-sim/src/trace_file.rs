@@ -47,6 +47,7 @@ pub(crate) fn open_input(path: &Path) -> Result<Box<dyn Read>, SimError> {
     if file.metadata().map_err(unreadable)?.is_dir() {
         return Err(unreadable(io::Error::other("it is a directory")));
     }
+    // Several members, because recordings may be joined.
     Ok(if is_gzip(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
@@ -122,6 +123,7 @@ impl TraceFile {
 
     fn skip(&mut self, error: SimError) -> Result<(), SimError> {
         let is_line = matches!(error, SimError::Line { .. });
+        // A read error will occur again on the next line, so that skipping cannot help.
         if self.bad == BadLines::Refused || !is_line {
             return Err(error);
         }

@@ -114,6 +114,7 @@ pub(crate) fn spell(decision: &Decision) -> String {
 
 /// Returns the known name that is most similar, by Jaro-Winkler above 0.75; None where none is that similar.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Jaro-Winkler favours a common prefix, as the settings have.
     let likeness = |known: &str| strsim::jaro_winkler(name, known);
     known
         .map(|known| (likeness(known), known))

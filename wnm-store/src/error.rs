@@ -172,7 +172,7 @@ impl StoreError {
         let hint = match self {
             Self::NotInitialised { .. } => "create a colony with `wnm init --rewards-address 0x…`",
             Self::AlreadyInitialised { .. } => {
-                "change settings with `wnm config set`, or remove the colony with `wnm teardown --confirm --purge`"
+                "change settings with `wnm config set`, or remove the colony with `wnm teardown --purge`"
             }
             Self::NotADatabase { .. } => "name another file with --db, or move this one away and run `wnm init`",
             Self::NotAPythonColony { .. } => "name the colony.db of the Python wnm, or an undamaged copy of it",

@@ -61,6 +61,9 @@ _wnm() {
             wnm,teardown)
                 cmd="wnm__subcmd__teardown"
                 ;;
+            wnm,trash)
+                cmd="wnm__subcmd__trash"
+                ;;
             wnm,util)
                 cmd="wnm__subcmd__util"
                 ;;
@@ -115,6 +118,9 @@ _wnm() {
             wnm__subcmd__node,restart)
                 cmd="wnm__subcmd__node__subcmd__restart"
                 ;;
+            wnm__subcmd__node,restore)
+                cmd="wnm__subcmd__node__subcmd__restore"
+                ;;
             wnm__subcmd__node,show)
                 cmd="wnm__subcmd__node__subcmd__show"
                 ;;
@@ -139,6 +145,12 @@ _wnm() {
             wnm__subcmd__service,uninstall)
                 cmd="wnm__subcmd__service__subcmd__uninstall"
                 ;;
+            wnm__subcmd__trash,list)
+                cmd="wnm__subcmd__trash__subcmd__list"
+                ;;
+            wnm__subcmd__trash,restore)
+                cmd="wnm__subcmd__trash__subcmd__restore"
+                ;;
             wnm__subcmd__util,completions)
                 cmd="wnm__subcmd__util__subcmd__completions"
                 ;;
@@ -152,7 +164,7 @@ _wnm() {
 
     case "${cmd}" in
         wnm)
-            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history report node config doctor record db service util teardown demo"
+            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history report node trash config doctor record db service util teardown demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -302,7 +314,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__config__subcmd__set)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -332,7 +344,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__config__subcmd__unset)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1198,7 +1210,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable survey"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable restore survey"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1266,7 +1278,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__disable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1274,6 +1286,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1304,7 +1320,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__enable)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1312,6 +1328,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1372,7 +1392,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__remove)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --count --all --state --interval --dry-run --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1380,6 +1400,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1410,12 +1434,24 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__reset)
-            opts="-q -v -h --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --count --all --state --interval --dry-run --yes --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -1440,7 +1476,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__restart)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1450,7 +1486,45 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
+                    return 0
+                    ;;
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__node__subcmd__restore)
+            opts="-q -v -h --as --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1508,7 +1582,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__start)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1516,6 +1590,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1546,7 +1624,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__stop)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1554,6 +1632,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -1618,7 +1700,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__upgrade)
-            opts="-q -v -h --count --all --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --count --all --state --interval --dry-run --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1626,6 +1708,10 @@ _wnm() {
             case "${prev}" in
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
                     return 0
                     ;;
                 --interval)
@@ -2176,12 +2262,106 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__teardown)
-            opts="-q -v -h --confirm --purge --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-y -q -v -h --yes --dry-run --purge --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list restore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash__subcmd__list)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__trash__subcmd__restore)
+            opts="-q -v -h --as --dry-run --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -44,6 +44,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Show why wnm a
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past actions, newest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Check this host for problems and suggest fixes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Record the host and its nodes as a trace'
@@ -318,29 +319,30 @@ complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Print JSON o
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "list" -d 'List nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "show" -d 'Show all data of nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "add" -d 'Add nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "remove" -d 'Remove nodes with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "restart" -d 'Restart nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "enable" -d 'Allow disabled nodes to start again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable survey" -f -a "survey" -d 'Probe every node and store the results'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "list" -d 'List nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "add" -d 'Add nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "restart" -d 'Restart nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -377,7 +379,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -388,11 +399,21 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l all -d 'All nodes that allow the action'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -407,7 +428,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -422,7 +452,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -437,7 +476,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -452,6 +500,17 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -459,12 +518,23 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show which nodes would be reset, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -479,7 +549,16 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age [default: 1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -494,6 +573,19 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l interval -d 'Pause between the probes of two nodes, in milliseconds [default: survey_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -507,6 +599,43 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "list" -d 'List removed nodes that can be restored'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "restore" -d 'Restore removed nodes with their identities, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -553,6 +682,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
@@ -564,6 +694,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
@@ -774,7 +905,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l log-format -d 'Form
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l confirm -d 'Confirm that all nodes are to be removed; required'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l dry-run -d 'Show which nodes would be removed, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Remove the database with settings and history too'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Print only results and errors'

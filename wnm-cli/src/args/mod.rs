@@ -1,7 +1,9 @@
 //! The command line.
 
 mod groups;
+mod selected;
 mod settings;
+mod trash;
 mod upkeep;
 
 use std::ffi::OsString;
@@ -11,13 +13,16 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wnm_core::NodeId;
 
+pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
+pub(crate) use trash::{RemovedName, Restore, Trash};
 pub(crate) use upkeep::{Config, Db, Service, Supervision, Util};
 
 /// Parses a command line. Prints help, version and usage errors itself, and exits.
 pub(crate) fn parse(args: Vec<OsString>) -> Cli {
-    let mut command = in_both_spellings(groups::grouped(Cli::command()));
-    let matches = command.clone().get_matches_from(args);
+    let mut command = in_both_spellings(selected::with_usage(groups::grouped(Cli::command())));
+    let matches = command.clone().try_get_matches_from(args);
+    let matches = matches.unwrap_or_else(|error| selected::with_choices(error).exit());
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
@@ -121,6 +126,9 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// List and restore removed nodes
+    #[command(subcommand)]
+    Trash(Trash),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -191,9 +199,11 @@ pub(crate) struct Daemon {
 
 #[derive(Debug, Args)]
 pub(crate) struct Teardown {
-    /// Confirm that all nodes are to be removed; required
-    #[arg(long)]
-    pub(crate) confirm: bool,
+    #[command(flatten)]
+    pub(crate) consent: ConsentFlag,
+    /// Show which nodes would be removed, and change nothing
+    #[arg(long, conflicts_with = "purge")]
+    pub(crate) dry_run: bool,
     /// Remove the database with settings and history too
     #[arg(long)]
     pub(crate) purge: bool,
@@ -260,9 +270,9 @@ pub(crate) struct Report {
     /// Report to print
     #[arg(value_enum, value_name = "REPORT")]
     pub(crate) kind: ReportKind,
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas [default: all]
+    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas [default: all]
     #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) nodes: Vec<NodeRange>,
     /// Output format [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
@@ -306,34 +316,38 @@ pub(crate) enum Node {
     /// Add nodes
     Add(Count),
     /// Remove nodes with their identities
-    Remove(Selected),
+    #[command(
+        after_help = "The folders stay in the trash for a day; `wnm trash restore` brings a node back.\n\nExamples:\n  wnm node remove antnode0003\n  wnm node remove 5-9 --dry-run\n  wnm node remove --state STOPPED --yes"
+    )]
+    Remove(Removed),
     /// Start nodes, the oldest first, and upgrade outdated ones
+    #[command(after_help = "Examples:\n  wnm node start antnode0003\n  wnm node start --all")]
     Start(Selected),
     /// Stop nodes, the youngest first, until the policy starts them again
+    #[command(
+        after_help = "Examples:\n  wnm node stop antnode0003\n  wnm node stop 1,3,5-9\n  wnm node stop --count 2"
+    )]
     Stop(Selected),
     /// Restart nodes
+    #[command(after_help = "Examples:\n  wnm node restart antnode0003\n  wnm node restart --all --interval 1000")]
     Restart(Selected),
     /// Upgrade nodes to the installed node program, the oldest first
+    #[command(after_help = "Examples:\n  wnm node upgrade antnode0003\n  wnm node upgrade --count 1")]
     Upgrade(Selected),
     /// Give nodes a new identity, and keep their numbers and ports
-    #[command(after_help = "The old folder stays in the trash for a day.\n\nExample:\n  wnm node reset antnode0003")]
-    Reset(Reset),
+    #[command(after_help = "The old folders stay in the trash for a day.\n\nExample:\n  wnm node reset antnode0003")]
+    Reset(Removed),
     /// Allow disabled nodes to start again
+    #[command(after_help = "Examples:\n  wnm node enable antnode0003\n  wnm node enable --all")]
     Enable(Selected),
     /// Stop nodes, and keep them stopped until enabled or started by name
+    #[command(after_help = "Examples:\n  wnm node disable antnode0003\n  wnm node disable 1,3,5-9")]
     Disable(Selected),
+    /// Restore removed nodes from the trash, stopped
+    #[command(after_help = "Example:\n  wnm node restore antnode0003")]
+    Restore(Restore),
     /// Probe every node and store the results
     Survey(Survey),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Reset {
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas
-    #[arg(value_name = "NODE", value_delimiter = ',', required = true)]
-    pub(crate) nodes: Vec<NodeId>,
-    /// Show which nodes would be reset, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -348,9 +362,9 @@ pub(crate) struct Survey {
 
 #[derive(Debug, Args)]
 pub(crate) struct Nodes {
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas [default: all]
+    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas [default: all]
     #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) nodes: Vec<NodeRange>,
 }
 
 #[derive(Debug, Args)]
@@ -358,26 +372,6 @@ pub(crate) struct Count {
     /// Number of nodes
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
-    /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
-    #[arg(long, value_name = "MS")]
-    pub(crate) interval: Option<u64>,
-    /// Show the actions, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").args(["nodes", "count", "all"]))]
-pub(crate) struct Selected {
-    /// Nodes, such as 3, 0003 or antnode0003, separated by spaces or commas
-    #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeId>,
-    /// Number of nodes, chosen by age [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) count: Option<u32>,
-    /// All nodes that allow the action
-    #[arg(long)]
-    pub(crate) all: bool,
     /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
     #[arg(long, value_name = "MS")]
     pub(crate) interval: Option<u64>,

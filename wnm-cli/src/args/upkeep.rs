@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::interval;
+use super::{ConsentFlag, interval};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
@@ -53,12 +53,16 @@ pub(crate) enum Config {
         after_help = "A number has the unit of its setting. A time may be written as 10s, 5min or 2h 5min, a size as 500MB or 1.5TiB.\nA value that begins with a hyphen needs the form SETTING=VALUE.\n\nExamples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 delay_start=5min\n  wnm config set start_args=--verbose"
     )]
     Set {
+        #[command(flatten)]
+        consent: ConsentFlag,
         /// Name and value of a setting, or several SETTING=VALUE
         #[arg(value_name = "SETTING VALUE", required = true, allow_negative_numbers = true)]
         words: Vec<String>,
     },
     /// Delete settings from the database, so that defaults apply
     Unset {
+        #[command(flatten)]
+        consent: ConsentFlag,
         /// Names of settings, such as node_cap
         #[arg(value_name = "SETTING", required = true)]
         keys: Vec<String>,
@@ -68,6 +72,8 @@ pub(crate) enum Config {
         after_help = "The editor is $VISUAL, $EDITOR or vi. The settings are checked together before they are stored; after an error the\nfile stays, and `wnm config edit FILE` continues with it.\n\nExample:\n  EDITOR=nano wnm config edit"
     )]
     Edit {
+        #[command(flatten)]
+        consent: ConsentFlag,
         /// File of an earlier edit that was not stored
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,

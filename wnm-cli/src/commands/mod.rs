@@ -11,9 +11,11 @@ mod node;
 mod record;
 mod report;
 mod run;
+mod selection;
 pub(crate) mod service;
 mod status;
 mod teardown;
+mod trash;
 mod util;
 
 use crate::args::{Cli, Command, Run};
@@ -41,6 +43,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::History(args) => history::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Trash(command) => trash::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

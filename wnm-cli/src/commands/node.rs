@@ -8,8 +8,11 @@ use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{ActionId, NodeId, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb};
 use wnm_store::Store;
 
+use super::selection;
 use super::status::colony_time;
-use crate::args::{Count, Node, Nodes, Reset, Selected, SettingFlags, Survey};
+use super::trash;
+use crate::args::{Count, Node, Nodes, Removed, Selected, SettingFlags, Survey};
+use crate::confirm::{self, Purpose};
 use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
@@ -30,7 +33,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Add(Count { count, interval, dry_run }) => {
             act(db, Verb::Add, &Selection::Count(count), RequestOptions { mode: mode(dry_run), interval }, output)
         }
-        Node::Remove(which) => selected(db, Verb::Remove, which, output),
+        Node::Remove(args) => remove(db, args, output),
         Node::Start(which) => selected(db, Verb::Start, which, output),
         Node::Stop(which) => selected(db, Verb::Stop, which, output),
         Node::Restart(which) => selected(db, Verb::Restart, which, output),
@@ -38,6 +41,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Reset(args) => reset(db, args, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
+        Node::Restore(args) => trash::restore(db, &args, output),
         Node::Survey(args) => survey(db, &args, output),
     }
 }
@@ -53,21 +57,24 @@ fn show(
     text: fn(&[render::nodes::NodeView], Width) -> String,
 ) -> Result<Exit, CliError> {
     let snapshot = Store::open_read_only(db)?.snapshot()?;
-    if let Some(id) = only.nodes.iter().find(|id| !snapshot.nodes.contains_key(id)) {
-        return Err(CommandError::NoSuchNode(*id).into());
-    }
+    let only = selection::named(&only.nodes, snapshot.nodes.keys().copied())?;
     let now = colony_time(snapshot.state.clock.as_ref());
-    output.result(&render::nodes::views(snapshot, &only.nodes, now), |views| text(views, output.width()))?;
+    output.result(&render::nodes::views(snapshot, &only, now), |views| text(views, output.width()))?;
     Ok(Exit::Done)
 }
 
 fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Result<Exit, CliError> {
-    let selection = match (which.nodes.is_empty(), which.all) {
-        (false, _) => Selection::Named(which.nodes),
-        (true, true) => Selection::All,
-        (true, false) => Selection::Count(which.count.unwrap_or(1)),
-    };
+    let selection = selection::of(db, &which)?;
     act(db, verb, &selection, RequestOptions { mode: mode(which.dry_run), interval: which.interval }, output)
+}
+
+/// Removes nodes, after the consent of the operator.
+fn remove(db: &Path, Removed { which, consent }: Removed, output: &mut Output) -> Result<Exit, CliError> {
+    let mut selection = selection::of(db, &which)?;
+    if mode(which.dry_run) == Mode::Act {
+        selection = confirm::removal(db, selection, consent, Purpose::Remove, output)?;
+    }
+    act(db, Verb::Remove, &selection, RequestOptions { mode: mode(which.dry_run), interval: which.interval }, output)
 }
 
 /// Probes every node and stores the results.
@@ -109,15 +116,20 @@ pub(crate) fn act(
 
 /// Removes nodes, and adds new ones with the same numbers. A crash in between leaves a removal: `wnm node add` then gives
 /// the lowest free number.
-fn reset(db: &Path, args: Reset, output: &mut Output) -> Result<Exit, CliError> {
+fn reset(db: &Path, Removed { which, consent }: Removed, output: &mut Output) -> Result<Exit, CliError> {
+    let mode = mode(which.dry_run);
+    let mut selection = selection::of(db, &which)?;
+    if mode == Mode::Act {
+        selection = confirm::removal(db, selection, consent, Purpose::Reset, output)?;
+    }
     let _lock = context::lock(db, LOCK_TIMEOUT)?;
-    let mode = mode(args.dry_run);
-    let mut context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), mode)?;
+    let once = RawSettings { action_delay: which.interval, ..RawSettings::default() };
+    let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
     if context.agent.settings.manager.program == Program::Antctl {
         return Err(CommandError::ResetWithoutReuse { manager: context.agent.settings.manager }.into());
     }
-    let mut works = request(&mut context, Verb::Remove, &Selection::Named(args.nodes), mode)?;
+    let mut works = request(&mut context, Verb::Remove, &selection, mode)?;
     works.iter_mut().for_each(|work| work.action = "reset");
     let gone: Vec<NodeId> =
         works.iter().filter(|work| work.result == WorkResult::Done).filter_map(|work| work.node).collect();
@@ -142,11 +154,11 @@ fn request(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode)
         Mode::DryRun => report.decision.actions.iter().map(Work::planned).collect(),
         Mode::Act => wait_for(context, report, begun)?,
     };
-    works.extend(refused.into_iter().map(|(node, refusal)| Work::refused(verb.word(), node, refusal)));
+    works.extend(refused.into_iter().map(|(node, refusal)| Work::refused(verb, node, refusal)));
     Ok(works)
 }
 
-fn report_works(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn report_works(works: &[Work], mode: Mode, output: &Output) -> Result<Exit, CliError> {
     output.result(&works, |works| render::work::text(works, output.width()))?;
     let is_undone = |work: &Work| matches!(work.result, WorkResult::Refused | WorkResult::Failed);
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })

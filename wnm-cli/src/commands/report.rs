@@ -7,6 +7,7 @@ use wnm_core::{RawSettings, Settings};
 use wnm_platform::Platform;
 use wnm_store::{Snapshot, Store};
 
+use super::selection;
 use super::status::warn_of_unreadable;
 use crate::args::{Report, ReportFormat, ReportKind};
 use crate::error::{CliError, CommandError, Exit};
@@ -25,7 +26,8 @@ pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, Cli
     let store = Store::open_read_only(db)?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    let rows = rows(&snapshot, &args.nodes).map_err(CommandError::NoSuchNode)?;
+    let nodes = selection::named(&args.nodes, snapshot.nodes.keys().copied())?;
+    let rows = rows(&snapshot, &nodes).map_err(CommandError::NoSuchNode)?;
     let text = match args.kind {
         ReportKind::NodeStatus => listed(format, &node_status::values(&rows), || node_status::text(&rows))?,
         ReportKind::NodeStatusDetails => {

@@ -10,6 +10,7 @@ use wnm_store::Store;
 
 use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
+use crate::confirm::{self, Purpose};
 use crate::context::{self, Context};
 use crate::cpu_limit;
 use crate::error::{CliError, CommandError, Exit};
@@ -20,11 +21,13 @@ const SWEEP_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Removes every node with its identity, service, folder, logs and firewall rules; with `--purge` also the database.
 pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exit, CliError> {
-    if !args.confirm {
-        return Err(CommandError::Unconfirmed.into());
+    if args.dry_run {
+        let options = RequestOptions { mode: Mode::DryRun, interval: None };
+        return node::act(db, Verb::Remove, &Selection::All, options, output);
     }
+    let selection = confirm::removal(db, Selection::All, args.consent, Purpose::Teardown, output)?;
     let options = RequestOptions { mode: Mode::Act, interval: None };
-    let exit = node::act(db, Verb::Remove, &Selection::All, options, output)?;
+    let exit = node::act(db, Verb::Remove, &selection, options, output)?;
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
     cpu_limit::end(&cpu_limit::of(db)?);
@@ -49,7 +52,7 @@ fn empty_trash(db: &Path) -> Result<(), CliError> {
         tracing::warn!(path = %path.display(), found, "part of the trash stays");
     }
     if swept.left > 0 {
-        tracing::warn!(folders = swept.left, "part of the trash stays: `wnm teardown --confirm` goes on with it");
+        tracing::warn!(folders = swept.left, "part of the trash stays: `wnm teardown --yes` goes on with it");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{EditError, Exit};
 use crate::commands::config::Source;
+use crate::confirm::Purpose;
 use crate::push::PushError;
 use crate::render::shell_text;
 
@@ -19,8 +20,12 @@ pub(crate) enum CommandError {
     NoSuchCycle(i64),
     #[error("no cycle on record")]
     NoCycle,
-    #[error("teardown removes all nodes with their identities and needs --confirm")]
-    Unconfirmed,
+    #[error("no node in the range {}-{}", .first.get(), .last.get())]
+    NoNodeInRange { first: NodeId, last: NodeId },
+    #[error("{}", unconfirmed(*.purpose, .nodes))]
+    Unconfirmed { purpose: Purpose, nodes: Vec<NodeId>, line: String },
+    #[error("nothing was changed: not confirmed")]
+    Declined,
     #[error("cannot remove the database: {count} nodes are still being removed")]
     NodesLeft { count: usize },
     #[error("no value given for {key}")]
@@ -86,11 +91,12 @@ impl CommandError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     pub(super) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoSuchNode(_) => "list the nodes with `wnm node list`",
+            Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::NoCycle => "run the first cycle with `wnm run`",
-            Self::Unconfirmed => "run `wnm teardown --confirm`",
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --confirm --purge`",
+            Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
+            Self::Declined => return None,
+            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
             }
@@ -137,4 +143,28 @@ impl CommandError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Returns the effect of a command that lacks a consent, with at most five nodes by name.
+fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
+    const NAMED: usize = 5;
+    let count = match nodes.len() {
+        1 => "1 node".to_owned(),
+        count => format!("{count} nodes"),
+    };
+    let effect = match purpose {
+        Purpose::Remove => format!("removing {count} needs --yes"),
+        Purpose::Reset => format!("giving {count} a new identity needs --yes"),
+        Purpose::Teardown if nodes.is_empty() => "emptying the trash needs --yes".to_owned(),
+        Purpose::Teardown => format!("removing {count} and emptying the trash needs --yes"),
+        Purpose::NodeCap { cap } => format!("a node_cap of {cap} removes {count} and needs --yes"),
+    };
+    if nodes.is_empty() {
+        return effect;
+    }
+    let mut names: Vec<String> = nodes.iter().take(NAMED).map(|id| id.name()).collect();
+    if nodes.len() > NAMED {
+        names.push(format!("{} more", nodes.len() - NAMED));
+    }
+    format!("{effect}: {}", names.join(", "))
 }

@@ -4,6 +4,7 @@ mod command;
 mod config_file;
 mod edit;
 mod exit;
+mod trash;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
+pub(crate) use trash::TrashError;
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,8 @@ pub(crate) enum CliError {
     FixedSetting { key: &'static str, current: String, requested: String },
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error(transparent)]
+    Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
     #[error(transparent)]
@@ -87,6 +91,7 @@ impl CliError {
             Self::Settings(_)
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
+            | Self::Trash(_)
             | Self::Anm(_)
             | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
@@ -102,8 +107,9 @@ impl CliError {
         let hint = match self {
             Self::Settings(error) => error.hint().to_owned(),
             Self::ConfigFile(error) => error.hint(),
-            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown --confirm`".to_owned(),
+            Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown`".to_owned(),
             Self::Command(error) => return error.hint(),
+            Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),

@@ -165,11 +165,19 @@ fn node(line: &mut OldLine, notes: &mut Vec<String>, verb: &str) -> Result<Vec<O
             notes.extend(count.map(|_| "ignoring --count: --service_name names the nodes".to_owned()));
         }
         ("disable", None, _) => return Err(LegacyError::DisableWithoutNode),
-        (_, None, count) => command.extend(count.map(|count| joined("--count", count))),
+        ("add", None, count) => command.extend(count.map(|count| joined("--count", count))),
+        // The Python wnm acted on one node. This wnm needs the count, so that no typing error acts on a node.
+        (_, None, count) => command.push(joined("--count", count.unwrap_or_else(|| "1".into()))),
     }
     command.extend(pace(line).map(|delay| joined("--interval", delay)));
+    // Neither cron nor a script can answer a question.
+    let is_confirmed = line.take_switch("confirm");
     if line.take_switch("dry_run") {
         command.push("--dry-run".into());
+    } else if verb == "remove" {
+        command.push("--yes".into());
+    } else if is_confirmed {
+        line.switches.insert("confirm");
     }
     Ok(command)
 }
@@ -200,7 +208,7 @@ fn teardown(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
     }
     let mut command = vec!["teardown".into()];
     if line.take_switch("confirm") {
-        command.push("--confirm".into());
+        command.push("--yes".into());
     }
     Ok(command)
 }
@@ -215,9 +223,13 @@ fn update_config(line: &mut OldLine) -> Vec<OsString> {
     let pairs = settings.iter().map(|word| {
         let word = word.to_string_lossy();
         let word = word.trim_start_matches('-');
-        if word.contains('=') { word.into() } else { format!("{word}=true").into() }
+        if word.contains('=') { OsString::from(word) } else { format!("{word}=true").into() }
     });
-    ["config".into(), "set".into()].into_iter().chain(pairs).collect()
+    let pairs: Vec<OsString> = pairs.collect();
+    // A lower node cap removes nodes and would ask.
+    let is_cap = pairs.iter().any(|pair| pair.to_string_lossy().starts_with("node-cap="));
+    let consent = is_cap.then(|| "--yes".into());
+    ["config".into(), "set".into()].into_iter().chain(consent).chain(pairs).collect()
 }
 
 /// Returns `config set` that turns the given switches off.

@@ -14,6 +14,7 @@ pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trash;
 pub(crate) mod work;
 
 use std::time::Duration;

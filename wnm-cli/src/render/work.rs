@@ -1,7 +1,7 @@
 //! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
-use wnm_core::{Action, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal};
+use wnm_core::{Action, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Verb};
 
 use super::page::Width;
 use super::table::Table;
@@ -15,6 +15,8 @@ use super::{DIM, GREEN, RED, YELLOW, styled};
 pub(crate) enum WorkResult {
     /// The action is complete.
     Done,
+    /// The node was in the requested state already.
+    Already,
     /// A dry run: the action would start.
     Planned,
     /// The action has started. The next cycles continue it.
@@ -26,11 +28,12 @@ pub(crate) enum WorkResult {
 }
 
 impl WorkResult {
-    const ALL: [Self; 5] = [Self::Done, Self::Planned, Self::Pending, Self::Refused, Self::Failed];
+    const ALL: [Self; 6] = [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Refused, Self::Failed];
 
     fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Already => "already",
             Self::Planned => "planned",
             Self::Pending => "pending",
             Self::Refused => "refused",
@@ -85,10 +88,19 @@ impl Work {
         Self { seconds: seconds.filter(|_| result != WorkResult::Pending), outcome: Some(outcome), ..work }
     }
 
-    /// Returns the result of an action that cannot start.
-    pub(crate) fn refused(action: &'static str, node: Option<NodeId>, refusal: Refusal) -> Self {
+    /// Returns the result of an action that cannot start, or does not need to.
+    pub(crate) fn refused(verb: Verb, node: Option<NodeId>, refusal: Refusal) -> Self {
+        let action = verb.word();
+        if let Some(reason) = already(verb, &refusal) {
+            return Self::new(node, action, WorkResult::Already, Some(reason));
+        }
         let work = Self::new(node, action, WorkResult::Refused, Some(refusal.to_string()));
         Self { refusal: Some(refusal), ..work }
+    }
+
+    /// Returns the result of the restore of one node.
+    pub(crate) fn restored(node: NodeId, result: WorkResult, reason: &str) -> Self {
+        Self::new(Some(node), "restore", result, Some(reason.to_owned()))
     }
 
     /// Replaces the result of the removal, the first half of a reset, by that of the addition.
@@ -106,6 +118,35 @@ impl Work {
         };
         Self::new(Some(node), "survey", result, Some(reason))
     }
+}
+
+/// Returns the requested state if a node is refused because it is in that state, as `already stopped`.
+fn already(verb: Verb, refusal: &Refusal) -> Option<String> {
+    let Refusal::InState { state } = refusal else {
+        return match refusal {
+            Refusal::NotOutdated { has, target } if verb == Verb::Upgrade && has == target => {
+                Some(format!("already at version {has}"))
+            }
+            _ => None,
+        };
+    };
+    let is_one_of = |words: &[&str]| words.contains(&state.as_str());
+    let word = match verb {
+        Verb::Stop if is_one_of(&["STOPPED", "DISABLED"]) => "already stopped",
+        // The process of a node that was restarted or upgraded a short time ago runs.
+        Verb::Start if is_one_of(&["RUNNING", "RESTARTING", "UPGRADING"]) => "already running",
+        Verb::Disable if is_one_of(&["DISABLED"]) => "already disabled",
+        Verb::Enable if !is_one_of(&["DISABLED", "DEAD", "REMOVING"]) => "already enabled",
+        Verb::Add
+        | Verb::Start
+        | Verb::Stop
+        | Verb::Restart
+        | Verb::Upgrade
+        | Verb::Remove
+        | Verb::Disable
+        | Verb::Enable => return None,
+    };
+    Some(word.to_owned())
 }
 
 /// Returns the versions of a start with an upgrade or of an upgrade.
@@ -148,18 +189,23 @@ fn row(work: &Work) -> Vec<String> {
     let word = styled(style(work.result), work.result.word());
     // A failure names its step: "failed to open port: …".
     let separator = if work.result == WorkResult::Failed { " to " } else { ": " };
+    let result = match (&work.reason, work.result) {
+        (Some(reason), WorkResult::Already) => styled(style(work.result), reason),
+        (Some(reason), _) => format!("{word}{separator}{reason}"),
+        (None, _) => word,
+    };
     vec![
         work.name.clone().unwrap_or_else(|| "-".to_owned()),
         work.action.to_owned(),
         work.seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s")),
-        work.reason.as_ref().map_or_else(|| word.clone(), |reason| format!("{word}{separator}{reason}")),
+        result,
     ]
 }
 
 fn style(result: WorkResult) -> anstyle::Style {
     match result {
         WorkResult::Done => GREEN,
-        WorkResult::Planned => DIM,
+        WorkResult::Already | WorkResult::Planned => DIM,
         WorkResult::Pending | WorkResult::Refused => YELLOW,
         WorkResult::Failed => RED,
     }
@@ -198,8 +244,9 @@ mod tests {
             ),
             Work::started(&planned(upgrade), Outcome::Done, Some(3.21)),
             Work::started(&planned(Action::Stop { node: node(3) }), pending, Some(180.0)),
-            Work::refused("start", Some(node(4)), Refusal::InState { state: "RUNNING".to_owned() }),
-            Work::refused("add", None, Refusal::CapReached { total: 4, cap: 4 }),
+            Work::refused(Verb::Start, Some(node(4)), Refusal::InState { state: "REMOVING".to_owned() }),
+            Work::refused(Verb::Stop, Some(node(6)), Refusal::InState { state: "STOPPED".to_owned() }),
+            Work::refused(Verb::Add, None, Refusal::CapReached { total: 4, cap: 4 }),
             Work::planned(&planned(Action::Start { node: node(5), upgrade_to: Some(version("0.4.18")) })),
             Work::started(&planned(Action::Restart { node: node(10_000) }), Outcome::Done, Some(0.05)),
             Work::surveyed(node(7), None, &NodeSample { presence: Presence::Answering, ..NodeSample::default() }),

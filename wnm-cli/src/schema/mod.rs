@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, service};
 use crate::output::ErrorReport;
-use crate::render::{cycle, history, nodes, report, status, work};
+use crate::render::{cycle, history, nodes, report, status, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -51,6 +51,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
         ("service", schema::<service::View>()),
         ("status", schema::<status::Status>()),
+        ("trash", schema::<Vec<trash::TrashView>>()),
         ("work", schema::<Vec<work::Work>>()),
     ])
 }

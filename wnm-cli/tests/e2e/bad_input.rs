@@ -97,7 +97,7 @@ fn unwritable_storage_folder_is_an_error() {
 #[test]
 fn commands_before_init_name_init() {
     let host = Host::new();
-    for line in ["run", "status", "node list", "node add", "history", "explain", "teardown --confirm", "daemon"] {
+    for line in ["run", "status", "node list", "node add", "history", "explain", "teardown --yes", "daemon"] {
         let ran = host.expect(5, line);
         assert!(ran.err.contains("wnm init --rewards-address"), "{line}: {}", ran.err);
     }
@@ -117,7 +117,15 @@ fn impossible_requests_are_errors() {
         (1, "explain 99"),
         (1, "run --port-start 60"),
         (1, "run --cpu-less-than 70 --cpu-remove 60"),
+        (1, "node stop 1 7"),
+        (1, "node remove 1"),
+        (1, "node reset 1"),
+        (1, "node stop 5-9"),
+        (2, "node stop"),
+        (2, "node remove --dry-run"),
         (2, "node stop nonsense"),
+        (2, "node stop 9-5"),
+        (2, "node stop --state ASLEEP"),
         (2, "node stop --all --count 2"),
         (2, "node add --count 0"),
         (2, "daemon --interval 1ms"),
@@ -132,8 +140,12 @@ fn impossible_requests_are_errors() {
     assert_eq!(again.code(), 1);
     errors.push(format!("$ wnm init\n{}", again.err));
     let home = host.path("").display().to_string();
-    let ranges = [r"(cannot change port_start from )\d+"].map(|pattern| (pattern, "${1}N"));
-    insta::with_settings!({filters => ranges.to_vec()}, {
+    let varying = [
+        (r"(cannot change port_start from )\d+", "${1}N"),
+        (r" NODE +AGE +SIZE +FOLDER", " NODE AGE SIZE FOLDER"),
+        (r"(antnode\d+) +\d+s +[\d.]+ .B +", "$1 AGE SIZE "),
+    ];
+    insta::with_settings!({filters => varying.to_vec()}, {
         insta::assert_snapshot!(errors.join("\n").replace(home.trim_end_matches('/'), "HOME"));
     });
 }
@@ -188,7 +200,7 @@ fn ports_of_other_processes_fail_the_start() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let port = host.nodes()[0]["ports"]["node"].as_u64().unwrap();
-    host.expect(0, "node stop");
+    host.expect(0, "node stop --count 1");
     let holder = std::net::UdpSocket::bind(("0.0.0.0", u16::try_from(port).unwrap())).unwrap();
     let failed = host.expect(3, "node start 1");
     assert!(failed.out.contains(&port.to_string()), "{}", failed.out);
@@ -200,7 +212,7 @@ fn ports_of_other_processes_fail_the_start() {
 fn start_without_disk_space_is_an_error() {
     let host = Host::with_colony();
     host.expect(0, "node add");
-    host.expect(0, "node stop");
+    host.expect(0, "node stop --count 1");
     let failed = host.command(&["node", "start", "1"]).env("WNM_CRISIS_BYTES", "900000000000000").output().unwrap();
     assert_eq!(failed.status.code(), Some(3));
     for said in [String::from_utf8(failed.stdout).unwrap(), host.expect(0, "history").out] {
@@ -215,6 +227,6 @@ fn node_that_ignores_sigterm_is_killed() {
     host.put_binary("0.4.17", Behaviour::IgnoreTerm);
     assert_eq!(host.wnm(&host.init_args()).code(), 0);
     host.expect(0, "node add");
-    host.expect(0, "node remove --all");
+    host.expect(0, "node remove --all --yes");
     assert!(host.processes().is_empty());
 }

@@ -17,4 +17,6 @@ mod schema;
 mod service;
 mod takeover;
 mod terminal;
+mod trash;
+mod verbs;
 mod words;

@@ -122,7 +122,7 @@ fn unmanaged_processes_are_imported_and_continue() {
     let again = host.wait_for("the first node again", |nodes| states(nodes)[0] == "RUNNING");
     assert_ne!(pid(&again[0]), pid(&nodes[0]));
     assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
-    host.expect(0, "node remove 2");
+    host.expect(0, "node remove 2 --yes");
     assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
     // The import skipped the third node, so its identity is still there.
     assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());

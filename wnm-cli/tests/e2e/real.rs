@@ -95,7 +95,7 @@ fn real_nodes_find_each_other() {
     host.expect(0, "node restart 2");
     let again = host.wait_for("the same node again", |nodes| states(nodes) == ["RUNNING"; 3]);
     assert_eq!(again[1]["sample"]["peer_id"], nodes[1]["sample"]["peer_id"]);
-    host.expect(0, "teardown --confirm");
+    host.expect(0, "teardown --yes");
     assert!(host.processes().is_empty());
     drop(first);
 }

@@ -66,6 +66,10 @@ fn every_page_fits_sixty_columns() {
         "service install --help",
         "report -h",
         "node add --dry-run",
+        "node remove 2 --yes",
+        "trash list",
+        "trash restore 2",
+        "trash restore --help",
     ] {
         let shown = on_terminal(&host, 60, line);
         assert!(!shown.is_empty(), "{line}");

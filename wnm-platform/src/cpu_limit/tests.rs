@@ -43,7 +43,7 @@ fn limits_and_counters_are_read_in_both_versions() {
              throttled_usec 12\nnr_bursts 0\nburst_usec 0\n",
         ),
         ("sys/fs/cgroup/b/cpu.max", "max 100000\n"),
-        // Where nobody wants to cap anything, only use is counted.
+        // Without a limit on the group, the kernel counts only its use.
         ("sys/fs/cgroup/c/cpu.stat", "usage_usec 8032664\nuser_usec 8028676\nsystem_usec 3987\n"),
     ]);
     for (host, group, limit, counters) in [

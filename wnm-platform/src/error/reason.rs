@@ -33,6 +33,8 @@ pub enum FileOperation {
     Sync,
     /// Rename into the trash folder.
     MoveToTrash,
+    /// Move a folder out of the trash.
+    MoveFromTrash,
     /// Move a process into a control group.
     AddProcessTo,
     /// Write the CPU limit of a control group.
@@ -56,6 +58,7 @@ impl fmt::Display for FileOperation {
             Self::Replace => "replace",
             Self::Sync => "flush",
             Self::MoveToTrash => "move to the trash",
+            Self::MoveFromTrash => "move out of the trash",
             Self::AddProcessTo => "add a process to control group",
             Self::LimitCpuOf => "set the CPU limit of control group",
             Self::Serialize => "serialize the node for",
@@ -102,6 +105,10 @@ pub enum Refusal {
     Unmarked,
     /// The folder has neither a marker nor an identity file.
     NoIdentity,
+    /// The folder has no identity file, so that no node can be restored from it.
+    NoIdentityFile,
+    /// The folder exists already.
+    Occupied,
     /// The marker names another node.
     OtherNode {
         /// The number of that node when its folder was created.
@@ -138,6 +145,8 @@ impl fmt::Display for Refusal {
             Self::Missing => f.write_str("it does not exist"),
             Self::Unmarked => f.write_str("it contains files but no marker"),
             Self::NoIdentity => f.write_str("it contains neither a marker nor an identity file"),
+            Self::NoIdentityFile => f.write_str("it contains no identity file"),
+            Self::Occupied => f.write_str("it exists already"),
             Self::OtherNode { id, uuid } => write!(f, "its marker names node {id} with UUID {uuid}"),
             Self::BadUuid(uuid) => write!(f, "the UUID {uuid:?} is not usable as a file name"),
             Self::ContainsNodes => f.write_str("it contains folders of nodes"),

@@ -168,7 +168,7 @@ mod tests {
         ufw deny 55005/udp comment 'antnode0005'\n\
         ufw allow from 10.0.0.1 to any port 55006 proto udp comment 'antnode0006'\n";
 
-    /// A ufw that has these rules, and what it was asked for.
+    /// Returns a ufw that gives this answer, and the log of the commands it received.
     fn scripted(answer: Result<&'static str, (i32, &'static str)>, is_root: bool) -> (Ufw, Arc<Mutex<Vec<String>>>) {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&asked);

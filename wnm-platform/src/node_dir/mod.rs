@@ -3,6 +3,7 @@
 mod delete;
 mod place;
 mod program;
+mod restore;
 mod trash;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use place::CheckedPath;
 
 pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, stage, swap, swap_back};
+pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, sweep_trash, trash};
 
 /// The file in a node's folder that names the node.

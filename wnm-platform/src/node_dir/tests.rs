@@ -118,6 +118,83 @@ fn same_uuid_gets_two_folders_in_trash() {
 }
 
 #[test]
+fn trashed_node_is_restored_with_its_logs() {
+    let storage = Storage::new();
+    let node = Node { log_dir: storage.path("logs/antnode0001"), ..storage.node() };
+    create(&node, &storage.roots).unwrap();
+    fs::write(node.root_dir.join("secret-key"), "k").unwrap();
+    fs::write(node.log_dir.join("antnode.log"), "x").unwrap();
+    let before = storage.listing();
+    assert_eq!(list_trash(&storage.roots), []);
+    trash(&node, &storage.roots).unwrap();
+
+    let removed = list_trash(&storage.roots);
+    assert_eq!(removed.len(), 1);
+    assert_eq!((removed[0].node.as_ref(), removed[0].id), (Some(&node), Some(node.id)));
+    assert_eq!(removed[0].identity, Some(Flavor::Antnode));
+    restore(&removed[0], &node, &storage.roots).unwrap();
+    assert_eq!(list_trash(&storage.roots), []);
+    // The database has no row yet: until then the folder is an interrupted restore, which may run again.
+    let interrupted = interrupted_restores(&storage.roots);
+    assert_eq!(interrupted.len(), 1);
+    restore(&interrupted[0], &node, &storage.roots).unwrap();
+    complete_restore(&node).unwrap();
+    assert_eq!(interrupted_restores(&storage.roots), []);
+    assert_eq!(storage.listing(), before);
+    assert_eq!(owner(&node).unwrap(), Owner::This);
+}
+
+#[test]
+fn restore_gives_another_number_and_place() {
+    let storage = Storage::new();
+    trash(&storage.made(), &storage.roots).unwrap();
+    let removed = list_trash(&storage.roots).remove(0);
+    let root = storage.path("storage/antnode0007");
+    let node = Node { id: NodeId::new(7).unwrap(), ..node_at(&root) };
+    restore(&removed, &node, &storage.roots).unwrap();
+    assert_eq!(Marker::read(&root).unwrap(), Some(Marker::of(&node)));
+}
+
+#[test]
+fn restore_is_refused_without_identity_or_place() {
+    let storage = Storage::new();
+    let node = storage.made();
+    trash(&node, &storage.roots).unwrap();
+    let removed = list_trash(&storage.roots).remove(0);
+    let refused = |removed: &RemovedNode, node: &Node| {
+        let before = storage.listing();
+        let error = restore(removed, node, &storage.roots).unwrap_err().to_string();
+        assert_eq!(storage.listing(), before);
+        error
+    };
+    fs::create_dir(&node.root_dir).unwrap();
+    assert!(refused(&removed, &node).contains("it exists already"));
+    fs::remove_dir(&node.root_dir).unwrap();
+    assert!(refused(&removed, &node_at(&storage.path("precious"))).contains("outside the storage folders"));
+    fs::remove_file(removed.folder.join("secret-key")).unwrap();
+    let without = list_trash(&storage.roots).remove(0);
+    assert!(refused(&without, &node).contains("no identity file"));
+}
+
+#[test]
+fn listed_trash_contains_only_nodes() {
+    let storage = Storage::new();
+    let node = storage.made();
+    let moved = trash(&node, &storage.roots).unwrap().unwrap();
+    let bin = storage.path("storage/.trash");
+    fs::create_dir(bin.join("photos")).unwrap();
+    fs::write(bin.join("note"), "x").unwrap();
+    symlink(&moved, bin.join("link")).unwrap();
+    let links = vec![storage.path("link")];
+    symlink(storage.path("storage"), &links[0]).unwrap();
+    let listed = list_trash(&[storage.roots.clone(), links].concat());
+    assert_eq!(listed.iter().map(|one| one.uuid.as_str()).collect::<Vec<_>>(), [UUID]);
+    // A folder whose deletion has begun is incomplete.
+    fs::rename(&moved, moved.with_extension("deleting")).unwrap();
+    assert_eq!(list_trash(&storage.roots), []);
+}
+
+#[test]
 fn storage_folder_may_be_a_link() {
     let storage = Storage::new();
     symlink(storage.path("storage"), storage.path("link")).unwrap();
@@ -191,7 +268,7 @@ fn unmarked_folder_needs_identity_file() {
     let storage = Storage::new();
     let node = storage.made();
     fs::remove_file(node.root_dir.join(MARKER)).unwrap();
-    assert!(create(&node, &storage.roots).is_err(), "an addition takes over nobody's folder");
+    assert!(create(&node, &storage.roots).is_err(), "a new node does not take over an existing folder");
     storage.assert_refused(&Node { uuid: "short".to_owned(), ..node.clone() }, "identity file");
     storage.assert_refused(&Node { flavor: Flavor::AntNode, ..node.clone() }, "identity file");
     trash(&node, &storage.roots).unwrap();
@@ -256,7 +333,7 @@ fn interrupted_deletion_continues() {
     let moved = trash(&node, &storage.roots).unwrap().unwrap();
     let begun = moved.with_file_name(format!("{UUID}.deleting"));
     fs::rename(&moved, &begun).unwrap();
-    for left in ["record_store/r", "record_store", MARKER, "secret-key"] {
+    for left in ["record_store/r", "record_store", ".wnm-removed", MARKER, "secret-key"] {
         let path = begun.join(left);
         let _ = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
     }
@@ -307,7 +384,7 @@ fn failed_creation_leaves_no_folder() {
     mark(&node.log_dir, &Node { uuid: "another".to_owned(), ..node.clone() }).unwrap();
     assert!(create(&node, &storage.roots).is_err());
     assert!(!node.root_dir.exists());
-    // What was there before stays.
+    // Files that existed before remain.
     make_folder(&node.root_dir).unwrap();
     mark(&node.root_dir, &node).unwrap();
     assert!(create(&node, &storage.roots).is_err());
@@ -387,7 +464,7 @@ fn interrupted_swap_continues() {
     fs::write(node.root_dir.join("antnode.old.tmp"), "half").unwrap();
     swap(&node.binary, &to).unwrap();
     assert_eq!(fs::read_to_string(node.root_dir.join("antnode.old")).unwrap(), "old");
-    // Neither in place: the old one comes back by what was kept, then by its digest from where it came.
+    // Neither in place: the old program is restored from the kept copy, then from its source by its digest.
     fs::remove_file(&node.binary).unwrap();
     swap_back(&node.binary, from.as_deref(), &to, SwapProgress::Possible, &source).unwrap();
     assert_eq!(fs::read_to_string(&node.binary).unwrap(), "old");

@@ -12,11 +12,12 @@ use wnm_core::{Flavor, Node};
 
 use super::delete::{Progress, delete};
 use super::place::CheckedPath;
+use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused, sync_folder};
 use crate::error::{FileOperation, PlatformError, Refusal};
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
-const LOGS: &str = "-logs";
+pub(super) const LOGS: &str = "-logs";
 /// The suffix of a folder in the trash whose deletion has begun.
 const BEGUN: &str = ".deleting";
 /// The maximum number of folders with the same UUID in the trash.
@@ -50,6 +51,11 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
         let moved = bin.join(&node.uuid);
         return Ok(is_folder(&moved).then_some(moved));
     }
+    ensure_bin(&bin, &place.path)?;
+    // A full disk must not prevent a removal. Without the description the node restores with the present settings.
+    if let Err(error) = describe(&place.path, node) {
+        tracing::warn!(node = %node.id, %error, "cannot describe a removed node for a later restore");
+    }
     rename_into(&bin, &place.path, &node.uuid).map(Some)
 }
 
@@ -76,14 +82,21 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
     }
 }
 
+/// Creates the trash for a folder unless it exists.
+fn ensure_bin(bin: &Path, folder: &Path) -> Result<(), PlatformError> {
+    match fs::create_dir(bin) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+            Err(PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source })
+        }
+        Ok(()) | Err(_) if is_folder(bin) => Ok(()),
+        Ok(()) | Err(_) => Err(refused(bin, Refusal::TrashIsNoFolder)),
+    }
+}
+
 /// Renames a folder into the trash under this name, or with the next free number. Returns the new path.
 fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, PlatformError> {
     let fail = |source| PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source };
-    match fs::create_dir(bin) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
-        Ok(()) | Err(_) if is_folder(bin) => {}
-        Ok(()) | Err(_) => return Err(refused(bin, Refusal::TrashIsNoFolder)),
-    }
+    ensure_bin(bin, folder)?;
     let names = (0..ATTEMPTS).map(|n| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
     let free = names.map(|name| bin.join(name)).find(|path| fs::symlink_metadata(path).is_err());
     let target = free.ok_or_else(|| fail(io::ErrorKind::AlreadyExists.into()))?;
@@ -155,12 +168,12 @@ fn begin(path: &Path) -> io::Result<PathBuf> {
     Ok(begun)
 }
 
-fn has_begun(path: &Path) -> bool {
+pub(super) fn has_begun(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(BEGUN.as_bytes())
 }
 
 /// Returns the entries of a trash; none when the trash is a link.
-fn list(bin: &Path) -> Vec<PathBuf> {
+pub(super) fn list(bin: &Path) -> Vec<PathBuf> {
     if !is_folder(bin) {
         return Vec::new();
     }
@@ -168,7 +181,7 @@ fn list(bin: &Path) -> Vec<PathBuf> {
 }
 
 /// Checks that an entry of the trash is the folder or the logs of a node; the error is the reason to keep it.
-fn check(path: &Path) -> Result<(), String> {
+pub(super) fn check(path: &Path) -> Result<(), String> {
     if !is_folder(path) {
         return Err("it is a link or a file".to_owned());
     }
@@ -208,7 +221,7 @@ fn moved_at(path: &Path) -> Option<SystemTime> {
 }
 
 /// Tells whether a path is a folder and not a link.
-fn is_folder(path: &Path) -> bool {
+pub(super) fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
 }
 

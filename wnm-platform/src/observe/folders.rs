@@ -34,7 +34,7 @@ pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: 
 }
 
 /// Returns the disk use of a folder in bytes; None when it is unreadable or the time is over.
-fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
+pub(crate) fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
     let mut bytes = 0;
     let mut open = vec![fs::read_dir(folder).ok()?];
     while let Some(folder) = open.pop() {

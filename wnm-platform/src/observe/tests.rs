@@ -59,7 +59,7 @@ impl TestHost {
         Self { folder, platform, colony, services: BTreeMap::new(), started }
     }
 
-    /// Adds a node with its folder and binary; its port is one nobody listens on.
+    /// Adds a node with its folder and binary; no process listens on its port.
     fn add(&mut self, number: u32, flavor: Flavor) -> NodeId {
         let id = NodeId::new(number).unwrap();
         let birth = NewNodeInputs {
@@ -89,7 +89,7 @@ impl TestHost {
         process
     }
 
-    /// Looks so many milliseconds after the host started, and remembers what was seen.
+    /// Observes the nodes at an uptime of this many milliseconds, and keeps the samples.
     fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());

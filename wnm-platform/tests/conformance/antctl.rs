@@ -15,7 +15,7 @@ use crate::launchctl::{self, Launchd, end};
 
 const RECORDED: &str = include_str!("../data/antctl-0.14.2/node_registry.json");
 
-/// Puts the command into a folder, and returns its path. Where nobody says, its nodes go to `storage` and get
+/// Puts the command into a folder, and returns its path. Without arguments that say otherwise, its nodes go to `storage` and get
 /// `program`.
 pub(crate) fn make(folder: &Path, executable: &Path, storage: &Path, program: &Path) -> PathBuf {
     launchctl::make(folder, executable);

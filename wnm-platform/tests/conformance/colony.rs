@@ -41,7 +41,7 @@ pub(crate) fn real_antctl() -> Option<PathBuf> {
     std::env::var_os(ANTCTL).map(PathBuf::from)
 }
 
-/// Returns what process managers find in a folder of this check's own.
+/// Returns the options of a process manager that works in the folder of this check.
 fn options(folder: &Path, storage: &Path) -> Options {
     let services = folder.join("services");
     let binary = folder.join("programs").join(Flavor::Antnode.program());
@@ -65,7 +65,7 @@ pub(crate) struct TestColony {
     pub(crate) options: Options,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     began: Instant,
-    /// What a check adds to the time that passed.
+    /// Time that a check adds to the elapsed time.
     pub(crate) skipped: Duration,
 }
 
@@ -213,7 +213,7 @@ impl TestColony {
         assert_eq!(self.run(action), Outcome::Done);
     }
 
-    /// Carries out an action that must fail, and returns what was said and whether all is as before.
+    /// Executes an action that must fail, and returns its error and whether it was rolled back.
     #[track_caller]
     pub(crate) fn failed(&self, action: Action) -> (String, bool) {
         match self.run(action) {
@@ -256,7 +256,7 @@ impl TestColony {
         node_dir::digest(path).unwrap()
     }
 
-    /// Returns what of an upgrade lies beside a node's program.
+    /// Returns the files of an upgrade beside the program of a node.
     pub(crate) fn leftovers(&self, id: NodeId) -> Vec<PathBuf> {
         let binary = self.node(id).binary.clone();
         let entries = fs::read_dir(&self.node(id).root_dir).unwrap().flatten().map(|entry| entry.path());
@@ -283,7 +283,7 @@ impl TestColony {
 
 impl Drop for TestColony {
     fn drop(&mut self) {
-        // What would start its processes again goes first; after a failure nothing is certain.
+        // The service is removed first, because it would start its processes again; after a failure it may be incomplete.
         if let Ok(manager) = manager::open(self.kind, &self.options) {
             for node in self.nodes.values() {
                 let _ = manager.stop(node, StopSignal::Kill);
@@ -330,7 +330,7 @@ fn living(which: impl Fn(&ProcessInfo) -> bool) -> Vec<ProcessInfo> {
     all
 }
 
-/// Returns this executable without what only a debugger wants: it is copied and digested hundreds of times.
+/// Returns this executable without debug information, because it is copied and digested hundreds of times.
 fn executable() -> &'static Path {
     static PLAYER: OnceLock<PathBuf> = OnceLock::new();
     PLAYER.get_or_init(|| {

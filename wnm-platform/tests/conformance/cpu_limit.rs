@@ -41,10 +41,10 @@ impl Drop for Cap {
     }
 }
 
-/// The cap, in cores: so low that a busy host would give more.
+/// The CPU limit, in cores: so low that a busy host would give more.
 const LIMIT: f64 = 0.2;
 
-/// Two nodes that want a core each get what the cap leaves them together, are seen to be held back, and get more again.
+/// Two nodes that burn a core each get the limit together, are counted as throttled, and get more after its removal.
 pub(crate) fn throttles_nodes(kind: ManagerKind) {
     let Cap(cap) = &Cap(cap(kind));
     let mut colony = TestColony::new(kind);
@@ -65,7 +65,7 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used = use_of(&colony, &nodes);
         (LIMIT * 0.9..=LIMIT * 1.1).contains(&used)
     });
-    eprintln!("{kind}: {used:.3} cores were used under a cap of {LIMIT}");
+    eprintln!("{kind}: {used:.3} cores were used under a limit of {LIMIT}");
     let counted: CpuLimitCounters = cap.look().unwrap().counters.unwrap();
     // How often depends on what else the host does.
     assert!(counted.share_since(before).unwrap().get() > 0.0, "{before:?} {counted:?}");
@@ -76,7 +76,7 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used = use_of(&colony, &nodes);
         used > LIMIT * 1.5
     });
-    eprintln!("{kind}: {used:.3} cores were used without a cap");
+    eprintln!("{kind}: {used:.3} cores were used without a limit");
     // What starts later is with the others.
     let third = colony.added(3);
     assert!(cap.holds(colony.process(third).pid));

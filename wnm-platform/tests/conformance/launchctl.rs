@@ -1,5 +1,5 @@
-//! Plays `launchctl`: what launchd remembers lies in the folder of the command, and each service has a keeper, a
-//! process that starts it again when it ends. Words and codes are those of the real one.
+//! Plays `launchctl`: what launchd remembers lies in the folder of the command, and each service has a
+//! supervisor, a process that restarts it when it exits. Texts and exit codes are those of the real launchctl.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks")]
 
 use std::env;

@@ -132,6 +132,8 @@ pub(crate) fn folder_of_another(kind: ManagerKind) {
     let process = colony.process(id);
     // The database was lost, and the number is given out again.
     colony.nodes.get_mut(&id).unwrap().uuid = "7c9e6679-7425-40de-944b-e07fc1f90ae7".to_owned();
+    // The node writes its files after the process has started; the file with its PID is the last one.
+    wait_for("the files of the node", || colony.node(id).root_dir.join("antnode.pid").exists());
     let before = fs::read_dir(&colony.node(id).root_dir).unwrap().count();
     let actions = [
         Action::Add { node: id },

@@ -17,8 +17,8 @@ pub(super) struct Wander {
 impl Wander {
     /// Returns a process with this standard deviation and correlation time in seconds.
     pub(super) fn new(spread: f64, seconds: f64) -> Self {
-        let keeps = (-TICK / seconds.max(TICK / 10.0)).exp();
-        Self { value: 0.0, decay: keeps, innovation: spread * (1.0 - keeps * keeps).sqrt() }
+        let decay = (-TICK / seconds.max(TICK / 10.0)).exp();
+        Self { value: 0.0, decay, innovation: spread * (1.0 - decay * decay).sqrt() }
     }
 
     pub(super) fn step(&mut self, chance: &mut Chance) -> f64 {
@@ -99,6 +99,7 @@ impl Background {
 
     /// Returns the load of the next five seconds.
     pub(super) fn step(&mut self, now: Seconds) -> Demand {
+        // Noise of the sum, not of each source, so that a scenario with many sources is not quieter.
         let mut part = Demand::default();
         for generator in &mut self.generators {
             generator.step(now, &mut part);
@@ -153,12 +154,14 @@ impl Generator {
             }
             Self::Jump { cores, at } => part.cores += if now >= *at { *cores } else { 0.0 },
             Self::Episodes { cores, episodes } => part.cores += *cores * episodes.step(now),
+            // Waiting tasks use no CPU: they raise only the load average, which misleads classic.
             Self::Waiters { tasks, episodes } => part.blocked += *tasks * episodes.step(now),
             Self::Trace { points, place, cpus } => {
                 if let Some(point) = points.get(*place) {
                     part.cores += point.busy * *cpus;
                     part.blocked += point.waiting * *cpus;
                 }
+                // A recording of minutes fills days by repetition.
                 *place = if *place + 1 < points.len() { *place + 1 } else { 0 };
             }
         }

@@ -23,7 +23,7 @@ pub(super) enum Baseline {
     Additive { waits_until: Timestamp },
 }
 
-/// The colony, sorted by what a baseline may do with each node.
+/// The colony, grouped by the actions that a baseline may take on each node.
 struct Colony<'a> {
     /// Running nodes that may be stopped, youngest first.
     running: Vec<(&'a NodeSample, NodeId)>,
@@ -58,6 +58,7 @@ impl<'a> Colony<'a> {
             }
         }
         let age = |(sample, id): &(&NodeSample, NodeId)| (sample.born, *id);
+        // The youngest node has the least data and the least age to lose.
         colony.running.sort_unstable_by_key(|node| std::cmp::Reverse(age(node)));
         colony.stopped.sort_unstable_by_key(age);
         colony
@@ -89,6 +90,7 @@ impl Baseline {
         let colony = Colony::new(state, observation);
         let mut actions = Vec::new();
         let remove = |node| Action::Remove { node, linger: std::time::Duration::ZERO };
+        // A dead node counts towards the node cap until its record is removed.
         actions.extend(colony.dead.iter().map(|id| Planned { action: remove(*id), reason: Reason::Dead }));
         if observation.rebooted || !actions.is_empty() {
             return actions;
@@ -119,6 +121,7 @@ impl Baseline {
             };
             actions.extend(colony.stopped.iter().take(more).map(start));
             let (total, cap) = (colony.total, policy.node_cap);
+            // Starting a stopped node is cheaper than adding one: its folder is full and its identity is old.
             let new = more.saturating_sub(actions.len()).min(cap.saturating_sub(total) as usize);
             let free = free_ids(observation.nodes.keys().copied(), None).take(new);
             let add = |node| Planned { action: Action::Add { node }, reason: Reason::HeadroomToAdd { total, cap } };
@@ -162,6 +165,7 @@ impl Baseline {
                 aimed.ceil() as u32
             }
         };
+        // A tenth of nothing is nothing: without this, proportional could never leave 0.
         let target = if up == 0 && tightest.allows() { 1 } else { target.min(cap) };
         if target != up {
             let pause = if target < up { PAUSE_AFTER_LESS } else { PAUSE };

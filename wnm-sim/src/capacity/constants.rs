@@ -56,10 +56,13 @@ impl Default for Constants {
     fn default() -> Self {
         let of = Amount::of;
         Self {
+            // Assumed: 60 idle nodes on a loopback network used 0.004 cores each, without the traffic of the real
+            // network.
             cpu_cores: of(0.05),
             cpu_spread: of(0.25),
             surge: of(6.0),
             surge_seconds: of(90.0),
+            // Assumed as well: the idle nodes grew from 28 to 35 MB.
             memory_start_mb: of(80.0),
             memory_full_mb: of(180.0),
             memory_seconds: of(4.0 * 3600.0),
@@ -69,6 +72,7 @@ impl Default for Constants {
             own_wander_seconds: of(900.0),
             background_wander: of(0.01),
             background_wander_seconds: of(300.0),
+            // Samples of one second have 4 %; a step averages over five of them.
             noise: of(0.02),
             spikes_per_hour: of(1.0),
             spike: of(0.25),

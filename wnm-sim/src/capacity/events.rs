@@ -64,6 +64,7 @@ impl Events {
 
     /// Removes and returns one expired timer; None where none has expired.
     fn expired(&mut self, now: Seconds) -> Option<Timer> {
+        // Most steps have no expired timer, and thousands of timers may be pending.
         if now < self.first {
             return None;
         }
@@ -93,9 +94,11 @@ impl CapacityModel {
         if self.now >= self.events.next_reboot {
             self.reboot();
         }
+        // True in exactly one step: the one in which the reboot ends.
         if self.down_until > self.now - TICK && self.down_until <= self.now {
             self.boot();
         }
+        // One draw for all nodes: at these rates two deaths within five seconds do not matter.
         let up = f64::from(self.sums.up);
         if self.events.draw(self.events.rates.deaths_per_node_day.get() * up)
             && let Some(id) = self.draw_node()
@@ -112,6 +115,7 @@ impl CapacityModel {
     fn fire(&mut self, timer: Timer) {
         let (now, curves) = (self.now, self.curves);
         let Some(node) = self.node(timer.node) else { return };
+        // The process that set the timer may have ended, and another may run in its place.
         let Some(process) = node.process.as_mut().filter(|process| process.serial == timer.serial) else { return };
         match timer.event {
             TimerEvent::Serve => {
@@ -179,6 +183,7 @@ impl CapacityModel {
         self.events.next_reboot = self.now + self.events.host_chance.wait(rate);
         let ids: Vec<NodeId> = self.nodes.iter().map(|node| node.id).collect();
         ids.into_iter().for_each(|id| self.end(id));
+        // The kernel starts its load averages at 0.
         (self.loads, self.loads_alone) = Default::default();
         self.down_until = self.now + self.constants.reboot_seconds.get().max(TICK);
     }

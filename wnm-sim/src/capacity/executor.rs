@@ -88,6 +88,7 @@ impl CapacityModel {
                 self.end_after_stop_time(*node, TimerEvent::SelfUpgrade);
                 (Stage::Starting, Step::Confirm)
             }
+            // The model has no disabled nodes that could be enabled.
             Action::Enable { .. } => (Stage::Starting, Step::Confirm),
             Action::Stop { node } | Action::Disable { node } => {
                 self.stop(*node);
@@ -126,6 +127,7 @@ impl CapacityModel {
             Stage::Starting => match (action, process) {
                 (Action::Enable { .. }, _) => *outcome = Outcome::Done,
                 (_, Some(process)) if !process.is_ending && now - process.started >= answer => *outcome = Outcome::Done,
+                // A process that was ordered to end still exists until its timer fires.
                 (_, Some(_)) => {}
                 (_, None) => *outcome = Outcome::Failed(ended(timestamp(now))),
             },
@@ -161,6 +163,7 @@ impl CapacityModel {
             return 0.0;
         }
         let gb = node.disk_gb(&constants);
+        // The id stays taken until the deletion ends, so that the manager sees the node as pending.
         node.folder = Folder::Lost;
         volumes.delete(node.volume, gb, &constants)
     }

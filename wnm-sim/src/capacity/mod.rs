@@ -3,7 +3,7 @@
 //! Time advances in steps of five seconds, as the kernel's load averages do. The use of all nodes together is kept in
 //! sums that decay by one constant factor a step, so that a step costs the same for a thousand nodes as for one; each
 //! node is computed once a cycle. Everything is drawn from the seed, and events of the host do not depend on the
-//! policy's actions. `docs/capacity-model.md` lists what the model covers and what it leaves out.
+//! policy's actions. `docs/capacity-model.md` lists the parts of a host in the model, and those left out.
 
 pub(crate) mod background;
 mod baselines;
@@ -14,10 +14,12 @@ mod node;
 mod observe;
 mod pilot;
 mod processes;
+mod processors;
 pub(crate) mod recording;
 mod run;
 mod score;
 mod score_keeper;
+mod sums;
 mod volumes;
 
 #[cfg(test)]
@@ -31,11 +33,14 @@ use crate::load_average::LoadAverages;
 use background::{Background, Demand, Episodes, Wander};
 use constants::Constants;
 use events::Events;
-use node::{Curves, Node, Process, Remaining, decayed};
+use node::{Curves, Node, Remaining, decayed};
+use processors::{Shares, share};
+use sums::Sums;
 use volumes::Volumes;
 
 pub(crate) use crate::scenario::capacity::{CapacityScenario, Scenario};
 pub(crate) use pilot::{Pilot, PilotSpec, SteadyPart};
+pub(crate) use processors::runnable;
 pub(crate) use run::{Cycle, run_observed, run_once};
 pub(crate) use score::Score;
 
@@ -53,20 +58,6 @@ const SERVES_AFTER: Seconds = 60.0;
 
 fn timestamp(at: Seconds) -> Timestamp {
     Timestamp::from_millis(BEGINNING + (at * 1000.0) as i64)
-}
-
-/// Sums over all running processes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    up: u32,
-    serving: u32,
-    /// Mature CPU use including upgrade costs, and the surge above it, in cores.
-    base: f64,
-    surge: f64,
-    /// Memory still to be taken in MB, leaks in MB/s, and leaked memory in MB.
-    memory_gap: f64,
-    leak: f64,
-    leaked: f64,
 }
 
 /// The result of one step.
@@ -225,56 +216,65 @@ impl CapacityModel {
     /// Advances the model by five seconds.
     fn step(&mut self) -> Step {
         self.now += TICK;
-        let mut part = self.background.step(self.now);
+        let mut demand = self.background.step(self.now);
         let (wandered, noise) = (1.0 + self.own_wander.step(&mut self.noise), self.draw_noise());
+        self.decay();
+        self.apply_events();
+        let is_up = !self.is_down();
+        if !is_up {
+            demand = Demand::default();
+        }
+        let shape = self.sums.base + self.sums.surge;
+        let spike = if is_up { self.draw_spike() } else { 0.0 };
+        let own_wanted = (shape * wandered * noise).max(0.0);
+        let background_wanted = demand.cores * noise + spike;
+        let Shares { own, background, runnable } = share(own_wanted, background_wanted, self.cpu_limit, self.cpus);
+        let alone = share(0.0, background_wanted, None, self.cpus);
+        if is_up {
+            // A host that is down runs no tasks; `reboot` has cleared its averages.
+            self.loads.tick(((runnable + demand.blocked) * 1000.0) as u32);
+            self.loads_alone.tick(((alone.runnable + demand.blocked) * 1000.0) as u32);
+        }
+        let interval = &mut self.interval;
+        interval.seconds += TICK;
+        interval.busy += own + background;
+        interval.io_wait += demand.blocked.min(self.cpus - own - background).max(0.0);
+        interval.own += own;
+        interval.own_shape += shape;
+        interval.throttled += if self.cpu_limit.is_some_and(|cpu_limit| own_wanted > cpu_limit) { TICK } else { 0.0 };
+        Step {
+            wanted: demand.cores,
+            background,
+            own,
+            alone: alone.background,
+            blocked: demand.blocked,
+            served: if own < own_wanted { own / own_wanted } else { 1.0 },
+            wandered,
+            memory: self.use_memory(),
+            background_memory: self.memory_background,
+            is_up,
+        }
+    }
+
+    /// Applies five seconds of growth and decay to the sums of all nodes.
+    fn decay(&mut self) {
         let left = self.left;
         self.sums.surge = decayed(self.sums.surge, left.surge);
         self.sums.memory_gap = decayed(self.sums.memory_gap, left.memory);
         self.sums.leaked += self.sums.leak * TICK;
         self.volumes.step(left.disk);
-        self.apply_events();
-        let is_up = !self.is_down();
-        if !is_up {
-            part = Demand::default();
-        }
-        let shape = self.sums.base + self.sums.surge;
-        let spike = if is_up { self.draw_spike() } else { 0.0 };
-        let own_wanted = (shape * wandered * noise).max(0.0);
-        let background_wanted = part.cores * noise + spike;
-        let Shares { own, background, runnable } = share(own_wanted, background_wanted, self.cpu_limit, self.cpus);
-        let alone = share(0.0, background_wanted, None, self.cpus);
-        if is_up {
-            self.loads.tick(((runnable + part.blocked) * 1000.0) as u32);
-            self.loads_alone.tick(((alone.runnable + part.blocked) * 1000.0) as u32);
-        }
-        let interval = &mut self.interval;
-        interval.seconds += TICK;
-        interval.busy += own + background;
-        interval.io_wait += part.blocked.min(self.cpus - own - background).max(0.0);
-        interval.own += own;
-        interval.own_shape += shape;
-        interval.throttled += if self.cpu_limit.is_some_and(|cpu_limit| own_wanted > cpu_limit) { TICK } else { 0.0 };
+    }
+
+    /// Updates the use of memory and kills processes while it exceeds the memory; returns the share in use before that.
+    fn use_memory(&mut self) -> f64 {
         let [base, growth] = self.background_memory;
         let squeeze = self.squeezes.as_mut().map_or(0.0, |squeezes| squeezes.step(self.now)) * self.squeeze;
-        let background_memory = base + growth * self.now + squeeze;
-        self.memory_background = background_memory;
-        let memory = |host: &Self| background_memory + host.own_memory_mb() / host.memory_mb;
-        let used = memory(self);
-        if used > 1.0 {
-            while memory(self) > 1.0 && self.kill_largest() {}
-        }
-        Step {
-            wanted: part.cores,
-            background,
-            own,
-            alone: alone.background,
-            blocked: part.blocked,
-            served: if own < own_wanted { own / own_wanted } else { 1.0 },
-            wandered,
-            memory: used,
-            background_memory,
-            is_up,
-        }
+        self.memory_background = base + growth * self.now + squeeze;
+        let used = |model: &Self| model.memory_background + model.own_memory_mb() / model.memory_mb;
+        let before = used(self);
+        // Swap is not modelled: memory beyond 100 % is refused at once.
+        while used(self) > 1.0 && self.kill_largest() {}
+        before
     }
 
     fn draw_noise(&mut self) -> f64 {
@@ -290,51 +290,4 @@ impl CapacityModel {
     fn own_memory_mb(&self) -> f64 {
         f64::from(self.sums.up) * self.constants.memory_full_mb.get() - self.sums.memory_gap + self.sums.leaked
     }
-}
-
-impl Sums {
-    fn add(&mut self, node: &Node, process: &Process) {
-        self.up += 1;
-        self.serving += u32::from(process.is_serving);
-        self.base += node.base + process.extra;
-        self.surge += process.surge;
-        self.memory_gap += process.memory_gap;
-        self.leak += node.leak;
-        self.leaked += process.leaked;
-    }
-
-    fn remove(&mut self, node: &Node, process: &Process) {
-        self.up -= 1;
-        self.serving -= u32::from(process.is_serving);
-        self.base -= node.base + process.extra;
-        self.surge -= process.surge;
-        self.memory_gap -= process.memory_gap;
-        self.leak -= node.leak;
-        self.leaked -= process.leaked;
-    }
-}
-
-/// The cores that each side gets.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Shares {
-    own: f64,
-    background: f64,
-    /// Tasks that run or wait for a processor, as the kernel counts them for the load averages.
-    runnable: f64,
-}
-
-/// Shares processors in proportion to demand. Demand beyond the CPU limit waits without being runnable, as in the kernel.
-fn share(own: f64, background: f64, cpu_limit: Option<f64>, cpus: f64) -> Shares {
-    let own = cpu_limit.map_or(own, |cpu_limit| own.min(cpu_limit));
-    let wanted = own + background;
-    let given = if wanted > cpus { cpus / wanted } else { 1.0 };
-    Shares { own: own * given, background: background * given, runnable: runnable(wanted, cpus) }
-}
-
-/// Returns how many tasks run or wait for a processor when `wanted` cores are demanded.
-///
-/// Above 60 % use tasks begin to collide; the excess grows linearly to 1.2 tasks a core at full use.
-pub(crate) fn runnable(wanted: f64, cpus: f64) -> f64 {
-    let crowd = if wanted > 0.6 * cpus { (wanted / cpus).min(1.0) - 0.6 } else { 0.0 };
-    wanted * (1.0 + 0.5 * crowd)
 }

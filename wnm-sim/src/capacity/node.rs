@@ -49,6 +49,7 @@ impl Curves {
 
     /// Returns the shares that remain after `time` seconds; `step` seconds cost no exponential.
     pub(super) fn after(&self, time: Seconds) -> Remaining {
+        // Exact comparison on purpose: equal intervals are the normal case, all others take the slow path.
         if time == self.step {
             return self.per_step;
         }
@@ -149,6 +150,7 @@ impl Node {
     /// Returns the disk space of the folder, in GB.
     pub(super) fn disk_gb(&self, constants: &Constants) -> f64 {
         match self.folder {
+            // A stopped node keeps its data and does not grow.
             Folder::There => constants.disk_gb.get() - self.disk_gap,
             Folder::Lost => 0.0,
         }

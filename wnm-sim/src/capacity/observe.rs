@@ -36,6 +36,7 @@ impl CapacityModel {
         let share = |cores: f64| Percent::clamped(100.0 * cores / (steps * self.cpus).max(1.0));
         host.cpus = Some(self.cpus as u32);
         host.cpu = share(interval.busy);
+        // The kernel counts a processor as waiting only while it is idle.
         host.io_wait = share(interval.io_wait);
         let memory = self.memory_background + self.own_memory_mb() / self.memory_mb;
         host.memory = Percent::clamped(100.0 * memory.min(1.0));
@@ -49,6 +50,7 @@ impl CapacityModel {
         host.volumes.resize_with(self.volumes.all.len(), Volume::default);
         let spaces = self.volumes.all.iter().zip(self.volumes.shares());
         for (i, (volume, (space, (used, _)))) in host.volumes.iter_mut().zip(spaces).enumerate() {
+            // Root, device and size never change, so they are filled once.
             if volume.device == 0 {
                 volume.root = PathBuf::from(format!("/storage/{i}"));
                 volume.device = 100 + i as u64;
@@ -93,7 +95,9 @@ impl CapacityModel {
                 continue;
             };
             let age = now - process.started;
+            // A process answers its metrics port only some seconds after its start.
             sample.presence = if age >= answers { Presence::Answering } else { Presence::Silent };
+            // A process that started within the interval was present for a part of it.
             let present = if age < interval.seconds { age / interval.seconds } else { 1.0 };
             sample.cpu = Cores::clamped(node.mean_demand(process) * got * present);
             sample.memory = Some(bytes(process.memory_mb(&constants) * 1e6));

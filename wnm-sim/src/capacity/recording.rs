@@ -94,6 +94,7 @@ impl Reader {
         let listed: Option<f64> = self.observation.nodes.values().map(|node| node.cpu.map(|cores| cores.get())).sum();
         let own = match (listed, sample.running_nodes) {
             (Some(cores), _) if cores > 0.0 => cores,
+            // The built-in recordings count nodes without listing them.
             (_, Some(nodes)) => f64::from(nodes) * IDLE_NODE,
             _ => 0.0,
         };
@@ -105,6 +106,7 @@ impl Reader {
             // A gap in the recording is left out rather than filled: its load is unknown.
             self.ends = Some(if at - ends < length { ends + length } else { at + length });
         }
+        // The host and its nodes are sampled at slightly different times, so the difference may be negative.
         self.sum.busy += (cpu.get() / 100.0 - own / cpus).clamp(0.0, 1.0);
         self.sum.waiting += io_wait.map_or(0.0, |wait| wait.get() / 100.0).min(1.0);
         self.samples += 1;

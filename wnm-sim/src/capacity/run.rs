@@ -27,6 +27,7 @@ pub(crate) fn run_observed(
     cycle_s: u32,
     mut observe: impl FnMut(&Cycle<'_>),
 ) -> Score {
+    // Cycles are whole steps, because the model has no state between two steps.
     let steps = (f64::from(cycle_s) / TICK).round().max(1.0) as u64;
     let cycles = (days * 86_400.0 / TICK).round() as u64 / steps;
     let cycle = steps as f64 * TICK;
@@ -41,6 +42,7 @@ pub(crate) fn run_observed(
             let step = host.step();
             score_keeper.step(&host, &step);
         }
+        // The manager runs on the same host, so it makes no cycle during a reboot.
         if host.is_down() {
             continue;
         }

@@ -133,6 +133,7 @@ impl ScoreKeeper {
         self.was_over = is_avoidable;
         score.out_of_memory += if step.memory > 1.0 { TICK } else { 0.0 };
         score.disk_full += if disk.0 >= 1.0 { TICK } else { 0.0 };
+        // No node can be healthy during a reboot, so that it does not count against the policy.
         if step.is_up {
             let healthy = if step.served >= 0.5 { f64::from(host.sums.serving) } else { 0.0 };
             // Counted in nodes and steps until `finish`: sums of whole numbers are exact.
@@ -191,6 +192,7 @@ impl ScoreKeeper {
                 Direction::Down
             }
         };
+        // Counted when the action begins: the policy's decision is the flap, whatever its outcome.
         score.flaps += u32::from(before.is_some_and(|(at, last)| last != direction && now - at <= FLAP));
         match planned.action {
             Action::Remove { .. } => _ = self.last.remove(&id),

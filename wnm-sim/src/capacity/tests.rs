@@ -120,8 +120,11 @@ fn adds_up(spec: &CapacityScenario) {
         }
         host.observe(&mut observation);
         let nodes: f64 = observation.nodes.values().map(|node| node.cpu.unwrap().get()).sum();
-        let told = observation.host.cpu.unwrap().get();
-        assert!(close(nodes / 4.0 * 100.0, told), "minute {minute}: {nodes} cores of nodes, {told} % of the host");
+        let host_cpu = observation.host.cpu.unwrap().get();
+        assert!(
+            close(nodes / 4.0 * 100.0, host_cpu),
+            "minute {minute}: {nodes} cores of nodes, {host_cpu} % of the host"
+        );
     }
 }
 

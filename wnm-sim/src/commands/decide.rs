@@ -21,8 +21,8 @@ Examples:
   wnm-sim decide cases.jsonl.gz | jq -c .actions
     my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
 
-See docs/decide-protocol.md for the format. An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code
-is then 1.")]
+An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code is then 1.
+See docs/decide-protocol.md for the format.")]
 pub(crate) struct Args {
     /// Read situations from this file, one JSON object per line; .gz is decompressed, - is standard input
     #[arg(default_value = "-")]
@@ -34,26 +34,26 @@ pub(crate) struct Args {
 
 /// Whether lines depend on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
+pub enum StateMode {
     /// Each line is a situation of its own.
-    None,
+    Stateless,
     /// The engine state is kept from line to line.
-    Carried,
+    Stateful,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let input = open_input(&args.file)?;
-    let memory = if args.stateful { Memory::Carried } else { Memory::None };
+    let mode = if args.stateful { StateMode::Stateful } else { StateMode::Stateless };
     let unreadable = |source| SimError::Read { path: args.file.clone(), source };
-    answer_all(input, Output::standard().into_writer(), memory).map_err(|error| match error {
-        Broken::Input(source) => unreadable(source),
-        Broken::Output(source) => SimError::Output(source),
+    answer_all(input, Output::standard().into_writer(), mode).map_err(|error| match error {
+        StreamError::Input(source) => unreadable(source),
+        StreamError::Output(source) => SimError::Output(source),
     })
 }
 
 /// The side of the stream that failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum StreamError {
     /// The input could not be read.
     #[error("cannot read: {0}")]
     Input(#[source] std::io::Error),
@@ -66,22 +66,23 @@ pub enum Broken {
 ///
 /// # Errors
 /// Reading or writing fails. Invalid lines are no error: they are answered, and the result is [`Exit::BadInput`].
-pub fn answer_all(input: impl Read, mut output: impl Write, memory: Memory) -> Result<Exit, Broken> {
+pub fn answer_all(input: impl Read, mut output: impl Write, mode: StateMode) -> Result<Exit, StreamError> {
     let mut lines = Lines::new(input);
     let mut session = Session::default();
     let mut buffers = Buffers::default();
     let mut exit = Exit::Done;
     let mut answer = Vec::with_capacity(1024);
     loop {
+        // Flushing only before a read that may block keeps a file of many cases fast.
         if !lines.is_ready() {
-            output.flush().map_err(Broken::Output)?;
+            output.flush().map_err(StreamError::Output)?;
         }
-        let Some(line) = lines.next().map_err(Broken::Input)? else { break };
+        let Some(line) = lines.next().map_err(StreamError::Input)? else { break };
         answer.clear();
-        let answered = match (line, memory) {
+        let answered = match (line, mode) {
             (Line::TooLong, _) => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
-            (Line::Whole(line), Memory::None) => answer_case(line, &mut buffers, &mut answer),
-            (Line::Whole(line), Memory::Carried) => session.answer(line, &mut answer),
+            (Line::Whole(line), StateMode::Stateless) => answer_case(line, &mut buffers, &mut answer),
+            (Line::Whole(line), StateMode::Stateful) => session.answer(line, &mut answer),
         };
         if let Err(error) = answered {
             exit = Exit::BadInput;
@@ -89,9 +90,9 @@ pub fn answer_all(input: impl Read, mut output: impl Write, memory: Memory) -> R
             write_json(&InvalidLine { error: &error, line: lines.number }, &mut answer);
         }
         answer.push(b'\n');
-        output.write_all(&answer).map_err(Broken::Output)?;
+        output.write_all(&answer).map_err(StreamError::Output)?;
     }
-    output.flush().map_err(Broken::Output)?;
+    output.flush().map_err(StreamError::Output)?;
     Ok(exit)
 }
 

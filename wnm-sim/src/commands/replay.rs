@@ -166,6 +166,7 @@ impl Replay {
             policies.tally.count(decision);
             policies.tally.pass(&policies.course.policy, &policies.course.observation().host, known);
         }
+        // After the first difference the states diverge, and later differences say little.
         if let ([one, other], None) = (decisions.as_slice(), &self.first_difference) {
             let actions = |decision: &Decision| decision.actions.iter().map(|p| p.action.clone()).collect::<Vec<_>>();
             if actions(one) != actions(other) {

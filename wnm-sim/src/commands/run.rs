@@ -9,7 +9,7 @@ use wnm_core::trace::{TraceHeader, TraceWriter};
 use crate::capacity::{CapacityScenario, Pilot, PilotSpec, Score, TICK, run_observed, run_once};
 use crate::commands::score;
 use crate::jobs;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::policy_args::set_all;
 use crate::run_file::{RunLine, VERSION};
 use crate::{Exit, SimError};
@@ -113,6 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         for pilot in &pilots {
             // Report contradictory settings before the first run.
             pilot.pilot(spec)?;
+            // All policies use the same seeds, so that their differences are paired.
             let seeds = (0..args.seeds).map(|further| args.seed.wrapping_add(further));
             tasks.extend(seeds.map(|seed| Task { spec, pilot, seed }));
         }
@@ -155,7 +156,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     if args.out.as_deref().is_some_and(|path| path.as_os_str() == "-") {
         return Ok(Exit::Done);
     }
-    score::show(&runs, args.json)
+    score::show(&runs, Format::of_flag(args.json))
 }
 
 /// Executes a run and writes it as a trace.

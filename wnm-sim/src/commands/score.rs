@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::capacity::Score;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::run_file::{self, RunLine};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
@@ -31,15 +31,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let runs = args.runs.iter().map(|path| run_file::read(path)).collect::<Result<Vec<_>, _>>()?.concat();
-    show(&runs, args.json)
+    show(&runs, Format::of_flag(args.json))
 }
 
 /// Prints the summary of runs.
-pub(crate) fn show(runs: &[RunLine], as_json: bool) -> Result<Exit, SimError> {
+pub(crate) fn show(runs: &[RunLine], format: Format) -> Result<Exit, SimError> {
     let sums = summed_up(runs);
     let ranking = ranking(&sums);
     let mut output = Output::standard();
-    if as_json {
+    if format == Format::Json {
         let scores = Scores { scores: &sums, ranking: &ranking };
         output.line(&serde_json::to_string(&scores).map_err(|error| SimError::Output(error.into()))?)?;
     } else {
@@ -122,6 +122,7 @@ pub(crate) fn summed_up(runs: &[RunLine]) -> Vec<Sum> {
     let mut groups: Vec<Vec<&RunLine>> = Vec::new();
     let mut places = BTreeMap::new();
     for run in runs {
+        // f64 has no order; equal lengths have equal bits, because they come from one command line.
         let key = (&run.scenario, &run.policy, run.days.to_bits(), run.cycle);
         let place = *places.entry(key).or_insert(groups.len());
         match groups.get_mut(place) {

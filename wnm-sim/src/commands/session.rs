@@ -61,6 +61,7 @@ enum ReportedOutcome {
 impl Session {
     /// Answers one line.
     pub(crate) fn answer(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Result<(), String> {
+        // Decided by the first key without parsing, because a situation is large and control lines are rare.
         if is_control(line) {
             self.control(parse(line)?)?;
             answer.extend_from_slice(b"{}");
@@ -85,6 +86,7 @@ impl Session {
         let nodes = nodes.filter_map(|id| find(&case, id).map(|node| (id, condition(node)))).collect();
         self.config = Some(config);
         self.now = case.now;
+        // The outcomes arrive after the answer; until then the actions count as done.
         self.answered = Some(Answered { policy, observation, actions: decision.actions, outcomes, nodes });
         Ok(())
     }
@@ -137,6 +139,7 @@ impl Session {
         let now = observation.now;
         self.pending.retain(|id, pending| match (find(case, *id), &pending.before) {
             (Some(node), Some(before)) => condition(node) == *before,
+            // An add that no line ever shows must not block the session for ever.
             (None, None) => now.since(pending.begun) < policy.delays.start,
             (Some(_), None) | (None, Some(_)) => false,
         });

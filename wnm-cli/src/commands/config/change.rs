@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Affects, Node, RawSettings, Setting, Settings, TakesEffect, Unit};
+use wnm_core::{Affects, Node, RawSettings, Selection, Setting, Settings, TakesEffect, Unit};
 use wnm_store::Store;
 
 use super::{SettingValue, Source, SourceValues, known, unit};
+use crate::args::ConsentFlag;
+use crate::config;
 use crate::config::hint::{Origin, SettingsError};
-use crate::config::{self};
+use crate::confirm::{self, Purpose};
 use crate::context;
 use crate::error::{CliError, CommandError};
 use crate::output::Output;
@@ -39,20 +41,20 @@ pub(crate) struct Changed {
 }
 
 /// Stores settings, given as `SETTING VALUE` or several `SETTING=VALUE`.
-pub(super) fn set(db: &Path, words: &[String], output: &Output) -> Result<(), CliError> {
+pub(super) fn set(db: &Path, words: &[String], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let pairs = pairs(words)?;
     // Values are checked before the database is opened: a typing error is the same with and without a colony.
     config::collect(pairs.iter().map(|(key, text)| (*key, text.as_str(), Origin::Stored)))?;
     let keys: Vec<&'static str> = pairs.iter().map(|(key, _)| *key).collect();
-    apply(db, &keys, output, |stored| {
+    apply(db, &keys, consent, output, |stored| {
         pairs.iter().try_for_each(|(key, text)| config::set(stored, key, text)).map_err(CliError::from)
     })
 }
 
 /// Deletes settings from the database.
-pub(super) fn unset(db: &Path, keys: &[String], output: &Output) -> Result<(), CliError> {
+pub(super) fn unset(db: &Path, keys: &[String], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let keys = keys.iter().map(|key| known(key, "unset")).collect::<Result<Vec<_>, _>>()?;
-    apply(db, &keys, output, |stored| {
+    apply(db, &keys, consent, output, |stored| {
         keys.iter().for_each(|key| _ = stored.clear(key));
         Ok(())
     })
@@ -85,19 +87,37 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
     words.iter().map(pair).collect()
 }
 
-/// Changes the stored settings, and reports those whose effective value changed, and those in `keys`.
+/// Changes the stored settings, after the consent of the operator if the node cap falls below the number of nodes.
+/// Reports the settings whose effective value changed, and those in `keys`.
 ///
 /// # Errors
-/// A source of higher precedence sets one of them, the settings contradict each other, or existing nodes were created
-/// with one of them.
+/// A source of higher precedence sets one of them, the settings contradict each other, existing nodes were created
+/// with one of them, or the consent is missing.
 pub(super) fn apply(
     db: &Path,
     keys: &[&'static str],
+    consent: ConsentFlag,
     output: &Output,
-    by: impl FnOnce(&mut RawSettings) -> Result<(), CliError>,
+    by: impl Fn(&mut RawSettings) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
+    if !consent.is_given {
+        let store = Store::open_read_only(db)?;
+        let (_, changed) = plan(&store, keys, &by)?;
+        confirm_cap(db, &store, &changed, consent, output)?;
+    }
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
+    let (settings, changed) = plan(&store, keys, &by)?;
+    store.save_settings(&settings)?;
+    output.result(&changed, |changed| render::config::changes(changed))
+}
+
+/// Returns the settings to store and their changes.
+fn plan(
+    store: &Store,
+    keys: &[&'static str],
+    by: impl Fn(&mut RawSettings) -> Result<(), CliError>,
+) -> Result<(RawSettings, Vec<Changed>), CliError> {
     let before = SourceValues::read(store.settings()?)?;
     for key in keys {
         let source = before.source(key);
@@ -124,8 +144,23 @@ pub(super) fn apply(
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         return Err(CliError::FixedSetting { key, current: text(was), requested: text(is) });
     }
-    store.save_settings(&after.database)?;
-    output.result(&changed, |changed| render::config::changes(changed))
+    Ok((after.database, changed))
+}
+
+/// Asks for consent to a node cap below the number of nodes, because the next cycles remove the nodes above it.
+fn confirm_cap(
+    db: &Path,
+    store: &Store,
+    changed: &[Changed],
+    consent: ConsentFlag,
+    output: &Output,
+) -> Result<(), CliError> {
+    let value = changed.iter().find(|changed| changed.key == "node_cap").and_then(|changed| changed.value.as_ref());
+    let Some(SettingValue::Number(cap)) = value else { return Ok(()) };
+    let Some(cap) = cap.as_u64().and_then(|cap| u32::try_from(cap).ok()) else { return Ok(()) };
+    let nodes = u32::try_from(store.nodes()?.len()).unwrap_or(u32::MAX);
+    let Some(above) = nodes.checked_sub(cap).filter(|above| *above > 0) else { return Ok(()) };
+    confirm::removal(db, Selection::Count(above), consent, Purpose::NodeCap { cap }, output).map(|_| ())
 }
 
 /// Returns the error of settings that contradict each other. A required setting that was removed is set again by the

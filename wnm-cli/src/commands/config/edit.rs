@@ -10,13 +10,14 @@ use wnm_store::Store;
 
 use super::change::apply;
 use super::{SourceValues, sources};
+use crate::args::ConsentFlag;
 use crate::config::file;
 use crate::config::hint::{Origin, SettingsError, toml_line};
 use crate::error::{CliError, CommandError, ConfigFileError, EditError};
 use crate::output::Output;
 
 /// Opens the stored settings in an editor, and stores the result. `kept` is the file of an earlier attempt.
-pub(super) fn run(db: &Path, kept: Option<&Path>, output: &Output) -> Result<(), CliError> {
+pub(super) fn run(db: &Path, kept: Option<&Path>, consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let stored = sources(db)?.database;
     let before = page(&stored);
     let path = match kept {
@@ -36,14 +37,20 @@ pub(super) fn run(db: &Path, kept: Option<&Path>, output: &Output) -> Result<(),
         output.say("no change");
         return output.result(&Vec::<super::change::Changed>::new(), |_| String::new());
     }
-    store(db, &stored, &path, &after, output)
+    store(db, &stored, (&path, &after), consent, output)
         .map_err(|error| EditError::Kept { path: path.clone(), error: Box::new(error) })?;
     discard()?;
     Ok(())
 }
 
 /// Checks the text as a whole, and stores the settings that it changes.
-fn store(db: &Path, stored: &RawSettings, path: &Path, text: &str, output: &Output) -> Result<(), CliError> {
+fn store(
+    db: &Path,
+    stored: &RawSettings,
+    (path, text): (&Path, &str),
+    consent: ConsentFlag,
+    output: &Output,
+) -> Result<(), CliError> {
     let edited = file::from_toml(text).map_err(|cause| ConfigFileError { path: path.to_owned(), cause })?;
     let current = SourceValues::read(Store::open_read_only(db)?.settings()?)?;
     let whole = SourceValues { database: edited.clone(), ..current };
@@ -57,7 +64,7 @@ fn store(db: &Path, stored: &RawSettings, path: &Path, text: &str, output: &Outp
     let is_changed = |key: &&&str| stored.get(key) != edited.get(key);
     let keys: Vec<&'static str> = RawSettings::KEYS.iter().filter(is_changed).copied().collect();
     // Another command may have changed other settings while the editor was open.
-    apply(db, &keys, output, |stored| {
+    apply(db, &keys, consent, output, |stored| {
         for key in &keys {
             match edited.get(key) {
                 Some(value) => stored.set(key, &value)?,

@@ -165,9 +165,9 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
             output.value(&entry, |entry| entry.as_ref().and_then(|e| e.shown.clone()).unwrap_or_default())?;
         }
         Config::Describe { keys } => describe::run(&keys, output)?,
-        Config::Set { words } => change::set(db, &words, output)?,
-        Config::Unset { keys } => change::unset(db, &keys, output)?,
-        Config::Edit { file } => edit::run(db, file.as_deref(), output)?,
+        Config::Set { consent, words } => change::set(db, &words, consent, output)?,
+        Config::Unset { consent, keys } => change::unset(db, &keys, consent, output)?,
+        Config::Edit { consent, file } => edit::run(db, file.as_deref(), consent, output)?,
         Config::Path => {
             let path = file::path().unwrap_or_default();
             let view = FileView { exists: path.exists(), path };

@@ -1,5 +1,5 @@
-//! What the official manager is told, and what is made of its registry, on what the real one of 0.14.2 left; on real
-//! processes the conformance suite tries it with one that is played.
+//! The calls of antctl, and its registry as parsed from files of antctl 0.14.2. The conformance suite tests the manager
+//! on real processes, with a fake antctl.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -54,7 +54,7 @@ fn recorded_registry_is_read() {
         assert_eq!((entry.status, entry.number, entry.node_port), (Status::Added, 1, Some(55001)));
         assert_eq!(entry.version().unwrap().to_string(), "0.4.17");
     }
-    // Nothing at all is what `status --json` prints when there are no nodes.
+    // Without nodes, `status --json` prints an empty line.
     assert_eq!(Registry::parse(b"\n").unwrap(), Registry::default());
     assert!(Registry::parse(b"{\"nodes\": [{}]}").is_err());
     assert!(Registry::parse(RECORDED.replace("Added", "Exploded").as_bytes()).is_err());
@@ -91,7 +91,7 @@ fn add_puts_network_last_and_checks_registry() {
         fs::remove_file(folder.path().join("node_registry.json")).unwrap();
         calls.lock().unwrap()[1..].to_vec()
     };
-    // What has the ports of the node is its own and taken back, what has not is somebody else's.
+    // A service with the ports of the node belongs to the node and is removed; one with other ports is external.
     assert_eq!(elsewhere(55001), ["remove --service-name antnode1 --keep-directories"]);
     assert_eq!(elsewhere(55009), Vec::<String>::new());
 

@@ -1,4 +1,4 @@
-//! What docker is asked, and what is made of its answers; on real containers the conformance suite tries it.
+//! The calls of docker, and its answers as parsed. The conformance suite tests the manager on real containers.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use crate::node_dir::tests::node_at;
 
 const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
 
-/// A docker that answers with these outputs, one call after the other, and what it was asked.
+/// Returns a docker that gives these outputs in order, and the log of the calls it received.
 fn scripted(answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (log, answers) = (Arc::clone(&asked), Mutex::new(answers.into_iter()));
@@ -178,10 +178,10 @@ fn external_container_is_read_from_arguments() {
     assert_eq!((node.arguments.as_slice(), node.uuid.as_str()), (["--local".to_owned()].as_slice(), ""));
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());
-    // It is seen, and what cannot be read of it is not guessed.
+    // An unknown argument is reported, because wnm cannot know its effect.
     let why = "unknown argument \"--from-the-future\" of antnode".to_owned();
     assert_eq!((found.len(), &found[1].node), (2, &Err(why)));
-    // It is taken for the node's own by what it runs.
+    // The command of the container shows that it runs the node.
     let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);
     assert!(docker.own(node).is_ok_and(|container| container.is_some()));
 }

@@ -1,4 +1,4 @@
-//! What launchd is told; with a `launchctl` that is played, the conformance suite tries it on real processes.
+//! The calls of launchctl. The conformance suite tests the manager on real processes, with a fake `launchctl`.
 
 use std::sync::{Arc, Mutex};
 

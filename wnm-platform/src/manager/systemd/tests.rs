@@ -9,7 +9,7 @@ use super::*;
 use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
 
-/// A systemd that is played: a folder for its units, and what it was asked for.
+/// A fake systemd: a folder for its units, and the log of the calls it received.
 struct FakeSystemd {
     folder: tempfile::TempDir,
     systemd: Systemd,
@@ -45,7 +45,7 @@ impl FakeSystemd {
         node
     }
 
-    /// Returns the commands given to systemctl and others, without what every call has.
+    /// Returns the commands that were run, without the options that every call of systemctl has.
     fn asked(&self) -> Vec<String> {
         let plain = |line: &String| line.replace(" --no-ask-password --no-pager", "");
         self.asked.lock().unwrap().iter().map(plain).collect()
@@ -201,7 +201,7 @@ fn invalid_output_is_unknown() {
     let lies = "Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID=4194304\n";
     let fake = user(move |_| Ok(Output::success(lies)));
     assert!(reason(fake.survey()).contains("names process 4194304, which does not exist"));
-    // Somebody else's process under the name of the node.
+    // The unit has the name of the node, but its process is an external one.
     let own = format!("Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID={}\n", std::process::id());
     let fake = user(move |_| Ok(Output::success(own.clone())));
     assert_eq!(fake.survey(), Service::Stopped);
@@ -235,7 +235,7 @@ fn missing_rights_are_errors() {
             _ => Output::success(""),
         })
     });
-    // To look, no rights are needed; nor to stop what was never made.
+    // Neither a survey nor the stop of a unit that does not exist needs root.
     assert_eq!(fake.survey(), Service::Stopped);
     let node = fake.node();
     fake.systemd.stop(&node, StopSignal::Term).unwrap();
@@ -279,7 +279,7 @@ fn masked_or_external_unit_is_not_overwritten() {
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
     assert_eq!(fake.asked(), Vec::<String>::new());
-    // What is left of a node that is gone may be written over.
+    // The unit of a node whose folder no longer exists may be replaced.
     fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
     fake.systemd.define(&node).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The figures of recorded machines, and what rates may never be.
+//! Samples of recorded hosts, and limits of rates.
 
 #![cfg(not(target_os = "macos"))]
 

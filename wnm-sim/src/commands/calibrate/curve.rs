@@ -73,6 +73,7 @@ impl Kind {
 /// Returns the share of a step in which a process existed, and the mean of its remaining surge over the step.
 pub(super) fn use_of_processors(age: f64, length: f64, seconds: f64) -> (f64, f64) {
     let there = age.min(length);
+    // e^-30 is below the rounding of the sums.
     if age - there > 30.0 * seconds {
         return (there / length, 0.0);
     }
@@ -91,6 +92,7 @@ impl Samples<'_> {
     pub(super) fn curve(&self) -> Curve {
         let [shortest, longest] = self.span();
         let search = || least(shortest, longest.max(2.0 * shortest), |seconds| fit(&self.rows(seconds)).0);
+        // A folder has no surge: its only curve is growth with the time that the node ran.
         if self.signal == Kind::Disk {
             let seconds = search();
             let [each, _, level] = fit(&self.rows(seconds)).1;
@@ -106,6 +108,7 @@ impl Samples<'_> {
         let seconds = search();
         let rows = self.rows(seconds);
         let [each, young, level] = fit(&rows).1;
+        // A node cannot start below 0 MB.
         let young = if self.signal == Kind::Memory { young.min(each) } else { young };
         let course = Curve { each, young: Some(young), seconds, level };
         let is_young = |((columns, _), _): &(&Row, _)| columns[1].abs() >= YOUNG;

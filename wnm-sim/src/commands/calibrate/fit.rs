@@ -43,7 +43,9 @@ pub(super) fn residual((columns, measured): &Row, factors: &[f64; COLUMNS]) -> f
 
 fn huber(rows: &[Row], is_free: &[bool; COLUMNS]) -> [f64; COLUMNS] {
     let mut found = weighted(rows, is_free, |_| 1.0);
+    // The bound ends the iteration where the tolerance is never reached.
     for _ in 0..8 {
+        // Huber's constant: 95 % of the efficiency of least squares for normal errors.
         let far = 1.345 * robust_spread(rows.iter().map(|row| residual(row, &found)));
         if far <= 0.0 {
             break;
@@ -96,6 +98,7 @@ fn weighted(rows: &[Row], is_free: &[bool; COLUMNS], weight: impl Fn(&Row) -> f6
 
 /// Returns the minimum of a cost between two positive bounds: grid search on a logarithmic scale, then golden section.
 pub(super) fn least(low: f64, high: f64, cost: impl Fn(f64) -> f64) -> f64 {
+    // A grid comes first, because the cost need not have a single minimum.
     const GRID: i32 = 16;
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let step = (high / low).ln() / f64::from(GRID);
@@ -158,6 +161,7 @@ pub(super) fn variation(mut series: Vec<Vec<f64>>, distance: f64) -> Option<Vari
     let falling: Vec<f64> = (1..=count / 8)
         .map(alike)
         .enumerate()
+        // Far lags hold only noise; three are needed to separate spread from correlation time.
         .take_while(|(i, c)| *i < 3 || *c > 0.3 * first)
         .map(|(_, c)| c)
         .collect();

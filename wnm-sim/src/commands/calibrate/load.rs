@@ -50,6 +50,7 @@ fn pairs(record: &Record) -> Vec<(f64, f64)> {
             continue;
         };
         let runnable = crate::capacity::runnable(busy, cpus) + point.waiting;
+        // The kernel decays its first average by e^(-5/60) every five seconds.
         let decay = (-point.length / 60.0).exp();
         // Saturated processors hide the demand, so that the model restarts from the measured load.
         let follows = segment == Some(point.segment) && !is_limited(point, record.cpus);

@@ -122,6 +122,7 @@ impl<'a> Reader<'a> {
         // The first sample describes an interval of unknown length.
         let Some(before) = before else { return Ok(()) };
         let length = now - before;
+        // A host that sleeps, or a stopped recorder, leaves a gap of many intervals.
         let longest = self.record.points.last().map_or(3600.0, |point| (10.0 * point.length).max(60.0));
         let is_gap = length > longest;
         self.record.reboots += u32::from(is_reboot);
@@ -193,6 +194,7 @@ impl<'a> Reader<'a> {
 
     /// Follows a number of nodes without a list. Assumes that the youngest stop first, and start midway between samples.
     fn count(&mut self, count: u32, before: Option<f64>, now: f64) {
+        // Nodes at the beginning of a trace have no known start and are taken to be old.
         let starts = before.map_or(f64::NEG_INFINITY, |before| f64::midpoint(before, now));
         self.known.retain(|id, known| *id <= count && known.started.is_some());
         let known = u32::try_from(self.known.len()).unwrap_or(u32::MAX);

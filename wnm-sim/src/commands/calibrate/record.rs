@@ -143,6 +143,7 @@ impl Record {
         let block = (self.seconds / BLOCKS).max(SHORTEST_BLOCK);
         let mut at = 0.0;
         for point in &mut self.points {
+            // Blocks are dealt in turn, so that each part covers the whole length of the record.
             point.part = (at / block) as usize % PARTS;
             at += point.length;
         }

@@ -122,6 +122,7 @@ impl Report {
         text.push_str("[model]\n");
         for Constant { name, value, signal } in &self.model {
             let verdict = self.signals.iter().find(|found| found.signal == *signal).map(|found| found.verdict);
+            // A comment leaves the default of the model in effect and still shows the fitted value.
             let mark = if verdict == Some(Verdict::Credible) { "" } else { "# " };
             text.push_str(&format!("{mark}{name} = {value}\n"));
         }

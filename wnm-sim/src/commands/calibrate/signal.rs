@@ -164,6 +164,7 @@ impl Signal {
             };
             return Err(without.to_owned());
         }
+        // Memory and disk are not throttled, so that their samples stay valid.
         if signal == Kind::Cpu {
             samples.retain(|(point, _)| !is_limited(point, record.cpus));
         }
@@ -177,6 +178,7 @@ impl Signal {
                 "the number of nodes is constant, so that their use cannot be separated from the background load";
             return Err(format!("{problem}; record starts or stops, or each node (wnm record)"));
         }
+        // More samples cost time and hardly change three factors.
         let thin = samples.len().div_ceil(MOST);
         Ok(samples.into_iter().step_by(thin).collect())
     }

@@ -27,6 +27,7 @@ pub(super) fn bases<'a>(points: impl Iterator<Item = &'a Point>, cpu: &Curve) ->
     }
     let usual = |(id, mut uses): (u32, Vec<f64>)| {
         let is_enough = uses.len() >= SAMPLES;
+        // The median ignores the samples in which a node was busy for once.
         median(&mut uses).filter(|usual| is_enough && *usual > 0.0).map(|usual| (id, usual))
     };
     found.into_iter().filter_map(usual).collect()

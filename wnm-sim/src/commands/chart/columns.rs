@@ -93,9 +93,11 @@ impl Columns {
         let signals = SIGNALS.map(|signal| value(signal, observation).map(|value| Range { low: value, high: value }));
         let next = Column { from: now, to: now, after_gap, samples: 1, signals, nodes, marks: BTreeMap::new() };
         match self.all.last_mut() {
+            // A column across a gap would draw a line where nothing is known.
             Some(last) if last.samples < self.width && !after_gap => last.join(next),
             _ => self.all.push(next),
         }
+        // Joining in place keeps the memory bounded for a trace of any length.
         if self.all.len() >= 2 * FEWEST {
             self.halve();
         }

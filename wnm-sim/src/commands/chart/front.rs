@@ -82,6 +82,7 @@ fn draw_front(
     gain: &str,
 ) -> Result<(), Box<dyn Error>> {
     let spots = &front.spots;
+    // A cost of 0 has no place on a logarithmic axis; it is drawn at the left end.
     let left = spots.iter().map(|spot| spot.cost.mean / 3.0).fold(1.0, f64::min).max(LEAST);
     let right = spots.iter().map(|spot| ends(spot.cost).1).fold(1.0, f64::max) * 3.0;
     let lowest = spots.iter().map(|spot| ends(spot.gain).0).fold(f64::INFINITY, f64::min);

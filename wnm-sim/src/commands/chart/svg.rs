@@ -201,6 +201,7 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) ->
     // The legend has the order of the stack, the topmost state first.
     entries.reverse();
     let cap = f64::from(drawing.policy.node_cap);
+    // A node cap far above the count would flatten the curve.
     if cap <= f64::from(most) * 1.05 {
         chart.draw_series(LineSeries::new([(0.0, cap), (last, cap)], REMOVE))?;
         entries.push((format!("node cap {cap}"), REMOVE));
@@ -208,6 +209,7 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) ->
     for (at, text) in &drawing.columns.notes {
         let x = time.at(*at).clamp(0.0, time.end);
         chart.draw_series(LineSeries::new([(x, 0.0), (x, f64::from(most) * 1.05)], BLACK.mix(0.5)))?;
+        // Longer notes would run into each other.
         let short: String = text.chars().take(40).collect();
         chart.draw_series([Text::new(short, (x, f64::from(most)), ("sans-serif", 11))])?;
     }

@@ -18,14 +18,14 @@ use crate::capacity::{CapacityScenario, PilotSpec};
 use crate::commands::run::{cycle, days};
 use crate::commands::score::{Rank, Sum, ranking, summed_up};
 use crate::error::talk;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::run_file::RunLine;
 use crate::statistics::Mean;
 use crate::{Exit, SimError, jobs};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
-use policies::{Ablated, FixedCount, Policies};
+use policies::{Ablated, Ablation, FixedCount, Policies};
 use variant::{Conditions, RoundScores, VariantComparison};
 
 /// Compare steady with classic and with baselines, and check the targets of steady
@@ -52,10 +52,10 @@ pub(crate) struct Args {
     /// Set the number of seeds; at most 5 of them run in cycles of 5 s
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Set the length of a run, in days
+    /// Set the length of a run, in days, at most 3660
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
     /// Compare the settings of a TOML file, such as one of wnm-sim tune, as steady-tuned
@@ -123,7 +123,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     extent.check()?;
     let specs = plan::scenarios(&args.scenarios)?;
     // Report unreadable, unwritable and contradictory input before the first run.
-    let mut policies = Policies::new(args.tuned.as_deref(), args.ablation)?;
+    let mut policies =
+        Policies::new(args.tuned.as_deref(), if args.ablation { Ablation::Run } else { Ablation::Skip })?;
     policies.check(&specs)?;
     if let Some(folder) = &args.report {
         report::prepare(folder)?;
@@ -146,7 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         }
         // With `--out -` standard output holds the runs alone.
         if args.out.as_deref().is_none_or(|path| path.as_os_str() != "-") {
-            show(&comparison, args.json)?;
+            show(&comparison, Format::of_flag(args.json))?;
         }
     }
     if is_whole {
@@ -157,9 +158,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     Ok(Exit::Interrupted)
 }
 
-fn show(comparison: &Comparison, as_json: bool) -> Result<(), SimError> {
+fn show(comparison: &Comparison, format: Format) -> Result<(), SimError> {
     let mut output = Output::standard();
-    if as_json {
+    if format == Format::Json {
         output.line(&serde_json::to_string(comparison).map_err(|error| SimError::Output(error.into()))?)?;
     } else {
         output.text(&tables::text(comparison))?;

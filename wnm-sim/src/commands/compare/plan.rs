@@ -156,12 +156,14 @@ impl Watch {
     ) -> Result<bool, SimError> {
         let tries = Policies::fixed_tries(specs);
         self.begin(tries.len());
+        // A seed outside the comparison, so that the baseline is not fitted to its own test.
         let seed = extent.seed.wrapping_sub(1);
         let work = |(spec, nodes): &(&CapacityScenario, u32)| {
             let mut pilot = PilotSpec::fixed("fixed", *nodes).pilot(spec)?;
             Ok(run_once(spec, &mut pilot, seed, extent.days, extent.cycle).scalar())
         };
         let mut scalars = Vec::with_capacity(tries.len());
+        // The baseline is chosen with hindsight on purpose: no real operator knows the best count in advance.
         let done = jobs::in_order(&tries, self.jobs, work, |(spec, _), scalar: Result<f64, SimError>| {
             self.count(|| format!("{} fixed", spec.name))?;
             scalars.push(scalar?);

@@ -17,6 +17,13 @@ const COUNTS: u32 = 8;
 /// Variants of steady: on a host without CPU limits, on one with them, and with the settings of `--tuned`.
 pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu-limit", "steady-tuned"];
 
+/// Whether steady also runs without each of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ablation {
+    Run,
+    Skip,
+}
+
 /// Steady without one of its parts, for the ablation.
 pub(super) struct Ablated {
     /// Name of the variant with the part.
@@ -50,7 +57,7 @@ impl Policies {
     ///
     /// # Errors
     /// The file cannot be read or is invalid.
-    pub(super) fn new(tuned: Option<&Path>, with_ablation: bool) -> Result<Self, SimError> {
+    pub(super) fn new(tuned: Option<&Path>, ablation: Ablation) -> Result<Self, SimError> {
         let preset = |preset| RawSettings { preset: Some(preset), ..RawSettings::default() };
         let one = preset(Preset::Classic);
         let four = RawSettings {
@@ -65,7 +72,7 @@ impl Policies {
         let without_cpu_limit = RawSettings { cpu_limit: Some(false), ..steady.clone() };
         let wholes = [(cpu_limit, steady.clone()), (plain, without_cpu_limit)];
         let mut ablated = Vec::new();
-        for (of, settings) in wholes.iter().filter(|_| with_ablation) {
+        for (of, settings) in wholes.iter().filter(|_| ablation == Ablation::Run) {
             // Without a CPU limit there is no effect to measure.
             let has = |part: &SteadyPart| *of == cpu_limit || *part != SteadyPart::CpuLimit;
             for part in SteadyPart::ALL.into_iter().filter(has) {

@@ -22,6 +22,7 @@ const DRAWN_DAYS: f64 = 2.0;
 pub(super) fn prepare(folder: &Path) -> Result<(), SimError> {
     let cannot = |source| SimError::Write { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(cannot)?;
+    // Creating a file is the only reliable test: permissions do not cover read-only mounts.
     let probe = folder.join(".wnm-sim-compare");
     std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)).map_err(cannot)
 }

@@ -41,7 +41,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     sheets.extend(ablation(comparison));
     sheets.extend(rounds().map(targets));
     let sheets: Vec<_> = sheets.iter().map(Sheet::text).collect();
-    format!("{}{}", sheets.join("\n"), left_out(comparison, "\n"))
+    format!("{}{}", sheets.join("\n"), missing_variant(comparison, "\n"))
 }
 
 /// Returns the page of overall results, with the charts.
@@ -57,7 +57,7 @@ pub(super) fn figures(comparison: &Comparison, run: &str) -> String {
         "{}{}{}\n{charts}",
         heading("Steady and classic, in figures", comparison),
         tables.join("\n"),
-        left_out(comparison, "\n")
+        missing_variant(comparison, "\n")
     )
 }
 
@@ -86,7 +86,7 @@ fn heading(title: &str, comparison: &Comparison) -> String {
 }
 
 /// Returns a note where the tuned variant is missing.
-fn left_out(comparison: &Comparison, before: &str) -> String {
+fn missing_variant(comparison: &Comparison, before: &str) -> String {
     let [.., tuned] = STEADY;
     let mut comparisons = comparison.rounds.iter().flat_map(|round| &round.comparisons);
     let is_there = comparisons.any(|compared| compared.policy == tuned);
@@ -104,6 +104,7 @@ fn targets(round: &Round) -> Sheet {
         let of_rule = || round.comparisons.iter().filter_map(|compared| compared.targets.get(i));
         let (factor, unit) = if rule.is_ratio { (100.0, " %") } else { (1.0, "") };
         let mut limits: Vec<_> = of_rule().map(|target| format!("{:.0}{unit}", target.limit * factor)).collect();
+        // Only limits that depend on the CPU limit differ between the variants.
         limits.dedup();
         let sign = if rule.is_least { "≥" } else { "≤" };
         let found = of_rule().map(|target| {

@@ -146,7 +146,7 @@ pub(super) struct Target {
 impl TargetRule {
     /// Returns the figure over all scenarios, without the seed `left_out` where it is given.
     pub(super) fn figure(&self, compared: &VariantComparison, left_out: Option<usize>) -> Option<f64> {
-        (self.of)(&compared.left(left_out), (self.limit)(compared.conditions)).map(|(found, _)| found)
+        (self.of)(&compared.scenarios_without(left_out), (self.limit)(compared.conditions)).map(|(found, _)| found)
     }
 
     /// Evaluates the target for a variant.

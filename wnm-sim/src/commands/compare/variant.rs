@@ -38,6 +38,7 @@ impl<'a> RoundScores<'a> {
     /// Returns the classic policy with the higher scalar in a scenario.
     fn better_classic(&self, scenario: &str) -> &'static str {
         let scalar = |classic| self.scores(scenario, classic).iter().map(|score| score.scalar()).sum::<f64>();
+        // One operation at a time is the default of classic, so that it wins a tie.
         let [one, four] = CLASSICS;
         if scalar(four) > scalar(one) { four } else { one }
     }
@@ -237,12 +238,12 @@ impl VariantComparison {
     }
 
     /// Returns the scenarios, without the seed `left_out` where it is given.
-    pub(super) fn left(&self, left_out: Option<usize>) -> Vec<ScenarioComparison> {
-        let left = |scenario: &ScenarioComparison| {
+    pub(super) fn scenarios_without(&self, left_out: Option<usize>) -> Vec<ScenarioComparison> {
+        let without = |scenario: &ScenarioComparison| {
             let figures = left_out.map_or_else(|| scenario.figures.clone(), |seed| scenario.figures.without(seed));
             ScenarioComparison { figures, ..scenario.clone() }
         };
-        self.scenarios.iter().map(left).collect()
+        self.scenarios.iter().map(without).collect()
     }
 
     /// Returns a figure summed over the scenarios.

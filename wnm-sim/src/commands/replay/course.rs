@@ -40,6 +40,7 @@ impl Course {
     /// The nodes of the sample do not fit those of the samples before; the policy then makes no decision.
     pub fn step(&mut self, sample: &TraceSample) -> Result<Decision, TraceError> {
         sample.apply(&mut self.observation, &mut self.state)?;
+        // A trace that lists nodes once lists them to its end, and its counts are then redundant.
         self.is_listed |= sample.nodes != NodeChanges::Same;
         if !self.is_listed {
             let count = match self.unlisted {
@@ -50,6 +51,7 @@ impl Course {
         }
         let evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), &self.observation);
         let decision = evaluation.decision.clone();
+        // Open loop: no action is executed, so no outcome exists.
         self.state = evaluation.apply(&[]);
         Ok(decision)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{Decision, HostSample, Policy, Reading, Signal, Timestamp, measures};
+use wnm_core::{Decision, HostSample, Measure, Policy, Reading, Signal, Timestamp, measures};
 
 use crate::words::Heading;
 
@@ -63,7 +63,7 @@ impl Tally {
             if self.limits.get(i).is_none_or(|limit| limit.signal != measure.signal) {
                 self.limits.insert(i, OverLimit::new(measure.signal, measure.remove));
             }
-            self.limits[i].pass(measure.seen.is_none(), measure.is_exceeded(), interval);
+            self.limits[i].pass(&measure, interval);
         }
     }
 }
@@ -74,15 +74,16 @@ impl OverLimit {
         Self { signal, limit, over: none, longest: none, unknown: none, current: none }
     }
 
-    fn pass(&mut self, is_unknown: bool, is_over: bool, interval: Option<Duration>) {
+    fn pass(&mut self, measure: &Measure, interval: Option<Duration>) {
         let Some(interval) = interval else {
+            // A gap ends the uninterrupted time: the signal is unknown within it.
             self.current = Duration::ZERO;
             return;
         };
-        if is_unknown {
+        if measure.seen.is_none() {
             self.unknown += interval;
         }
-        if is_over {
+        if measure.is_exceeded() {
             self.over += interval;
             self.current += interval;
             self.longest = self.longest.max(self.current);

@@ -66,10 +66,10 @@ pub(crate) struct Args {
     /// Set the first seed, which also selects the candidates
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Set the length of a run, in days
+    /// Set the length of a run, in days, at most 3660
     #[arg(long, default_value_t = 7.0, value_parser = days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5
+    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
     #[arg(long, default_value_t = 60, value_parser = cycle)]
     cycle: u32,
     /// Set the number of parallel runs [default: number of processors]
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
         Err(End::Interrupted) => Exit::Interrupted,
         Err(End::Failed(error)) => return Err(error),
     };
-    let report = Report::new(&search, &found, exit == Exit::Done)?;
+    let report = Report::new(&search, &found, exit)?;
     publish(args, &report, &report.picture(&search, &found)?)?;
     Ok(exit)
 }

@@ -96,6 +96,7 @@ impl Report {
             lines.push("# PARTIAL: the search was interrupted; these are the best settings until then.".to_owned());
         }
         lines.extend(self.settings.iter().map(|(key, text)| {
+            // TOML distinguishes numbers and booleans from strings; RawSettings gives all as text.
             let is_bare = text.parse::<bool>().is_ok() || text.parse::<i64>().is_ok();
             // Every JSON string is a valid TOML string.
             let value = if is_bare { text.clone() } else { serde_json::Value::from(text.as_str()).to_string() };

@@ -7,10 +7,10 @@ use wnm_core::{Policy, RawSettings};
 
 use super::search::{BASE, Figures, Found, SEED_OFFSET, Search, scalar};
 use super::sensitivity::{self, Sensitivity};
-use crate::SimError;
 use crate::capacity::{PilotSpec, Scenario, Score};
 use crate::commands::chart::front::{self, Front, Kind, Spot};
 use crate::statistics::Mean;
+use crate::{Exit, SimError};
 
 /// The report of a tune.
 #[derive(Debug, Clone, Serialize)]
@@ -136,12 +136,12 @@ pub(super) struct ScenarioGain {
 
 impl Report {
     /// Builds the report of a search.
-    pub(super) fn new(search: &Search, found: &Found, is_complete: bool) -> Result<Self, SimError> {
+    pub(super) fn new(search: &Search, found: &Found, exit: Exit) -> Result<Self, SimError> {
         let best = search.candidate(found.best());
         let names = |specs: &[crate::capacity::CapacityScenario]| specs.iter().map(|spec| spec.name.clone()).collect();
         let validated = validated(search, found);
         Ok(Self {
-            is_complete,
+            is_complete: exit == Exit::Done,
             runs: found.runs,
             planned: search.plan.runs,
             days: search.days,

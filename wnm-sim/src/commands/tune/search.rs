@@ -146,6 +146,7 @@ impl Search {
                 return done;
             }
             ranking.retain(|place| found.scores[*place].len() == rung.passes * self.searched.len());
+            // A stable sort: equal candidates keep the order of the sequence, whatever the number of threads.
             ranking.sort_by(|one, other| rank(&found.scores[*one], &found.scores[*other]));
             found.ranking.clone_from(&ranking);
             done?;
@@ -191,6 +192,7 @@ impl Search {
             Ok(run_once(task.spec, &mut pilot, task.seed, self.days, self.cycle))
         };
         jobs::in_order(tasks, watch.jobs, work, |task, score: Result<_, SimError>| {
+            // Checked between results, so that a partial result is a prefix of the whole one.
             if (watch.is_over)(*runs) {
                 return Err(End::Interrupted);
             }
@@ -335,7 +337,7 @@ mod tests {
             }
             assert_eq!(part.ranking.len(), if most < first { most / 2 } else { part.ranking.len() }, "{most}");
             assert!(most < 2 || part.ranking.contains(&BASE), "{most}");
-            let report = crate::commands::tune::report::Report::new(&search, &part, false).unwrap();
+            let report = crate::commands::tune::report::Report::new(&search, &part, crate::Exit::Interrupted).unwrap();
             assert!(report.page().contains("PARTIAL") && report.policy_file().contains("PARTIAL"));
             assert!(report.picture(&search, &part).unwrap().ends_with("</svg>\n"));
         }

@@ -25,6 +25,7 @@ pub(super) fn of(values: &[u64], scalars: &[f64]) -> Sensitivity {
     let count = values.len();
     let ranked = ranks(&values.iter().map(|value| *value as f64).collect::<Vec<_>>());
     // Bins of nearly equal size; equal values stay in one bin.
+    // The square root of the sample is the usual number of bins; more than 8 leave too few candidates in each.
     let wanted = ((count as f64).sqrt() as usize).clamp(3, 8);
     let mut bins: Vec<Vec<usize>> = vec![Vec::new(); wanted];
     for (i, rank) in ranked.iter().enumerate() {

@@ -173,6 +173,7 @@ impl Space {
                 RELIEF_TARGET => self.relief_target_bounds().unwrap_or((low, high)),
                 WARNING => (low, high.min(relief)),
                 GROWTH_TARGET => (low, high.min(100 - relief)),
+                // Every other setting is independent.
                 _ => (low, high),
             };
             let value = dimension.at(point(i), low, high);
@@ -188,6 +189,7 @@ impl Space {
     /// smaller.
     pub(super) fn candidates(&self, count: usize, seed: u64) -> Vec<Values> {
         let scramble = (crate::chance::mixed(seed) >> 32) as u32;
+        // Rounding to whole numbers maps different points to the same candidate.
         let mut seen = std::collections::BTreeSet::new();
         (0..POINTS)
             .map(|i| self.values(|dimension| f64::from(sobol_burley::sample(i, dimension as u32, scramble))))

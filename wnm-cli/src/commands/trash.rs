@@ -1,0 +1,110 @@
+//! `wnm trash` and `wnm node restore`: removed nodes, and their return to the colony.
+
+mod plan;
+
+use std::path::Path;
+
+use wnm_agent::{Mode, TRASH_RETENTION};
+use wnm_core::{NodeState, Program, RawSettings, StopCause};
+use wnm_platform::node_dir::{self, RemovedNode};
+
+use super::node::report_works;
+use super::status::colony_time;
+use crate::args::{Restore, SettingFlags, Trash};
+use crate::context::{self, Context, LOCK_TIMEOUT};
+use crate::error::{CliError, Exit, TrashError};
+use crate::output::Output;
+use crate::render;
+use crate::render::trash::TrashView;
+use crate::render::work::{Work, WorkResult};
+use plan::{Place, Plan, Surroundings};
+
+/// Lists or restores removed nodes.
+pub(crate) fn run(db: &Path, command: Trash, output: &Output) -> Result<Exit, CliError> {
+    match command {
+        Trash::List => show(db, output),
+        Trash::Restore(args) => restore(db, &args, output),
+    }
+}
+
+fn show(db: &Path, output: &Output) -> Result<Exit, CliError> {
+    let context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), Mode::DryRun)?;
+    let now = wnm_platform::read_clock()?.wall;
+    let removed = node_dir::list_trash(&context.agent.settings.storage);
+    let views: Vec<TrashView> =
+        removed.into_iter().map(|removed| TrashView::new(removed, TRASH_RETENTION, now)).collect();
+    output.result(&views, |views| render::trash::text(views, output.width()))?;
+    Ok(Exit::Done)
+}
+
+/// Restores removed nodes. All of them are checked before the first one changes.
+pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit, CliError> {
+    if args.number.is_some() && args.nodes.len() > 1 {
+        return Err(TrashError::OneNumber { count: args.nodes.len() }.into());
+    }
+    let _lock = context::lock(db, LOCK_TIMEOUT)?;
+    let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
+    let mut context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), mode)?;
+    let manager = context.agent.settings.manager;
+    if manager.program == Program::Antctl {
+        return Err(TrashError::WithoutReuse { manager }.into());
+    }
+    let plans = plans(&context, args)?;
+    let mut works = Vec::new();
+    for plan in plans {
+        works.push(match plan {
+            Plan::Already(id) => Work::restored(id, WorkResult::Already, "already in the colony"),
+            Plan::Restore(place) if mode == Mode::DryRun => {
+                Work::restored(place.node.id, WorkResult::Planned, "stopped")
+            }
+            Plan::Restore(place) => {
+                carry_out(&mut context, &place)?;
+                Work::restored(place.node.id, WorkResult::Done, "stopped")
+            }
+        });
+    }
+    let exit = report_works(&works, mode, output)?;
+    let restored = works.iter().filter(|work| work.result == WorkResult::Done);
+    let names: Vec<String> = restored.filter_map(|work| work.name.clone()).collect();
+    if !names.is_empty() {
+        output.say(&format!("next: wnm node start {}", names.join(",")));
+    }
+    Ok(exit)
+}
+
+fn plans(context: &Context, args: &Restore) -> Result<Vec<Plan>, CliError> {
+    let (settings, store) = (&context.agent.settings, &context.agent.store);
+    let mut removed = node_dir::interrupted_restores(&settings.storage);
+    removed.extend(node_dir::list_trash(&settings.storage));
+    let mut surroundings = Surroundings { settings, logs: &context.agent.logs, nodes: store.nodes()?, removed };
+    args.nodes.iter().map(|name| surroundings.plan(name, args.number)).collect()
+}
+
+/// Moves the folder back, then adds the row: an interruption in between leaves a folder with its description, which a
+/// repeated restore completes. After an error the folder is in the trash again.
+fn carry_out(context: &mut Context, Place { removed, node }: &Place) -> Result<(), CliError> {
+    let storage = context.agent.settings.storage.clone();
+    node_dir::restore(removed, node, &storage)?;
+    if let Err(error) = adopt(context, node) {
+        undo(removed, node, &storage);
+        return Err(error);
+    }
+    if let Err(error) = node_dir::complete_restore(node) {
+        tracing::warn!(node = %node.id, %error, "the description of a restored node stays in its folder");
+    }
+    Ok(())
+}
+
+fn adopt(context: &mut Context, node: &wnm_core::Node) -> Result<(), CliError> {
+    context.agent.platform.adopt(node)?;
+    let store = &mut context.agent.store;
+    let now = colony_time(store.snapshot()?.state.clock.as_ref());
+    let state = NodeState::Stopped { since: Some(now), cause: StopCause::Requested };
+    Ok(store.insert_nodes(&[(node.clone(), state)])?)
+}
+
+fn undo(removed: &RemovedNode, node: &wnm_core::Node, storage: &[std::path::PathBuf]) {
+    if let Err(error) = node_dir::trash(node, storage) {
+        tracing::warn!(uuid = removed.uuid, %error, "cannot move the folder back to the trash");
+    }
+}

@@ -1,0 +1,171 @@
+//! The node that a restore makes of a removed one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Settings, Timestamp, free_ids, new_node};
+use wnm_platform::node_dir::RemovedNode;
+
+use crate::args::RemovedName;
+use crate::error::{CliError, TrashError};
+
+/// A removed node and the node that it becomes.
+pub(super) struct Place {
+    pub(super) removed: RemovedNode,
+    pub(super) node: Node,
+}
+
+/// The restore of one name.
+pub(super) enum Plan {
+    /// The colony contains the node.
+    Already(NodeId),
+    Restore(Box<Place>),
+}
+
+/// The colony and its trash.
+pub(super) struct Surroundings<'a> {
+    pub(super) settings: &'a Settings,
+    /// The folder for logs of new nodes; empty to log in the node's own folder.
+    pub(super) logs: &'a Path,
+    /// The nodes of the colony, and those that are about to be restored.
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) removed: Vec<RemovedNode>,
+}
+
+impl Surroundings<'_> {
+    /// Plans the restore of one node under its old number, or under `number`.
+    ///
+    /// # Errors
+    /// No folder or several folders have this name, the folder has no identity, or its number, its place or all ports
+    /// are taken.
+    pub(super) fn plan(&mut self, name: &RemovedName, number: Option<NodeId>) -> Result<Plan, CliError> {
+        let removed = match self.find(name)? {
+            Ok(removed) => removed,
+            Err(existing) => return Ok(Plan::Already(existing)),
+        };
+        if removed.identity.is_none() {
+            return Err(TrashError::NoIdentity { folder: removed.folder }.into());
+        }
+        let named = name.to_string();
+        let Some(id) = number.or(removed.id) else {
+            return Err(TrashError::NoNumber { uuid: removed.uuid, free: self.free() }.into());
+        };
+        if self.nodes.contains_key(&id) {
+            return Err(TrashError::NumberTaken { name: named, taken: id, free: self.free() }.into());
+        }
+        let (total, cap) = (self.nodes.len(), self.settings.policy.node_cap);
+        if total >= cap as usize {
+            return Err(TrashError::CapReached { name: named, total, cap }.into());
+        }
+        let node = self.node(&removed, id)?;
+        if is_occupied(&node.root_dir, &removed) {
+            return Err(TrashError::FolderTaken { name: named, folder: node.root_dir, free: self.free() }.into());
+        }
+        self.nodes.insert(id, node.clone());
+        Ok(Plan::Restore(Box::new(Place { removed, node })))
+    }
+
+    /// Returns the removed node of this name, or as an error the number of the node if the colony contains it.
+    fn find(&self, name: &RemovedName) -> Result<Result<RemovedNode, NodeId>, TrashError> {
+        let is_named = |uuid: &str, id: Option<NodeId>| match name {
+            RemovedName::Number(number) => id == Some(*number),
+            RemovedName::Uuid(beginning) => uuid.starts_with(beginning),
+        };
+        let is_present = |uuid: &str| self.nodes.values().any(|node| node.uuid == uuid);
+        let mut found = self.removed.iter().filter(|one| is_named(&one.uuid, one.id) && !is_present(&one.uuid));
+        let Some(one) = found.next() else {
+            let existing = self.nodes.values().find(|node| is_named(&node.uuid, Some(node.id)));
+            return existing.map(|node| Err(node.id)).ok_or_else(|| TrashError::NotFound { name: name.to_string() });
+        };
+        let mut uuids = vec![one.uuid.clone()];
+        uuids.extend(found.map(|other| other.uuid.clone()));
+        // A guess could bring back the wrong identity.
+        if uuids.len() > 1 {
+            return Err(TrashError::Several { name: name.to_string(), uuids });
+        }
+        Ok(Ok(one.clone()))
+    }
+
+    /// Returns the lowest number without a node and without a folder.
+    fn free(&self) -> NodeId {
+        let name = |id: NodeId| self.settings.manager.folder_name(id);
+        let has_folder = |id: &NodeId| self.settings.storage.iter().any(|root| root.join(name(*id)).exists());
+        free_ids(self.nodes.keys().copied(), None).find(|id| !has_folder(id)).unwrap_or(NodeId::FIRST)
+    }
+
+    /// Returns the node as it was, with its number, place and ports adapted to the colony.
+    fn node(&self, removed: &RemovedNode, id: NodeId) -> Result<Node, CliError> {
+        let mut node = match &removed.node {
+            Some(node) => node.clone(),
+            None => self.undescribed(removed, id)?,
+        };
+        let is_renumbered = node.id != id;
+        if is_renumbered {
+            renumber(&mut node, id);
+        }
+        node.manager = self.settings.manager;
+        if is_renumbered || self.check_ports(&node).is_err() {
+            node.ports = self.settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
+            self.check_ports(&node)?;
+        }
+        Ok(node)
+    }
+
+    /// Returns a node under the present settings, for a folder whose description could not be written.
+    fn undescribed(&self, removed: &RemovedNode, id: NodeId) -> Result<Node, CliError> {
+        let storage = removed.folder.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let inputs = NewNodeInputs {
+            uuid: removed.uuid.clone(),
+            roll: getrandom::u64()?,
+            storage: storage.to_owned(),
+            logs: self.logs.to_owned(),
+            now: created(removed).or(removed.removed).unwrap_or_default(),
+        };
+        let mut node = new_node(id, self.settings, inputs, self.nodes.values())?;
+        if let Some(flavor) = &removed.identity {
+            node.binary = node.root_dir.join(flavor.program());
+            node.flavor = flavor.clone();
+        }
+        Ok(node)
+    }
+
+    fn check_ports(&self, node: &Node) -> Result<(), AllocationError> {
+        for other in self.nodes.values() {
+            if let Some(port) = node.ports.all().into_iter().find(|port| other.ports.all().contains(port)) {
+                return Err(AllocationError::PortTaken { id: node.id, port, other: other.id });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives a node another number, and the folders that belong to it.
+fn renumber(node: &mut Node, id: NodeId) {
+    let name = node.manager.folder_name(id);
+    let old = std::mem::take(&mut node.root_dir);
+    node.root_dir = old.with_file_name(&name);
+    let moved = |path: &Path| path.strip_prefix(&old).ok().map(|rest| node.root_dir.join(rest));
+    let (binary, logs) = (moved(&node.binary), moved(&node.log_dir));
+    if let Some(binary) = binary {
+        node.binary = binary;
+    }
+    node.log_dir = logs.unwrap_or_else(|| node.log_dir.with_file_name(&name));
+    node.id = id;
+}
+
+/// Tells whether something else is at the place of a node.
+fn is_occupied(place: &Path, removed: &RemovedNode) -> bool {
+    match (place.canonicalize(), removed.folder.canonicalize()) {
+        (Ok(place), Ok(folder)) => place != folder,
+        _ => fs::symlink_metadata(place).is_ok(),
+    }
+}
+
+/// Returns the time when the identity file was written, which is the creation of the node.
+fn created(removed: &RemovedNode) -> Option<Timestamp> {
+    let identity = removed.folder.join(removed.identity.as_ref()?.identity_file());
+    let written = fs::symlink_metadata(identity).ok()?.modified().ok()?;
+    let seconds = written.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    Some(Timestamp::from_secs(i64::try_from(seconds).ok()?))
+}

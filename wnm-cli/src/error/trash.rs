@@ -1,0 +1,50 @@
+//! Errors of a restore from the trash.
+
+use std::path::PathBuf;
+
+use wnm_core::{ManagerKind, NodeId};
+
+/// The reason why a removed node cannot be restored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrashError {
+    #[error("no removed node {name} in the trash")]
+    NotFound { name: String },
+    #[error("the trash contains {} nodes {name}", .uuids.len())]
+    Several { name: String, uuids: Vec<String> },
+    #[error("cannot restore {}: it contains no identity file", .folder.display())]
+    NoIdentity { folder: PathBuf },
+    #[error("cannot restore node {uuid}: its number is unknown")]
+    NoNumber { uuid: String, free: NodeId },
+    #[error("cannot restore {name}: the colony has another {}", .taken.name())]
+    NumberTaken { name: String, taken: NodeId, free: NodeId },
+    #[error("cannot restore {name}: {} exists already", .folder.display())]
+    FolderTaken { name: String, folder: PathBuf, free: NodeId },
+    #[error("cannot restore {name}: there are {total} nodes, and node_cap is {cap}")]
+    CapReached { name: String, total: usize, cap: u32 },
+    #[error("cannot restore a node under {manager}: it never reuses the number of a removed node")]
+    WithoutReuse { manager: ManagerKind },
+    #[error("--as gives one number, and {count} nodes are named")]
+    OneNumber { count: usize },
+}
+
+impl TrashError {
+    /// Returns how the operator can fix the cause.
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::NotFound { .. } => "list the removed nodes with `wnm trash list`".to_owned(),
+            Self::Several { uuids, .. } => {
+                let latest = uuids.first().map_or("UUID", String::as_str);
+                format!("restore the latest with `wnm trash restore {latest}`, or see `wnm trash list`")
+            }
+            Self::NoIdentity { .. } => "add a new node with `wnm node add`".to_owned(),
+            Self::NoNumber { uuid: name, free }
+            | Self::NumberTaken { name, free, .. }
+            | Self::FolderTaken { name, free, .. } => {
+                format!("give it another number with `wnm trash restore {name} --as {}`", free.get())
+            }
+            Self::CapReached { total, .. } => format!("raise it first with `wnm config set node_cap {}`", total + 1),
+            Self::WithoutReuse { .. } => "add a new node with `wnm node add`".to_owned(),
+            Self::OneNumber { .. } => "restore each node with a command of its own".to_owned(),
+        }
+    }
+}

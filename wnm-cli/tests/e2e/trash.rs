@@ -1,0 +1,170 @@
+//! Removed nodes come back from the trash with their identities.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::host::{Host, states};
+
+fn storage(host: &Host) -> PathBuf {
+    host.path(".local/share/autonomi/node")
+}
+
+fn text<'a>(node: &'a Value, key: &str) -> &'a str {
+    node[key].as_str().unwrap()
+}
+
+#[test]
+fn removed_node_is_restored_with_its_identity() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    let before = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_eq!(host.expect(0, "trash list").out, "the trash is empty\n");
+    // Later nodes get other settings, and a restored node keeps its own.
+    host.expect(0, "config set rewards_address 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+    host.expect(0, "node remove 2 --yes");
+
+    let list = host.expect(0, "--json trash list").json();
+    let entry = &list[0];
+    assert_eq!(
+        (&entry["node"], &entry["name"], &entry["uuid"]),
+        (&json!(2), &json!("antnode0002"), &before[1]["uuid"])
+    );
+    assert_eq!(entry["has_identity"], json!(true));
+    assert_eq!(entry["kept_until"].as_i64().unwrap() - entry["removed_at"].as_i64().unwrap(), 86_400_000);
+    assert!(entry["size"].as_u64().unwrap() > 0, "{entry}");
+    let shown = host.expect(0, "trash list").out;
+    assert!(shown.contains("antnode0002") && shown.contains(text(&before[1], "uuid")), "{shown}");
+
+    let planned = host.expect(0, "--json trash restore 2 --dry-run").json();
+    assert_eq!(planned[0]["result"], json!("planned"));
+    assert_eq!(host.nodes().len(), 2);
+
+    let restored = host.expect(0, "--json trash restore antnode0002").json();
+    assert_eq!((&restored[0]["action"], &restored[0]["result"]), (&json!("restore"), &json!("done")));
+    let nodes = host.nodes();
+    assert_eq!(states(&nodes), ["RUNNING", "STOPPED", "RUNNING"]);
+    for key in ["uuid", "ports", "wallet", "arguments", "born", "root_dir", "log_dir", "binary"] {
+        assert_eq!(nodes[1][key], before[1][key], "{key}");
+    }
+    // A restored node is in the colony already.
+    for line in ["trash restore 2", "node restore 2"] {
+        let again = host.expect(0, &format!("--json {line}")).json();
+        assert_eq!((&again[0]["result"], &again[0]["reason"]), (&json!("already"), &json!("already in the colony")));
+    }
+    assert_eq!(host.expect(0, "--json trash list").json(), json!([]));
+
+    host.expect(0, "node start 2");
+    let after = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_eq!(after[1]["sample"]["peer_id"], before[1]["sample"]["peer_id"]);
+    let files = fs::read_dir(storage(&host).join("antnode0002")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!files.into_iter().any(|name| name == ".wnm-removed"));
+    host.expect(0, "db check");
+    assert_eq!(host.expect(0, "doctor").code(), 0);
+}
+
+#[test]
+fn taken_number_needs_another_one() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let before = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    host.expect(0, "node reset 2 --yes");
+    let refused = host.expect(1, "trash restore 2").err;
+    assert!(refused.contains("the colony has another antnode0002"), "{refused}");
+    assert!(refused.contains("`wnm trash restore antnode0002 --as 3`"), "{refused}");
+    host.expect(1, "trash restore 2 --as 1");
+    host.expect(1, "trash restore 1,2 --as 3");
+    host.expect(1, "trash restore 5");
+    host.expect(2, "trash restore nonsense");
+    host.expect(2, "trash restore");
+
+    host.expect(0, "trash restore antnode0002 --as 3");
+    let nodes = host.nodes();
+    assert_eq!(states(&nodes), ["RUNNING", "RUNNING", "STOPPED"]);
+    assert_eq!(nodes[2]["uuid"], before[1]["uuid"]);
+    assert!(text(&nodes[2], "root_dir").ends_with("/antnode0003"), "{}", nodes[2]);
+    assert!(text(&nodes[2], "binary").contains("/antnode0003/"), "{}", nodes[2]);
+    assert_ne!(nodes[2]["ports"], nodes[1]["ports"]);
+    host.expect(0, "node start 3");
+    let after = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_eq!(after[2]["sample"]["peer_id"], before[1]["sample"]["peer_id"]);
+}
+
+#[test]
+fn two_folders_of_a_number_need_the_uuid() {
+    let host = Host::with_colony();
+    let mut uuids = Vec::new();
+    for _ in 0..2 {
+        host.expect(0, "node add");
+        uuids.push(text(&host.nodes()[0], "uuid").to_owned());
+        host.expect(0, "node remove 1 --yes");
+    }
+    let refused = host.expect(1, "trash restore 1").err;
+    assert!(refused.contains("2 nodes antnode0001") && refused.contains("wnm trash restore "), "{refused}");
+    host.expect(0, &format!("node restore {}", uuids[0]));
+    assert_eq!(text(&host.nodes()[0], "uuid"), uuids[0]);
+    host.expect(0, &format!("trash restore {} --as 2", &uuids[1][..13]));
+    assert_eq!(text(&host.nodes()[1], "uuid"), uuids[1]);
+}
+
+#[test]
+fn restore_is_refused_without_identity_place_or_capacity() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node remove --all --yes");
+    let list = host.expect(0, "--json trash list").json();
+    let folder = |id: u64| {
+        let entry = list.as_array().unwrap().iter().find(|entry| entry["node"] == json!(id)).unwrap();
+        PathBuf::from(text(entry, "folder"))
+    };
+    fs::remove_file(folder(1).join("secret-key")).unwrap();
+    let refused = host.expect(1, "trash restore 1").err;
+    assert!(refused.contains("no identity file"), "{refused}");
+    assert!(host.expect(0, "trash list").out.contains("no identity"));
+    // One that cannot be restored restores none of them.
+    host.expect(1, "trash restore 2,1");
+    assert_eq!(host.nodes().len(), 0);
+
+    let place = storage(&host).join("antnode0002");
+    fs::create_dir(&place).unwrap();
+    let refused = host.expect(1, "trash restore 2").err;
+    assert!(refused.contains("antnode0002 exists already") && refused.contains("--as 1"), "{refused}");
+    fs::remove_dir(&place).unwrap();
+
+    host.expect(0, "node add");
+    host.expect(0, "config set node_cap 1");
+    let refused = host.expect(1, "trash restore 2").err;
+    assert!(refused.contains("node_cap is 1") && refused.contains("`wnm config set node_cap 2`"), "{refused}");
+    host.expect(0, "config set node_cap 2");
+    host.expect(0, "trash restore 2");
+}
+
+#[test]
+fn interrupted_restore_is_completed() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let before = host.nodes();
+    host.expect(0, "node remove 1 --yes");
+    // The folder has moved back, and the power failed before its row was written.
+    let uuid = text(&before[0], "uuid");
+    fs::rename(storage(&host).join(".trash").join(uuid), storage(&host).join("antnode0001")).unwrap();
+    host.expect(0, "trash restore 1");
+    assert_eq!(host.nodes()[0]["uuid"], before[0]["uuid"]);
+    host.expect(0, "node start 1");
+}
+
+#[test]
+fn folder_without_description_gets_the_present_settings() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let before = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    host.expect(0, "node remove 1 --yes");
+    let folder = storage(&host).join(".trash").join(text(&before[0], "uuid"));
+    fs::remove_file(folder.join(".wnm-removed")).unwrap();
+    host.expect(0, "trash restore 1");
+    host.expect(0, "node start 1");
+    let after = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    assert_eq!(after[0]["sample"]["peer_id"], before[0]["sample"]["peer_id"]);
+    assert_eq!(after[0]["ports"], before[0]["ports"]);
+}

@@ -1,0 +1,162 @@
+//! The way out of the trash: the removed nodes in it, and the return of their folders to the storage folders.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp};
+
+use super::place::CheckedPath;
+use super::trash::{LOGS, check, has_begun, is_folder, list};
+use super::{
+    MARKER, Marker, TRASH, create, holds_identity, mark, read_bounded, refused, remove_file, sync_folder, write,
+};
+use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
+use crate::observe::disk_use;
+
+/// The file in a removed node's folder that describes the node: the database forgets it.
+const DESCRIPTION: &str = ".wnm-removed";
+/// The maximum size of a description, in bytes: a node with a long environment stays far below it.
+const DESCRIPTION_LIMIT: u64 = 256 * 1024;
+/// The time limit for measuring one folder.
+const SIZE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A removed node whose folder still exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemovedNode {
+    /// The UUID of the node.
+    pub uuid: String,
+    /// The number that the node had; None for a folder of another tool without a description.
+    pub id: Option<NodeId>,
+    /// The folder of the node.
+    pub folder: PathBuf,
+    /// The time of the removal; None when it is unreadable.
+    pub removed: Option<Timestamp>,
+    /// Disk space of the folder; None when it is unreadable or takes too long to measure.
+    pub size: Option<Bytes>,
+    /// The node as it was; None for a folder whose description could not be written.
+    pub node: Option<Node>,
+    /// The program whose identity file the folder contains; None when it contains none.
+    pub identity: Option<Flavor>,
+}
+
+/// Writes the description of a node that is removed into its folder.
+pub(super) fn describe(folder: &Path, node: &Node) -> Result<(), PlatformError> {
+    let path = folder.join(DESCRIPTION);
+    let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
+    // The environment of a node may contain secrets.
+    write(&path, &text, 0o600)
+}
+
+/// Returns the removed nodes in the trash of the storage folders, the latest first.
+#[must_use]
+pub fn list_trash(roots: &[PathBuf]) -> Vec<RemovedNode> {
+    let entries = real(roots).into_iter().flat_map(|root| list(&root.join(TRASH)));
+    let is_node = |path: &PathBuf| !has_begun(path) && !is_logs(path) && check(path).is_ok();
+    let mut removed: Vec<RemovedNode> = entries.filter(is_node).map(read).collect();
+    removed.sort_by(|one, other| (other.removed, &other.folder).cmp(&(one.removed, &one.folder)));
+    removed
+}
+
+/// Returns the nodes whose folders a restore has moved back without completing it.
+#[must_use]
+pub fn interrupted_restores(roots: &[PathBuf]) -> Vec<RemovedNode> {
+    let entries = real(roots).into_iter().flat_map(|root| list(&root));
+    let is_described = |path: &PathBuf| is_folder(path) && path.join(DESCRIPTION).is_file();
+    entries.filter(is_described).map(read).filter(|node| node.node.is_some()).collect()
+}
+
+/// Moves the folder of a removed node to the place that the node names, with its logs, and marks it.
+///
+/// The description stays in it until [`complete_restore`], so that an interrupted restore can be repeated.
+///
+/// # Errors
+/// The folder has no identity, its new place exists or is outside the storage folders, or it cannot be moved.
+pub fn restore(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
+    if removed.identity.is_none() {
+        return Err(refused(&removed.folder, Refusal::NoIdentityFile));
+    }
+    let place = CheckedPath::of(&node.root_dir, roots)?;
+    if removed.folder != place.path {
+        // rename(2) would replace an empty folder.
+        if fs::symlink_metadata(&place.path).is_ok() {
+            return Err(refused(&node.root_dir, Refusal::Occupied));
+        }
+        let fail = |source| PlatformError::File {
+            operation: FileOperation::MoveFromTrash,
+            path: removed.folder.clone(),
+            source,
+        };
+        fs::rename(&removed.folder, &place.path).map_err(fail)?;
+        sync_folder(&place.path).and_then(|()| sync_folder(&removed.folder)).map_err(fail)?;
+        restore_logs(removed, node);
+    }
+    mark(&place.path, node)?;
+    create(node, roots)
+}
+
+/// Removes the description from the folder of a node that the database contains again.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn complete_restore(node: &Node) -> Result<(), PlatformError> {
+    let path = node.root_dir.join(DESCRIPTION);
+    remove_file(&path).map_err(|source| PlatformError::File { operation: FileOperation::Remove, path, source })
+}
+
+/// Moves the logs of a node out of the trash if their place is free. A node without its old logs is whole.
+fn restore_logs(removed: &RemovedNode, node: &Node) {
+    let mut name = removed.uuid.clone();
+    name.push_str(LOGS);
+    let logs = removed.folder.with_file_name(name);
+    if node.log_dir.starts_with(&node.root_dir) || !is_folder(&logs) || fs::symlink_metadata(&node.log_dir).is_ok() {
+        return;
+    }
+    let parent = node.log_dir.parent().map_or(Ok(()), fs::create_dir_all);
+    let moved = parent.and_then(|()| fs::rename(&logs, &node.log_dir)).and_then(|()| sync_folder(&node.log_dir));
+    if let Err(error) = moved {
+        tracing::warn!(node = %node.id, %error, "the old logs of a restored node stay in the trash");
+    } else if let Err(error) = mark(&node.log_dir, node) {
+        tracing::warn!(node = %node.id, %error, "cannot mark the logs of a restored node");
+    }
+}
+
+/// Returns the storage folders that exist, each once and without links.
+fn real(roots: &[PathBuf]) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
+    real.sort();
+    real.dedup();
+    real
+}
+
+fn read(folder: PathBuf) -> RemovedNode {
+    let marker = Marker::read(&folder).ok().flatten();
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let uuid = marker
+        .as_ref()
+        .map_or_else(|| name.split('.').next().unwrap_or_default().to_owned(), |marker| marker.uuid.clone());
+    let node = description(&folder).filter(|node| node.uuid == uuid);
+    let known = node.iter().map(|node| node.flavor.clone()).chain(Flavor::ALL.iter().cloned());
+    let identity = known.into_iter().find(|flavor| holds_identity(&folder, flavor));
+    RemovedNode {
+        id: node.as_ref().map(|node| node.id).or(marker.map(|marker| marker.id)),
+        removed: fs::symlink_metadata(&folder).ok().map(|facts| Timestamp::from_secs(facts.ctime())),
+        size: disk_use(&folder, Instant::now() + SIZE_TIMEOUT).map(Bytes),
+        uuid,
+        node,
+        identity,
+        folder,
+    }
+}
+
+fn description(folder: &Path) -> Option<Node> {
+    let text = read_bounded(&folder.join(DESCRIPTION), DESCRIPTION_LIMIT).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Tells whether an entry of the trash contains the logs of a node.
+fn is_logs(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().ends_with(LOGS) && path.join(MARKER).exists()
+}
