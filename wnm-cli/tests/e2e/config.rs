@@ -257,19 +257,20 @@ fn settings_are_edited_as_a_whole() {
     };
     let left = || fs::read_dir(host.path("tmp")).unwrap().count();
     assert_eq!(edit(":", &[]).err, "no change\n");
-    let ran = edit("sed -i 's/^#delay_start.*/delay_start = \"90s\"/; s/^node_cap.*/node_cap = 7/' \"$1\"", &[]);
+    let ran = edit("sed -i 's/^#steady_grace.*/steady_grace = \"90s\"/; s/^node_cap.*/node_cap = 7/' \"$1\"", &[]);
     assert_eq!((ran.code(), left()), (0, 0), "{}", ran.err);
     assert!(ran.out.contains("node_cap = 7 (was 6)"), "{}", ran.out);
-    assert_eq!(host.expect(0, "config get delay_start").out, "1min 30s\n");
+    assert_eq!(host.expect(0, "config get steady_grace").out, "1min 30s\n");
     // A removed line restores the default.
-    assert_eq!(edit("sed -i '/^delay_start/d' \"$1\"", &[]).code(), 0);
+    assert_eq!(edit("sed -i '/^steady_grace/d' \"$1\"", &[]).code(), 0);
+    assert_eq!(host.expect(0, "config get steady_grace").out, "2min\n");
     assert_eq!(edit("exit 3", &[]).code(), 1);
     assert_eq!(left(), 0);
-    let ran = edit("echo 'cpu_less_than = 80' > \"$1.new\"; cat \"$1\" >> \"$1.new\"; mv \"$1.new\" \"$1\"", &[]);
+    let ran = edit("echo 'cpu_less_than = 100' > \"$1.new\"; cat \"$1\" >> \"$1.new\"; mv \"$1.new\" \"$1\"", &[]);
     assert_eq!((ran.code(), left()), (1, 1), "{}", ran.err);
     assert!(ran.err.contains(".toml:1)") && ran.err.contains("continue with `wnm config edit "), "{}", ran.err);
     let kept = fs::read_dir(host.path("tmp")).unwrap().next().unwrap().unwrap().path();
-    let ran = edit("sed -i '1s/80/45/' \"$1\"", &[kept.to_str().unwrap()]);
+    let ran = edit("sed -i '1s/100/45/' \"$1\"", &[kept.to_str().unwrap()]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     assert_eq!(host.expect(0, "config get cpu_less_than").out, "45 %\n");
 }
