@@ -1,4 +1,4 @@
-//! A week of a modelled host in cycles of a minute, with what the policy costs: at most 50 ms of a hundred nodes on one
+//! A week of the capacity model in cycles of a minute, with the cost of the policy: at most 50 ms of a hundred nodes on one
 //! core. Of `fixed`, which hardly thinks, nearly all is the model and `settle`.
 #![expect(clippy::unwrap_used, reason = "a bench without its scenario cannot go on")]
 #![allow(missing_docs, reason = "criterion's macros declare functions without")]

@@ -9,7 +9,7 @@ use wnm_core::{
     Policy, Presence, RawSettings, Timestamp, Volume, evaluate,
 };
 
-/// The model: eight processors, of which a node uses 2 % and somebody else's job, in the second hour, 60 %.
+/// The model: eight processors, of which a node uses 2 % and a background job, in the second hour, 60 %.
 fn observe(now: Timestamp, born: &BTreeMap<NodeId, Timestamp>, state: &EngineState) -> Observation {
     let runs = |id: &NodeId| state.nodes.get(id).is_none_or(NodeState::is_active);
     let background = if (3600..7200).contains(&now.as_secs()) { 60.0 } else { 0.0 };
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 _ => {}
             }
         }
-        // In this world everything succeeds at once.
+        // In this model every action succeeds at once.
         let outcomes: Vec<_> =
             evaluation.decision.actions.iter().cloned().map(|planned| (planned, Outcome::Done)).collect();
         state = evaluation.apply(&outcomes);

@@ -31,7 +31,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
     ) -> Result<Report, AgentError<S::Error, P::Error>> {
         let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
         // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
-        colony.state.take_up(&colony.unfinished);
+        colony.state.resume_actions(&colony.unfinished);
         let (clock, boot) = self.advance_clock(colony.state.clock.as_ref())?;
         let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
         if let Signals::Scripted(host) = &self.signals {

@@ -1,7 +1,7 @@
 //! The order of the modules: model, policy, action, engine, format. Imports go to the left only, and no modules of the
 //! engine import each other in a circle.
 
-#![allow(clippy::disallowed_methods)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "the test reads the sources")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

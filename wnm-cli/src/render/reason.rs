@@ -229,10 +229,11 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     }
 }
 
-/// Returns the failed step and its error, as they follow "failed to".
+/// Returns the failed step, its error and its hint, as they follow "failed to".
 pub(crate) fn failure(failure: &Failure) -> String {
     let rollback = if failure.rolled_back { "" } else { "; the rollback failed too" };
-    format!("{}: {}{rollback}", failure.failed.step, failure.failed.error)
+    let hint = failure.failed.hint.as_ref().map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    format!("{}: {}{rollback}{hint}", failure.failed.step, failure.failed.error)
 }
 
 #[cfg(test)]

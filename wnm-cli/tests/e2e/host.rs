@@ -67,6 +67,8 @@ impl Host {
             ("node-cap", "6".to_owned()),
             ("mem-remove", "100".to_owned()),
             ("hd-remove", "100".to_owned()),
+            // The trash of a volume over this threshold is emptied, and the disk of the test host may be nearly full.
+            ("hd-less-than", "99.9".to_owned()),
             ("cpu-remove", "100".to_owned()),
             ("max-load-average-allowed", "10000".to_owned()),
         ];

@@ -1,7 +1,7 @@
-//! An action is a list of idempotent steps, journalled one by one and resumed from where it stands.
+//! The steps of an action: idempotent, journalled one by one, and resumed at the step reached.
 //!
-//! Nothing waits: a step that is not yet true leaves its action pending, and the next cycle takes it up there. That
-//! same path is the recovery after a crash, so there is no other.
+//! No step waits. A step that is not complete leaves its action pending, and the next cycle resumes the action there.
+//! Recovery after a crash takes the same path; no other recovery code exists.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,56 +15,56 @@ use crate::model::observation::ProcessIdentity;
 use crate::model::units::Timestamp;
 use crate::policy::constants::{CONFIRM_PATIENCE, EXIT_PATIENCE, STEP_PATIENCE};
 
-/// One step of an action. Each may be repeated: what is already so counts as done.
+/// One step of an action. Every step may be repeated; a step whose effect already exists counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// The node's folders exist, with its marker in them.
+    /// Creates the folders of the node, with its marker.
     Folder,
-    /// The node has its own copy of the program.
+    /// Copies the program into the node's folder.
     Binary,
-    /// The process manager knows the node.
+    /// Defines the node's service in the process manager.
     Define,
-    /// The node's port is open in the firewall.
+    /// Opens the node's port in the firewall.
     OpenPort,
-    /// The process is started, after a look that nothing else holds its folder or ports.
+    /// Starts the process, after a check that no other process uses the folder or the ports.
     Start,
-    /// The process is up; its identity is the evidence.
+    /// Confirms that the process runs; the evidence is its identity.
     Confirm,
-    /// The process is told to end.
+    /// Sends the process the signal to end.
     Stop,
-    /// The process is gone; past its grace it is killed.
+    /// Waits until the process has ended; kills it after its grace period.
     SeeGone,
-    /// The node's port is closed in the firewall.
+    /// Closes the node's port in the firewall.
     ClosePort,
-    /// It is on record that the node goes: from here on its removal is only ever completed.
+    /// Records the removal: from this step on a removal is completed, never undone.
     Tombstone,
-    /// The stopped node has stood for its time.
+    /// Keeps the stopped node for `delay_remove` before its folder moves to the trash.
     Linger,
-    /// The process manager has forgotten the node.
+    /// Removes the node's service from the process manager.
     Undefine,
-    /// The node's folders are in the trash.
+    /// Moves the node's folders to the trash.
     Trash,
-    /// The new program lies beside the old one, complete.
+    /// Copies the new program beside the old one.
     Stage,
-    /// The new program is in the old one's place, and the old one is kept.
+    /// Puts the new program in place and keeps the old one beside it.
     Swap,
-    /// The old program is in place again, and what was staged is gone.
+    /// Puts the old program back in place and deletes the staged one.
     SwapBack,
-    /// The old program is gone.
+    /// Deletes the old program.
     DropOld,
 }
 
 impl Step {
-    /// Returns how long the step may stay untrue before the action fails; None where time is not the judge.
+    /// Returns the time that the step may stay incomplete before its action fails; None without a time limit.
     #[must_use]
     pub const fn patience(self) -> Option<Duration> {
         match self {
             Self::Confirm => Some(CONFIRM_PATIENCE),
             Self::SeeGone => Some(EXIT_PATIENCE),
             Self::Linger => None,
-            // These are true or false at once; waiting means that something outside is slow.
+            // These steps complete or fail at once. A pending one waits for another program, such as a package manager's lock.
             Self::Folder
             | Self::Binary
             | Self::Define
@@ -91,12 +91,12 @@ impl fmt::Display for Step {
             Self::Define => "define service",
             Self::OpenPort => "open port",
             Self::Start => "start",
-            Self::Confirm => "see it up",
+            Self::Confirm => "confirm start",
             Self::Stop => "stop",
-            Self::SeeGone => "see it gone",
+            Self::SeeGone => "wait for exit",
             Self::ClosePort => "close port",
-            Self::Tombstone => "mark as leaving",
-            Self::Linger => "let it stand",
+            Self::Tombstone => "record removal",
+            Self::Linger => "wait before removal",
             Self::Undefine => "undefine service",
             Self::Trash => "move to trash",
             Self::Stage => "stage program",
@@ -108,7 +108,7 @@ impl fmt::Display for Step {
 }
 
 impl Action {
-    /// Returns the steps that carry it out, in order.
+    /// Returns the steps of the action, in order.
     #[must_use]
     pub const fn steps(&self) -> &'static [Step] {
         use Step::*;
@@ -126,14 +126,14 @@ impl Action {
         }
     }
 
-    /// Returns the steps that undo it after `failed` could not be done.
+    /// Returns the steps that undo the action after the step `failed`.
     #[must_use]
     pub fn steps_back(&self, failed: Step) -> &'static [Step] {
         use Step::*;
         match self {
             Self::Add { .. } => &[Stop, SeeGone, Undefine, Trash, ClosePort],
             Self::Start { upgrade_to: None, .. } | Self::Restart { .. } => match failed {
-                // Told to stop and still there: that is a running node, not a failed start.
+                // The process ignored the signal to end: the node still runs, so nothing is to be undone.
                 Stop | SeeGone => &[],
                 _ => &[Stop, SeeGone, ClosePort],
             },
@@ -147,57 +147,57 @@ impl Action {
     }
 }
 
-/// The number of an action in the journal.
+/// Number of an action in the journal, unique within a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct ActionId(pub i64);
 
-/// What a step leaves behind for those that follow, and for recovery.
+/// The facts that a step records for later steps and for recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "evidence", rename_all = "snake_case")]
 pub enum Evidence {
-    /// That it is done is all there is to say.
+    /// No facts beyond the completion of the step.
     Nothing,
-    /// The process that runs now.
+    /// The process that was started.
     Process {
-        /// Which one.
+        /// Boot, number and start time of the process.
         process: ProcessIdentity,
     },
-    /// The programs before and after, as lower-case hexadecimal SHA-256.
+    /// The digests of the programs before and after, as lower-case hexadecimal SHA-256.
     Programs {
-        /// The one in place; None when there was none.
+        /// Digest of the program in place; None when no program was in place.
         from: Option<String>,
-        /// The one staged.
+        /// Digest of the staged program.
         to: String,
     },
-    /// Where the folder went.
+    /// The new path of a moved folder.
     Moved {
-        /// Its new place.
+        /// Absolute path below the trash folder.
         to: PathBuf,
     },
 }
 
-/// A step that was done.
+/// A completed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepRecord {
-    /// Which step.
+    /// The completed step.
     pub step: Step,
-    /// When it was done.
+    /// Time of completion, on the clock of the colony.
     pub at: Timestamp,
-    /// What it left behind.
+    /// Facts for later steps.
     pub evidence: Evidence,
 }
 
-/// A step that could not be done.
+/// A failed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepFailure {
-    /// Which step.
+    /// The failed step.
     pub step: Step,
-    /// When it was given up.
+    /// Time of the failure, on the clock of the colony.
     pub at: Timestamp,
     /// The failure and its cause, lower case and without a full stop.
     pub error: String,
@@ -206,38 +206,38 @@ pub struct StepFailure {
     pub hint: Option<String>,
 }
 
-/// An action that has begun, with everything that is known of its progress.
+/// An action that has begun, with its progress so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionRecord {
-    /// Its number.
+    /// Number in the journal.
     pub id: ActionId,
-    /// What it is, and why.
+    /// The action with its reason.
     pub planned: Planned,
-    /// When it began.
+    /// Time at which the action began, on the clock of the colony.
     pub begun: Timestamp,
-    /// The steps done, in order.
+    /// Completed steps, in order.
     pub done: Vec<StepRecord>,
-    /// Where it failed and turned back, if it did.
+    /// The step that failed and started the undo; None while no step has failed.
     pub failure: Option<StepFailure>,
-    /// The steps done on the way back, in order.
+    /// Completed undo steps, in order.
     pub undone: Vec<StepRecord>,
 }
 
 impl ActionRecord {
-    /// Returns an action that is about to begin.
+    /// Returns the record of an action without any completed step.
     #[must_use]
     pub const fn new(id: ActionId, planned: Planned, begun: Timestamp) -> Self {
         Self { id, planned, begun, done: Vec::new(), failure: None, undone: Vec::new() }
     }
 
-    /// Returns the node it is about.
+    /// Returns the node of the action.
     #[must_use]
     pub const fn node(&self) -> NodeId {
         self.planned.action.node()
     }
 
-    /// Returns the step that comes next, forward or on the way back; None when there is none left.
+    /// Returns the next step, of the action or of its undo; None after the last one.
     #[must_use]
     pub fn next_step(&self) -> Option<Step> {
         match &self.failure {
@@ -246,14 +246,14 @@ impl ActionRecord {
         }
     }
 
-    /// Returns when the next step came up.
+    /// Returns the time at which the next step became due: the end of the step before it.
     #[must_use]
     pub fn waiting_since(&self) -> Timestamp {
         let back = self.failure.as_ref().map(|failure| self.undone.last().map_or(failure.at, |last| last.at));
         back.unwrap_or_else(|| self.done.last().map_or(self.begun, |last| last.at))
     }
 
-    /// Returns what a step that was done left behind.
+    /// Returns the evidence of a completed step; None when the step is not complete.
     #[must_use]
     pub fn evidence(&self, step: Step) -> Option<&Evidence> {
         self.done.iter().find(|record| record.step == step).map(|record| &record.evidence)
@@ -267,38 +267,38 @@ impl ActionRecord {
     }
 }
 
-/// The journal could not be written, so the step does not count as done.
+/// The error of a journal that cannot be written: the step does not count as completed.
 #[derive(Debug, thiserror::Error)]
 #[error("expected to write to the journal: {0}")]
 pub struct JournalError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Where progress is written, durably, before the next step is taken.
+/// The durable record of progress, written before the next step runs.
 pub trait Journal {
-    /// Records that a step was done.
+    /// Records a completed step.
     ///
     /// # Errors
     /// The record could not be made durable.
     fn step_done(&mut self, action: ActionId, record: &StepRecord) -> Result<(), JournalError>;
 
-    /// Records that a step was given up and the action turns back.
+    /// Records a failed step, after which the action is undone.
     ///
     /// # Errors
     /// The record could not be made durable.
     fn turned_back(&mut self, action: ActionId, failure: &StepFailure) -> Result<(), JournalError>;
 }
 
-/// What came of trying one step.
+/// The result of one attempt at a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// It is so.
+    /// The step is complete, with its evidence.
     Done(Evidence),
-    /// It is not so yet, for this reason.
+    /// The step is not complete yet, for this reason.
     NotYet(String),
-    /// The step cannot be done, and the action turns back.
+    /// The step failed, and the action is undone.
     Failed(StepError),
 }
 
-/// The error of a step that cannot be done.
+/// The error of a failed step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StepError {
@@ -315,46 +315,46 @@ impl StepError {
     }
 }
 
-/// Who carries out steps: the host, or a model of one.
+/// The executor of steps: the host, or a model of a host.
 pub trait Executor {
-    /// Tries one step of an action; doing again what is already done must be harmless.
+    /// Attempts one step of an action. A repeated step must have no further effect.
     fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect;
 }
 
-/// An action that came to nothing.
+/// A failed action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
-    /// The step that could not be done.
+    /// The failed step.
     #[serde(flatten)]
     pub failed: StepFailure,
-    /// Whether everything is again as it was before.
+    /// Whether the undo restored the state before the action.
     pub rolled_back: bool,
 }
 
-/// Where an action stands after a cycle.
+/// The outcome of an action after a cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// All steps are done.
+    /// Every step is complete.
     Done,
-    /// A step is not true yet; the next cycle goes on there.
+    /// A step is not complete yet; the next cycle resumes the action there.
     Pending {
-        /// Which step.
+        /// The pending step.
         step: Step,
-        /// Since when it is waited for.
+        /// Time at which the step became due.
         since: Timestamp,
-        /// What is waited for.
+        /// The condition that the step waits for.
         why: String,
     },
-    /// A step could not be done.
+    /// A step failed.
     Failed(Failure),
 }
 
-/// Takes one step of an action, forward or back, and journals it.
+/// Runs the next step of an action, or of its undo, and journals it.
 ///
-/// Returns None when the action can go on at once, and its outcome when this cycle can do no more for it.
+/// Returns None when the next step can run at once, and the outcome of the action when its work in this cycle is over.
 pub fn take_step(
     record: &mut ActionRecord,
     executor: &mut (impl Executor + ?Sized),
@@ -382,7 +382,7 @@ pub fn take_step(
     };
     let failure = StepFailure { step, at: now, error: error.message, hint: error.hint };
     if record.failure.is_some() {
-        // On the way back there is no further back.
+        // An undo has no undo: the action ends here, not rolled back.
         return Some(Outcome::Failed(Failure { failed: failure, rolled_back: false }));
     }
     if let Err(error) = journal.turned_back(record.id, &failure) {
@@ -392,10 +392,10 @@ pub fn take_step(
     record.next_step().is_none().then(|| record.ended())
 }
 
-/// Takes the steps of all actions in turn until each has ended or must wait.
+/// Runs the steps of all actions until each action has ended or is pending.
 ///
-/// The actions go in lockstep, so that what one step does for many nodes at once (such as a reload of the service
-/// manager between definitions and starts) is done once.
+/// The actions advance in lockstep, so that an effect shared by many nodes, such as the reload of the service manager
+/// between definitions and starts, happens once.
 pub fn carry_out(
     records: &mut [ActionRecord],
     executor: &mut (impl Executor + ?Sized),

@@ -14,7 +14,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Option<Cores> {
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
     let needed = cpu.cost * f64::from(cpu.nodes);
     let serving = SERVING * needed;
-    let room = policy.warning_level(policy.cpu) - cpu.background;
+    let headroom = policy.warning_level(policy.cpu) - cpu.background;
     let wanted = if steady.forecast.external_overload_for() >= PASSING {
         // A permanent overload would starve the nodes for good: they keep the serving level.
         serving
@@ -22,8 +22,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Option<Cores> {
         // The reserve and a high load average lower the limit to the serving level at most; a rise that has begun lowers
         // it further.
         let reserve = steady.forecast.reserve();
-        let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { room } else { reserve });
-        (room - kept).max(serving).min(room - cpu.rise).max(LEAST * needed)
+        let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { headroom } else { reserve });
+        (headroom - kept).max(serving).min(headroom - cpu.rise).max(LEAST * needed)
     };
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
     applied.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))

@@ -184,14 +184,14 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
         Selection::Count(_) | Selection::All if verb == Verb::Add => {
             let wanted = if let Selection::Count(count) = selection { *count } else { u32::MAX };
             let (total, cap) = (situation.census.total, policy.node_cap);
-            let room = cap.saturating_sub(total);
+            let free = cap.saturating_sub(total);
             let taken = situation.nodes.iter().map(|seen| seen.id);
             actions.extend(
                 free_ids(taken, policy.highest_node_id_used)
-                    .take(room.min(wanted) as usize)
+                    .take(free.min(wanted) as usize)
                     .map(|node| Action::Add { node }),
             );
-            if room < wanted && wanted != u32::MAX {
+            if free < wanted && wanted != u32::MAX {
                 refused.push((None, Refusal::CapReached { total, cap }));
             }
         }

@@ -47,7 +47,7 @@ impl EngineState {
     ///
     /// After a crash the stored state is older than the journal: without this call the rules would select the nodes of
     /// actions that have begun a second time.
-    pub fn take_up(&mut self, unfinished: &[ActionRecord]) {
+    pub fn resume_actions(&mut self, unfinished: &[ActionRecord]) {
         self.acting = unfinished.iter().map(ActionRecord::node).collect();
         for record in unfinished {
             let id = record.node();

@@ -82,7 +82,7 @@ pub(crate) const MOST_DEMAND: f64 = 200.0;
 /// from the share that they got to the background load.
 pub(crate) const LEAST_SERVED: f64 = 0.3;
 /// Share of the high threshold above which the background load alone is an external overload; docs/steady.md, "CPU";
-/// effect: docs/policies/parts.md, row `futility`.
+/// effect: docs/policies/parts.md, row `external-overload`.
 pub(crate) const EXTERNAL_OVERLOAD: f64 = 0.98;
 
 // Memory and disks of the nodes.
@@ -118,7 +118,7 @@ pub(crate) const MOST_DISK_REMOVALS: usize = 4;
 
 // Relief of CPU.
 
-/// Shortest and longest grace period; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `learned-ride`.
+/// Shortest and longest grace period; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `adaptive-grace`.
 pub(crate) const GRACE_RANGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1800));
 /// Factor by which the grace period grows when the load would have gone by itself; docs/steady.md, "CPU".
 pub(crate) const GRACE_GROWTH: f64 = 1.5;
@@ -126,10 +126,10 @@ pub(crate) const GRACE_GROWTH: f64 = 1.5;
 pub(crate) const GRACE_SHRINK: f64 = 1.25;
 /// Time after a stop in which the load may go by itself; docs/steady.md, "CPU".
 pub(crate) const WATCH: Duration = Duration::from_secs(300);
-/// Grace period of the warning threshold; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `soft`.
+/// Grace period of the warning threshold; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `warning-relief`.
 pub(crate) const WARNING_GRACE: Duration = Duration::from_secs(900);
 /// Time after a stop for pressure in which a node does not start, and after its start in which it stops last;
-/// docs/steady.md, "Measured effects"; effect: docs/policies/parts.md, rows `rest` and `fresh`.
+/// docs/steady.md, "Measured effects"; effect: docs/policies/parts.md, rows `cooldown` and `fresh-nodes`.
 pub(crate) const PRESSURE_COOLDOWN: Duration = Duration::from_secs(1800);
 
 // CPU limit.

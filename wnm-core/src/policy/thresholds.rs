@@ -149,8 +149,9 @@ impl Policy {
     /// All contradictions at once, each with the settings it is about.
     pub fn new(raw: &RawSettings, cpus: Option<u32>) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let percent =
-            |mark: Option<Percent>, default: f64| mark.or_else(|| Percent::clamped(default)).unwrap_or_default();
+        let percent = |threshold: Option<Percent>, default: f64| {
+            threshold.or_else(|| Percent::clamped(default)).unwrap_or_default()
+        };
         let mut pair = |keys: [&'static str; 2], values: [Option<Percent>; 2], defaults: [f64; 2]| {
             let threshold =
                 Threshold { less_than: percent(values[0], defaults[0]), remove: percent(values[1], defaults[1]) };
@@ -245,7 +246,7 @@ fn load(raw: &RawSettings, cpus: Option<u32>, problems: &mut Vec<Problem>) -> Op
     Some(threshold)
 }
 
-/// Returns the marks of a group, given as read less_than, read remove, write less_than, write remove.
+/// Returns the thresholds of a group, given as read less_than, read remove, write less_than, write remove.
 ///
 /// A group is set when its four limits sum to more than 1: the earlier tool's databases hold 0 and 1 for "unset".
 fn io(keys: [&'static str; 4], limits: [Option<u64>; 4], problems: &mut Vec<Problem>) -> Option<IoThresholds> {

@@ -36,7 +36,7 @@ fn stopped_node_waits_for_cooldown_and_blocks_additions() {
         Some(Blocker::RestartDelay { node: id(2), until: NOW.after(Duration::from_secs(1)) })
     );
     assert_eq!(colony().stopped(2, Some(600)).decided(), [("start", 2), ("add", 3), ("add", 4)]);
-    // Nobody saw it stop: it need not wait. One that waits keeps no other from starting.
+    // The stop time is unknown: the node starts without a delay. A waiting node does not delay another one.
     assert_eq!(colony().stopped(2, Some(10)).stopped(3, None).decided(), [("start", 3)]);
 }
 
@@ -151,7 +151,7 @@ fn node_is_dead_after_two_observations_without_folder() {
 fn device_of_a_volume_is_learned_from_its_nodes() {
     use Presence::{Answering, FolderMissing, Gone, Unobserved};
     let (old, new) = (5, 7);
-    // What was known, what is seen of nodes 1 and 2, whether something is done with 2; and what is known then.
+    // Known devices, presence of nodes 1 and 2, whether an action on 2 is in progress; known devices after the cycle.
     let cases = [
         (None, [Unobserved, Unobserved], false, None),
         (None, [FolderMissing, FolderMissing], false, None),
@@ -159,7 +159,7 @@ fn device_of_a_volume_is_learned_from_its_nodes() {
         (None, [Answering, FolderMissing], false, Some(new)),
         (Some(old), [Answering, Answering], false, Some(new)),
         (Some(old), [Unobserved, FolderMissing], false, Some(old)),
-        // One of them is still on the disk that is looked for.
+        // One of the nodes is still on the known device.
         (Some(old), [Answering, FolderMissing], false, Some(old)),
         (Some(old), [Answering, FolderMissing], true, Some(new)),
         (Some(old), [Answering, Answering], true, Some(new)),
@@ -188,7 +188,7 @@ fn unfinished_actions_of_the_journal_mark_their_nodes() {
         ActionRecord::new(ActionId(number), planned, ago(40))
     };
     let start = Action::Start { node: id(3), upgrade_to: None };
-    state.take_up(&[record(1, Action::Stop { node: id(2) }), record(2, start)]);
+    state.resume_actions(&[record(1, Action::Stop { node: id(2) }), record(2, start)]);
     assert_eq!(state.acting, [id(2), id(3)].into());
     let words: Vec<_> = state.nodes.values().map(NodeState::word).collect();
     assert_eq!(words, ["RUNNING", "RUNNING", "RESTARTING"]);
@@ -217,7 +217,7 @@ fn observation_sets_the_state_after_the_delay() {
     assert_eq!(restarting(300, Presence::Silent), NodeState::Unknown { since: NOW });
     let gone = NodeState::Stopped { since: Some(NOW), cause: StopCause::Found };
     assert_eq!(restarting(300, Presence::Gone), gone);
-    // Nobody looked: it is believed to be as it was.
+    // Without an observation the state stays.
     assert_eq!(restarting(300, Presence::Unobserved), NodeState::Restarting { since: ago(300) });
 }
 
@@ -316,7 +316,7 @@ fn requests_are_planned_or_refused_with_a_reason() {
     };
     let none = Vec::<String>::new;
     assert_eq!(asked(Verb::Stop, Selection::Count(1)), (vec![("stop", 2)], none()));
-    // What was disabled stays so until it is named, or all are to go.
+    // A disabled node stays disabled until it is named, or until all nodes are removed.
     assert_eq!(asked(Verb::Start, Selection::All), (vec![("start", 3)], none()));
     assert_eq!(asked(Verb::Start, Selection::Named(vec![id(4)])), (vec![("start", 4)], none()));
     assert_eq!(asked(Verb::Upgrade, Selection::All), (vec![("upgrade", 1)], none()));

@@ -87,7 +87,7 @@ fn missing_folder_on_a_changed_device_is_not_dead() {
     };
     assert_eq!(on(Some(7), Some(0)).decided(), [("remove", 2)]);
     assert_eq!(reasons(&on(Some(7), Some(0))), [Reason::Dead]);
-    // Nobody knows where it was, or on which device that was, or where the node was.
+    // The folder, its device or the volume of the node is unknown.
     for colony in [on(None, Some(0)), on(Some(7), Some(2)), on(Some(7), None)] {
         assert_eq!(colony.decided(), []);
     }

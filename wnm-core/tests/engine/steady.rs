@@ -122,7 +122,7 @@ fn verdict_of<'a>(decision: &'a Decision, rule: &str) -> Option<&'a Verdict> {
 
 #[test]
 fn relief_waits_for_the_grace_period_and_needs_one_step() {
-    // Ten nodes of 5 % need 50 %; others take 27 %: 77 % is over the mark of 70 %, and must come back to 64 %.
+    // Ten nodes of 5 % need 50 %; the background load takes 27 %: 77 % exceeds the high threshold of 70 %, and the relief target is 64 %.
     let mut host = Host::new(10, &[("node_cap", "10")]);
     assert_eq!(host.actions(60), []);
     host.background = 27.0;
@@ -366,7 +366,7 @@ fn pending_action_is_not_begun_again() {
     let outcomes: Vec<_> = decision.actions.iter().map(|planned| (planned.clone(), pending.clone())).collect();
     let after = evaluation.apply(&outcomes);
     look.now = NOW.after(Duration::from_secs(60 * 63));
-    // What is being stopped is neither counted nor chosen again, and the rule waits for its effect.
+    // A node in a stop is neither counted nor chosen again, and the rule waits for the effect.
     let again = evaluate(policy, after.clone(), look).decision;
     assert!(!decision.actions.is_empty() && again.actions.is_empty(), "{again:?}");
     let cause = StopCause::Pressure;

@@ -41,8 +41,8 @@ impl Journal for FailingJournal {
 }
 
 /// Carries out an action again and again, dying after its first record, its second, and so on until it ends by
-/// itself; each time everything is opened anew and the action carried on from what is on record. `prepare` makes it
-/// possible once more, `check` looks at what came of it. Returns how often it died.
+/// itself; each time the suite opens everything anew and resumes the action from its record. `prepare` makes the action
+/// possible again, `check` verifies the result. Returns the number of crashes.
 fn at_each_step(
     colony: &TestColony,
     action: &Action,

@@ -1,4 +1,4 @@
-//! What every node goes through.
+//! The life of a node: add, stop, start, restart, upgrade, remove.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(crate) fn create(kind: ManagerKind) {
     }
 }
 
-/// Checks that a process was given what its node was described with.
+/// Checks that a process has the arguments and the environment of its node.
 fn has_its_environment(pid: u32) {
     if cfg!(target_os = "linux") {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
@@ -46,7 +46,7 @@ fn has_its_environment(pid: u32) {
     }
 }
 
-/// Checks what only a process that wnm starts itself is given.
+/// Checks the attributes of a process that wnm starts itself.
 fn has_a_session_and_environment_of_its_own(pid: u32) {
     if !cfg!(target_os = "linux") {
         return;

@@ -1,4 +1,4 @@
-//! Who decides: the engine under a policy, or a simple baseline to measure it by.
+//! The source of decisions in a run: the engine under a policy, or a simple baseline.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::policy_args::read_settings;
 #[derive(Debug, Clone)]
 pub(crate) struct PilotSpec {
     pub(crate) name: String,
-    /// What it sets, over what the operator of the host wants.
+    /// Settings of the policy, over those of the host's operator.
     pub(crate) settings: RawSettings,
     /// The part of steady that is disabled, for an ablation.
     without: Option<SteadyPart>,
@@ -26,7 +26,7 @@ impl PilotSpec {
     /// Returns the policy of this name: a preset, a baseline, or a file of settings; `set` goes over all of them.
     ///
     /// # Errors
-    /// There is none, its file cannot be read or is wrong.
+    /// The name is unknown, or its file cannot be read or is not valid.
     pub(crate) fn parse(name: &str, set: &RawSettings) -> Result<Self, SimError> {
         let mut settings = RawSettings::default();
         let baseline = Baseline::parse(name)?;
@@ -50,23 +50,23 @@ impl PilotSpec {
         Self { name: name.into(), settings, without, baseline: None }
     }
 
-    /// Returns the baseline that runs so many nodes.
+    /// Returns the baseline that runs a fixed number of nodes.
     pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
         let baseline = Some(Baseline::Fixed(nodes));
         Self { name: name.into(), settings: RawSettings::default(), without: None, baseline }
     }
 
-    /// Tells whether it may cap the colony's CPU.
+    /// Tells whether the policy may limit the CPU of the colony.
     pub(crate) fn has_cpu_limit(&self) -> bool {
         self.settings.cpu_limit.unwrap_or(true)
     }
 
-    /// Tells whether it is a baseline, which no setting but those of the operator moves.
+    /// Tells whether this is a baseline, which only the settings of the operator change.
     pub(crate) const fn is_baseline(&self) -> bool {
         self.baseline.is_some()
     }
 
-    /// Returns the policy at the wheel of a host.
+    /// Returns the driver of one run on a host.
     ///
     /// # Errors
     /// Its settings and those of the host contradict each other.
@@ -156,21 +156,21 @@ impl SteadyPart {
     }
 }
 
-/// Who decides in a run, and what it remembers.
+/// The driver of a run: a policy or baseline with its state.
 pub(crate) struct Pilot {
     policy: Policy,
     state: EngineState,
     baseline: Option<(Baseline, Decision)>,
     /// The part of steady that is disabled.
     without: Option<SteadyPart>,
-    /// Whether the host lets it cap the colony.
+    /// Whether the host supports a CPU limit for the colony.
     pub(super) has_cpu_limit: bool,
 }
 
 impl Pilot {
     fn new(policy: Policy, has_cpu_limit: bool, baseline: Option<Baseline>) -> Self {
         let baseline = baseline.map(|baseline| {
-            // A decision without anything in it, for the baseline to put its actions in.
+            // Baselines return actions only; the other fields of their decision stay those of an empty one.
             let mut empty = evaluate(&policy, EngineState::default(), &Observation::default()).decision;
             empty.actions.clear();
             empty.verdicts.clear();
@@ -179,7 +179,7 @@ impl Pilot {
         Self { policy, state: EngineState::default(), baseline, without: None, has_cpu_limit }
     }
 
-    /// Makes the nodes known that run when it takes over.
+    /// Adds the nodes that run at the start to the state.
     pub(super) fn take_over(&mut self, nodes: impl Iterator<Item = (NodeId, NodeState)>) {
         self.state.nodes.extend(nodes);
     }

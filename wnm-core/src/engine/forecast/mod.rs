@@ -255,8 +255,8 @@ impl Forecast {
 
     /// Updates the time over the thresholds.
     fn count_time_over(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
-        let mark = policy.cpu.remove.get();
-        count(&mut self.over, span, cpu.mean > mark && !cpu.is_external_overload);
+        let threshold = policy.cpu.remove.get();
+        count(&mut self.over, span, cpu.mean > threshold && !cpu.is_external_overload);
         count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && !cpu.is_external_overload);
     }
 

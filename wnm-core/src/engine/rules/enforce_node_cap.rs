@@ -10,8 +10,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Skip(SkipReason::NodesWithinCap { total: census.total, cap: policy.node_cap });
     }
     let over = (census.total - policy.node_cap).saturating_sub(census.removing);
-    let room = plan.room(policy.limits.removals, census.removing).min(over as usize);
-    relieve_pressure::remove_youngest(situation, plan, room, true);
+    let allowance = plan.allowance(policy.limits.removals, census.removing).min(over as usize);
+    relieve_pressure::remove_youngest(situation, plan, allowance, true);
     if plan.has_actions() {
         Verdict::Act
     } else if census.removing > 0 {

@@ -25,8 +25,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         });
     }
     let (_, waiting) = stopped(situation);
-    let room = plan.room(policy.limits.starts, census.restarting);
-    fill(situation, plan, room);
+    let allowance = plan.allowance(policy.limits.starts, census.restarting);
+    fill(situation, plan, allowance);
     match waiting {
         _ if plan.has_actions() => Verdict::Act,
         Some((until, node)) => Verdict::Wait(Blocker::RestartDelay { node, until }),
@@ -63,13 +63,13 @@ pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, N
     (ready, waiting)
 }
 
-/// Plans up to `room` starts and additions: stopped nodes first, the oldest first, then new ones.
-pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, room: usize) {
+/// Plans up to `allowance` starts and additions: stopped nodes first, the oldest first, then new ones.
+pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize) {
     let Situation { policy, census, observation, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
-    let ready = choose(situation, First::Oldest, room, |seen| seen.is_stopped() && is_ready(seen));
-    let mut left = room - ready.len();
+    let ready = choose(situation, First::Oldest, allowance, |seen| seen.is_stopped() && is_ready(seen));
+    let mut left = allowance - ready.len();
     for seen in ready {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
         plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);

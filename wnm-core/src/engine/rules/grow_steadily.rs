@@ -32,7 +32,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     {
         return Verdict::Wait(Blocker::RestartDelay { node, until });
     }
-    let most = plan.room(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
+    let most = plan.allowance(policy.limits.starts, census.restarting).min(policy.tuning.adds as usize);
     let most = most.min((cap - active) as usize);
     if most == 0 {
         return Verdict::blocked(Blocker::OperationInProgress);
@@ -65,19 +65,19 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
         let Some(seen) = measure.seen else {
             return Some(Blocker::MissingMetric { signal });
         };
-        let soft = match (signal, measure.less_than, measure.remove) {
+        let warning = match (signal, measure.less_than, measure.remove) {
             (Signal::Memory, Reading::Percent(low), Reading::Percent(high)) => {
                 high.get() - (high.get() - low.get()) * policy.tuning.warning
             }
             (Signal::Cpu, ..) => {
                 let mean = steady.outlook.cpu.map_or(f64::INFINITY, |cpu| cpu.mean);
-                let mark = policy.warning_level(policy.cpu);
-                if mean > mark {
+                let threshold = policy.warning_level(policy.cpu);
+                if mean > threshold {
                     let seen = Percent::clamped(mean).unwrap_or_default().into();
                     return Some(Blocker::OverThreshold(Comparison {
                         signal,
                         seen,
-                        threshold: percent(mark),
+                        threshold: percent(threshold),
                         mean_over: Some(CPU_MEAN),
                     }));
                 }
@@ -92,8 +92,8 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
             // `obstacle` compares the forecast of volumes and the recovered runnable tasks.
             _ => continue,
         };
-        if seen.number() > soft {
-            return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, percent(soft))));
+        if seen.number() > warning {
+            return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, percent(warning))));
         }
     }
     if observation.host.volumes.is_empty() {
@@ -118,8 +118,9 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
     if expected >= policy.growth_level(policy.cpu) {
         return Some(no_headroom(Signal::Cpu, expected, policy.growth_level(policy.cpu)));
     }
-    if let Some(marks) = policy.load {
-        let ceiling = marks.less_than.get() + (marks.remove.get() - marks.less_than.get()) * tuning.growth_target;
+    if let Some(thresholds) = policy.load {
+        let ceiling =
+            thresholds.less_than.get() + (thresholds.remove.get() - thresholds.less_than.get()) * tuning.growth_target;
         let Some(expected) = forecast.load_with(more, WINDOW, cpu) else {
             return Some(Blocker::MissingMetric { signal: Signal::Load1 });
         };

@@ -80,7 +80,7 @@ impl Plan {
 
     /// Returns the number of operations of a kind that may begin: within its own limit, less those in progress, within
     /// the limit of all operations, and at most [`MOST_NODES`].
-    pub(crate) fn room(&self, limit: u32, under_way: u32) -> usize {
+    pub(crate) fn allowance(&self, limit: u32, under_way: u32) -> usize {
         limit.saturating_sub(under_way).min(self.operations_left).min(MOST_NODES) as usize
     }
 

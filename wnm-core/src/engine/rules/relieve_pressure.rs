@@ -15,14 +15,14 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let signals = measures(policy, &situation.observation.host);
         return Verdict::Skip(SkipReason::below(signals.filter_map(|measure| Comparison::with_high(&measure))));
     }
-    let room = plan.room(policy.limits.removals, census.removing);
+    let allowance = plan.allowance(policy.limits.removals, census.removing);
     let over_cap = census.total > policy.node_cap;
     // As the Python wnm does: under pressure an outdated colony removes nodes, and adds them later in the new version.
     let by_removal = features.remove_hd || over_cap || (census.outdated > 0 && census.removing == 0);
     if by_removal {
-        remove_youngest(situation, plan, room, over_cap);
+        remove_youngest(situation, plan, allowance, over_cap);
     } else if census.removing == 0 {
-        for seen in choose(situation, First::Youngest, room, NodeStatus::is_running) {
+        for seen in choose(situation, First::Youngest, allowance, NodeStatus::is_running) {
             plan.push(Action::Stop { node: seen.id }, reason(situation, None));
         }
     }
@@ -36,7 +36,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 }
 
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
-pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: usize, over_cap: bool) {
+pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, allowance: usize, over_cap: bool) {
     let for_disk = situation.features.remove_hd && !over_cap;
     let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
@@ -45,8 +45,8 @@ pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, room: 
         };
         !for_disk || seen.sample.volume.is_none_or(is_full)
     };
-    let stopped = choose(situation, First::Youngest, room, |seen| seen.is_stopped() && would_help(seen));
-    let left = room - stopped.len();
+    let stopped = choose(situation, First::Youngest, allowance, |seen| seen.is_stopped() && would_help(seen));
+    let left = allowance - stopped.len();
     let running = choose(situation, First::Youngest, left, |seen| seen.is_running() && would_help(seen));
     for (seen, linger) in stopped
         .into_iter()

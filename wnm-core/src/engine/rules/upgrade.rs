@@ -22,8 +22,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Skip(SkipReason::TargetIsOlder);
     }
     let is_older = |version: &Option<_>| version.as_ref().is_some_and(|version| version < target);
-    let room = plan.room(policy.limits.upgrades, census.upgrading);
-    let outdated = choose(situation, First::Oldest, room, |seen| seen.is_running() && is_older(&seen.sample.version));
+    let allowance = plan.allowance(policy.limits.upgrades, census.upgrading);
+    let outdated =
+        choose(situation, First::Oldest, allowance, |seen| seen.is_running() && is_older(&seen.sample.version));
     for seen in outdated {
         let Some(from) = seen.sample.version.clone() else { continue };
         let action = Action::Upgrade { node: seen.id, from: Some(from.clone()), to: target.clone() };

@@ -102,7 +102,7 @@ struct SampleLine<'a> {
     psi_memory: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_io: Option<StallLine>,
-    // The format is older than the word "CPU limit": recorded traces have the key `quota`.
+    // Recorded traces have the key `quota`, which is older than the name of this field.
     #[serde(rename = "quota", skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<CpuLimitSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
 impl Settings {
     /// Returns all effective values, defaults included; None for settings without a value and a default.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table: a line for each setting")]
     pub fn to_raw(&self) -> RawSettings {
         let policy = &self.policy;
         let Delays { start, restart, upgrade, remove } = policy.delays;

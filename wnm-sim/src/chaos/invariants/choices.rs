@@ -1,4 +1,4 @@
-//! Which nodes: who may be chosen, in what order, and for what.
+//! Properties of the choice of nodes: eligible nodes, their order, and the reasons.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,8 +9,8 @@ use wnm_core::{Action, NodeId, Planned, Reason, Relief};
 use super::facts::{Believed, Facts, Room};
 use super::{Finding, Trial};
 
-/// Property 6: a node that is disabled, in an operation, dead or not known to be ours is chosen for nothing, but for
-/// the removal of what a dead one left; a new node takes the lowest free number.
+/// Property 6: a node that is disabled, in an operation, dead or of unverified origin is never chosen, except for the
+/// removal of the remains of a dead one; a new node takes the lowest free number.
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     // Where numbers are not used twice, those up to the highest one ever used are taken.
     let first = trial.policy.highest_node_id_used.map_or(1, |used| used.saturating_add(1));
@@ -46,7 +46,7 @@ fn added(planned: &Planned) -> Option<NodeId> {
     }
 }
 
-/// Property 8: a node stands in a decision at most once, whoever decided.
+/// Property 8: a decision names a node at most once, for rules and requests alike.
 pub(super) fn once(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let actions = &trial.decision.actions;
     if actions.len() < 2 {
@@ -58,8 +58,8 @@ pub(super) fn once(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     twice.map_or(Ok(()), |pair| Err(format!("{} stands in it twice", pair[0])))
 }
 
-/// Property 9: what is removed is dead, over the cap, or on a full disk. Classic also gives up nodes under any
-/// pressure while some are outdated and none is being removed: they come back with the new version.
+/// Property 9: a removed node is dead, over the cap, or on a full disk. Classic also removes nodes under any pressure
+/// while nodes are outdated and no removal is in progress: they come back with the new version.
 pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     for Planned { action, reason } in trial.decided() {
         let Action::Remove { node: id, .. } = action else { continue };
@@ -99,7 +99,7 @@ pub(super) fn downgrade(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 }
 
 /// Classic's order: stops and removals take the youngest (of removals, the stopped ones first), starts and upgrades
-/// the oldest. Of nodes born together the higher number is the younger.
+/// the oldest. Of nodes created together the one with the higher number is the younger.
 pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if trial.decided().next().is_none() {
         return Ok(());
@@ -140,7 +140,7 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     follows("upgrades", upgrades, || oldest(&|node| node.is_running() && is_older(node)))
 }
 
-/// Tells whether what is planned is the beginning of the list that it should follow.
+/// Tells whether the planned nodes are the first of the expected list.
 fn follows<D: Iterator<Item = NodeId>>(
     kind: &str,
     planned: impl Iterator<Item = NodeId>,

@@ -1,4 +1,4 @@
-//! What costs several decisions to check.
+//! Properties whose check takes several decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +42,8 @@ pub(super) fn saved_state(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     Ok(())
 }
 
-/// Property 3: numbers are names. Nodes that exchange them (all but the first node, whose version holds back
-/// upgrades to an older one, and twins, whose numbers tell who is younger) are treated as before, under their
+/// Property 3: numbers are names. Nodes that exchange them (all but the first node, whose version prevents
+/// upgrades to an older one, and nodes of equal age, whose numbers decide which is younger) are treated as before, under their
 /// new names, in the same order.
 pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
@@ -133,9 +133,9 @@ fn rate(value: &mut Option<BytesPerSecond>, by: f64) {
     *value = value.map(|value| BytesPerSecond(value.0.saturating_add((by * 10.0) as u64)));
 }
 
-/// A node whose look shows what is remembered keeps its state as it is, its beginning above all; one nobody looked
-/// at keeps it whatever it is; a state that is new is what the look shows, and begins now or nobody knows when. A
-/// folder is missing that was not there, or that nobody looked for since.
+/// A node whose observation agrees with its recorded state keeps that state and its start time, and so does a node
+/// without an observation. A changed state is the observed one, and starts now or at an unknown time. A folder counts as
+/// missing when the observation lacks it, or when it was missing and was not observed since.
 pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let Trial { policy, state, observation, .. } = *trial;
     let after = evaluate(policy, state.clone(), observation).apply(&[]);
@@ -158,7 +158,7 @@ pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let is_forgotten = observation.rebooted && matches!(is, NodeState::Stopped { since: None, .. });
         let is_same = was.word() == is.word() && !is_forgotten;
         if (is_same || sample.presence == Presence::Unobserved) && was != is {
-            return Err(format!("{id} was {was:?} and became {is:?} by a look"));
+            return Err(format!("{id} was {was:?} and became {is:?} without a change"));
         }
         if !is_same && was != is && is.since().is_some_and(|since| since != observation.now) {
             return Err(format!("{id} is {is:?}, which did not begin now"));

@@ -1,4 +1,4 @@
-//! What a cycle could know, read a second time and independently of the engine.
+//! Facts of one cycle, derived a second time and independently of the engine.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use wnm_core::{HostSample, NodeId, NodeSample, NodeState, Policy, Presence, Thre
 
 use super::{Trial, steady};
 
-/// What a node must be taken for.
+/// The state that a node must have after the observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Belief {
     Running,
     Unknown,
-    /// With the moment from which it may start again; None when it need not wait.
+    /// With the time from which the node may start again; None without a delay.
     Stopped(Option<Timestamp>),
     Restarting,
     Upgrading,
@@ -22,7 +22,7 @@ pub(super) enum Belief {
 }
 
 impl Belief {
-    /// Tells whether a state is the one believed in.
+    /// Tells whether a state of the engine is of this kind.
     pub(super) const fn is(self, state: &NodeState) -> bool {
         match state {
             NodeState::Running { .. } => matches!(self, Self::Running),
@@ -38,7 +38,7 @@ impl Belief {
     }
 }
 
-/// A node, with what it must be taken for.
+/// A node with the state that it must have.
 pub(super) struct Believed<'a> {
     pub(super) id: NodeId,
     pub(super) sample: &'a NodeSample,
@@ -77,34 +77,34 @@ impl Believed<'_> {
     }
 }
 
-/// What the signals say.
+/// The signals compared with their thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// All that have thresholds are known and below the lower one.
+    /// All signals with thresholds are known and below the low one.
     Free,
-    /// Some are missing or between their thresholds.
+    /// A signal is missing or between its thresholds, and none is over the high one.
     Neither,
-    /// At least one is over the upper one.
+    /// At least one signal is over its high threshold.
     Pressure,
 }
 
-/// Everything the properties ask for.
+/// The facts that the properties use.
 pub(super) struct Facts<'a> {
     /// All nodes, by id.
     pub(super) nodes: Vec<Believed<'a>>,
     pub(super) restarting: u32,
     pub(super) upgrading: u32,
     pub(super) removing: u32,
-    /// Nodes with anything under way, whatever it is.
+    /// Nodes with any operation in progress.
     pub(super) under_way: u32,
-    /// Running, or about to.
+    /// Nodes that run or are about to run.
     pub(super) active: u32,
     /// Known versions that are not the binary's, disabled nodes aside.
     pub(super) outdated: u32,
     pub(super) has_dead: bool,
-    /// Nodes that vanished in this look.
+    /// Nodes that vanished in this observation.
     pub(super) vanished: u32,
-    /// More vanished than chance explains.
+    /// More nodes vanished than independent failures explain.
     pub(super) is_anomalous: bool,
     pub(super) room: Room,
     pub(super) disk_is_full: bool,
@@ -127,12 +127,12 @@ impl<'a> Facts<'a> {
             room: room(policy, &observation.host),
             disk_is_full: observation.host.volumes.iter().any(|volume| is_over(policy.disk, volume.used)),
         };
-        facts.look_for_anomaly(trial);
+        facts.detect_anomaly(trial);
         let may_die = !observation.rebooted && !facts.is_anomalous;
         for (id, sample, recorded) in joined(trial) {
             let acting = !state.acting.is_empty() && state.acting.contains(&id);
             let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
-            // A node that nobody knew yet was not missed either.
+            // A node without a recorded state cannot have lost its folder.
             let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
             let belief = believe(trial, sample.presence, recorded, acting, may_die);
             facts.count(Believed { id, sample, belief, acting }, trial);
@@ -140,8 +140,8 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// Counts what vanished in this look; mostly nothing did, and then there is nothing to count.
-    fn look_for_anomaly(&mut self, trial: &Trial<'_>) {
+    /// Counts the nodes that vanished in this observation; mostly none did, and the count is skipped.
+    fn detect_anomaly(&mut self, trial: &Trial<'_>) {
         let Trial { state, observation, .. } = *trial;
         let is_out = |presence| matches!(presence, Presence::Gone | Presence::FolderMissing);
         if observation.rebooted || !observation.nodes.values().any(|sample| is_out(sample.presence)) {
@@ -199,7 +199,7 @@ impl<'a> Facts<'a> {
         self.nodes.get(place)
     }
 
-    /// Tells whether the rules that plan get their turn at all.
+    /// Tells whether the rules that plan actions are evaluated at all.
     pub(super) fn may_plan(&self, trial: &Trial<'_>) -> bool {
         let is_moving = self.nodes.iter().any(|node| node.belief == Belief::Migrating);
         !trial.observation.rebooted && !self.is_anomalous && !self.has_dead && !is_moving
@@ -213,7 +213,7 @@ impl<'a> Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Tells whether a node lies on a volume that is near its mark, or on an unknown one.
+    /// Tells whether a node lies on a volume near its high threshold, or on an unknown one.
     pub(super) fn is_on_filling_volume(trial: &Trial<'_>, sample: &NodeSample) -> bool {
         let volumes = &trial.observation.host.volumes;
         let is_filling = |v: usize| volumes.get(v).is_some_and(|volume| steady::is_filling(trial.policy, volume.used));
@@ -221,13 +221,13 @@ impl Facts<'_> {
     }
 }
 
-/// Returns every node that was looked at, with what was remembered of it.
+/// Returns every observed node with its recorded state.
 fn joined<'a>(trial: &Trial<'a>) -> impl Iterator<Item = (NodeId, &'a NodeSample, Option<&'a NodeState>)> {
-    let mut remembered = trial.state.nodes.iter();
-    let mut next = remembered.next();
+    let mut recorded = trial.state.nodes.iter();
+    let mut next = recorded.next();
     trial.observation.nodes.iter().map(move |(id, sample)| {
         while next.is_some_and(|(other, _)| other < id) {
-            next = remembered.next();
+            next = recorded.next();
         }
         (*id, sample, next.filter(|(other, _)| *other == id).map(|(_, state)| state))
     })
@@ -250,7 +250,7 @@ fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bo
     presence == Presence::Gone && matches!(recorded, Some(NodeState::Running { .. } | NodeState::Unknown { .. }))
 }
 
-/// Returns what a node must be taken for: an operation lasts for its delay, and after that what is seen holds.
+/// Returns the state that a node must have: an operation lasts for its delay, and then the observation decides.
 fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, acting: bool, may_die: bool) -> Belief {
     let delays = &trial.policy.delays;
     let now = trial.observation.now;
@@ -306,7 +306,7 @@ fn is_under<T: Copy + PartialOrd>(threshold: Threshold<T>, seen: Option<T>) -> b
     seen.is_some_and(|seen| seen < threshold.less_than)
 }
 
-/// Returns what the signals say; a volume with room is enough to add, a full one is enough for pressure.
+/// Compares the signals. One volume with space is enough to add a node, and one full volume is enough for pressure.
 fn room(policy: &Policy, host: &HostSample) -> Room {
     let loads = policy.load.into_iter().flat_map(|threshold| {
         let seen = |pick: fn(wnm_core::LoadAverages) -> wnm_core::Load| (threshold, host.load.map(pick));

@@ -1,4 +1,4 @@
-//! What must hold of the host and the store after every cycle, however it ended.
+//! Properties of the host and the store after every cycle, a crashed one included.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::{Property, Violation};
 use crate::chaos::ChaosModel;
 use crate::chaos::ledger::{Ledger, OpenAction};
 
-/// Checks the steps' invariants: processes, folders, programs and ports against rows.
+/// Compares processes, folders, programs and ports with the rows of the store.
 ///
 /// # Errors
-/// The first one that does not hold.
-pub(crate) fn check(world: &mut ChaosModel, ledger: &Ledger) -> Result<(), Violation> {
-    if let Some(violation) = world.take_violation() {
+/// The first violated property.
+pub(crate) fn check(model: &mut ChaosModel, ledger: &Ledger) -> Result<(), Violation> {
+    if let Some(violation) = model.take_violation() {
         return Err(violation);
     }
     let mut rows = ledger.nodes.iter().peekable();
-    for (number, site) in (1_u32..).zip(world.nodes()) {
+    for (number, site) in (1_u32..).zip(model.nodes()) {
         let row = rows.next_if(|(id, _)| id.get() == number);
         let Some((id, row)) = row else {
             if site.process.is_some() {
@@ -41,18 +41,18 @@ pub(crate) fn check(world: &mut ChaosModel, ledger: &Ledger) -> Result<(), Viola
     Ok(())
 }
 
-/// Requires that every action ends: within what all its steps may wait, there and back, twice over.
+/// Checks that every action ends within twice the sum of the time limits of its steps, undo included.
 pub(crate) fn limits_of_time(open: &[OpenAction], awake: Duration) -> Result<(), Violation> {
-    const PATIENCE: Duration = Duration::from_secs(4 * 3600);
+    const LIMIT: Duration = Duration::from_secs(4 * 3600);
     for OpenAction { record, awake: begun } in open {
         let linger = match record.planned.action {
             Action::Remove { linger, .. } => linger,
             _ => Duration::ZERO,
         };
         let worked = awake.saturating_sub(*begun);
-        if worked > PATIENCE + linger {
-            let what = format!("{} of {} takes {worked:?}", record.planned.action.verb(), record.node());
-            return Err(Violation::new(Property::Ends, what));
+        if worked > LIMIT + linger {
+            let detail = format!("{} of {} takes {worked:?}", record.planned.action.verb(), record.node());
+            return Err(Violation::new(Property::Ends, detail));
         }
     }
     Ok(())

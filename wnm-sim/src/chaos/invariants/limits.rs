@@ -1,11 +1,11 @@
-//! How much at once: limits, the cap, and one direction at a time.
+//! Properties of amounts: the limits, the node cap, and one direction at a time.
 
 use wnm_core::{Action, Planned, Reason};
 
 use super::facts::Facts;
 use super::{Finding, Trial};
 
-/// What a decision plans, by kind; dead nodes aside.
+/// The actions of a decision by kind, without the removal of dead nodes.
 #[derive(Default)]
 struct Tally {
     starts: u32,
@@ -26,10 +26,11 @@ fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
     tally
 }
 
-/// Property 4: what is planned fits beside what is under way, each kind in its limit and all in theirs.
+/// Property 4: planned operations and those in progress stay within the limit of their kind and within the common limit.
 ///
-/// Stops share the limit of removals, as in the earlier tool; a steady relief stops as many as it needs. Dead nodes are removed outside all limits, and what the
-/// operator asks for is not bound by them. A limit that what is under way passes already allows nothing more.
+/// Stops share the limit of removals, as in the Python wnm; a relief of steady stops as many nodes as it needs. Dead
+/// nodes are removed outside all limits, and requests are not bound by them. A limit that operations in progress already
+/// exceed allows no further operation.
 pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let limits = &trial.policy.limits;
     let is_steady_stop =
@@ -42,13 +43,13 @@ pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         ("operations", starts + reliefs + upgrades, facts.under_way, limits.operations),
     ] {
         if planned > 0 && planned.saturating_add(under_way) > limit {
-            return Err(format!("{planned} {kind} planned beside {under_way} under way, and {limit} allowed"));
+            return Err(format!("{planned} {kind} planned beside {under_way} in progress, and {limit} allowed"));
         }
     }
     Ok(())
 }
 
-/// Property 5: a decision either relieves the host or uses its room.
+/// Property 5: a decision either relieves the host or uses its headroom.
 pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Tally { starts, reliefs, .. } = tally(trial.decided());
     if starts > 0 && reliefs > 0 {
@@ -59,8 +60,8 @@ pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 
 /// Property 7: starts and adds lead to no more active nodes than the cap allows.
 ///
-/// The operator may lower the cap below what runs, or start nodes by name: that is not decided here, and only what
-/// is decided has to fit.
+/// The operator may lower the cap below the running nodes, or start nodes by name. Only decisions of the rules are
+/// checked.
 pub(super) fn cap(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let Tally { starts, .. } = tally(trial.decided());
     let (active, cap) = (facts.active, trial.policy.node_cap);

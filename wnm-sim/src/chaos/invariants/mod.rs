@@ -1,7 +1,7 @@
-//! What must always hold: one function a property, for the explorer, the property tests and the mutation check.
+//! Properties of every decision and every cycle: one function a property, used by the explorer and the property tests.
 //!
-//! The properties read thresholds, delays and states by themselves, in `facts`, and share nothing with the rules
-//! but their input: a rule that is wrong cannot hide behind a property that is wrong in the same way.
+//! The properties derive thresholds, delays and states on their own, in `facts`, and share only their input with the
+//! rules: an error in a rule is not repeated in the property that checks it.
 
 mod choices;
 mod costly;
@@ -18,7 +18,7 @@ use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned,
 use facts::Facts;
 pub(crate) use host::limits_of_time;
 
-/// One thing that must always hold. The first fifteen have the numbers of the specification.
+/// A property that always holds. The first fifteen are numbered, and so are three of steady.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
     /// Same input, byte-identical decision and state.
@@ -27,17 +27,17 @@ pub enum Property {
     SavedState,
     /// Permuting the nodes changes nothing.
     Permuted,
-    /// Every limit holds, what is under way included.
+    /// Every limit holds, operations in progress included.
     Limits,
     /// Never an add or a start beside a stop or a removal for pressure.
     OneWay,
     /// Disabled nodes and nodes in an operation are never chosen.
     LeftAlone,
-    /// Active nodes never exceed the cap by what is decided.
+    /// No decision raises the number of active nodes above the node cap.
     Cap,
-    /// A node stands in a decision at most once.
+    /// A decision names a node at most once.
     Once,
-    /// Nothing is deleted unless dead, over the cap, for disk or as classic's order says.
+    /// A node is deleted only when it is dead, over the cap, for disk, or by the order of classic.
     Deleted,
     /// A full disk with a removable node and nothing under way has a removal in the same cycle.
     FullDisk,
@@ -51,7 +51,7 @@ pub enum Property {
     WallClock,
     /// Mass disappearance causes no destructive action.
     Vanished,
-    /// A relief is of something that is near its mark, and never of load averages. Steady only.
+    /// A relief is for a signal near its high threshold, and never for load averages. Steady only.
     Curable,
     /// Growth leaves every signal under its ceiling. Steady only.
     Predicted,
@@ -59,34 +59,34 @@ pub enum Property {
     Rested,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
-    /// Pressure that something can be done about has something done about it.
+    /// Pressure leads to a relief when a node is available for it.
     Relief,
-    /// Room, calm and a node to start or add lead to a start or an add.
+    /// Headroom, no operation in progress and a node to start or add lead to a start or an add.
     Growth,
     /// No node starts before `delay_restart` has passed since its stop, and none is added while one waits.
     Waiting,
     /// Upgrades are rolled out when, and only when, they are enabled, wanted and allowed.
     Rollout,
-    /// A look that shows nothing new changes no state, and least of all its beginning.
+    /// An observation without a change changes no state, nor the time at which it began.
     Since,
-    /// No process runs that no row knows.
+    /// Every process has a row in the store.
     Rows,
-    /// No port is given twice.
+    /// Every port belongs to one node.
     Ports,
-    /// No folder is gone without a tombstone.
+    /// A folder disappears only after its tombstone.
     Tombstone,
-    /// No node is removed as dead whose folder is merely out of sight.
+    /// A node whose folder is only hidden, as by a missing mount, is not removed as dead.
     OutOfSight,
-    /// A node that nothing is being done to has a program.
+    /// A node without an action in progress has a program.
     Program,
     /// Every action ends.
     Ends,
-    /// In calm everything comes to rest, and a further run changes nothing.
+    /// Without faults every action ends, and a further cycle changes nothing.
     Calm,
 }
 
 impl Property {
-    /// Returns the number in the specification; None for what it says elsewhere than in its list.
+    /// Returns the number of the property; None for a property without one.
     #[must_use]
     pub fn number(self) -> Option<u8> {
         match self {
@@ -104,7 +104,7 @@ impl Property {
             Self::SameInput => "same input, byte-identical decision and state",
             Self::SavedState => "saving and loading the state changes no future decision",
             Self::Permuted => "permuting the nodes changes nothing",
-            Self::Limits => "every limit holds, what is under way included",
+            Self::Limits => "every limit holds, operations in progress included",
             Self::OneWay => "never add or start beside a stop or a removal for pressure",
             Self::LeftAlone => "disabled nodes and nodes in an operation are never chosen",
             Self::Cap => "active nodes never exceed the cap",
@@ -116,22 +116,22 @@ impl Property {
             Self::Downgrade => "never a downgrade",
             Self::WallClock => "a jump of the wall clock causes no action",
             Self::Vanished => "mass disappearance causes no destructive action",
-            Self::Curable => "what is relieved is near its mark",
+            Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
-            Self::Growth => "room is used",
+            Self::Growth => "headroom is used",
             Self::Waiting => "no start before its delay has passed, and no add while one waits",
             Self::Rollout => "upgrades are rolled out when and only when they may be",
-            Self::Since => "a look that shows nothing new changes nothing",
+            Self::Since => "an observation without a change changes nothing",
             Self::Rows => "no process without a row",
             Self::Ports => "ports are unique",
             Self::Tombstone => "no folder is gone without a tombstone",
-            Self::OutOfSight => "no node is removed as dead whose folder is merely out of sight",
+            Self::OutOfSight => "no node with a hidden folder is removed as dead",
             Self::Program => "a node at rest has a program",
             Self::Ends => "every action ends",
-            Self::Calm => "in calm everything comes to rest, and a further run changes nothing",
+            Self::Calm => "without faults every action ends, and a further cycle changes nothing",
         }
     }
 }
@@ -147,41 +147,41 @@ impl fmt::Display for Property {
 
 /// A property that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{property}: {what}")]
+#[error("{property}: {detail}")]
 pub struct Violation {
-    /// Which.
+    /// The violated property.
     pub property: Property,
-    /// What was seen instead.
-    pub what: String,
+    /// The observed facts, for a developer.
+    pub detail: String,
 }
 
 impl Violation {
-    pub(crate) fn new(property: Property, what: impl Into<String>) -> Self {
-        Self { property, what: what.into() }
+    pub(crate) fn new(property: Property, detail: impl Into<String>) -> Self {
+        Self { property, detail: detail.into() }
     }
 }
 
-/// What one cycle knew, and what it decided.
+/// The input and the decision of one cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Trial<'a> {
-    /// What the operator wants.
+    /// The policy of the operator.
     pub policy: &'a Policy,
-    /// What was remembered.
+    /// The state before the cycle.
     pub state: &'a EngineState,
-    /// What was seen.
+    /// The observation of the cycle.
     pub observation: &'a Observation,
-    /// What the rules made of it.
+    /// The decision of the rules, or the plan of a request.
     pub decision: &'a Decision,
 }
 
 impl<'a> Trial<'a> {
-    /// Returns what the rules decided; what the operator asked for is bound by less.
+    /// Returns the actions of the rules, without those that the operator requested: fewer properties bind a request.
     fn decided(&self) -> impl Iterator<Item = &'a Planned> + use<'a> {
         self.decision.actions.iter().filter(|planned| planned.reason != Reason::Requested)
     }
 }
 
-/// What a property found: what is wrong, in words.
+/// The result of a check: the violation as text for a developer.
 type Finding = Result<(), String>;
 
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
@@ -201,7 +201,7 @@ const EVERY_CYCLE: [(Property, Check); 11] = [
     (Property::Waiting, choices::waiting),
 ];
 
-/// What the classic preset promises besides, and the steady one.
+/// The properties of one preset only.
 const CLASSIC: [(Property, Check); 4] = [
     (Property::Order, choices::order),
     (Property::Relief, signals::relief),
@@ -223,7 +223,7 @@ const fn of_preset(preset: Preset) -> &'static [(Property, Check)] {
 }
 
 /// The properties that cost several decisions each.
-const NOW_AND_THEN: [(Property, Check); 5] = [
+const SAMPLED: [(Property, Check); 5] = [
     (Property::SameInput, costly::same_input),
     (Property::SavedState, costly::saved_state),
     (Property::Permuted, costly::permuted),
@@ -234,46 +234,46 @@ const NOW_AND_THEN: [(Property, Check); 5] = [
 fn check_all<'a>(trial: &Trial<'_>, checks: impl IntoIterator<Item = &'a (Property, Check)>) -> Result<(), Violation> {
     let facts = Facts::of(trial);
     for (property, check) in checks {
-        check(trial, &facts).map_err(|what| Violation::new(*property, what))?;
+        check(trial, &facts).map_err(|detail| Violation::new(*property, detail))?;
     }
     Ok(())
 }
 
-/// Checks what is cheap enough for every cycle.
+/// Checks the properties that are cheap enough for every cycle.
 ///
 /// # Errors
-/// The first property that does not hold.
+/// The first violated property.
 pub fn check_cycle(trial: &Trial<'_>) -> Result<(), Violation> {
     check_all(trial, EVERY_CYCLE.iter().chain(of_preset(trial.policy.preset)))
 }
 
-/// Checks what the operator was granted: thresholds and limits do not bind it.
+/// Checks the plan of a request, which thresholds and limits do not bind.
 ///
 /// # Errors
-/// The first property that does not hold.
+/// The first violated property.
 pub fn check_request(trial: &Trial<'_>) -> Result<(), Violation> {
-    const GRANTED: [(Property, Check); 2] =
+    const REQUESTED: [(Property, Check); 2] =
         [(Property::Once, choices::once), (Property::Downgrade, choices::downgrade)];
-    check_all(trial, &GRANTED)
+    check_all(trial, &REQUESTED)
 }
 
-/// Checks what costs many decisions: properties 1, 2, 3 and 11, and that states keep their beginning.
+/// Checks the properties that cost several decisions each: 1, 2, 3 and 11, and that states keep their start time.
 ///
 /// # Errors
-/// The first property that does not hold.
+/// The first violated property.
 pub fn check_thoroughly(trial: &Trial<'_>) -> Result<(), Violation> {
-    check_all(trial, &NOW_AND_THEN)
+    check_all(trial, &SAMPLED)
 }
 
-/// Checks one property of a decision; the others hold of something else, and are no concern of a trial.
+/// Checks one property of a decision. A property of the host or of a run is not checked here.
 ///
 /// # Errors
-/// It does not hold.
+/// The property is violated.
 pub fn check(property: Property, trial: &Trial<'_>) -> Result<(), Violation> {
     let of_this: Vec<_> = EVERY_CYCLE
         .iter()
         .chain(of_preset(trial.policy.preset))
-        .chain(&NOW_AND_THEN)
+        .chain(&SAMPLED)
         .copied()
         .filter(|(checked, _)| *checked == property)
         .collect();
@@ -281,15 +281,15 @@ pub fn check(property: Property, trial: &Trial<'_>) -> Result<(), Violation> {
 }
 
 /// Checks property 14 on one reading: two readings that differ by the wall clock alone show the same time, which is
-/// as much later as the host was up longer. Rules see no other clock, so they decide alike.
+/// as much later as the host was up longer. Rules use no other clock, so their decisions are the same.
 ///
-/// A restart of the host takes the wall clock up anew; that is no jump.
+/// After a restart of the host the clock continues from the wall clock; that is not a jump.
 ///
 /// # Errors
-/// It does not hold.
+/// The property is violated.
 pub fn check_clock(last: &Clock, reading: &ClockReading) -> Result<(), Violation> {
     let now = last.advance(reading.clone()).now();
-    let found = |what: String| Err(Violation::new(Property::WallClock, what));
+    let found = |detail: String| Err(Violation::new(Property::WallClock, detail));
     if now < last.now() {
         return found(format!("the clock ran back by {:?}", last.now().since(now)));
     }

@@ -1,4 +1,4 @@
-//! What the signals demand and forbid.
+//! Properties of signals: the actions they require and the actions they forbid.
 
 use wnm_core::{Action, HostSample, Planned, Policy, Upgrades};
 
@@ -13,10 +13,10 @@ fn is_growth(planned: &Planned) -> bool {
     matches!(planned.action, Action::Add { .. } | Action::Start { .. })
 }
 
-/// Property 10: a full disk, a removable node and nothing under way lead to a removal in the same cycle.
+/// Property 10: a full disk, a removable node and no operation in progress lead to a removal in the same cycle.
 ///
-/// Removable is what may be chosen, runs or is stopped, and lies on the full volume (or anywhere, when there are too
-/// many nodes). Cycles of a reboot, of dead nodes and of an anomaly are exempt: they come first.
+/// A removable node is eligible, runs or is stopped, and lies on the full volume (or on any volume, when the colony
+/// exceeds the node cap). Cycles of a reboot, of dead nodes and of an anomaly are exempt: those rules come first.
 pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !facts.disk_is_full || facts.under_way > 0 || !facts.may_plan(trial) {
         return Ok(());
@@ -28,9 +28,9 @@ pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if removes { Ok(()) } else { Err(format!("nothing is removed, and {} could be", removable.id)) }
 }
 
-/// Property 12: while a signal that has thresholds is not known, nothing is added and nothing started.
+/// Property 12: while a signal with thresholds is unknown, no node is added or started.
 ///
-/// Of several volumes one that is known is enough: that is where a new node goes.
+/// One known volume is enough, because a new node goes to a known one.
 pub(super) fn missing(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(missing) = first_missing(trial.policy, &trial.observation.host) else { return Ok(()) };
     match trial.decided().find(|planned| is_growth(planned)) {
@@ -51,8 +51,8 @@ fn first_missing(policy: &Policy, host: &HostSample) -> Option<&'static str> {
     lacks.into_iter().find(|(_, lacks)| *lacks).map(|(signal, _)| signal)
 }
 
-/// Property 15: when more nodes vanish in one look than chance explains, or with their storage, nothing at all is
-/// done. A restart of the host explains it, and has a cycle of its own in which nothing is done either.
+/// Property 15: when more nodes vanish in one observation than independent failures explain, or vanish with their
+/// storage, the decision is empty. A restart of the host explains them, and its first cycle has an empty decision too.
 pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !facts.is_anomalous && !trial.observation.rebooted {
         return Ok(());
@@ -66,8 +66,8 @@ pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
-/// Classic relieves: pressure, or too many nodes, leads to a stop or a removal when a node may be chosen and nothing
-/// is under way; and without pressure nothing is stopped or removed but what is dead.
+/// Classic relieves: pressure, or too many nodes, leads to a stop or a removal when a node is eligible and no operation
+/// is in progress; without pressure only dead nodes are removed, and no node is stopped.
 pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let over_cap = facts.total() > trial.policy.node_cap;
     let is_due = facts.room == Room::Pressure || over_cap;
@@ -86,8 +86,8 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
-/// Classic grows: with room on every signal, nothing under way and fewer nodes than the cap, a node that is ready
-/// starts, or else one is added; and without room nothing starts.
+/// Classic grows: with headroom on every signal, no operation in progress and fewer nodes than the cap, a stopped node
+/// starts after its delay, or else a node is added; without headroom no node starts.
 pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let (total, cap, now) = (facts.total(), trial.policy.node_cap, trial.observation.now);
     let running =
@@ -110,8 +110,8 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
-/// Classic rolls out: never with upgrades off, under pressure, or to a version that was refused; and always when a
-/// running node is older, the first node is not newer than the binary, and nothing is under way.
+/// Classic rolls out: never with upgrades off, under pressure, or to a refused version; and always when a running node
+/// is older, the first node is not newer than the binary, and no operation is in progress.
 pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let target = trial.observation.target.as_ref();
     let is_pressed = facts.room == Room::Pressure || facts.total() > trial.policy.node_cap;

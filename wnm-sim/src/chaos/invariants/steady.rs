@@ -1,4 +1,4 @@
-//! What must hold under the steady preset beyond what must always hold.
+//! Properties of the preset steady only.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use wnm_core::{Action, NodeId, NodeState, Percent, Planned, Policy, Reason, Reli
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
 
-/// How long a node rests after it was stopped for pressure.
-const REST: Duration = Duration::from_secs(1800);
+/// Cooldown of a node after its stop for pressure.
+const COOLDOWN: Duration = Duration::from_secs(1800);
 
-/// Returns what lies so far below the high threshold, as a share of the gap.
+/// Returns the level below the high threshold by a share of the gap between both thresholds.
 fn below(marks: Threshold<Percent>, share: f64) -> f64 {
     marks.remove.get() - (marks.remove.get() - marks.less_than.get()) * share
 }
 
-/// Tells whether a volume is near its mark.
+/// Tells whether a volume is near its high threshold.
 pub(super) fn is_filling(policy: &Policy, used: Option<Percent>) -> bool {
     used.is_some_and(|used| used.get() > below(policy.disk, 0.05))
 }
@@ -24,8 +24,8 @@ fn is_growth(planned: &Planned) -> bool {
     matches!(planned.action, Action::Add { .. } | Action::Start { .. })
 }
 
-/// Property 18: only what is ours and can be cured is relieved. Load averages stop nothing; memory and disk that are
-/// not near their marks stop nothing; and neither does CPU use that others alone account for.
+/// Property 18: a relief is only for signals that a stop of nodes can lower. Load averages, memory and disk below their
+/// warning level, and CPU use of the background load alone stop no node.
 pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let (policy, host) = (trial.policy, &trial.observation.host);
     for Planned { action, reason } in trial.decided() {
@@ -57,7 +57,7 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     Ok(())
 }
 
-/// Property 19: whatever grows leaves what is known now under its ceilings.
+/// Property 19: growth leaves every known signal under its ceiling.
 pub(super) fn predicted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(planned) = trial.decided().find(|planned| is_growth(planned)) else { return Ok(()) };
     let (policy, host) = (trial.policy, &trial.observation.host);
@@ -76,7 +76,7 @@ pub(super) fn predicted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     ];
     match over.into_iter().find(|(_, is_over)| *is_over) {
         Some((signal, _)) => {
-            Err(format!("{} {}, and {signal} has no room", planned.action.verb(), planned.action.node()))
+            Err(format!("{} {}, and {signal} has no headroom", planned.action.verb(), planned.action.node()))
         }
         None => Ok(()),
     }
@@ -85,7 +85,7 @@ pub(super) fn predicted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 /// Tells whether a node that runs has not run for half an hour.
 fn has_just_started(trial: &Trial<'_>, id: NodeId) -> bool {
     match trial.state.nodes.get(&id) {
-        Some(NodeState::Running { since }) => trial.observation.now.since(*since) < REST,
+        Some(NodeState::Running { since }) => trial.observation.now.since(*since) < COOLDOWN,
         _ => true,
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn rested(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         let id = planned.action.node();
         if let Some(NodeState::Stopped { since: Some(since), cause: StopCause::Pressure }) = trial.state.nodes.get(&id)
             && !trial.observation.rebooted
-            && trial.observation.now.since(*since) < REST
+            && trial.observation.now.since(*since) < COOLDOWN
         {
             return Err(format!("{id} starts {:?} after its stop", trial.observation.now.since(*since)));
         }
@@ -129,7 +129,7 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
     let starts = chosen(&|planned: &Planned| matches!(planned.action, Action::Start { .. }));
     if !starts.is_empty() {
-        let ready = by_age(&|node: &Believed<'_>| node.is_ready(trial.observation.now) && !is_resting(trial, node));
+        let ready = by_age(&|node: &Believed<'_>| node.is_ready(trial.observation.now) && !is_in_cooldown(trial, node));
         if !ready.iter().take(starts.len()).eq(starts.iter()) {
             return Err(format!("{starts:?} start, and the oldest come first"));
         }
@@ -137,10 +137,10 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     Ok(())
 }
 
-fn is_resting(trial: &Trial<'_>, node: &Believed<'_>) -> bool {
+fn is_in_cooldown(trial: &Trial<'_>, node: &Believed<'_>) -> bool {
     matches!(
         trial.state.nodes.get(&node.id),
         Some(NodeState::Stopped { since: Some(since), cause: StopCause::Pressure })
-            if !trial.observation.rebooted && trial.observation.now.since(*since) < REST
+            if !trial.observation.rebooted && trial.observation.now.since(*since) < COOLDOWN
     )
 }

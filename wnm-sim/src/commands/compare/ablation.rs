@@ -11,44 +11,44 @@ use super::targets::TARGETS;
 use super::variant::{RoundScores, VariantComparison};
 use crate::statistics::Mean;
 
-/// What changes when a part of steady is left out, each run compared with the run of the same seed that has it.
+/// The changes when a part of steady is disabled, each run compared with the run of the same seed that has the part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Absence {
-    /// What it is left out of.
+    /// The policy without the part.
     pub(super) of: &'static str,
-    /// The part.
+    /// Name of the disabled part.
     pub(super) part: String,
-    /// What to think of it.
+    /// The verdict on the part.
     pub(super) worth: Worth,
-    /// By how much the scalar grows, as a mean over the scenarios; below 0 where the part is worth having.
+    /// Change of the scalar without the part, as a mean over the scenarios; below 0 when the part is useful.
     pub(super) scalar: Mean,
-    /// By how much the figure of each target grows.
+    /// Change of the figure of each target.
     pub(super) figures: Vec<Growth>,
-    /// How many runs there are.
+    /// Number of runs.
     pub(super) runs: usize,
-    /// How many of them came out otherwise.
+    /// Number of runs whose score differs.
     pub(super) changed: usize,
-    /// The scenario whose scalar changes most, and by how much; none where nothing changed.
+    /// The scenario with the largest change of the scalar, and the change; None without a change.
     pub(super) most: Option<(String, f64)>,
 }
 
-/// By how much the figure of a target grows.
+/// Change of the figure of a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Growth {
-    /// What the target is about.
+    /// Name of the target.
     pub(super) name: &'static str,
-    /// By how much; none where there is nothing to compare with.
+    /// The change; None without a figure to compare with.
     pub(super) by: Option<Mean>,
 }
 
-/// What to think of a part, with a confidence of 95 %.
+/// The verdict on a part, with a confidence of 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) enum Worth {
-    /// No run came out otherwise, or all that changed is within what seeds vary by.
+    /// No score differs, or the differences are within the variation between seeds.
     Nothing,
     /// The scalar is worse without it.
     Needed,
@@ -58,7 +58,7 @@ pub(super) enum Worth {
     Traded,
 }
 
-/// Returns what the absence of a part changes in a comparison.
+/// Returns the changes in a comparison when a part is disabled.
 pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &RoundScores<'_>) -> Absence {
     let without = VariantComparison::new(&ablated.pilot.name, scores, with.conditions);
     let (mut runs, mut changed) = (0, 0);
@@ -77,7 +77,7 @@ pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &Roun
         }
         differences.iter_mut().zip(scalars).for_each(|(seed, difference)| seed.push(difference));
     }
-    // Scenarios are not drawn from anything, so that only the seeds vary.
+    // The scenarios are a fixed list and not a sample: only the seeds vary.
     let scalar = Mean::of(differences.iter().map(|seed| Mean::of(seed.iter().copied()).mean));
     let growth = |left_out, rule: &super::targets::TargetRule| {
         let growth = rule.figure(&without, left_out)? - rule.figure(with, left_out)?;
@@ -114,7 +114,7 @@ mod tests {
             (little, vec![little, much], Worth::Traded),
             (little, vec![little, little], Worth::Nothing),
             (mean(0.0, 0.0), vec![mean(0.0, 0.0)], Worth::Nothing),
-            // One seed proves nothing.
+            // One seed gives no confidence interval.
             (Mean { mean: 1.0, within: None }, vec![], Worth::Nothing),
         ] {
             assert_eq!(worth(scalar, figures.into_iter()), expected, "{scalar:?}");
