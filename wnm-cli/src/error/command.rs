@@ -32,7 +32,7 @@ pub(crate) enum CommandError {
     NoValue { key: &'static str, example: &'static str },
     /// The command has the place SETTING for the most similar name.
     #[error("{problem}")]
-    UnknownSetting { problem: Problem, command: String },
+    UnknownSetting { problem: Box<Problem>, command: String },
     #[error("cannot unset {key}: it is required")]
     Required { key: &'static str },
     #[error("cannot store {key}: {place} sets it, with higher precedence")]

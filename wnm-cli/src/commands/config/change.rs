@@ -131,7 +131,7 @@ fn plan(
     let after = SourceValues { database: stored, ..before };
     let settings = after.settings().map_err(|error| if_removed(error, keys))?;
     let is = settings.to_raw();
-    let nodes: Vec<Node> = store.nodes()?.into_iter().map(|(_, node)| node).collect();
+    let nodes: Vec<Node> = store.nodes()?.into_values().collect();
     let changed: Vec<Changed> = RawSettings::ALL
         .iter()
         .filter(|setting| was.get(setting.key) != is.get(setting.key) || keys.contains(&setting.key))

@@ -191,7 +191,7 @@ fn known(key: &str, verb: &str) -> Result<&'static str, CommandError> {
     let underscored = key.replace('-', "_");
     let found = RawSettings::KEYS.iter().find(|known| **known == underscored).copied();
     found.ok_or_else(|| CommandError::UnknownSetting {
-        problem: Problem::unknown_setting(key),
+        problem: Box::new(Problem::unknown_setting(key)),
         command: format!("wnm config {verb} SETTING"),
     })
 }
