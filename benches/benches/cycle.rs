@@ -126,7 +126,7 @@ fn built() -> Result<PathBuf> {
     let bench = std::env::current_exe()?;
     let wnm = bench.ancestors().nth(2).ok_or("no target folder")?.join("wnm");
     if !wnm.exists() {
-        return Err(format!("expected {}: run `cargo build --release -p wnm-cli` first", wnm.display()).into());
+        return Err(format!("no program at {}: run `cargo build --release -p wnm-cli` first", wnm.display()).into());
     }
     Ok(wnm)
 }
@@ -205,8 +205,8 @@ fn colony() -> Result<tempfile::TempDir> {
     let mut nodes = Vec::new();
     for id in (1..=NODES).filter_map(NodeId::new) {
         let uuid = format!("00000000-0000-4000-8000-{:012}", id.get());
-        let birth = NewNodeInputs { uuid, roll: 0, storage: storage.clone(), logs: PathBuf::new(), now };
-        let node = new_node(id, &settings, birth, [])?;
+        let inputs = NewNodeInputs { uuid, roll: 0, storage: storage.clone(), logs: PathBuf::new(), now };
+        let node = new_node(id, &settings, inputs, [])?;
         std::fs::create_dir_all(&node.root_dir)?;
         nodes.push((node, NodeState::Running { since: now }));
     }

@@ -1,4 +1,4 @@
-//! Situations of ten nodes as a stream of JSON lines, answered one by one on one core. Goal: 100,000 a second.
+//! Decision cases of ten nodes as a stream of JSON lines, answered one by one on one core. Target: 100,000 a second.
 #![allow(missing_docs, reason = "criterion's macros declare functions without")]
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
-//! A week of the capacity model in cycles of a minute, with the cost of the policy: at most 50 ms of a hundred nodes on one
-//! core. Of `fixed`, which hardly thinks, nearly all is the model and `settle`.
+//! A week of the capacity model in cycles of a minute. The cost of the policy is at most 50 ms for a hundred nodes on one
+//! core; with `fixed`, which evaluates no rules, nearly all of the time is that of the model.
 #![expect(clippy::unwrap_used, reason = "a bench without its scenario cannot go on")]
 #![allow(missing_docs, reason = "criterion's macros declare functions without")]
 
