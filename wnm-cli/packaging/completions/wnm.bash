@@ -2232,7 +2232,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__status)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --check --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -274,6 +274,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand status" -l log-format -d 'Format
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand status" -l check -d 'Exit with code 3 when no cycle ran for three intervals, or a node that should run does not'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'

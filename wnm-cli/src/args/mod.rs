@@ -110,7 +110,8 @@ pub(crate) enum Command {
     )]
     Daemon(Daemon),
     /// Show the host and the colony
-    Status,
+    #[command(after_help = "Example:\n  wnm status --check --json || echo 'look at the nodes'")]
+    Status(Status),
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
@@ -186,6 +187,13 @@ pub(crate) struct Run {
     pub(crate) once: OnceFlags,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Exit with code 3 when no cycle ran for three intervals, or a node that should run does not
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

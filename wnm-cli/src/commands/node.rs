@@ -15,6 +15,7 @@ use crate::args::{Count, Node, Nodes, Removed, Selected, SettingFlags, Survey};
 use crate::confirm::{self, Purpose};
 use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, CommandError, Exit};
+use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
 use crate::render::page::Width;
@@ -56,10 +57,16 @@ fn show(
     output: &Output,
     text: fn(&[render::nodes::NodeView], Width) -> String,
 ) -> Result<Exit, CliError> {
-    let snapshot = Store::open_read_only(db)?.snapshot()?;
+    let store = Store::open_read_only(db)?;
+    let snapshot = store.snapshot()?;
     let only = selection::named(&only.nodes, snapshot.nodes.keys().copied())?;
     let now = colony_time(snapshot.state.clock.as_ref());
-    output.result(&render::nodes::views(snapshot, &only, now), |views| text(views, output.width()))?;
+    let freshness = Freshness::of(&snapshot, now, freshness::survey_delay(&store.settings()?));
+    if let Some(problem) = render::freshness::problem(freshness) {
+        tracing::warn!("{problem}; the states are those of that cycle");
+    }
+    let views = render::nodes::views(snapshot, &only, now, freshness);
+    output.result(&views, |views| text(views, output.width()))?;
     Ok(Exit::Done)
 }
 

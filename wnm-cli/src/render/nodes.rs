@@ -5,7 +5,8 @@ use wnm_core::{Node, NodeId, NodeSample, NodeState, Timestamp};
 
 use super::page::Width;
 use super::table::Table;
-use super::{BOLD, duration, state_style, styled};
+use super::{BOLD, DIM, duration, state_style, styled};
+use crate::freshness::Freshness;
 
 /// A node with its state and its last sample.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,9 @@ pub(crate) struct NodeView {
     /// The time now, for ages.
     #[serde(skip)]
     pub(crate) now: Timestamp,
+    /// Whether the last cycle is too old for the state to be the present one.
+    #[serde(skip)]
+    pub(crate) is_stale: bool,
 }
 
 fn or_dash(value: Option<impl ToString>) -> String {
@@ -32,7 +36,8 @@ fn or_dash(value: Option<impl ToString>) -> String {
 
 impl NodeView {
     fn styled_status(&self) -> String {
-        self.state.as_ref().map_or_else(|| self.status.to_owned(), |state| styled(state_style(state), self.status))
+        let style = |state| if self.is_stale { DIM } else { state_style(state) };
+        self.state.as_ref().map_or_else(|| self.status.to_owned(), |state| styled(style(state), self.status))
     }
 
     fn peers(&self) -> Option<u64> {
@@ -126,8 +131,24 @@ fn page(view: &NodeView) -> String {
     text
 }
 
+/// Returns a sample without the values of a process that no longer runs. Identity, version and disk use stay true of a
+/// stopped node; a disabled one is not observed and keeps its last sample for ever.
+fn present(sample: NodeSample, state: Option<&NodeState>) -> NodeSample {
+    match state {
+        Some(NodeState::Stopped { .. } | NodeState::Disabled { .. } | NodeState::Dead { .. }) => {
+            NodeSample { cpu: None, memory: None, process: None, metrics: None, ..sample }
+        }
+        _ => sample,
+    }
+}
+
 /// Returns the views of these nodes, or of all nodes if `only` is empty.
-pub(crate) fn views(snapshot: wnm_store::Snapshot, only: &[NodeId], now: Timestamp) -> Vec<NodeView> {
+pub(crate) fn views(
+    snapshot: wnm_store::Snapshot,
+    only: &[NodeId],
+    now: Timestamp,
+    freshness: Freshness,
+) -> Vec<NodeView> {
     let wnm_store::Snapshot { nodes, state, mut samples, .. } = snapshot;
     let is_wanted = |id: &NodeId| only.is_empty() || only.contains(id);
     nodes
@@ -138,10 +159,11 @@ pub(crate) fn views(snapshot: wnm_store::Snapshot, only: &[NodeId], now: Timesta
             NodeView {
                 name: id.name(),
                 status: state.as_ref().map_or("UNKNOWN", NodeState::word),
+                sample: samples.get_mut(&id).map(std::mem::take).map(|sample| present(sample, state.as_ref())),
                 state,
-                sample: samples.get_mut(&id).map(std::mem::take),
                 node,
                 now,
+                is_stale: freshness.is_stale(),
             }
         })
         .collect()
