@@ -74,7 +74,7 @@ const WAIT: &str = "wait";
 const fn relief_name(relief: Relief) -> &'static str {
     match relief {
         Relief::Grace => "over threshold too long",
-        Relief::Soft => "over warning threshold too long",
+        Relief::Warning => "over warning threshold too long",
         Relief::Memory | Relief::Disk => "near threshold",
         Relief::Leak => "leak",
         Relief::Traffic => "traffic",

@@ -57,7 +57,7 @@ fn relief(relief: Relief, measure: &Measure) -> String {
     match relief {
         // The use went over the threshold for the length of the grace period, and may be lower in the last sample.
         Relief::Grace => format!("grace period of the high threshold ({remove}) passed; {signal} {seen}"),
-        Relief::Soft => {
+        Relief::Warning => {
             format!("grace period of the warning threshold passed; {signal} {seen}, high threshold {remove}")
         }
         Relief::Memory | Relief::Disk => format!("near threshold: {signal} {seen} of {remove}"),
@@ -274,7 +274,7 @@ mod tests {
             Reason::Dead,
             Reason::Pressure { measure: measure(Signal::Cpu, 72.0) },
             relief(Relief::Grace, Signal::Cpu),
-            relief(Relief::Soft, Signal::Cpu),
+            relief(Relief::Warning, Signal::Cpu),
             relief(Relief::Memory, Signal::Memory),
             relief(Relief::Leak, Signal::Memory),
             relief(Relief::Disk, Signal::Disk(0)),

@@ -150,7 +150,7 @@ pub enum Relief {
     /// CPU use was over its high threshold for the grace period.
     Grace,
     /// CPU use was over its warning threshold for 15 minutes.
-    Soft,
+    Warning,
     /// Memory use exceeds its warning threshold.
     Memory,
     /// Memory use exceeds its warning threshold, and the node holds more than 1.5 times the typical memory.

@@ -164,7 +164,7 @@ fn use_over_the_warning_threshold_is_relieved_after_15_minutes() {
     else {
         panic!("{decision:?}");
     };
-    assert_eq!(*relief, Relief::Soft);
+    assert_eq!(*relief, Relief::Warning);
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl SteadyPart {
         match self {
             Self::Size => {
                 let is_sized = |planned: &Planned| {
-                    matches!(planned.reason, Reason::Relief { relief: Relief::Grace | Relief::Soft, .. })
+                    matches!(planned.reason, Reason::Relief { relief: Relief::Grace | Relief::Warning, .. })
                 };
                 let mut sized = 0;
                 decision.actions.retain(|planned| {
@@ -147,7 +147,7 @@ impl SteadyPart {
             }
             Self::WarningRelief => {
                 let is_relief =
-                    |planned: &Planned| matches!(planned.reason, Reason::Relief { relief: Relief::Soft, .. });
+                    |planned: &Planned| matches!(planned.reason, Reason::Relief { relief: Relief::Warning, .. });
                 decision.actions.retain(|planned| !is_relief(planned));
             }
             Self::CpuLimit => decision.cpu_limit = None,

@@ -11,7 +11,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let over = (census.total - policy.node_cap).saturating_sub(census.removing);
     let allowance = plan.allowance(policy.limits.removals, census.removing).min(over as usize);
-    relieve_pressure::remove_youngest(situation, plan, allowance, true);
+    relieve_pressure::remove_youngest(situation, plan, allowance);
     if plan.has_actions() {
         Verdict::Act
     } else if census.removing > 0 {

@@ -31,7 +31,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let relief = if over >= grace && !over.is_zero() {
         Relief::Grace
     } else if over_warning >= WARNING_GRACE {
-        Relief::Soft
+        Relief::Warning
     } else if over.is_zero() && over_warning.is_zero() && cpu.mean <= policy.warning_level(policy.cpu) {
         let percent = |value| Reading::Percent(Percent::clamped(value).unwrap_or_default());
         let (seen, threshold) = (percent(cpu.mean), percent(policy.warning_level(policy.cpu)));

@@ -20,7 +20,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     // As the Python wnm does: under pressure an outdated colony removes nodes, and adds them later in the new version.
     let by_removal = features.remove_hd || over_cap || (census.outdated > 0 && census.removing == 0);
     if by_removal {
-        remove_youngest(situation, plan, allowance, over_cap);
+        remove_youngest(situation, plan, allowance);
     } else if census.removing == 0 {
         for seen in choose(situation, First::Youngest, allowance, NodeStatus::is_running) {
             plan.push(Action::Stop { node: seen.id }, reason(situation, None));
@@ -36,7 +36,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 }
 
 /// Plans the removal of stopped nodes, then of running ones; for a full disk only of those on it.
-pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, allowance: usize, over_cap: bool) {
+pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, allowance: usize) {
+    // Over the cap any node may go, on whichever volume it lies.
+    let over_cap = situation.census.total > situation.policy.node_cap;
     let for_disk = situation.features.remove_hd && !over_cap;
     let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {

@@ -34,7 +34,7 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             Reason::Dead => true,
             Reason::OverCap { .. } => facts.total() > policy.node_cap,
             Reason::Relief { relief, measure } => match (relief, measure.signal) {
-                (Relief::Grace | Relief::Soft | Relief::Throttled, Signal::Cpu) => host.cpu.is_some(),
+                (Relief::Grace | Relief::Warning | Relief::Throttled, Signal::Cpu) => host.cpu.is_some(),
                 (Relief::Memory | Relief::Leak, Signal::Memory) => {
                     host.memory.is_some_and(|used| used.get() > below(policy.memory, policy.tuning.warning))
                 }
