@@ -1,5 +1,6 @@
 //! The command line.
 
+mod columns;
 mod groups;
 mod selected;
 mod settings;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wnm_core::NodeId;
 
+pub(crate) use columns::{Column, NodeList};
 pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -318,7 +320,10 @@ pub(crate) enum ReportFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Node {
     /// List nodes
-    List(Nodes),
+    #[command(
+        after_help = "A terminal that is too narrow shows fewer columns; --columns shows the named ones. -q prints only the names.\n\nExamples:\n  wnm node list --state STOPPED,UNKNOWN\n  wnm node list --sort memory\n  wnm node list --columns name,state,reason,disk\n  wnm node list -q --state STOPPED | xargs -r wnm node start"
+    )]
+    List(NodeList),
     /// Show all data of nodes
     Show(Nodes),
     /// Add nodes

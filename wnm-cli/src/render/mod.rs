@@ -5,6 +5,7 @@ pub(crate) mod cycle;
 pub(crate) mod explain;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod node_list;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;

@@ -14,7 +14,8 @@ use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot
 
 use super::config::Sources;
 use super::page::{Width, fitted};
-use super::{config, explain, nodes, takeover};
+use super::{config, explain, node_list, nodes, takeover};
+use crate::args::Column;
 use crate::commands::config::{Entry, Source};
 use crate::freshness::Freshness;
 use crate::takeover::{ImportedNode, Skipped, Takeover};
@@ -97,6 +98,8 @@ fn views() -> Vec<nodes::NodeView> {
         name: id(number).name(),
         status: state.word(),
         sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
+        reason: nodes::reason(&state, None),
+        restarts: number % 4,
         state: Some(state),
         node: node(number),
         now: NOW,
@@ -173,7 +176,41 @@ pub(crate) fn cycle() -> CycleRecord {
 
 #[test]
 fn node_list() {
-    insta::assert_snapshot!(at_each_width(|width| super::nodes::list(&views(), width)));
+    insta::assert_snapshot!(at_each_width(|width| node_list::table(&views(), &[], width)));
+}
+
+#[test]
+fn node_list_with_named_columns() {
+    let columns = [Column::Name, Column::PeerId, Column::State, Column::Reason, Column::Disk, Column::Manager];
+    insta::assert_snapshot!(at_each_width(|width| node_list::table(&views(), &columns, width)));
+    assert_eq!(node_list::names(&views()[..2]), "antnode0001\nantnode0002\n");
+    assert_eq!(node_list::table(&[], &columns, Width::Full), "no nodes\n");
+}
+
+#[test]
+fn nodes_are_sorted_by_each_column() {
+    let order = |column| {
+        let mut nodes = views();
+        nodes.reverse();
+        node_list::sort(&mut nodes, column);
+        nodes.iter().map(|view| view.node.id.get()).collect::<Vec<_>>()
+    };
+    for (column, expected) in [
+        (Column::Name, [1, 2, 3, 12_345]),
+        (Column::State, [12_345, 1, 3, 2]),
+        // The longest time first.
+        (Column::Since, [12_345, 1, 3, 2]),
+        (Column::Restarts, [3, 2, 12_345, 1]),
+        // The unknown values stand last, and equal values keep their order.
+        (Column::Peers, [2, 1, 12_345, 3]),
+        (Column::Memory, [2, 1, 12_345, 3]),
+        (Column::Version, [2, 1, 12_345, 3]),
+        (Column::Age, [1, 2, 3, 12_345]),
+        (Column::Port, [1, 2, 3, 12_345]),
+        (Column::Manager, [12_345, 3, 2, 1]),
+    ] {
+        assert_eq!(order(column), expected, "{column:?}");
+    }
 }
 
 #[test]

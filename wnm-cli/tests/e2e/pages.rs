@@ -82,3 +82,51 @@ fn stopped_node_shows_no_values_of_its_process() {
     let page = host.expect(0, "node show 1").out;
     assert!(page.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["peers", "-"]), "{page}");
 }
+
+/// Returns the lines of a page with single spaces between words.
+fn lines(page: &str) -> Vec<String> {
+    page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn node_list_filters_sorts_and_names_columns() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 3");
+    let nodes = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node restart 2");
+    host.expect(0, "node disable 3");
+    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    host.wait_for("a stopped node", |nodes| states(nodes)[0] == "STOPPED");
+
+    let list = host.expect(0, "node list --columns name,state,reason,restarts").out;
+    assert_eq!(
+        lines(&list),
+        [
+            "NODE STATE REASON RESTARTS",
+            "antnode0001 STOPPED process ended by itself 0",
+            "antnode0002 RUNNING - 1",
+            "antnode0003 DISABLED requested 0",
+        ]
+    );
+    let json = host.expect(0, "--json node list --columns name --sort restarts").json();
+    assert_eq!((&json[0]["name"], &json[0]["restarts"]), (&json!("antnode0002"), &json!(1)));
+    assert_eq!(json[1]["reason"], json!("process ended by itself"));
+
+    // Names for `xargs`, and lists of states in any case.
+    assert_eq!(host.expect(0, "node list -q").out, "antnode0001\nantnode0002\nantnode0003\n");
+    assert_eq!(host.expect(0, "-q node list --state stopped,DISABLED").out, "antnode0001\nantnode0003\n");
+    assert_eq!(host.expect(0, "node list -q --state DEAD").out, "");
+    assert_eq!(host.expect(0, "node list --state DEAD").out, "no nodes\n");
+    assert_eq!(host.expect(0, "node list -q 2-3 --sort state").out, "antnode0003\nantnode0002\n");
+
+    for (line, error) in [
+        ("node list --state STOPED", "STOPED"),
+        ("node list --sort size", "size"),
+        ("node list --columns name,colour", "colour"),
+    ] {
+        let ran = host.expect(2, line);
+        assert!(ran.err.contains(error) && ran.err.contains("--help"), "{}", ran.err);
+    }
+    // A named node must exist, also with a filter.
+    host.expect(1, "node list 9 --state STOPPED");
+}
