@@ -67,6 +67,12 @@ _wnm() {
             wnm,util)
                 cmd="wnm__subcmd__util"
                 ;;
+            wnm__subcmd__config,describe)
+                cmd="wnm__subcmd__config__subcmd__describe"
+                ;;
+            wnm__subcmd__config,edit)
+                cmd="wnm__subcmd__config__subcmd__edit"
+                ;;
             wnm__subcmd__config,get)
                 cmd="wnm__subcmd__config__subcmd__get"
                 ;;
@@ -194,8 +200,68 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__config)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list get set unset path"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list get describe set unset edit path"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__describe)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__config__subcmd__edit)
+            opts="-y -q -v -h --yes --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

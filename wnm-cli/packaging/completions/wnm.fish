@@ -72,45 +72,45 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d '
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0s]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0s]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1; 4 under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo [default: detected]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l flavor -d 'Node program of new nodes: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l antnode-path -d 'Path of the node program for new nodes and upgrades [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l network -d 'Payment network of new nodes, as words of their command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further arguments of new nodes, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 2min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -147,45 +147,45 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0s]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0s]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1; 4 under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo [default: detected]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l flavor -d 'Node program of new nodes: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l antnode-path -d 'Path of the node program for new nodes and upgrades [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l network -d 'Payment network of new nodes, as words of their command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further arguments of new nodes, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 2min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -217,45 +217,45 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 300, steady: 60]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 600]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-remove -d 'Time between the stop of a removed node and the deletion of its folder, in seconds [default: 5min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l survey-delay -d 'Pause between the probes of two nodes, in milliseconds [default: 0s]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l action-delay -d 'Pause between the actions on two nodes, in milliseconds [default: 0s]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-upgrades -d 'Maximum number of nodes that upgrade at the same time [default: 1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1, steady: 4]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1, steady: 4]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-starts -d 'Maximum number of nodes that start at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-removals -d 'Maximum number of nodes in removal at the same time [default: 1; 4 under steady]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-concurrent-operations -d 'Maximum number of operations of all kinds at the same time [default: 1; 4 under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for the nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64; fixed after init [default: 55]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l process-manager -d 'Program that starts and stops nodes, with its scope, such as systemd+sudo [default: detected]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l firewall -d 'Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Node program: antnode, ant-node, or custom with a description [default: antnode]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'Path of the node program for new nodes [default: the flavor\'s program in the user\'s program folder]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'Payment network, as words of the node\'s command line [default: evm-arbitrum-one]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of every node, quoted as in a shell [default: none]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of every node, as NAME=VALUE words [default: empty]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2000000000]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l flavor -d 'Node program of new nodes: antnode, ant-node, or custom with a description [default: antnode]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antnode-path -d 'Path of the node program for new nodes and upgrades [default: the flavor\'s program in the user\'s program folder]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l network -d 'Payment network of new nodes, as words of their command line [default: evm-arbitrum-one]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Further arguments of new nodes, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 60]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Steady: initial grace period of CPU use over its high threshold, in seconds [default: 2min]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of the containers under docker, present on the host [default: debian:bookworm-slim]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-debug -d 'Run antctl with --debug [default: false]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l highest-node-id-used -d 'Highest node number ever used, so that antctl never reuses one; wnm maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -676,22 +676,24 @@ complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcomman
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "list" -d 'List all settings with their effective values'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "get" -d 'Print the effective value of a setting'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "set" -d 'Store settings in the database, all or none'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "unset" -d 'Delete settings from the database, so that defaults apply'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get set unset path" -f -a "path" -d 'Print the path of the config file, even if it does not exist'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "list" -d 'List all settings with their effective values'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "get" -d 'Print the effective value of a setting'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "describe" -d 'Describe settings: unit, default, allowed values, effect'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "set" -d 'Store settings in the database, all or none'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "unset" -d 'Delete settings from the database, so that defaults apply'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "edit" -d 'Edit the settings of the database in an editor'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "path" -d 'Print the path of the config file, even if it does not exist'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -715,6 +717,17 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -739,6 +752,18 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use wnm_core::RawSettings;
+use wnm_core::{RawSettings, Setting, Shape};
 
 /// The settings given as flags, as texts. A cycle stores them in the database.
 #[derive(Debug, Clone, Default)]
@@ -28,17 +28,13 @@ impl FromArgMatches for SettingFlags {
 
 impl Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
-        RawSettings::KEYS.iter().zip(RawSettings::HELP).fold(command, |command, (key, help)| {
-            let mut arg = Arg::new(*key)
-                .long(key.replace('_', "-"))
-                .help(help.trim_end_matches('.'))
-                .value_name("VALUE")
-                .help_heading("Settings (stored in the database)")
-                .allow_hyphen_values(true);
-            if RawSettings::is_switch(key) {
-                arg = as_switch(arg);
-            }
-            command.arg(arg)
+        RawSettings::ALL.iter().fold(command, |command, setting| {
+            let arg = Arg::new(setting.key)
+                .long(setting.key.replace('_', "-"))
+                .help(setting.help())
+                .value_name(setting.value_name())
+                .help_heading("Settings (stored in the database)");
+            command.arg(with_value(arg, setting))
         })
     }
 
@@ -78,9 +74,12 @@ impl FromArgMatches for OnceFlags {
 impl Args for OnceFlags {
     fn augment_args(command: Command) -> Command {
         ONCE.iter().fold(command, |command, (key, id, help)| {
-            let arg = Arg::new(*id).long(id.replace('_', "-")).help(*help).value_name("VALUE");
-            let arg = arg.help_heading("Settings for this run only").allow_hyphen_values(true);
-            command.arg(if RawSettings::is_switch(key) { as_switch(arg) } else { arg })
+            let arg = Arg::new(*id).long(id.replace('_', "-")).help(*help).value_name("TIME");
+            let arg = arg.help_heading("Settings for this run only");
+            command.arg(match RawSettings::setting(key) {
+                Some(setting) => with_value(arg, setting),
+                None => arg,
+            })
         })
     }
 
@@ -89,7 +88,16 @@ impl Args for OnceFlags {
     }
 }
 
-/// Accepts a flag without a value as true.
-fn as_switch(arg: Arg) -> Arg {
-    arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false")
+/// Returns the flag of a setting with the values that it accepts.
+///
+/// A flag after a flag without its value is a flag, not a value; a negative number is a value, so that the error names
+/// the setting and its range. Only arguments of nodes may begin with a hyphen.
+fn with_value(arg: Arg, setting: &Setting) -> Arg {
+    match setting.shape {
+        Shape::Switch => {
+            arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name(setting.value_name())
+        }
+        Shape::Words => arg.allow_hyphen_values(true),
+        Shape::Number | Shape::Text => arg.allow_negative_numbers(true),
+    }
 }

@@ -41,13 +41,22 @@ pub(crate) enum Config {
         #[arg(value_name = "SETTING")]
         key: String,
     },
+    /// Describe settings: unit, default, allowed values, effect
+    #[command(after_help = "Examples:\n  wnm config describe node_cap\n  wnm config describe          all settings")]
+    Describe {
+        /// Names of settings, such as node_cap [default: all]
+        #[arg(value_name = "SETTING")]
+        keys: Vec<String>,
+    },
     /// Store settings in the database, all or none
-    #[command(after_help = "Examples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 mem_remove=85")]
+    #[command(
+        after_help = "A number has the unit of its setting. A time may be written as 10s, 5min or 2h 5min, a size as 500MB or 1.5TiB.\nA value that begins with a hyphen needs the form SETTING=VALUE.\n\nExamples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 delay_start=5min\n  wnm config set start_args=--verbose"
+    )]
     Set {
         #[command(flatten)]
         consent: ConsentFlag,
         /// Name and value of a setting, or several SETTING=VALUE
-        #[arg(value_name = "SETTING VALUE", required = true, allow_hyphen_values = true)]
+        #[arg(value_name = "SETTING VALUE", required = true, allow_negative_numbers = true)]
         words: Vec<String>,
     },
     /// Delete settings from the database, so that defaults apply
@@ -57,6 +66,17 @@ pub(crate) enum Config {
         /// Names of settings, such as node_cap
         #[arg(value_name = "SETTING", required = true)]
         keys: Vec<String>,
+    },
+    /// Edit the settings of the database in an editor
+    #[command(
+        after_help = "The editor is $VISUAL, $EDITOR or vi. The settings are checked together before they are stored; after an error the\nfile stays, and `wnm config edit FILE` continues with it.\n\nExample:\n  EDITOR=nano wnm config edit"
+    )]
+    Edit {
+        #[command(flatten)]
+        consent: ConsentFlag,
+        /// File of an earlier edit that was not stored
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Print the path of the config file, even if it does not exist
     Path,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use toml::{Spanned, Value};
@@ -70,12 +70,18 @@ pub(crate) fn read() -> Result<RawSettings, CliError> {
     Ok(read.map_err(failed)?)
 }
 
+/// Returns the line that sets a setting in a readable config file, from 1.
+pub(crate) fn line_of(path: &Path, key: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    (1..).zip(text.lines()).find(|(_, line)| entry(line).is_some_and(|(name, _)| name == key)).map(|(line, _)| line)
+}
+
 /// Returns the number of the line that begins after these bytes, from 1.
 fn line_at(before: &[u8]) -> usize {
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn from_toml(text: &str) -> Result<RawSettings, ConfigFileCause> {
+pub(crate) fn from_toml(text: &str) -> Result<RawSettings, ConfigFileCause> {
     let line = |at: usize| line_at(&text.as_bytes()[..at.min(text.len())]);
     let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line(span.start));

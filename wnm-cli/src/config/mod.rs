@@ -1,36 +1,36 @@
 //! The sources of settings, in order of precedence: flags, environment, config file, database, defaults.
 
 pub(crate) mod file;
+pub(crate) mod hint;
 
-use wnm_core::{FIXED, HostDefaults, Problem, Problems, RawSettings, Settings};
+use wnm_core::{HostDefaults, OldVariable, Problem, Problems, RawSettings, Settings};
 use wnm_platform::places;
 
 use crate::args::{OnceFlags, SettingFlags};
 use crate::error::CliError;
-
-/// Settings whose unprefixed variables of the Python wnm are not read: shells export HOST, and ENVIRONMENT is a common
-/// variable of deployments.
-const NOT_READ_UNPREFIXED: &[&str] = &["host", "environment"];
-/// Settings that the Python wnm did not have. They have no variable without the prefix.
-const WITHOUT_OLD_VARIABLE: &[&str] = &["firewall", "flavor", "network", "preset", "docker_image"];
-/// Settings that are paths, in which `~` and `$HOME` are expanded.
-const PATHS: &[&str] = &["node_storage", "antnode_path", "antctl_path"];
+use hint::{Origin, SettingsError};
 
 /// Reads the settings given as flags.
-pub(crate) fn from_flags(flags: &SettingFlags) -> Result<RawSettings, Problems> {
-    collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
+pub(crate) fn from_flags(flags: &SettingFlags) -> Result<RawSettings, SettingsError> {
+    collect(flags.0.iter().map(|(key, text)| (*key, text.as_str(), flag(key))))
 }
 
 /// Reads the settings given for one run.
-pub(crate) fn from_once(flags: &OnceFlags) -> Result<RawSettings, Problems> {
-    collect(flags.0.iter().map(|(key, text)| (*key, text.clone())))
+pub(crate) fn from_once(flags: &OnceFlags) -> Result<RawSettings, SettingsError> {
+    collect(flags.0.iter().map(|(key, text)| (*key, text.as_str(), flag(&format!("this_{key}")))))
+}
+
+/// Returns the flag of an argument, named with underscores.
+fn flag(name: &str) -> Origin {
+    Origin::Flag(format!("--{}", name.replace('_', "-")))
 }
 
 /// Returns the name and the value of the variable that sets a setting.
 pub(crate) fn variable(key: &str) -> Option<(String, String)> {
-    let name = key.to_uppercase();
+    let setting = RawSettings::setting(key)?;
+    let is_old = setting.facts.old_variable == OldVariable::Read;
     let read = |name: String| std::env::var(&name).ok().map(|text| (name, text));
-    let is_old = !NOT_READ_UNPREFIXED.contains(&key) && !WITHOUT_OLD_VARIABLE.contains(&key);
+    let name = key.to_uppercase();
     read(format!("WNM_{name}")).or_else(|| {
         let found = read(name).filter(|(_, text)| is_old && !text.is_empty())?;
         tracing::debug!(variable = found.0, "reading a variable of the Python wnm");
@@ -39,17 +39,10 @@ pub(crate) fn variable(key: &str) -> Option<(String, String)> {
 }
 
 /// Reads the settings from variables: `WNM_<SETTING>`, and the ones without prefix that the Python wnm reads.
-pub(crate) fn from_environment() -> Result<RawSettings, CliError> {
-    let mut raw = RawSettings::default();
-    let mut problems = Vec::new();
-    for key in RawSettings::KEYS {
-        if let Some((name, text)) = variable(key)
-            && let Err(problem) = set(&mut raw, key, &text)
-        {
-            problems.push(Problem { key: name, ..problem });
-        }
-    }
-    Problems::none_or(problems).map(|()| raw).map_err(CliError::Environment)
+pub(crate) fn from_environment() -> Result<RawSettings, SettingsError> {
+    let given: Vec<(&str, String, String)> =
+        RawSettings::KEYS.iter().filter_map(|key| variable(key).map(|(name, text)| (*key, name, text))).collect();
+    collect(given.iter().map(|(key, name, text)| (*key, text.as_str(), Origin::Variable(name.clone()))))
 }
 
 /// Reads the settings of the environment and the config file, which apply to every command.
@@ -57,15 +50,20 @@ pub(crate) fn surroundings() -> Result<RawSettings, CliError> {
     Ok(from_environment()?.over(file::read()?))
 }
 
-fn collect(entries: impl Iterator<Item = (&'static str, String)>) -> Result<RawSettings, Problems> {
+/// Reads values as texts, each with the place where it was given.
+pub(crate) fn collect<'a>(
+    entries: impl Iterator<Item = (&'a str, &'a str, Origin)>,
+) -> Result<RawSettings, SettingsError> {
     let mut raw = RawSettings::default();
-    let problems: Vec<Problem> = entries.filter_map(|(key, text)| set(&mut raw, key, &text).err()).collect();
-    Problems::none_or(problems).map(|()| raw)
+    let problems: Vec<(Problem, Origin)> = entries
+        .filter_map(|(key, text, origin)| set(&mut raw, key, text).err().map(|problem| (problem, origin)))
+        .collect();
+    if problems.is_empty() { Ok(raw) } else { Err(SettingsError::of_values(problems)) }
 }
 
 /// Sets one setting from the text of an operator.
 pub(crate) fn set(raw: &mut RawSettings, key: &str, text: &str) -> Result<(), Problem> {
-    if PATHS.contains(&key) {
+    if RawSettings::setting(key).is_some_and(|setting| setting.facts.is_path) {
         return raw.set(key, &expand_home(text, &places::home().display().to_string()));
     }
     raw.set(key, text)
@@ -95,7 +93,7 @@ pub(crate) fn check_fixed(stored: &RawSettings, given: &RawSettings, host: &Host
         (None, "rpc_port_start") => Some("30".to_owned()),
         (None, _) => None,
     };
-    for key in FIXED {
+    for key in RawSettings::fixed() {
         let (Some(requested), current) = (given.get(key), effective(stored, key)) else { continue };
         if Some(&requested) != current.as_ref() {
             return Err(CliError::FixedSetting { key, current: current.unwrap_or_default(), requested });
@@ -108,7 +106,7 @@ pub(crate) fn check_fixed(stored: &RawSettings, given: &RawSettings, host: &Host
 /// a variable or a config file must not change them.
 pub(crate) fn with_fixed(mut stored: RawSettings, settings: &Settings) -> Result<RawSettings, Problems> {
     let effective = settings.to_raw();
-    for key in FIXED {
+    for key in RawSettings::fixed() {
         if let Some(text) = effective.get(key) {
             stored.set(key, &text)?;
         }
@@ -118,9 +116,10 @@ pub(crate) fn with_fixed(mut stored: RawSettings, settings: &Settings) -> Result
 
 /// Returns the checked settings of three sources, the highest precedence first: flags, environment and config file,
 /// database.
-pub(crate) fn fold(sources: [RawSettings; 3], host: &HostDefaults) -> Result<Settings, Problems> {
+pub(crate) fn fold(sources: [RawSettings; 3], host: &HostDefaults) -> Result<Settings, SettingsError> {
     let [flags, surroundings, database] = sources;
-    Settings::new(&flags.over(surroundings).over(database), host)
+    let merged = flags.clone().over(surroundings).over(database);
+    Settings::new(&merged, host).map_err(|problems| SettingsError::of_all(problems, &flags, &merged, host))
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, NodeId};
+use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
-use super::Exit;
+use super::{EditError, Exit};
+use crate::commands::config::Source;
 use crate::confirm::Purpose;
 use crate::push::PushError;
+use crate::render::shell_text;
 
 /// An error of a single command.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +28,17 @@ pub(crate) enum CommandError {
     Declined,
     #[error("cannot remove the database: {count} nodes are still being removed")]
     NodesLeft { count: usize },
-    #[error("no value given for {word:?}")]
-    NoValue { word: String },
-    #[error("cannot store {key}: {source_name} sets it, with higher precedence")]
-    SetElsewhere { key: &'static str, source_name: String },
+    #[error("no value given for {key}")]
+    NoValue { key: &'static str, example: &'static str },
+    /// The command has the place SETTING for the most similar name.
+    #[error("{problem}")]
+    UnknownSetting { problem: Box<Problem>, command: String },
+    #[error("cannot unset {key}: it is required")]
+    Required { key: &'static str },
+    #[error("cannot store {key}: {place} sets it, with higher precedence")]
+    SetElsewhere { key: &'static str, place: Source },
+    #[error(transparent)]
+    Edit(EditError),
     #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
     ResetWithoutReuse { manager: ManagerKind },
     #[error("report {report} has no format {format}")]
@@ -88,8 +97,26 @@ impl CommandError {
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::Declined => return None,
             Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
-            Self::NoValue { word } => return Some(format!("run `wnm config set {word}=VALUE`")),
-            Self::SetElsewhere { .. } => "change the value there, or remove it there",
+            Self::NoValue { key, example } => {
+                return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
+            }
+            Self::UnknownSetting { problem, command } => match &problem.cause {
+                ProblemCause::UnknownSetting { nearest: Some(nearest) } => {
+                    return Some(format!("run `{}`", command.replace("SETTING", nearest)));
+                }
+                _ => "list all settings with `wnm config list`",
+            },
+            Self::Required { key } => {
+                return Some(format!("give another value with `wnm config set {key}=0x…`"));
+            }
+            Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
+                return Some(format!("change the variable, or run `unset {variable}` first"));
+            }
+            Self::SetElsewhere { key, place: Source::File { path } } => {
+                return Some(format!("change {key} in {path}, or delete it there"));
+            }
+            Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
+            Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
                 return Some(format!("run `wnm report {report} --format {}`", known.join("|")));

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use wnm_core::Problem;
+use wnm_core::{Problem, RawSettings};
+
+use crate::config::hint::{Origin, fix_hint, value_hint};
 
 /// A config file that cannot be used.
 #[derive(Debug)]
@@ -44,6 +46,33 @@ pub(crate) enum EntryCause {
     Duplicate { key: String },
     /// The type of TOML has no text form, such as a table.
     Type { key: String, found: &'static str },
+}
+
+impl ConfigFileError {
+    /// Returns how to correct the first invalid line.
+    pub(super) fn hint(&self) -> String {
+        let path = self.path.display();
+        match &self.cause {
+            ConfigFileCause::Unreadable(_) => "name a readable file with --config FILE".to_owned(),
+            ConfigFileCause::NotUtf8 { line } | ConfigFileCause::Syntax { line: Some(line), .. } => {
+                format!("correct {path}:{line}, or name another file with --config FILE")
+            }
+            ConfigFileCause::TooLong(_) | ConfigFileCause::Syntax { line: None, .. } => {
+                format!("correct {path}, or name another file with --config FILE")
+            }
+            ConfigFileCause::Entries(entries) => entries.first().map_or_else(String::new, |entry| {
+                let origin = Origin::File { path: self.path.clone(), line: Some(entry.line) };
+                match &entry.cause {
+                    EntryCause::Setting(problem) => value_hint(problem, &origin),
+                    EntryCause::Duplicate { .. } => format!("remove {path}:{}", entry.line),
+                    EntryCause::Type { key, .. } => RawSettings::setting(key).map_or_else(
+                        || "list all settings with `wnm config list`".to_owned(),
+                        |setting| fix_hint(setting, setting.facts.example, &origin),
+                    ),
+                }
+            }),
+        }
+    }
 }
 
 impl fmt::Display for ConfigFileError {

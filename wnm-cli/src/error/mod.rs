@@ -2,6 +2,7 @@
 
 mod command;
 mod config_file;
+mod edit;
 mod exit;
 mod trash;
 
@@ -13,25 +14,22 @@ use wnm_core::{AllocationError, Problem, Problems};
 use wnm_platform::PlatformError;
 use wnm_store::{LockError, StoreError};
 
+use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
+pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
 pub(crate) use trash::TrashError;
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    #[error("{0}")]
-    Settings(#[from] Problems),
     #[error(transparent)]
-    Setting(#[from] Problem),
-    /// A problem of a setting given as a variable; its key is the name of the variable.
-    #[error("{0}")]
-    Environment(Problems),
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     ConfigFile(#[from] ConfigFileError),
     #[error("cannot change {key} from {current} to {requested}: the existing nodes were created with it")]
@@ -73,14 +71,24 @@ impl From<HostAgentError> for CliError {
     }
 }
 
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::Settings(problems.into())
+    }
+}
+
+impl From<Problem> for CliError {
+    fn from(problem: Problem) -> Self {
+        Problems::from(problem).into()
+    }
+}
+
 impl CliError {
     /// Returns the end of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Command(error) => error.exit(),
             Self::Settings(_)
-            | Self::Setting(_)
-            | Self::Environment(_)
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
             | Self::Trash(_)
@@ -97,13 +105,8 @@ impl CliError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Settings(problems) => return Some(setting_hint(problems)),
-            Self::Setting(_) => "list all settings with `wnm config list`".to_owned(),
-            Self::Environment(_) => "correct the variable, or remove it from the environment".to_owned(),
-            Self::ConfigFile(ConfigFileError { cause: ConfigFileCause::Unreadable(_), .. }) => {
-                "name a readable file with --config FILE".to_owned()
-            }
-            Self::ConfigFile(_) => "correct the file, or name another one with --config FILE".to_owned(),
+            Self::Settings(error) => error.hint().to_owned(),
+            Self::ConfigFile(error) => error.hint(),
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown`".to_owned(),
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
@@ -118,14 +121,6 @@ impl CliError {
         };
         Some(hint)
     }
-}
-
-fn setting_hint(problems: &Problems) -> String {
-    if problems.all().iter().any(|problem| problem.key == "rewards_address" && problem.is_missing()) {
-        return "give --rewards-address 0x…, the address that receives the rewards of the nodes".to_owned();
-    }
-    let key = problems.all().first().map_or("node_cap", |problem| problem.key.as_str());
-    format!("set --{} VALUE, or WNM_{}=VALUE", key.replace('_', "-"), key.to_uppercase())
 }
 
 /// Returns the text of a lock error, with the time since when the holder runs in the zone of the host.

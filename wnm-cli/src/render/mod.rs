@@ -42,7 +42,7 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 pub(crate) fn error(error: &CliError) -> String {
     let mut text = format!("{} {error}", styled(RED.bold(), "error:"));
     if let Some(hint) = error.hint() {
-        text.push_str(&format!("\n{} {hint}", styled(GREEN.bold(), " hint:")));
+        text.push_str(&format!("\n{} {hint}", styled(GREEN.bold(), "hint:")));
     }
     text
 }

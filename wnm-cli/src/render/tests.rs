@@ -287,7 +287,8 @@ fn stale_status() {
 
 #[test]
 fn settings_with_and_without_sources() {
-    let entry = |key, value: &str, source| Entry { key, value: Some(value.to_owned()), source };
+    let entry =
+        |key, value: &str, source| Entry { key, value: None, unit: None, source, shown: Some(value.to_owned()) };
     let entries = [
         entry("node_cap", "50", Source::Database),
         entry("max_load_average_allowed", "8", Source::Default),
@@ -297,7 +298,7 @@ fn settings_with_and_without_sources() {
             Source::Environment { variable: "WNM_NODE_STORAGE".to_owned() },
         ),
         entry("cpu_remove", "80", Source::File { path: "/home/operator/.config/wnm/config.toml".to_owned() }),
-        Entry { key: "netio_read_remove", value: None, source: Source::Default },
+        Entry { key: "netio_read_remove", value: None, unit: None, source: Source::Default, shown: None },
     ];
     let pages =
         [Sources::Shown, Sources::Hidden].map(|sources| at_each_width(|width| config::list(&entries, sources, width)));

@@ -1,6 +1,7 @@
 //! The JSON schemas in `docs/schema`, generated from the serialised types. This module exists in tests only.
 
 mod reports;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,10 +29,11 @@ fn schema<T: JsonSchema>() -> Value {
 /// Returns all schemas by their file names without extension.
 fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
+        ("config-describe", schema::<Vec<config::describe::Description>>()),
         ("config-get", schema::<Option<config::Entry>>()),
         ("config-list", schema::<Vec<config::Entry>>()),
         ("config-path", schema::<config::FileView>()),
-        ("config-set", schema::<Vec<config::Changed>>()),
+        ("config-set", schema::<Vec<config::change::Changed>>()),
         ("cycle", schema::<cycle::Summary<'_>>()),
         ("db-check", schema::<db::Checked>()),
         ("db-copy", schema::<db::Copied>()),

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::host::{Host, Ran, turn};
 
 /// Runs a command with variables in its environment.
@@ -36,7 +38,7 @@ fn sources_have_the_documented_precedence() {
     let cap = |variables: &[(&str, &str)], words: &[&str]| {
         let list = with(&host, variables, &[words, &["--json", "config", "list"]].concat()).json();
         let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == "cpu_less_than").unwrap().clone();
-        (entry["value"].as_str().unwrap().to_owned(), entry["source"]["kind"].as_str().unwrap().to_owned())
+        (entry["value"].to_string(), entry["source"]["kind"].as_str().unwrap().to_owned())
     };
     let is = |value: &str, source: &str| (value.to_owned(), source.to_owned());
     assert_eq!(cap(&[], &[]), is("50", "default"));
@@ -77,11 +79,14 @@ fn tuned_policy_is_a_config_file() {
     let path = host.path("tuned.toml");
     let words = ["--config", path.to_str().unwrap(), "--json", "config", "list"];
     let list = with(&host, &[], &words).json();
-    for (key, value) in
-        [("preset", "steady"), ("cpu_limit", "false"), ("steady_relief_target", "32"), ("steady_grace", "60")]
-    {
+    for (key, value) in [
+        ("preset", json!("steady")),
+        ("cpu_limit", json!(false)),
+        ("steady_relief_target", json!(32)),
+        ("steady_grace", json!(60)),
+    ] {
         let entry = list.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
-        assert_eq!((&entry["value"], &entry["source"]["kind"]), (&value.into(), &"file".into()), "{entry}");
+        assert_eq!((&entry["value"], &entry["source"]["kind"]), (&value, &"file".into()), "{entry}");
     }
     let ran = with(&host, &[], &["--config", path.to_str().unwrap(), "run", "--dry-run"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
@@ -185,4 +190,87 @@ fn errors_of_the_config_file_name_its_lines() {
     outputs.push(format!("variables\n{}", plain(&host, &ran)));
     insta::assert_snapshot!(outputs.join("\n"));
     assert_eq!(host.expect(0, "config get node_cap").out, "6\n");
+}
+
+#[test]
+fn times_and_sizes_may_name_their_unit_in_every_source() {
+    let host = Host::with_colony();
+    let value = |variables: &[(&str, &str)], words: &[&str], key: &str| {
+        let entry = with(&host, variables, &[words, &["--json", "config", "get", key]].concat()).json();
+        (entry["value"].clone(), entry["unit"].clone())
+    };
+    host.expect(0, "config set delay_restart=2h5min crisis_bytes=1.5TiB");
+    assert_eq!(value(&[], &[], "delay_restart"), (json!(7500), json!("seconds")));
+    assert_eq!(value(&[], &[], "crisis_bytes"), (json!(1_649_267_441_664_u64), json!("bytes")));
+    assert_eq!(host.expect(0, "config get delay_restart").out, "2h 5min\n");
+    assert_eq!(host.expect(0, "config get crisis_bytes").out, "1.5 TiB\n");
+    assert_eq!(value(&[("WNM_DELAY_RESTART", "90s")], &[], "delay_restart").0, json!(90));
+    put(&host, "units.toml", "delay_restart = '1h'\naction_delay = '1.5s'\n");
+    put(&host, "units.conf", "delay_restart = 2d\n");
+    let [toml, lines] = ["units.toml", "units.conf"].map(|name| host.path(name).to_str().unwrap().to_owned());
+    assert_eq!(value(&[], &["--config", &toml], "delay_restart").0, json!(3600));
+    assert_eq!(value(&[], &["--config", &toml], "action_delay"), (json!(1500), json!("milliseconds")));
+    assert_eq!(value(&[], &["--config", &lines], "delay_restart").0, json!(172_800));
+    host.expect(0, "run --delay-restart 3min --node-cap 0");
+    assert_eq!(value(&[], &[], "delay_restart").0, json!(180));
+    for (text, cause) in [("500ms", "not a whole number of seconds"), ("5 parsecs", "or with units (ms, s, min")] {
+        let ran = host.wnm(&["config", "set", "delay_restart", text]);
+        assert_eq!(ran.code(), 1, "{text}");
+        assert!(ran.err.contains(cause) && ran.err.contains("wnm config set delay_restart=10min"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn flags_after_values_are_flags() {
+    let host = Host::with_colony();
+    assert_eq!(host.expect(0, "config set node_cap 5 --json").json()[0]["value"], json!(5));
+    host.expect(2, "config set node_cap 5 --jsno");
+    host.expect(2, "run --node-cap --dry-run");
+    for line in ["config set node_cap -5", "config set node_cap=-5", "run --node-cap -5 --dry-run"] {
+        let ran = host.expect(1, line);
+        assert!(ran.err.contains("invalid value \"-5\" for node_cap: not between 0 and"), "{line}: {}", ran.err);
+    }
+    host.expect(0, "config set start_args=--verbose");
+    host.expect(0, "config set start_args -- --verbose");
+}
+
+#[test]
+fn changes_name_the_nodes_that_keep_the_old_value() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let ran = host.expect(0, "config set environment=A=1 node_cap=5");
+    assert!(ran.out.contains("  1 existing node keeps the old value; new nodes get the new one\n"), "{}", ran.out);
+    let changed = host.expect(0, "--json config set environment=A=2").json();
+    assert_eq!((&changed[0]["takes_effect"], &changed[0]["nodes_with_old_value"]), (&json!("new_nodes"), &json!(1)));
+}
+
+#[test]
+fn settings_are_edited_as_a_whole() {
+    let host = Host::with_colony();
+    let edit = |script: &str, rest: &[&str]| {
+        put(&host, "editor", format!("#!/bin/sh\n{script}\n"));
+        let editor = format!("/bin/sh {}", host.path("editor").display());
+        let folder = host.path("tmp");
+        fs::create_dir_all(&folder).unwrap();
+        let variables = [("EDITOR", editor.as_str()), ("TMPDIR", folder.to_str().unwrap())];
+        with(&host, &variables, &[&["config", "edit"], rest].concat())
+    };
+    let left = || fs::read_dir(host.path("tmp")).unwrap().count();
+    assert_eq!(edit(":", &[]).err, "no change\n");
+    let ran = edit("sed -i 's/^#steady_grace.*/steady_grace = \"90s\"/; s/^node_cap.*/node_cap = 7/' \"$1\"", &[]);
+    assert_eq!((ran.code(), left()), (0, 0), "{}", ran.err);
+    assert!(ran.out.contains("node_cap = 7 (was 6)"), "{}", ran.out);
+    assert_eq!(host.expect(0, "config get steady_grace").out, "1min 30s\n");
+    // A removed line restores the default.
+    assert_eq!(edit("sed -i '/^steady_grace/d' \"$1\"", &[]).code(), 0);
+    assert_eq!(host.expect(0, "config get steady_grace").out, "2min\n");
+    assert_eq!(edit("exit 3", &[]).code(), 1);
+    assert_eq!(left(), 0);
+    let ran = edit("echo 'cpu_less_than = 100' > \"$1.new\"; cat \"$1\" >> \"$1.new\"; mv \"$1.new\" \"$1\"", &[]);
+    assert_eq!((ran.code(), left()), (1, 1), "{}", ran.err);
+    assert!(ran.err.contains(".toml:1)") && ran.err.contains("continue with `wnm config edit "), "{}", ran.err);
+    let kept = fs::read_dir(host.path("tmp")).unwrap().next().unwrap().unwrap().path();
+    let ran = edit("sed -i '1s/100/45/' \"$1\"", &[kept.to_str().unwrap()]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert_eq!(host.expect(0, "config get cpu_less_than").out, "45 %\n");
 }

@@ -13,6 +13,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Option<Cores> {
     let cpu = steady.outlook.cpu.filter(|cpu| cpu.nodes > 0)?;
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
     let needed = cpu.cost * f64::from(cpu.nodes);
+    // Nodes serve at this level; below it they only keep their place.
     let serving = SERVING * needed;
     let headroom = policy.warning_level(policy.cpu) - cpu.background;
     let wanted = if steady.forecast.external_overload_for() >= PASSING {
@@ -25,6 +26,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Option<Cores> {
         let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { headroom } else { reserve });
         (headroom - kept).max(serving).min(headroom - cpu.rise).max(LEAST * needed)
     };
+    // Every change writes to the control group: small ones are left out.
     let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
     applied.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))
 }

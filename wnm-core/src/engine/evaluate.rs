@@ -32,6 +32,7 @@ pub struct Evaluation<'a> {
 pub fn evaluate<'a>(policy: &Policy, mut state: EngineState, observation: &'a Observation) -> Evaluation<'a> {
     let forecast = state.forecast.take();
     let situation = Situation::new(policy, &state, forecast, observation);
+    // The forecast moves through the cycle: a copy of it in every cycle is measurable.
     let decision = decide(&situation);
     let update = situation.into_update();
     Evaluation { decision, observation, state, update }

@@ -25,6 +25,7 @@ impl Filling {
     pub(super) fn growth(&self, volume: &Volume, now: Timestamp) -> f64 {
         let (Some((at, first)), Some(used)) = (self.points.front(), used(volume)) else { return 0.0 };
         let span = now.since(*at);
+        // The growth of minutes is mostly that of logs and of downloads.
         if span < SHORTEST_GROWTH {
             return 0.0;
         }
@@ -62,6 +63,7 @@ pub(super) fn deleted(volumes: &mut BTreeMap<PathBuf, Filling>, node: NodeId, ob
     let Some(sample) = observation.nodes.get(&node) else { return };
     let volume = sample.volume.and_then(|volume| observation.host.volumes.get(volume));
     if let (Some(filling), Some(disk)) = (volume.and_then(|volume| volumes.get_mut(&volume.root)), sample.disk) {
+        // Without this term a removal by wnm reads as a shrinking disk, and the next addition fills it again.
         filling.deleted = filling.deleted.saturating_add(disk.0);
     }
 }

@@ -107,17 +107,21 @@ impl Forecast {
     /// Updates the forecast by one observation, and returns the outlook.
     pub(crate) fn update(&mut self, policy: &Policy, observation: &Observation, usage: &Usage) -> Outlook {
         let (now, host) = (observation.now, &observation.host);
+        // A gap hides what happened in between: means and times over a threshold across it would be invented. The cost of a
+        // node and the growth of volumes outlast the gap.
         if observation.rebooted || self.recent.back().is_some_and(|last| now.since(last.at) > STALE) {
             self.recent.clear();
             self.minutes.clear();
             (self.over, self.over_warning, self.watch) = (0, 0, None);
         }
         disk::update(&mut self.volumes, observation);
+        // Without one of the three a share of the machine cannot be computed, and a guess could stop or add nodes.
         let (Some(cpu), Some(own), Some(cpus)) = (host.cpu, usage.own(self.cost()), host.cpus) else {
             return Outlook::default();
         };
         let of_machine = 100.0 / f64::from(cpus.max(1));
         let span = self.recent.back().map_or(CPU_MEAN, |last| now.since(last.at));
+        // Two cycles in the same millisecond, as after a request: a mean over no time would divide by zero.
         if span.is_zero() {
             return Outlook::new(policy, self, observation, usage);
         }
@@ -142,6 +146,7 @@ impl Forecast {
         }
         let outlook = Outlook::new(policy, self, observation, usage);
         let is_starved = is_starved(&outlook, observation);
+        // Counted before the relief below reads it, so that a limit set in the last cycle shows its effect here.
         count(&mut self.throttled, moment.span, is_starved);
         if is_starved && usage.throttled.is_some() {
             self.throttled_at = Some(now);
@@ -166,10 +171,13 @@ impl Forecast {
             return;
         };
         self.changed = Some(now);
+        // The relief answers the time over the threshold; counting on would stop nodes again before the effect shows.
         (self.over, self.over_warning) = (0, 0);
         if relief == Relief::Throttled {
+            // One step of patience, and not a reset: a colony that stays starved gives up its next nodes after five minutes.
             self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
         }
+        // Only a stop after the grace period tells whether the grace period was too short.
         if relief == Relief::Grace && self.watch.is_none() {
             self.watch = Some(Watch { since: now, nodes: usage.live });
         }
@@ -241,6 +249,7 @@ impl Forecast {
                 let share = fresh.span as f32 / span as f32;
                 minute.cpu += (fresh.cpu - minute.cpu) * share;
                 minute.nodes += (fresh.nodes - minute.nodes) * share;
+                // One unknown part makes the minute unknown: a missing load average must not read as a quiet host.
                 minute.tasks = minute.tasks.zip(fresh.tasks).map(|(a, b)| a + (b - a) * share);
                 minute.span = span;
             }
@@ -256,6 +265,7 @@ impl Forecast {
     /// Updates the time over the thresholds.
     fn count_time_over(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
         let threshold = policy.cpu.remove.get();
+        // External overload starts no grace period: when it ends, the nodes would be stopped for a load that is gone.
         count(&mut self.over, span, cpu.mean > threshold && !cpu.is_external_overload);
         count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && !cpu.is_external_overload);
     }
@@ -263,6 +273,7 @@ impl Forecast {
     /// Adapts the grace period after a stop: it grows when the load would have gone by itself, and shrinks otherwise.
     fn adapt_grace(&mut self, cpu: &Cpu, now: Timestamp, policy: &Policy) {
         let Some(Watch { since, nodes }) = self.watch else { return };
+        // Compared at the old number of nodes: the stop itself lowers the use and must not count as a load that went away.
         let as_it_was = cpu.mean + cpu.cost * (f64::from(nodes) - f64::from(cpu.nodes)).max(0.0);
         let is_gone = as_it_was < policy.cpu.remove.get();
         let is_over = now.since(since) >= WATCH;

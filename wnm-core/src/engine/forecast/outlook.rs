@@ -64,6 +64,7 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         nodes: usage.live,
         is_external_overload: false,
     };
+    // A saturated CPU is shared in proportion, so that use no longer shows demand; the run queue still does.
     if used >= SATURATED {
         let asked = |over| runnable(&forecast.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);
         let demand = asked(Duration::from_secs(60)).unwrap_or(100.0).clamp(100.0, MOST_DEMAND);
@@ -157,6 +158,7 @@ impl Forecast {
         let volume = observation.host.volumes.get(volume)?;
         let (used, total) = (disk::used(volume)? as f64, volume.total?.0 as f64);
         let growth = self.volumes.get(&volume.root).map_or(0.0, |filling| filling.growth(volume, observation.now));
+        // Which volume young nodes will fill is not known per volume: their growth is spread over all.
         let to_come = usage.disk_to_come() / observation.host.volumes.len() as f64;
         let held = used + (growth * HORIZON).max(to_come) + more as f64 * usage.typical_disk();
         (total > 0.0).then(|| held / total * 100.0)
@@ -182,6 +184,7 @@ fn quantile(values: impl Iterator<Item = f64>) -> Option<f64> {
     }
     let sorted = sorted.get_mut(..count)?;
     // Of 5 values the 5th, of 30 the 27th.
+    // A percentile and not the mean: growth into the quiet minutes of a load that comes and goes would be taken back.
     let nth = ((count as f64 * QUANTILE).ceil() as usize).checked_sub(1)?;
     Some(*sorted.select_nth_unstable_by(nth, f64::total_cmp).1)
 }

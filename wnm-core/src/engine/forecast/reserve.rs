@@ -21,12 +21,14 @@ impl Reserve {
     /// their demand cannot be measured.
     pub(super) fn update(&mut self, rise: f64, span: u32, is_throttled: bool) {
         let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / RESERVE_DECAY).exp();
+        // A short cycle lowers the limit in time by itself: a reserve would only take CPU from the nodes.
         self.swing = if span < LONG_CYCLE { faded } else { faded.max(rise) } as f32;
         self.trusted = if is_throttled {
             self.trusted.saturating_sub(span)
         } else {
             span.saturating_mul(MEASURING).saturating_add(self.trusted).min(TRUSTED)
         };
+        // A hysteresis: the reserve starts with full trust and ends without any, so that it does not flicker in between.
         self.is_held = if self.is_held { self.trusted > 0 } else { self.trusted == TRUSTED };
     }
 

@@ -111,6 +111,7 @@ impl Usage {
                     usage.growing_disk.add(disk);
                 }
             }
+            // A node that is being stopped still uses CPU; as part of the colony it would be stopped for a second time.
             if *acting && !state.is_in_operation() {
                 continue;
             }
@@ -151,6 +152,7 @@ impl Usage {
     /// Returns the CPU of all nodes, in cores, with `cost` for unknown ones; None when more than half are unknown.
     pub(crate) fn own(&self, cost: f64) -> Option<f64> {
         let unknown = self.live.saturating_sub(self.cpu.count);
+        // Beyond half, the estimate would decide more than the measurement.
         (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
     }
 

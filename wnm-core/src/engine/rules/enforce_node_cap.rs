@@ -9,6 +9,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if census.total <= policy.node_cap {
         return Verdict::Skip(SkipReason::NodesWithinCap { total: census.total, cap: policy.node_cap });
     }
+    // Removals in progress count: the operator asked for exactly `node_cap` nodes, not for fewer.
     let over = (census.total - policy.node_cap).saturating_sub(census.removing);
     let allowance = plan.allowance(policy.limits.removals, census.removing).min(over as usize);
     relieve_pressure::remove_youngest(situation, plan, allowance);

@@ -78,6 +78,7 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
         left = 0;
     }
+    // Holes in the numbering are refilled from 1, as operators of the Python wnm expect.
     let taken = situation.nodes.iter().map(|seen| seen.id);
     let most = left.min(cap.saturating_sub(total) as usize);
     for node in free_ids(taken, policy.highest_node_id_used).take(most) {

@@ -14,6 +14,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
         return Verdict::blocked(Blocker::MissingMetric { signal: Signal::Cpu });
     };
+    // Stopped nodes would free less CPU than the background load takes at once: the host gains nothing.
     if cpu.is_external_overload {
         let (background, threshold) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
         return Verdict::blocked(Blocker::ExternalOverload { background, threshold });
@@ -21,6 +22,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if steady.forecast.was_starved_for_long() {
         return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
     }
+    // The limit already keeps the nodes back from the background load; a stop on top would cost service for nothing.
     if let Some(share) = steady.usage.throttled {
         let reserve = steady.forecast.reserve().and_then(Percent::clamped);
         let load = reserve.and_then(|_| overload(situation));
@@ -61,6 +63,7 @@ fn stop(situation: &Situation<'_>, plan: &mut Plan, relief: Relief, wanted: f64)
         return Verdict::Wait(Blocker::Cooldown { until });
     }
     let running = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).count();
+    // At most half: an estimate from one minute must not empty a colony.
     let count = (wanted as usize).min(running.div_ceil(2));
     let seen = steady.as_ref().and_then(|steady| steady.outlook.cpu).and_then(|cpu| Percent::clamped(cpu.mean));
     let measure = Measure::new(Signal::Cpu, seen, policy.cpu);

@@ -29,10 +29,12 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut running: Vec<_> = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).collect();
     let most = running.len().div_ceil(2);
     let memory = |seen: &&NodeStatus<'_>| seen.sample.memory.map_or(0, |memory| memory.0);
+    // The largest first, and the youngest of equals: the order must not depend on the order of the samples.
     running.sort_unstable_by_key(|seen| (Reverse(memory(seen)), Reverse(seen.id)));
     let typical = running.get(running.len() / 2).map_or(0, memory) as f64;
     let measure = Measure::new(Signal::Memory, Some(used), policy.memory);
 
+    // Down to the growth target, where the stopped nodes may start again at once.
     let goal = of_total(policy.growth_level(policy.memory));
     let mut left = of_total(used.get());
     for seen in running.iter().take(most) {

@@ -21,6 +21,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if !situation.features.upgrade {
         return Verdict::Skip(SkipReason::TargetIsOlder);
     }
+    // Of unknown version means not known to be older: such a node is never upgraded.
     let is_older = |version: &Option<_>| version.as_ref().is_some_and(|version| version < target);
     let allowance = plan.allowance(policy.limits.upgrades, census.upgrading);
     let outdated =

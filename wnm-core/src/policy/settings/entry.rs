@@ -8,20 +8,27 @@ use serde::de::{DeserializeSeed, Error as DeError, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::RawSettings;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCause};
+use super::unit::Unit;
 use super::values::Value;
 
 /// Reads the value of a setting from its text; space around it is ignored.
 ///
 /// # Errors
-/// The text is not of the type of the setting.
-pub(super) fn read<T: Value>(key: &str, text: &str) -> Result<T, Problem> {
-    T::read(text.trim()).map_err(|cause| Problem::new(key, text, cause))
+/// The text is not of the type of the setting, or has an unknown unit.
+pub(super) fn read<T: Value>(key: &str, unit: Unit, text: &str) -> Result<T, Problem> {
+    let read = unit.to_bare(text.trim()).and_then(|bare| T::read(&bare)).map_err(|cause| match cause {
+        // The forms with a unit are worth a mention where a number is missing.
+        ProblemCause::NotAWholeNumber if !unit.forms().is_empty() => ProblemCause::NotAQuantity { unit },
+        cause => cause,
+    });
+    read.map_err(|cause| Problem::new(key, text, cause))
 }
 
 /// Reads the value of one setting from a string, a number or a boolean of a JSON or TOML file.
 pub(super) struct Entry<'a, T> {
     pub(super) key: &'a str,
+    pub(super) unit: Unit,
     pub(super) value: PhantomData<T>,
 }
 
@@ -38,7 +45,7 @@ impl<T: Value> Visitor<'_> for Entry<'_, T> {
         write!(f, "{} for {}", T::KIND, self.key)
     }
     fn visit_str<E: DeError>(self, text: &str) -> Result<T, E> {
-        read(self.key, text).map_err(E::custom)
+        read(self.key, self.unit, text).map_err(E::custom)
     }
     fn visit_bool<E: DeError>(self, value: bool) -> Result<T, E> {
         self.visit_str(if value { "true" } else { "false" })

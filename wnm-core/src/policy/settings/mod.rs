@@ -3,7 +3,9 @@
 mod entry;
 mod problem;
 mod raw;
+mod setting;
 mod to_raw;
+mod unit;
 mod values;
 
 use std::path::PathBuf;
@@ -18,7 +20,9 @@ use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
 pub use problem::{Problem, ProblemCause, Problems, Relation};
-pub use raw::{FIXED, RawSettings};
+pub use raw::RawSettings;
+pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
+pub use unit::Unit;
 pub use values::{Folders, Thousands, Words};
 
 /// Defaults that depend on the host.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::unit::Unit;
 use crate::model::flavor::InvalidFlavor;
 use crate::model::wallet::WalletError;
 
@@ -35,6 +36,16 @@ pub enum ProblemCause {
     NotAWholeNumber,
     /// The text is not a number.
     NotANumber,
+    /// The text is not a number in the unit of the setting, and no time or size with a known unit.
+    NotAQuantity {
+        /// The unit of the setting.
+        unit: Unit,
+    },
+    /// The time or size is not a whole number in the unit of the setting, such as 500ms for seconds.
+    NotWholeUnits {
+        /// The unit of the setting.
+        unit: Unit,
+    },
     /// The number is outside the range of the setting.
     OutOfRange {
         /// The least allowed value.
@@ -213,6 +224,8 @@ impl ProblemCause {
         match self {
             Self::NotAWholeNumber => f.write_str("not a whole number"),
             Self::NotANumber => f.write_str("not a number"),
+            Self::NotAQuantity { unit } => write!(f, "not a whole number of {unit}, {}", unit.forms()),
+            Self::NotWholeUnits { unit } => write!(f, "not a whole number of {unit}"),
             Self::OutOfRange { min, max, unit } => {
                 let space = if unit.is_empty() { "" } else { " " };
                 write!(f, "not between {min} and {max}{space}{unit}")

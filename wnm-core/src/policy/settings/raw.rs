@@ -6,6 +6,8 @@ use serde::de::{Error as _, MapAccess};
 
 use super::entry::{Entry, read};
 use super::problem::Problem;
+use super::setting::{Affects, Setting, Shape, TakesEffect, default};
+use super::unit::Unit;
 use super::values::{Folders, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
@@ -16,9 +18,8 @@ use crate::policy::thresholds::Preset;
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
 macro_rules! settings {
-    ($(#[doc = $help:literal] $key:ident: $type:ty,)*) => {
+    ($(#[doc = $help:literal] $key:ident: $type:ty = $facts:expr,)*) => {
         /// The settings of one source, or of several merged: None where no source sets the value.
-        #[allow(rustdoc::broken_intra_doc_links, reason = "defaults are in brackets, as in the help of clap")]
         #[derive(Debug, Clone, PartialEq, Default)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct RawSettings {$(
@@ -31,17 +32,14 @@ macro_rules! settings {
             /// The name of every setting.
             pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
 
-            /// The description of each setting for help texts, in the order of `KEYS`.
-            pub const HELP: &'static [&'static str] = &[$($help.trim_ascii()),*];
-
-            /// Tells whether a setting is boolean, so that a flag without a value sets `true`.
-            #[must_use]
-            pub fn is_switch(key: &str) -> bool {
-                match key {
-                    $(stringify!($key) => <$type as Value>::IS_SWITCH,)*
-                    _ => false,
-                }
-            }
+            /// Every setting with its facts, in the order of `KEYS`.
+            pub const ALL: &'static [Setting] = &[$(Setting {
+                key: stringify!($key),
+                about: $help.trim_ascii(),
+                shape: <$type as Value>::SHAPE,
+                facts: $facts,
+                allowed: <$type as Value>::allowed,
+            }),*];
 
             /// Sets one setting from its text.
             ///
@@ -49,7 +47,10 @@ macro_rules! settings {
             /// No setting has this name, or the text is not of its type.
             pub fn set(&mut self, key: &str, text: &str) -> Result<(), Problem> {
                 match key {
-                    $(stringify!($key) => self.$key = Some(read::<$type>(key, text)?),)*
+                    $(stringify!($key) => {
+                        const UNIT: Unit = $facts.unit;
+                        self.$key = Some(read::<$type>(key, UNIT, text)?);
+                    })*
                     _ => return Err(Problem::unknown_setting(key)),
                 }
                 Ok(())
@@ -68,7 +69,9 @@ macro_rules! settings {
             pub(crate) fn set_from<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
                 match key {
                     $(stringify!($key) => {
-                        self.$key = Some(map.next_value_seed(Entry { key, value: PhantomData::<$type> })?);
+                        const UNIT: Unit = $facts.unit;
+                        let entry = Entry { key, unit: UNIT, value: PhantomData::<$type> };
+                        self.$key = Some(map.next_value_seed(entry)?);
                     })*
                     _ => return Err(A::Error::custom(Problem::unknown_setting(key))),
                 }
@@ -94,124 +97,148 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Maximum number of nodes [default: 20].
-    node_cap: u32,
-    /// Add nodes only while CPU use is below this, in percent [default: 50].
-    cpu_less_than: Percent,
-    /// Stop nodes while CPU use is above this, in percent [default: 70].
-    cpu_remove: Percent,
-    /// Add nodes only while memory use is below this, in percent [default: 60].
-    mem_less_than: Percent,
-    /// Stop nodes while memory use is above this, in percent [default: 75].
-    mem_remove: Percent,
-    /// Add nodes only while the use of their volume is below this, in percent [default: 75].
-    hd_less_than: Percent,
-    /// Remove nodes while the use of their volume is above this, in percent [default: 90].
-    hd_remove: Percent,
-    /// Add nodes only while disk reads are below this, in bytes/s [default: no limit].
-    hdio_read_less_than: u64,
-    /// Stop nodes while disk reads are above this, in bytes/s [default: no limit].
-    hdio_read_remove: u64,
-    /// Add nodes only while disk writes are below this, in bytes/s [default: no limit].
-    hdio_write_less_than: u64,
-    /// Stop nodes while disk writes are above this, in bytes/s [default: no limit].
-    hdio_write_remove: u64,
-    /// Add nodes only while received network traffic is below this, in bytes/s [default: no limit].
-    netio_read_less_than: u64,
-    /// Stop nodes while received network traffic is above this, in bytes/s [default: no limit].
-    netio_read_remove: u64,
-    /// Add nodes only while sent network traffic is below this, in bytes/s [default: no limit].
-    netio_write_less_than: u64,
-    /// Stop nodes while sent network traffic is above this, in bytes/s [default: no limit].
-    netio_write_remove: u64,
-    /// Add nodes only while all three load averages are below this [default: 0.6 per CPU].
-    desired_load_average: Load,
-    /// Stop nodes while any load average is above this [default: 1 per CPU].
-    max_load_average_allowed: Load,
-    /// Allow a CPU limit on all nodes together, on hosts that support one [default: true].
-    cpu_limit: bool,
-    /// Time after the start of a node without further action on it, in seconds [default: 300, steady: 60].
-    delay_start: u64,
-    /// Least time between the stop of a node and its next start, in seconds [default: 600].
-    delay_restart: u64,
-    /// Time after the upgrade of a node without further action on it, in seconds [default: 300].
-    delay_upgrade: u64,
-    /// Time between the stop of a removed node and the deletion of its folder, in seconds [default: 300].
-    delay_remove: u64,
-    /// Pause between the probes of two nodes, in milliseconds [default: 0].
-    survey_delay: u64,
-    /// Pause between the actions on two nodes, in milliseconds [default: 0].
-    action_delay: u64,
-    /// Maximum number of nodes that upgrade at the same time [default: 1].
-    max_concurrent_upgrades: u32,
-    /// Maximum number of nodes that start at the same time [default: 1, steady: 4].
-    max_concurrent_starts: u32,
-    /// Maximum number of nodes in removal at the same time [default: 1, steady: 4].
-    max_concurrent_removals: u32,
-    /// Maximum number of operations of all kinds at the same time [default: 1, steady: 4].
-    max_concurrent_operations: u32,
-    /// Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves [default: false].
-    enable_upgrade: bool,
-    /// Address that receives the rewards: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1.
-    rewards_address: Rewards,
-    /// Address that the word donate in rewards_address means [default: the community faucet].
-    donate_address: Address,
-    /// Folders for the nodes, absolute, separated by commas [default: depends on the process manager].
-    node_storage: Folders,
-    /// Start of the node ports in thousands, 1 to 64; fixed after init [default: 55].
-    port_start: Thousands,
-    /// Start of the metrics ports in thousands, 1 to 64; fixed after init [default: 13].
-    metrics_port_start: Thousands,
-    /// Start of the third ports (RPC or WebRTC) in thousands, 1 to 64; fixed after init [default: 30].
-    rpc_port_start: Thousands,
-    /// Program that starts and stops nodes, with its scope, such as systemd+sudo; fixed after init [default: detected].
-    process_manager: ManagerKind,
-    /// Firewall that opens the node ports: ufw or none [default: ufw with systemd+sudo, otherwise none].
-    firewall: FirewallKind,
-    /// Node program: antnode, ant-node, or custom with a description [default: antnode].
-    flavor: Flavor,
-    /// Path of the node program for new nodes [default: the flavor's program in the user's program folder].
-    antnode_path: String,
-    /// Payment network, as words of the node's command line [default: evm-arbitrum-one].
-    network: Words,
-    /// Further arguments of every node, quoted as in a shell [default: none].
-    start_args: Words,
-    /// Environment of every node, as NAME=VALUE words [default: empty].
-    environment: Words,
-    /// Start nodes with --no-upnp, so that they do not ask the router for a port [default: true].
-    no_upnp: bool,
-    /// Disk space that a full node may use, in bytes [default: 2000000000].
-    crisis_bytes: u64,
-    /// Set of rules: classic or steady [default: classic].
-    preset: Preset,
-    /// Steady: distance of the warning threshold below the high one, in percent of the gap to the low one [default: 20].
-    steady_warning: Percent,
-    /// Steady: distance of the relief target below the high threshold, in percent of the gap [default: 30].
-    steady_relief_target: Percent,
-    /// Steady: distance of the growth target above the low threshold, in percent of the gap [default: 50].
-    steady_growth_target: Percent,
-    /// Steady: initial grace period of CPU use over its high threshold, in seconds [default: 120].
-    steady_grace: u64,
-    /// Steady: cooldown between two changes, in seconds [default: 60].
-    steady_cooldown: u64,
-    /// Steady: maximum number of nodes that one cycle starts or adds [default: 4].
-    steady_adds: u32,
-    /// Host name or address of the metrics servers [default: 127.0.0.1].
-    host: String,
-    /// Image of the containers under docker, present on the host [default: debian:bookworm-slim].
-    docker_image: String,
-    /// Path of the antctl program [default: antctl in PATH].
-    antctl_path: String,
-    /// Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path].
-    antctl_version: String,
-    /// Run antctl with --debug [default: false].
-    antctl_debug: bool,
+    /// Maximum number of nodes.
+    node_cap: u32 = default("20"),
+    /// Add nodes only while CPU use is below this.
+    cpu_less_than: Percent = default("50").unit(Unit::Percent),
+    /// Stop nodes while CPU use is above this.
+    cpu_remove: Percent = default("70").unit(Unit::Percent),
+    /// Add nodes only while memory use is below this.
+    mem_less_than: Percent = default("60").unit(Unit::Percent),
+    /// Stop nodes while memory use is above this.
+    mem_remove: Percent = default("75").unit(Unit::Percent),
+    /// Add nodes only while the use of their volume is below this.
+    hd_less_than: Percent = default("75").unit(Unit::Percent),
+    /// Remove nodes while the use of their volume is above this.
+    hd_remove: Percent = default("90").unit(Unit::Percent),
+    /// Add nodes only while disk reads are below this.
+    hdio_read_less_than: u64 = default("no limit").example("10MB/s").unit(Unit::BytesPerSecond),
+    /// Stop nodes while disk reads are above this.
+    hdio_read_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
+    /// Add nodes only while disk writes are below this.
+    hdio_write_less_than: u64 = default("no limit").example("10MB/s").unit(Unit::BytesPerSecond),
+    /// Stop nodes while disk writes are above this.
+    hdio_write_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
+    /// Add nodes only while received network traffic is below this.
+    netio_read_less_than: u64 = default("no limit").example("10MB/s").unit(Unit::BytesPerSecond),
+    /// Stop nodes while received network traffic is above this.
+    netio_read_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
+    /// Add nodes only while sent network traffic is below this.
+    netio_write_less_than: u64 = default("no limit").example("10MB/s").unit(Unit::BytesPerSecond),
+    /// Stop nodes while sent network traffic is above this.
+    netio_write_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
+    /// Add nodes only while all three load averages are below this.
+    desired_load_average: Load = default("0.6 per CPU").example("2"),
+    /// Stop nodes while any load average is above this.
+    max_load_average_allowed: Load = default("1 per CPU").example("1000"),
+    /// Allow a CPU limit on all nodes together, on hosts that support one.
+    cpu_limit: bool = default("true").without_old_variable(),
+    /// Time after the start of a node without further action on it.
+    delay_start: u64 = default("5min; 1min under steady").example("5min").unit(Unit::Seconds),
+    /// Least time between the stop of a node and its next start.
+    delay_restart: u64 = default("10min").unit(Unit::Seconds),
+    /// Time after the upgrade of a node without further action on it.
+    delay_upgrade: u64 = default("5min").unit(Unit::Seconds),
+    /// Time between the stop of a removed node and the deletion of its folder.
+    delay_remove: u64 = default("5min").unit(Unit::Seconds),
+    /// Pause between the probes of two nodes.
+    survey_delay: u64 = default("0s").unit(Unit::Milliseconds).affects(Affects::None),
+    /// Pause between the actions on two nodes.
+    action_delay: u64 = default("0s").unit(Unit::Milliseconds).affects(Affects::None),
+    /// Maximum number of nodes that upgrade at the same time.
+    max_concurrent_upgrades: u32 = default("1").allowed("1 to 4294967295"),
+    /// Maximum number of nodes that start at the same time.
+    max_concurrent_starts: u32 = default("1; 4 under steady").example("1").allowed("1 to 4294967295"),
+    /// Maximum number of nodes in removal at the same time.
+    max_concurrent_removals: u32 = default("1; 4 under steady").example("1").allowed("1 to 4294967295"),
+    /// Maximum number of operations of all kinds at the same time.
+    max_concurrent_operations: u32 = default("1; 4 under steady").example("1").allowed("1 to 4294967295"),
+    /// Roll out the node program of wnm to all nodes, instead of upgrades by the nodes themselves.
+    enable_upgrade: bool = default("false"),
+    /// Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1.
+    rewards_address: Rewards = default("none, required").example("faucet").for_new_nodes(),
+    /// Address that the word donate in rewards_address means.
+    donate_address: Address = default("the community faucet").example("0x00455d78f850b0358E8cea5be24d415E01E107CF").for_new_nodes(),
+    /// Folders for new nodes, absolute, separated by commas.
+    node_storage: Folders = default("depends on the process manager").example("~/nodes").for_new_nodes().path(),
+    /// Start of the node ports in thousands, 1 to 64.
+    port_start: Thousands = default("55").unit(Unit::Thousands).fixed(),
+    /// Start of the metrics ports in thousands, 1 to 64.
+    metrics_port_start: Thousands = default("13").unit(Unit::Thousands).fixed(),
+    /// Start of the third ports (RPC or WebRTC) in thousands, 1 to 64.
+    rpc_port_start: Thousands = default("30").unit(Unit::Thousands).fixed(),
+    /// Program that starts and stops nodes, with its scope, such as systemd+sudo.
+    process_manager: ManagerKind = default("detected").example("setsid+user").fixed(),
+    /// Firewall that opens the node ports: ufw or none.
+    firewall: FirewallKind = default("ufw with systemd+sudo, otherwise none").example("none").affects(Affects::NewAndRemoved).without_old_variable(),
+    /// Node program of new nodes: antnode, ant-node, or custom with a description.
+    flavor: Flavor = default("antnode").for_new_nodes().without_old_variable(),
+    /// Path of the node program for new nodes and upgrades.
+    antnode_path: String = default("the flavor's program in the user's program folder").example("~/.local/bin/antnode").affects(Affects::NewAndUpgraded).path(),
+    /// Payment network of new nodes, as words of their command line.
+    network: Words = default("evm-arbitrum-one").for_new_nodes().without_old_variable(),
+    /// Further arguments of new nodes, quoted as in a shell.
+    start_args: Words = default("none").example("--verbose").for_new_nodes(),
+    /// Environment of new nodes, as NAME=VALUE words.
+    environment: Words = default("empty").example("RUST_LOG=info").for_new_nodes().without_old_variable(),
+    /// Start new nodes with --no-upnp, so that they do not ask the router for a port.
+    no_upnp: bool = default("true").for_new_nodes(),
+    /// Disk space that a full node may use.
+    crisis_bytes: u64 = default("2 GB").unit(Unit::Bytes),
+    /// Set of rules: classic or steady.
+    preset: Preset = default("classic").without_old_variable(),
+    /// Steady: distance of the warning threshold below the high one, as a share of the gap to the low one.
+    steady_warning: Percent = default("20").unit(Unit::Percent).without_old_variable(),
+    /// Steady: distance of the relief target below the high threshold, as a share of the gap.
+    steady_relief_target: Percent = default("30").unit(Unit::Percent).without_old_variable(),
+    /// Steady: distance of the growth target above the low threshold, as a share of the gap.
+    steady_growth_target: Percent = default("50").unit(Unit::Percent).without_old_variable(),
+    /// Steady: initial grace period of CPU use over its high threshold.
+    steady_grace: u64 = default("2min").unit(Unit::Seconds).without_old_variable(),
+    /// Steady: cooldown between two changes.
+    steady_cooldown: u64 = default("1min").unit(Unit::Seconds).without_old_variable(),
+    /// Steady: maximum number of nodes that one cycle starts or adds.
+    steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
+    /// Host name or address of the metrics servers.
+    host: String = default("127.0.0.1").without_old_variable(),
+    /// Image of new containers under docker, present on the host.
+    docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),
+    /// Path of the antctl program.
+    antctl_path: String = default("antctl in PATH").example("/usr/local/bin/antctl").path(),
+    /// Version of the node program that antctl fetches for new nodes.
+    antctl_version: String = default("a copy of antnode_path").example("0.4.17").for_new_nodes(),
+    /// Run antctl with --debug.
+    antctl_debug: bool = default("false").affects(Affects::None),
     /// Highest node number ever used, so that antctl never reuses one; wnm maintains it.
-    highest_node_id_used: u32,
+    highest_node_id_used: u32 = default("none").example("0").affects(Affects::New),
 }
 
-/// Settings that cannot change while the colony has nodes: ports and services of nodes derive from them.
-pub const FIXED: [&str; 4] = ["port_start", "metrics_port_start", "rpc_port_start", "process_manager"];
+impl RawSettings {
+    /// Returns the facts of a setting; None if no setting has this name.
+    #[must_use]
+    pub fn setting(key: &str) -> Option<&'static Setting> {
+        Self::ALL.iter().find(|setting| setting.key == key)
+    }
+
+    /// Tells whether a setting is boolean, so that a flag without a value sets `true`.
+    #[must_use]
+    pub fn is_switch(key: &str) -> bool {
+        Self::setting(key).is_some_and(|setting| setting.shape == Shape::Switch)
+    }
+
+    /// Returns the value of a setting for people, such as `5min`; None if it is not set, or if no setting has this name.
+    #[must_use]
+    pub fn display(&self, key: &str) -> Option<String> {
+        let unit = Self::setting(key)?.facts.unit;
+        self.get(key).map(|bare| unit.display(&bare))
+    }
+
+    /// Returns the settings that cannot change while the colony has nodes: ports and services of nodes derive from them.
+    pub fn fixed() -> impl Iterator<Item = &'static str> {
+        let is_fixed = |setting: &&Setting| setting.facts.takes_effect == TakesEffect::FixedAfterInit;
+        Self::ALL.iter().filter(is_fixed).map(|setting| setting.key)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -241,7 +268,37 @@ mod tests {
         }
         let json = serde_json::to_string(&raw).unwrap();
         assert_eq!(serde_json::from_str::<RawSettings>(&json).unwrap(), raw);
-        assert_eq!(RawSettings::KEYS.len(), RawSettings::HELP.len());
+    }
+
+    #[test]
+    fn facts_of_each_setting_are_complete() {
+        for (key, setting) in RawSettings::KEYS.iter().zip(RawSettings::ALL) {
+            assert_eq!(*key, setting.key);
+            let mut raw = RawSettings::default();
+            // The command line expands the home folder before a path gets here.
+            raw.set(key, &setting.facts.example.replace('~', "/home/op")).unwrap();
+            let shown = raw.display(key).unwrap();
+            raw.set(key, &shown).unwrap();
+            assert_eq!(raw.display(key).unwrap(), shown);
+            assert!(setting.about.ends_with('.') && !setting.allowed().is_empty(), "{key}");
+        }
+        assert_eq!(RawSettings::fixed().count(), 4);
+    }
+
+    #[test]
+    fn times_and_sizes_take_units_in_text_and_json() {
+        let mut raw = RawSettings::default();
+        raw.set("delay_start", "2h 5min").unwrap();
+        raw.set("action_delay", "1.5s").unwrap();
+        raw.set("crisis_bytes", "2GB").unwrap();
+        raw.set("netio_read_remove", "10MB/s").unwrap();
+        assert_eq!((raw.delay_start, raw.action_delay), (Some(7500), Some(1500)));
+        assert_eq!((raw.crisis_bytes, raw.netio_read_remove), (Some(2_000_000_000), Some(10_000_000)));
+        let json: RawSettings = serde_json::from_str(
+            r#"{"delay_start": "2h 5min", "action_delay": 1500, "crisis_bytes": "2GB", "netio_read_remove": 10000000}"#,
+        )
+        .unwrap();
+        assert_eq!(json, raw);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Component, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::problem::ProblemCause;
+use super::setting::Shape;
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -22,8 +23,12 @@ const fn out_of_range(min: u64, max: u64, unit: &'static str) -> ProblemCause {
 pub(super) trait Value: Sized {
     /// The kind of value as a noun phrase, for the errors of JSON and TOML files that contain a list or a table.
     const KIND: &'static str;
-    /// Whether a flag without a value sets `true`.
-    const IS_SWITCH: bool = false;
+    /// The shape of the value, which decides how flags and JSON state it.
+    const SHAPE: Shape = Shape::Text;
+    /// Returns the allowed values for people.
+    fn allowed() -> String {
+        Self::KIND.to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause>;
     fn write(&self) -> String;
     /// Reads a number of a JSON or TOML file.
@@ -36,6 +41,10 @@ macro_rules! whole_values {
     ($($type:ty)*) => {$(
         impl Value for $type {
             const KIND: &'static str = "a whole number";
+            const SHAPE: Shape = Shape::Number;
+            fn allowed() -> String {
+                format!("0 to {}", Self::MAX)
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 text.parse().map_err(|error: ParseIntError| {
                     // An unsigned type takes "-1" for an invalid digit.
@@ -70,6 +79,10 @@ macro_rules! float_values {
     ($($type:ident: $kind:literal, 0 to $high:literal $unit:literal;)*) => {$(
         impl Value for $type {
             const KIND: &'static str = $kind;
+            const SHAPE: Shape = Shape::Number;
+            fn allowed() -> String {
+                format!("0 to {}", $high)
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 Self::read_number(text.parse().map_err(|_| ProblemCause::NotANumber)?)
             }
@@ -96,6 +109,9 @@ macro_rules! word_values {
     ($($type:ty: $kind:literal;)*) => {$(
         impl Value for $type {
             const KIND: &'static str = $kind;
+            fn allowed() -> String {
+                Self::ALL.map(|value| value.write()).join(", ")
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 let named = Self::ALL.into_iter().find(|value| value.write() == text);
                 named.ok_or_else(|| ProblemCause::NotOneOf { allowed: Self::ALL.map(|value| value.write()).into() })
@@ -135,6 +151,9 @@ impl Value for Address {
 
 impl Value for Flavor {
     const KIND: &'static str = "a node program";
+    fn allowed() -> String {
+        "antnode, ant-node, or custom with a description".to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Flavor(Box::new(error)))
     }
@@ -158,7 +177,7 @@ impl Value for String {
 
 impl Value for bool {
     const KIND: &'static str = "true or false";
-    const IS_SWITCH: bool = true;
+    const SHAPE: Shape = Shape::Switch;
     fn read(text: &str) -> Result<Self, ProblemCause> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -208,6 +227,7 @@ pub struct Words(pub Vec<String>);
 
 impl Value for Words {
     const KIND: &'static str = "words, quoted as in a shell";
+    const SHAPE: Shape = Shape::Words;
     fn read(text: &str) -> Result<Self, ProblemCause> {
         shell_words::split(text).map(Self).map_err(|_| ProblemCause::UnclosedQuote)
     }
@@ -223,6 +243,10 @@ pub struct Thousands(pub u16);
 
 impl Value for Thousands {
     const KIND: &'static str = "thousands of a port";
+    const SHAPE: Shape = Shape::Number;
+    fn allowed() -> String {
+        "1 to 64".to_owned()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         let number = u32::read(text)?;
         let thousands = if number >= 1000 && number.is_multiple_of(1000) { number / 1000 } else { number };

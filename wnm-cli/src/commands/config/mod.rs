@@ -1,0 +1,197 @@
+//! `wnm config`: the effective settings with their sources, and changes of the stored ones.
+
+pub(crate) mod change;
+pub(crate) mod describe;
+mod edit;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wnm_core::{Problem, Problems, RawSettings, Setting, Settings, Shape, Unit};
+use wnm_store::Store;
+
+use crate::args::Config;
+use crate::config::hint::SettingsError;
+use crate::config::{self, file};
+use crate::context;
+use crate::error::{CliError, CommandError, Exit};
+use crate::output::Output;
+use crate::render;
+use crate::render::config::Sources;
+
+/// The source of a value, in order of precedence. `wnm config` itself takes no settings as flags.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// An environment variable.
+    Environment {
+        /// The name of the variable.
+        variable: String,
+    },
+    /// The config file.
+    File {
+        /// The path of the file.
+        path: String,
+    },
+    /// The database.
+    Database,
+    /// No source sets the value.
+    Default,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment { variable } => write!(f, "variable {variable}"),
+            Self::File { path } => write!(f, "file {path}"),
+            Self::Database => f.write_str("database"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The value of a setting in JSON: a number in the unit of the setting, a boolean, or a text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub(crate) enum SettingValue {
+    Switch(bool),
+    Number(serde_json::Number),
+    Text(String),
+}
+
+impl SettingValue {
+    /// Returns the JSON form of a value from its text; a number beyond the range of JSON stays a text.
+    pub(crate) fn of(setting: &Setting, bare: String) -> Self {
+        match setting.shape {
+            Shape::Switch => Self::Switch(bare == "true"),
+            Shape::Number => serde_json::from_str(&bare).map_or(Self::Text(bare), Self::Number),
+            Shape::Words | Shape::Text => Self::Text(bare),
+        }
+    }
+}
+
+/// A setting with its effective value.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Entry {
+    /// The name of the setting.
+    pub(crate) key: &'static str,
+    /// The effective value; null if no source sets it and it has no default.
+    pub(crate) value: Option<SettingValue>,
+    /// The unit of the value; null without a unit.
+    pub(crate) unit: Option<Unit>,
+    /// The source of the value.
+    pub(crate) source: Source,
+    /// The value for people, such as `5min`.
+    #[serde(skip)]
+    pub(crate) shown: Option<String>,
+}
+
+/// The config file.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct FileView {
+    /// The path of the file, which need not exist.
+    path: PathBuf,
+    /// Whether the file exists.
+    exists: bool,
+}
+
+/// The sources of settings below the command line.
+struct SourceValues {
+    environment: RawSettings,
+    file: RawSettings,
+    database: RawSettings,
+}
+
+impl SourceValues {
+    fn read(database: RawSettings) -> Result<Self, CliError> {
+        Ok(Self { environment: config::from_environment()?, file: file::read()?, database })
+    }
+
+    /// Checks all settings together.
+    fn check(&self) -> Result<(), Problems> {
+        let above = self.environment.clone().over(self.file.clone());
+        let host = context::host_defaults(&self.database, &above);
+        Settings::new(&above.over(self.database.clone()), &host).map(|_| ())
+    }
+
+    fn settings(&self) -> Result<Settings, SettingsError> {
+        let above = self.environment.clone().over(self.file.clone());
+        let host = context::host_defaults(&self.database, &above);
+        config::fold([RawSettings::default(), above, self.database.clone()], &host)
+    }
+
+    fn source(&self, key: &str) -> Source {
+        if self.environment.get(key).is_some()
+            && let Some((variable, _)) = config::variable(key)
+        {
+            return Source::Environment { variable };
+        }
+        let path = file::path().filter(|_| self.file.get(key).is_some());
+        match path {
+            Some(path) => Source::File { path: path.display().to_string() },
+            None if self.database.get(key).is_some() => Source::Database,
+            None => Source::Default,
+        }
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, SettingsError> {
+        let effective = self.settings()?.to_raw();
+        let entry = |setting: &'static Setting| Entry {
+            key: setting.key,
+            value: effective.get(setting.key).map(|bare| SettingValue::of(setting, bare)),
+            unit: unit(setting),
+            source: self.source(setting.key),
+            shown: effective.display(setting.key),
+        };
+        Ok(RawSettings::ALL.iter().map(entry).collect())
+    }
+}
+
+/// Shows or changes settings.
+pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, CliError> {
+    match command {
+        Config::List { origin } => {
+            let entries = sources(db)?.entries()?;
+            let sources = if origin { Sources::Shown } else { Sources::Hidden };
+            output.result(&entries, |entries| render::config::list(entries, sources, output.width()))?;
+        }
+        Config::Get { key } => {
+            let key = known(&key, "get")?;
+            let entry = sources(db)?.entries()?.into_iter().find(|entry| entry.key == key);
+            output.value(&entry, |entry| entry.as_ref().and_then(|e| e.shown.clone()).unwrap_or_default())?;
+        }
+        Config::Describe { keys } => describe::run(&keys, output)?,
+        Config::Set { consent, words } => change::set(db, &words, consent, output)?,
+        Config::Unset { consent, keys } => change::unset(db, &keys, consent, output)?,
+        Config::Edit { consent, file } => edit::run(db, file.as_deref(), consent, output)?,
+        Config::Path => {
+            let path = file::path().unwrap_or_default();
+            let view = FileView { exists: path.exists(), path };
+            output.value(&view, |view| view.path.display().to_string())?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn sources(db: &Path) -> Result<SourceValues, CliError> {
+    SourceValues::read(Store::open_read_only(db)?.settings()?)
+}
+
+fn unit(setting: &Setting) -> Option<Unit> {
+    Some(setting.facts.unit).filter(|unit| *unit != Unit::None)
+}
+
+/// Returns the name of a setting from either spelling, with underscores or hyphens. `verb` is the subcommand, for the
+/// hint with the most similar name.
+fn known(key: &str, verb: &str) -> Result<&'static str, CommandError> {
+    let underscored = key.replace('-', "_");
+    let found = RawSettings::KEYS.iter().find(|known| **known == underscored).copied();
+    found.ok_or_else(|| CommandError::UnknownSetting {
+        problem: Box::new(Problem::unknown_setting(key)),
+        command: format!("wnm config {verb} SETTING"),
+    })
+}
