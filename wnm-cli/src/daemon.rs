@@ -8,11 +8,12 @@ use signal_hook::iterator::Signals;
 use wnm_agent::host::HostAgent;
 use wnm_agent::{ChannelTimer, DaemonControl, Report, Wake, run_daemon};
 use wnm_platform::Platform;
-use wnm_store::{Lock, Store};
+use wnm_store::{Lock, Schedule, Store};
 
 use crate::args::Daemon;
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
 use crate::error::{CliError, Exit};
+use crate::freshness;
 use crate::output::Output;
 
 /// Runs cycles until SIGTERM or SIGINT.
@@ -25,7 +26,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let lock = context::lock(db, LOCK_TIMEOUT)?;
     let Context { mut agent, sources, .. } = Context::open(db, &args.settings)?;
     drop(lock);
-    run_daemon(&mut agent, args.interval, &mut Control { db, sources, output }, &mut timer)?;
+    let schedule = Schedule::daemon(args.interval);
+    run_daemon(&mut agent, args.interval, &mut Control { db, sources, schedule, output }, &mut timer)?;
     Ok(Exit::Done)
 }
 
@@ -33,6 +35,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
 struct Control<'a> {
     db: &'a Path,
     sources: SettingSources,
+    schedule: Schedule,
     output: &'a Output,
 }
 
@@ -45,7 +48,10 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 
     fn refresh(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
-        self.sources.refresh(agent)
+        self.sources.refresh(agent)?;
+        // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
+        freshness::record(&mut agent.store, self.schedule);
+        Ok(())
     }
 
     fn completed(&mut self, report: &Report) -> Result<(), CliError> {

@@ -8,6 +8,7 @@ mod context;
 mod cpu_limit;
 mod daemon;
 mod error;
+mod freshness;
 mod legacy;
 mod output;
 mod progress;

@@ -82,6 +82,11 @@ impl Output {
         self.json
     }
 
+    /// Tells whether `--quiet` is given.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Returns the maximum width of a page.
     pub(crate) fn width(&self) -> Width {
         self.width

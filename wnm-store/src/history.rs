@@ -1,10 +1,11 @@
 //! Earlier cycles with their decisions and actions, within limits of age and number.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use wnm_core::{ActionRecord, Decision, HostSample, NodeId, Outcome, Timestamp};
+use wnm_core::{ActionRecord, Decision, HostSample, Node, NodeId, Outcome, Timestamp};
 
 use crate::error::{DbError, StoreError};
 use crate::nodes::Unreadable;
@@ -158,6 +159,31 @@ impl Store {
                 .prepare_cached("SELECT max(id) FROM cycles WHERE kind = 'scheduled'")?
                 .query_row([], |row| row.get(0))?;
             id.map_or(Ok(None), |id| one(db, CycleId(id)))
+        })
+    }
+
+    /// Returns for each of the nodes how often wnm has started it again since its creation, as far as the history goes
+    /// back. Restarts and upgrades count; the start in an addition does not.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn restarts(&self, nodes: &BTreeMap<NodeId, Node>) -> Result<BTreeMap<NodeId, u32>, StoreError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT node, begun FROM actions WHERE outcome ->> '$.outcome' = 'done'
+                     AND planned ->> '$.action.action' IN ('start', 'restart', 'upgrade')",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut counts = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let (number, begun): (u32, i64) = (row.get(0)?, row.get(1)?);
+                let node = NodeId::new(number).and_then(|id| nodes.get(&id));
+                // An earlier node may have had the number.
+                if let Some(node) = node.filter(|node| Timestamp::from_millis(begun) >= node.born) {
+                    *counts.entry(node.id).or_insert(0) += 1;
+                }
+            }
+            Ok(counts)
         })
     }
 

@@ -24,6 +24,7 @@ mod open;
 pub mod python_db;
 mod record;
 mod reserve;
+mod schedule;
 mod schema;
 mod settings;
 
@@ -39,6 +40,7 @@ pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueVal
 pub use history::{Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter};
 pub use lock::{Holder, Lock, LockError};
 pub use record::{Corruption, Record};
+pub use schedule::{Runner, Schedule};
 
 use error::DbError;
 use file::IfExists;
@@ -67,6 +69,8 @@ pub struct Snapshot {
     pub unfinished: Vec<CycleAction>,
     /// The latest cycle.
     pub last: Option<CycleRecord>,
+    /// The schedule of the cycles; that of cron if none is recorded.
+    pub schedule: Schedule,
     /// The records that could not be read and are missing above.
     pub unreadable: Vec<StoreError>,
 }
@@ -191,7 +195,8 @@ impl Store {
                 }
                 Err(error) => return Err(error),
             };
-            Ok(Snapshot { nodes, state, samples, unfinished, last, unreadable })
+            let schedule = nodes::single(db, Single::Schedule, &mut unreadable)?.unwrap_or_default();
+            Ok(Snapshot { nodes, state, samples, unfinished, last, schedule, unreadable })
         })
     }
 
@@ -271,6 +276,7 @@ impl Store {
             nodes::state(db, &mut unreadable)?;
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
+            nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;
             unreadable.extend(settings::read(db).err().map(|error| error.at(&self.path)));
             let all = HistoryFilter { limit: u32::MAX, activity: Activity::Any, ..HistoryFilter::default() };
             unreadable.extend(history::find(db, &all)?.unreadable);

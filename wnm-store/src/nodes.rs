@@ -74,6 +74,8 @@ pub(crate) enum Single {
     Counters,
     /// The cache of the platform.
     Cache,
+    /// The schedule of the cycles.
+    Schedule,
 }
 
 impl Single {
@@ -83,6 +85,7 @@ impl Single {
             Self::Engine => "engine",
             Self::Counters => "counters",
             Self::Cache => "cached",
+            Self::Schedule => "schedule",
         }
     }
 
@@ -92,6 +95,7 @@ impl Single {
             Self::Engine => Record::Engine,
             Self::Counters => Record::Counters,
             Self::Cache => Record::Cache,
+            Self::Schedule => Record::Schedule,
         }
     }
 }

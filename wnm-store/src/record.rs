@@ -28,6 +28,8 @@ pub enum Record {
     Counters,
     /// The cache of the platform: versions of node programs by digest.
     Cache,
+    /// The schedule of the cycles.
+    Schedule,
     /// The kind of a cycle.
     CycleKind(CycleId),
     /// The sample of the host in a cycle.
@@ -60,6 +62,7 @@ impl fmt::Display for Record {
             Self::Engine => f.write_str("the state of the engine"),
             Self::Counters => f.write_str("the counters"),
             Self::Cache => f.write_str("the cache of node programs"),
+            Self::Schedule => f.write_str("the schedule"),
             Self::CycleKind(id) => write!(f, "the kind of cycle {id}"),
             Self::HostSample(id) => write!(f, "the host sample of cycle {id}"),
             Self::Decision(id) => write!(f, "the decision of cycle {id}"),

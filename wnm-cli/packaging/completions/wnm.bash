@@ -1428,12 +1428,24 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node__subcmd__list)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --state --sort --columns --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -W "RUNNING UNKNOWN STOPPED RESTARTING UPGRADING MIGRATING REMOVING DEAD DISABLED" -- "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "name state since reason restarts version peers records cpu memory disk port age peer-id manager" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -W "name state since reason restarts version peers records cpu memory disk port age peer-id manager" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -2298,7 +2310,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__status)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --check --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod columns;
 mod groups;
 mod selected;
 mod settings;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use wnm_core::NodeId;
 
+pub(crate) use columns::{Column, NodeList};
 pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -110,7 +112,8 @@ pub(crate) enum Command {
     )]
     Daemon(Daemon),
     /// Show the host and the colony
-    Status,
+    #[command(after_help = "Example:\n  wnm status --check --json || echo 'look at the nodes'")]
+    Status(Status),
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
@@ -186,6 +189,13 @@ pub(crate) struct Run {
     pub(crate) once: OnceFlags,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Exit with code 3 when no cycle ran for three intervals, or a node that should run does not
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -310,7 +320,10 @@ pub(crate) enum ReportFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Node {
     /// List nodes
-    List(Nodes),
+    #[command(
+        after_help = "A terminal that is too narrow shows fewer columns; --columns shows the named ones. -q prints only the names.\n\nExamples:\n  wnm node list --state STOPPED,UNKNOWN\n  wnm node list --sort memory\n  wnm node list --columns name,state,reason,disk\n  wnm node list -q --state STOPPED | xargs -r wnm node start"
+    )]
+    List(NodeList),
     /// Show all data of nodes
     Show(Nodes),
     /// Add nodes

@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Init(args) => init::run(&db, &args, output),
         Command::Run(args) => run::run(&db, &args, output),
         Command::Daemon(args) => daemon::run(&db, &args, output),
-        Command::Status => status::run(&db, output),
+        Command::Status(args) => status::run(&db, &args, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),

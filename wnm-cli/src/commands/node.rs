@@ -5,19 +5,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wnm_agent::{Mode, Report, Trigger};
-use wnm_core::{ActionId, NodeId, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb};
+use wnm_core::{
+    ActionId, NodeId, NodeState, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb,
+};
 use wnm_store::Store;
 
 use super::selection;
 use super::status::colony_time;
 use super::trash;
-use crate::args::{Count, Node, Nodes, Removed, Selected, SettingFlags, Survey};
+use crate::args::{Count, Node, NodeList, NodeRange, Nodes, Removed, Selected, SettingFlags, Survey};
 use crate::confirm::{self, Purpose};
 use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, CommandError, Exit};
+use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
-use crate::render::page::Width;
+use crate::render::nodes::NodeView;
 use crate::render::work::{Work, WorkResult};
 
 /// Pause between two cycles while actions are under way.
@@ -28,8 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 /// Runs a command on nodes.
 pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit, CliError> {
     match command {
-        Node::List(nodes) => show(db, &nodes, output, render::nodes::list),
-        Node::Show(nodes) => show(db, &nodes, output, |nodes, _| render::nodes::show(nodes)),
+        Node::List(args) => list(db, &args, output),
+        Node::Show(nodes) => show(db, &nodes, output),
         Node::Add(Count { count, interval, dry_run }) => {
             act(db, Verb::Add, &Selection::Count(count), RequestOptions { mode: mode(dry_run), interval }, output)
         }
@@ -50,17 +53,41 @@ fn mode(dry_run: bool) -> Mode {
     if dry_run { Mode::DryRun } else { Mode::Act }
 }
 
-fn show(
-    db: &Path,
-    only: &Nodes,
-    output: &Output,
-    text: fn(&[render::nodes::NodeView], Width) -> String,
-) -> Result<Exit, CliError> {
-    let snapshot = Store::open_read_only(db)?.snapshot()?;
-    let only = selection::named(&only.nodes, snapshot.nodes.keys().copied())?;
-    let now = colony_time(snapshot.state.clock.as_ref());
-    output.result(&render::nodes::views(snapshot, &only, now), |views| text(views, output.width()))?;
+/// Lists nodes in a table, or only their names with `--quiet`.
+fn list(db: &Path, args: &NodeList, output: &Output) -> Result<Exit, CliError> {
+    let mut views = views(db, &args.nodes)?;
+    if !args.state.is_empty() {
+        let is_wanted = |state: &NodeState| args.state.iter().any(|name| name.is_of(state));
+        views.retain(|view| view.state.as_ref().is_some_and(is_wanted));
+    }
+    if let Some(column) = args.sort {
+        render::node_list::sort(&mut views, column);
+    }
+    if output.is_quiet() {
+        output.value(&views, |views| render::node_list::names(views))?;
+    } else {
+        output.result(&views, |views| render::node_list::table(views, &args.columns, output.width()))?;
+    }
     Ok(Exit::Done)
+}
+
+fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
+    output.result(&views(db, &only.nodes)?, |views| render::nodes::show(views))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the views of the named nodes, or of all. Warns if their record is stale.
+fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliError> {
+    let store = Store::open_read_only(db)?;
+    let snapshot = store.snapshot()?;
+    let only = selection::named(only, snapshot.nodes.keys().copied())?;
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let freshness = Freshness::of(&snapshot, now, freshness::survey_delay(&store.settings()?));
+    if let Some(problem) = render::freshness::problem(freshness) {
+        tracing::warn!("{problem}; the states are those of that cycle");
+    }
+    let restarts = store.restarts(&snapshot.nodes)?;
+    Ok(render::nodes::views(snapshot, &only, now, freshness, &restarts))
 }
 
 fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Result<Exit, CliError> {

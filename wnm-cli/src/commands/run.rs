@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::{Mode, Trigger};
+use wnm_store::Schedule;
 
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
 use crate::error::{CliError, Exit};
+use crate::freshness;
 use crate::output::Output;
 
 /// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
@@ -17,6 +19,9 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
     let mut context = Context::open_once(db, &args.settings, once, mode)?;
+    if mode == Mode::Act {
+        freshness::record(&mut context.agent.store, Schedule::CRON);
+    }
     let report = context.run_cycle(&Trigger::Scheduled, mode)?;
     output.cycle(&report)?;
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })

@@ -2,27 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use wnm_core::{Clock, NodeState, Policy, RawSettings, Timestamp};
+use wnm_core::{Clock, NodeState, Policy, RawSettings, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
+use super::service;
+use crate::args;
 use crate::config;
 use crate::error::{CliError, Exit};
+use crate::freshness::{self, Freshness};
 use crate::output::Output;
-use crate::render::status::{Delayed, Status, UnderWay, text};
+use crate::render;
+use crate::render::status::{Delayed, NodeProblem, Status, UnderWay, text};
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
-pub(crate) fn run(db: &Path, output: &Output) -> Result<Exit, CliError> {
+///
+/// # Errors
+/// The database cannot be read, or the output cannot be written.
+pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
+    let survey = freshness::survey_delay(&stored);
     let policy = config::surroundings().and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
     // The status must show even while a setting is invalid, because the operator needs it to see the effects.
     let policy = policy.inspect_err(|error| tracing::warn!(%error, "settings are invalid, the defaults are shown"));
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    output.result(&status(&policy, snapshot), |status| text(status, output.width()))?;
-    Ok(Exit::Done)
+    let mut status = status(&policy, snapshot, survey);
+    if status.stale {
+        status.hint = Some(render::freshness::hint(&service::installed(db)));
+    }
+    output.result(&status, |status| text(status, output.width()))?;
+    Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
 }
 
 /// Warns of each record that could not be read and is missing in the output.
@@ -43,7 +56,33 @@ pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
     }
 }
 
-fn status(policy: &Policy, snapshot: Snapshot) -> Status {
+/// Returns why a node that should run does not; None for all other nodes. A node that has just started, or gets another
+/// program, counts as running: its state ends with a delay, or becomes another one.
+fn node_problem(state: &NodeState) -> Option<&'static str> {
+    match state {
+        NodeState::Unknown { .. } => Some("does not answer"),
+        NodeState::Dead { .. } => Some("its folder is missing"),
+        NodeState::Stopped { cause: StopCause::Found, .. } => Some("its process ended by itself"),
+        NodeState::Stopped { cause: StopCause::StartFailed, .. } => Some("its start failed"),
+        NodeState::Stopped { cause: StopCause::Pressure | StopCause::Requested, .. }
+        | NodeState::Running { .. }
+        | NodeState::Restarting { .. }
+        | NodeState::Upgrading { .. }
+        | NodeState::Migrating { .. }
+        | NodeState::Removing { .. }
+        | NodeState::Disabled { .. } => None,
+    }
+}
+
+fn node_problems(snapshot: &Snapshot) -> Vec<NodeProblem> {
+    let known = snapshot.state.nodes.iter().filter(|(id, _)| snapshot.nodes.contains_key(id));
+    let found = known.filter_map(|(id, state)| {
+        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem: node_problem(state)? })
+    });
+    found.collect()
+}
+
+fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
     let mut by_state: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut by_version: BTreeMap<String, usize> = BTreeMap::new();
     let mut states: BTreeMap<&'static str, NodeState> = BTreeMap::new();
@@ -54,11 +93,17 @@ fn status(policy: &Policy, snapshot: Snapshot) -> Status {
         *by_version.entry(version.map(ToString::to_string).unwrap_or_default()).or_default() += 1;
     }
     let now = colony_time(snapshot.state.clock.as_ref());
+    let freshness = Freshness::of(&snapshot, now, survey);
     let last = snapshot.last.as_ref();
     Status {
         cycle: last.map(|cycle| cycle.id.0),
         at: last.map(|cycle| cycle.at),
-        age_seconds: last.map_or(0, |cycle| now.since(cycle.at).as_secs()),
+        age_seconds: freshness.age.map_or(0, |age| age.as_secs()),
+        schedule: freshness.schedule.into(),
+        stale: freshness.is_stale(),
+        stale_problem: render::freshness::problem(freshness),
+        hint: None,
+        node_problems: node_problems(&snapshot),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),

@@ -3,7 +3,9 @@
 pub(crate) mod config;
 pub(crate) mod cycle;
 pub(crate) mod explain;
+pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod node_list;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
@@ -13,7 +15,7 @@ pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod trash;
 pub(crate) mod work;
 

@@ -9,6 +9,7 @@ use wnm_core::{
     ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Reading, Timestamp,
 };
 
+use super::freshness::{self, ScheduleView};
 use super::page::Width;
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 
@@ -22,6 +23,18 @@ pub(crate) struct Status {
     pub(crate) at: Option<Timestamp>,
     /// The age of that observation, in seconds.
     pub(crate) age_seconds: u64,
+    /// The schedule of the cycles.
+    pub(crate) schedule: ScheduleView,
+    /// Whether no cycle ran for three intervals, so that the rest describes the past.
+    pub(crate) stale: bool,
+    /// The problem of a stale record, in a sentence.
+    #[serde(skip)]
+    pub(crate) stale_problem: Option<String>,
+    /// The way to get cycles again; absent if not stale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+    /// The nodes that should run and do not.
+    pub(crate) node_problems: Vec<NodeProblem>,
     /// The logical processors of the host; null if unknown.
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; null if unknown.
@@ -57,6 +70,26 @@ pub(crate) struct Status {
     pub(crate) states: BTreeMap<&'static str, NodeState>,
 }
 
+impl Status {
+    /// Returns whether a recent cycle is on record and every node that should run runs.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.cycle.is_some() && !self.stale && self.node_problems.is_empty()
+    }
+}
+
+/// A node that should run and does not.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NodeProblem {
+    pub(crate) node: NodeId,
+    /// The name of the node, such as `antnode0003`.
+    pub(crate) name: String,
+    /// The state in one word, such as `STOPPED`.
+    pub(crate) status: &'static str,
+    /// Why it does not run.
+    pub(crate) problem: &'static str,
+}
+
 /// An action that has started and not ended.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -81,8 +114,8 @@ pub(crate) struct Delayed {
     pub(crate) left_seconds: u64,
 }
 
-/// Most delayed nodes on the page: more would push the last decision off the screen.
-const MOST_DELAYED: usize = 5;
+/// Most delayed nodes on the page, and most nodes with a problem: more would push the last decision off the screen.
+const MOST_NODES: usize = 5;
 
 /// Returns the page: at most 78 columns wide, with shorter bars on a narrow terminal.
 pub(crate) fn text(status: &Status, width: Width) -> String {
@@ -90,12 +123,16 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     let Some(at) = status.at else {
         return "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n".to_owned();
     };
+    let mut text = match (&status.stale_problem, &status.hint) {
+        (Some(problem), hint) => freshness::warning(problem, hint.as_deref().unwrap_or("run `wnm run`")),
+        (None, _) => String::new(),
+    };
     let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
     let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");
     let fill = BESIDE_BAR + bar - "host  ".len() - columns.len();
-    let mut text = format!("{}  {age:<fill$}{}\n\n", styled(BOLD, "host"), styled(DIM, columns));
+    text.push_str(&format!("{}  {age:<fill$}{}\n\n", styled(BOLD, "host"), styled(DIM, columns)));
     for measure in &status.signals {
-        text.push_str(&signal(measure, bar));
+        text.push_str(&signal(measure, bar, if status.stale { DIM } else { signal_style(measure) }));
     }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
@@ -103,7 +140,8 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
     for (word, count) in &status.by_state {
-        let style = status.states.get(word).map_or(Style::new(), super::state_style);
+        let known = status.states.get(word).map_or(Style::new(), super::state_style);
+        let style = if status.stale { DIM } else { known };
         text.push_str(&format!("  {}{count:>5}\n", styled(style, format!("{word:<12}"))));
     }
     let versions = status.by_version.iter().map(|(version, count)| {
@@ -114,32 +152,46 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
+    if !status.node_problems.is_empty() {
+        text.push_str(&format!("\n{}\n\n", styled(BOLD, "not running")));
+        text.push_str(&first_nodes(&status.node_problems, node_problem));
+    }
     if !status.under_way.is_empty() || !status.delayed.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
         text.extend(status.under_way.iter().map(|work| under_way(work, at)));
-        text.extend(status.delayed.iter().take(MOST_DELAYED).map(delayed));
-        if let Some(more) = status.delayed.len().checked_sub(MOST_DELAYED).filter(|more| *more > 0) {
-            text.push_str(&format!("  and {more} more\n"));
-        }
+        text.push_str(&first_nodes(&status.delayed, delayed));
     }
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text
 }
 
-/// Returns the line of a signal: a bar with its two thresholds as `│`, its value, its low and its high threshold.
-fn signal(measure: &Measure, width: usize) -> String {
-    let full = match measure.remove {
-        Reading::Percent(_) => 100.0,
-        Reading::Load(_) | Reading::Rate(_) => measure.remove.number() * 1.5,
-    };
-    let place = |value: f64| if full > 0.0 { ((value / full * width as f64).round() as usize).min(width) } else { 0 };
-    let style = if measure.is_exceeded() {
+/// Returns the colour of a signal by its thresholds.
+fn signal_style(measure: &Measure) -> Style {
+    if measure.is_exceeded() {
         RED
     } else if measure.allows() {
         GREEN
     } else {
         YELLOW
+    }
+}
+
+/// Returns the lines of the first nodes of a list, and the count of the others.
+fn first_nodes<T>(nodes: &[T], line: fn(&T) -> String) -> String {
+    let mut text: String = nodes.iter().take(MOST_NODES).map(line).collect();
+    if let Some(more) = nodes.len().checked_sub(MOST_NODES).filter(|more| *more > 0) {
+        text.push_str(&format!("  and {more} more\n"));
+    }
+    text
+}
+
+/// Returns the line of a signal: a bar with its two thresholds as `│`, its value, its low and its high threshold.
+fn signal(measure: &Measure, width: usize, style: Style) -> String {
+    let full = match measure.remove {
+        Reading::Percent(_) => 100.0,
+        Reading::Load(_) | Reading::Rate(_) => measure.remove.number() * 1.5,
     };
+    let place = |value: f64| if full > 0.0 { ((value / full * width as f64).round() as usize).min(width) } else { 0 };
     let (seen, low, high) = (
         measure.seen.map(|seen| place(seen.number())),
         place(measure.less_than.number()),
@@ -175,6 +227,10 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
 fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let outcome = work.outcome.as_ref().map_or_else(|| "started".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {outcome}\n", reason::action(&work.record.planned.action))
+}
+
+fn node_problem(node: &NodeProblem) -> String {
+    format!("  {} {}: {}\n", node.name, node.status.to_lowercase(), node.problem)
 }
 
 fn delayed(node: &Delayed) -> String {

@@ -20,7 +20,7 @@ pub(crate) struct Table<'a> {
 impl Table<'_> {
     /// Returns the table, without as many optional columns as needed to fit the width.
     pub(crate) fn text(&self, width: Width) -> String {
-        let layout = |omitted: usize| self.layout(&self.optional[..omitted], None);
+        let layout = |omitted: usize| self.layout(&self.optional[..omitted], None, &[]);
         let mut text = layout(0);
         for omitted in 1..=self.optional.len() {
             if is_within(&text, width) {
@@ -34,13 +34,21 @@ impl Table<'_> {
     /// Returns the table, with cells of several lines if it is still too wide without all optional columns. No cell
     /// may have a style.
     pub(crate) fn wrapped(&self, width: Width) -> String {
+        self.wrapped_beside(width, &[])
+    }
+
+    /// Returns the table as [`wrapped`](Self::wrapped) does, with the cells of the columns in `unbroken` on one line:
+    /// words that a reader searches for.
+    pub(crate) fn wrapped_beside(&self, width: Width, unbroken: &[usize]) -> String {
         match (self.text(width), width) {
-            (text, Width::Columns(columns)) if !is_within(&text, width) => self.layout(self.optional, Some(columns)),
+            (text, Width::Columns(columns)) if !is_within(&text, width) => {
+                self.layout(self.optional, Some(columns), unbroken)
+            }
             (text, _) => text,
         }
     }
 
-    fn layout(&self, omitted: &[usize], width: Option<usize>) -> String {
+    fn layout(&self, omitted: &[usize], width: Option<usize>, unbroken: &[usize]) -> String {
         let is_shown = |(column, _): &(usize, &str)| !omitted.contains(column);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
@@ -57,8 +65,11 @@ impl Table<'_> {
             table.add_row(row.iter().map(String::as_str).enumerate().filter(is_shown).map(cell));
         }
         // The first column holds the name that a reader copies: it stays on one line.
-        if let Some(first) = table.column_mut(0) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
+        let shown = (0..self.header.len()).filter(|column| !omitted.contains(column));
+        for (at, _) in shown.enumerate().filter(|(at, column)| *at == 0 || unbroken.contains(column)) {
+            if let Some(column) = table.column_mut(at) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         let text = table.to_string();
         let mut lines = text.lines().map(str::trim_end);

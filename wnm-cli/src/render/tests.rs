@@ -1,6 +1,7 @@
-//! Snapshots of every page for people: at full width, and on terminals of 100 and 60 columns.
+//! Snapshots of every page for people: at full width, and on terminals of 200, 80 and 60 columns.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use textwrap::core::display_width;
 use wnm_core::steps::{Failure, Step, StepFailure};
@@ -9,12 +10,14 @@ use wnm_core::{
     Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
     Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version, Volume, evaluate,
 };
-use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord};
+use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
 use super::config::Sources;
 use super::page::{Width, fitted};
-use super::{config, explain, nodes, takeover};
+use super::{config, explain, node_list, nodes, takeover};
+use crate::args::Column;
 use crate::commands::config::{Entry, Source};
+use crate::freshness::Freshness;
 use crate::takeover::{ImportedNode, Skipped, Takeover};
 
 /// 2026-03-01 12:00:00 UTC.
@@ -26,7 +29,7 @@ fn at_each_width(page: impl Fn(Width) -> String) -> String {
     for columns in [1, 7, 20, 40] {
         fitted(&page(Width::Columns(columns)), Width::Columns(columns));
     }
-    let pages = [Width::Full, Width::Columns(100), Width::Columns(60)].map(|width| {
+    let pages = [Width::Full, Width::Columns(200), Width::Columns(80), Width::Columns(60)].map(|width| {
         let text = anstream::adapter::strip_str(&fitted(&page(width), width)).to_string();
         let widest = text.lines().map(display_width).max().unwrap_or(0);
         assert!(width.holds(widest), "{widest} columns: {text}");
@@ -40,10 +43,10 @@ fn id(number: u32) -> NodeId {
 }
 
 fn ago(seconds: u64) -> Timestamp {
-    NOW.before(std::time::Duration::from_secs(seconds))
+    NOW.before(Duration::from_secs(seconds))
 }
 
-fn node(number: u32) -> Node {
+pub(crate) fn node(number: u32) -> Node {
     let port = |first: u32| u16::try_from(first + number % 1000).unwrap();
     let root = format!("/home/operator/.local/share/autonomi/node/{}", id(number).name());
     Node {
@@ -95,9 +98,12 @@ fn views() -> Vec<nodes::NodeView> {
         name: id(number).name(),
         status: state.word(),
         sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
+        reason: nodes::reason(&state, None),
+        restarts: number % 4,
         state: Some(state),
         node: node(number),
         now: NOW,
+        is_stale: false,
     };
     states().into_iter().map(view).collect()
 }
@@ -136,7 +142,7 @@ fn decision() -> Decision {
     evaluate(&policy, state, &observation).decision
 }
 
-fn cycle() -> CycleRecord {
+pub(crate) fn cycle() -> CycleRecord {
     let action = |action, outcome| CycleAction {
         record: ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Requested }, NOW),
         outcome,
@@ -170,7 +176,41 @@ fn cycle() -> CycleRecord {
 
 #[test]
 fn node_list() {
-    insta::assert_snapshot!(at_each_width(|width| super::nodes::list(&views(), width)));
+    insta::assert_snapshot!(at_each_width(|width| node_list::table(&views(), &[], width)));
+}
+
+#[test]
+fn node_list_with_named_columns() {
+    let columns = [Column::Name, Column::PeerId, Column::State, Column::Reason, Column::Disk, Column::Manager];
+    insta::assert_snapshot!(at_each_width(|width| node_list::table(&views(), &columns, width)));
+    assert_eq!(node_list::names(&views()[..2]), "antnode0001\nantnode0002\n");
+    assert_eq!(node_list::table(&[], &columns, Width::Full), "no nodes\n");
+}
+
+#[test]
+fn nodes_are_sorted_by_each_column() {
+    let order = |column| {
+        let mut nodes = views();
+        nodes.reverse();
+        node_list::sort(&mut nodes, column);
+        nodes.iter().map(|view| view.node.id.get()).collect::<Vec<_>>()
+    };
+    for (column, expected) in [
+        (Column::Name, [1, 2, 3, 12_345]),
+        (Column::State, [12_345, 1, 3, 2]),
+        // The longest time first.
+        (Column::Since, [12_345, 1, 3, 2]),
+        (Column::Restarts, [3, 2, 12_345, 1]),
+        // The unknown values stand last, and equal values keep their order.
+        (Column::Peers, [2, 1, 12_345, 3]),
+        (Column::Memory, [2, 1, 12_345, 3]),
+        (Column::Version, [2, 1, 12_345, 3]),
+        (Column::Age, [1, 2, 3, 12_345]),
+        (Column::Port, [1, 2, 3, 12_345]),
+        (Column::Manager, [12_345, 3, 2, 1]),
+    ] {
+        assert_eq!(order(column), expected, "{column:?}");
+    }
 }
 
 #[test]
@@ -188,13 +228,23 @@ fn history() {
     insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle()], None)));
 }
 
-#[test]
-fn status() {
+fn status_of(freshness: Freshness) -> super::status::Status {
     let cycle = cycle();
-    let status = super::status::Status {
+    let problem = |(number, status, problem): (u32, &'static str, &'static str)| super::status::NodeProblem {
+        node: id(number),
+        name: id(number).name(),
+        status,
+        problem,
+    };
+    super::status::Status {
         cycle: Some(cycle.id.0),
         at: Some(NOW),
-        age_seconds: 75,
+        age_seconds: freshness.age.unwrap_or_default().as_secs(),
+        schedule: freshness.schedule.into(),
+        stale: freshness.is_stale(),
+        stale_problem: super::freshness::problem(freshness),
+        hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
+        node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         cpus: Some(8),
         memory_total: host().memory_total,
         signals: cycle.decision.measures.clone(),
@@ -213,7 +263,25 @@ fn status() {
         blocker: cycle.decision.blocker().cloned(),
         blockers: Vec::new(),
         states: states().into_iter().map(|(_, state)| (state.word(), state)).collect(),
-    };
+    }
+}
+
+/// Returns the freshness of a colony whose daemon ran a cycle this many seconds ago.
+fn observed_before(seconds: u64) -> Freshness {
+    let snapshot =
+        Snapshot { last: Some(cycle()), schedule: Schedule::daemon(Duration::from_secs(30)), ..Snapshot::default() };
+    Freshness::of(&snapshot, NOW.after(Duration::from_secs(seconds)), Duration::ZERO)
+}
+
+#[test]
+fn status() {
+    let status = status_of(observed_before(75));
+    insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));
+}
+
+#[test]
+fn stale_status() {
+    let status = status_of(observed_before(11_100));
     insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));
 }
 

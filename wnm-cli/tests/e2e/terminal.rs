@@ -83,7 +83,7 @@ fn pipe_gets_the_full_layout() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let header = |page: &str| page.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
-    let full = "NODE STATE SINCE VERSION PEERS RECORDS MEMORY PORT AGE PEER ID";
+    let full = "NODE STATE SINCE REASON RESTARTS VERSION PEERS RECORDS MEMORY PORT AGE PEER ID";
     let mut command = host.command(&["node", "list"]);
     let output = {
         let _turn = turn();
