@@ -9,6 +9,7 @@ mod cpu_limit;
 mod daemon;
 mod error;
 mod freshness;
+mod interrupt;
 mod legacy;
 mod output;
 mod progress;

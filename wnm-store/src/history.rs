@@ -88,6 +88,8 @@ pub struct HistoryFilter {
     pub node: Option<NodeId>,
     /// Only cycles at or after this time.
     pub since: Option<Timestamp>,
+    /// Only cycles at or before this time.
+    pub until: Option<Timestamp>,
     /// Only cycles after this one.
     pub after: Option<CycleId>,
     /// Only cycles of this kind.
@@ -101,8 +103,30 @@ pub struct HistoryFilter {
 impl Default for HistoryFilter {
     /// Returns a filter for the last 100 cycles that acted.
     fn default() -> Self {
-        Self { node: None, since: None, after: None, kind: None, activity: Activity::Acting, limit: 100 }
+        Self { node: None, since: None, until: None, after: None, kind: None, activity: Activity::Acting, limit: 100 }
     }
+}
+
+/// The actions to find. All conditions must be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionFilter {
+    /// Only actions on this node.
+    pub node: Option<NodeId>,
+    /// Only actions that began or ended at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only actions that began at or before this time.
+    pub until: Option<Timestamp>,
+    /// The maximum number of actions; those of the latest begin or end are returned.
+    pub limit: u32,
+}
+
+/// The actions that match a filter, with the cycles that began them, latest begin or end first.
+#[derive(Debug, Default)]
+pub struct Actions {
+    /// The actions that could be read.
+    pub actions: Vec<(CycleId, CycleAction)>,
+    /// Actions that could not be read.
+    pub unreadable: Vec<StoreError>,
 }
 
 /// A selection of cycles by their actions.
@@ -195,6 +219,14 @@ impl Store {
         self.read(|db| one(db, id))
     }
 
+    /// Returns the actions that match a filter. Records that cannot be read are reported beside the others.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn actions(&self, filter: &ActionFilter) -> Result<Actions, StoreError> {
+        self.read(|db| find_actions(db, filter))
+    }
+
     /// Returns the cycles that match a filter, latest first. Records that cannot be read are reported beside the others.
     ///
     /// # Errors
@@ -204,10 +236,33 @@ impl Store {
     }
 }
 
+fn find_actions(db: &Connection, filter: &ActionFilter) -> Result<Actions, DbError> {
+    let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
+    let until = filter.until.map_or(i64::MAX, Timestamp::as_millis);
+    // A pending action has no end and counts by its begin.
+    let mut statement = db.prepare_cached(
+        "SELECT id, begun, planned, failure, outcome, ended, cycle FROM actions
+         WHERE (?1 IS NULL OR node = ?1) AND max(begun, coalesce(ended, begun)) >= ?2 AND begun <= ?3
+         ORDER BY max(begun, coalesce(ended, begun)) DESC, id DESC LIMIT ?4",
+    )?;
+    let mut rows = statement.query((filter.node.map(NodeId::get), since, until, filter.limit))?;
+    let mut found = Actions::default();
+    while let Some(row) = rows.next()? {
+        let cycle = CycleId(row.get(6)?);
+        match journal::read_action(db, row) {
+            Ok(action) => found.actions.push((cycle, action)),
+            Err(DbError::Store(error @ StoreError::Corrupt { .. })) => found.unreadable.push(error),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(found)
+}
+
 /// Finds the cycles that match a filter, latest first.
 pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, DbError> {
     let node = filter.node.map(NodeId::get);
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
+    let until = filter.until.map_or(i64::MAX, Timestamp::as_millis);
     let after = filter.after.map_or(i64::MIN, |id| id.0);
     let kind = filter.kind.map(CycleKind::word);
     let acted = match filter.activity {
@@ -217,10 +272,10 @@ pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, D
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM cycles
          WHERE (?1 IS NULL OR id IN (SELECT cycle FROM actions WHERE node = ?1))
-             AND at >= ?2 AND acted >= ?3 AND id > ?4 AND (?5 IS NULL OR kind = ?5)
+             AND at >= ?2 AND acted >= ?3 AND id > ?4 AND (?5 IS NULL OR kind = ?5) AND at <= ?7
          ORDER BY id DESC LIMIT ?6"
     ))?;
-    let mut rows = statement.query((node, since, acted, after, kind, filter.limit))?;
+    let mut rows = statement.query((node, since, acted, after, kind, filter.limit, until))?;
     let mut history = History::default();
     while let Some(row) = rows.next()? {
         match read(db, row, &mut history.unreadable) {

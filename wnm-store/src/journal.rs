@@ -202,7 +202,8 @@ fn read_actions(
     Ok(actions)
 }
 
-fn read_action(db: &Connection, row: &Row<'_>) -> Result<CycleAction, DbError> {
+/// Reads one action from the columns id, begun, planned, failure, outcome and ended, with its steps.
+pub(crate) fn read_action(db: &Connection, row: &Row<'_>) -> Result<CycleAction, DbError> {
     let id = ActionId(row.get(0)?);
     let begun = Timestamp::from_millis(row.get(1)?);
     let mut record = ActionRecord::new(id, required(row, 2, Record::Plan(id))?, begun);

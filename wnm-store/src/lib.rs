@@ -37,7 +37,9 @@ use serde::de::DeserializeOwned;
 use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
-pub use history::{Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter};
+pub use history::{
+    ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
+};
 pub use lock::{Holder, Lock, LockError};
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};

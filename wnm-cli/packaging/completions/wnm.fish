@@ -41,7 +41,8 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "run" -d 'Run one management
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "daemon" -d 'Run management cycles until stopped'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "status" -d 'Show the host and the colony'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "explain" -d 'Show why wnm acted or did not act'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past actions, newest first'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past cycles and actions, newest first'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "events" -d 'Print begins and ends of actions, oldest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
@@ -290,9 +291,10 @@ complete -c wnm -n "__fish_wnm_using_subcommand explain" -l json -d 'Print JSON 
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l node -d 'List only actions on this node' -r
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l since -d 'List only actions of the last TIME, such as 1h or 2d' -r
-complete -c wnm -n "__fish_wnm_using_subcommand history" -l limit -d 'Maximum number of cycles' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l node -d 'Only this node, which may be a removed one' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l since -d 'From this time on: a time ago such as 2h, a date such as 2026-11-01, or a time such as 2026-11-01T13:00:00Z' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l until -d 'Until this time, in the same forms; a date means the beginning of that day' -r
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l limit -d 'Maximum number of cycles, the latest ones' -r
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -300,10 +302,27 @@ complete -c wnm -n "__fish_wnm_using_subcommand history" -l log-format -d 'Forma
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand history" -l idle -d 'List cycles without actions too; the last 100 are on record'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l node -d 'Only this node, which may be a removed one' -r
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l since -d 'From this time on: a time ago such as 2h, a date such as 2026-11-01, or a time such as 2026-11-01T13:00:00Z' -r
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l until -d 'Until this time, in the same forms; a date means the beginning of that day' -r
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s n -l lines -d 'Number of events, the latest ones' -r
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s f -l follow -d 'Go on with new events until interrupted; with --json one document per event'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l format -d 'Output format [default: text]' -r -f -a "text\t'Text for people'
 json\t'JSON'
 env\t'KEY=value lines for a shell'
@@ -332,7 +351,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcom
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "list" -d 'List nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes, and their last events'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "add" -d 'Add nodes'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'

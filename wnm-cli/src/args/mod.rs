@@ -2,6 +2,8 @@
 
 mod columns;
 mod groups;
+mod moment;
+mod past;
 mod selected;
 mod settings;
 mod trash;
@@ -12,9 +14,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use wnm_core::NodeId;
 
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use moment::Moment;
+pub(crate) use past::{Events, History, Period};
 pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -119,8 +122,16 @@ pub(crate) enum Command {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
         cycle: Option<i64>,
     },
-    /// List past actions, newest first
+    /// List past cycles and actions, newest first
+    #[command(
+        after_help = "Examples:\n  wnm history --since 2h\n  wnm history --node 3 --since 2026-11-01 --until 2026-11-02\n  wnm history --idle --limit 10"
+    )]
     History(History),
+    /// Print begins and ends of actions, oldest first
+    #[command(
+        after_help = "Examples:\n  wnm events -f\n  wnm events --node 3 --since 1d\n\nCtrl-C ends --follow with exit code 0."
+    )]
+    Events(Events),
     /// Print a report for scripts and dashboards
     #[command(
         after_help = "Examples:\n  wnm report node-status --format json\n  wnm report influx-resources                    for Telegraf's exec input\n  wnm report influx-resources --push http://127.0.0.1:8086\n\n--push reads organisation, bucket and token from the variables INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN."
@@ -237,19 +248,6 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct History {
-    /// List only actions on this node
-    #[arg(long, value_name = "NODE")]
-    pub(crate) node: Option<NodeId>,
-    /// List only actions of the last TIME, such as 1h or 2d
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(crate) since: Option<Duration>,
-    /// Maximum number of cycles
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: u32,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Record {
     /// File to write, which must not exist; compressed if its name ends in .gz
     #[arg(long, value_name = "FILE")]
@@ -324,7 +322,10 @@ pub(crate) enum Node {
         after_help = "A terminal that is too narrow shows fewer columns; --columns shows the named ones. -q prints only the names.\n\nExamples:\n  wnm node list --state STOPPED,UNKNOWN\n  wnm node list --sort memory\n  wnm node list --columns name,state,reason,disk\n  wnm node list -q --state STOPPED | xargs -r wnm node start"
     )]
     List(NodeList),
-    /// Show all data of nodes
+    /// Show all data of nodes, and their last events
+    #[command(
+        after_help = "Secrets in the environment and in the arguments are shown as ***.\n\nExamples:\n  wnm node show antnode0003\n  wnm node show 3 --json"
+    )]
     Show(Nodes),
     /// Add nodes
     Add(Count),

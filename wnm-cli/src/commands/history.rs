@@ -1,24 +1,31 @@
-//! `wnm history`: past cycles that acted.
+//! `wnm history`: past cycles with their actions.
 
 use std::path::Path;
 
-use wnm_store::{HistoryFilter, Store};
+use wnm_store::{Activity, HistoryFilter, Store};
 
-use super::status::colony_time;
+use super::period;
 use crate::args::History;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::history::CycleView;
 
-/// Lists the cycles that acted, newest first.
+/// Lists the cycles that acted, or all of them with `--idle`, newest first.
+///
+/// # Errors
+/// The node or the period cannot be used, the database cannot be read, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
-    let since = match args.since {
-        Some(since) => Some(colony_time(store.snapshot()?.state.clock.as_ref()).before(since)),
-        None => None,
+    let selected = period::select(&store, &args.period)?;
+    let filter = HistoryFilter {
+        node: selected.node,
+        since: selected.since,
+        until: selected.until,
+        activity: if args.idle { Activity::Any } else { Activity::Acting },
+        limit: args.limit,
+        ..HistoryFilter::default()
     };
-    let filter = HistoryFilter { node: args.node, since, limit: args.limit, ..HistoryFilter::default() };
     let found = store.history(&filter)?;
     for error in &found.unreadable {
         tracing::warn!(%error, "a record is left out");
@@ -26,7 +33,7 @@ pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, Cl
     if output.is_json() {
         output.json(&found.cycles.into_iter().map(CycleView::from).collect::<Vec<_>>())?;
     } else {
-        output.page(&render::history::text(&found.cycles, args.node))?;
+        output.page(&render::history::text(&found.cycles, selected.node, args.limit))?;
     }
     Ok(Exit::Done)
 }

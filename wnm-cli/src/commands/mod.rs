@@ -4,10 +4,12 @@ pub(crate) mod config;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
+mod events;
 pub(crate) mod explain;
 mod history;
 pub(crate) mod init;
 mod node;
+mod period;
 mod record;
 mod report;
 mod run;
@@ -41,6 +43,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Status(args) => status::run(&db, &args, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
+        Command::Events(args) => events::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
         Command::Trash(command) => trash::run(&db, command, output),

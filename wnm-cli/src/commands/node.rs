@@ -8,7 +8,7 @@ use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{
     ActionId, NodeId, NodeState, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb,
 };
-use wnm_store::Store;
+use wnm_store::{ActionFilter, Store};
 
 use super::selection;
 use super::status::colony_time;
@@ -20,6 +20,7 @@ use crate::error::{CliError, CommandError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
+use crate::render::node_show::{self, NodeDetails};
 use crate::render::nodes::NodeView;
 use crate::render::work::{Work, WorkResult};
 
@@ -71,8 +72,22 @@ fn list(db: &Path, args: &NodeList, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Shows a page for each node, with the last events of the node.
 fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
-    output.result(&views(db, &only.nodes)?, |views| render::nodes::show(views))?;
+    let store = Store::open_read_only(db)?;
+    let details = |view: NodeView| {
+        let filter = ActionFilter {
+            node: Some(view.node.id),
+            since: Some(view.node.born),
+            until: None,
+            limit: u32::try_from(node_show::EVENTS).unwrap_or(u32::MAX),
+        };
+        let mut events = super::events::read(&store, &filter)?;
+        events.drain(..events.len().saturating_sub(node_show::EVENTS));
+        Ok(NodeDetails::new(view, events))
+    };
+    let details = views(db, &only.nodes)?.into_iter().map(details).collect::<Result<Vec<_>, CliError>>()?;
+    output.result(&details, |details| node_show::text(details))?;
     Ok(Exit::Done)
 }
 

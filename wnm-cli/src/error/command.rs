@@ -18,6 +18,8 @@ pub(crate) enum CommandError {
     NoSuchNode(NodeId),
     #[error("no cycle {0} on record")]
     NoSuchCycle(i64),
+    #[error("no time between {since} (--since) and {until} (--until)")]
+    EmptyPeriod { since: String, until: String },
     #[error("no cycle on record")]
     NoCycle,
     #[error("no node in the range {}-{}", .first.get(), .last.get())]
@@ -93,6 +95,7 @@ impl CommandError {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
+            Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::Declined => return None,

@@ -55,7 +55,7 @@ pub(crate) fn hint(services: &[String]) -> String {
 
 /// Returns the lines above a page with a stale record.
 pub(crate) fn warning(problem: &str, hint: &str) -> String {
-    let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "   hint:"));
+    let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
     format!("{label} {problem}; the states are those of that cycle\n{below} {hint}\n\n")
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wnm_core::{Cores, Decision, HostSample, NodeId, Outcome, Planned, RuleVerdict, StepRecord, Timestamp};
-use wnm_store::{CycleAction, CycleRecord};
+use wnm_store::{CycleAction, CycleKind, CycleRecord};
 
 use super::signal::SignalView;
 use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
@@ -85,14 +85,49 @@ impl From<CycleAction> for ActionView {
     }
 }
 
-/// Returns one line per action, of one node or of all.
-pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>) -> String {
+/// Returns one line per action, of one node or of all, and one per cycle without an action; then their counts.
+pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>, limit: u32) -> String {
     let concerns = |action: &&CycleAction| node.is_none_or(|node| action.record.node() == node);
-    let lines: Vec<String> = cycles
-        .iter()
-        .flat_map(|cycle| cycle.actions.iter().filter(concerns).map(move |action| line(cycle, action)))
-        .collect();
-    if lines.is_empty() { "no actions recorded\n".to_owned() } else { lines.join("\n") + "\n" }
+    let mut lines = Vec::new();
+    let (mut actions, mut idle) = (0, 0);
+    for cycle in cycles {
+        let before = lines.len();
+        // The latest action stands first, as the latest cycle does.
+        lines.extend(cycle.actions.iter().rev().filter(concerns).map(|action| line(cycle, action)));
+        actions += lines.len() - before;
+        if cycle.actions.is_empty() {
+            idle += 1;
+            lines.push(idle_line(cycle));
+        }
+    }
+    if lines.is_empty() {
+        return "no actions recorded; `wnm history --idle` lists cycles without actions\n".to_owned();
+    }
+    let acting = cycles.len() - idle;
+    let mut counts = format!("{} in {}", counted(actions, "action"), counted(acting, "cycle"));
+    if idle > 0 {
+        counts.push_str(&format!(", {} without actions", counted(idle, "cycle")));
+    }
+    if cycles.len() >= limit as usize {
+        counts.push_str(&format!("; the latest {limit} cycles, --limit N shows more"));
+    }
+    lines.join("\n") + "\n\n" + &counts + "\n"
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns the line of a cycle without an action, with the reason.
+fn idle_line(cycle: &CycleRecord) -> String {
+    let decision = &cycle.decision;
+    let reason = match cycle.kind {
+        CycleKind::Scheduled => reason::no_action(decision.blocker(), &decision.measures, cycle.at),
+        // No rule was evaluated: the cycle carried out the request of a command, or continued actions.
+        CycleKind::Requested => "nothing to do for the request".to_owned(),
+        CycleKind::Resumed => "continued earlier actions, or only observed".to_owned(),
+    };
+    format!("{}  {}  {}: {reason}", time(cycle.at), styled(DIM, format!("#{}", cycle.id)), styled(DIM, "no action"))
 }
 
 fn line(cycle: &CycleRecord, action: &CycleAction) -> String {

@@ -2,14 +2,17 @@
 
 pub(crate) mod config;
 pub(crate) mod cycle;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod freshness;
 pub(crate) mod history;
 pub(crate) mod node_list;
+pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
 pub(crate) mod report;
+mod secret;
 mod signal;
 pub(crate) mod status;
 pub(crate) mod table;
@@ -72,7 +75,7 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// Returns the zone of this host as `TZ` or `/etc/localtime` names it, else UTC. Unit tests use UTC, so that their
 /// snapshots do not depend on the host.
-fn zone() -> TimeZone {
+pub(crate) fn zone() -> TimeZone {
     if cfg!(test) { TimeZone::UTC } else { TimeZone::try_system().unwrap_or(TimeZone::UTC) }
 }
 

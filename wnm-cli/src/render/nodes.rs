@@ -1,4 +1,4 @@
-//! Nodes as pages and as JSON.
+//! Nodes as JSON, and the values that the list and the pages of nodes share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeSample, NodeState, Presence, StopCause, Timestamp};
 
-use super::{BOLD, DIM, duration, state_style, styled};
+use super::{DIM, secret, state_style, styled};
 use crate::freshness::Freshness;
 
 /// A node with its state and its last sample.
@@ -67,42 +67,6 @@ impl NodeView {
     }
 }
 
-/// Returns one page per node.
-pub(crate) fn show(nodes: &[NodeView]) -> String {
-    nodes.iter().map(page).collect::<Vec<_>>().join("\n")
-}
-
-fn page(view: &NodeView) -> String {
-    let node = &view.node;
-    let sample = view.sample.as_ref();
-    let metrics = sample.and_then(|sample| sample.metrics.as_ref());
-    let lines = [
-        ("state", format!("{} for {}", view.styled_status(), or_dash(view.since().map(duration)))),
-        ("version", or_dash(view.version())),
-        ("peer id", or_dash(view.peer_id())),
-        ("pid", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
-        ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| duration(Duration::from_secs(s))))),
-        ("peers", or_dash(view.peers())),
-        ("records", or_dash(view.records())),
-        ("cpu", or_dash(sample.and_then(|s| s.cpu))),
-        ("memory", or_dash(sample.and_then(|s| s.memory))),
-        ("age", duration(view.now.since(node.born))),
-        ("wallet", node.wallet.to_string()),
-        ("network", node.network.join(" ")),
-        ("ports", format!("{} (node), {} (metrics), {} (rpc)", node.ports.node, node.ports.metrics, node.ports.rpc)),
-        ("folder", node.root_dir.display().to_string()),
-        ("logs", node.log_dir.display().to_string()),
-        ("program", node.binary.display().to_string()),
-        ("manager", node.manager.to_string()),
-        ("uuid", node.uuid.clone()),
-    ];
-    let mut text = format!("{}\n", styled(BOLD, &view.name));
-    for (key, value) in lines {
-        text.push_str(&format!("  {key:<8} {value}\n"));
-    }
-    text
-}
-
 /// Returns a sample without the values of a process that no longer runs. Identity, version and disk use stay true of a
 /// stopped node; a disabled one is not observed and keeps its last sample for ever.
 fn present(sample: NodeSample, state: Option<&NodeState>) -> NodeSample {
@@ -159,7 +123,11 @@ pub(crate) fn views(
                 sample: samples.get_mut(&id).map(std::mem::take).map(|sample| present(sample, state.as_ref())),
                 restarts: restarts.get(&id).copied().unwrap_or(0),
                 state,
-                node,
+                node: Node {
+                    environment: secret::masked(node.environment),
+                    arguments: secret::masked_words(&node.arguments),
+                    ..node
+                },
                 now,
                 is_stale: freshness.is_stale(),
             }

@@ -14,7 +14,7 @@ use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot
 
 use super::config::Sources;
 use super::page::{Width, fitted};
-use super::{config, explain, node_list, nodes, takeover};
+use super::{config, explain, node_list, node_show, nodes, takeover};
 use crate::args::Column;
 use crate::commands::config::{Entry, Source};
 use crate::freshness::Freshness;
@@ -213,9 +213,35 @@ fn nodes_are_sorted_by_each_column() {
     }
 }
 
+/// Returns the events of the actions of the cycle, each of which ended 20 s after its begin.
+fn events() -> Vec<super::events::EventView> {
+    let ended = |mut action: CycleAction| {
+        if !matches!(action.outcome, Some(Outcome::Pending { .. })) {
+            action.ended = Some(NOW.after(Duration::from_secs(20)));
+        }
+        (CycleId(1_204), action)
+    };
+    super::events::of_actions(&cycle().actions.into_iter().map(ended).collect::<Vec<_>>())
+}
+
 #[test]
 fn node_show() {
-    insta::assert_snapshot!(at_each_width(|_| nodes::show(&views()[..1])));
+    let details = || {
+        let mut view = views().swap_remove(0);
+        view.node.arguments = ["--ip", "127.0.0.1", "--api-key", "abc"].map(str::to_owned).into();
+        view.node.environment = super::secret::masked(
+            [("RUST_LOG", "info,libp2p=warn"), ("API_TOKEN", "abc")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        );
+        node_show::NodeDetails::new(view, events())
+    };
+    insta::assert_snapshot!(at_each_width(|_| node_show::text(&[details()])));
+}
+
+#[test]
+fn listed_events() {
+    insta::assert_snapshot!(at_each_width(|_| super::events::text(&events())));
 }
 
 #[test]
@@ -225,7 +251,8 @@ fn explained_cycle() {
 
 #[test]
 fn history() {
-    insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle()], None)));
+    let idle = CycleRecord { id: CycleId(1_203), actions: Vec::new(), ..cycle() };
+    insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle(), idle.clone()], None, 50)));
 }
 
 fn status_of(freshness: Freshness) -> super::status::Status {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, service};
 use crate::output::ErrorReport;
-use crate::render::{cycle, history, nodes, report, status, trash, work};
+use crate::render::{cycle, events, history, node_show, nodes, report, status, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -40,11 +40,13 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("db-path", schema::<PathBuf>()),
         ("doctor", schema::<Vec<doctor::Check>>()),
         ("error", schema::<ErrorReport>()),
+        ("events", schema::<Vec<events::EventView>>()),
         ("explain", schema::<explain::Explanation>()),
         ("history", schema::<Vec<history::CycleView>>()),
         ("init", schema::<init::Created>()),
         ("init-takeover", schema::<Takeover>()),
         ("node", schema::<Vec<nodes::NodeView>>()),
+        ("node-show", schema::<Vec<node_show::NodeDetails>>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),
         ("report-machine-metrics", schema::<reports::MachineMetrics>()),
         ("report-node-status", schema::<Vec<report::node_status::Status>>()),

@@ -1,11 +1,14 @@
 //! Pages about the recorded past: their age, and the values that no longer apply.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use wnm_platform::fake_node::Behaviour;
 
-use crate::host::{Host, pid, states};
+use crate::host::{Host, pid, states, turn};
 
 /// Moves all cycles on record into the past.
 fn age_cycles(host: &Host, by: Duration) {
@@ -129,4 +132,103 @@ fn node_list_filters_sorts_and_names_columns() {
     }
     // A named node must exist, also with a filter.
     host.expect(1, "node list 9 --state STOPPED");
+}
+
+#[test]
+fn node_show_masks_secrets_and_lists_events() {
+    let host = Host::with_colony();
+    host.expect(0, "config set environment=API_TOKEN=hunter2");
+    host.expect(0, "node add");
+    host.expect(0, "node stop 1");
+    let page = host.expect(0, "node show 1").out;
+    assert!(page.contains("API_TOKEN=***") && !page.contains("hunter2"), "{page}");
+    let events: Vec<&str> = page.split_once("events\n").unwrap().1.lines().collect();
+    assert_eq!(events.len(), 4, "{page}");
+    assert!(events[3].contains(" UTC  stop antnode0001 done in "), "{page}");
+    assert!(page.contains("--metrics-server-port") && page.contains("STOPPED"), "{page}");
+    for line in ["--json node show 1", "--json node list"] {
+        let json = host.expect(0, line).out;
+        assert!(json.contains("***") && !json.contains("hunter2"), "{json}");
+    }
+    host.expect(1, "node show 7");
+}
+
+#[test]
+fn events_are_listed_by_node_and_time() {
+    let host = Host::with_colony();
+    assert_eq!(host.expect(0, "events").out, "no events\n");
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node stop 2");
+    let all = lines(&host.expect(0, "events").out);
+    assert_eq!(all.len(), 6, "{all:#?}");
+    assert!(all[4].ends_with("UTC stop antnode0002 begun: requested"), "{all:#?}");
+    let last = host.expect(0, "--json events -n 1 --node 2").json();
+    assert_eq!((&last[0]["event"], &last[0]["name"]), (&json!("done"), &json!("antnode0002")));
+    assert!(last[0]["seconds"].is_number() && last.as_array().unwrap().len() == 1, "{last}");
+    assert_eq!(host.expect(0, "events --since 1h --node 1").out.lines().count(), 2);
+    assert_eq!(host.expect(0, "events --until 2001-01-01").out, "no events\n");
+    assert_eq!(host.expect(0, "events -n 0").out, "no events\n");
+
+    // A removed node keeps its events; a node that never existed is an error.
+    host.expect(0, "node remove 2 --yes");
+    assert_eq!(host.expect(0, "events --node 2").out.lines().count(), 6);
+    host.put_binary("0.4.17", Behaviour::ExitAtStart { code: 1 });
+    host.expect(3, "node add");
+    let failed = host.expect(0, "events -n 1").out;
+    assert!(failed.contains("add antnode0002 failed after ") && failed.contains("exited"), "{failed}");
+    for line in ["events --node 9", "history --node 9"] {
+        let ran = host.expect(1, line);
+        assert!(ran.err.contains("no such node: antnode0009") && ran.err.contains("wnm node list"), "{}", ran.err);
+    }
+    for (line, error) in [
+        ("events --since yesterday", "2026-11-01"),
+        ("history --until 2026-13-01", "2026-11-01"),
+        ("events -f --until 1h", "--until"),
+        ("history --limit 0", "0"),
+        ("history --idle --node 1", "--idle"),
+    ] {
+        let ran = host.expect(2, line);
+        assert!(ran.err.contains(error), "{line}: {}", ran.err);
+    }
+    let backwards = host.expect(1, "history --since 1h --until 2h");
+    assert!(backwards.err.contains("--since") && backwards.err.contains("earlier"), "{}", backwards.err);
+}
+
+#[test]
+fn followed_events_go_on_until_interrupted() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let mut follower = {
+        let _turn = turn();
+        let mut command = host.command(&["--json", "events", "-f", "-n", "1"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut events = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&events.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["event"], json!("done"));
+    host.expect(0, "node stop 1");
+    let (begun, done) = (next(), next());
+    assert_eq!((&begun["event"], &done["event"]), (&json!("begun"), &json!("done")));
+    assert_eq!((&done["action"], &done["action_id"]), (&json!("stop antnode0001"), &begun["action_id"]));
+    kill_process(Pid::from_child(&follower), Signal::INT).unwrap();
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn history_counts_actions_and_knows_idle_cycles() {
+    let host = Host::with_colony();
+    let empty = host.expect(0, "history").out;
+    assert!(empty.contains("`wnm history --idle`"), "{empty}");
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node survey");
+    let acting = host.expect(0, "history").out;
+    assert!(acting.ends_with("\n\n2 actions in 1 cycle\n"), "{acting}");
+    // One node of a cycle with two actions.
+    let one = host.expect(0, "history --node 2 --since 1h").out;
+    assert!(one.ends_with("\n\n1 action in 1 cycle\n"), "{one}");
+    let idle = host.expect(0, "history --idle --limit 1").out;
+    assert!(idle.contains("no action: ") && idle.contains("the latest 1 cycles"), "{idle}");
+    let json = host.expect(0, "--json history --idle").json();
+    assert!(json.as_array().unwrap().iter().any(|cycle| cycle["work"] == json!([])), "{json}");
+    assert_eq!(host.expect(0, "--json history --until 2001-01-01").json(), json!([]));
 }

@@ -98,6 +98,7 @@ const LINES: &[(i32, &str)] = &[
     (0, "status"),
     (0, "explain"),
     (0, "history"),
+    (0, "events"),
     (0, "db path"),
     (0, "db check"),
     (0, "db migrate"),

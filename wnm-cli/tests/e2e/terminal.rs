@@ -51,6 +51,11 @@ fn every_page_fits_sixty_columns() {
         "node stop 2",
         "explain",
         "history",
+        "history --idle",
+        "events",
+        "events --help",
+        "node list --help",
+        "node list --columns name,peer-id,state,reason,manager",
         "doctor",
         "run",
         "run --dry-run",
@@ -91,7 +96,7 @@ fn pipe_gets_the_full_layout() {
     };
     assert_eq!(header(std::str::from_utf8(&output.stdout).unwrap()), full);
     assert_eq!(header(&on_terminal(&host, 200, "node list")), full);
-    assert_eq!(header(&on_terminal(&host, 60, "node list")), "NODE STATE SINCE VERSION PEERS RECORDS");
+    assert_eq!(header(&on_terminal(&host, 60, "node list")), "NODE STATE SINCE REASON");
     // A value for programs is not wrapped, on a terminal either.
     let folder = format!("/mnt/{}", "a-rather-long-name/".repeat(5));
     host.expect(0, &format!("config set node_storage {folder}"));

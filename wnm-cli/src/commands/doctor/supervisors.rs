@@ -17,6 +17,8 @@ const NO_CYCLES: &[&str] = &[
     "node",
     "explain",
     "history",
+    "events",
+    "trash",
     "report",
     "--report",
     "config",

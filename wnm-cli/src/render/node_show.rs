@@ -1,0 +1,116 @@
+//! The page of a node.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wnm_core::{Node, Upnp};
+
+use super::events::{self, EventView};
+use super::nodes::{NodeView, or_dash};
+use super::{BOLD, duration, secret, shell_text, styled, time};
+
+/// Events of the node on its page, the latest ones.
+pub(crate) const EVENTS: usize = 10;
+
+/// A node with its command line and its last events.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NodeDetails {
+    #[serde(flatten)]
+    pub(crate) view: NodeView,
+    /// The words of the command line after the program, with secrets as `***`.
+    pub(crate) command_line: Vec<String>,
+    /// The last 10 events of the node at most, oldest first.
+    pub(crate) events: Vec<EventView>,
+}
+
+impl NodeDetails {
+    /// Returns the details of a node with these events.
+    pub(crate) fn new(view: NodeView, events: Vec<EventView>) -> Self {
+        let command_line = secret::masked_words(&view.node.flavor.arguments(&view.node));
+        Self { view, command_line, events }
+    }
+}
+
+/// Returns one page per node.
+pub(crate) fn text(nodes: &[NodeDetails]) -> String {
+    if nodes.is_empty() {
+        return "no nodes\n".to_owned();
+    }
+    nodes.iter().map(page).collect::<Vec<_>>().join("\n")
+}
+
+fn page(details: &NodeDetails) -> String {
+    let (view, node) = (&details.view, &details.view.node);
+    let since = view.since().map_or_else(String::new, |since| format!(" for {}", duration(since)));
+    let reason = view.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    let mut text = format!("{}  {}{since}{reason}\n", styled(BOLD, &view.name), view.styled_status());
+    let mut section = |title: &str, lines: Vec<(&str, String)>| {
+        text.push_str(&format!("\n{title}\n"));
+        text.extend(lines.iter().map(|(key, value)| format!("  {key:<12}  {value}\n")));
+    };
+    section("identity", identity(view, node));
+    section("process", process(details));
+    section("network", network(view, node));
+    section("storage", storage(view, node));
+    let variable = |(name, value): &(String, String)| format!("{}\n", secret::line(&[format!("{name}={value}")]));
+    for (title, lines) in [
+        ("environment", node.environment.iter().map(variable).collect::<Vec<_>>()),
+        ("events", details.events.iter().map(events::line).collect()),
+    ] {
+        text.push_str(&format!("\n{title}\n"));
+        text.extend(lines.iter().map(|line| format!("  {line}")));
+        if lines.is_empty() {
+            text.push_str("  -\n");
+        }
+    }
+    text
+}
+
+fn identity(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
+    vec![
+        ("peer ID", or_dash(view.peer_id())),
+        ("UUID", node.uuid.clone()),
+        ("created", format!("{} ({} ago)", time(node.born), duration(view.now.since(node.born)))),
+        ("wallet", node.wallet.to_string()),
+    ]
+}
+
+fn process(details: &NodeDetails) -> Vec<(&'static str, String)> {
+    let (view, node) = (&details.view, &details.view.node);
+    let sample = view.sample.as_ref();
+    let metrics = sample.and_then(|sample| sample.metrics.as_ref());
+    vec![
+        ("manager", node.manager.to_string()),
+        ("PID", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
+        ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| duration(Duration::from_secs(s))))),
+        ("restarts", view.restarts.to_string()),
+        ("version", or_dash(view.version())),
+        ("CPU", or_dash(sample.and_then(|s| s.cpu))),
+        ("memory", or_dash(sample.and_then(|s| s.memory))),
+        ("program", node.binary.display().to_string()),
+        ("arguments", secret::line(&details.command_line)),
+    ]
+}
+
+fn network(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
+    let ports = node.ports;
+    let now = view.now;
+    let shunned = view.sample.as_ref().and_then(|sample| sample.shunned_since);
+    vec![
+        ("network", if node.network.is_empty() { "-".to_owned() } else { shell_text(&node.network) }),
+        ("ports", format!("{} (node), {} (metrics), {} (rpc)", ports.node, ports.metrics, ports.rpc)),
+        ("UPnP", if node.upnp == Upnp::On { "on" } else { "off" }.to_owned()),
+        ("peers", or_dash(view.peers())),
+        ("shunned", shunned.map_or_else(|| "no".to_owned(), |since| format!("for {}", duration(now.since(since))))),
+    ]
+}
+
+fn storage(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
+    vec![
+        ("folder", node.root_dir.display().to_string()),
+        ("logs", node.log_dir.display().to_string()),
+        ("disk", or_dash(view.sample.as_ref().and_then(|sample| sample.disk))),
+        ("records", or_dash(view.records())),
+    ]
+}
