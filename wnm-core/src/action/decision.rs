@@ -139,6 +139,7 @@ pub enum Reason {
         cap: u32,
     },
     /// An operator requested the action.
+    #[serde(alias = "asked")]
     Requested,
 }
 

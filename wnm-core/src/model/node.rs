@@ -164,6 +164,7 @@ pub enum StopCause {
     /// The engine stopped the node to relieve the host.
     Pressure,
     /// The operator stopped the node.
+    #[serde(alias = "asked")]
     Requested,
     /// An observation found the process gone.
     Found,
