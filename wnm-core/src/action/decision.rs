@@ -130,8 +130,10 @@ pub enum Reason {
         to: Version,
     },
     /// All signals have headroom, and the node is the oldest stopped one.
+    #[serde(alias = "room_to_start")]
     HeadroomToStart,
     /// All signals have headroom, and the colony has fewer nodes than `node_cap` allows.
+    #[serde(alias = "room_to_add")]
     HeadroomToAdd {
         /// Nodes of the colony.
         total: u32,
@@ -149,8 +151,10 @@ pub enum Reason {
 #[serde(rename_all = "snake_case")]
 pub enum Relief {
     /// CPU use was over its high threshold for the grace period.
+    #[serde(alias = "ride")]
     Grace,
     /// CPU use was over its warning threshold for 15 minutes.
+    #[serde(alias = "soft")]
     Warning,
     /// Memory use exceeds its warning threshold.
     Memory,
@@ -214,5 +218,25 @@ impl Decision {
             }
         }
         blockers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database of an earlier build has unfinished actions with these words: without them no cycle can run.
+    #[test]
+    fn stored_reasons_of_earlier_builds_are_read() {
+        let reason = |text: &str| serde_json::from_str::<Reason>(text).unwrap();
+        assert_eq!(reason(r#"{"reason":"asked"}"#), Reason::Requested);
+        assert_eq!(reason(r#"{"reason":"room_to_start"}"#), Reason::HeadroomToStart);
+        assert_eq!(reason(r#"{"reason":"room_to_add","total":1,"cap":2}"#), Reason::HeadroomToAdd { total: 1, cap: 2 });
+        let relief = |text: &str| serde_json::from_str::<Relief>(text).unwrap();
+        assert_eq!((relief(r#""ride""#), relief(r#""soft""#)), (Relief::Grace, Relief::Warning));
+        let cause = serde_json::from_str::<crate::StopCause>(r#""asked""#).unwrap();
+        assert_eq!(cause, crate::StopCause::Requested);
+        let presence = serde_json::from_str::<crate::Presence>(r#""stray""#).unwrap();
+        assert_eq!(presence, crate::Presence::Unverified);
     }
 }

@@ -113,6 +113,7 @@ pub enum Presence {
     /// The node's process runs without an answer.
     Silent,
     /// The port answers, but the process is not the node's. The node counts as running, and wnm never signals it.
+    #[serde(alias = "stray")]
     Unverified,
     /// No process and no answer.
     Gone,
