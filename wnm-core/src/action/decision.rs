@@ -220,23 +220,3 @@ impl Decision {
         blockers
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A database of an earlier build has unfinished actions with these words: without them no cycle can run.
-    #[test]
-    fn stored_reasons_of_earlier_builds_are_read() {
-        let reason = |text: &str| serde_json::from_str::<Reason>(text).unwrap();
-        assert_eq!(reason(r#"{"reason":"asked"}"#), Reason::Requested);
-        assert_eq!(reason(r#"{"reason":"room_to_start"}"#), Reason::HeadroomToStart);
-        assert_eq!(reason(r#"{"reason":"room_to_add","total":1,"cap":2}"#), Reason::HeadroomToAdd { total: 1, cap: 2 });
-        let relief = |text: &str| serde_json::from_str::<Relief>(text).unwrap();
-        assert_eq!((relief(r#""ride""#), relief(r#""soft""#)), (Relief::Grace, Relief::Warning));
-        let cause = serde_json::from_str::<crate::StopCause>(r#""asked""#).unwrap();
-        assert_eq!(cause, crate::StopCause::Requested);
-        let presence = serde_json::from_str::<crate::Presence>(r#""stray""#).unwrap();
-        assert_eq!(presence, crate::Presence::Unverified);
-    }
-}
