@@ -12,7 +12,7 @@ use crate::file::{IfExists, copy, suffixed};
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
-pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND)];
+pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES)];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -98,6 +98,17 @@ const CYCLE_KIND: &str = "
 ALTER TABLE cycles ADD COLUMN kind TEXT NOT NULL DEFAULT 'scheduled'
     CHECK (kind IN ('scheduled', 'requested', 'resumed'));
 CREATE INDEX cycles_by_kind ON cycles (kind, id);
+";
+
+/// Gives stored settings their new names: a name that no build knows would silently fall back to the default. A setting
+/// that is stored under its new name already wins.
+const SETTING_NAMES: &str = "
+UPDATE OR IGNORE settings SET key = 'cpu_limit' WHERE key = 'quota';
+UPDATE OR IGNORE settings SET key = 'steady_warning' WHERE key = 'steady_soft';
+UPDATE OR IGNORE settings SET key = 'steady_relief_target' WHERE key = 'steady_back';
+UPDATE OR IGNORE settings SET key = 'steady_growth_target' WHERE key = 'steady_goal';
+UPDATE OR IGNORE settings SET key = 'steady_grace' WHERE key = 'steady_ride';
+UPDATE OR IGNORE settings SET key = 'steady_cooldown' WHERE key = 'steady_settle';
 ";
 
 /// Creates the tables in an empty database.
@@ -206,5 +217,22 @@ mod tests {
         migrate(&mut db, &path, MIGRATIONS).unwrap();
         let kind: String = db.query_row("SELECT kind FROM cycles", [], |row| row.get(0)).unwrap();
         assert_eq!(kind, "scheduled");
+    }
+
+    #[test]
+    fn stored_settings_get_their_new_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wnm.db");
+        let mut db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut db).unwrap();
+        let old = "INSERT INTO settings VALUES ('steady_soft', '30'), ('steady_ride', '60'), ('steady_grace', '90')";
+        db.execute(old, []).unwrap();
+        migrate(&mut db, &path, MIGRATIONS).unwrap();
+        let value = |key: &str| {
+            db.query_row("SELECT value FROM settings WHERE key = ?1", [key], |row| row.get::<_, String>(0)).ok()
+        };
+        assert_eq!(value("steady_warning").as_deref(), Some("30"));
+        assert_eq!(value("steady_grace").as_deref(), Some("90"));
     }
 }
