@@ -48,7 +48,7 @@ mutants *flags:
 # Renew snapshots, schemas, completions and man pages (needs cargo-insta for inline snapshots)
 renew: renew-schemas renew-packaging renew-snapshots
 
-# Renew docs/schema
+# Renew docs/schema and docs/settings.md
 renew-schemas:
     WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-cli --bin wnm schema
     WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-sim --lib schema
