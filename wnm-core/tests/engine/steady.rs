@@ -1,6 +1,6 @@
 //! The steady rules, on hosts whose figures a test steps through minute by minute.
 
-mod cap;
+mod cpu_limit;
 
 use std::time::Duration;
 

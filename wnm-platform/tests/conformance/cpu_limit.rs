@@ -1,4 +1,4 @@
-//! The cap on all nodes together, by what real processes get of the host's time.
+//! The CPU limit of all nodes together, measured by the CPU time of real processes.
 #![expect(clippy::print_stderr, reason = "figures are told")]
 
 use std::thread;
@@ -11,19 +11,19 @@ use wnm_platform::observe::host::Host;
 
 use crate::colony::{TestColony, wait_for};
 
-/// How long use is measured for at a time: ten times the span that the kernel deals out time for.
+/// Length of one measurement: ten periods of the kernel's bandwidth control.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// Tells whether nodes of a process manager can be capped on this host, leaving aside that there are none yet.
+/// Tells whether this host supports a limit for the nodes of a process manager, once it has nodes.
 pub(crate) fn can_be_tried(kind: ManagerKind) -> bool {
-    // For root both scopes of it do the same.
+    // For root both scopes are the same.
     if kind == ManagerKind::new(Program::Setsid, Scope::User) && rustix::process::geteuid().is_root() {
         return false;
     }
     matches!(cap(kind).look(), Ok(_) | Err(NoCpuLimit::EmptyGroup))
 }
 
-/// The cap on the nodes of this run.
+/// The CPU limit of the nodes of this run.
 fn cap(kind: ManagerKind) -> CpuLimit {
     CpuLimit::new(kind, group(kind))
 }
@@ -32,7 +32,7 @@ fn group(kind: ManagerKind) -> String {
     format!("wnm-{}{}", std::process::id(), kind.to_string().replace('+', ""))
 }
 
-/// Ends what was made for a cap, after the nodes in it.
+/// Removes the group of the limit, after the nodes in it.
 struct Cap(CpuLimit);
 
 impl Drop for Cap {
@@ -67,7 +67,7 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
     });
     eprintln!("{kind}: {used:.3} cores were used under a limit of {LIMIT}");
     let counted: CpuLimitCounters = cap.look().unwrap().counters.unwrap();
-    // How often depends on what else the host does.
+    // The count depends on the other load of the host.
     assert!(counted.share_since(before).unwrap().get() > 0.0, "{before:?} {counted:?}");
 
     cap.lift().unwrap();
@@ -77,12 +77,12 @@ pub(crate) fn throttles_nodes(kind: ManagerKind) {
         used > LIMIT * 1.5
     });
     eprintln!("{kind}: {used:.3} cores were used without a limit");
-    // What starts later is with the others.
+    // A node that starts later joins the same group.
     let third = colony.added(3);
     assert!(cap.holds(colony.process(third).pid));
 }
 
-/// Returns the cores that nodes use together over a while.
+/// Returns the cores that the nodes use together, over one measurement.
 fn use_of(colony: &TestColony, nodes: &[NodeId]) -> f64 {
     let host = Host::real();
     let processes: Vec<_> = nodes.iter().map(|node| colony.process(*node)).collect();

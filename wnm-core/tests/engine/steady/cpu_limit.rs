@@ -1,4 +1,4 @@
-//! The cap on what nodes use together: when it closes, for whom, and when it opens again.
+//! The CPU limit of the nodes together: the load that lowers it, its floor, and the load after which it rises again.
 
 use wnm_core::{Blocker, Reading, SkipReason, Verdict};
 
@@ -8,22 +8,22 @@ use super::{Host, verdict_of};
 fn cpu_limit_yields_to_background_load_without_a_stop() {
     let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
-    // Below the warning threshold of 66 % others leave more than the 50 % that the nodes need.
+    // Below the warning threshold of 66 % the background load leaves more than the 50 % that the nodes need.
     assert_eq!(host.limit(), 61.0);
     host.background = 9.0;
     assert_eq!(host.actions(60), []);
-    // Of the 57 % that others leave, 5 are kept free: twice what they rose by, an hour ago.
+    // The background load leaves 57 %, and the reserve is 5 %: twice its rise of an hour ago.
     assert_eq!(host.limit(), 51.0);
-    // What has just begun may be more by now than its minute shows.
+    // A load that has just begun may exceed its mean of a minute.
     host.background = 35.0;
     host.minute();
     assert_eq!(host.limit(), 1.0);
     host.minute();
     assert_eq!(host.limit(), 28.0);
-    // They leave nothing, for less than an hour: to stop nodes would not help, the others would take up the cap.
+    // The background load leaves nothing, for less than an hour: it would take the CPU of stopped nodes too.
     host.background = 70.0 - 2.0;
     assert_eq!((host.actions(30), host.limit()), (vec![], 1.0));
-    // They go, and nodes get back what they need.
+    // The background load ends, and the nodes get the CPU that they need.
     host.background = 5.0;
     assert_eq!(host.actions(600), []);
     assert_eq!(host.limit(), 59.0);
@@ -43,7 +43,7 @@ fn reserve_lowers_the_limit_to_the_serving_level() {
     let Some(Verdict::Skip(SkipReason::Blocked(Blocker::Throttled { reserve, .. }))) = held else { panic!("{held:?}") };
     assert_eq!(reserve.get().round(), 58.0);
     host.minutes(60);
-    // After two hours it is seen for ten minutes what nodes need.
+    // After two hours the need of the nodes is measured for ten minutes.
     let caps: Vec<_> = (0..70).map(|_| (host.minute(), host.limit()).1).collect();
     assert_eq!(caps.iter().filter(|cap| **cap > 50.0).count(), 10, "{caps:?}");
 }
@@ -51,7 +51,7 @@ fn reserve_lowers_the_limit_to_the_serving_level() {
 #[test]
 fn high_load_average_lowers_the_limit_to_the_serving_level() {
     let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
-    // Not before it is known what they need.
+    // Not before the need is known.
     host.load = Some(12.0);
     assert_eq!((host.actions(5), host.limit()), (vec![], 61.0));
     host.minutes(10);
@@ -71,7 +71,7 @@ fn high_load_average_lowers_the_limit_to_the_serving_level() {
 fn growth_of_a_throttled_colony_counts_its_demand() {
     let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).with_cpu_limit();
     host.background = 13.0;
-    // Nine need 45 %, and with what others use 58 %: ten would need more than 60 %.
+    // Nine nodes need 45 %, and with the background load 58 %: ten would exceed 60 %.
     let adds =
         |deeds: Vec<(u64, &'static str, u32)>| deeds.iter().map(|(_, verb, node)| (*verb, *node)).collect::<Vec<_>>();
     assert_eq!(adds(host.actions(60)), [("add", 9)]);
@@ -88,7 +88,7 @@ fn growth_of_a_throttled_colony_counts_its_demand() {
 fn starved_colony_stops_nodes_after_an_hour() {
     let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
-    // 16 % are left of the 50 % that ten nodes need.
+    // Ten nodes need 50 % and get 16 %.
     host.background = 50.0;
     let deeds = host.actions(64);
     assert_eq!(deeds.first(), Some(&(121, "stop", 10)), "{deeds:?}");
@@ -101,9 +101,9 @@ fn external_overload_leaves_nodes_the_serving_level() {
     host.minutes(60);
     host.background = 72.0;
     assert_eq!((host.actions(14), host.limit()), (vec![], 1.0));
-    // It is not believed to pass any more.
+    // After 15 minutes the overload counts as permanent.
     assert_eq!((host.actions(120), host.limit()), (vec![], 28.0));
-    // Where they leave off now and then, nodes wait for them.
+    // A background load with pauses is not permanent: the nodes stay at the lower limit.
     host.background = 60.0;
     host.minute();
     host.background = 72.0;
