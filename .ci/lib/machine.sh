@@ -12,6 +12,9 @@ machine_pids=()
 machine_folders=()
 machine_groups=()
 machine_folder=
+# Where control groups are mounted, and the hierarchies in which a machine gets a group of its own.
+cgroup_mounts=/sys/fs/cgroup
+if [ -e $cgroup_mounts/cgroup.controllers ]; then machine_hierarchies=(.); else machine_hierarchies=(systemd unified); fi
 # systemd-nspawn, and the first process of the machine.
 nspawn=
 leader=
@@ -64,14 +67,31 @@ machine() {
 
 # Boots the machine in a folder.
 boot() {
+  local name=wnm-$$-${#machine_pids[@]} hierarchy group
   machine_folder=$1
   printf '+ systemd-nspawn -D %s --private-network -b &\n' "$machine_folder"
-  systemd-nspawn -q -D "$machine_folder" --register=no --keep-unit --private-network --bind-ro="$stage:/opt/wnm" \
-    -M "wnm-$$-${#machine_pids[@]}" -b >"$work/boot.log" 2>&1 </dev/null &
+  # systemd-nspawn calls the group of a machine "payload", below that of its caller. Machines that share it disturb
+  # each other: the systemd of one ends processes of units of the same name in another.
+  for hierarchy in "${machine_hierarchies[@]}"; do
+    group=$cgroup_mounts/$hierarchy/$name
+    mkdir "$group"
+    machine_groups+=("$group")
+    prepare_group "$hierarchy" "$group"
+  done
+  (
+    for hierarchy in "${machine_hierarchies[@]}"; do
+      echo "$BASHPID" >"$cgroup_mounts/$hierarchy/$name/cgroup.procs"
+    done
+    exec systemd-nspawn -q -D "$machine_folder" --register=no --keep-unit --private-network \
+      --bind-ro="$stage:/opt/wnm" -M "$name" -b
+  ) >"$work/boot.log" 2>&1 </dev/null &
   nspawn=$!
   machine_pids+=("$nspawn")
   await_boot
 }
+
+# Sets up the control group of a machine before it boots; a scenario may replace it.
+prepare_group() { :; }
 
 await_boot() {
   for _ in $(seq 600); do

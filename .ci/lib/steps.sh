@@ -89,7 +89,7 @@ begin() {
 
 # Waits for background steps and prints their logs; fails if one of them failed: join NAME ...
 join() {
-  local name log status i failed=
+  local name log status i failed='' failed_logs=()
   for name; do
     log=$(step_log "$name")
     status=0
@@ -98,16 +98,20 @@ join() {
       [ "${step_names[$i]}" != "$name" ] || step_names[i]=
     done
     printf '\n=== %s, in the background: exit code %d\n' "$name" "$status"
-    cat "$log.log"
     if [ "$status" -eq 0 ]; then
+      cat "$log.log"
       printf '%s\t%d\n' "$name (background)" "$(cat "$log.seconds")" >>"$CI_STEPS/table"
       printf -- '--- %s: %d s\n' "$name" "$(cat "$log.seconds")"
     else
       printf '%s\tfailed\n' "$name (background)" >>"$CI_STEPS/table"
       failed="$failed $name"
+      failed_logs+=("$log.log")
     fi
   done
-  [ -z "$failed" ] || fail "background steps failed:$failed"
+  if [ -z "$failed" ]; then return; fi
+  # They stand last, where a record that keeps only the end of the output still has them.
+  tail -n 200 "${failed_logs[@]}"
+  fail "background steps failed:$failed"
 }
 
 # Runs a command with low priority; only in the background.
