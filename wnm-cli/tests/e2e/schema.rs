@@ -60,10 +60,12 @@ fn validate(name: &str, document: &Value) {
 #[track_caller]
 pub(crate) fn check(words: &[&str], ran: &Ran) {
     let is_json = words.contains(&"--json") || words.windows(2).any(|pair| pair == ["--format", "json"]);
-    if !is_json || ran.code() == 2 {
+    if !is_json {
         return;
     }
-    if let Some(name) = of(words).filter(|_| !ran.out.is_empty()) {
+    // An invalid command line names no command and writes only an error.
+    let schema = if ran.code() == 2 { None } else { of(words) };
+    if let Some(name) = schema.filter(|_| !ran.out.is_empty()) {
         for document in Deserializer::from_str(&ran.out).into_iter::<Value>() {
             validate(name, &document.unwrap_or_else(|error| panic!("{words:?}: {error}: {}", ran.out)));
         }
@@ -117,6 +119,9 @@ const LINES: &[(i32, &str)] = &[
     (0, "config set network evm-arbitrum-one"),
     (0, "config unset network"),
     (0, "doctor"),
+    (2, "node stop"),
+    (2, "frobnicate"),
+    (2, "--force_action teleport"),
     (0, "node remove 1 --yes"),
     (0, "trash list"),
     (0, "trash restore 1"),
@@ -173,8 +178,10 @@ fn daemon_writes_one_document_per_cycle() {
 
 #[test]
 fn schema_rejects_other_documents() {
+    let document =
+        |data: Value| serde_json::json!({"version": 1, "generated_at": "2026-03-01T12:00:00.000Z", "data": data});
     let missing = serde_json::json!([{"node": 1, "name": "antnode0001", "action": "add", "reason": null}]);
-    assert!(!SCHEMAS["work"].is_valid(&missing));
-    assert!(SCHEMAS["work"].is_valid(&serde_json::json!([])));
-    assert!(!SCHEMAS["work"].is_valid(&serde_json::json!({})));
+    assert!(!SCHEMAS["work"].is_valid(&document(missing)));
+    assert!(SCHEMAS["work"].is_valid(&document(serde_json::json!([]))));
+    assert!(!SCHEMAS["work"].is_valid(&serde_json::json!([])));
 }

@@ -45,7 +45,7 @@ fn removed_node_is_restored_with_its_identity() {
     assert_eq!((&restored[0]["action"], &restored[0]["result"]), (&json!("restore"), &json!("done")));
     let nodes = host.nodes();
     assert_eq!(states(&nodes), ["RUNNING", "STOPPED", "RUNNING"]);
-    for key in ["uuid", "ports", "wallet", "arguments", "born", "root_dir", "log_dir", "binary"] {
+    for key in ["uuid", "ports", "wallet", "arguments", "created_at", "folder", "log_folder", "program"] {
         assert_eq!(nodes[1][key], before[1][key], "{key}");
     }
     // A restored node is in the colony already.
@@ -83,7 +83,7 @@ fn taken_number_needs_another_one() {
     let nodes = host.nodes();
     assert_eq!(states(&nodes), ["RUNNING", "RUNNING", "STOPPED"]);
     assert_eq!(nodes[2]["uuid"], before[1]["uuid"]);
-    assert!(text(&nodes[2], "root_dir").ends_with("/antnode0003"), "{}", nodes[2]);
+    assert!(text(&nodes[2], "folder").ends_with("/antnode0003"), "{}", nodes[2]);
     assert!(text(&nodes[2], "binary").contains("/antnode0003/"), "{}", nodes[2]);
     assert_ne!(nodes[2]["ports"], nodes[1]["ports"]);
     host.expect(0, "node start 3");
