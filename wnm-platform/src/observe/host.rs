@@ -10,6 +10,8 @@ mod kernel;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(not(target_os = "macos"))]
+mod pressure;
+#[cfg(not(target_os = "macos"))]
 mod tasks;
 mod volumes;
 
@@ -80,6 +82,15 @@ pub struct Usage {
     pub memory: Bytes,
     /// Its age in milliseconds.
     pub age: u64,
+}
+
+/// The nodes of a colony, for the stalls of their control group.
+#[derive(Debug, Clone, Copy)]
+pub struct ColonyProcesses<'a> {
+    /// The name of the control group or, without `.slice`, of the slice that should contain them.
+    pub group: &'a str,
+    /// Their processes.
+    pub pids: &'a [u32],
 }
 
 impl Reading {
@@ -158,7 +169,6 @@ impl Host {
             memory,
             memory_total,
             load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
-            stalls: self.stalls(),
             ..plain_sample(storage, before, now)
         }
     }
@@ -176,10 +186,19 @@ impl Host {
         (used, Some(Bytes(total)))
     }
 
+    /// Returns the pressure stall information of the host, of the nodes, and of the rest. None where the kernel provides
+    /// none.
     #[cfg(not(target_os = "macos"))]
-    fn stalls(&self) -> Option<wnm_core::Stalls> {
-        let stall = |what: &str| kernel::stall(&self.text(&format!("proc/pressure/{what}"))?);
-        Some(wnm_core::Stalls { cpu: stall("cpu")?, memory: stall("memory")?, io: stall("io")? })
+    #[must_use]
+    pub fn psi(&self, nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        pressure::psi(&self.root, nodes)
+    }
+
+    /// Returns None: macOS has no pressure stall information.
+    #[cfg(target_os = "macos")]
+    #[must_use]
+    pub fn psi(&self, _nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        None
     }
 }
 
