@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters,
-    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, Timestamp,
+    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
+    NodeSample, NodeState, Observation, Presence, Timestamp,
 };
 
 use crate::Platform;

@@ -108,9 +108,7 @@ impl Flavor {
             Self::Antnode => {
                 std::iter::once(BoundPort::Udp(ports.node)).chain(ports.metrics.map(BoundPort::LoopbackTcp)).collect()
             }
-            Self::AntNode => {
-                std::iter::once(BoundPort::Udp(ports.node)).chain(ports.rpc.map(BoundPort::Udp)).collect()
-            }
+            Self::AntNode => std::iter::once(BoundPort::Udp(ports.node)).chain(ports.rpc.map(BoundPort::Udp)).collect(),
             Self::Custom(custom) => custom.bound_ports(ports),
         }
     }

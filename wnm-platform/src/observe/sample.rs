@@ -6,8 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_core::{
-    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
-    Volume,
+    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version, Volume,
 };
 
 use super::silent;
