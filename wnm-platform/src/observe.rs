@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, MetricsSource, Node, NodeCounters,
-    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
+    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
+    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
 };
 
 use crate::Platform;
@@ -211,11 +211,9 @@ impl NodeObserver<'_> {
             let is_unsettled = self.unsettled.contains(&node.id);
             return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
         }
-        match (node.flavor.metrics_source(), service, answer) {
-            (MetricsSource::Http, Service::Running(_), None) => Presence::Silent,
-            (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
-                Presence::Answering
-            }
+        match (node.metrics_port(), service, answer) {
+            (Some(_), Service::Running(_), None) => Presence::Silent,
+            (None, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => Presence::Answering,
             (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
@@ -262,15 +260,14 @@ fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target>
     let Some(host) = probe::resolve(&colony.settings.host) else { return Vec::new() };
     let asked = services.iter().filter_map(|(id, service)| Some((colony.nodes.get(id)?, service)));
     asked
-        .filter(|(node, _)| node.flavor.metrics_source() == MetricsSource::Http)
-        .map(|(node, service)| {
+        .filter_map(|(node, service)| {
             let previous = previous(colony, node);
-            Target {
+            Some(Target {
                 node: node.id,
-                address: SocketAddr::new(host, node.ports.metrics),
+                address: SocketAddr::new(host, node.metrics_port()?),
                 priority: priority(previous, service),
                 identity: ask_identity(previous, service),
-            }
+            })
         })
         .collect()
 }

@@ -51,6 +51,7 @@ pub(crate) fn node(number: u32) -> Node {
     let port = |first: u32| u16::try_from(first + number % 1000).unwrap();
     let root = format!("/home/operator/.local/share/autonomi/node/{}", id(number).name());
     Node {
+        service: None,
         id: id(number),
         uuid: "5f3c1c8e-9a55-4c3e-8d0c-1d0f3a0b7c11".to_owned(),
         flavor: Flavor::Antnode,
@@ -58,7 +59,7 @@ pub(crate) fn node(number: u32) -> Node {
         binary: format!("{root}/antnode").into(),
         log_dir: format!("/home/operator/.local/share/autonomi/logs/{}", id(number).name()).into(),
         root_dir: root.into(),
-        ports: Ports { node: port(55_000), metrics: port(13_000), rpc: port(30_000) },
+        ports: Ports { node: port(55_000), metrics: Some(port(13_000)), rpc: Some(port(30_000)) },
         wallet: FAUCET,
         network: vec!["evm-arbitrum-one".to_owned()],
         arguments: Vec::new(),
