@@ -16,6 +16,8 @@ mod macos;
 #[cfg(not(target_os = "macos"))]
 mod memory;
 #[cfg(not(target_os = "macos"))]
+mod pressure;
+#[cfg(not(target_os = "macos"))]
 mod tasks;
 mod volumes;
 
@@ -96,6 +98,15 @@ pub struct Usage {
     pub age: u64,
 }
 
+/// The nodes of a colony, for the stalls of their control group.
+#[derive(Debug, Clone, Copy)]
+pub struct ColonyProcesses<'a> {
+    /// The name of the control group or, without `.slice`, of the slice that should contain them.
+    pub group: &'a str,
+    /// Their processes.
+    pub pids: &'a [u32],
+}
+
 impl Reading {
     /// Returns the counters for the rates of the next observation, without those of nodes.
     #[must_use]
@@ -172,7 +183,6 @@ impl Host {
             memory,
             memory_total,
             load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
-            stalls: self.stalls(),
             ..plain_sample(storage, before, now)
         }
     }
@@ -199,10 +209,19 @@ impl Host {
         (used, Some(Bytes(total)))
     }
 
+    /// Returns the pressure stall information of the host, of the nodes, and of the rest. None where the kernel provides
+    /// none.
     #[cfg(not(target_os = "macos"))]
-    fn stalls(&self) -> Option<wnm_core::Stalls> {
-        let stall = |what: &str| kernel::stall(&self.text(&format!("proc/pressure/{what}"))?);
-        Some(wnm_core::Stalls { cpu: stall("cpu")?, memory: stall("memory")?, io: stall("io")? })
+    #[must_use]
+    pub fn psi(&self, nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        pressure::psi(&self.root, nodes)
+    }
+
+    /// Returns None: macOS has no pressure stall information.
+    #[cfg(target_os = "macos")]
+    #[must_use]
+    pub fn psi(&self, _nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        None
     }
 }
 
