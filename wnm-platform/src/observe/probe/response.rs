@@ -122,11 +122,7 @@ mod tests {
         assert_eq!(framing("Content-Length: 12\r\n").unwrap(), Some(Framing::Length(12)));
         assert_eq!(framing("Transfer-Encoding: chunked\r\ncontent-length: 3\r\n").unwrap(), Some(Framing::Chunks));
         assert_eq!(framing("content-encoding: identity\r\n").unwrap(), Some(Framing::UntilClosed));
-        for bad in [
-            "content-length: -1\r\n",
-            "content-encoding: gzip\r\n",
-            "transfer-encoding: gzip, chunked\r\n",
-        ] {
+        for bad in ["content-length: -1\r\n", "content-encoding: gzip\r\n", "transfer-encoding: gzip, chunked\r\n"] {
             assert!(framing(bad).is_err(), "{bad}");
         }
         assert_eq!(Head::read(b"HTTP/1.1 200 O").unwrap(), None);
