@@ -4,11 +4,18 @@ use std::ffi::OsString;
 
 use clap::Command;
 
+use crate::error::takes_value;
+
 /// Returns a line with `help` in the place of a command as the same line with `--help`: `wnm help node list` and
 /// `wnm node help list` become `wnm node list --help`. Other lines are returned unchanged.
 pub(super) fn as_flag(args: &[OsString], command: &Command) -> Vec<OsString> {
     let mut at = command;
-    for (index, word) in args.iter().enumerate().skip(1) {
+    let mut words = args.iter().enumerate().skip(1);
+    while let Some((index, word)) = words.next() {
+        if takes_value(at, word) {
+            words.next();
+            continue;
+        }
         if word == "help" && at.has_subcommands() {
             let mut line = args.to_vec();
             line.remove(index);
@@ -38,6 +45,7 @@ mod tests {
             ("wnm help node list", "wnm node list --help"),
             ("wnm node help list", "wnm node list --help"),
             ("wnm --json help config set", "wnm --json config set --help"),
+            ("wnm --db help help status", "wnm --db help status --help"),
             ("wnm node stop help", "wnm node stop help"),
             ("wnm config set help 3", "wnm config set help 3"),
         ] {

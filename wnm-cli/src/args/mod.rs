@@ -23,7 +23,7 @@ use crate::error::UsageError;
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
-pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
+pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
 pub(crate) use upkeep::{Config, Db, Service, Supervision, Util};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The end of a command. `docs/exit-codes.md` lists the codes.
+/// The end of a command. The README and the man page list the codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The command succeeded.

@@ -25,7 +25,7 @@ pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, Entry
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
 pub(crate) use trash::TrashError;
-pub(crate) use usage::UsageError;
+pub(crate) use usage::{UsageError, takes_value};
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,9 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use wnm_core::NotANode;
+
+use crate::args::NotNodes;
 
 /// A command line that wnm does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,7 @@ pub(crate) fn path(command: &Command, args: &[OsString]) -> String {
 }
 
 /// Returns whether the word is a flag of the command, or of all commands, whose value is the next word.
-fn takes_value(command: &Command, word: &OsStr) -> bool {
+pub(crate) fn takes_value(command: &Command, word: &OsStr) -> bool {
     let Some(flag) = word.to_str().and_then(|word| word.strip_prefix("--")) else { return false };
     command.get_arguments().any(|arg| arg.get_long() == Some(flag) && arg.get_action().takes_values())
 }
@@ -57,14 +60,15 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if arg.starts_with('-') => {
-            let nearest = text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {nearest}"));
+            let nearest = text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {}", nearest.replace('_', "-")));
             (format!("unknown flag {arg} for `{path}`"), nearest)
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
         ErrorKind::InvalidSubcommand => {
             let unknown = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let nearest = texts(error, ContextKind::SuggestedSubcommand);
-            let nearest = nearest.first().map(|nearest| format!("use `{path} {nearest}`"));
+            // clap puts the most similar one last.
+            let nearest = nearest.last().map(|nearest| format!("use `{path} {nearest}`"));
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
         ErrorKind::InvalidValue if value.is_empty() => (format!("{arg} needs a value"), allowed(error)),
@@ -75,6 +79,9 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
                 values => format!("not one of {}", values.join(", ")),
             };
             (format!("invalid value {value:?} for {arg}: {cause}"), nearest)
+        }
+        ErrorKind::ValueValidation if names_no_node(error).is_some() => {
+            (names_no_node(error).unwrap_or_default(), None)
         }
         ErrorKind::ValueValidation => {
             let cause = error.source().map_or_else(|| "not allowed".to_owned(), ToString::to_string);
@@ -104,6 +111,16 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
         }
         ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
         _ => (format!("cannot read the command line of `{path}`"), None),
+    }
+}
+
+/// Returns the text of an invalid name of a node, which names the value itself; None for another error.
+fn names_no_node(error: &clap::Error) -> Option<String> {
+    let source = error.source()?;
+    match source.downcast_ref::<NotNodes>() {
+        Some(NotNodes::Node(found)) => Some(found.to_string()),
+        Some(NotNodes::Backwards { .. }) => None,
+        None => source.downcast_ref::<NotANode>().map(ToString::to_string),
     }
 }
 

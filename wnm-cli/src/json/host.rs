@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::{CpuLimitSample, HostSample, Measure, Percent, Reading, Signal, Volume};
+use wnm_core::{CpuLimitSample, HostSample, Measure, Percent, Psi, Reading, Signal, Volume, WeightSample};
 
 use super::Time;
 
@@ -118,12 +118,10 @@ pub(crate) struct HostView {
     net_read_bytes_per_second: Option<u64>,
     /// Sent network traffic.
     net_write_bytes_per_second: Option<u64>,
-    /// Share of the last ten seconds in which a task waited for a CPU.
-    cpu_stall_percent: Option<f64>,
-    /// Share of the last ten seconds in which a task waited for memory.
-    memory_stall_percent: Option<f64>,
-    /// Share of the last ten seconds in which a task waited for disks.
-    io_stall_percent: Option<f64>,
+    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
+    psi: Option<Psi>,
+    /// The means by which the nodes run behind other work; null if unknown.
+    weight: Option<WeightSample>,
     /// The CPU limit; null where the host does not support one.
     cpu_limit: Option<CpuLimitView>,
 }
@@ -171,9 +169,8 @@ impl From<&HostSample> for HostView {
             disk_write_bytes_per_second: rate(host.disk_write),
             net_read_bytes_per_second: rate(host.net_read),
             net_write_bytes_per_second: rate(host.net_write),
-            cpu_stall_percent: host.stalls.map(|stalls| stalls.cpu.get()),
-            memory_stall_percent: host.stalls.map(|stalls| stalls.memory.get()),
-            io_stall_percent: host.stalls.map(|stalls| stalls.io.get()),
+            psi: host.psi,
+            weight: host.weight,
             cpu_limit: host.cpu_limit.map(CpuLimitView::from),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct NodeDescription {
     node: u32,
     /// The name of the node's folder and service, such as `antnode0001`.
     name: String,
+    /// The name of its service or container, without a suffix such as `.service`.
+    service: String,
     /// The UUID of the node, which its marker file contains.
     uuid: String,
     /// The node program: `antnode`, `ant-node` or the name of a custom one.
@@ -50,10 +52,10 @@ pub(crate) struct NodeDescription {
 struct PortsView {
     /// UDP port for peers.
     node: u16,
-    /// TCP port on loopback for metrics.
-    metrics: u16,
-    /// Port of the RPC service under antctl, or of WebRTC.
-    rpc: u16,
+    /// TCP port on loopback for metrics; null for an adopted node without a metrics server.
+    metrics: Option<u16>,
+    /// Port of the RPC service under antctl, or of WebRTC; null for an adopted node without one.
+    rpc: Option<u16>,
 }
 
 impl From<&Node> for NodeDescription {
@@ -62,6 +64,7 @@ impl From<&Node> for NodeDescription {
         Self {
             node: node.id.get(),
             name: node.id.name(),
+            service: node.service_name(),
             uuid: node.uuid.clone(),
             flavor: word(&node.flavor),
             manager: node.manager.to_string(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Reading, Timestamp, Volume,
+    ActionRecord, Blocker, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
+    Timestamp, Volume, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -39,6 +40,10 @@ pub(crate) struct Status {
     pub(crate) memory_total: Option<u64>,
     /// The applied CPU limit; None if this host does not support one.
     pub(crate) cpu_limit: Option<CpuLimitSample>,
+    /// The pressure stall information of the kernel; None if it provides none.
+    pub(crate) psi: Option<Psi>,
+    /// The means by which the nodes run behind other work; None if unknown.
+    pub(crate) weight: Option<WeightSample>,
     /// The signals with their thresholds.
     pub(crate) signals: Vec<Measure>,
     /// The volumes of the storage folders, to which the signals of disks refer.
@@ -89,6 +94,10 @@ pub(crate) struct StatusView<'a> {
     memory_total_bytes: Option<u64>,
     /// The CPU limit; null if this host does not support one.
     cpu_limit: Option<CpuLimitView>,
+    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
+    psi: Option<Psi>,
+    /// The means by which the nodes run behind other work; null if unknown.
+    weight: Option<WeightSample>,
     /// The signals with their thresholds.
     signals: Vec<SignalView>,
     /// The maximum number of nodes.
@@ -125,6 +134,8 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
             cpu_limit: status.cpu_limit.map(CpuLimitView::from),
+            psi: status.psi,
+            weight: status.weight,
             signals: SignalView::all(&status.signals, &status.volumes),
             node_cap: status.node_cap,
             nodes: status.nodes,
@@ -203,6 +214,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
+    }
+    if let Some(psi) = &status.psi {
+        text.push_str(&stalls(psi));
     }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
@@ -286,6 +300,16 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.
+fn stalls(psi: &Psi) -> String {
+    let line = |name: &str, stalls: &Stalls| {
+        let [cpu, memory, io] = [stalls.cpu, stalls.memory, stalls.io].map(|stall| stall.some.avg10.get());
+        format!("  {name:<12}waits for CPU {cpu:.0} %, memory {memory:.0} %, disks {io:.0} % of the last 10 s\n")
+    };
+    let background = psi.background.as_ref().map_or_else(String::new, |stalls| line("background", stalls));
+    line("pressure", &psi.host) + &background
 }
 
 fn under_way(work: &UnderWay, now: Timestamp) -> String {

@@ -141,7 +141,7 @@ fn output_of_every_command_matches_its_schema() {
         let ran = host.wnm(&words);
         assert_eq!(ran.code(), code, "{words:?}: {}{}", ran.out, ran.err);
         assert!(code != 0 || !ran.out.is_empty(), "{words:?}");
-        seen.extend(of(&words).map(str::to_owned).filter(|_| !ran.out.is_empty()));
+        seen.extend(Some(&words).filter(|_| !ran.out.is_empty()).and_then(|words| of(words)).map(str::to_owned));
     };
     let init = host.init_args();
     let python = Python::new(&host, &[]);
@@ -151,6 +151,8 @@ fn output_of_every_command_matches_its_schema() {
     for (code, line) in LINES {
         run(*code, &line.split_whitespace().collect::<Vec<_>>());
     }
+    let trace = host.path("trace.jsonl");
+    run(0, &["record", "--out", trace.to_str().unwrap(), "--for", "100ms"]);
     let copy = host.path("copy.db");
     run(0, &["db", "backup", copy.to_str().unwrap()]);
     host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });

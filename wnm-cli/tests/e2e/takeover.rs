@@ -143,9 +143,9 @@ fn dry_run_shows_the_import_and_changes_nothing() {
     let shown = host.wnm(&["--json", "init", "--from-wnm", &path, "--dry-run"]).json();
     assert_eq!(shown["settings"]["no_upnp"], json!("false"));
     assert_eq!(shown["nodes"].as_array().unwrap().len(), 9);
-    assert_eq!(shown["nodes"][1]["node"]["environment"], json!([["A", "b c"], ["D", "e"]]));
-    assert_eq!(shown["nodes"][0]["node"]["environment"], json!([["ANT_LOG", "all"]]));
-    assert!(shown["nodes"].as_array().unwrap().iter().all(|taken| taken["node"]["upnp"] == json!("on")));
+    assert_eq!(shown["nodes"][1]["environment"], json!(["A=b c", "D=e"]));
+    assert_eq!(shown["nodes"][0]["environment"], json!(["ANT_LOG=all"]));
+    assert!(shown["nodes"].as_array().unwrap().iter().all(|taken| taken["upnp"] == json!(true)));
 }
 
 #[test]
