@@ -100,7 +100,7 @@ impl Platform {
         self.manager.restarts(&own)
     }
 
-    /// Moves what wnm believes or runs later out of the folders where these nodes write, for nodes that an earlier release
+    /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release
     /// of wnm made. Running processes continue. The copies of many programs take several cycles. Returns the nodes that
     /// could not be converted, each once, with the reason.
     pub fn protect<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<(NodeId, PlatformError)> {

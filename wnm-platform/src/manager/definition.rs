@@ -74,9 +74,9 @@ pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
 /// than root and that of wnm can write it: it names paths, a program and a wallet.
 pub(super) fn read(folder: &Folder, kind: ManagerKind) -> Option<Node> {
     let protected = node_dir::protected_folder(&folder.path, kind).unwrap_or_else(|| folder.path.clone());
-    let text = [protected, folder.path.clone()].into_iter().find_map(|place| {
-        guarded::read(&place.join(DEFINITION), LIMIT, Trust::Owner).ok()
-    })?;
+    let text = [protected, folder.path.clone()]
+        .into_iter()
+        .find_map(|place| guarded::read(&place.join(DEFINITION), LIMIT, Trust::Owner).ok())?;
     serde_json::from_slice(&text).ok().filter(|node| is_of(node, folder))
 }
 

@@ -52,7 +52,7 @@ pub trait ProcessManager: Send + Sync {
     /// A process cannot be signalled.
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError>;
 
-    /// Moves what wnm believes or runs later out of the folder where the node writes, for a node that an earlier release
+    /// Moves files that wnm believes or runs out of the folder where the node writes, for a node that an earlier release
     /// of wnm made. A running process continues. Each part is a file that appears completely or not at all, so that the
     /// call can be repeated after an interruption at any moment.
     ///

@@ -176,7 +176,8 @@ impl ProcessManager for Setsid {
         let all = self.processes.all();
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
-            let node = definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
+            let node =
+                definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())

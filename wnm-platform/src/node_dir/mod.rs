@@ -19,12 +19,12 @@ use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
 pub(crate) use program::check_free_space;
+pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
+pub use protected::protected;
 pub(crate) use protected::{
     drop_leftovers, ensure as ensure_protected, errors_log, installed, protected_folder, provide,
     remove as remove_protected, take_over, take_over_first,
 };
-pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
-pub use protected::protected;
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, sweep_trash, trash};
 

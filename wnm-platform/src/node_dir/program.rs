@@ -64,11 +64,9 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
             return Err(PlatformError::ProgramChanged { path: new, expected: Some(to.to_owned()), found });
         }
     }
-    let keep = || {
-        match share(binary, &beside(binary, ".old")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
+    let keep = || match share(binary, &beside(binary, ".old")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     };
     let swapped = keep().and_then(|()| guarded::rename(&new, binary));
     swapped.map_err(|source| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source })

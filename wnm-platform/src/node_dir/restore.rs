@@ -9,9 +9,7 @@ use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp};
 
 use super::place::CheckedPath;
 use super::trash::{LOGS, check, has_begun, is_folder, list};
-use super::{
-    MARKER, Marker, TRASH, create, holds_identity, mark, refused, write,
-};
+use super::{MARKER, Marker, TRASH, create, holds_identity, mark, refused, write};
 use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
 use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;

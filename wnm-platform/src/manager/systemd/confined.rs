@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::rights::{Access, Bus};
 use super::render::USER;
+use super::rights::{Access, Bus};
 use crate::exec::{Call, Environment};
 
 /// The scope of such a call: no privileges, no network, nothing to write, and an end.
