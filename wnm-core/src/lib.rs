@@ -47,7 +47,7 @@ pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
-pub use engine::evaluate::{Evaluation, evaluate};
+pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use engine::state::EngineState;
 pub use format::command_line::{CommandLine, NotANodeCommand};
