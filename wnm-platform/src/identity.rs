@@ -5,7 +5,7 @@ use std::path::Path;
 use ed25519_dalek::SigningKey;
 use wnm_core::Flavor;
 
-use crate::node_dir;
+use crate::guarded::{self, Trust};
 
 /// The length of an `antnode` identity: the seed of an Ed25519 key, in bytes.
 const SEED: u64 = 32;
@@ -20,7 +20,7 @@ pub fn peer_id(root: &Path, flavor: &Flavor) -> Option<String> {
     if *flavor != Flavor::Antnode {
         return None;
     }
-    let seed = node_dir::read_bounded(&root.join(flavor.identity_file()), SEED).ok()?;
+    let seed = guarded::read(&root.join(flavor.identity_file()), SEED, Trust::Anyone).ok()?;
     let public = SigningKey::from_bytes(&seed.try_into().ok()?).verifying_key();
     Some(bs58::encode([PREFIX.as_slice(), public.as_bytes()].concat()).into_string())
 }

@@ -16,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, Timestamp,
+    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
 };
 
 use crate::Platform;
-use crate::binary::BinaryCache;
+use crate::binary::{BinaryCache, version_call};
+use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
-use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
@@ -60,7 +61,9 @@ impl Platform {
         });
         let usage = self.host.usage(running);
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
-        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let pids: Vec<u32> = usage.keys().copied().collect();
+        let psi = self.observe_psi(&colony.settings, &pids);
+        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -136,6 +139,11 @@ impl Platform {
         before: &Counters,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
+    }
+
+    /// Reads the pressure stall information of the host and of the nodes that run as these processes.
+    fn observe_psi(&self, settings: &Settings, pids: &[u32]) -> Option<Psi> {
+        self.host.psi(ColonyProcesses { group: &group_name(settings), pids })
     }
 
     fn probe_limits(&self, colony: &Colony) -> probe::Limits {
@@ -216,10 +224,12 @@ impl NodeObserver<'_> {
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
     fn version_on_disk(&mut self, node: &Node) -> Option<wnm_core::Version> {
         let known = self.binaries.known(&node.flavor, &node.binary).ok()?;
-        known.or_else(|| {
-            let is_time_left = Instant::now() < self.versions_until;
-            is_time_left.then(|| self.binaries.version(&self.platform.exec, &node.flavor, &node.binary).ok())?
-        })
+        if known.is_some() || Instant::now() >= self.versions_until {
+            return known;
+        }
+        // The node can replace its program, so it runs with the rights of the node, and never with those of wnm.
+        let call = self.platform.as_node(node, version_call(&node.binary))?;
+        self.binaries.version_with(&self.platform.exec, &node.flavor, &node.binary, |_| call).ok()
     }
 }
 

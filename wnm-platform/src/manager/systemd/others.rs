@@ -14,7 +14,8 @@ use super::{
     Options, SYSTEM_UNITS, Systemd, adopt, definition, is_in_group_of, is_missing, root_of, show, unit_name, user_units,
 };
 use crate::error::{FileOperation, PlatformError};
-use crate::node_dir::{self, Folder};
+use crate::guarded::{self, Trust};
+use crate::node_dir::Folder;
 
 impl Systemd {
     /// Returns the names of all units that may run nodes, without `.service`: by their name, or by their command.
@@ -120,7 +121,7 @@ impl Systemd {
 /// Tells whether the command of a unit is a node program. Most units have nothing to do with nodes, and a byte search is
 /// cheaper than parsing them all.
 fn runs_node(path: &Path) -> bool {
-    let Ok(text) = node_dir::read_bounded(path, unit::LIMIT) else { return false };
+    let Ok(text) = guarded::read(path, unit::LIMIT, Trust::Anyone) else { return false };
     let holds = |word: &[u8]| text.windows(word.len()).any(|window| window == word);
     if !holds(b"--root-dir") || !(holds(b"antnode") || holds(b"ant-node")) {
         return false;
@@ -164,7 +165,7 @@ pub(super) fn holders_in(
     let holder = |name: String| {
         let path = folder.join(&name);
         // Most units have nothing to do with nodes: a byte search is cheaper than parsing them all.
-        let text = node_dir::read_bounded(&path, unit::LIMIT).ok()?;
+        let text = guarded::read(&path, unit::LIMIT, Trust::Anyone).ok()?;
         if !may_run_one(&text, nodes) {
             return None;
         }
