@@ -141,10 +141,13 @@ impl Antctl {
             call = call.arg("--data-dir-path").arg(prefix(&node.root_dir)?);
             call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
         }
+        let ports = node.ports;
         for (flag, port) in
-            [("--node-port", node.ports.node), ("--metrics-port", node.ports.metrics), ("--rpc-port", node.ports.rpc)]
+            [("--node-port", Some(ports.node)), ("--metrics-port", ports.metrics), ("--rpc-port", ports.rpc)]
         {
-            call = call.arg(flag).arg(port.to_string());
+            if let Some(port) = port {
+                call = call.arg(flag).arg(port.to_string());
+            }
         }
         call = match &self.options.antctl_version {
             Some(version) => call.arg("--version").arg(version),
@@ -169,10 +172,14 @@ impl Antctl {
     /// Records the new program of a node in the registry. antctl refuses an older version than the recorded one.
     fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
         let Some(known) = entry.version() else { return Ok(()) };
-        let asked = Call::new(&node.binary).arg("--version").only_environment([]);
+        let is_source = node_dir::digest(&node_dir::resolved(&self.options.binary))? == node_dir::digest(&node.binary)?;
+        if !is_source || entry.status == Status::Running {
+            return Ok(());
+        }
+        // The configured program, which is equal: the node can replace its own one, which may run as another user.
+        let asked = Call::new(&self.options.binary).arg("--version").only_environment([]);
         let Some(here) = node.flavor.version_in(&self.exec.succeed(&asked)?.text()) else { return Ok(()) };
-        let is_source = node_dir::digest(&self.options.binary)? == node_dir::digest(&node.binary)?;
-        if here <= known || !is_source || entry.status == Status::Running {
+        if here <= known {
             return Ok(());
         }
         let call = self.named("upgrade", entry).args(["--do-not-start", "--interval", "1", "--path"]);
@@ -216,13 +223,14 @@ impl Antctl {
             uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
             flavor: Flavor::Antnode,
             manager: self.kind,
+            service: None,
             root_dir: entry.data_dir_path.clone(),
             log_dir: entry.log_dir_path.clone(),
             binary: entry.antnode_path.clone(),
             ports: Ports {
                 node: entry.node_port.ok_or_else(|| missing("fixed node port"))?,
-                metrics: entry.metrics_port.ok_or_else(|| missing("metrics port"))?,
-                rpc: rpc.unwrap_or_else(|| adopt::usual_port(30, id)),
+                metrics: Some(entry.metrics_port.ok_or_else(|| missing("metrics port"))?),
+                rpc: Some(rpc.unwrap_or_else(|| adopt::usual_port(30, id))),
             },
             wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
             network: vec![network.to_owned()],
@@ -252,6 +260,18 @@ impl ProcessManager for Antctl {
             None => self.add(node, &registry)?,
         }
         definition::write(node)
+    }
+
+    fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        if self.kind.scope != Scope::Sudo {
+            return Some(call);
+        }
+        // antctl chooses the user of its nodes, who owns their folder and can replace the program there. The configured
+        // program, if it is the same, has the same version.
+        let digests = [node_dir::resolved(&self.options.binary), node.binary.clone()];
+        let digests = digests.map(|path| node_dir::digest(&path).ok().flatten());
+        let [Some(source), Some(own)] = digests else { return None };
+        (source == own).then(|| Call { program: self.options.binary.clone().into(), ..call })
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -325,7 +345,7 @@ impl ProcessManager for Antctl {
         let found = |folder: Folder| {
             let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
             let node = match entry {
-                Some(entry) => definition::read(&folder).map_or_else(|| self.described(entry, &folder), Ok),
+                Some(entry) => definition::read(&folder, self.kind).map_or_else(|| self.described(entry, &folder), Ok),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };
             let process = definition::process_on(&folder, &all, &self.processes);

@@ -174,7 +174,7 @@ fn external_container_is_read_from_arguments() {
     let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
     let found = docker.discover(&[folder.path().to_owned()]).unwrap();
     let node = found[0].node.as_ref().unwrap();
-    assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, 13007));
+    assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, Some(13007)));
     assert_eq!((node.arguments.as_slice(), node.uuid.as_str()), (["--local".to_owned()].as_slice(), ""));
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());
@@ -184,4 +184,24 @@ fn external_container_is_read_from_arguments() {
     // The command of the container shows that it runs the node.
     let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);
     assert!(docker.own(node).is_ok_and(|container| container.is_some()));
+}
+
+#[test]
+fn version_is_asked_in_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node { root_dir: folder.path().to_owned(), ..node_at(Path::new("/s/antnode0001")) };
+    let (docker, _) = scripted(Vec::new());
+    let call = docker.as_node(&node, Call::new("/s/antnode0001/antnode").arg("--version")).unwrap().to_string();
+    for part in [
+        "docker run --rm",
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+        "target=/s/antnode0001/antnode",
+        ",readonly",
+        "--entrypoint=/s/antnode0001/antnode",
+    ] {
+        assert!(call.contains(part), "{call}: {part}");
+    }
+    assert!(call.ends_with(" --version"), "{call}");
 }
