@@ -50,7 +50,7 @@ pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use engine::state::EngineState;
-pub use format::command_line::{CommandLine, NotANodeCommand};
+pub use format::command_line::{CommandLine, NotANodeCommand, Surroundings};
 pub use format::exposition::{parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
 pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample};
