@@ -10,6 +10,7 @@ pub mod firewall;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;
+pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
