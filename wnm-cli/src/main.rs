@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
+    wnm_platform::open_files::raise();
     let line: Vec<OsString> = std::env::args_os().collect();
     let plain = Output::plain(&line);
     let (args, notes) = match legacy::rewrite(line) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::{CpuLimitSample, HostSample, Measure, Percent, Psi, Reading, Signal, Volume, WeightSample};
+use wnm_core::{CpuLimitSample, HostSample, LoadScope, Measure, Percent, Psi, Reading, Signal, Volume, WeightSample};
 
 use super::Time;
 
@@ -122,6 +122,11 @@ pub(crate) struct HostView {
     psi: Option<Psi>,
     /// The means by which the nodes run behind other work; null if unknown.
     weight: Option<WeightSample>,
+    /// Whose processes the load averages count: `container` for those of the host around this container; null for
+    /// those of this host.
+    load_scope: Option<LoadScope>,
+    /// The CPU quota of another program on a control group around the nodes; null without one.
+    cpu_quota: Option<CpuLimitView>,
     /// The CPU limit; null where the host does not support one.
     cpu_limit: Option<CpuLimitView>,
 }
@@ -171,6 +176,8 @@ impl From<&HostSample> for HostView {
             net_write_bytes_per_second: rate(host.net_write),
             psi: host.psi,
             weight: host.weight,
+            load_scope: Some(host.load_scope).filter(|scope| *scope != LoadScope::Own),
+            cpu_quota: host.cpu_quota.map(CpuLimitView::from),
             cpu_limit: host.cpu_limit.map(CpuLimitView::from),
         }
     }

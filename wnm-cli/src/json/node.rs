@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use wnm_core::{Node, NodeSample, NodeState, Presence, Upnp};
+use wnm_core::{Node, NodeSample, NodeState, Presence, Upnp, WrongAnswer};
 
 use super::{Time, word};
 use crate::render::nodes::NodeView;
@@ -131,6 +131,9 @@ struct SampleView {
     #[cfg_attr(test, schemars(extend("enum" = ["unobserved", "answering", "silent", "unverified", "gone",
         "unreachable", "folder_missing"])))]
     presence: &'static str,
+    /// The kind of a wrong answer on the metrics port; null for an answer of the node, or without one.
+    #[cfg_attr(test, schemars(extend("enum" = ["not_metrics", "other_peer", null])))]
+    wrong_answer: Option<&'static str>,
     /// The version of the running program, or of the node's copy of it.
     version: Option<String>,
     /// The peer ID.
@@ -192,6 +195,10 @@ impl From<&NodeSample> for SampleView {
                 Presence::Unreachable => "unreachable",
                 Presence::FolderMissing => "folder_missing",
             },
+            wrong_answer: sample.wrong_answer.as_ref().map(|answer| match answer {
+                WrongAnswer::NotMetrics => "not_metrics",
+                WrongAnswer::OtherPeer { .. } => "other_peer",
+            }),
             version: sample.version.as_ref().map(ToString::to_string),
             peer_id: sample.peer_id.clone(),
             pid: sample.process.as_ref().map(|process| process.pid),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
-    Timestamp, Volume, WeightSample,
+    ActionRecord, Blocker, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading,
+    Stalls, Timestamp, Volume, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -38,6 +38,10 @@ pub(crate) struct Status {
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; None if unknown.
     pub(crate) memory_total: Option<u64>,
+    /// The processes that the load averages count; None if they are those of this host.
+    pub(crate) load_scope: Option<LoadScope>,
+    /// The CPU quota on a control group around the nodes that they are nearest to; None without one.
+    pub(crate) cpu_quota: Option<CpuLimitSample>,
     /// The applied CPU limit; None if this host does not support one.
     pub(crate) cpu_limit: Option<CpuLimitSample>,
     /// The pressure stall information of the kernel; None if it provides none.
@@ -92,6 +96,11 @@ pub(crate) struct StatusView<'a> {
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
     memory_total_bytes: Option<u64>,
+    /// Whose processes the load averages count: `container` for those of the host around this container; null for
+    /// those of this host.
+    load_scope: Option<LoadScope>,
+    /// The CPU quota of another program on a control group around the nodes; null without one.
+    cpu_quota: Option<CpuLimitView>,
     /// The CPU limit; null if this host does not support one.
     cpu_limit: Option<CpuLimitView>,
     /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
@@ -133,6 +142,8 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             node_problems: &status.node_problems,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
+            load_scope: status.load_scope,
+            cpu_quota: status.cpu_quota.map(CpuLimitView::from),
             cpu_limit: status.cpu_limit.map(CpuLimitView::from),
             psi: status.psi,
             weight: status.weight,
@@ -211,6 +222,12 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     text.push_str(&format!("{}  {age:<fill$}{}\n\n", styled(BOLD, "host"), styled(DIM, columns)));
     for measure in &status.signals {
         text.push_str(&signal(measure, bar, if status.stale { DIM } else { signal_style(measure) }));
+    }
+    if status.load_scope == Some(LoadScope::Container) {
+        text.push_str(&format!("  {:<12}not judged: in this container it is the load of the host\n", "load"));
+    }
+    if let Some(line) = status.cpu_quota.and_then(cpu_quota) {
+        text.push_str(&format!("  {:<12}{line}\n", "CPU quota"));
     }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
@@ -300,6 +317,13 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.
+fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
+    let throttled =
+        quota.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
+    Some(format!("{:.1} cores around the nodes{throttled}", quota.limit?.get()))
 }
 
 /// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.
