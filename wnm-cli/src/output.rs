@@ -158,7 +158,9 @@ impl Output {
         // An error of this write has no other place to go.
         let _ = if self.json {
             let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code: exit.code() };
-            serde_json::to_string(&ErrorDocument::now(report)).map_err(io::Error::from).and_then(|report| writeln!(err, "{report}"))
+            serde_json::to_string(&ErrorDocument::now(report))
+                .map_err(io::Error::from)
+                .and_then(|report| writeln!(err, "{report}"))
         } else {
             render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
         };

@@ -123,7 +123,9 @@ impl CliError {
             Self::Store(error) => return error.hint(),
             Self::Platform(error) => return error.hint(),
             Self::Allocation(_) => "set another port_start, or remove the node that holds the ports".to_owned(),
-            Self::Output(_) => "free space on the disk of standard output; actions of the command have taken effect".to_owned(),
+            Self::Output(_) => {
+                "free space on the disk of standard output; actions of the command have taken effect".to_owned()
+            }
             Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
         };
         Some(hint)

@@ -60,7 +60,8 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if arg.starts_with('-') => {
-            let nearest = text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {}", nearest.replace('_', "-")));
+            let nearest =
+                text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {}", nearest.replace('_', "-")));
             (format!("unknown flag {arg} for `{path}`"), nearest)
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
@@ -97,7 +98,9 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
             match others.as_slice() {
                 [] => (format!("{arg} cannot be used with these flags"), None),
                 [other] if *other == arg => (format!("{arg} is given twice"), Some("leave one out".to_owned())),
-                others => (format!("{arg} cannot be used with {}", others.join(", ")), Some("leave one out".to_owned())),
+                others => {
+                    (format!("{arg} cannot be used with {}", others.join(", ")), Some("leave one out".to_owned()))
+                }
             }
         }
         ErrorKind::MissingRequiredArgument => {

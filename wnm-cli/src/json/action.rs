@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wnm_core::steps::{Evidence, StepRecord};
 use wnm_core::{
-    Action, ActionRecord, Blocker, Measure, NodeId, Outcome, Planned, Reason, RuleVerdict, SkipReason, Timestamp, Verdict,
+    Action, ActionRecord, Blocker, Measure, NodeId, Outcome, Planned, Reason, RuleVerdict, SkipReason, Timestamp,
+    Verdict,
 };
 use wnm_store::CycleAction;
 
@@ -176,13 +177,8 @@ struct StepView {
 
 impl From<&StepRecord> for StepView {
     fn from(record: &StepRecord) -> Self {
-        let without = Self {
-            step: word(&record.step),
-            at: Time(record.at),
-            pid: None,
-            program_sha256: None,
-            moved_to: None,
-        };
+        let without =
+            Self { step: word(&record.step), at: Time(record.at), pid: None, program_sha256: None, moved_to: None };
         match &record.evidence {
             Evidence::Nothing => without,
             Evidence::Process { process } => Self { pid: Some(process.pid), ..without },

@@ -78,10 +78,7 @@ pub(crate) struct CpuLimitView {
 
 impl From<CpuLimitSample> for CpuLimitView {
     fn from(sample: CpuLimitSample) -> Self {
-        Self {
-            cores: sample.limit.map(wnm_core::Cores::get),
-            throttled_percent: sample.throttled.map(Percent::get),
-        }
+        Self { cores: sample.limit.map(wnm_core::Cores::get), throttled_percent: sample.throttled.map(Percent::get) }
     }
 }
 

@@ -152,7 +152,11 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             nodes: status.nodes,
             by_state: &status.by_state,
             by_version: &status.by_version,
-            under_way: status.under_way.iter().map(|work| UnderWayView::of(&work.record, work.outcome.as_ref())).collect(),
+            under_way: status
+                .under_way
+                .iter()
+                .map(|work| UnderWayView::of(&work.record, work.outcome.as_ref()))
+                .collect(),
             delayed: &status.delayed,
             decided: status.decided.iter().map(PlannedView::from).collect(),
             blocker: status.blocker.as_ref().map(cause),

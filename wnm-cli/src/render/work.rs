@@ -1,7 +1,9 @@
 //! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
-use wnm_core::{Action, ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb};
+use wnm_core::{
+    Action, ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
+};
 
 use super::page::Width;
 use super::table::Table;

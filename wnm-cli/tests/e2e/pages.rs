@@ -70,7 +70,10 @@ fn stopped_node_shows_no_values_of_its_process() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     let before = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
-    assert!(before[0]["sample"]["connected_peers"].is_number() && before[0]["sample"]["memory_bytes"].is_number(), "{before:#?}");
+    assert!(
+        before[0]["sample"]["connected_peers"].is_number() && before[0]["sample"]["memory_bytes"].is_number(),
+        "{before:#?}"
+    );
     host.expect(0, "node stop 1");
     host.expect(0, "node disable 2");
     let nodes = host.expect(0, "--json node list").json();
@@ -203,7 +206,8 @@ fn followed_events_go_on_until_interrupted() {
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     };
     let mut events = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str::<Value>(&events.next().unwrap().unwrap()).unwrap()["data"].take() };
+    let mut next =
+        || -> Value { serde_json::from_str::<Value>(&events.next().unwrap().unwrap()).unwrap()["data"].take() };
     assert_eq!(next()["event"], json!("done"));
     host.expect(0, "node stop 1");
     let (begun, done) = (next(), next());
