@@ -68,6 +68,26 @@ impl Platform {
         self.binaries().save()
     }
 
+    /// Asks the program of the process manager for its version, which shows that it is installed and, for docker, that
+    /// its daemon answers.
+    ///
+    /// # Errors
+    /// The program is not installed or does not answer.
+    pub fn check_manager(&self, settings: &Settings) -> Result<(), PlatformError> {
+        let call = match settings.manager.program {
+            Program::Docker => Call::new("docker").args(["version", "--format", "{{.Server.Version}}"]),
+            Program::Launchd => Call::new("launchctl").arg("version"),
+            Program::Antctl => {
+                let antctl = settings.antctl.clone().unwrap_or_else(|| "antctl".into());
+                Call::new(antctl).arg("--version")
+            }
+            // `Platform::new` checks systemd, and the kernel itself runs the nodes of setsid.
+            Program::Systemd | Program::Setsid => return Ok(()),
+        };
+        let output = self.exec.run(&call)?;
+        if output.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
+    }
+
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
     ///
     /// # Errors

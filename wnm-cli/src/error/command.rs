@@ -57,7 +57,7 @@ pub(crate) enum CommandError {
     Push { url: String, cause: PushError },
     #[error("wnm is installed already, {place}")]
     TwoSupervisors { place: String, uninstall: &'static str },
-    #[error("cannot install a service: this host has neither systemd nor launchd")]
+    #[error("no service manager: this host has neither systemd nor launchd")]
     NoServiceManager,
     #[error("cannot create trace {}: {source}", path.display())]
     CreateTrace { path: PathBuf, source: io::Error },
@@ -131,7 +131,7 @@ impl CommandError {
             Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),
-            Self::NoServiceManager => "use cron with `wnm service install --cron`",
+            Self::NoServiceManager => "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line",
             Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
             Self::ManPages { .. } => "choose a writable folder",

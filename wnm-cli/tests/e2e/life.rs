@@ -1,10 +1,12 @@
 //! The life of a colony, from the first node to the teardown.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use wnm_platform::fake_node::Behaviour;
 
-use crate::host::{Host, pid, states};
+use crate::host::{Host, pid, states, turn};
 
 /// Returns the lines of a page with single spaces between words.
 fn lines(page: &str) -> Vec<String> {
@@ -328,11 +330,23 @@ fn antctl_needs_no_node_program() {
     let mut args = host.init_args();
     let at = args.iter().position(|arg| arg == "setsid+user").unwrap();
     args[at] = "antctl+zen".to_owned();
+    let missing = host.wnm(&args);
+    assert_eq!(missing.code(), 1, "{}", missing.out);
+    assert!(missing.err.contains("cannot run `antctl --version`") && missing.err.contains("hint: install antctl"));
+    assert!(!host.path("wnm.db").exists());
+
+    let antctl = host.path("antctl");
+    {
+        let _turn = turn();
+        std::fs::write(&antctl, "#!/bin/sh\n[ \"$1\" = --version ] && echo 'Autonomi Node Manager v0.14.2'\n").unwrap();
+        std::fs::set_permissions(&antctl, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    args.extend(["--antctl-path".to_owned(), antctl.display().to_string()]);
     let begun = host.wnm(&args);
     assert_eq!(begun.code(), 0, "{}", begun.err);
-    assert!(begun.out.contains("antnode of its choice under antctl+zen"), "{}", begun.out);
+    assert!(begun.out.contains("(of its choice)") && begun.out.contains("antctl+zen"), "{}", begun.out);
     assert!(host.wnm(&["doctor"]).out.contains("antctl+zen selects the program"));
-    // Without antctl, no node can be added, and no files stay.
+    // An antctl that adds nothing fails the addition, and no files stay.
     let failed = host.expect(3, "node add");
     assert!(failed.out.contains("antctl"), "{}", failed.out);
     assert!(!host.path(".local/share/autonomi/node/antnode1").exists());

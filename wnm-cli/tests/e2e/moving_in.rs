@@ -168,8 +168,8 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     let facts: Vec<_> = list
         .iter()
         .map(|node| {
-            let folder = Path::new(node["root_dir"].as_str().unwrap());
-            (node["id"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
+            let folder = Path::new(node["folder"].as_str().unwrap());
+            (node["node"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
         })
         .collect();
     let expected = [(1, "alpha", alpha), (2, "f00d4b1c", hex), (7, "node-7", seventh)];
