@@ -7,7 +7,7 @@ use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
     ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
-    Timestamp, WeightSample,
+    Timestamp, WeightMeans, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -144,6 +144,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
     }
+    if let Some(weight) = &status.weight {
+        text.push_str(&format!("  {:<12}{}\n", "weight", weight_line(weight)));
+    }
     if let Some(psi) = &status.psi {
         text.push_str(&stalls(psi));
     }
@@ -232,6 +235,19 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the means by which the nodes run behind other work: `CPU by control group, disks as equals of other work`.
+fn weight_line(weight: &WeightSample) -> String {
+    let means = |means: Option<WeightMeans>| match means {
+        Some(WeightMeans::Group) => "behind other work (control group)",
+        Some(WeightMeans::UserGroup) => "behind other services of the user",
+        Some(WeightMeans::NodeGroups) => "behind other containers",
+        Some(WeightMeans::Priority) => "behind other work (priority)",
+        None => "equal to other work",
+    };
+    let (cpu, io) = (means(weight.cpu), means(weight.io));
+    if cpu == io { format!("CPU and disks {cpu}") } else { format!("CPU {cpu}, disks {io}") }
 }
 
 /// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.

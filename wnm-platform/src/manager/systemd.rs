@@ -3,6 +3,7 @@
 //! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
+mod external;
 mod others;
 mod owner;
 mod query;
@@ -10,6 +11,7 @@ mod render;
 mod rights;
 mod show;
 mod slice;
+mod slice_weight;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::Exec;
 use crate::node_dir;
 use crate::observe::process::Processes;
+pub(crate) use external::{ExternalUnit, has_systemd};
 pub(super) use others::other_holders;
 use render::Group;
 use rights::{Access, Bus, Rights};
