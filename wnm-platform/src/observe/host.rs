@@ -6,9 +6,15 @@
 #[cfg(not(target_os = "macos"))]
 mod cgroup;
 #[cfg(not(target_os = "macos"))]
+mod disks;
+#[cfg(not(target_os = "macos"))]
+mod interfaces;
+#[cfg(not(target_os = "macos"))]
 mod kernel;
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(not(target_os = "macos"))]
+mod memory;
 #[cfg(not(target_os = "macos"))]
 mod pressure;
 #[cfg(not(target_os = "macos"))]
@@ -71,6 +77,14 @@ pub struct Traffic {
     pub read: u64,
     /// Bytes written or sent.
     pub written: u64,
+}
+
+impl Traffic {
+    /// Returns the sum of two counters.
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "sysinfo sums up"))]
+    fn plus(self, other: Self) -> Self {
+        Self { read: self.read.saturating_add(other.read), written: self.written.saturating_add(other.written) }
+    }
 }
 
 /// The resource use of one process.
@@ -155,8 +169,8 @@ impl Host {
             uptime,
             cpu: self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text)),
             cpu_now: None,
-            disk: self.text("proc/diskstats").map(|text| kernel::disk_traffic(&text)),
-            net: self.text("proc/net/dev").map(|text| kernel::net_traffic(&text)),
+            disk: self.text("proc/diskstats").map(|text| disks::traffic(&text, &self.root.join("sys/block"))),
+            net: self.net_traffic(),
         }
     }
 
@@ -173,10 +187,19 @@ impl Host {
         }
     }
 
+    #[cfg(not(target_os = "macos"))]
+    fn net_traffic(&self) -> Option<Traffic> {
+        let interfaces = self.text("proc/net/dev")?;
+        let routes = ["proc/net/route", "proc/net/ipv6_route"].map(|path| self.text(path).unwrap_or_default());
+        Some(interfaces::traffic(&interfaces, &self.root.join("sys/class/net"), &routes.concat()))
+    }
+
     /// Returns use and size of memory: of the host, or of the control group with less free memory.
     #[cfg(not(target_os = "macos"))]
     fn memory(&self) -> (Option<Percent>, Option<Bytes>) {
-        let Some(host) = self.text("proc/meminfo").and_then(|text| kernel::memory(&text)) else { return (None, None) };
+        let zfs = self.text("proc/spl/kstat/zfs/arcstats").unwrap_or_default();
+        let host = self.text("proc/meminfo").and_then(|text| memory::memory(&text, &zfs));
+        let Some(host) = host else { return (None, None) };
         let limits = cgroup::memory_limits(&self.root).into_iter().filter(|limit| limit.total < host.total);
         let (mut used, mut total) = (host.used_share(), host.total);
         for limit in limits {
