@@ -39,7 +39,7 @@ text_limit_external='not available: another program limits the CPU of wnm-55000.
 text_weight_ordinary='nodes compete with other work as equals'
 text_weight_group='10, by a control group around all nodes'
 text_weight_priority='10, by a low scheduling priority of each process'
-text_status_weight='behind other work (control group)'
+text_status_weight='CPU by control group'
 # status on the CPU limit, in text and in JSON.
 text_status_limit='0.5 of '
 text_status_throttled=' % of the time'

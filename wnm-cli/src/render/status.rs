@@ -237,17 +237,16 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
     Some(format!("{limit:.1}{of} cores{throttled}"))
 }
 
-/// Returns the means by which the nodes run behind other work: `CPU by control group, disks as equals of other work`.
+/// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
 fn weight_line(weight: &WeightSample) -> String {
     let means = |means: Option<WeightMeans>| match means {
-        Some(WeightMeans::Group) => "behind other work (control group)",
-        Some(WeightMeans::UserGroup) => "behind other services of the user",
-        Some(WeightMeans::NodeGroups) => "behind other containers",
-        Some(WeightMeans::Priority) => "behind other work (priority)",
-        None => "equal to other work",
+        Some(WeightMeans::Group) => "by control group",
+        Some(WeightMeans::UserGroup) => "by control group of the user",
+        Some(WeightMeans::NodeGroups) => "by container",
+        Some(WeightMeans::Priority) => "by priority",
+        None => "not applied",
     };
-    let (cpu, io) = (means(weight.cpu), means(weight.io));
-    if cpu == io { format!("CPU and disks {cpu}") } else { format!("CPU {cpu}, disks {io}") }
+    format!("CPU {}, disks {}", means(weight.cpu), means(weight.io))
 }
 
 /// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.
