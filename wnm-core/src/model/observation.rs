@@ -1,13 +1,12 @@
 //! Observations of the host and its nodes at one moment. A value that could not be read is None, never a guess.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 
 /// All data of one reading of the host and its nodes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -72,22 +71,6 @@ pub struct LoadAverages {
     pub fifteen: Load,
 }
 
-/// A volume with a storage folder.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Volume {
-    /// The storage folder.
-    pub root: PathBuf,
-    /// The device number. A change between two observations without a reboot means another disk.
-    pub device: u64,
-    /// Used share of the volume.
-    pub used: Option<Percent>,
-    /// Size of the volume.
-    pub total: Option<Bytes>,
-    /// Space that is available to users without privileges.
-    pub available: Option<Bytes>,
-}
-
 /// Shares of the last ten seconds in which at least one task waited for a resource (the `some avg10` of the kernel).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -119,8 +102,10 @@ pub enum Presence {
     Gone,
     /// The process manager gave no answer, and the port neither.
     Unreachable,
-    /// The node's folder does not exist.
+    /// The node's folder does not exist, and no process runs on it.
     FolderMissing,
+    /// The volume of the node's folder has a fault, so that folder and process prove nothing.
+    VolumeFault,
 }
 
 /// The observation of a node.
