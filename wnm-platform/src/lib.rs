@@ -13,6 +13,7 @@ pub mod observe;
 pub mod places;
 mod platform;
 pub mod service_install;
+pub mod volume;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;

@@ -9,21 +9,25 @@ mod quick_check;
 mod sample;
 mod silent;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, MetricsSource, Node, NodeCounters,
-    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, Timestamp,
+    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
+    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
 };
 
 use crate::Platform;
 use crate::binary::BinaryCache;
+use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
-use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+use crate::volume::{FolderState, Storage, volume_of};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
 
@@ -40,18 +44,26 @@ impl Platform {
     #[must_use]
     pub fn observe(&self, colony: &Colony, clock: &Clock, rebooted: bool) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
-        let services = self.survey(colony);
-        self.observe_services(colony, rebooted, &before, &reading, &services)
+        let storage = self.read_storage(colony);
+        let services = self.survey(colony, &storage);
+        self.observe_services(colony, rebooted, &before, &reading, Surveyed { services: &services, storage })
     }
 
-    /// Observes everything except the process managers, whose result is `services`.
+    /// Reads the volumes, and remembers their known identities for the actions of this cycle.
+    fn read_storage(&self, colony: &Colony) -> Storage {
+        self.know_volumes(&colony.state.volumes);
+        let nodes = colony.nodes.values().filter(|node| !is_disabled(colony, node.id));
+        Storage::read(&colony.settings.storage, nodes, &colony.state.volumes, &unsettled(colony))
+    }
+
+    /// Observes everything except the process managers and the volumes.
     pub(crate) fn observe_services(
         &self,
         colony: &Colony,
         rebooted: bool,
         before: &Counters,
         reading: &Reading,
-        services: &BTreeMap<NodeId, Service>,
+        Surveyed { services, storage }: Surveyed<'_>,
     ) -> (Observation, Counters) {
         let answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
         let running = services.values().filter_map(|service| match service {
@@ -60,7 +72,10 @@ impl Platform {
         });
         let usage = self.host.usage(running);
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
-        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let pids: Vec<u32> = usage.keys().copied().collect();
+        let psi = self.observe_psi(&colony.settings, &pids);
+        let volumes = storage.volumes.clone();
+        let host = HostSample { cpu_limit, psi, volumes, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -68,11 +83,12 @@ impl Platform {
         let mut observer = NodeObserver {
             platform: self,
             colony,
-            volumes: &host.volumes,
+            storage: &storage,
             unsettled: unsettled(colony),
             now: reading.at,
             before,
             elapsed: reading.since(before),
+            processes: OnceCell::new(),
             binaries: &mut binaries,
             versions_until: Instant::now() + VERSIONS_BUDGET,
         };
@@ -109,13 +125,24 @@ impl Platform {
         (before, self.host.read(clock))
     }
 
-    /// Queries each process manager once for all of its nodes.
-    fn survey(&self, colony: &Colony) -> BTreeMap<NodeId, Service> {
+    /// Queries each process manager once for all of its nodes, except those whose file system does not answer: a manager
+    /// reads files of the node.
+    fn survey(&self, colony: &Colony, storage: &Storage) -> BTreeMap<NodeId, Service> {
         let mut by_manager: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
         for node in colony.nodes.values().filter(|node| !is_disabled(colony, node.id)) {
             by_manager.entry(node.manager).or_default().push(node);
         }
-        by_manager
+        let mut silent = BTreeMap::new();
+        for nodes in by_manager.values_mut() {
+            nodes.retain(|node| {
+                let answers = storage.folders.get(&node.id) != Some(&FolderState::NoAnswer);
+                if !answers {
+                    silent.insert(node.id, Service::Unknown("the file system of its folder does not answer".into()));
+                }
+                answers
+            });
+        }
+        let surveyed: BTreeMap<NodeId, Service> = by_manager
             .into_iter()
             .flat_map(|(kind, nodes)| {
                 if kind == self.manager.kind() {
@@ -126,7 +153,8 @@ impl Platform {
                     Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
                 }
             })
-            .collect()
+            .collect();
+        surveyed.into_iter().chain(silent).collect()
     }
 
     /// Reads the CPU limit of the colony, unless the setting `cpu_limit` is off.
@@ -138,22 +166,35 @@ impl Platform {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
     }
 
+    /// Reads the pressure stall information of the host and of the nodes that run as these processes.
+    fn observe_psi(&self, settings: &Settings, pids: &[u32]) -> Option<Psi> {
+        self.host.psi(ColonyProcesses { group: &group_name(settings), pids })
+    }
+
     fn probe_limits(&self, colony: &Colony) -> probe::Limits {
         probe::Limits { pace: colony.settings.survey_delay, ..self.probe_limits }
     }
+}
+
+/// The state of the nodes in their process managers and on their volumes.
+pub(crate) struct Surveyed<'a> {
+    pub(crate) services: &'a BTreeMap<NodeId, Service>,
+    pub(crate) storage: Storage,
 }
 
 /// Combines all observations of one node into its sample.
 struct NodeObserver<'a> {
     platform: &'a Platform,
     colony: &'a Colony,
-    volumes: &'a [wnm_core::Volume],
+    storage: &'a Storage,
     /// Nodes with an unfinished addition or removal.
     unsettled: BTreeSet<NodeId>,
     now: Timestamp,
     before: &'a Counters,
     /// The time since the earlier counters.
     elapsed: Option<Duration>,
+    /// All processes of the host, read when a folder is missing.
+    processes: OnceCell<Vec<ProcessInfo>>,
     binaries: &'a mut BinaryCache,
     versions_until: Instant,
 }
@@ -167,9 +208,9 @@ impl NodeObserver<'_> {
         answer: Option<&Answer>,
         usage: Option<Usage>,
     ) -> NodeSample {
-        let folder = sample::folder(&node.root_dir);
+        let volume = volume_of(&node.root_dir, &self.colony.settings.storage);
         let seen = NodeFacts {
-            presence: self.presence(node, service, answer, &folder),
+            presence: self.presence(node, service, answer, volume),
             previous: previous(self.colony, node),
             process: match service {
                 Some(Service::Running(process)) => Some(process),
@@ -180,7 +221,7 @@ impl NodeObserver<'_> {
             now: self.now,
         };
         let mut sample = seen.sample(node);
-        sample.volume = sample::volume(node, &folder, self.volumes);
+        sample.volume = volume;
         sample.cpu = usage.and_then(|usage| {
             let before = self.before.nodes.get(&node.id).filter(|_| seen.is_same_process())?;
             sample::cores(*before, usage, seen.process?.pid, self.elapsed?)
@@ -196,23 +237,39 @@ impl NodeObserver<'_> {
         node: &Node,
         service: Option<&Service>,
         answer: Option<&Answer>,
-        folder: &sample::Folder,
+        volume: Option<usize>,
     ) -> Presence {
         let Some(service) = service else { return Presence::Unobserved };
-        if matches!(folder, sample::Folder::Missing) {
-            let is_unsettled = self.unsettled.contains(&node.id);
-            return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
+        let is_unsettled = self.unsettled.contains(&node.id);
+        // During its addition a folder is bare for a moment.
+        if self.storage.is_faulty(node.id, volume) {
+            let has_fault = self.storage.has_fault(volume);
+            return if is_unsettled && !has_fault { Presence::Unobserved } else { Presence::VolumeFault };
         }
-        match (node.flavor.metrics_source(), service, answer) {
-            (MetricsSource::Http, Service::Running(_), None) => Presence::Silent,
-            (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
-                Presence::Answering
-            }
+        if self.storage.folders.get(&node.id) == Some(&FolderState::Missing) {
+            return match service {
+                _ if is_unsettled => Presence::Unobserved,
+                // A process without its folder is alive, whatever it answers: the node is not dead.
+                Service::Running(_) => Presence::Silent,
+                Service::Unknown(_) => Presence::Unreachable,
+                Service::Stopped if self.has_process(node) => Presence::Silent,
+                Service::Stopped => Presence::FolderMissing,
+            };
+        }
+        match (node.metrics_port(), service, answer) {
+            (Some(_), Service::Running(_), None) => Presence::Silent,
+            (None, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => Presence::Answering,
             (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
         }
+    }
+
+    /// Tells whether a process names the folder of a node, also one that its process manager does not know.
+    fn has_process(&self, node: &Node) -> bool {
+        let all = self.processes.get_or_init(|| Processes::of_host().all());
+        all.iter().any(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node))
     }
 
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
@@ -254,15 +311,14 @@ fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target>
     let Some(host) = probe::resolve(&colony.settings.host) else { return Vec::new() };
     let asked = services.iter().filter_map(|(id, service)| Some((colony.nodes.get(id)?, service)));
     asked
-        .filter(|(node, _)| node.flavor.metrics_source() == MetricsSource::Http)
-        .map(|(node, service)| {
+        .filter_map(|(node, service)| {
             let previous = previous(colony, node);
-            Target {
+            Some(Target {
                 node: node.id,
-                address: SocketAddr::new(host, node.ports.metrics),
+                address: SocketAddr::new(host, node.metrics_port()?),
                 priority: priority(previous, service),
                 identity: ask_identity(previous, service),
-            }
+            })
         })
         .collect()
 }
@@ -278,7 +334,8 @@ fn priority(previous: Option<&NodeSample>, service: &Service) -> Priority {
             | Presence::Answering
             | Presence::Unverified
             | Presence::Gone
-            | Presence::FolderMissing,
+            | Presence::FolderMissing
+            | Presence::VolumeFault,
         )
         | None => Priority::First,
     }

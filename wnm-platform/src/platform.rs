@@ -1,6 +1,7 @@
 //! The host as one value, for observations and for actions.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wnm_core::{Node, NodeId, ProgramCache, Settings, Version};
@@ -25,6 +26,8 @@ pub struct Platform {
     pub(crate) probe_limits: Limits,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
+    /// The identities of the volumes, by storage folder.
+    volumes: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
 impl Platform {
@@ -41,6 +44,7 @@ impl Platform {
             probe_limits: Limits::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
+            volumes: Mutex::default(),
         })
     }
 
@@ -106,7 +110,13 @@ impl Platform {
     /// Returns an executor of steps on these nodes, which include the nodes that an action is about to add.
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_volumes(volumes)
+    }
+
+    /// Sets the known identities of the volumes, which actions compare with before they change files.
+    pub(crate) fn know_volumes(&self, known: &BTreeMap<PathBuf, u64>) {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(known);
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {

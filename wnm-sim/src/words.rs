@@ -54,6 +54,7 @@ impl Heading {
             Blocker::Throttled { .. } => ("throttled", None),
             Blocker::ExternalOverload { .. } => ("external overload", None),
             Blocker::GracePeriod { .. } => ("grace period", None),
+            Blocker::NoVolume => ("no volume", None),
             Blocker::NodeCap { .. } => ("node cap", None),
         };
         Self { verb: WAIT, why, signal }

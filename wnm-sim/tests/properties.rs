@@ -80,6 +80,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             cpu,
             memory,
             disk,
+            crisis: Bytes(0),
             load,
             disk_io,
             net_io,
@@ -151,10 +152,10 @@ fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
 fn volumes() -> impl Strategy<Value = Vec<Volume>> {
     let volume = (prop::option::weighted(0.9, percent()), 1..3_u64);
     vec(volume, 0..3).prop_map(|volumes| {
-        let volume = |(i, (used, device))| Volume {
+        let volume = |(i, (used, identity))| Volume {
             root: PathBuf::from(format!("/storage/{i}")),
             used,
-            device,
+            identity,
             ..Volume::default()
         };
         volumes.into_iter().enumerate().map(volume).collect()
@@ -212,7 +213,7 @@ fn given() -> impl Strategy<Value = Given> {
             nodes: states,
             acting: if is_calm { BTreeSet::new() } else { acting },
             missing,
-            devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
+            volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
             forecast: None,
             clock: None,

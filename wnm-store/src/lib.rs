@@ -232,6 +232,17 @@ impl Store {
         })
     }
 
+    /// Stores the identities of volumes for a new colony. A cycle stores them with its state.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn save_volumes(&mut self, volumes: BTreeMap<PathBuf, u64>) -> Result<(), StoreError> {
+        let mut state = self.read(|db| nodes::state(db, &mut Vec::new()))?;
+        state.volumes.extend(volumes);
+        let text = nodes::engine_json(&state)?;
+        self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
+    }
+
     /// Returns the cache of the platform; the default when it was never stored or cannot be read.
     ///
     /// # Errors

@@ -101,8 +101,10 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     let platform = Platform::new(settings);
     checks.push(host::manager(settings, platform.as_ref().err()));
     checks.push(host::program(settings));
-    checks.push(host::storage(settings));
-    checks.extend(volumes::check(settings, snapshot));
+    let storage = volumes::read(settings, snapshot);
+    let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
+    checks.push(host::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
+    checks.extend(volumes::check(settings, &storage, snapshot));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };

@@ -77,7 +77,12 @@ fn node_problem(state: &NodeState) -> Option<&'static str> {
 fn node_problems(snapshot: &Snapshot) -> Vec<NodeProblem> {
     let known = snapshot.state.nodes.iter().filter(|(id, _)| snapshot.nodes.contains_key(id));
     let found = known.filter_map(|(id, state)| {
-        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem: node_problem(state)? })
+        let problem = if render::volumes::is_affected(snapshot.samples.get(id)) {
+            "its volume is lost or faulty"
+        } else {
+            node_problem(state)?
+        };
+        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem })
     });
     found.collect()
 }
@@ -104,9 +109,12 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         stale_problem: render::freshness::problem(freshness),
         hint: None,
         node_problems: node_problems(&snapshot),
+        volumes: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
+        psi: last.and_then(|cycle| cycle.host.psi),
+        weight: last.and_then(|cycle| cycle.host.weight),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),

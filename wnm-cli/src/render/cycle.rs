@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use wnm_agent::Report;
-use wnm_core::{ActionRecord, Blocker, Cores, NodeId, Observation, Outcome, Planned, Refusal};
+use wnm_core::{ActionRecord, Blocker, Cores, NodeId, Observation, Outcome, Planned, Refusal, Volume};
 
+use super::volumes::{self, VolumeView};
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
 
 /// A cycle as JSON.
@@ -31,6 +32,8 @@ pub(crate) struct Summary<'a> {
     worked: Vec<Work<'a>>,
     /// The requested actions that cannot start.
     refused: Vec<Refused<'a>>,
+    /// The volumes of the storage folders.
+    volumes: Vec<VolumeView>,
 }
 
 /// An executed action with its outcome.
@@ -66,6 +69,7 @@ pub(crate) fn summary(report: &Report) -> Summary<'_> {
         blocker: report.decision.blocker(),
         worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
         refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
+        volumes: volumes::views(&report.observation.host.volumes, &report.observation.nodes),
     }
 }
 
@@ -85,6 +89,7 @@ pub(crate) fn text(report: &Report) -> String {
         running(report),
         report.colony.nodes.len(),
     )];
+    lines.extend(volumes::fault_lines(&volumes::views(&report.observation.host.volumes, &report.observation.nodes)));
     if report.cycle.is_none() {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
@@ -134,7 +139,7 @@ fn signals(observation: &Observation) -> String {
     let host = &observation.host;
     let percent =
         |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0} %", p.get()));
-    let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
+    let fullest = host.volumes.iter().filter_map(Volume::fullness).max();
     let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
     format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))
 }

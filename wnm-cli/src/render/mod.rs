@@ -20,6 +20,7 @@ pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+pub(crate) mod volumes;
 pub(crate) mod work;
 
 use std::time::Duration;

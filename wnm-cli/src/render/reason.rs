@@ -75,7 +75,7 @@ fn anomaly(anomaly: &Anomaly) -> String {
             format!("anomaly: {vanished} of {total} nodes vanished at once; check the host")
         }
         Anomaly::StorageChanged => {
-            "anomaly: node folders are missing and their storage is on another device; check the mounts".to_owned()
+            "anomaly: node folders are missing and their storage is on another volume; check the mounts".to_owned()
         }
     }
 }
@@ -191,6 +191,7 @@ fn blocker(blocker: &Blocker, now: Timestamp) -> String {
             duration(*over_warning),
             duration(*warning_grace)
         ),
+        Blocker::NoVolume => "no volume can take a node: each has a fault, or lacks crisis_bytes or inodes".to_owned(),
         Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
     }
 }
@@ -215,6 +216,7 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
         Presence::Gone => "no process and no answer",
         Presence::Unreachable => "its process manager is unavailable, and no answer",
         Presence::FolderMissing => "its folder is missing",
+        Presence::VolumeFault => "its volume is lost or faulty",
     }
 }
 
@@ -318,6 +320,7 @@ mod tests {
                 warning_grace: minutes(15),
             },
             Blocker::NodeCap { total: 20, cap: 20 },
+            Blocker::NoVolume,
         ]
     }
 
@@ -355,6 +358,7 @@ mod tests {
             Presence::Gone,
             Presence::Unreachable,
             Presence::FolderMissing,
+            Presence::VolumeFault,
         ];
         let mut page = String::new();
         for (title, sentences) in [
@@ -387,6 +391,7 @@ mod tests {
         let blockers = [
             Blocker::OverThreshold(comparison(Signal::Cpu, 60.0, 50.0, None)),
             Blocker::NodeCap { total: 20, cap: 20 },
+            Blocker::NoVolume,
         ];
         insta::assert_snapshot!(lines(&blockers), @r"
         no action

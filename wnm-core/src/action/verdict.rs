@@ -124,6 +124,8 @@ pub enum Blocker {
         /// Grace period of the warning threshold.
         warning_grace: Duration,
     },
+    /// No volume can take another node: each has a fault, or lacks `crisis_bytes` or inodes.
+    NoVolume,
     /// The colony has as many nodes as `node_cap` allows.
     NodeCap {
         /// Nodes of the colony.

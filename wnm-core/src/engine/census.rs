@@ -6,8 +6,9 @@ use crate::action::verdict::Anomaly;
 use crate::engine::node_status::{NodeStatus, StateRef};
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
-use crate::model::observation::{NodeSample, Observation, Presence, Volume};
+use crate::model::observation::{NodeSample, Observation, Presence};
 use crate::model::units::Version;
+use crate::model::volume::Volume;
 use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::thresholds::Policy;
 
@@ -139,7 +140,12 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     match (presence, recorded) {
         (Presence::Unobserved, _)
         | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
-        | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
+        | (Presence::Silent | Presence::Unreachable | Presence::VolumeFault, NodeState::Unknown { .. })
+        // A node that was stopped on purpose stays so; its presence keeps the rules from starting it.
+        | (
+            Presence::VolumeFault,
+            NodeState::Stopped { cause: StopCause::Pressure | StopCause::Requested, .. },
+        )
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
         // After a reboot the time of the stop is unknown and no connection of the old process is left: no cooldown.
         (Presence::Gone, NodeState::Stopped { since: Some(_), cause }) if observation.rebooted => {
@@ -147,7 +153,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
         }
         (Presence::Gone, NodeState::Stopped { .. }) => None,
         (Presence::Answering | Presence::Unverified, _) => Some(NodeState::Running { since }),
-        (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
+        (Presence::Silent | Presence::Unreachable | Presence::VolumeFault, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
             Some(NodeState::Stopped { since, cause: StopCause::Found })
@@ -161,9 +167,9 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     }
 }
 
-/// Returns whether a volume is on its known device; without a volume, whether every volume is.
+/// Returns whether a volume has its known identity; without a volume, whether every volume has.
 fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<usize>) -> bool {
-    let is_known = |volume: &Volume| state.devices.get(&volume.root) == Some(&volume.device);
+    let is_known = |volume: &Volume| state.volumes.get(&volume.root) == Some(&volume.identity);
     let volumes = &observation.host.volumes;
     match volume {
         Some(volume) => volumes.get(volume).is_some_and(is_known),
@@ -179,8 +185,11 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
     let mut vanished = 0;
     let mut total = 0;
     let mut missing = false;
+    // Whether every observed node lacks its folder, at any size of the colony.
+    let mut all_missing = true;
     for (id, sample) in &observation.nodes {
         total += 1;
+        all_missing &= matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
         let recorded = || state.nodes.get(id);
         match sample.presence {
             Presence::FolderMissing if !state.acting.contains(id) => {
@@ -198,16 +207,17 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
             | Presence::Answering
             | Presence::Silent
             | Presence::Unverified
-            | Presence::Unreachable => {}
+            | Presence::Unreachable
+            | Presence::VolumeFault => {}
         }
     }
     let is_moved = || {
         let volumes = &observation.host.volumes;
-        volumes.iter().any(|v| state.devices.get(&v.root).is_some_and(|device| *device != v.device))
+        volumes.iter().any(|v| state.volumes.get(&v.root).is_some_and(|known| *known != v.identity))
     };
     if missing && is_moved() {
         Some(Anomaly::StorageChanged)
-    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) {
+    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) || missing && all_missing {
         Some(Anomaly::MassDisappearance { vanished, total })
     } else {
         None

@@ -80,7 +80,7 @@ impl<'a> Evaluation<'a> {
         });
         state.nodes.extend(update.changes);
         state.missing = update.missing;
-        state::remember_devices(&mut state, observation);
+        state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {
             state::apply(&mut state, planned, outcome, now);
         }

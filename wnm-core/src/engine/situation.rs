@@ -65,7 +65,8 @@ impl<'a> Situation<'a> {
                 | Presence::Answering
                 | Presence::Silent
                 | Presence::Unverified
-                | Presence::Unreachable => {}
+                | Presence::Unreachable
+                | Presence::VolumeFault => {}
             }
         }
         // The count of vanished nodes is lazy: most cycles have none.

@@ -25,8 +25,8 @@ pub struct EngineState {
     pub acting: BTreeSet<NodeId>,
     /// Nodes whose folder was missing in the last observation.
     pub missing: BTreeSet<NodeId>,
-    /// Device of each storage folder, as of the last observation without a missing folder.
-    pub devices: BTreeMap<PathBuf, u64>,
+    /// Identity of the volume of each storage folder, as of the last observation without a missing folder.
+    pub volumes: BTreeMap<PathBuf, u64>,
     /// Failed upgrades to each version.
     pub failed_upgrades: BTreeMap<Version, u32>,
     /// Forecast of the steady rules.
@@ -58,21 +58,23 @@ impl EngineState {
     }
 }
 
-pub(crate) fn remember_devices(state: &mut EngineState, observation: &Observation) {
-    for (i, volume) in observation.host.volumes.iter().enumerate() {
-        if state.devices.get(&volume.root) != Some(&volume.device) && is_ours(state, observation, i) {
-            state.devices.insert(volume.root.clone(), volume.device);
+pub(crate) fn remember_volumes(state: &mut EngineState, observation: &Observation) {
+    for (i, volume) in observation.host.volumes.iter().enumerate().filter(|(_, volume)| volume.fault.is_none()) {
+        if state.volumes.get(&volume.root) != Some(&volume.identity) && is_ours(state, observation, i) {
+            state.volumes.insert(volume.root.clone(), volume.identity);
         }
     }
 }
 
-/// Returns whether a volume with a new device holds nodes of the colony: at least one is observed there.
+/// Returns whether a volume with a new identity holds nodes of the colony: at least one is observed there.
 ///
-/// While folders are missing, the known device stays, so that a volume that is not mounted remains an anomaly.
+/// While folders are missing, the known identity stays, so that a volume that is not mounted remains an anomaly.
 fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
     let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
-    let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
-    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.devices.contains_key(&v.root));
+    let is_seen = |presence| {
+        !matches!(presence, Presence::Unobserved | Presence::FolderMissing | Presence::VolumeFault)
+    };
+    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.volumes.contains_key(&v.root));
     let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
     let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));
     on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()

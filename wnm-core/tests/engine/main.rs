@@ -5,6 +5,7 @@ mod colony;
 mod comparisons;
 mod reasons;
 mod steady;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -148,10 +149,10 @@ fn node_is_dead_after_two_observations_without_folder() {
 }
 
 #[test]
-fn device_of_a_volume_is_learned_from_its_nodes() {
+fn identity_of_a_volume_is_learned_from_its_nodes() {
     use Presence::{Answering, FolderMissing, Gone, Unobserved};
     let (old, new) = (5, 7);
-    // Known devices, presence of nodes 1 and 2, whether an action on 2 is in progress; known devices after the cycle.
+    // Known identities, presence of nodes 1 and 2, whether an action on 2 is in progress; known ones after the cycle.
     let cases = [
         (None, [Unobserved, Unobserved], false, None),
         (None, [FolderMissing, FolderMissing], false, None),
@@ -159,7 +160,7 @@ fn device_of_a_volume_is_learned_from_its_nodes() {
         (None, [Answering, FolderMissing], false, Some(new)),
         (Some(old), [Answering, Answering], false, Some(new)),
         (Some(old), [Unobserved, FolderMissing], false, Some(old)),
-        // One of the nodes is still on the known device.
+        // One of the nodes is still on the known volume.
         (Some(old), [Answering, FolderMissing], false, Some(old)),
         (Some(old), [Answering, FolderMissing], true, Some(new)),
         (Some(old), [Answering, Answering], true, Some(new)),
@@ -168,12 +169,12 @@ fn device_of_a_volume_is_learned_from_its_nodes() {
     for (known, presence, is_acting, want) in cases {
         let [one, two] = presence;
         let mut colony = Colony::new(&[]).running(1).running(2).seen(1, one).seen(2, two);
-        let elsewhere = Volume { root: "/elsewhere".into(), device: 9, ..Volume::default() };
-        colony.look.host.volumes[0].device = new;
+        let elsewhere = Volume { root: "/elsewhere".into(), identity: 9, ..Volume::default() };
+        colony.look.host.volumes[0].identity = new;
         colony.look.host.volumes.push(elsewhere);
-        colony.state.devices = known.map(|device| (PathBuf::new(), device)).into_iter().collect();
+        colony.state.volumes = known.map(|device| (PathBuf::new(), device)).into_iter().collect();
         colony.state.acting = is_acting.then_some(id(2)).into_iter().collect();
-        let devices = colony.settled_state(&[]).devices;
+        let devices = colony.settled_state(&[]).volumes;
         let want: BTreeMap<_, _> = want.map(|device| (PathBuf::new(), device)).into_iter().collect();
         assert_eq!(devices, want, "{known:?} {presence:?} {is_acting}");
     }

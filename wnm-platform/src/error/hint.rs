@@ -14,6 +14,7 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::StepError;
-use wnm_core::{Bytes, Flavor, ManagerKind, NodeId};
+use wnm_core::{Bytes, Flavor, ManagerKind, NodeId, VolumeFault};
 
 pub use reason::{AntctlLimit, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
@@ -72,6 +72,14 @@ pub enum PlatformError {
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,
+    },
+    /// The volume of a storage folder has a fault.
+    #[error("the volume of {} {}", .path.display(), .fault.sentence())]
+    Volume {
+        /// The storage folder.
+        path: PathBuf,
+        /// The fault.
+        fault: VolumeFault,
     },
     /// The node program does not exist.
     #[error("no node program at {}", .path.display())]

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Bytes, Colony, MetricsSource, NodeId, NodeMap, NodeSample, Presence};
+use wnm_core::{Bytes, Colony, NodeId, NodeMap, NodeSample, Presence};
 
 /// The time limit for one folder. The size of a slower folder stays unknown.
 const MOST: Duration = Duration::from_millis(500);
@@ -18,7 +18,9 @@ const MOST_RECORDS: usize = 200_000;
 ///
 /// `turn` is a number that differs between observations and selects the first node.
 pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
-    let here = samples.iter().filter(|(_, sample)| sample.presence != Presence::FolderMissing);
+    let here = samples.iter().filter(|(_, sample)| {
+        !matches!(sample.presence, Presence::FolderMissing | Presence::VolumeFault)
+    });
     let mut due: Vec<_> = here.map(|(id, sample)| (*id, sample.disk.is_some())).collect();
     rotate_by_turn(&mut due, turn);
     due.sort_by_key(|(_, is_known)| *is_known);
@@ -57,7 +59,7 @@ pub(crate) fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
 pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
-        let is_silent = node.flavor.metrics_source() == MetricsSource::Process;
+        let is_silent = node.metrics_port().is_none();
         (is_silent && sample.presence == Presence::Answering).then(|| (*id, node.root_dir.join("chunks")))
     };
     let mut due: Vec<(NodeId, PathBuf)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();

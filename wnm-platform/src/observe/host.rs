@@ -10,8 +10,9 @@ mod kernel;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(not(target_os = "macos"))]
+mod pressure;
+#[cfg(not(target_os = "macos"))]
 mod tasks;
-mod volumes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wnm_core::{Bytes, BytesPerSecond, ClockReading, Counters, HostSample, Percent, Timestamp};
 
 use crate::error::PlatformError;
-pub use volumes::volume;
 
 /// The shortest interval for rates: the kernel counts CPU time in steps of 10 ms, so 250 ms gives 4 %.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
@@ -80,6 +80,15 @@ pub struct Usage {
     pub memory: Bytes,
     /// Its age in milliseconds.
     pub age: u64,
+}
+
+/// The nodes of a colony, for the stalls of their control group.
+#[derive(Debug, Clone, Copy)]
+pub struct ColonyProcesses<'a> {
+    /// The name of the control group or, without `.slice`, of the slice that should contain them.
+    pub group: &'a str,
+    /// Their processes.
+    pub pids: &'a [u32],
 }
 
 impl Reading {
@@ -149,17 +158,16 @@ impl Host {
         }
     }
 
-    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
+    /// Returns the current metrics, with rates since `before` and without volumes.
     #[cfg(not(target_os = "macos"))]
     #[must_use]
-    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+    pub fn sample(&self, before: &Counters, now: &Reading) -> HostSample {
         let (memory, memory_total) = self.memory();
         HostSample {
             memory,
             memory_total,
             load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
-            stalls: self.stalls(),
-            ..plain_sample(storage, before, now)
+            ..plain_sample(before, now)
         }
     }
 
@@ -176,10 +184,19 @@ impl Host {
         (used, Some(Bytes(total)))
     }
 
+    /// Returns the pressure stall information of the host, of the nodes, and of the rest. None where the kernel provides
+    /// none.
     #[cfg(not(target_os = "macos"))]
-    fn stalls(&self) -> Option<wnm_core::Stalls> {
-        let stall = |what: &str| kernel::stall(&self.text(&format!("proc/pressure/{what}"))?);
-        Some(wnm_core::Stalls { cpu: stall("cpu")?, memory: stall("memory")?, io: stall("io")? })
+    #[must_use]
+    pub fn psi(&self, nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        pressure::psi(&self.root, nodes)
+    }
+
+    /// Returns None: macOS has no pressure stall information.
+    #[cfg(target_os = "macos")]
+    #[must_use]
+    pub fn psi(&self, _nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        None
     }
 }
 
@@ -197,7 +214,7 @@ impl Memory {
 }
 
 /// Returns the metrics that are read in the same way on every system.
-fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+fn plain_sample(before: &Counters, now: &Reading) -> HostSample {
     let rates = Rates::between(before, now);
     HostSample {
         // Respects the affinity mask of this process and the CPU limit of its control group.
@@ -205,7 +222,6 @@ fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSa
         started: Some(now.at.before(Duration::from_millis(now.uptime))),
         cpu: rates.cpu.or(now.cpu_now),
         io_wait: rates.io_wait,
-        volumes: storage.iter().map(|folder| volume(folder)).collect(),
         disk_read: rates.disk.map(|(read, _)| read),
         disk_write: rates.disk.map(|(_, written)| written),
         net_read: rates.net.map(|(read, _)| read),

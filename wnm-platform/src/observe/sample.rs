@@ -1,13 +1,9 @@
 //! The sample of one node, from this observation and the previous sample.
 
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use wnm_core::{
-    Cores, MetricsSource, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
-    Volume,
+    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
 };
 
 use super::silent;
@@ -35,7 +31,7 @@ impl NodeFacts<'_> {
     pub(super) fn wants_version_on_disk(&self, node: &Node) -> bool {
         match self.presence {
             Presence::Gone => true,
-            Presence::Answering if node.flavor.metrics_source() == MetricsSource::Process => {
+            Presence::Answering if node.metrics_port().is_none() => {
                 let is_known = self.is_same_process() && self.previous.is_some_and(|seen| seen.version.is_some());
                 !is_known && !self.process.is_some_and(silent::runs_a_replaced_file)
             }
@@ -44,7 +40,8 @@ impl NodeFacts<'_> {
             | Presence::Silent
             | Presence::Unverified
             | Presence::Unreachable
-            | Presence::FolderMissing => false,
+            | Presence::FolderMissing
+            | Presence::VolumeFault => false,
         }
     }
 
@@ -86,7 +83,13 @@ impl NodeFacts<'_> {
                 None => of_same_process(),
             },
             (Presence::Answering | Presence::Unverified, None) | (Presence::Silent, _) => of_same_process(),
-            (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing, _) => previous,
+            (
+                Presence::Unobserved
+                | Presence::Unreachable
+                | Presence::FolderMissing
+                | Presence::VolumeFault,
+                _,
+            ) => previous,
             (Presence::Gone, _) => None,
         }
     }
@@ -95,52 +98,22 @@ impl NodeFacts<'_> {
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
-        let logged = || match (node.flavor.metrics_source(), self.process) {
-            (MetricsSource::Process, Some(_)) => silent::peer_id(&node.log_dir),
-            (MetricsSource::Process, None) | (MetricsSource::Http, _) => None,
+        let logged = || match (node.metrics_port(), self.process) {
+            (None, Some(_)) if self.presence != Presence::VolumeFault => silent::peer_id(&node.log_dir),
+            (None | Some(_), _) => None,
         };
         told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(logged)
     }
 
     fn metrics(&self, node: &Node) -> Option<NodeMetrics> {
-        match node.flavor.metrics_source() {
-            MetricsSource::Http => self.answer.map(|answer| answer.metrics.clone()),
-            MetricsSource::Process => self.usage.map(|usage| NodeMetrics {
+        match node.metrics_port() {
+            Some(_) => self.answer.map(|answer| answer.metrics.clone()),
+            None => self.usage.map(|usage| NodeMetrics {
                 uptime: Some(usage.age / 1000),
                 records: self.previous.and_then(|previous| previous.metrics.as_ref()?.records),
                 ..NodeMetrics::default()
             }),
         }
-    }
-}
-
-/// The state of a node's folder.
-pub(super) enum Folder {
-    /// The folder exists, on this device.
-    On(u64),
-    Missing,
-    /// The folder cannot be inspected, for example without permission. It counts as present.
-    Unreadable,
-}
-
-pub(super) fn folder(path: &Path) -> Folder {
-    match path.metadata() {
-        Ok(metadata) => Folder::On(metadata.dev()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Folder::Missing,
-        Err(_) => Folder::Unreadable,
-    }
-}
-
-/// Returns the index of the volume that contains a node. A mount inside a storage folder is another device, so the
-/// device decides where it is known.
-pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option<usize> {
-    let is_around = |volume: &Volume| node.root_dir.starts_with(&volume.root);
-    let around = volumes.iter().enumerate().filter(|(_, volume)| is_around(volume));
-    let nearest = around.max_by_key(|(_, volume)| volume.root.as_os_str().len());
-    match (folder, nearest) {
-        (Folder::On(device), Some((at, volume))) if volume.device == *device => Some(at),
-        (Folder::On(device), _) => volumes.iter().position(|volume| volume.device == *device),
-        (Folder::Missing | Folder::Unreadable, nearest) => nearest.map(|(at, _)| at),
     }
 }
 

@@ -70,7 +70,7 @@ impl TestHost {
             now: Timestamp::from_secs(i64::from(number)),
         };
         let mut node = new_node(id, &Settings { flavor, ..self.colony.settings.clone() }, birth, []).unwrap();
-        node.ports.metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        node.ports.metrics = Some(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         fs::create_dir_all(&node.root_dir).unwrap();
         program(&node.binary);
         self.services.insert(id, Service::Stopped);
@@ -93,8 +93,9 @@ impl TestHost {
     fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());
+        let surveyed = Surveyed { services: &self.services, storage: self.platform.read_storage(&self.colony) };
         let (observation, counters) =
-            self.platform.observe_services(&self.colony, false, &before, &reading, &self.services);
+            self.platform.observe_services(&self.colony, false, &before, &reading, surveyed);
         self.colony.counters = Some(counters);
         self.colony.samples = observation.nodes.clone();
         observation.nodes
@@ -152,7 +153,7 @@ fn presence_follows_from_folder_service_and_answer() {
         let mut host = TestHost::new();
         let id = host.add(1, flavor.clone());
         if answers {
-            host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+            host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
         }
         host.services.insert(id, service.clone());
         assert_eq!(host.look(1000)[&id].presence, want, "{flavor} {service:?} {answers}");
@@ -162,7 +163,7 @@ fn presence_follows_from_folder_service_and_answer() {
 #[test]
 fn missing_folder_is_reported_except_during_add_and_remove() {
     let mut host = TestHost::new();
-    let [lost, coming] = [host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode)];
+    let [lost, coming, _present] = [1, 2, 3].map(|number| host.add(number, Flavor::Antnode));
     for id in [lost, coming] {
         fs::remove_dir_all(&host.colony.nodes[&id].root_dir).unwrap();
     }
@@ -191,7 +192,7 @@ fn identity_is_requested_once_per_process() {
     let mut host = TestHost::new();
     let id = host.add(1, Flavor::Antnode);
     let (port, asked) = serve("0.4.16");
-    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
     for (pid, want) in [(10, 1), (10, 1), (11, 2), (11, 2)] {
         host.run(id, pid, 0, 0);
         let seen = host.look(1000).remove(&id).unwrap();
@@ -202,7 +203,7 @@ fn identity_is_requested_once_per_process() {
         assert_eq!(asked.load(Ordering::Relaxed), want, "{pid}");
     }
     // Silence forgets neither as long as the process is the same; another process may be of another version.
-    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = 1;
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(1);
     assert_eq!(host.look(1000)[&id].version, Some(Version::new(0, 4, 16)));
     host.run(id, 12, 0, 0);
     let seen = host.look(1000).remove(&id).unwrap();

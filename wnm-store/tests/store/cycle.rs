@@ -27,7 +27,7 @@ fn colony_is_loaded_as_it_was_stored() {
         nodes: (1..=9).map(id).zip(every_state()).collect(),
         acting: records.iter().map(wnm_core::ActionRecord::node).collect(),
         missing: [id(9)].into(),
-        devices: [("/s".into(), u64::MAX)].into(),
+        volumes: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
         forecast: None,
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into() })),

@@ -54,7 +54,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
             nodes: nodes.into_iter().collect(),
             acting,
             missing,
-            devices,
+            volumes: devices,
             failed_upgrades,
             forecast: None,
             clock,

@@ -3,7 +3,7 @@
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, Plan, choose};
+use crate::engine::rules::{First, Plan, choose, no_volume_fits};
 use crate::engine::situation::Situation;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::units::{Timestamp, Version};
@@ -37,6 +37,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 /// Returns the first signal that is missing or not below its low threshold.
 fn obstacle(situation: &Situation<'_>) -> Blocker {
     let Situation { policy, observation, features, .. } = situation;
+    if no_volume_fits(situation) {
+        return Blocker::NoVolume;
+    }
     // One volume with space is enough, because a new node goes to the emptiest one.
     let blocks =
         |measure: &Measure| !(measure.allows() || features.allow_hd && matches!(measure.signal, Signal::Disk(_)));

@@ -2,9 +2,10 @@
 
 use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
-use crate::engine::rules::{Plan, grow};
+use crate::engine::rules::{Plan, grow, no_volume_fits};
 use crate::engine::situation::{Situation, Steady};
 use crate::model::units::{Load, Percent};
+use crate::model::volume::Volume;
 use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
@@ -155,10 +156,15 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
 /// Returns the blocker of the emptiest volume; None when `more` nodes fit there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
+    if is_new && no_volume_fits(situation) {
+        return Some(Blocker::NoVolume);
+    }
     let ceiling = Policy::below_high(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
+    let fits = |volume: &Volume| if is_new { volume.fits(policy.crisis) } else { volume.fault.is_none() };
     let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
-    let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
+    let all = observation.host.volumes.iter().enumerate().filter(|(_, volume)| fits(volume));
+    let all = all.map(|(i, _)| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
     (expected >= ceiling).then(|| no_headroom(Signal::Disk(roomiest), expected, ceiling))
 }

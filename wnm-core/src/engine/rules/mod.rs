@@ -97,6 +97,12 @@ impl Plan {
     }
 }
 
+/// Returns whether the volumes are known, and none of them can take another node.
+pub(crate) fn no_volume_fits(situation: &Situation<'_>) -> bool {
+    let volumes = &situation.observation.host.volumes;
+    !volumes.is_empty() && !volumes.iter().any(|volume| volume.fits(situation.policy.crisis))
+}
+
 /// The order of selection by age.
 #[derive(Clone, Copy)]
 pub(crate) enum First {

@@ -19,7 +19,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut allowance = plan.allowance(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
-        let Some(used) = volume.used.filter(|used| used.get() > threshold) else { continue };
+        let used = volume.fullness().filter(|used| volume.fault.is_none() && used.get() > threshold);
+        let Some(used) = used else { continue };
         // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
@@ -51,7 +52,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         (false, true) => Verdict::blocked(Blocker::NoCandidate),
         (false, false) => {
             let level = Percent::clamped(threshold).unwrap_or_default().into();
-            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
+            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.fullness()?)));
             let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
             Verdict::Skip(SkipReason::below(disks))
         }

@@ -43,7 +43,7 @@ pub(crate) fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, allowa
     let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
             let volume = situation.observation.host.volumes.get(volume);
-            volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))
+            volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.fullness()))
         };
         !for_disk || seen.sample.volume.is_none_or(is_full)
     };

@@ -43,6 +43,7 @@ impl TraceHeader {
         "mem_remove",
         "hd_less_than",
         "hd_remove",
+        "crisis_bytes",
         "hdio_read_less_than",
         "hdio_read_remove",
         "hdio_write_less_than",

@@ -1,6 +1,6 @@
 //! Parsers for `/proc`. A missing value is None, or zero where the function says so.
 
-use wnm_core::{Load, LoadAverages, Percent};
+use wnm_core::{Load, LoadAverages, Percent, Stall, StallTime};
 
 use super::{CpuTicks, Memory, Traffic};
 
@@ -40,11 +40,15 @@ pub(super) fn load_averages(text: &str) -> Option<LoadAverages> {
     Some(LoadAverages { one: next()?, five: next()?, fifteen: next()? })
 }
 
-/// Parses a file of `/proc/pressure`: the share of the last 10 s in which some task waited.
-pub(super) fn stall(text: &str) -> Option<Percent> {
-    let line = text.lines().find_map(|line| line.strip_prefix("some "))?;
-    let value = line.split_ascii_whitespace().find_map(|word| word.strip_prefix("avg10="))?;
-    Percent::clamped(value.parse().ok()?)
+/// Parses a file of `/proc/pressure`, or a `*.pressure` of a control group.
+pub(super) fn stall(text: &str) -> Option<Stall> {
+    let time = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        let value = |key: &str| line.split_ascii_whitespace().find_map(|word| word.strip_prefix(key));
+        let avg10 = Percent::clamped(value("avg10=")?.parse().ok()?)?;
+        Some(StallTime { avg10, total: value("total=").and_then(|total| total.parse().ok()) })
+    };
+    Some(Stall { some: time("some")?, full: time("full") })
 }
 
 /// Parses `/proc/diskstats` and sums up physical disks: their traffic includes that of partitions, LVM and RAID.

@@ -144,9 +144,12 @@ pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let is_missing = match sample.presence {
             Presence::FolderMissing => true,
             Presence::Unobserved => state.missing.contains(id),
-            Presence::Answering | Presence::Silent | Presence::Unverified | Presence::Gone | Presence::Unreachable => {
-                false
-            }
+            Presence::Answering
+            | Presence::Silent
+            | Presence::Unverified
+            | Presence::Gone
+            | Presence::Unreachable
+            | Presence::VolumeFault => false,
         };
         if after.missing.contains(id) != is_missing {
             return Err(format!("the folder of {id} is taken for {}", if is_missing { "there" } else { "missing" }));

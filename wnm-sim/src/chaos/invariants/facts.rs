@@ -49,7 +49,10 @@ pub(super) struct Believed<'a> {
 impl Believed<'_> {
     /// Tells whether the rules may choose the node at all.
     pub(super) fn is_free(&self) -> bool {
-        let is_ours = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
+        let is_ours = !matches!(
+            self.sample.presence,
+            Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault
+        );
         let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
         !self.acting && is_ours && may_be_chosen
     }
@@ -156,11 +159,13 @@ impl<'a> Facts<'a> {
             }
         }
         let is_moved = observation.host.volumes.iter().any(|volume| {
-            let known = state.devices.get(&volume.root);
-            known.is_some_and(|device| *device != volume.device)
+            let known = state.volumes.get(&volume.root);
+            known.is_some_and(|device| *device != volume.identity)
         });
         let is_mass = self.vanished > 3.max(observation.nodes.len() as u32 / 5);
-        self.is_anomalous = is_mass || (missing && is_moved);
+        let lacks_folder = |sample: &NodeSample| matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
+        let all_missing = missing && observation.nodes.values().all(lacks_folder);
+        self.is_anomalous = is_mass || all_missing || (missing && is_moved);
     }
 
     fn count(&mut self, node: Believed<'a>, trial: &Trial<'_>) {
@@ -237,8 +242,8 @@ fn joined<'a>(trial: &Trial<'a>) -> impl Iterator<Item = (NodeId, &'a NodeSample
 fn is_in_place(trial: &Trial<'_>, sample: &NodeSample) -> bool {
     let volumes = trial.observation.host.volumes.iter().enumerate();
     let mut of_node = volumes.filter(|(i, _)| sample.volume.is_none_or(|volume| volume == *i)).peekable();
-    let devices = &trial.state.devices;
-    of_node.peek().is_some() && of_node.all(|(_, volume)| devices.get(&volume.root) == Some(&volume.device))
+    let devices = &trial.state.volumes;
+    of_node.peek().is_some() && of_node.all(|(_, volume)| devices.get(&volume.root) == Some(&volume.identity))
 }
 
 fn has_lost_its_folder(presence: Presence, recorded: Option<&NodeState>) -> bool {
@@ -248,6 +253,10 @@ fn has_lost_its_folder(presence: Presence, recorded: Option<&NodeState>) -> bool
 
 fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bool {
     presence == Presence::Gone && matches!(recorded, Some(NodeState::Running { .. } | NodeState::Unknown { .. }))
+}
+
+fn is_stopped_on_purpose(recorded: Option<&NodeState>) -> bool {
+    matches!(recorded, Some(NodeState::Stopped { cause: wnm_core::StopCause::Pressure | wnm_core::StopCause::Requested, .. }))
 }
 
 /// Returns the state that a node must have: an operation lasts for its delay, and then the observation decides.
@@ -279,7 +288,8 @@ fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, 
         _ if is_fixed => remembered,
         Presence::Unobserved => remembered,
         Presence::Answering | Presence::Unverified => Belief::Running,
-        Presence::Silent | Presence::Unreachable => Belief::Unknown,
+        Presence::VolumeFault if is_stopped_on_purpose(recorded) => remembered,
+        Presence::Silent | Presence::Unreachable | Presence::VolumeFault => Belief::Unknown,
         Presence::Gone if trial.observation.rebooted => Belief::Stopped(None),
         Presence::Gone => match remembered {
             Belief::Stopped(ready) => Belief::Stopped(ready),
