@@ -91,6 +91,10 @@ pub trait Platform {
         BTreeMap::new()
     }
 
+    /// Moves files that the platform believes or runs out of the folders where these nodes write, for nodes of earlier
+    /// releases. Repeated in every cycle; the default does nothing.
+    fn protect<'a>(&mut self, _nodes: impl Iterator<Item = &'a Node>) {}
+
     /// Limits the CPU of all nodes together; `processes` are the processes of the running nodes.
     ///
     /// # Errors

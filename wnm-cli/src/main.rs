@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
+    wnm_platform::open_files::raise();
     let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
         Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),
         Ok(Rewritten::Nothing { reason }) => return Output::plain().done(reason).into(),

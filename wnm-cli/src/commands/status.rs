@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{Clock, NodeState, Policy, RawSettings, StopCause, Timestamp};
+use wnm_core::{Clock, LoadScope, NodeState, Policy, RawSettings, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -112,6 +112,8 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         volumes: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
+        load_scope: last.map(|cycle| cycle.host.load_scope).filter(|scope| *scope != LoadScope::Own),
+        cpu_quota: last.and_then(|cycle| cycle.host.cpu_quota),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
         psi: last.and_then(|cycle| cycle.host.psi),
         weight: last.and_then(|cycle| cycle.host.weight),

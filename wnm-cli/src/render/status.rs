@@ -6,8 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
-    Timestamp, WeightSample,
+    ActionRecord, Blocker, Bytes, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi,
+    Reading, Stalls, Timestamp, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -43,6 +43,12 @@ pub(crate) struct Status {
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; null if unknown.
     pub(crate) memory_total: Option<Bytes>,
+    /// The processes that the load averages count; absent if they are those of this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load_scope: Option<LoadScope>,
+    /// The CPU quota on a control group around the nodes that they are nearest to; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_quota: Option<CpuLimitSample>,
     /// The applied CPU limit; absent if this host does not support one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_limit: Option<CpuLimitSample>,
@@ -147,6 +153,12 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     }
     let faults = volumes::fault_lines(&status.volumes);
     text.extend(faults.iter().map(|line| format!("{line}\n")));
+    if status.load_scope == Some(LoadScope::Container) {
+        text.push_str(&format!("  {:<12}not judged: in this container it is the load of the host\n", "load"));
+    }
+    if let Some(line) = status.cpu_quota.and_then(cpu_quota) {
+        text.push_str(&format!("  {:<12}{line}\n", "CPU quota"));
+    }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
     }
@@ -238,6 +250,13 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.
+fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
+    let throttled =
+        quota.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
+    Some(format!("{:.1} cores around the nodes{throttled}", quota.limit?.get()))
 }
 
 /// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.

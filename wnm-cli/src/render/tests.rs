@@ -7,9 +7,9 @@ use textwrap::core::display_width;
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, EngineState, FAUCET, Flavor, HostSample,
-    Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
-    Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, Upnp,
-    Version, Volume, WeightMeans, WeightSample, evaluate,
+    Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome,
+    Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause,
+    Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -296,6 +296,8 @@ fn status_of(freshness: Freshness) -> super::status::Status {
             .into_iter()
             .map(|action| super::status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
+        load_scope: Some(LoadScope::Container),
+        cpu_quota: Some(CpuLimitSample { limit: Cores::new(7.5).ok(), throttled: Percent::new(3.0).ok() }),
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         psi: Some(psi()),
         weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
 
 use crate::error::PlatformError;
+use crate::exec::Call;
 use crate::node_dir::Folder;
 
 pub use options::{Options, Verbosity};
@@ -50,6 +51,22 @@ pub trait ProcessManager: Send + Sync {
     /// # Errors
     /// A process cannot be signalled.
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError>;
+
+    /// Moves files that wnm believes or runs out of the folder where the node writes, for a node that an earlier release
+    /// of wnm made. A running process continues. Each part is a file that appears completely or not at all, so that the
+    /// call can be repeated after an interruption at any moment.
+    ///
+    /// # Errors
+    /// Another user can write the storage folder, or a file cannot be written.
+    fn protect(&self, _node: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    /// Returns a call of the node's program with the rights of the node's process; None when this manager cannot make one.
+    /// The default is the call itself, for managers under which nodes run as the user of wnm.
+    fn as_node(&self, _node: &Node, call: Call) -> Option<Call> {
+        Some(call)
+    }
 
     /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {
@@ -139,18 +156,36 @@ pub struct Found {
     /// Its folder with the marker.
     pub folder: Folder,
     /// The node as its definition describes it, or the reason why it cannot be adopted.
-    pub node: Result<Node, String>,
+    pub node: Result<Described, String>,
     /// The process with this folder; None when it does not run.
     pub process: Option<FoundProcess>,
     /// The status in the manager's own words, for managers that have them.
     pub status: Option<String>,
     /// The version that its manager has recorded.
     pub version: Option<Version>,
+    /// The peer ID that its manager has recorded, or that belongs to its identity.
+    pub peer_id: Option<String>,
+}
+
+/// A node as the definition of its service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The node. Its number is a wish where the name of the service has none, or one that another node has.
+    pub node: Node,
+    /// The words of its command line that wnm does not know and keeps.
+    pub unknown_arguments: Vec<String>,
+}
+
+impl From<Node> for Described {
+    /// Returns a node that wnm has described itself.
+    fn from(node: Node) -> Self {
+        Self { node, unknown_arguments: Vec::new() }
+    }
 }
 
 impl Found {
-    fn new(folder: Folder, node: Result<Node, String>, process: Option<FoundProcess>) -> Self {
-        Self { folder, node, process, status: None, version: None }
+    fn new(folder: Folder, node: Result<Described, String>, process: Option<FoundProcess>) -> Self {
+        Self { folder, node, process, status: None, version: None, peer_id: None }
     }
 }
 
@@ -161,6 +196,8 @@ pub struct Listed {
     pub name: String,
     /// The folder of its node; None when the definition does not show it.
     pub folder: Option<PathBuf>,
+    /// Why its definition is unreadable, for a definition that is.
+    pub fault: Option<String>,
 }
 
 /// A process found on a node's folder.
@@ -172,6 +209,15 @@ pub struct FoundProcess {
     pub executable: Option<PathBuf>,
     /// Its arguments, starting with the program name.
     pub arguments: Vec<OsString>,
+    /// Its working directory, where its folder is given relative to it.
+    pub working_dir: Option<PathBuf>,
+}
+
+impl FoundProcess {
+    /// Returns the arguments after the program name; None when one is not UTF-8.
+    fn words(&self) -> Option<Vec<String>> {
+        self.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned)).collect()
+    }
 }
 
 /// Opens the process manager of a kind.

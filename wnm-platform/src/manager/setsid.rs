@@ -7,10 +7,9 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
@@ -18,16 +17,17 @@ use std::time::Duration;
 
 use command_fds::CommandFdExt as _;
 use process_wrap::std::{CommandWrap, ProcessSession};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
-use super::{Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
+use super::{Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
+use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
@@ -82,31 +82,32 @@ impl Setsid {
             }
             (None, Lock::Held) => Service::Unknown("its lock is held, but no process of it exists".to_owned()),
             (None, Lock::Absent | Lock::Free) => {
-                let _ = fs::remove_file(node.root_dir.join(PID_FILE));
+                let _ = guarded::remove(&node.root_dir.join(PID_FILE));
                 Service::Stopped
             }
         }
     }
 
     /// Returns the node of an external process on a folder.
-    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Node, String> {
+    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Described, String> {
         let process = process.ok_or_else(|| {
             "it does not run, so its ports and its rewards address are unknown: start it, then import it".to_owned()
         })?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
-        let words = process.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned));
-        let node = adopt::node(&adopt::Service {
+        let described = adopt::node(&adopt::Service {
             name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
             manager: self.kind,
             program: process.executable.as_deref().ok_or_else(unreadable)?,
-            arguments: &words.collect::<Option<Vec<String>>>().ok_or_else(unreadable)?,
-            environment: self.processes.environment(process.identity.pid, "ANT_"),
+            arguments: &process.words().ok_or_else(unreadable)?,
+            environment: self.processes.environment(process.identity.pid),
+            working_dir: process.working_dir.as_deref(),
             folder,
+            process: Some(process),
         })
         .map_err(|error| error.to_string())?;
-        match super::other_holder(&node) {
+        match super::other_holder(&described.node) {
             Some(holder) => Err(format!("{holder} manages it")),
-            None => Ok(node),
+            None => Ok(described),
         }
     }
 
@@ -176,7 +177,8 @@ impl ProcessManager for Setsid {
         let all = self.processes.all();
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
-            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
+            let node = definition::read(&folder, self.kind)
+                .map_or_else(|| self.adoptable(&folder, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -206,7 +208,7 @@ enum Lock {
 }
 
 fn is_held(path: &Path) -> io::Result<Lock> {
-    let file = match File::open(path) {
+    let file = match guarded::open(path, Trust::Anyone) {
         Ok(file) => file,
         Err(error) if is_missing(&error) => return Ok(Lock::Absent),
         Err(error) => return Err(error),
@@ -219,7 +221,7 @@ fn is_held(path: &Path) -> io::Result<Lock> {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+    guarded::open_or_create(path, 0o600)
 }
 
 /// Takes the lock that the process inherits.
@@ -253,16 +255,16 @@ fn retry<T>(mut act: impl FnMut() -> io::Result<T>, is_passing: impl Fn(&io::Err
 
 /// Opens an empty file for the standard error of the process.
 fn open_errors(node: &Node) -> io::Result<File> {
-    fs::create_dir_all(&node.log_dir)?;
-    let path = node.log_dir.join(STDERR_LOG);
-    // OpenOptions rejects append together with truncate.
-    let file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+    guarded::make_folder(&node.log_dir)?;
+    let file = guarded::open_or_create(&node.log_dir.join(STDERR_LOG), 0o644)?;
+    // The node appends, so that a log that its operator empties does not get a hole.
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
     file.set_len(0)?;
     Ok(file)
 }
 
 fn read_pid_file(node: &Node) -> Option<ProcessIdentity> {
-    let text = node_dir::read_bounded(&node.root_dir.join(PID_FILE), LIMIT).ok()?;
+    let text = guarded::read(&node.root_dir.join(PID_FILE), LIMIT, Trust::Anyone).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

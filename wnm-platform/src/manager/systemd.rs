@@ -3,6 +3,7 @@
 //! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
+mod confined;
 mod others;
 mod owner;
 mod query;
@@ -23,7 +24,7 @@ use wnm_core::{ManagerKind, Node, NodeId, Scope};
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
 use crate::error::{FileOperation, NameHolder, PlatformError};
-use crate::exec::Exec;
+use crate::exec::{Call, Exec};
 use crate::node_dir;
 use crate::observe::process::Processes;
 pub(super) use others::other_holders;
@@ -55,8 +56,8 @@ pub(super) struct Systemd {
     dirty: AtomicBool,
     /// Whether a `daemon-reload` ran since this was opened.
     is_read: AtomicBool,
-    /// The ID of the user of system-level nodes, once that user exists.
-    owner: OnceLock<u32>,
+    /// The user of system-level nodes, once that user exists.
+    owner: OnceLock<owner::NodeUser>,
     lingers: OnceLock<()>,
 }
 
@@ -98,6 +99,10 @@ impl Systemd {
 
     fn path(&self, node: &Node) -> PathBuf {
         self.folder.join(unit_name(node))
+    }
+
+    fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.service"))
     }
 
     /// Returns the link that enables the unit of a node.
@@ -191,6 +196,21 @@ impl Systemd {
         }
     }
 
+    /// Writes the unit of a node, unless it has this text.
+    fn write_unit(&self, node: &Node, text: &str) -> Result<(), PlatformError> {
+        let path = self.path(node);
+        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+            return Ok(());
+        }
+        self.dirty.store(true, Ordering::Relaxed);
+        self.bus.write(&path, text)?;
+        // The unit now carries the UUID itself, so the drop-in of the adoption is obsolete.
+        if self.bus.remove(&others::mark(&path))? {
+            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        }
+        Ok(())
+    }
+
     /// Enables lingering for the user: without it the user's services stop at logout.
     fn keep_lingering(&self) {
         if lingers(&self.bus) == Some(false)
@@ -216,17 +236,31 @@ impl ProcessManager for Systemd {
             Scope::Sudo => self.hand_over(node)?,
             Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),
         }
-        let path = self.path(node);
-        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+        self.write_unit(node, &text)
+    }
+
+    fn protect(&self, node: &Node) -> Result<(), PlatformError> {
+        if definition::is_protected(node) {
             return Ok(());
         }
-        self.dirty.store(true, Ordering::Relaxed);
-        self.bus.write(&path, &text)?;
-        // The unit now carries the UUID itself, so the drop-in of the adoption is obsolete.
-        if self.bus.remove(&others::mark(&path))? {
-            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        node_dir::ensure_protected(node)?;
+        node_dir::take_over(node)?;
+        let path = self.path(node);
+        let is_marked = Unit::read(&path)?.is_some_and(|unit| unit.value("Unit", render::UUID) == Some(&node.uuid));
+        // An adopted unit belongs to another tool until the next start of the node.
+        if is_marked && !others::mark(&path).exists() {
+            let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
+            self.write_unit(node, &text)?;
         }
-        Ok(())
+        // Last: a node with a protected definition counts as converted.
+        definition::write(node)
+    }
+
+    fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        match self.kind.scope {
+            Scope::User | Scope::Zen => Some(call),
+            Scope::Sudo => Some(confined::call(&self.bus, &node.root_dir, call)),
+        }
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -316,8 +350,9 @@ impl ProcessManager for Systemd {
         let all = self.processes.all();
         let units = self.units()?;
         let found = |folder| {
-            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, &units), Ok);
             let process = definition::process_on(&folder, &all, &self.processes);
+            let node = definition::read(&folder, self.kind)
+                .map_or_else(|| self.adoptable(&folder, &units, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -326,7 +361,7 @@ impl ProcessManager for Systemd {
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         let listed = |name: String| {
             let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok().flatten();
-            Listed { folder: unit.as_ref().and_then(root_of), name }
+            Listed { folder: unit.as_ref().and_then(root_of), name, fault: None }
         };
         Ok(self.unit_names()?.into_iter().map(listed).collect())
     }
@@ -400,14 +435,22 @@ fn unit_name(node: &Node) -> String {
 
 /// Returns the `--root-dir` in the command of a unit.
 fn root_of(unit: &Unit) -> Option<PathBuf> {
-    adopt::root_dir(unit.command()?.get(1..)?).map(PathBuf::from)
+    let given = PathBuf::from(adopt::root_dir(unit.command()?.get(1..)?)?);
+    Some(
+        unit.value("Service", "WorkingDirectory")
+            .map_or_else(|| given.clone(), |folder| Path::new(folder).join(&given)),
+    )
 }
 
 /// Tells whether a process is in the control group of a node's unit.
 fn is_in_unit(pid: u32, node: &Node) -> bool {
+    is_in_group_of(pid, &unit_name(node))
+}
+
+/// Tells whether a process is in the control group of a unit.
+fn is_in_group_of(pid: u32, unit: &str) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let end = format!("/{}", unit_name(node));
-    groups.lines().any(|line| line.ends_with(&end))
+    groups.lines().any(|line| line.strip_suffix(unit).is_some_and(|rest| rest.ends_with('/')))
 }
 
 #[cfg(test)]

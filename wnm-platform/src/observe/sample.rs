@@ -7,6 +7,7 @@ use wnm_core::{
 };
 
 use super::silent;
+use crate::identity;
 use crate::observe::host::Usage;
 use crate::observe::probe::Answer;
 
@@ -58,6 +59,7 @@ impl NodeFacts<'_> {
             process: self.process.cloned(),
             peer_id: self.peer_id(node),
             shunned_since: self.shunned_since(),
+            wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
         }
     }
@@ -98,11 +100,12 @@ impl NodeFacts<'_> {
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
+        let of_key = || identity::peer_id(&node.root_dir, &node.flavor);
         let logged = || match (node.metrics_port(), self.process) {
             (None, Some(_)) if self.presence != Presence::VolumeFault => silent::peer_id(&node.log_dir),
             (None | Some(_), _) => None,
         };
-        told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(logged)
+        told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(of_key).or_else(logged)
     }
 
     fn metrics(&self, node: &Node) -> Option<NodeMetrics> {

@@ -34,7 +34,7 @@ pub struct TraceWriter {
 
 impl TraceHeader {
     /// The settings that decisions depend on. The others are private, such as the rewards address.
-    pub const POLICY_KEYS: [&'static str; 34] = [
+    pub const POLICY_KEYS: [&'static str; 35] = [
         "preset",
         "node_cap",
         "cpu_less_than",
