@@ -395,7 +395,6 @@ mod tests {
         let blockers = [
             Blocker::OverThreshold(comparison(Signal::Cpu, 60.0, 50.0, None)),
             Blocker::NodeCap { total: 20, cap: 20 },
-            Blocker::NoVolume,
         ];
         insta::assert_snapshot!(lines(&blockers), @r"
         no action
