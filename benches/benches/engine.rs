@@ -28,7 +28,12 @@ fn calm(nodes: u32) -> (Policy, EngineState, Observation) {
         cpu: Percent::clamped(60.0),
         memory: Percent::clamped(50.0),
         load: Some(LoadAverages { one: load, five: load, fifteen: load }),
-        volumes: vec![Volume { used: Percent::clamped(50.0), identity: 1, root: "/storage".into(), ..Volume::default() }],
+        volumes: vec![Volume {
+            used: Percent::clamped(50.0),
+            identity: 1,
+            root: "/storage".into(),
+            ..Volume::default()
+        }],
         ..HostSample::default()
     };
     let state = EngineState {

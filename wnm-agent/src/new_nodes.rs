@@ -36,13 +36,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
                 continue;
             };
             let NewNodeIdentity { uuid, roll } = self.platform.new_identity().map_err(AgentError::Platform)?;
-            let inputs = NewNodeInputs {
-                uuid,
-                roll,
-                storage,
-                logs: self.logs.clone(),
-                now: observation.now,
-            };
+            let inputs = NewNodeInputs { uuid, roll, storage, logs: self.logs.clone(), now: observation.now };
             match new_node(id, &colony.settings, inputs, colony.nodes.values().chain(created.values())) {
                 Ok(node) => _ = created.insert(id, node),
                 Err(error) if planned.reason == Reason::Requested => return Err(error.into()),

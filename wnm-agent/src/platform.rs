@@ -66,7 +66,7 @@ pub trait Platform {
         observation: &Observation,
         created: &BTreeMap<NodeId, Node>,
     ) -> Option<PathBuf> {
-        let nodes = colony.nodes.values().map(|node| {
+        let nodes = colony.nodes.values().chain(created.values()).map(|node| {
             let used = observation.nodes.get(&node.id).and_then(|sample| sample.disk);
             (node.root_dir.as_path(), used.unwrap_or_default())
         });
@@ -81,7 +81,11 @@ pub trait Platform {
                 volume.available = volume.available.map(|free| Bytes(free.0.saturating_sub(crisis.0)));
             }
         }
-        storage_with_most_space(storage, &volumes, *crisis, nodes).cloned()
+        let fits = |folder: &&PathBuf| {
+            volumes.iter().find(|volume| volume.root == **folder).is_none_or(|volume| volume.fits(*crisis))
+        };
+        let usable: Vec<PathBuf> = storage.iter().filter(fits).cloned().collect();
+        storage_with_most_space(&usable, &observation.host.volumes, *crisis, nodes).cloned()
     }
 
     /// Returns the identities of the volumes of these storage folders, and marks volumes that have none. A volume without

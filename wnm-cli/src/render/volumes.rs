@@ -74,7 +74,9 @@ mod tests {
         let usable = Volume { root: "/a".into(), ..Volume::default() };
         let samples: NodeMap<NodeSample> =
             (1..).filter_map(NodeId::new).zip([Some(0), Some(1), None, Some(1)].map(on)).collect();
-        let lines = |volumes: &[Volume], samples| anstream::adapter::strip_str(&fault_lines(&views(volumes, samples)).join("\n")).to_string();
+        let lines = |volumes: &[Volume], samples| {
+            anstream::adapter::strip_str(&fault_lines(&views(volumes, samples)).join("\n")).to_string()
+        };
         assert_eq!(
             lines(&[usable.clone(), lost("/b"), lost("/c")], &samples),
             "  the volume of /b is lost; nodes: antnode0002, antnode0004\n  the volume of /c is lost"

@@ -38,10 +38,8 @@ impl NodeStatus<'_> {
     /// Returns whether a rule may select the node: no operation is in progress on it, its process is verified, its folder
     /// exists, and its volume has no fault.
     pub(crate) fn is_free(&self) -> bool {
-        let is_usable = !matches!(
-            self.sample.presence,
-            Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault
-        );
+        let is_usable =
+            !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault);
         !self.acting && !self.state.is_in_operation() && is_usable
     }
 

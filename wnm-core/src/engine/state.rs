@@ -71,9 +71,8 @@ pub(crate) fn remember_volumes(state: &mut EngineState, observation: &Observatio
 /// While folders are missing, the known identity stays, so that a volume that is not mounted remains an anomaly.
 fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
     let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
-    let is_seen = |presence| {
-        !matches!(presence, Presence::Unobserved | Presence::FolderMissing | Presence::VolumeFault)
-    };
+    let is_seen =
+        |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing | Presence::VolumeFault);
     let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.volumes.contains_key(&v.root));
     let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
     let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));

@@ -1,5 +1,6 @@
 //! Numbers, ports and folders of new nodes.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,10 @@ pub fn storage_with_most_space<'a, 'n>(
     };
     // `max_by_key` returns the last of several equal elements.
     let usable = storage.iter().rev().filter(|folder| of(folder).is_none_or(|volume| volume.fits(full)));
-    usable.max_by_key(|folder| space(folder))
+    // Folders that share their space get equal numbers of nodes.
+    usable.max_by_key(|folder| {
+        (space(folder), Reverse(nodes.clone().filter(|(root, _)| root.starts_with(folder)).count()))
+    })
 }
 
 /// The inputs of a new node that the core cannot produce: random numbers, the time and folders.
@@ -246,7 +250,8 @@ mod tests {
             let nodes = nodes.iter().map(|root| (Path::new(*root), Bytes(0)));
             storage_with_most_space(&storage, &volumes, Bytes(20), nodes)
         };
-        assert_eq!(goes(&["/a/1"]), Some(&storage[0]));
+        assert_eq!(goes(&[]), Some(&storage[0]));
+        assert_eq!(goes(&["/a/1"]), Some(&storage[1]));
         assert_eq!(goes(&["/a/1", "/b/2"]), Some(&storage[2]), "two nodes will take 40 of 100");
     }
 

@@ -1,14 +1,13 @@
 //! Volumes with a fault, and volumes without space for a node.
 
 use wnm_core::{
-    Anomaly, Blocker, Bytes, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb, Volume, VolumeFault,
-    evaluate_request,
+    Anomaly, Blocker, Bytes, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb, Volume,
+    VolumeFault, evaluate_request,
 };
 
 use crate::colony::{Colony, ago, id, percent};
 
-const FAULTS: [VolumeFault; 4] =
-    [VolumeFault::Lost, VolumeFault::Hung, VolumeFault::Failing, VolumeFault::ReadOnly];
+const FAULTS: [VolumeFault; 4] = [VolumeFault::Lost, VolumeFault::Hung, VolumeFault::Failing, VolumeFault::ReadOnly];
 
 /// Returns a colony with nodes 1 and 2 on a usable volume, and 3 and 4 on a volume with a fault.
 fn half_lost(fault: VolumeFault) -> Colony {

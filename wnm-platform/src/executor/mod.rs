@@ -39,7 +39,15 @@ impl<'a> HostExecutor<'a> {
         settings: &'a Settings,
         nodes: &'a BTreeMap<NodeId, Node>,
     ) -> Self {
-        Self { manager, firewall, settings, nodes, processes: Processes::of_host(), last_start: None, volumes: BTreeMap::new() }
+        Self {
+            manager,
+            firewall,
+            settings,
+            nodes,
+            processes: Processes::of_host(),
+            last_start: None,
+            volumes: BTreeMap::new(),
+        }
     }
 
     /// Returns the executor with the known identities of the volumes, by storage folder.

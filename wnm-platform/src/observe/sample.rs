@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::{
-    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
-};
+use wnm_core::{Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version};
 
 use super::silent;
 use crate::identity;
@@ -85,13 +83,9 @@ impl NodeFacts<'_> {
                 None => of_same_process(),
             },
             (Presence::Answering | Presence::Unverified, None) | (Presence::Silent, _) => of_same_process(),
-            (
-                Presence::Unobserved
-                | Presence::Unreachable
-                | Presence::FolderMissing
-                | Presence::VolumeFault,
-                _,
-            ) => previous,
+            (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing | Presence::VolumeFault, _) => {
+                previous
+            }
             (Presence::Gone, _) => None,
         }
     }

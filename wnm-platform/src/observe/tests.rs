@@ -94,8 +94,7 @@ impl TestHost {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());
         let surveyed = Surveyed { services: &self.services, storage: self.platform.read_storage(&self.colony) };
-        let (observation, counters) =
-            self.platform.observe_services(&self.colony, false, &before, &reading, surveyed);
+        let (observation, counters) = self.platform.observe_services(&self.colony, false, &before, &reading, surveyed);
         self.colony.counters = Some(counters);
         self.colony.samples = observation.nodes.clone();
         observation.nodes

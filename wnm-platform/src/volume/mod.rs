@@ -79,9 +79,12 @@ impl Storage {
             view.folders.retain(|id, _| !unsettled.contains(id));
             views.insert(root, view);
         }
-        storage.volumes = roots.iter().map(|root| {
-            views.get(root).map_or_else(Volume::default, |view| view.volume(root, known.get(root).copied()))
-        }).collect();
+        storage.volumes = roots
+            .iter()
+            .map(|root| {
+                views.get(root).map_or_else(Volume::default, |view| view.volume(root, known.get(root).copied()))
+            })
+            .collect();
         storage
     }
 
@@ -118,12 +121,20 @@ pub fn answering(roots: &[PathBuf]) -> Vec<PathBuf> {
 pub fn hint(root: &Path, fault: VolumeFault) -> String {
     let root = root.display();
     match fault {
-        VolumeFault::Lost => format!("mount it again (`findmnt --target {root}` shows the present mount); wnm goes on by itself"),
-        VolumeFault::Hung => {
-            format!("restore the server or the disk of {root}, or run `umount -l` on its mount point and mount it again")
+        VolumeFault::Lost => {
+            format!("mount it again (`findmnt --target {root}` shows the present mount); wnm goes on by itself")
         }
-        VolumeFault::Failing => format!("`dmesg` shows errors of the disk; run `umount -l` on the mount point of {root} and mount it again"),
-        VolumeFault::ReadOnly => format!("`dmesg` shows why; after a check of the file system run `mount -o remount,rw` on the mount point of {root}"),
+        VolumeFault::Hung => {
+            format!(
+                "restore the server or the disk of {root}, or run `umount -l` on its mount point and mount it again"
+            )
+        }
+        VolumeFault::Failing => {
+            format!("`dmesg` shows errors of the disk; run `umount -l` on the mount point of {root} and mount it again")
+        }
+        VolumeFault::ReadOnly => format!(
+            "`dmesg` shows why; after a check of the file system run `mount -o remount,rw` on the mount point of {root}"
+        ),
     }
 }
 
@@ -146,7 +157,8 @@ pub fn identify<'a>(roots: &[PathBuf], nodes: impl IntoIterator<Item = &'a Node>
     let is_missing = |node: &&Node| storage.folders.get(&node.id) != Some(&FolderState::Present);
     let lacking: BTreeSet<usize> =
         nodes.into_iter().filter(is_missing).filter_map(|node| volume_of(&node.root_dir, roots)).collect();
-    let usable = storage.volumes.iter().enumerate().filter(|(at, volume)| volume.fault.is_none() && !lacking.contains(at));
+    let usable =
+        storage.volumes.iter().enumerate().filter(|(at, volume)| volume.fault.is_none() && !lacking.contains(at));
     usable.filter_map(|(_, volume)| Some((volume.root.clone(), mark(&volume.root)?))).collect()
 }
 

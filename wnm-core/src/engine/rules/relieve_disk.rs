@@ -58,7 +58,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         (false, true) => Verdict::blocked(external.unwrap_or(Blocker::NoCandidate)),
         (false, false) => {
             let level = Percent::clamped(threshold).unwrap_or_default().into();
-            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.fullness()?)));
+            let used =
+                observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.fullness()?)));
             let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
             Verdict::Skip(SkipReason::below(disks))
         }

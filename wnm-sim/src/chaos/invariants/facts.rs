@@ -49,10 +49,8 @@ pub(super) struct Believed<'a> {
 impl Believed<'_> {
     /// Tells whether the rules may choose the node at all.
     pub(super) fn is_free(&self) -> bool {
-        let is_ours = !matches!(
-            self.sample.presence,
-            Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault
-        );
+        let is_ours =
+            !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault);
         let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
         !self.acting && is_ours && may_be_chosen
     }
@@ -154,7 +152,8 @@ impl<'a> Facts<'a> {
             known.is_some_and(|device| *device != volume.identity)
         });
         let is_mass = self.vanished > 3.max(observation.nodes.len() as u32 / 5);
-        let lacks_folder = |sample: &NodeSample| matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
+        let lacks_folder =
+            |sample: &NodeSample| matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
         let all_missing = missing && observation.nodes.values().all(lacks_folder);
         self.is_anomalous = is_mass || all_missing || (missing && is_moved);
     }
@@ -245,7 +244,10 @@ fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bo
 }
 
 fn is_stopped_on_purpose(recorded: Option<&NodeState>) -> bool {
-    matches!(recorded, Some(NodeState::Stopped { cause: wnm_core::StopCause::Pressure | wnm_core::StopCause::Requested, .. }))
+    matches!(
+        recorded,
+        Some(NodeState::Stopped { cause: wnm_core::StopCause::Pressure | wnm_core::StopCause::Requested, .. })
+    )
 }
 
 /// Returns the state that a node must have: an operation lasts for its delay, and then the observation decides.
