@@ -1,5 +1,6 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
+pub(crate) mod exit;
 mod folders;
 pub mod host;
 pub mod ports;
@@ -91,6 +92,7 @@ impl Platform {
         }
         binaries.forget_unused();
         drop(binaries);
+        exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)

@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
@@ -48,12 +49,14 @@ pub(super) struct Setsid {
     processes: Processes,
     /// The CPU limit that the nodes enter at their start.
     cpu_limit: Option<CpuLimit>,
+    /// The ends of the processes that this wnm started. The kernel tells them to the parent of a process only.
+    exits: Mutex<BTreeMap<NodeId, ExitStatus>>,
 }
 
 impl Setsid {
     pub(super) fn new(kind: ManagerKind, options: &Options) -> Self {
         let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
-        Self { kind, processes: Processes::of_host(), cpu_limit }
+        Self { kind, processes: Processes::of_host(), cpu_limit, exits: Mutex::default() }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
@@ -61,7 +64,7 @@ impl Setsid {
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
                 Some(facts) if facts.runs(node) => return Service::Running(identity.clone()),
-                Some(facts) => reap(&facts),
+                Some(facts) => self.reap(node, &facts),
                 None => {}
             }
         }
@@ -86,6 +89,25 @@ impl Setsid {
                 Service::Stopped
             }
         }
+    }
+
+    /// Waits for an ended child of wnm, so that the kernel removes the zombie, and keeps its exit status.
+    fn reap(&self, node: &Node, facts: &ProcessInfo) {
+        if facts.life != Liveness::Ended || facts.parent != std::process::id() {
+            return;
+        }
+        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
+        let ended = pid.and_then(|pid| waitpid(Some(pid), WaitOptions::NOHANG).ok().flatten());
+        let Some((_, status)) = ended else { return };
+        let exit = status.exit_status().map(ExitStatus::Code);
+        if let Some(exit) = exit.or_else(|| status.terminating_signal().map(ExitStatus::Signal)) {
+            self.known_exits().insert(node.id, exit);
+        }
+    }
+
+    fn known_exits(&self) -> MutexGuard<'_, BTreeMap<NodeId, ExitStatus>> {
+        // Each entry is complete when it is inserted.
+        self.exits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the node of an external process on a folder.
@@ -128,6 +150,7 @@ impl Setsid {
             .wrap(ProcessSession)
             .spawn()
         };
+        self.known_exits().remove(&node.id);
         let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
         // A process that the node starts inherits the control group.
         if let Some(Err(error)) = self.cpu_limit.as_ref().map(|cpu_limit| cpu_limit.enter(child.id())) {
@@ -162,6 +185,11 @@ impl ProcessManager for Setsid {
         signal::all_but(None, &self.processes, node, stop_signal)
     }
 
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let known = self.known_exits();
+        nodes.iter().filter_map(|node| Some((node.id, *known.get(&node.id)?))).collect()
+    }
+
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
         definition::remove(node)?;
         definition::remove_file(&node.root_dir.join(PID_FILE))
@@ -185,16 +213,6 @@ impl ProcessManager for Setsid {
     /// Returns no services: without a service manager, processes outside the storage folders cannot be attributed.
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         Ok(Vec::new())
-    }
-}
-
-/// Waits for an ended child of wnm, so that the kernel removes the zombie.
-fn reap(facts: &ProcessInfo) {
-    if facts.life == Liveness::Ended && facts.parent == std::process::id() {
-        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-        }
     }
 }
 

@@ -62,6 +62,7 @@ impl NodeFacts<'_> {
             peer_id: self.peer_id(node),
             shunned_since: self.shunned_since(),
             metrics: self.metrics(node).map(Box::new),
+            exit: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod grow;
 mod grow_steadily;
 mod observe_after_reboot;
 mod pause_on_anomaly;
+mod recover;
 mod relieve_cpu;
 mod relieve_disk;
 mod relieve_memory;
@@ -41,20 +42,22 @@ pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
 /// Number of rules of the longest preset, for allocation.
 pub(crate) const MOST_RULES: usize = STEADY.len();
 
-const CLASSIC: [Rule; 7] = [
+const CLASSIC: [Rule; 8] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "await_operations", evaluate: await_operations::evaluate },
     Rule { name: "relieve_pressure", evaluate: relieve_pressure::evaluate },
     Rule { name: "upgrade", evaluate: upgrade::evaluate },
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const STEADY: [Rule; 11] = [
+const STEADY: [Rule; 12] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_memory", evaluate: relieve_memory::evaluate },

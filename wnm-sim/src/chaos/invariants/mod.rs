@@ -18,7 +18,7 @@ use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned,
 use facts::Facts;
 pub(crate) use host::limits_of_time;
 
-/// A property that always holds. The first fifteen are numbered, and so are three of steady.
+/// A property that always holds. The first fifteen are numbered, and so are some of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
     /// Same input, byte-identical decision and state.
@@ -57,6 +57,8 @@ pub enum Property {
     Predicted,
     /// No node starts within half an hour of its stop for pressure. Steady only.
     Rested,
+    /// What is desired and can run, runs again within a bounded time after its cause has gone.
+    Recovers,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure leads to a relief when a node is available for it.
@@ -93,6 +95,7 @@ impl Property {
             Self::Curable => Some(18),
             Self::Predicted => Some(19),
             Self::Rested => Some(20),
+            Self::Recovers => Some(22),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -119,6 +122,7 @@ impl Property {
             Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
+            Self::Recovers => "a node that should run and can run is started again",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "headroom is used",
@@ -179,6 +183,16 @@ impl<'a> Trial<'a> {
     fn decided(&self) -> impl Iterator<Item = &'a Planned> + use<'a> {
         self.decision.actions.iter().filter(|planned| planned.reason != Reason::Requested)
     }
+
+    /// Tells whether the decision starts nodes that ended by themselves. It has no other actions then.
+    fn recovers(&self) -> bool {
+        self.decision.actions.iter().any(is_recovery)
+    }
+}
+
+/// Tells whether an action starts a node that ended by itself. The node is no addition.
+fn is_recovery(planned: &Planned) -> bool {
+    matches!(planned.reason, Reason::Ended { .. })
 }
 
 /// The result of a check: the violation as text for a developer.
@@ -187,7 +201,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 11] = [
+const EVERY_CYCLE: [(Property, Check); 12] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -199,6 +213,7 @@ const EVERY_CYCLE: [(Property, Check); 11] = [
     (Property::Downgrade, choices::downgrade),
     (Property::Vanished, signals::vanished),
     (Property::Waiting, choices::waiting),
+    (Property::Recovers, signals::recovers),
 ];
 
 /// The properties of one preset only.

@@ -1,9 +1,11 @@
 //! Properties of signals: the actions they require and the actions they forbid.
 
+use std::time::Duration;
+
 use wnm_core::{Action, HostSample, Planned, Policy, Upgrades};
 
 use super::facts::{Believed, Facts, Room};
-use super::{Finding, Trial};
+use super::{Finding, Trial, is_recovery};
 
 fn is_relief(planned: &Planned) -> bool {
     matches!(planned.action, Action::Stop { .. } | Action::Remove { .. })
@@ -33,7 +35,7 @@ pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 /// One known volume is enough, because a new node goes to a known one.
 pub(super) fn missing(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(missing) = first_missing(trial.policy, &trial.observation.host) else { return Ok(()) };
-    match trial.decided().find(|planned| is_growth(planned)) {
+    match trial.decided().find(|planned| is_growth(planned) && !is_recovery(planned)) {
         Some(planned) => Err(format!("{} {} without knowing {missing}", planned.action.verb(), planned.action.node())),
         None => Ok(()),
     }
@@ -66,6 +68,26 @@ pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
+/// Property 22: a node that should run and is down is started again as soon as its delay has passed, whatever the node
+/// cap says: no delay is longer than half an hour. Signals over their high threshold, starts in progress up to the
+/// limit, and more nodes than the cap postpone it; the oldest of several nodes is first.
+pub(super) fn recovers(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    const LONGEST_DELAY: Duration = Duration::from_secs(1800);
+    let now = trial.observation.now;
+    if let Some(node) = facts.nodes.iter().find(|node| node.is_down() && node.retry_at.since(now) > LONGEST_DELAY) {
+        return Err(format!("{} is down, and waits for {:?}", node.id, node.retry_at.since(now)));
+    }
+    let limits = &trial.policy.limits;
+    let is_busy = facts.restarting - facts.settled >= limits.starts
+        || facts.under_way - facts.settled >= limits.operations
+        || facts.total() > trial.policy.node_cap;
+    if facts.room == Room::Pressure || is_busy || !facts.may_plan(trial) || trial.recovers() {
+        return Ok(());
+    }
+    let due = facts.nodes.iter().find(|node| node.is_free() && node.is_due(now));
+    due.map_or(Ok(()), |node| Err(format!("{} is down and due, and is not started", node.id)))
+}
+
 /// Classic relieves: pressure, or too many nodes, leads to a stop or a removal when a node is eligible and no operation
 /// is in progress; without pressure only dead nodes are removed, and no node is stopped.
 pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
@@ -77,7 +99,8 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let (verb, id) = (planned.action.verb(), planned.action.node());
         return if is_due { Ok(()) } else { Err(format!("{verb} {id} without pressure")) };
     }
-    if !is_due || facts.under_way > 0 || !facts.may_plan(trial) || (facts.disk_is_full && !over_cap) {
+    let is_elsewhere = trial.recovers() || (facts.disk_is_full && !over_cap);
+    if !is_due || facts.under_way > 0 || !facts.may_plan(trial) || is_elsewhere {
         return Ok(());
     }
     match facts.nodes.iter().find(|node| node.is_free() && node.is_running()) {
@@ -93,6 +116,9 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let running =
         facts.nodes.iter().filter(|node| matches!(node.belief, super::facts::Belief::Unknown) || node.is_running());
     let has_room = facts.room == Room::Free && facts.under_way == 0 && total < cap && (running.count() as u32) < cap;
+    if trial.recovers() {
+        return Ok(());
+    }
     let mut grown = trial.decided().filter(|planned| is_growth(planned));
     if let Some(planned) = grown.next() {
         let (verb, id) = (planned.action.verb(), planned.action.node());
@@ -102,7 +128,7 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !has_room || !facts.may_plan(trial) || is_upgrading {
         return Ok(());
     }
-    let waits = facts.nodes.iter().any(|node| node.is_stopped() && !node.is_ready(now));
+    let waits = facts.nodes.iter().any(|node| node.blocks_additions(now));
     match facts.nodes.iter().find(|node| node.is_free() && node.is_ready(now)) {
         Some(node) => Err(format!("nothing is started, and {} could be", node.id)),
         None if !waits => Err(format!("nothing is added, and there are {total} nodes of {cap}")),
@@ -126,7 +152,7 @@ pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let id = planned.action.node();
         return if may { Ok(()) } else { Err(format!("{id} is upgraded, and may not be")) };
     }
-    if !may || facts.under_way > 0 || !facts.may_plan(trial) {
+    if !may || facts.under_way > 0 || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
     let is_due = |node: &&Believed<'_>| node.is_free() && node.is_running() && is_older(node);
