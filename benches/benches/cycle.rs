@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 use wnm_core::{
     HostDefaults, ManagerKind, NewNodeInputs, NodeId, NodeState, Program, RawSettings, Scope, Settings, Timestamp,
     new_node,
@@ -141,8 +142,8 @@ struct Figures {
 fn run(wnm: &Path, home: &Path, args: &[&str]) -> Result<Figures> {
     let cpu = || -> Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
-        Ok(Duration::from_micros(u64::try_from(micros(usage.user_time()) + micros(usage.system_time()))?))
+        let micros = (usage.user_time() + usage.system_time()).num_microseconds();
+        Ok(Duration::from_micros(u64::try_from(micros)?))
     };
     let (before, begun) = (cpu()?, Instant::now());
     let status = Command::new(wnm)

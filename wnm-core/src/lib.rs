@@ -61,12 +61,12 @@ pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, M
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
-pub use model::observation::{
-    HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Stalls, Volume,
-};
+pub use model::observation::{HostSample, LoadAverages, NodeSample, Observation, Presence, ProcessIdentity, Volume};
+pub use model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
+pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{

@@ -50,7 +50,9 @@ fn invalid_values_are_unknown_and_not_zero() {
         ("ant_node_uptime NaN", None),
         ("ant_node_uptime 1e309", None),
         ("ant_node_uptime -5", None),
-        ("ant_node_uptime 1.5", None),
+        ("ant_node_uptime 1.5", Some(1)),
+        ("ant_node_uptime 1e300", None),
+        ("ant_networking_records_stored 1.5", None),
         ("ant_node_uptime", None),
         ("ant_node_uptime ", None),
         ("ant_node_uptime 1e3", Some(1000)),
@@ -68,6 +70,31 @@ fn invalid_values_are_unknown_and_not_zero() {
     let labelled =
         "ant_node_put_record_ok_total{record_type=\"a\"} 3\nant_node_put_record_ok_total{record_type=\"b\"} 4";
     assert_eq!(parse_metrics(labelled.as_bytes()).puts_ok, Some(7));
+}
+
+#[test]
+fn blanks_and_quoted_names_are_read() {
+    let metrics = parse_metrics(
+        "\u{feff}ant_node_uptime\t120.75\r\n\
+         ant_networking_records_stored  17\n\
+         ant_networking_connected_peers {a=\"b\"} 5\n \
+         ant_networking_open_connections 9\n\
+         {\"ant_networking_relevant_records\"} 3\n\
+         {\t\"ant_networking_shunned_by_close_group\" , a = \"}\" }\t1  1795210506.1\n\
+         #\tTYPE  ant_node_put_record_ok   counter\n\
+         {\"ant_networking_max_records\"\n{\"ant_networking_live_time} 4\n{} 5\n{\"a\"b} 6\n"
+            .as_bytes(),
+    );
+    assert_eq!((metrics.uptime, metrics.records, metrics.connected_peers), (Some(120), Some(17), Some(5)));
+    assert_eq!((metrics.open_connections, metrics.relevant_records), (Some(9), Some(3)));
+    assert_eq!((metrics.shunned_by_close_group, metrics.puts_ok), (Some(1), Some(0)));
+    assert_eq!((metrics.max_records, metrics.live_time), (None, None));
+    let identity = parse_identity(
+        b" ant_networking_peer_id_info { peer_id = \"12D3Koo\" } 1\n\
+          {\"ant_node_antnode_version_info\",antnode_version=\"0.4.17\"} 1\n",
+    );
+    assert_eq!(identity.peer_id.as_deref(), Some("12D3Koo"));
+    assert_eq!(identity.version.map(|version| version.to_string()).as_deref(), Some("0.4.17"));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{
     Bytes, BytesPerSecond, Cores, CpuLimitSample, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Percent, Policy, RawSettings, Stalls, StopCause, Timestamp, Version, Volume,
+    NodeSample, NodeState, Observation, Percent, Policy, Psi, RawSettings, Stall, StallTime, Stalls, StopCause,
+    Timestamp, Version, Volume, WeightMeans, WeightSample,
 };
 
 fn id(number: u32) -> NodeId {
@@ -28,6 +29,12 @@ fn node(born: i64) -> NodeSample {
     }
 }
 
+fn stalls(avg10: f64) -> Stalls {
+    let time = |avg10| StallTime { avg10: Percent::new(avg10).unwrap(), total: Some(123_456_789) };
+    let stall = Stall { some: time(avg10), full: Some(time(avg10 / 2.0)) };
+    Stalls { cpu: Stall { full: None, ..stall }, memory: stall, io: stall }
+}
+
 fn observation(second: i64) -> Observation {
     let load = |value: f64| Load::new(value).unwrap();
     let percent = |value: f64| Percent::new(value).unwrap();
@@ -47,7 +54,8 @@ fn observation(second: i64) -> Observation {
             disk_write: None,
             net_read: Some(BytesPerSecond(0)),
             net_write: Some(BytesPerSecond(1)),
-            stalls: Some(Stalls { cpu: percent(6.0), memory: percent(0.0), io: percent(0.94) }),
+            psi: Some(Psi { host: stalls(6.0), colony: Some(stalls(5.0)), background: Some(stalls(0.94)) }),
+            weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),
             cpu_limit: Some(CpuLimitSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
@@ -100,10 +108,10 @@ fn written_observations_are_read_back_completely() {
         reader.read(&line).unwrap();
         assert_eq!((&reader.observation, &reader.state), (seen, state), "{line}");
     };
-    check(&seen, &state, 1500);
+    check(&seen, &state, 2200);
     // Only the time changes, so the line contains no node.
     seen.now = observation(1).now;
-    check(&seen, &state, 700);
+    check(&seen, &state, 1400);
     // Facts of a node become unknown, an action ends, a node goes and a node comes, on two volumes.
     seen.now = observation(2).now;
     seen.rebooted = true;
@@ -116,7 +124,7 @@ fn written_observations_are_read_back_completely() {
     state.nodes.remove(&id(3));
     state.nodes.insert(id(2), NodeState::Stopped { since: None, cause: StopCause::Pressure });
     state.nodes.insert(id(9), NodeState::Restarting { since: seen.now });
-    check(&seen, &state, 1300);
+    check(&seen, &state, 2000);
     // All values that can be unknown are.
     seen = Observation { now: observation(3).now, nodes: NodeMap::new(), ..Observation::default() };
     seen.host = HostSample { cpus: Some(16), memory_total: seen.host.memory_total, ..HostSample::default() };
@@ -242,4 +250,28 @@ fn impossible_values_count_as_missing() {
     let TraceLine::Sample(sample) = TraceLine::parse(line).unwrap() else { panic!() };
     assert_eq!((sample.at, sample.running_nodes), (Timestamp::from_secs(5), None));
     assert_eq!(sample.host, HostSample { volumes: vec![Volume::default()], ..HostSample::default() });
+}
+
+#[test]
+fn pressure_stalls_of_earlier_traces_are_read() {
+    let psi = |keys: &str| match TraceLine::parse(&format!(r#"{{"ts": 1.0, {keys}}}"#)).unwrap() {
+        TraceLine::Sample(sample) => sample.host.psi,
+        other => panic!("expected a sample, found {other:?}"),
+    };
+    let some = |avg10, total| Stall { some: StallTime { avg10: Percent::new(avg10).unwrap(), total }, full: None };
+    let plain = r#"{"some": {"avg10": 6.0}}"#;
+    let read = psi(&format!(r#""psi_cpu": {plain}, "psi_memory": {plain}, "psi_io": {plain}"#)).unwrap();
+    assert_eq!(
+        read,
+        Psi {
+            host: Stalls { cpu: some(6.0, None), memory: some(6.0, None), io: some(6.0, None) },
+            colony: None,
+            background: None,
+        }
+    );
+    // As other tools copy the files of the kernel.
+    let whole = r#"{"some": {"avg10": 1.5, "avg60": 2, "total": 12}, "full": {"avg10": -1, "total": -5}}"#;
+    let read = psi(&format!(r#""psi_cpu": {whole}, "psi_memory": {whole}, "psi_io": {whole}"#)).unwrap();
+    assert_eq!(read.host.io, some(1.5, Some(12)));
+    assert_eq!(psi(&format!(r#""psi_cpu": {plain}, "psi_memory": {plain}"#)), None);
 }

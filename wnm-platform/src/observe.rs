@@ -16,14 +16,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, MetricsSource, Node, NodeCounters,
-    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, Timestamp,
+    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
+    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
 };
 
 use crate::Platform;
 use crate::binary::BinaryCache;
+use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
-use crate::observe::host::{Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
@@ -61,7 +62,9 @@ impl Platform {
         });
         let usage = self.host.usage(running);
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
-        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let pids: Vec<u32> = usage.keys().copied().collect();
+        let psi = self.observe_psi(&colony.settings, &pids);
+        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -140,6 +143,11 @@ impl Platform {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
     }
 
+    /// Reads the pressure stall information of the host and of the nodes that run as these processes.
+    fn observe_psi(&self, settings: &Settings, pids: &[u32]) -> Option<Psi> {
+        self.host.psi(ColonyProcesses { group: &group_name(settings), pids })
+    }
+
     fn probe_limits(&self, colony: &Colony) -> probe::Limits {
         probe::Limits { pace: colony.settings.survey_delay, ..self.probe_limits }
     }
@@ -205,11 +213,9 @@ impl NodeObserver<'_> {
             let is_unsettled = self.unsettled.contains(&node.id);
             return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
         }
-        match (node.flavor.metrics_source(), service, answer) {
-            (MetricsSource::Http, Service::Running(_), None) => Presence::Silent,
-            (MetricsSource::Process, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => {
-                Presence::Answering
-            }
+        match (node.metrics_port(), service, answer) {
+            (Some(_), Service::Running(_), None) => Presence::Silent,
+            (None, Service::Running(_), None) | (_, Service::Running(_), Some(_)) => Presence::Answering,
             (_, Service::Stopped, Some(_)) => Presence::Unverified,
             (_, Service::Stopped, None) => Presence::Gone,
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
@@ -256,15 +262,14 @@ fn targets(colony: &Colony, services: &BTreeMap<NodeId, Service>) -> Vec<Target>
     let Some(host) = probe::resolve(&colony.settings.host) else { return Vec::new() };
     let asked = services.iter().filter_map(|(id, service)| Some((colony.nodes.get(id)?, service)));
     asked
-        .filter(|(node, _)| node.flavor.metrics_source() == MetricsSource::Http)
-        .map(|(node, service)| {
+        .filter_map(|(node, service)| {
             let previous = previous(colony, node);
-            Target {
+            Some(Target {
                 node: node.id,
-                address: SocketAddr::new(host, node.ports.metrics),
+                address: SocketAddr::new(host, node.metrics_port()?),
                 priority: priority(previous, service),
                 identity: ask_identity(previous, service),
-            }
+            })
         })
         .collect()
 }

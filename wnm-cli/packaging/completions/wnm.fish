@@ -73,6 +73,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d '
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r
@@ -148,6 +150,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r
@@ -218,6 +222,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-start -d 'Time after the start of a node without further action on it, in seconds [default: 5min; 1min under steady]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-restart -d 'Least time between the stop of a node and its next start, in seconds [default: 10min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l delay-upgrade -d 'Time after the upgrade of a node without further action on it, in seconds [default: 5min]' -r

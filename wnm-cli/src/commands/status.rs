@@ -116,6 +116,8 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
+        psi: last.and_then(|cycle| cycle.host.psi),
+        weight: last.and_then(|cycle| cycle.host.weight),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),

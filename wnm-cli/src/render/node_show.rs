@@ -129,7 +129,7 @@ fn network(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
     let shunned = view.sample.as_ref().and_then(|sample| sample.shunned_since);
     vec![
         ("network", if node.network.is_empty() { "-".to_owned() } else { shell_text(&node.network) }),
-        ("ports", format!("{} (node), {} (metrics), {} (rpc)", ports.node, ports.metrics, ports.rpc)),
+        ("ports", format!("{} (node), {} (metrics), {} (rpc)", ports.node, or_dash(ports.metrics), or_dash(ports.rpc))),
         ("UPnP", if node.upnp == Upnp::On { "on" } else { "off" }.to_owned()),
         ("peers", or_dash(view.peers())),
         ("shunned", shunned.map_or_else(|| "no".to_owned(), |since| format!("for {}", duration(now.since(since))))),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Reading, Timestamp,
+    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
+    Timestamp, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -42,6 +43,12 @@ pub(crate) struct Status {
     /// The applied CPU limit; absent if this host does not support one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_limit: Option<CpuLimitSample>,
+    /// The pressure stall information of the kernel; absent if it provides none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) psi: Option<Psi>,
+    /// The means by which the nodes run behind other work; absent if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weight: Option<WeightSample>,
     /// The signals with their thresholds.
     #[serde(serialize_with = "super::signal::serialize")]
     #[cfg_attr(test, schemars(with = "Vec<super::signal::SignalView>"))]
@@ -137,6 +144,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
     }
+    if let Some(psi) = &status.psi {
+        text.push_str(&stalls(psi));
+    }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
     text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
     for (word, count) in &status.by_state {
@@ -222,6 +232,16 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.
+fn stalls(psi: &Psi) -> String {
+    let line = |name: &str, stalls: &Stalls| {
+        let [cpu, memory, io] = [stalls.cpu, stalls.memory, stalls.io].map(|stall| stall.some.avg10.get());
+        format!("  {name:<12}waits for CPU {cpu:.0} %, memory {memory:.0} %, disks {io:.0} % of the last 10 s\n")
+    };
+    let background = psi.background.as_ref().map_or_else(String::new, |stalls| line("background", stalls));
+    line("pressure", &psi.host) + &background
 }
 
 fn under_way(work: &UnderWay, now: Timestamp) -> String {

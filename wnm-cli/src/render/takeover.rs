@@ -44,7 +44,7 @@ fn nodes(takeover: &Takeover, width: Width) -> String {
             imported.previous_state.clone().unwrap_or_else(|| "-".to_owned()),
             imported.state.word().to_owned(),
             imported.version.clone().unwrap_or_else(|| "-".to_owned()),
-            node.ports.all().map(|port| port.to_string()).join(" "),
+            node.ports.all().map(|port| port.to_string()).collect::<Vec<_>>().join(" "),
             time(node.born),
             node.wallet.to_string(),
             node.root_dir.display().to_string(),

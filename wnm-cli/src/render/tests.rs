@@ -8,8 +8,8 @@ use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
     HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation,
-    Outcome, Percent, Planned, Policy, Ports, Presence, RawSettings, Reason, StopCause, Timestamp, Upnp, Version,
-    Volume, evaluate,
+    Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause,
+    Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -51,6 +51,7 @@ pub(crate) fn node(number: u32) -> Node {
     let port = |first: u32| u16::try_from(first + number % 1000).unwrap();
     let root = format!("/home/operator/.local/share/autonomi/node/{}", id(number).name());
     Node {
+        service: None,
         id: id(number),
         uuid: "5f3c1c8e-9a55-4c3e-8d0c-1d0f3a0b7c11".to_owned(),
         flavor: Flavor::Antnode,
@@ -58,7 +59,7 @@ pub(crate) fn node(number: u32) -> Node {
         binary: format!("{root}/antnode").into(),
         log_dir: format!("/home/operator/.local/share/autonomi/logs/{}", id(number).name()).into(),
         root_dir: root.into(),
-        ports: Ports { node: port(55_000), metrics: port(13_000), rpc: port(30_000) },
+        ports: Ports { node: port(55_000), metrics: Some(port(13_000)), rpc: Some(port(30_000)) },
         wallet: FAUCET,
         network: vec!["evm-arbitrum-one".to_owned()],
         arguments: Vec::new(),
@@ -258,6 +259,15 @@ fn history() {
     insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle(), idle.clone()], None, 50)));
 }
 
+fn psi() -> Psi {
+    let stalls = |cpu, memory, io| {
+        let stall =
+            |avg10| Stall { some: StallTime { avg10: Percent::new(avg10).unwrap(), total: Some(7) }, full: None };
+        Stalls { cpu: stall(cpu), memory: stall(memory), io: stall(io) }
+    };
+    Psi { host: stalls(62.4, 0.0, 3.0), colony: Some(stalls(60.0, 0.0, 1.0)), background: Some(stalls(4.6, 0.0, 2.0)) }
+}
+
 fn status_of(freshness: Freshness) -> super::status::Status {
     let cycle = cycle();
     let problem = |(number, status, problem): (u32, &'static str, &'static str)| super::status::NodeProblem {
@@ -288,6 +298,8 @@ fn status_of(freshness: Freshness) -> super::status::Status {
             .map(|action| super::status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
+        psi: Some(psi()),
+        weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),
         delayed: vec![super::status::Delayed { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         blocker: cycle.decision.blocker().cloned(),

@@ -150,7 +150,7 @@ fn settings(taken: &[ImportedNode]) -> RawSettings {
         environment: common(&nodes, environment).filter(|words| !words.is_empty()).map(Words),
         no_upnp: common(&nodes, |node| node.upnp).map(|upnp| upnp == Upnp::Off),
         flavor: common(&nodes, |node| node.flavor.clone()),
-        port_start: start(&nodes, |ports| ports.node),
+        port_start: start(&nodes, |ports| Some(ports.node)),
         metrics_port_start: start(&nodes, |ports| ports.metrics),
         rpc_port_start: start(&nodes, |ports| ports.rpc),
         preset: Some(Preset::Classic),
@@ -180,10 +180,10 @@ fn storage(nodes: &[&Node]) -> Option<Folders> {
 }
 
 /// Returns the start of a port range, in thousands, that fits most nodes: their port is the start plus their number.
-fn start(nodes: &[&Node], port: fn(&Ports) -> u16) -> Option<Thousands> {
+fn start(nodes: &[&Node], port: fn(&Ports) -> Option<u16>) -> Option<Thousands> {
     let mut count: BTreeMap<u32, usize> = BTreeMap::new();
     for node in nodes {
-        let base = u32::from(port(&node.ports)).checked_sub(node.id.get());
+        let base = port(&node.ports).and_then(|port| u32::from(port).checked_sub(node.id.get()));
         if let Some(base) = base.filter(|base| *base > 0 && base.is_multiple_of(1000)) {
             *count.entry(base / 1000).or_default() += 1;
         }
@@ -235,7 +235,7 @@ mod tests {
             taken(3, "/x/antnode0003", |node| node.upnp = Upnp::Off),
             taken(4, "/x/antnode0004", |node| node.arguments.clear()),
             taken(5, "/x/antnode0005", |node| node.environment.clear()),
-            taken(6, "/x/antnode0006", |node| node.ports.metrics = 1),
+            taken(6, "/x/antnode0006", |node| node.ports.metrics = Some(1)),
             taken(7, "/y/antnode0007", |node| {
                 node.wallet = "0x1111111111111111111111111111111111111111".parse().unwrap();
             }),

@@ -129,7 +129,7 @@ fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
         if other.id == node.id {
             return Err(Obstacle::SameNumber);
         }
-        let shared = node.ports.all().into_iter().find(|port| other.ports.all().contains(port));
+        let shared = node.ports.all().find(|port| other.ports.all().any(|taken| taken == *port));
         if let Some(port) = shared {
             return Err(Obstacle::SamePort { port, owner: other.id });
         }
@@ -137,9 +137,8 @@ fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
             return Err(Obstacle::SameFolder { folder: node.root_dir.clone(), owner: other.id });
         }
     }
-    let ports = node.ports.all();
-    let [one, two, three] = ports;
-    if one == two || two == three || one == three {
+    let ports: Vec<u16> = node.ports.all().collect();
+    if (1..ports.len()).any(|i| ports[i..].contains(&ports[i - 1])) {
         return Err(Obstacle::RepeatedPort(ports));
     }
     Ok(())

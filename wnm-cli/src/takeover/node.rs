@@ -39,6 +39,7 @@ pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> 
         settings.flavor.clone()
     };
     let node = Node {
+        service: None,
         id,
         uuid,
         manager: match &old.manager {
@@ -85,17 +86,19 @@ fn log_dir(old: &PythonNode, id: NodeId, root: &Path, host: &Host<'_>) -> PathBu
     }
 }
 
-/// Returns the recorded ports, and for each missing one the port that belongs to the number of the node.
+/// Returns the recorded ports, and for each missing one the port that belongs to the number of the node. Only the node
+/// port is indispensable.
 fn ports(old: &PythonNode, id: NodeId, settings: &Settings) -> Result<Ports, Obstacle> {
     let by_number = settings.ports.of(id);
-    let port = |name: &'static str, port: Option<i64>, of: fn(Ports) -> u16| match port {
+    let port = |name: &'static str, port: Option<i64>, of: fn(Ports) -> Option<u16>| match port {
         Some(recorded) => {
-            u16::try_from(recorded).ok().filter(|port| *port > 0).ok_or(Obstacle::Port { name, port: recorded })
+            let port = u16::try_from(recorded).ok().filter(|port| *port > 0);
+            port.map(Some).ok_or(Obstacle::Port { name, port: recorded })
         }
-        None => by_number.map(of).ok_or(Obstacle::NoPort(name)),
+        None => Ok(by_number.and_then(of)),
     };
     Ok(Ports {
-        node: port("port", old.port, |ports| ports.node)?,
+        node: port("port", old.port, |ports| Some(ports.node))?.ok_or(Obstacle::NoPort("port"))?,
         metrics: port("metrics port", old.metrics_port, |ports| ports.metrics)?,
         rpc: port("rpc port", old.rpc_port, |ports| ports.rpc)?,
     })

@@ -27,8 +27,8 @@ pub(crate) enum Obstacle {
     SamePort { port: u16, owner: NodeId },
     #[error("the folder {} belongs to {}", .folder.display(), .owner.name())]
     SameFolder { folder: PathBuf, owner: NodeId },
-    #[error("two of its ports are the same: {}, {} and {}", .0[0], .0[1], .0[2])]
-    RepeatedPort([u16; 3]),
+    #[error("two of its ports are the same: {}", .0.iter().map(u16::to_string).collect::<Vec<_>>().join(", "))]
+    RepeatedPort(Vec<u16>),
     #[error("the {name} {port} is not from 1 to 65535")]
     Port { name: &'static str, port: i64 },
     #[error("no {0} is recorded, and its number gives none")]

@@ -52,6 +52,7 @@ fn node(recorded: &Value) -> Node {
     let port = |key: &str| u16::try_from(recorded[key].as_u64().unwrap()).unwrap();
     let id = recorded["id"].as_u64().unwrap();
     Node {
+        service: None,
         id: NodeId::new(u32::try_from(id).unwrap()).unwrap(),
         uuid: format!("uuid-{id}"),
         flavor: Flavor::Antnode,
@@ -59,7 +60,7 @@ fn node(recorded: &Value) -> Node {
         root_dir: text(recorded, "root_dir").unwrap().into(),
         log_dir: log_dir(id),
         binary: text(recorded, "binary").unwrap().into(),
-        ports: Ports { node: port("port"), metrics: port("metrics_port"), rpc: port("rpc_port") },
+        ports: Ports { node: port("port"), metrics: Some(port("metrics_port")), rpc: Some(port("rpc_port")) },
         wallet: text(recorded, "wallet").unwrap().parse().unwrap(),
         network: vec!["evm-arbitrum-one".to_owned()],
         arguments: Vec::new(),

@@ -66,7 +66,8 @@ fn mistyped_word_gets_a_suggestion() {
     }
 }
 
-/// Runs `wnm status` on a terminal with a variable set, and returns the output.
+/// Runs `wnm status` on a terminal, which `script` of util-linux provides, with a variable set, and returns the output.
+#[cfg(target_os = "linux")]
 fn on_terminal(host: &Host, variable: &str) -> String {
     let line = format!("'{}' --db '{}' status", env!("CARGO_BIN_EXE_wnm"), host.path("wnm.db").display());
     let mut command = std::process::Command::new("/usr/bin/script");

@@ -11,21 +11,21 @@ use crate::model::metrics::{NodeIdentity, NodeMetrics};
 pub fn parse_metrics(text: &[u8]) -> NodeMetrics {
     let mut metrics = NodeMetrics::default();
     for line in lines(text) {
-        if let Some(name) = declared_counter(line) {
-            if name == b"ant_node_put_record_ok" {
+        if line.first() == Some(&b'#') {
+            if declared_counter(line) == Some(b"ant_node_put_record_ok") {
                 // A counter with labels has no sample before its first event. Its declaration alone means 0.
                 metrics.puts_ok.get_or_insert(0);
             }
             continue;
         }
         // 370 of the 421 lines of an antnode 0.4.17 have other names, most of them histograms of libp2p: this check
-        // skips them before the slower parse.
-        if !(line.starts_with(b"ant_n") || line.starts_with(b"libp2p_bandwidth")) {
+        // skips them before the slower parse. A line with a quoted name starts with its braces.
+        if !(line.starts_with(b"ant_n") || line.starts_with(b"libp2p_bandwidth") || line.starts_with(b"{")) {
             continue;
         }
         let Some(sample) = Sample::read(line) else { continue };
         match sample.name {
-            b"ant_node_uptime" => metrics.uptime = sample.count(),
+            b"ant_node_uptime" => metrics.uptime = sample.seconds(),
             b"ant_node_current_reward_wallet_balance" => metrics.reward_balance = sample.integer(),
             b"ant_node_put_record_ok_total" => add(&mut metrics.puts_ok, sample.count()),
             b"ant_node_put_record_err_total" => metrics.puts_failed = sample.count(),
@@ -85,11 +85,14 @@ fn add(sum: &mut Option<u64>, value: Option<u64>) {
 
 /// Returns the name in a `# TYPE name counter` line.
 fn declared_counter(line: &[u8]) -> Option<&[u8]> {
-    line.strip_prefix(b"# TYPE ")?.strip_suffix(b" counter")
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (hash, keyword, name, kind) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    (hash == b"#" && keyword == b"TYPE" && kind == b"counter" && words.next().is_none()).then_some(name)
 }
 
+/// Returns the lines without the blanks around them, and without a byte order mark.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
+    let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -97,11 +100,11 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         let end = memchr(b'\n', rest);
         let (line, after) = end.map_or((rest, &rest[rest.len()..]), |at| (&rest[..at], &rest[at + 1..]));
         rest = after;
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+        Some(line.trim_ascii())
     })
 }
 
-/// One line: a name, optional labels in braces, a value.
+/// One line: a name, optional labels in braces, a value, with any blanks between them.
 struct Sample<'a> {
     name: &'a [u8],
     labels: &'a [u8],
@@ -110,15 +113,18 @@ struct Sample<'a> {
 
 impl<'a> Sample<'a> {
     fn read(line: &'a [u8]) -> Option<Self> {
-        let name_end = line.iter().position(|b| matches!(b, b'{' | b' '))?;
+        let name_end = line.iter().position(|b| *b == b'{' || b.is_ascii_whitespace())?;
         let (name, rest) = line.split_at(name_end);
-        let (labels, rest) = match rest.strip_prefix(b"{") {
-            Some(inside) => inside.split_at(end_of_labels(inside)?),
+        let (labels, value) = match rest.trim_ascii_start().strip_prefix(b"{") {
+            Some(inside) => {
+                let (labels, rest) = inside.split_at(end_of_labels(inside)?);
+                (labels, rest.strip_prefix(b"}")?)
+            }
             None => (&rest[..0], rest),
         };
-        let value = rest.strip_prefix(b"}").unwrap_or(rest).strip_prefix(b" ")?;
+        let (name, labels) = if name.is_empty() { quoted_name(labels)? } else { (name, labels) };
         // OpenMetrics allows a timestamp after the value.
-        let value = value.split(|b| *b == b' ').next()?;
+        let value = value.trim_ascii_start().split(u8::is_ascii_whitespace).next()?;
         Some(Self { name, labels, value })
     }
 
@@ -127,13 +133,14 @@ impl<'a> Sample<'a> {
         let mut rest = self.labels;
         loop {
             let equals = memchr(b'=', rest)?;
-            let (key, quoted) = (&rest[..equals], rest[equals + 1..].strip_prefix(b"\"")?);
+            let (key, quoted) = (rest[..equals].trim_ascii(), rest[equals + 1..].trim_ascii_start());
+            let quoted = quoted.strip_prefix(b"\"")?;
             let end = end_of_quoted(quoted)?;
             if key == name {
                 let text = std::str::from_utf8(&quoted[..end]).ok()?;
                 return (!text.contains('\\')).then_some(text);
             }
-            rest = quoted[end + 1..].strip_prefix(b",")?;
+            rest = quoted[end + 1..].trim_ascii_start().strip_prefix(b",")?;
         }
     }
 
@@ -154,9 +161,22 @@ impl<'a> Sample<'a> {
         text.parse().ok().or_else(|| self.float().filter(whole).map(|v| v as u64))
     }
 
+    /// Returns a duration in whole seconds, without the fraction that some programs report.
+    fn seconds(&self) -> Option<u64> {
+        self.count().or_else(|| self.float().filter(|v| *v <= 9_007_199_254_740_992.0).map(|v| v as u64))
+    }
+
     fn integer(&self) -> Option<u128> {
         self.text()?.parse().ok().or_else(|| self.count().map(u128::from))
     }
+}
+
+/// Returns the name that stands quoted before the labels, as in `{"name", label="value"}`, and the labels.
+fn quoted_name(labels: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inside = labels.trim_ascii_start().strip_prefix(b"\"")?;
+    let (name, rest) = inside.split_at(end_of_quoted(inside)?);
+    let rest = rest[1..].trim_ascii();
+    Some((name, if rest.is_empty() { rest } else { rest.strip_prefix(b",")? }))
 }
 
 /// Returns the position of the closing brace; braces within quotes do not count.

@@ -79,9 +79,9 @@ impl Flavor {
         }
     }
 
-    /// Returns the source of the metrics of a running node.
+    /// Returns the source of the metrics of a running node that has a metrics port.
     #[must_use]
-    pub fn metrics_source(&self) -> MetricsSource {
+    pub(crate) fn metrics_source(&self) -> MetricsSource {
         match self {
             Self::Antnode => MetricsSource::Http,
             Self::AntNode => MetricsSource::Process,
@@ -105,8 +105,10 @@ impl Flavor {
     #[must_use]
     pub fn bound_ports(&self, ports: &Ports) -> Vec<BoundPort> {
         match self {
-            Self::Antnode => vec![BoundPort::Udp(ports.node), BoundPort::LoopbackTcp(ports.metrics)],
-            Self::AntNode => vec![BoundPort::Udp(ports.node), BoundPort::Udp(ports.rpc)],
+            Self::Antnode => {
+                std::iter::once(BoundPort::Udp(ports.node)).chain(ports.metrics.map(BoundPort::LoopbackTcp)).collect()
+            }
+            Self::AntNode => std::iter::once(BoundPort::Udp(ports.node)).chain(ports.rpc.map(BoundPort::Udp)).collect(),
             Self::Custom(custom) => custom.bound_ports(ports),
         }
     }
@@ -120,7 +122,7 @@ impl Flavor {
                 arguments
                     .pair("--root-dir", node.root_dir.display())
                     .pair("--port", node.ports.node)
-                    .pair("--metrics-server-port", node.ports.metrics)
+                    .optional("--metrics-server-port", node.ports.metrics)
                     .pair("--log-output-dest", node.log_dir.display())
                     .pair("--max-log-files", 1)
                     .pair("--max-archived-log-files", 1)
@@ -133,7 +135,7 @@ impl Flavor {
                 arguments
                     .pair("--root-dir", node.root_dir.display())
                     .pair("--port", node.ports.node)
-                    .pair("--webrtc-direct-port", node.ports.rpc)
+                    .optional("--webrtc-direct-port", node.ports.rpc)
                     .word("--enable-logging")
                     .pair("--log-dir", node.log_dir.display())
                     .pair("--log-max-files", 1)
@@ -182,6 +184,13 @@ impl Arguments {
     fn pair(&mut self, flag: &str, value: impl fmt::Display) -> &mut Self {
         self.0.extend([flag.to_owned(), value.to_string()]);
         self
+    }
+
+    fn optional(&mut self, flag: &str, value: Option<impl fmt::Display>) -> &mut Self {
+        match value {
+            Some(value) => self.pair(flag, value),
+            None => self,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod manager;
 pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod observation;
+pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
 pub(crate) mod units;
 pub(crate) mod wallet;
+pub(crate) mod weight;

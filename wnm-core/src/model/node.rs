@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::flavor::Flavor;
+use crate::model::flavor::{Flavor, MetricsSource};
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Timestamp, Version};
 use crate::model::wallet::Address;
@@ -88,23 +88,24 @@ impl From<NodeId> for u32 {
     }
 }
 
-/// The ports of a node.
+/// The ports of a node. Nodes that wnm creates have all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ports {
     /// UDP port for peers.
     pub node: u16,
-    /// TCP port on loopback where an `antnode` serves metrics. An `ant-node` does not use it.
-    pub metrics: u16,
-    /// Port for the RPC service of `antctl`. An `ant-node` uses it (UDP) for WebRTC.
-    pub rpc: u16,
+    /// TCP port on loopback where an `antnode` serves metrics; None for an adopted node without a metrics server. An
+    /// `ant-node` does not use it.
+    pub metrics: Option<u16>,
+    /// Port for the RPC service of `antctl`; None for an adopted node without one. An `ant-node` uses it (UDP) for
+    /// WebRTC, and takes a random port without it.
+    pub rpc: Option<u16>,
 }
 
 impl Ports {
-    /// Returns all three ports.
-    #[must_use]
-    pub const fn all(&self) -> [u16; 3] {
-        [self.node, self.metrics, self.rpc]
+    /// Returns all ports that the node has.
+    pub fn all(&self) -> impl Iterator<Item = u16> + use<> {
+        [Some(self.node), self.metrics, self.rpc].into_iter().flatten()
     }
 }
 
@@ -123,6 +124,10 @@ pub struct Node {
     pub flavor: Flavor,
     /// The process manager of the node.
     pub manager: ManagerKind,
+    /// The name of its service or container, without a suffix such as `.service`, for an adopted node that had another
+    /// name than [`NodeId::name`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The folder with the data, the identity and the program.
     pub root_dir: PathBuf,
     /// The folder for logs.
@@ -143,6 +148,23 @@ pub struct Node {
     pub upnp: Upnp,
     /// The creation time of the identity, from which the age counts.
     pub born: Timestamp,
+}
+
+impl Node {
+    /// Returns the name of its service or container, without a suffix such as `.service`.
+    #[must_use]
+    pub fn service_name(&self) -> String {
+        self.service.clone().unwrap_or_else(|| self.id.name())
+    }
+
+    /// Returns the port of its metrics server; None for a node that is observed by its process.
+    #[must_use]
+    pub fn metrics_port(&self) -> Option<u16> {
+        match self.flavor.metrics_source() {
+            MetricsSource::Http => self.ports.metrics,
+            MetricsSource::Process => None,
+        }
+    }
 }
 
 /// The use of UPnP, by which a node asks the router to open its port.

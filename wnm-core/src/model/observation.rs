@@ -8,7 +8,9 @@ use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::exit::Exit;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
+use crate::model::pressure_stall::Psi;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::weight::WeightSample;
 
 /// All data of one reading of the host and its nodes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -55,10 +57,14 @@ pub struct HostSample {
     /// Sent network traffic.
     pub net_write: Option<BytesPerSecond>,
     /// Pressure stall information; None where the kernel does not provide it.
-    pub stalls: Option<Stalls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psi: Option<Psi>,
     /// The CPU limit; None where the host does not support one, or the setting `cpu_limit` forbids it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CpuLimitSample>,
+    /// The means by which the nodes run behind other work; None if unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<WeightSample>,
 }
 
 /// The load averages of the kernel.
@@ -87,18 +93,6 @@ pub struct Volume {
     pub total: Option<Bytes>,
     /// Space that is available to users without privileges.
     pub available: Option<Bytes>,
-}
-
-/// Shares of the last ten seconds in which at least one task waited for a resource (the `some avg10` of the kernel).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Stalls {
-    /// Share with a task that waited for a CPU.
-    pub cpu: Percent,
-    /// Share with a task that waited for memory.
-    pub memory: Percent,
-    /// Share with a task that waited for disks.
-    pub io: Percent,
 }
 
 /// The observed condition of a node's process, metrics server and folder.

@@ -60,7 +60,7 @@ impl PortRanges {
     #[must_use]
     pub fn of(&self, id: NodeId) -> Option<Ports> {
         let port = |start: u16| (u32::from(start) * 1000).checked_add(id.get()).and_then(|p| u16::try_from(p).ok());
-        Some(Ports { node: port(self.node)?, metrics: port(self.metrics)?, rpc: port(self.rpc)? })
+        Some(Ports { node: port(self.node)?, metrics: Some(port(self.metrics)?), rpc: Some(port(self.rpc)?) })
     }
 }
 
@@ -149,13 +149,14 @@ pub fn new_node<'a>(
 ) -> Result<Node, AllocationError> {
     let ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
     for other in others {
-        if let Some(port) = ports.all().into_iter().find(|port| other.ports.all().contains(port)) {
+        if let Some(port) = ports.all().find(|port| other.ports.all().any(|taken| taken == *port)) {
             return Err(AllocationError::PortTaken { id, port, other: other.id });
         }
     }
     let name = settings.manager.folder_name(id);
     let root_dir = inputs.storage.join(&name);
     Ok(Node {
+        service: None,
         id,
         uuid: inputs.uuid,
         flavor: settings.flavor.clone(),

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence};
-use wnm_core::{Action, BoundPort, Exit, MetricsSource, Node, ProcessIdentity, Timestamp};
+use wnm_core::{Action, BoundPort, Exit, Node, ProcessIdentity, Timestamp};
 
 use super::{HostExecutor, Performed};
 use crate::error::PlatformError;
@@ -126,13 +126,10 @@ fn up(process: ProcessIdentity) -> Effect {
 
 /// Tells whether a running node has opened its port. Before the start, no other process had it.
 fn has_open_port(node: &Node) -> bool {
-    match node.flavor.metrics_source() {
-        MetricsSource::Http => {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.ports.metrics));
-            TcpStream::connect_timeout(&address, CONNECT).is_ok()
-        }
+    match node.metrics_port() {
+        Some(port) => TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), CONNECT).is_ok(),
         // Read from the socket tables: a trial bind could take the port from the node that is about to bind it.
-        MetricsSource::Process => ports::is_bound(BoundPort::Udp(node.ports.node)),
+        None => ports::is_bound(BoundPort::Udp(node.ports.node)),
     }
 }
 

@@ -47,16 +47,17 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
     let line = CommandLine::read(&flavor, service.arguments)?;
     let metrics = match flavor {
-        Flavor::Antnode => line.metrics_port.ok_or(NotAdoptable::NoMetrics)?,
-        Flavor::AntNode | Flavor::Custom(_) => usual_port(13, id),
+        Flavor::Antnode => Some(line.metrics_port.ok_or(NotAdoptable::NoMetrics)?),
+        Flavor::AntNode | Flavor::Custom(_) => Some(usual_port(13, id)),
     };
     Ok(Node {
         id,
         uuid: service.folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
         manager: service.manager,
+        service: None,
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
-        ports: Ports { node: line.port, metrics, rpc: line.rpc_port.unwrap_or_else(|| usual_port(30, id)) },
+        ports: Ports { node: line.port, metrics, rpc: Some(line.rpc_port.unwrap_or_else(|| usual_port(30, id))) },
         wallet: line.wallet,
         network: line.network,
         arguments: line.rest,

@@ -141,10 +141,13 @@ impl Antctl {
             call = call.arg("--data-dir-path").arg(prefix(&node.root_dir)?);
             call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
         }
+        let ports = node.ports;
         for (flag, port) in
-            [("--node-port", node.ports.node), ("--metrics-port", node.ports.metrics), ("--rpc-port", node.ports.rpc)]
+            [("--node-port", Some(ports.node)), ("--metrics-port", ports.metrics), ("--rpc-port", ports.rpc)]
         {
-            call = call.arg(flag).arg(port.to_string());
+            if let Some(port) = port {
+                call = call.arg(flag).arg(port.to_string());
+            }
         }
         call = match &self.options.antctl_version {
             Some(version) => call.arg("--version").arg(version),
@@ -216,13 +219,14 @@ impl Antctl {
             uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
             flavor: Flavor::Antnode,
             manager: self.kind,
+            service: None,
             root_dir: entry.data_dir_path.clone(),
             log_dir: entry.log_dir_path.clone(),
             binary: entry.antnode_path.clone(),
             ports: Ports {
                 node: entry.node_port.ok_or_else(|| missing("fixed node port"))?,
-                metrics: entry.metrics_port.ok_or_else(|| missing("metrics port"))?,
-                rpc: rpc.unwrap_or_else(|| adopt::usual_port(30, id)),
+                metrics: Some(entry.metrics_port.ok_or_else(|| missing("metrics port"))?),
+                rpc: Some(rpc.unwrap_or_else(|| adopt::usual_port(30, id))),
             },
             wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
             network: vec![network.to_owned()],

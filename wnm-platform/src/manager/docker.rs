@@ -73,11 +73,11 @@ impl Docker {
 
     /// Returns the container with the name of a node, also an external one; None when it does not exist.
     fn container(&self, node: &Node) -> Result<Option<Container>, PlatformError> {
-        let call = self.call("inspect").args(["--format", container::FORMAT]).arg(node.id.name());
+        let call = self.call("inspect").args(["--format", container::FORMAT]).arg(node.service_name());
         let output = self.exec.run(&call)?;
         match container::read(&output.text()).pop() {
             Some(container) => Ok(Some(container)),
-            None if container::says_missing(&output, &node.id.name()) => Ok(None),
+            None if container::says_missing(&output, &node.service_name()) => Ok(None),
             None => Err(output.failure_of(call.summary())),
         }
     }
@@ -143,13 +143,13 @@ impl ProcessManager for Docker {
             None => self.create(node, words),
             Some(container) if !container.is_of(node) => Err(PlatformError::Taken {
                 node: node.id,
-                name: format!("container {}", node.id.name()),
+                name: format!("container {}", node.service_name()),
                 holder: NameHolder::Container { root: container.root },
             }),
             // A container cannot change. A running one is created again at the next definition while it is stopped.
             Some(container) if container.is_up() || words.contains(&container.digest_label()) => Ok(()),
             Some(_) => {
-                self.exec.succeed(&self.call("rm").arg(node.id.name()))?;
+                self.exec.succeed(&self.call("rm").arg(node.service_name()))?;
                 self.create(node, words)
             }
         }
@@ -157,7 +157,7 @@ impl ProcessManager for Docker {
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         // `docker start` leaves a running container unchanged.
-        self.exec.succeed(&self.call("start").arg(node.id.name())).map(drop)
+        self.exec.succeed(&self.call("start").arg(node.service_name())).map(drop)
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
@@ -172,7 +172,7 @@ impl ProcessManager for Docker {
             return Ok(());
         }
         // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
-        let killed = self.exec.succeed(&self.call("kill").args(["--signal", signal]).arg(node.id.name()));
+        let killed = self.exec.succeed(&self.call("kill").args(["--signal", signal]).arg(node.service_name()));
         match killed {
             Ok(_) => Ok(()),
             // `kill` fails when the container has exited meanwhile.
@@ -184,7 +184,7 @@ impl ProcessManager for Docker {
     }
 
     fn last_words(&self, node: &Node) -> Option<String> {
-        let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.id.name())).ok()?;
+        let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.service_name())).ok()?;
         Some(output.message()).filter(|message| output.is_success() && !message.is_empty())
     }
 
@@ -203,7 +203,7 @@ impl ProcessManager for Docker {
         if self.own(node)?.is_none() {
             return Ok(());
         }
-        let removed = self.exec.succeed(&self.call("rm").args(["--force", "--volumes"]).arg(node.id.name()));
+        let removed = self.exec.succeed(&self.call("rm").args(["--force", "--volumes"]).arg(node.service_name()));
         match removed {
             Ok(_) => Ok(()),
             Err(error) => self.own(node)?.map_or(Ok(()), |_| Err(error)),
@@ -214,17 +214,17 @@ impl ProcessManager for Docker {
         if nodes.is_empty() {
             return BTreeMap::new();
         }
-        let names = nodes.iter().map(|node| node.id.name());
+        let names = nodes.iter().map(|node| node.service_name());
         let output = self.exec.run(&self.call("inspect").args(["--format", container::FORMAT]).args(names));
         let seen: BTreeMap<String, Container> = match &output {
             Ok(output) => container::read(&output.text()).into_iter().map(|one| (one.name.clone(), one)).collect(),
             Err(_) => BTreeMap::new(),
         };
-        let look = |node: &Node| match (seen.get(&node.id.name()), &output) {
+        let look = |node: &Node| match (seen.get(&node.service_name()), &output) {
             (Some(container), _) if container.is_of(node) => self.service(container),
             // The container with its name runs another node, so this node has none.
             (Some(_), _) => Service::Stopped,
-            (None, Ok(output)) if container::says_missing(output, &node.id.name()) => Service::Stopped,
+            (None, Ok(output)) if container::says_missing(output, &node.service_name()) => Service::Stopped,
             (None, Ok(output)) => Service::Unknown(format!("docker container inspect failed: {}", output.message())),
             (None, Err(error)) => Service::from(error),
         };
@@ -235,10 +235,10 @@ impl ProcessManager for Docker {
         if nodes.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let names = nodes.iter().map(|node| node.id.name());
+        let names = nodes.iter().map(|node| node.service_name());
         let output = self.exec.run(&self.call("inspect").args(["--format", container::RESTARTS]).args(names))?;
         let counts = container::restarts(&output.text());
-        Ok(nodes.iter().filter_map(|node| Some((node.id, *counts.get(&node.id.name())?))).collect())
+        Ok(nodes.iter().filter_map(|node| Some((node.id, *counts.get(&node.service_name())?))).collect())
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

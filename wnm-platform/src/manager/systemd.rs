@@ -399,7 +399,7 @@ pub(super) fn user_units() -> PathBuf {
 }
 
 fn unit_name(node: &Node) -> String {
-    format!("{}.service", node.id.name())
+    format!("{}.service", node.service_name())
 }
 
 /// Returns the `--root-dir` in the command of a unit.

@@ -14,6 +14,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// A node with its folder here.
 pub(crate) fn node_at(root: &Path) -> Node {
     Node {
+        service: None,
         id: NodeId::FIRST,
         uuid: UUID.to_owned(),
         flavor: Flavor::Antnode,
@@ -21,7 +22,7 @@ pub(crate) fn node_at(root: &Path) -> Node {
         root_dir: root.to_owned(),
         log_dir: root.join("logs"),
         binary: root.join("antnode"),
-        ports: Ports { node: 1, metrics: 2, rpc: 3 },
+        ports: Ports { node: 1, metrics: Some(2), rpc: Some(3) },
         wallet: FAUCET,
         network: Vec::new(),
         arguments: Vec::new(),

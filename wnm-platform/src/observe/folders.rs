@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Bytes, Colony, MetricsSource, NodeId, NodeMap, NodeSample, Presence};
+use wnm_core::{Bytes, Colony, NodeId, NodeMap, NodeSample, Presence};
 
 /// The time limit for one folder. The size of a slower folder stays unknown.
 const MOST: Duration = Duration::from_millis(500);
@@ -57,7 +57,7 @@ pub(crate) fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
 pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
-        let is_silent = node.flavor.metrics_source() == MetricsSource::Process;
+        let is_silent = node.metrics_port().is_none();
         (is_silent && sample.presence == Presence::Answering).then(|| (*id, node.root_dir.join("chunks")))
     };
     let mut due: Vec<(NodeId, PathBuf)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();

@@ -6,9 +6,17 @@
 #[cfg(not(target_os = "macos"))]
 mod cgroup;
 #[cfg(not(target_os = "macos"))]
+mod disks;
+#[cfg(not(target_os = "macos"))]
+mod interfaces;
+#[cfg(not(target_os = "macos"))]
 mod kernel;
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(not(target_os = "macos"))]
+mod memory;
+#[cfg(not(target_os = "macos"))]
+mod pressure;
 #[cfg(not(target_os = "macos"))]
 mod tasks;
 mod volumes;
@@ -71,6 +79,14 @@ pub struct Traffic {
     pub written: u64,
 }
 
+impl Traffic {
+    /// Returns the sum of two counters.
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "sysinfo sums up"))]
+    fn plus(self, other: Self) -> Self {
+        Self { read: self.read.saturating_add(other.read), written: self.written.saturating_add(other.written) }
+    }
+}
+
 /// The resource use of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
@@ -80,6 +96,15 @@ pub struct Usage {
     pub memory: Bytes,
     /// Its age in milliseconds.
     pub age: u64,
+}
+
+/// The nodes of a colony, for the stalls of their control group.
+#[derive(Debug, Clone, Copy)]
+pub struct ColonyProcesses<'a> {
+    /// The name of the control group or, without `.slice`, of the slice that should contain them.
+    pub group: &'a str,
+    /// Their processes.
+    pub pids: &'a [u32],
 }
 
 impl Reading {
@@ -144,8 +169,8 @@ impl Host {
             uptime,
             cpu: self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text)),
             cpu_now: None,
-            disk: self.text("proc/diskstats").map(|text| kernel::disk_traffic(&text)),
-            net: self.text("proc/net/dev").map(|text| kernel::net_traffic(&text)),
+            disk: self.text("proc/diskstats").map(|text| disks::traffic(&text, &self.root.join("sys/block"))),
+            net: self.net_traffic(),
         }
     }
 
@@ -158,15 +183,23 @@ impl Host {
             memory,
             memory_total,
             load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
-            stalls: self.stalls(),
             ..plain_sample(storage, before, now)
         }
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    fn net_traffic(&self) -> Option<Traffic> {
+        let interfaces = self.text("proc/net/dev")?;
+        let routes = ["proc/net/route", "proc/net/ipv6_route"].map(|path| self.text(path).unwrap_or_default());
+        Some(interfaces::traffic(&interfaces, &self.root.join("sys/class/net"), &routes.concat()))
     }
 
     /// Returns use and size of memory: of the host, or of the control group with less free memory.
     #[cfg(not(target_os = "macos"))]
     fn memory(&self) -> (Option<Percent>, Option<Bytes>) {
-        let Some(host) = self.text("proc/meminfo").and_then(|text| kernel::memory(&text)) else { return (None, None) };
+        let zfs = self.text("proc/spl/kstat/zfs/arcstats").unwrap_or_default();
+        let host = self.text("proc/meminfo").and_then(|text| memory::memory(&text, &zfs));
+        let Some(host) = host else { return (None, None) };
         let limits = cgroup::memory_limits(&self.root).into_iter().filter(|limit| limit.total < host.total);
         let (mut used, mut total) = (host.used_share(), host.total);
         for limit in limits {
@@ -176,10 +209,19 @@ impl Host {
         (used, Some(Bytes(total)))
     }
 
+    /// Returns the pressure stall information of the host, of the nodes, and of the rest. None where the kernel provides
+    /// none.
     #[cfg(not(target_os = "macos"))]
-    fn stalls(&self) -> Option<wnm_core::Stalls> {
-        let stall = |what: &str| kernel::stall(&self.text(&format!("proc/pressure/{what}"))?);
-        Some(wnm_core::Stalls { cpu: stall("cpu")?, memory: stall("memory")?, io: stall("io")? })
+    #[must_use]
+    pub fn psi(&self, nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        pressure::psi(&self.root, nodes)
+    }
+
+    /// Returns None: macOS has no pressure stall information.
+    #[cfg(target_os = "macos")]
+    #[must_use]
+    pub fn psi(&self, _nodes: ColonyProcesses<'_>) -> Option<wnm_core::Psi> {
+        None
     }
 }
 

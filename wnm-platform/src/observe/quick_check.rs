@@ -38,7 +38,9 @@ impl Platform {
             }
             nodes.insert(*id, seen);
         }
-        let host = HostSample { cpu_limit, ..self.host.sample(&colony.settings.storage, &before, &reading) };
+        let pids: Vec<u32> = usage.keys().copied().collect();
+        let psi = self.observe_psi(&colony.settings, &pids);
+        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, &before, &reading) };
         (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
     }
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_core::{
-    Cores, MetricsSource, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version,
-    Volume,
+    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version, Volume,
 };
 
 use super::silent;
@@ -35,7 +34,7 @@ impl NodeFacts<'_> {
     pub(super) fn wants_version_on_disk(&self, node: &Node) -> bool {
         match self.presence {
             Presence::Gone => true,
-            Presence::Answering if node.flavor.metrics_source() == MetricsSource::Process => {
+            Presence::Answering if node.metrics_port().is_none() => {
                 let is_known = self.is_same_process() && self.previous.is_some_and(|seen| seen.version.is_some());
                 !is_known && !self.process.is_some_and(silent::runs_a_replaced_file)
             }
@@ -96,17 +95,17 @@ impl NodeFacts<'_> {
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
-        let logged = || match (node.flavor.metrics_source(), self.process) {
-            (MetricsSource::Process, Some(_)) => silent::peer_id(&node.log_dir),
-            (MetricsSource::Process, None) | (MetricsSource::Http, _) => None,
+        let logged = || match (node.metrics_port(), self.process) {
+            (None, Some(_)) => silent::peer_id(&node.log_dir),
+            (None, None) | (Some(_), _) => None,
         };
         told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(logged)
     }
 
     fn metrics(&self, node: &Node) -> Option<NodeMetrics> {
-        match node.flavor.metrics_source() {
-            MetricsSource::Http => self.answer.map(|answer| answer.metrics.clone()),
-            MetricsSource::Process => self.usage.map(|usage| NodeMetrics {
+        match node.metrics_port() {
+            Some(_) => self.answer.map(|answer| answer.metrics.clone()),
+            None => self.usage.map(|usage| NodeMetrics {
                 uptime: Some(usage.age / 1000),
                 records: self.previous.and_then(|previous| previous.metrics.as_ref()?.records),
                 ..NodeMetrics::default()

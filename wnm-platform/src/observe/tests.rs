@@ -70,7 +70,7 @@ impl TestHost {
             now: Timestamp::from_secs(i64::from(number)),
         };
         let mut node = new_node(id, &Settings { flavor, ..self.colony.settings.clone() }, birth, []).unwrap();
-        node.ports.metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        node.ports.metrics = Some(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
         fs::create_dir_all(&node.root_dir).unwrap();
         program(&node.binary);
         self.services.insert(id, Service::Stopped);
@@ -152,7 +152,7 @@ fn presence_follows_from_folder_service_and_answer() {
         let mut host = TestHost::new();
         let id = host.add(1, flavor.clone());
         if answers {
-            host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+            host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
         }
         host.services.insert(id, service.clone());
         assert_eq!(host.look(1000)[&id].presence, want, "{flavor} {service:?} {answers}");
@@ -191,7 +191,7 @@ fn identity_is_requested_once_per_process() {
     let mut host = TestHost::new();
     let id = host.add(1, Flavor::Antnode);
     let (port, asked) = serve("0.4.16");
-    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = port;
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
     for (pid, want) in [(10, 1), (10, 1), (11, 2), (11, 2)] {
         host.run(id, pid, 0, 0);
         let seen = host.look(1000).remove(&id).unwrap();
@@ -202,7 +202,7 @@ fn identity_is_requested_once_per_process() {
         assert_eq!(asked.load(Ordering::Relaxed), want, "{pid}");
     }
     // Silence forgets neither as long as the process is the same; another process may be of another version.
-    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = 1;
+    host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(1);
     assert_eq!(host.look(1000)[&id].version, Some(Version::new(0, 4, 16)));
     host.run(id, 12, 0, 0);
     let seen = host.look(1000).remove(&id).unwrap();

@@ -124,6 +124,7 @@ impl TestColony {
             }
         };
         let node = Node {
+            service: None,
             id,
             uuid: format!("0b2ad0d5-5d4e-4c7e-9f55-{number:012}"),
             flavor: self.settings.flavor.clone(),
@@ -131,7 +132,7 @@ impl TestColony {
             binary: root_dir.join(self.settings.flavor.program()),
             log_dir,
             root_dir,
-            ports: Ports { node: free_port(), metrics: free_port(), rpc: free_port() },
+            ports: Ports { node: free_port(), metrics: Some(free_port()), rpc: Some(free_port()) },
             wallet: FAUCET,
             network: vec!["evm-arbitrum-one".to_owned()],
             arguments: Vec::new(),

@@ -72,7 +72,7 @@ pub(crate) fn create_ant_node(kind: ManagerKind) {
     colony.done(Action::Stop { node: id });
     colony.assert_stopped(id);
     // It binds a second UDP port, and ends when it cannot.
-    let second = colony.node(id).ports.rpc;
+    let second = colony.node(id).ports.rpc.unwrap();
     let holder = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, second)).unwrap();
     let (error, _) = colony.failed(Action::Start { node: id, upgrade_to: None });
     assert!(error.contains(&format!("UDP port {second} is in use by ")), "{error}");

@@ -38,6 +38,7 @@ pub(crate) fn settings() -> Settings {
 pub(crate) fn node(number: u32) -> Node {
     let port = |start: u32| u16::try_from(start + number).unwrap();
     Node {
+        service: None,
         id: id(number),
         uuid: format!("uuid-{number}"),
         flavor: Flavor::Antnode,
@@ -45,7 +46,7 @@ pub(crate) fn node(number: u32) -> Node {
         root_dir: PathBuf::from(format!("/nodes/a \"quoted\" 'path'/antnode{number:04}")),
         log_dir: PathBuf::from("/logs"),
         binary: PathBuf::from("/nodes/antnode"),
-        ports: Ports { node: port(55000), metrics: port(13000), rpc: port(30000) },
+        ports: Ports { node: port(55000), metrics: Some(port(13000)), rpc: Some(port(30000)) },
         wallet: FAUCET,
         network: vec!["evm-arbitrum-one".into()],
         arguments: vec!["--a".into(), "b c\n".into()],

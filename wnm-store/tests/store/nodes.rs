@@ -14,7 +14,7 @@ fn numbers_ports_and_uuids_are_unique() {
         StoreError::NotUnique { value, owner } => (value, owner),
         other => panic!("{other}"),
     };
-    let ports = |node, metrics, rpc| Ports { node, metrics, rpc };
+    let ports = |node, metrics, rpc| Ports { node, metrics: Some(metrics), rpc: Some(rpc) };
     for (new, value) in [
         (node(1), UniqueValue::Number(id(1))),
         (Node { uuid: "uuid-1".into(), ..node(2) }, UniqueValue::Uuid("uuid-1".into())),

@@ -84,7 +84,7 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
     let known: BTreeSet<u16> = snapshot.nodes.values().flat_map(udp_ports).map(|rule| rule.port).collect();
     let mut stale = firewall::orphaned_rules(firewall, &known)?;
     // Another colony of this host names its rules in the same way. A port outside of this colony's ranges is its.
-    stale.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().contains(&rule.port)));
+    stale.retain(|rule| settings.ports.of(rule.node).is_some_and(|ports| ports.all().any(|port| port == rule.port)));
 
     // The start of a node opens its port, so a stopped node needs no rule. During an action a rule may come or go.
     let is_up = |id: NodeId| snapshot.state.nodes.get(&id).is_some_and(NodeState::is_active);

@@ -132,7 +132,7 @@ impl Surroundings<'_> {
 
     fn check_ports(&self, node: &Node) -> Result<(), AllocationError> {
         for other in self.nodes.values() {
-            if let Some(port) = node.ports.all().into_iter().find(|port| other.ports.all().contains(port)) {
+            if let Some(port) = node.ports.all().find(|port| other.ports.all().any(|taken| taken == *port)) {
                 return Err(AllocationError::PortTaken { id: node.id, port, other: other.id });
             }
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wnm_core::{Delays, IoThresholds, Limits, NodeId, NodeState, PortRanges, Ports, Settings, Threshold, Upnp};
+use wnm_core::{Delays, IoThresholds, Limits, NodeState, Settings, Threshold, Upnp};
 
 use super::Row;
 use super::fields::{Fields, Value};
@@ -16,6 +16,7 @@ pub(crate) fn fields(settings: &Settings, cpus: u32, rows: &[Row<'_>], database:
     let policy = &settings.policy;
     let Delays { start, restart, upgrade, remove } = policy.delays;
     let Limits { upgrades, starts, removals, operations } = policy.limits;
+    let [node_start, metrics_start, rpc_start] = settings.ports.thousands();
     let percent = |value: wnm_core::Percent| Value::number(value.get());
     let mut values = vec![
         ("id", Value::Number(1)),
@@ -38,7 +39,7 @@ pub(crate) fn fields(settings: &Settings, cpus: u32, rows: &[Row<'_>], database:
         ("donate_address", Value::Text(settings.donate.to_string())),
         ("max_load_average_allowed", Value::or_unknown(policy.load.map(|load| load.remove.get()))),
         ("desired_load_average", Value::or_unknown(policy.load.map(|load| load.less_than.get()))),
-        ("port_start", thousands(settings.ports, |ports| ports.node)),
+        ("port_start", Value::Number(node_start.into())),
     ];
     values.extend(traffic(["hdio_read_less_than", "hdio_read_remove"], policy.disk_io, |io| io.read));
     values.extend(traffic(["hdio_write_less_than", "hdio_write_remove"], policy.disk_io, |io| io.write));
@@ -48,8 +49,8 @@ pub(crate) fn fields(settings: &Settings, cpus: u32, rows: &[Row<'_>], database:
         ("last_stopped_at", last_stopped(rows)),
         ("host", Value::Text(settings.host.clone())),
         ("crisis_bytes", Value::Number(settings.crisis.0)),
-        ("metrics_port_start", thousands(settings.ports, |ports| ports.metrics)),
-        ("rpc_port_start", thousands(settings.ports, |ports| ports.rpc)),
+        ("metrics_port_start", Value::Number(metrics_start.into())),
+        ("rpc_port_start", Value::Number(rpc_start.into())),
         ("environment", environment(settings)),
         ("start_args", Value::Text(shell_text(&settings.arguments))),
         ("max_concurrent_upgrades", Value::Number(upgrades.into())),
@@ -92,11 +93,6 @@ fn joined_paths(settings: &Settings) -> Value {
 fn environment(settings: &Settings) -> Value {
     let words = settings.environment.iter().map(|(name, value)| format!("{name}={value}"));
     Value::Text(shell_text(&words.collect::<Vec<_>>()))
-}
-
-/// Returns the start of a port range, in thousands; unknown if the ranges have no port for the first node.
-fn thousands(ranges: PortRanges, of: fn(Ports) -> u16) -> Value {
-    Value::or_unknown(ranges.of(NodeId::FIRST).map(|first| u64::from(of(first) / 1000)))
 }
 
 /// Returns the two thresholds of a traffic signal; 0 for each that is not set.

@@ -29,7 +29,7 @@ impl<'a> Row<'a> {
 
     /// Returns the name of the node's systemd service, for every process manager: a key of the Python wnm.
     pub(crate) fn service(&self) -> String {
-        format!("{}.service", self.node.id.name())
+        format!("{}.service", self.node.service_name())
     }
 
     pub(crate) fn peer_id(&self) -> Option<&'a str> {

@@ -10,8 +10,10 @@ use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
 use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::NodeId;
-use crate::model::observation::{HostSample, LoadAverages, Observation, Stalls, Volume};
+use crate::model::observation::{HostSample, LoadAverages, Observation, Volume};
+use crate::model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
+use crate::model::weight::WeightSample;
 
 /// The host and its nodes at one moment. An impossible value, such as a negative percentage, counts as missing.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -102,9 +104,15 @@ struct SampleLine<'a> {
     psi_memory: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_io: Option<StallLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psi_colony: Option<StallsLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psi_background: Option<StallsLine>,
     // Recorded traces have the key `quota`, which is older than the name of this field.
     #[serde(rename = "quota", skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<CpuLimitSample>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<WeightSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     antnode_version: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,15 +142,53 @@ struct VolumeLine {
     available_bytes: Option<u64>,
 }
 
-/// The pressure stall averages of the kernel; only one of them is used.
+/// The pressure stall information of a part of the host.
+#[derive(Serialize, Deserialize)]
+struct StallsLine {
+    cpu: StallLine,
+    memory: StallLine,
+    io: StallLine,
+}
+
+impl StallsLine {
+    fn new(stalls: &Stalls) -> Self {
+        let [cpu, memory, io] = [stalls.cpu, stalls.memory, stalls.io].map(StallLine::new);
+        Self { cpu, memory, io }
+    }
+
+    fn stalls(&self) -> Option<Stalls> {
+        Some(Stalls { cpu: self.cpu.stall()?, memory: self.memory.stall()?, io: self.io.stall()? })
+    }
+}
+
+/// The pressure stall information of one resource; only one of the kernel's averages is used.
 #[derive(Serialize, Deserialize)]
 struct StallLine {
     some: StallAverages,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    full: Option<StallAverages>,
+}
+
+impl StallLine {
+    fn new(stall: Stall) -> Self {
+        let averages = |time: StallTime| StallAverages { avg10: time.avg10.get(), total: time.total.map(Into::into) };
+        Self { some: averages(stall.some), full: stall.full.map(averages) }
+    }
+
+    fn stall(&self) -> Option<Stall> {
+        let time = |line: &StallAverages| {
+            let total = line.total.as_ref().and_then(serde_json::Number::as_u64);
+            Some(StallTime { avg10: percent(Some(line.avg10))?, total })
+        };
+        Some(Stall { some: time(&self.some)?, full: self.full.as_ref().and_then(time) })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct StallAverages {
     avg10: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    total: Option<serde_json::Number>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -201,8 +247,10 @@ impl SampleLine<'_> {
                 ..Volume::default()
             }],
         };
-        let stall = |line: Option<StallLine>| line.and_then(|line| percent(Some(line.some.avg10)));
+        let part = |line: Option<StallsLine>| line.and_then(|line| line.stalls());
+        let stall = |line: Option<StallLine>| line.and_then(|line| line.stall());
         let stalls = (stall(self.psi_cpu), stall(self.psi_memory), stall(self.psi_io));
+        let (colony, background) = (part(self.psi_colony), part(self.psi_background));
         let host = HostSample {
             cpus: None,
             started: self.system_start.map(Timestamp::from_secs),
@@ -219,11 +267,14 @@ impl SampleLine<'_> {
             disk_write: rate(self.hdio_write_bytes),
             net_read: rate(self.netio_read_bytes),
             net_write: rate(self.netio_write_bytes),
-            stalls: match stalls {
-                (Some(cpu), Some(memory), Some(io)) => Some(Stalls { cpu, memory, io }),
+            psi: match stalls {
+                (Some(cpu), Some(memory), Some(io)) => {
+                    Some(Psi { host: Stalls { cpu, memory, io }, colony, background })
+                }
                 _ => None,
             },
             cpu_limit: self.cpu_limit,
+            weight: self.weight,
         };
         let target = self.antnode_version.and_then(|text| text.parse().ok());
         let running_nodes = self.running_nodes.filter(|count| *count <= MOST_NODES);
@@ -254,9 +305,9 @@ impl VolumeLine {
 pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
     let host = &sample.host;
     let rate = |rate: Option<BytesPerSecond>| rate.map(|rate| rate.0 as f64);
-    let stall = |part: fn(&Stalls) -> Percent| {
-        host.stalls.as_ref().map(|stalls| StallLine { some: StallAverages { avg10: part(stalls).get() } })
-    };
+    let stall = |part: fn(&Stalls) -> Stall| host.psi.as_ref().map(|psi| StallLine::new(part(&psi.host)));
+    let part =
+        |part: fn(&Psi) -> &Option<Stalls>| host.psi.as_ref().and_then(|psi| part(psi).as_ref()).map(StallsLine::new);
     let fullest = host.volumes.iter().max_by_key(|volume| volume.used);
     let (nodes, changed, gone) = match &sample.nodes {
         NodeChanges::Same => (None, None, None),
@@ -288,7 +339,10 @@ pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
         psi_cpu: stall(|stalls| stalls.cpu),
         psi_memory: stall(|stalls| stalls.memory),
         psi_io: stall(|stalls| stalls.io),
+        psi_colony: part(|psi| &psi.colony),
+        psi_background: part(|psi| &psi.background),
         cpu_limit: host.cpu_limit,
+        weight: host.weight,
         antnode_version: sample.target.as_ref().map(|version| Cow::Owned(version.to_string())),
         running_nodes: sample.running_nodes,
         nodes,

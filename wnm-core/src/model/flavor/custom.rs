@@ -50,7 +50,7 @@ impl Custom {
     }
 
     pub(super) fn bound_ports(&self, ports: &Ports) -> Vec<BoundPort> {
-        self.ports.split(',').filter_map(|word| bound_port(word, ports.all())).collect()
+        self.ports.split(',').filter_map(|word| bound_port(word, ports)).collect()
     }
 
     pub(super) fn arguments(&self, node: &Node) -> Vec<String> {
@@ -65,8 +65,8 @@ fn value_of(name: &str, node: &Node) -> Option<String> {
         "root_dir" => node.root_dir.display().to_string(),
         "log_dir" => node.log_dir.display().to_string(),
         "port" => node.ports.node.to_string(),
-        "metrics_port" => node.ports.metrics.to_string(),
-        "rpc_port" => node.ports.rpc.to_string(),
+        "metrics_port" => node.ports.metrics?.to_string(),
+        "rpc_port" => node.ports.rpc?.to_string(),
         "rewards_address" => node.wallet.to_string(),
         _ => return None,
     })
@@ -84,13 +84,13 @@ fn filled(word: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> 
     Some(text)
 }
 
-/// Returns the port for a word such as `udp:node`; the ports are those of a node, in the order node, metrics, RPC.
-fn bound_port(word: &str, [node, metrics, rpc]: [u16; 3]) -> Option<BoundPort> {
+/// Returns the port for a word such as `udp:node`; None for a port that the node does not have.
+fn bound_port(word: &str, ports: &Ports) -> Option<BoundPort> {
     let (protocol, name) = word.split_once(':')?;
     let port = match name {
-        "node" => node,
-        "metrics" => metrics,
-        "rpc" => rpc,
+        "node" => ports.node,
+        "metrics" => ports.metrics?,
+        "rpc" => ports.rpc?,
         _ => return None,
     };
     match protocol {
@@ -193,7 +193,8 @@ impl Custom {
             metrics: description.take("metrics", "http or process", |value| matches!(value, "http" | "process"))?,
             identity: description.take("identity", "the name of a file in the folder of the node", is_file_name)?,
             ports: description.take("ports", "a list such as udp:node,tcp:metrics,udp:rpc", |value| {
-                value.split(',').all(|word| bound_port(word, [0; 3]).is_some())
+                let any = Ports { node: 0, metrics: Some(0), rpc: Some(0) };
+                value.split(',').all(|word| bound_port(word, &any).is_some())
             })?,
             arguments: description.take("arguments", "a text without control characters", |_| true)?,
         };

@@ -16,6 +16,7 @@ use crate::model::manager::ManagerKind;
 use crate::model::node::Upnp;
 use crate::model::units::Bytes;
 use crate::model::wallet::{Address, FAUCET, Rewards};
+use crate::model::weight::Weight;
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
@@ -69,6 +70,10 @@ pub struct Settings {
     pub upnp: Upnp,
     /// Whether wnm may limit the CPU of all nodes together.
     pub cpu_limit: bool,
+    /// The weight of all nodes together for CPU time.
+    pub cpu_weight: Weight,
+    /// The weight of all nodes together for disks.
+    pub io_weight: Weight,
     /// Disk space that a full node may use.
     pub crisis: Bytes,
     /// Pause between the probes of two nodes.
@@ -133,6 +138,8 @@ impl Settings {
             environment,
             upnp: if raw.no_upnp.unwrap_or(true) { Upnp::Off } else { Upnp::On },
             cpu_limit: raw.cpu_limit.unwrap_or(true),
+            cpu_weight: raw.cpu_weight.unwrap_or(Weight::BEHIND),
+            io_weight: raw.io_weight.unwrap_or(Weight::BEHIND),
             crisis: Bytes(raw.crisis_bytes.unwrap_or(2_000_000_000)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),

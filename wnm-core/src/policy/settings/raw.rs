@@ -14,6 +14,7 @@ use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
+use crate::model::weight::Weight;
 use crate::policy::thresholds::Preset;
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
@@ -133,6 +134,10 @@ settings! {
     max_load_average_allowed: Load = default("1 per CPU").example("1000"),
     /// Allow a CPU limit on all nodes together, on hosts that support one.
     cpu_limit: bool = default("true").without_old_variable(),
+    /// Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host.
+    cpu_weight: Weight = default("10").without_old_variable(),
+    /// Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end.
+    io_weight: Weight = default("10").without_old_variable(),
     /// Time after the start of a node without further action on it.
     delay_start: u64 = default("5min; 1min under steady").example("5min").unit(Unit::Seconds),
     /// Least time between the stop of a node and its next start.
@@ -334,6 +339,7 @@ mod tests {
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" => &["'unclosed"],
                 "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {
                     &["", "x", "-1", "101", "NaN", "inf"]
                 }

@@ -12,6 +12,7 @@ use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
+use crate::model::weight::{NotAWeight, Weight};
 use crate::policy::thresholds::Preset;
 
 /// Returns the cause of a value outside its range.
@@ -127,6 +128,24 @@ word_values! {
     ManagerKind: "a process manager";
     FirewallKind: "a firewall";
     Preset: "a preset";
+}
+
+impl Value for Weight {
+    const KIND: &'static str = "a weight";
+    fn allowed() -> String {
+        format!("1 to {}, or idle", Self::MOST)
+    }
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        text.parse().map_err(|error| match error {
+            NotAWeight::OutOfRange => out_of_range(1, Self::MOST.into(), ""),
+            NotAWeight::Text => {
+                ProblemCause::NotOneOf { allowed: vec![format!("1 to {}", Self::MOST), "idle".to_owned()] }
+            }
+        })
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Value for Rewards {

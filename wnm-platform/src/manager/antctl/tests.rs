@@ -150,7 +150,7 @@ fn recorded_nodes_are_discovered() {
     fs::write(folder.path().join("node_registry.json"), text).unwrap();
     let (antctl, calls) = scripted(folder.path(), |_| ());
     let found = antctl.discover(&[folder.path().to_owned()]).unwrap();
-    assert_eq!(found[0].node.as_ref().unwrap().ports, Ports { node: 55001, metrics: 13001, rpc: 30001 });
+    assert_eq!(found[0].node.as_ref().unwrap().ports, Ports { node: 55001, metrics: Some(13001), rpc: Some(30001) });
     assert_eq!((found[0].status.as_deref(), &found[0].version), (Some("ADDED"), &wnm_core::Version::find_in("0.4.17")));
     // The second has a custom network, the third has no entry: neither can be adopted.
     let whys: Vec<_> = found[1..].iter().map(|found| found.node.clone().unwrap_err()).collect();

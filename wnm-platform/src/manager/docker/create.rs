@@ -48,7 +48,7 @@ pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Ve
         source,
     })?;
     let definition = serde_json::to_string(node).map_err(|error| not_serialized(&node.root_dir, error))?;
-    let mut words = vec![format!("--name={}", node.id.name())];
+    let mut words = vec![format!("--name={}", node.service_name())];
     words.extend(ALWAYS.iter().map(|word| (*word).to_owned()));
     words.extend(parent.map(|parent| format!("--cgroup-parent={parent}")));
     words.push(format!("--user={}:{}", owner.uid(), owner.gid()));

@@ -174,7 +174,7 @@ fn external_container_is_read_from_arguments() {
     let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
     let found = docker.discover(&[folder.path().to_owned()]).unwrap();
     let node = found[0].node.as_ref().unwrap();
-    assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, 13007));
+    assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, Some(13007)));
     assert_eq!((node.arguments.as_slice(), node.uuid.as_str()), (["--local".to_owned()].as_slice(), ""));
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());

@@ -36,7 +36,7 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     let mut text = Text(String::new());
     text.line("# Written by wnm at each start of the node. Put changes into a drop-in.");
     text.line("[Unit]");
-    text.set("Description", format!("Autonomi node {}", node.id.name()));
+    text.set("Description", format!("Autonomi node {}", node.service_name()));
     text.set(UUID, &node.uuid);
     if scope == Scope::Sudo {
         text.set("Wants", "network-online.target");

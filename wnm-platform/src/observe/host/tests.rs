@@ -5,7 +5,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use wnm_core::{Clock, Load};
+use wnm_core::{Clock, Load, Psi, Stall, StallTime};
 
 use super::*;
 
@@ -83,7 +83,14 @@ fn recorded_host_is_read() {
     assert_eq!(sample.memory, Percent::new(25.0).ok());
     assert_eq!(sample.memory_total, Some(Bytes(16_384_000_000)));
     assert_eq!(sample.load.unwrap().fifteen, Load::new(12.59).unwrap());
-    assert_eq!(sample.stalls.unwrap().io, Percent::new(1.5).unwrap());
+    assert_eq!(sample.psi, None);
+    let psi = recorded.host().psi(ColonyProcesses { group: "wnm-55000", pids: &[] }).unwrap();
+    let full = StallTime { avg10: Percent::new(0.0).unwrap(), total: Some(0) };
+    assert_eq!(
+        psi.host.io,
+        Stall { some: StallTime { avg10: Percent::new(1.5).unwrap(), total: Some(123) }, full: Some(full) }
+    );
+    assert_eq!((psi.colony, psi.background), (None, None));
     assert_eq!((sample.cpu, sample.disk_read, sample.net_write), (None, None, None), "counters of another run");
 }
 
@@ -94,7 +101,7 @@ fn empty_host_yields_no_values() {
     let reading = host.read(&clock());
     assert_eq!((reading.cpu, reading.disk, reading.net), (None, None, None));
     let sample = host.sample(&[], &reading.counters(), &reading);
-    assert_eq!((sample.cpu, sample.memory, sample.load, sample.stalls), (None, None, None, None));
+    assert_eq!((sample.cpu, sample.memory, sample.load, sample.psi), (None, None, None, None));
 }
 
 #[test]
@@ -197,7 +204,50 @@ proptest! {
 
     #[test]
     fn parsers_accept_any_text(text in ".{0,300}") {
-        let _ = (kernel::cpu_ticks(&text), kernel::memory(&text), kernel::load_averages(&text), kernel::stall(&text));
-        let _ = (kernel::disk_traffic(&text), kernel::net_traffic(&text));
+        let nowhere = Path::new("/no/sysfs");
+        let _ = (kernel::cpu_ticks(&text), kernel::load_averages(&text), kernel::stall(&text));
+        let _ = (memory::memory(&text, &text), disks::traffic(&text, nowhere), interfaces::traffic(&text, nowhere, &text));
+    }
+}
+
+/// The stalls of a group of version 2, in percent of the last ten seconds.
+fn stalled(recorded: &Recorded, group: &str, some: f64) {
+    for resource in ["cpu", "memory", "io"] {
+        let path = recorded.0.path().join(group).join(match group {
+            "proc/pressure" => resource.to_owned(),
+            _ => format!("{resource}.pressure"),
+        });
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("some avg10={some:.2} avg60=0.00 avg300=0.00 total=7\n")).unwrap();
+    }
+}
+
+fn background(recorded: &Recorded, pids: &[u32]) -> Option<(f64, f64)> {
+    let Psi { colony, background, .. } = recorded.host().psi(ColonyProcesses { group: "wnm-55000", pids }).unwrap();
+    Some((colony?.cpu.some.avg10.get(), background?.cpu.some.avg10.get()))
+}
+
+#[test]
+fn background_stalls_come_from_groups_beside_the_nodes() {
+    for mount in ["sys/fs/cgroup", "sys/fs/cgroup/unified"] {
+        let recorded = Recorded::new(&[
+            (&format!("{mount}/cgroup.controllers"), "cpu io memory\n"),
+            ("proc/7/cgroup", "1:cpu:/x\n0::/wnm.slice/wnm-55000.slice/antnode0001.service\n"),
+            ("proc/8/cgroup", "1:cpu:/x\n0::/wnm.slice/wnm-55000.slice/antnode0002.service\n"),
+            ("proc/9/cgroup", "0::/system.slice/antnode0003.service\n"),
+        ]);
+        stalled(&recorded, "proc/pressure", 60.0);
+        // No group tells yet.
+        assert_eq!(background(&recorded, &[7, 8]), None);
+        stalled(&recorded, &format!("{mount}/wnm.slice/wnm-55000.slice"), 50.0);
+        assert_eq!(background(&recorded, &[7, 8]), Some((50.0, 10.0)));
+        stalled(&recorded, &format!("{mount}/system.slice"), 25.0);
+        assert_eq!(background(&recorded, &[7, 8]), Some((50.0, 25.0)));
+        stalled(&recorded, &format!("{mount}/wnm.slice/wnm-56000.slice"), 30.0);
+        assert_eq!(background(&recorded, &[7, 8]), Some((50.0, 30.0)));
+        // A node outside of the group counts as background load, so nothing is told.
+        assert_eq!(background(&recorded, &[7, 9]), None);
+        assert_eq!(background(&recorded, &[7, 10]), None);
+        assert_eq!(background(&recorded, &[]), None);
     }
 }

@@ -25,32 +25,60 @@ pub(super) enum Framing {
 }
 
 impl Head {
-    /// Parses the head of a response; None while it is incomplete.
+    /// Parses the head of a response; None while it is incomplete. Interim responses before it, such as
+    /// `100 Continue`, are skipped, and so are headers that are no HTTP.
     ///
     /// # Errors
     /// The response is not HTTP, has another status than 200, too many headers, or a compressed body.
     pub(super) fn read(received: &[u8]) -> io::Result<Option<Self>> {
-        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-        let mut response = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(length) = response.parse(received).map_err(io::Error::other)? else {
-            return Ok(None);
-        };
-        if response.code != Some(200) {
-            return Err(io::Error::other("HTTP status is not 200"));
+        let mut start = 0;
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+            let mut response = httparse::Response::new(&mut headers);
+            let rest = received.get(start..).unwrap_or_default();
+            let httparse::Status::Complete(length) =
+                lenient().parse_response(&mut response, rest).map_err(io::Error::other)?
+            else {
+                return Ok(None);
+            };
+            start += length;
+            match response.code {
+                Some(200) => return Ok(Some(Self { length: start, framing: Framing::of(response.headers)? })),
+                // 101 ends HTTP on the connection.
+                Some(100 | 102..=199) => {}
+                _ => return Err(io::Error::other("HTTP status is not 200")),
+            }
         }
-        let mut framing = Framing::UntilClosed;
-        for header in response.headers.iter() {
-            let value = std::str::from_utf8(header.value).map_err(io::Error::other)?.trim();
+    }
+}
+
+fn lenient() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .ignore_invalid_headers_in_responses(true);
+    config
+}
+
+impl Framing {
+    /// Returns the framing of a body with these headers.
+    fn of(headers: &[httparse::Header<'_>]) -> io::Result<Self> {
+        let mut framing = Self::UntilClosed;
+        for header in headers {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            if is("transfer-encoding") && value.eq_ignore_ascii_case("chunked") {
-                framing = Framing::Chunks;
-            } else if is("content-length") && framing != Framing::Chunks {
-                framing = Framing::Length(value.parse().map_err(io::Error::other)?);
-            } else if is("transfer-encoding") || (is("content-encoding") && !value.eq_ignore_ascii_case("identity")) {
+            let value = header.value.trim_ascii();
+            if is("transfer-encoding") && value.eq_ignore_ascii_case(b"chunked") {
+                framing = Self::Chunks;
+            } else if is("content-length") && framing != Self::Chunks {
+                let value = std::str::from_utf8(value).map_err(io::Error::other)?;
+                framing = Self::Length(value.parse().map_err(io::Error::other)?);
+            } else if is("transfer-encoding") || (is("content-encoding") && !value.eq_ignore_ascii_case(b"identity")) {
                 return Err(io::Error::other("compressed body"));
             }
         }
-        Ok(Some(Self { length, framing }))
+        Ok(framing)
     }
 }
 
@@ -94,17 +122,32 @@ mod tests {
         assert_eq!(framing("Content-Length: 12\r\n").unwrap(), Some(Framing::Length(12)));
         assert_eq!(framing("Transfer-Encoding: chunked\r\ncontent-length: 3\r\n").unwrap(), Some(Framing::Chunks));
         assert_eq!(framing("content-encoding: identity\r\n").unwrap(), Some(Framing::UntilClosed));
-        for bad in [
-            "content-length: -1\r\n",
-            "content-encoding: gzip\r\n",
-            "transfer-encoding: gzip, chunked\r\n",
-            "\x01: x\r\n",
-        ] {
+        for bad in ["content-length: -1\r\n", "content-encoding: gzip\r\n", "transfer-encoding: gzip, chunked\r\n"] {
             assert!(framing(bad).is_err(), "{bad}");
         }
         assert_eq!(Head::read(b"HTTP/1.1 200 O").unwrap(), None);
         assert!(Head::read(b"HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n").is_err());
         assert!(Head::read(b"SSH-2.0-OpenSSH_9.2\r\n").is_err());
+    }
+
+    #[test]
+    fn odd_heads_are_read() {
+        let framing = |bytes: &[u8]| Head::read(bytes).map(|head| head.map(|head| (head.length, head.framing)));
+        for head in [
+            &b"HTTP/1.1 200 OK\r\nx-odd: \xff\xfe\xe9\r\nContent-Length: 3\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\n\x01: x\r\nContent-Length: 3\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nbad header\r\nContent-Length : \t3 \r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nx-folded: a\r\n b\r\nCONTENT-LENGTH:3\r\n\r\n",
+            b"HTTP/1.1  200  OK\r\nContent-Length: 3\r\n\r\n",
+            b"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+        ] {
+            let want = (head.len(), Framing::Length(3));
+            assert_eq!(framing(head).unwrap(), Some(want), "{}", String::from_utf8_lossy(head));
+        }
+        assert_eq!(framing(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 20").unwrap(), None);
+        assert!(framing(b"HTTP/1.1 101 Switching\r\n\r\n").is_err());
+        assert!(framing(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\n\r\n").is_err());
     }
 
     #[test]
