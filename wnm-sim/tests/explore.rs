@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4036, with 36 nodes on average
-    actions  add 124 disable 5 remove 364 restart 1 start 94 stop 33 upgrade 22; 600 done, 43 failed
-    crashes  21 at 6 points; 19 reboots
-    digest   b125915b1aa8823b
+    cycles   4064, with 36 nodes on average
+    actions  add 143 disable 5 remove 336 restart 1 start 439 stop 72 upgrade 22; 941 done, 77 failed
+    crashes  19 at 5 points; 19 reboots
+    digest   ecd079a574a1cb1b
     no violation
     "#);
 }

@@ -44,6 +44,13 @@ mod tests {
             text(Some(&looping), None, now),
             text(Some(&looping), None, now.after(Duration::from_secs(60))),
         ];
-        insta::assert_snapshot!(texts.join("\n"), @"");
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        the next cycle starts it
+        exit code 1: no such wallet; the next cycle starts it
+        exit code 1: no such wallet; next start in 20s
+        cannot start; next start in 20s
+        crash loop, 5 ends within 10min; exit code 1: no such wallet; next start in 20s
+        crash loop, 5 ends within 10min; exit code 1: no such wallet; the next cycle starts it
+        ");
     }
 }
