@@ -88,10 +88,7 @@ fn ended(view: &NodeView) -> Option<Vec<(&'static str, String)>> {
         ("last message", or_dash(exit.and_then(|exit| exit.message.as_ref()))),
         ("last start", or_dash(recovery.and_then(|recovery| recovery.error.as_ref()))),
         ("attempts", or_dash(recovery.map(|recovery| recovery.attempts))),
-        (
-            "crash loop",
-            recovery.is_some_and(wnm_core::Recovery::is_crash_loop).then_some("yes").unwrap_or("no").to_owned(),
-        ),
+        ("crash loop", if recovery.is_some_and(wnm_core::Recovery::is_crash_loop) { "yes" } else { "no" }.to_owned()),
         ("next start", if is_down { next } else { "-".to_owned() }),
     ])
 }
