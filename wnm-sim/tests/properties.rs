@@ -343,6 +343,7 @@ proptest! {
             wall: Timestamp::from_millis(wall),
             uptime,
             boot: boot.to_string(),
+            init: None,
         };
         let last = Clock::start(reading(walls.0, uptimes.0, boots.0));
         check_clock(&last, &reading(walls.1, uptimes.1, boots.1))

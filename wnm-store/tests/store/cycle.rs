@@ -32,7 +32,7 @@ fn colony_is_loaded_as_it_was_stored() {
         desired: NodeMap::new(),
         recoveries: NodeMap::new(),
         forecast: None,
-        clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into() })),
+        clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into(), init: Some(7) })),
     };
     let pending = Outcome::Pending { step: Step::Linger, since: at(100), why: "until 5".into() };
     let outcomes: Vec<_> = records.iter().map(|record| (record.id, pending.clone())).collect();

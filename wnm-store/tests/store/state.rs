@@ -65,7 +65,10 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
         btree_set(any_id(), 0..4),
         btree_map(any::<String>().prop_map(PathBuf::from), any::<u64>(), 0..3),
         btree_map(any_version(), any::<u32>(), 0..3),
-        proptest::option::of(clock.prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot }))),
+        proptest::option::of(
+            clock
+                .prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot, init: Some(uptime) })),
+        ),
         btree_map(any_id(), any_recovery(), 0..3),
     )
         .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries)| EngineState {
