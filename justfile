@@ -53,7 +53,7 @@ renew-schemas:
     WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-cli --bin wnm schema
     WNM_RENEW_SCHEMAS=1 cargo test -q -p wnm-sim --lib schema
 
-# Renew wnm-cli/packaging
+# Renew wnm-cli/packaging and wnm-sim/packaging
 renew-packaging:
     cargo build -p wnm-cli
     target/debug/wnm util completions bash > wnm-cli/packaging/completions/wnm.bash
@@ -61,6 +61,7 @@ renew-packaging:
     target/debug/wnm util completions fish > wnm-cli/packaging/completions/wnm.fish
     rm -f wnm-cli/packaging/man/*.1
     target/debug/wnm util man --out wnm-cli/packaging/man
+    WNM_RENEW_PACKAGING=1 cargo test -q -p wnm-sim --test util
 
 # Renew snapshots
 renew-snapshots:

@@ -54,6 +54,9 @@ impl<S: Store, P: Platform> Agent<S, P> {
 
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
         cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        // Before the new nodes exist, and apart from the nodes whose actions change the same files.
+        let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
+        self.platform.protect(settled);
         colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
         let mut records = std::mem::take(&mut colony.unfinished);
         records.extend(begun);

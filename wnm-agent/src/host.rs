@@ -110,6 +110,13 @@ impl Platform for wnm_platform::Platform {
         Ok(NewNodeIdentity { uuid: uuid::Uuid::new_v4().to_string(), roll: getrandom::u64()? })
     }
 
+    fn protect<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
+        for (node, error) in wnm_platform::Platform::protect(self, nodes) {
+            let hint = error.hint();
+            tracing::warn!(%node, %error, hint, "cannot move the files of wnm out of the folder of a node");
+        }
+    }
+
     fn set_cpu_limit(&mut self, limit: Cores, processes: &[u32]) -> Result<(), HostError> {
         Ok(self.cpu_limit().set(limit, processes)?)
     }

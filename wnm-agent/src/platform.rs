@@ -68,6 +68,10 @@ pub trait Platform {
         storage_with_most_space(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
     }
 
+    /// Moves files that the platform believes or runs out of the folders where these nodes write, for nodes of earlier
+    /// releases. Repeated in every cycle; the default does nothing.
+    fn protect<'a>(&mut self, _nodes: impl Iterator<Item = &'a Node>) {}
+
     /// Limits the CPU of all nodes together; `processes` are the processes of the running nodes.
     ///
     /// # Errors

@@ -80,6 +80,20 @@ impl BinaryCache {
     /// # Errors
     /// The file is missing, not executable, for another machine, another program, or does not exit in time.
     pub fn version(&mut self, exec: &Exec, flavor: &Flavor, path: &Path) -> Result<Version, PlatformError> {
+        self.version_with(exec, flavor, path, |call| call)
+    }
+
+    /// Returns the version of a program as [`version`](Self::version), and runs the call that `rights` makes of it.
+    ///
+    /// # Errors
+    /// As [`version`](Self::version).
+    pub(crate) fn version_with(
+        &mut self,
+        exec: &Exec,
+        flavor: &Flavor,
+        path: &Path,
+        rights: impl FnOnce(Call) -> Call,
+    ) -> Result<Version, PlatformError> {
         if let Some(version) = self.known(flavor, path)? {
             return Ok(version);
         }
@@ -89,7 +103,7 @@ impl BinaryCache {
             Some(VersionResult::TimedOut(times)) => *times,
             Some(_) | None => 0,
         };
-        let result = match run_for_version(exec, flavor, path) {
+        let result = match run_for_version(exec, flavor, rights(version_call(path))) {
             Ok(result) => result,
             Err(PlatformError::Hung { .. }) => VersionResult::TimedOut(timeouts + 1),
             Err(error) => return Err(error),
@@ -146,11 +160,14 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
     }
 }
 
-/// Runs a program with `--version` and reads the output.
-fn run_for_version(exec: &Exec, flavor: &Flavor, path: &Path) -> Result<VersionResult, PlatformError> {
+/// Returns the call that prints the version of a program.
+pub(crate) fn version_call(path: &Path) -> Call {
     // Without the environment of wnm: `ant-node` reads its settings from `ANT_*` variables.
-    let call =
-        Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())]);
+    Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())])
+}
+
+/// Runs a program with `--version` and reads the output.
+fn run_for_version(exec: &Exec, flavor: &Flavor, call: Call) -> Result<VersionResult, PlatformError> {
     match exec.run(&call) {
         Ok(output) => Ok(match flavor.version_in(&output.text()) {
             Some(version) => VersionResult::Version(version),

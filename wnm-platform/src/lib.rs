@@ -7,6 +7,7 @@ pub mod exec;
 pub mod executor;
 pub mod fake_node;
 pub mod firewall;
+mod guarded;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;

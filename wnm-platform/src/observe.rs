@@ -21,7 +21,7 @@ use wnm_core::{
 };
 
 use crate::Platform;
-use crate::binary::BinaryCache;
+use crate::binary::{BinaryCache, version_call};
 use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
 use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
@@ -226,10 +226,12 @@ impl NodeObserver<'_> {
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
     fn version_on_disk(&mut self, node: &Node) -> Option<wnm_core::Version> {
         let known = self.binaries.known(&node.flavor, &node.binary).ok()?;
-        known.or_else(|| {
-            let is_time_left = Instant::now() < self.versions_until;
-            is_time_left.then(|| self.binaries.version(&self.platform.exec, &node.flavor, &node.binary).ok())?
-        })
+        if known.is_some() || Instant::now() >= self.versions_until {
+            return known;
+        }
+        // The node can replace its program, so it runs with the rights of the node, and never with those of wnm.
+        let call = self.platform.as_node(node, version_call(&node.binary))?;
+        self.binaries.version_with(&self.platform.exec, &node.flavor, &node.binary, |_| call).ok()
     }
 }
 

@@ -1,20 +1,24 @@
 //! The host as one value, for observations and for actions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use wnm_core::{Node, NodeId, ProgramCache, Settings, Version};
+use wnm_core::{Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
 
 use crate::binary::BinaryCache;
 use crate::cpu_limit::CpuLimit;
 use crate::error::PlatformError;
-use crate::exec::Exec;
+use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
 use crate::manager::{self, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+
+/// The time in a cycle for the conversion of nodes that an earlier release made.
+const PROTECT_BUDGET: Duration = Duration::from_secs(2);
 
 /// The host of a colony, with the process manager and the firewall that its settings name.
 pub struct Platform {
@@ -25,6 +29,8 @@ pub struct Platform {
     pub(crate) probe_limits: Limits,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
+    /// The nodes whose conversion failed and was reported.
+    unprotected: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Platform {
@@ -41,6 +47,7 @@ impl Platform {
             probe_limits: Limits::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
+            unprotected: Mutex::default(),
         })
     }
 
@@ -99,6 +106,35 @@ impl Platform {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
         let services = self.manager.survey(&own);
         services.into_iter().filter(|(_, service)| *service == Service::Stopped).map(|(id, _)| id).collect()
+    }
+
+    /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release
+    /// of wnm made. Running processes continue. The copies of many programs take several cycles. Returns the nodes that
+    /// could not be converted, each once, with the reason.
+    pub fn protect<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<(NodeId, PlatformError)> {
+        let deadline = Instant::now() + PROTECT_BUDGET;
+        let mut failed = Vec::new();
+        let mut known = self.unprotected.lock().unwrap_or_else(PoisonError::into_inner);
+        for node in nodes.into_iter().filter(|node| node.manager == self.manager.kind()) {
+            if Instant::now() >= deadline {
+                break;
+            }
+            if let Err(error) = self.manager.protect(node)
+                && known.insert(node.id)
+            {
+                failed.push((node.id, error));
+            }
+        }
+        failed
+    }
+
+    /// Returns a call of a node's program with the rights of the node's process; None when that is impossible.
+    pub(crate) fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        if node.manager == self.manager.kind() {
+            return self.manager.as_node(node, call);
+        }
+        // Another manager than that of the settings: only a node without a user of its own runs as wnm does.
+        (node.manager.scope != Scope::Sudo && node.manager.program != Program::Docker).then_some(call)
     }
 
     /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process

@@ -95,6 +95,11 @@ impl SimError {
         let line = before.matches('\n').count() + 1;
         // The parser lists the permitted keys on lines of their own.
         let problem = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        // The library names a key that is absent as a field, in backticks.
+        let problem = match problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            Some(key) => format!("missing key {key}"),
+            None => problem,
+        };
         Self::input(format!("{name}:{line}: invalid TOML: {problem}"))
     }
 

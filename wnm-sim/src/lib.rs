@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `decide` | answers single decision cases |
 //! | `replay` | repeats the decisions on a recorded host |
+//! | `try` | shows the effect of changed settings on a recorded host |
 //! | `explore` | runs the cycle on the chaos model, on which everything fails, and checks the invariants |
 //! | `run`, `score` | measure policies on the capacity model, a host under load |
 //! | `tune` | searches for better settings on the capacity model |
 //! | `compare` | compares steady with classic and the baselines |
 //! | `calibrate` | fits the capacity model to a recorded host |
+//! | `util` | prints completion scripts and man pages |
 //! | `chart` | draws recordings and runs |
 
+mod candidates;
 mod capacity;
 mod chance;
 mod chaos;
@@ -46,12 +49,13 @@ pub struct Cli {
     command: Command,
 }
 
-use commands::{calibrate, chart, compare, decide, replay, run, score, tune};
+use commands::{calibrate, chart, compare, decide, replay, run, score, trial, tune, util};
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Decide(decide::Args),
     Replay(replay::Args),
+    Try(trial::Args),
     Explore(explore::Args),
     Run(run::Args),
     Score(score::Args),
@@ -59,15 +63,24 @@ enum Command {
     Compare(compare::Args),
     Chart(chart::Args),
     Calibrate(calibrate::Args),
+    Util(util::Args),
 }
 
 impl Cli {
+    /// Prints candidates and ends the process where a completion script asks for them; else returns.
+    pub fn complete() {
+        clap_complete::CompleteEnv::with_factory(<Self as clap::CommandFactory>::command)
+            .var(util::COMPLETE)
+            .complete();
+    }
+
     /// Runs the command. An error is printed to standard error.
     #[must_use]
     pub fn run(self) -> Exit {
         let result = match self.command {
             Command::Decide(args) => decide::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Try(args) => trial::run(&args),
             Command::Explore(args) => explore::run(args),
             Command::Run(args) => run::run(&args),
             Command::Score(args) => score::run(&args),
@@ -75,6 +88,7 @@ impl Cli {
             Command::Compare(args) => compare::run(&args),
             Command::Chart(args) => chart::run(&args),
             Command::Calibrate(args) => calibrate::run(&args),
+            Command::Util(args) => util::run(&args),
         };
         result.unwrap_or_else(|error| error.report())
     }

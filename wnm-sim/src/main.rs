@@ -6,5 +6,6 @@ use clap::Parser;
 use wnm_sim::Cli;
 
 fn main() -> ExitCode {
+    Cli::complete();
     Cli::parse().run().into()
 }

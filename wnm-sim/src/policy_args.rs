@@ -8,8 +8,8 @@ use toml::Spanned;
 use wnm_core::trace::TraceHeader;
 use wnm_core::{Policy, RawSettings};
 
-use crate::SimError;
 use crate::error::talk;
+use crate::{SimError, candidates};
 
 /// Sources of the policy. Precedence: `--set`, the policy file, the header of the trace, defaults.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Set one setting; repeatable, overrides the policy file
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
     /// Set the number of processors where the trace has none; load thresholds default to multiples of it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

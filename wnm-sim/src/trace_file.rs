@@ -14,12 +14,20 @@ use crate::lines::{LONGEST_LINE, Line, Lines};
 use crate::output::is_gzip;
 
 /// The handling of invalid lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum BadLines {
     /// An invalid line ends the reading with an error.
+    #[default]
     Refused,
     /// An invalid line is skipped and counted.
     Skipped,
+}
+
+impl BadLines {
+    /// Returns the handling that the flag `--lenient` selects.
+    pub(crate) const fn of_flag(lenient: bool) -> Self {
+        if lenient { Self::Skipped } else { Self::Refused }
+    }
 }
 
 /// Skipped lines that are reported one by one; a damaged file would flood the terminal.

@@ -151,7 +151,7 @@ fn invalid_command_line_exits_with_2() {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["decide", "replay", "chart", "run", "score"] {
+    for command in ["decide", "replay", "try", "chart", "run", "score", "tune", "compare", "calibrate"] {
         let ran = run(&[command, "--help"]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains("Examples:") && ran.out.contains(&format!("wnm-sim {command}")), "{}", ran.out);

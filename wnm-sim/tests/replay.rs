@@ -170,7 +170,7 @@ fn chart_shows_nodes_signals_and_actions() {
     let picture = std::fs::read_to_string(&svg).unwrap();
     assert!(picture.len() < 300_000, "{} bytes", picture.len());
     for text in [
-        "ramp-1s.jsonl.gz, from 2026-11-20T21:56:53.759Z: decisions that the policy would have made at each sample",
+        "ramp-1s.jsonl.gz, from 2026-11-20T21:56:53.759Z: policy classic, the decisions it would have made at each sample (open loop)",
         "running",
         "node cap 50",
         "stop: pressure, cpu (1)",
@@ -198,7 +198,7 @@ fn chart_of_a_run_shows_its_decisions() {
     let ran = run_with(&["chart", "-", "-o", "-"], run_file.as_bytes());
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("stop: requested (1)") && !ran.out.contains("pressure"), "{}", ran.out);
-    assert!(ran.out.contains(": recorded decisions") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
+    assert!(ran.out.contains(", recorded decisions") && ran.out.contains("lunch &lt;&amp;&gt; tea"), "{}", ran.out);
     let trace: String = run_file.lines().filter(|line| !line.contains("decided")).map(|l| format!("{l}\n")).collect();
     let ran = run_with(&["chart", "-", "-o", "-"], trace.as_bytes());
     assert!(ran.out.contains("stop: pressure, cpu (2)") && !ran.out.contains("requested"), "{}", ran.out);

@@ -104,8 +104,8 @@ fn invalid_input_is_refused_with_the_reason() {
         (&[negative.as_str()], "negative.toml:5: invalid TOML: "),
         (&[negative.as_str()], "the number -16 is not finite or below 0"),
         (&[kind.as_str()], "unknown variant `quake`, expected one of `constant`, `noisy`"),
-        (&[colony.as_str()], "colony: start_per_core 30 is above cap_per_core 5"),
-        (&[host.as_str()], "host: cpus, memory_gb and disk_gb must be above 0"),
+        (&[colony.as_str()], "colony.toml:9: colony: start_per_core 30 is above cap_per_core 5"),
+        (&[host.as_str()], "host.toml:4: host: cpus must be above 0"),
         (&[trace.as_str()], "no.jsonl: No such file"),
         (
             &[bounds.as_str()],
@@ -149,6 +149,63 @@ fn invalid_input_is_refused_with_the_reason() {
         &["score"],
     ] {
         assert_eq!(run(arguments).code, 2, "{arguments:?}");
+    }
+}
+
+/// An incomplete or impossible scenario names the key, and the line of its table or of the key itself.
+#[test]
+fn scenario_names_what_it_lacks_with_the_line() {
+    let folder = Folder::new();
+    folder.write("bare.jsonl", "{\"ts\": 1000, \"used_cpu_percent\": 10}\n");
+    let trace = "kind = \"trace\"\ntrace = \"bare.jsonl\"";
+    for (from, to, said) in [
+        ("cpus = 4\n", "", "x.toml:3: invalid TOML: missing key cpus"),
+        ("percent = 10\n", "", "x.toml:10: invalid TOML: missing key percent"),
+        (
+            PLAIN,
+            "[model]\ncpu_cores = 1\n",
+            "x.toml:1: invalid TOML: missing key about\nhint: a scenario needs about = ",
+        ),
+        ("[model]\n", "[model]\nsurge_seconds = 0\n", "x.toml:14: model: surge_seconds must be above 0"),
+        (
+            "[model]\n",
+            "[model]\nmemory_start_mb = 999\n",
+            "x.toml:14: model: memory_start_mb 999 is above memory_full_mb 180",
+        ),
+        ("[[load]]", "[memory]\nsqueeze = 10\n[[load]]", "x.toml:11: memory: squeeze needs the key often"),
+        ("[[load]]", "[disks]\nvolumes = [60, 60]\n[[load]]", "x.toml:11: disks: the volumes add up to 120 %"),
+        (
+            "kind = \"constant\"\npercent = 10",
+            trace,
+            "bare.jsonl:1: no number of processors: the header has no key host.cpus\nhint: set it with --cpus N",
+        ),
+    ] {
+        let path = folder.write("x.toml", &PLAIN.replacen(from, to, 1));
+        let ran = run(&["run", &path]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{to}");
+        assert!(ran.err.contains(said), "{to}: {}", ran.err);
+    }
+}
+
+/// A trace of background load without a header needs the number of processors, from a flag or beside its name.
+#[test]
+fn background_trace_without_header_takes_the_processors_from_flag_or_scenario() {
+    let folder = Folder::new();
+    let samples: String =
+        (0..120).map(|i| format!("{{\"ts\": {}, \"used_cpu_percent\": 30}}\n", 1000 + 5 * i)).collect();
+    folder.write("bare.jsonl", &samples);
+    let load = "kind = \"trace\"\ntrace = \"bare.jsonl\"";
+    let bare = folder.write("bare.toml", &PLAIN.replace("kind = \"constant\"\npercent = 10", load));
+    let keyed =
+        folder.write("keyed.toml", &PLAIN.replace("kind = \"constant\"\npercent = 10", &format!("{load}\ncpus = 8")));
+    let short = ["--days", "0.05", "--seeds", "1"];
+    let flagged = run(&[&["run", bare.as_str(), "--cpus", "8"], &short[..]].concat());
+    assert_eq!((flagged.code, flagged.err.as_str()), (0, ""));
+    assert_eq!(flagged.out.replace("bare ", "keyed"), run(&[&["run", keyed.as_str()], &short[..]].concat()).out);
+    for command in [&["tune", "--budget", "20", "--scenario"][..], &["compare"]] {
+        let ran = run(&[command, &[bare.as_str(), "--cpus", "8", "--days", "0.01"], &["--jobs", "1"]].concat());
+        let want_of_budget = ran.err.contains("budget");
+        assert!(ran.code == 0 || want_of_budget, "{command:?}: {}", ran.err);
     }
 }
 

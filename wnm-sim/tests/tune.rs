@@ -145,9 +145,10 @@ fn invalid_input_is_refused_with_the_reason() {
         ),
         (&["--bound", "steady_warnig=1..2"], "did you mean steady_warning?"),
         (
-            &["--bound", "cpu_remove=1..2"],
-            "invalid --bound cpu_remove=1..2: cpu_remove cannot be tuned, only steady_relief_target",
+            &["--bound", "cpu_limit=1..2"],
+            "invalid --bound cpu_limit=1..2: cpu_limit cannot be tuned, only steady_relief_target",
         ),
+        (&["--bound", "cpu_remove=20..50"], "no cpu_less_than from 50 on is below a cpu_remove of at most 50"),
         (&["--policy", "classic", "--bound", "steady_grace=1..2"], "steady_grace cannot be tuned, only delay_start"),
         (
             &["--set", "steady_grace=often"],
@@ -176,4 +177,25 @@ fn invalid_input_is_refused_with_the_reason() {
     for arguments in [&["--budget", "-1"][..], &["--jobs", "0"], &["--cycle", "7"]] {
         assert_eq!(run(&[&["tune"], arguments].concat()).code, 2, "{arguments:?}");
     }
+}
+
+/// Tuned thresholds reach the policy file in order, although the scenario sets others.
+#[test]
+fn thresholds_can_be_tuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("tuned.toml");
+    let bounds = ["--bound", "cpu_less_than=30..60", "--bound", "cpu_remove=50..90", "--bound", "mem_remove=70..95"];
+    let ran = run(&[TINY, &["--budget", "40", "--out", policy.to_str().unwrap()], &bounds].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let row = |key: &str| ran.out.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
+    assert!(row("cpu_remove").contains("50..90") && row("cpu_less_than").contains("30..60"), "{}", ran.out);
+    let text = read(&policy);
+    let value = |key: &str| -> Option<u32> {
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")?.parse().ok())
+    };
+    // The best policy may be the starting one, which sets no threshold.
+    if let (Some(low), Some(high)) = (value("cpu_less_than"), value("cpu_remove")) {
+        assert!(low < high && (30..=60).contains(&low) && (50..=90).contains(&high), "{text}");
+    }
+    assert_eq!(run(&["run", "calm-2", "--policy", policy.to_str().unwrap(), "--seeds", "1", "--days", "0.1"]).code, 0);
 }

@@ -37,6 +37,10 @@ impl PlatformError {
             Self::Refused { reason: Refusal::ClosedTo { closed, .. }, .. } => {
                 return Some(format!("run `chmod o+x {}`", closed.display()));
             }
+            Self::Refused { reason: Refusal::SharedFolder(path), .. } => {
+                let path = path.display();
+                return Some(format!("run `chown $(id -u) {path} && chmod o-w {path}`"));
+            }
             Self::NoCpuLimit(reason) => return reason.hint(),
             _ => return None,
         };

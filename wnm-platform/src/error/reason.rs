@@ -124,6 +124,8 @@ pub enum Refusal {
     TrashIsNoFolder,
     /// systemd cannot express the path in a unit file.
     NotForUnitFile,
+    /// A folder on the path can be written by another user than root and that of wnm.
+    SharedFolder(PathBuf),
     /// A folder on the path is not accessible for the user of the nodes.
     ClosedTo {
         /// The folder without access.
@@ -152,6 +154,7 @@ impl fmt::Display for Refusal {
             Self::ContainsNodes => f.write_str("it contains folders of nodes"),
             Self::TrashIsNoFolder => f.write_str("the trash is a link or a file"),
             Self::NotForUnitFile => f.write_str("a unit file cannot contain this path"),
+            Self::SharedFolder(path) => write!(f, "another user can write {}", path.display()),
             Self::ClosedTo { closed, user } => {
                 write!(f, "user {user}, who runs the nodes, may not enter {}", closed.display())
             }

@@ -66,7 +66,9 @@ impl<'a> HostExecutor<'a> {
             Step::Stage => self.stage(node),
             Step::Swap => self.swap(record, node),
             Step::SwapBack => self.swap_back(record, node),
-            Step::DropOld => node_dir::drop_old(&node.binary).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::DropOld => node_dir::drop_old(&node_dir::installed(node))
+                .and_then(|()| node_dir::drop_leftovers(node))
+                .map(|()| Effect::Done(Evidence::Nothing)),
         }
     }
 

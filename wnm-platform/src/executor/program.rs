@@ -1,6 +1,5 @@
 //! Steps that install and swap the program of a node.
 
-use std::fs;
 use std::path::Path;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
@@ -19,13 +18,17 @@ impl HostExecutor<'_> {
         if node.manager.chooses_program() {
             return DONE;
         }
-        let to = node_dir::install(&self.settings.binary, &node.binary)?;
+        node_dir::ensure_protected(node)?;
+        let to = node_dir::install(&self.settings.binary, &node_dir::installed(node))?;
+        node_dir::provide(node)?;
         copy_peers(&self.settings.binary, node)?;
         Ok(Effect::Done(Evidence::Programs { from: None, to }))
     }
 
     pub(super) fn stage(&self, node: &Node) -> Performed {
-        let (from, to) = node_dir::stage(&self.settings.binary, &node.binary)?;
+        node_dir::ensure_protected(node)?;
+        node_dir::take_over(node)?;
+        let (from, to) = node_dir::stage(&self.settings.binary, &node_dir::installed(node))?;
         Ok(Effect::Done(Evidence::Programs { from, to }))
     }
 
@@ -36,7 +39,9 @@ impl HostExecutor<'_> {
         let Some(Evidence::Programs { to, .. }) = evidence(record, Step::Stage) else {
             return Err(PlatformError::NothingStaged { node: node.id });
         };
-        node_dir::swap(&node.binary, to)?;
+        node_dir::take_over_first(node)?;
+        node_dir::swap(&node_dir::installed(node), to)?;
+        node_dir::provide(node)?;
         copy_peers(&self.settings.binary, node)?;
         DONE
     }
@@ -44,7 +49,7 @@ impl HostExecutor<'_> {
     pub(super) fn swap_back(&self, record: &ActionRecord, node: &Node) -> Performed {
         let Some(Evidence::Programs { from, to }) = evidence(record, Step::Stage) else {
             // Nothing was staged, so the installed program is unchanged and the node may run.
-            node_dir::drop_staged(&node.binary)?;
+            node_dir::drop_staged(&node_dir::installed(node))?;
             return DONE;
         };
         if let Some(wait) = self.wait_while_running(node) {
@@ -52,7 +57,11 @@ impl HostExecutor<'_> {
         }
         let was_swapped = record.done.iter().any(|done| done.step == Step::Swap);
         let swapped = if was_swapped { SwapProgress::Possible } else { SwapProgress::NotStarted };
-        node_dir::swap_back(&node.binary, from.as_deref(), to, swapped, &self.settings.binary)?;
+        node_dir::take_over_first(node)?;
+        let installed = node_dir::installed(node);
+        node_dir::swap_back(&installed, from.as_deref(), to, swapped, &self.settings.binary)?;
+        node_dir::provide(node)?;
+        node_dir::drop_leftovers(node)?;
         DONE
     }
 
@@ -71,7 +80,7 @@ fn copy_peers(program: &Path, node: &Node) -> Result<(), PlatformError> {
     let source = program.with_file_name(PEERS);
     match node.flavor {
         Flavor::Antnode | Flavor::Custom(_) => Ok(()),
-        Flavor::AntNode => match fs::read(&source) {
+        Flavor::AntNode => match std::fs::read(&source) {
             Ok(peers) => node_dir::write(&node.binary.with_file_name(PEERS), &peers, 0o644),
             Err(_) => Ok(()),
         },

@@ -1,7 +1,5 @@
 //! Steps that start the process of a node and confirm that it is up.
 
-use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::thread;
@@ -13,8 +11,9 @@ use wnm_core::{Action, BoundPort, Exit, Node, ProcessIdentity, Timestamp};
 use super::{HostExecutor, Performed};
 use crate::error::PlatformError;
 use crate::exec::message::first_meaningful_line;
+use crate::guarded;
 use crate::manager::{self, Service};
-use crate::node_dir::{STDERR_LOG, check_free_space};
+use crate::node_dir::{check_free_space, errors_log};
 use crate::observe::ports;
 use crate::observe::process::Liveness;
 
@@ -45,7 +44,7 @@ impl HostExecutor<'_> {
         check_free_space(&node.root_dir, self.space_needed(record))?;
         self.pause();
         // Left by the last run. The node removes it late in its start, so a failure before that would show the old reason.
-        let _ = fs::remove_file(node.log_dir.join(FAILURE_LOG));
+        let _ = guarded::remove(&node.log_dir.join(FAILURE_LOG));
         self.manager.start(node)?;
         Ok(Effect::Done(match self.service(node) {
             Service::Running(process) => Evidence::Process { process },
@@ -135,18 +134,14 @@ fn has_open_port(node: &Node) -> bool {
 
 /// Returns the message of a node that exited, from its failure log and its standard error; None when both are empty.
 fn last_words(node: &Node) -> Option<String> {
-    let messages = [FAILURE_LOG, STDERR_LOG].map(|name| tail(&node.log_dir.join(name)));
+    let messages = [node.log_dir.join(FAILURE_LOG), errors_log(node)].map(|log| tail(&log));
     let messages: Vec<String> = messages.into_iter().flatten().collect();
     (!messages.is_empty()).then(|| messages.join("; "))
 }
 
 /// Returns the first meaningful line in the last [`TAIL`] bytes of a log; None when there is none.
 fn tail(path: &Path) -> Option<String> {
-    let mut file = fs::File::open(path).ok()?;
-    let skipped = file.metadata().ok()?.len().saturating_sub(TAIL);
-    file.seek(SeekFrom::Start(skipped)).ok()?;
-    let mut text = Vec::new();
-    file.take(TAIL).read_to_end(&mut text).ok()?;
+    let (text, skipped) = guarded::tail(path, TAIL).ok()?;
     let text = String::from_utf8_lossy(&text);
     // A line that begins before the tail is cut, and says nothing without its beginning.
     let whole = if skipped == 0 { text.as_ref() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };

@@ -172,10 +172,14 @@ impl Antctl {
     /// Records the new program of a node in the registry. antctl refuses an older version than the recorded one.
     fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
         let Some(known) = entry.version() else { return Ok(()) };
-        let asked = Call::new(&node.binary).arg("--version").only_environment([]);
+        let is_source = node_dir::digest(&node_dir::resolved(&self.options.binary))? == node_dir::digest(&node.binary)?;
+        if !is_source || entry.status == Status::Running {
+            return Ok(());
+        }
+        // The configured program, which is equal: the node can replace its own one, which may run as another user.
+        let asked = Call::new(&self.options.binary).arg("--version").only_environment([]);
         let Some(here) = node.flavor.version_in(&self.exec.succeed(&asked)?.text()) else { return Ok(()) };
-        let is_source = node_dir::digest(&self.options.binary)? == node_dir::digest(&node.binary)?;
-        if here <= known || !is_source || entry.status == Status::Running {
+        if here <= known {
             return Ok(());
         }
         let call = self.named("upgrade", entry).args(["--do-not-start", "--interval", "1", "--path"]);
@@ -258,6 +262,18 @@ impl ProcessManager for Antctl {
         definition::write(node)
     }
 
+    fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        if self.kind.scope != Scope::Sudo {
+            return Some(call);
+        }
+        // antctl chooses the user of its nodes, who owns their folder and can replace the program there. The configured
+        // program, if it is the same, has the same version.
+        let digests = [node_dir::resolved(&self.options.binary), node.binary.clone()];
+        let digests = digests.map(|path| node_dir::digest(&path).ok().flatten());
+        let [Some(source), Some(own)] = digests else { return None };
+        (source == own).then(|| Call { program: self.options.binary.clone().into(), ..call })
+    }
+
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         if !self.processes.running(node).is_empty() {
             return Ok(());
@@ -329,7 +345,7 @@ impl ProcessManager for Antctl {
         let found = |folder: Folder| {
             let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
             let node = match entry {
-                Some(entry) => definition::read(&folder).map_or_else(|| self.described(entry, &folder), Ok),
+                Some(entry) => definition::read(&folder, self.kind).map_or_else(|| self.described(entry, &folder), Ok),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };
             let process = definition::process_on(&folder, &all, &self.processes);

@@ -1,38 +1,52 @@
 //! The definition of a node in its own folder, from which `wnm` rebuilds a lost database.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use wnm_core::Node;
+use wnm_core::{ManagerKind, Node};
 
 use super::FoundProcess;
 use crate::error::{FileOperation, PlatformError, not_serialized};
+pub(super) use crate::guarded::is_missing;
+use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
-/// The file of the definition in a node's folder.
+/// The file of the definition, in the protected folder of a node or else in the node's folder.
 const DEFINITION: &str = ".wnm-definition";
-/// The file in a node's folder with the service definition from before its adoption.
+/// The file beside the definition with the service definition from before the adoption.
 const SERVICE_BACKUP: &str = ".wnm-service-before";
 /// The maximum size of a definition or service file, in bytes.
 const LIMIT: u64 = 256 * 1024;
 
-/// Writes the definition of a node into its folder.
-pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
-    let path = node.root_dir.join(DEFINITION);
-    let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
-    // The environment of a node may contain secrets.
-    node_dir::write(&path, &text, 0o600)
+/// Returns the folder of a node for files that wnm believes later.
+fn folder(node: &Node) -> PathBuf {
+    node_dir::protected(node).unwrap_or_else(|| node.root_dir.clone())
 }
 
-/// Copies an external service definition into the node's folder, before wnm overwrites it. An earlier copy stays.
+/// Tells whether a node has its definition where its own process cannot write it.
+pub(super) fn is_protected(node: &Node) -> bool {
+    node_dir::protected(node).is_none_or(|folder| folder.join(DEFINITION).exists())
+}
+
+/// Writes the definition of a node.
+pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
+    node_dir::ensure_protected(node)?;
+    let path = folder(node).join(DEFINITION);
+    let text = serde_json::to_vec_pretty(node).map_err(|error| not_serialized(&path, error))?;
+    // The environment of a node may contain secrets.
+    node_dir::write(&path, &text, 0o600)?;
+    // Left by an earlier release of wnm, in the folder where the node writes.
+    if node_dir::protected(node).is_some() { remove_file(&node.root_dir.join(DEFINITION)) } else { Ok(()) }
+}
+
+/// Copies an external service definition beside the definition of the node, before wnm overwrites it. An earlier copy stays.
 pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
-    let path = node.root_dir.join(SERVICE_BACKUP);
+    node_dir::ensure_protected(node)?;
+    let path = folder(node).join(SERVICE_BACKUP);
     if path.exists() {
         return Ok(());
     }
-    let text = node_dir::read_bounded(service, LIMIT);
+    let text = guarded::read(service, LIMIT, Trust::Anyone);
     let text = text.map_err(|source| PlatformError::File {
         operation: FileOperation::Read,
         path: service.to_owned(),
@@ -43,22 +57,26 @@ pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
 
 /// Removes the definition of a node, if it exists.
 pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
+    node_dir::remove_protected(node)?;
     remove_file(&node.root_dir.join(DEFINITION))
 }
 
 /// Removes a file, if it exists.
 pub(super) fn remove_file(path: &Path) -> Result<(), PlatformError> {
-    match fs::remove_file(path) {
-        Err(error) if !is_missing(&error) => {
-            Err(PlatformError::File { operation: FileOperation::Remove, path: path.to_owned(), source: error })
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    guarded::remove(path).map_err(|source| PlatformError::File {
+        operation: FileOperation::Remove,
+        path: path.to_owned(),
+        source,
+    })
 }
 
-/// Returns the node of a folder's definition; None without one, or when it belongs to another folder.
-pub(super) fn read(folder: &Folder) -> Option<Node> {
-    let text = node_dir::read_bounded(&folder.path.join(DEFINITION), LIMIT).ok()?;
+/// Returns the node of a folder's definition; None without one, when it belongs to another folder, or when another user
+/// than root and that of wnm can write it: it names paths, a program and a wallet.
+pub(super) fn read(folder: &Folder, kind: ManagerKind) -> Option<Node> {
+    let protected = node_dir::protected_folder(&folder.path, kind).unwrap_or_else(|| folder.path.clone());
+    let text = [protected, folder.path.clone()]
+        .into_iter()
+        .find_map(|place| guarded::read(&place.join(DEFINITION), LIMIT, Trust::Owner).ok())?;
     serde_json::from_slice(&text).ok().filter(|node| is_of(node, folder))
 }
 
@@ -83,9 +101,4 @@ pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Proce
 /// Tells whether two paths name the same folder, also through links.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-/// Tells whether an error means that the path does not exist.
-pub(super) fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

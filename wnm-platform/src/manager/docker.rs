@@ -183,6 +183,13 @@ impl ProcessManager for Docker {
         }
     }
 
+    fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        create::version_words(node, &self.image, &call).map(|words| {
+            let within = call.deadline;
+            Call::new(&self.command).args(words).within(within)
+        })
+    }
+
     fn last_words(&self, node: &Node) -> Option<String> {
         let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.service_name())).ok()?;
         Some(output.message()).filter(|message| output.is_success() && !message.is_empty())

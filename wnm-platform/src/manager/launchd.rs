@@ -17,6 +17,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal};
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
+use crate::guarded;
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, Processes};
 use output::Loaded;
@@ -171,7 +172,7 @@ impl ProcessManager for Launchd {
             return Ok(());
         }
         for folder in [&self.folder, &node.log_dir] {
-            fs::create_dir_all(folder).map_err(|source| PlatformError::File {
+            guarded::make_folder(folder).map_err(|source| PlatformError::File {
                 operation: FileOperation::Create,
                 path: folder.clone(),
                 source,
@@ -189,7 +190,8 @@ impl ProcessManager for Launchd {
             None => {}
         }
         // launchd appends. Emptying the file is a convenience, so a failure is ignored.
-        let _ = fs::File::create(node.log_dir.join(STDERR_LOG));
+        let log = guarded::open_or_create(&node.log_dir.join(STDERR_LOG), 0o644);
+        let _ = log.and_then(|log| log.set_len(0));
         self.boot(node)
     }
 
@@ -235,7 +237,7 @@ impl ProcessManager for Launchd {
         let lists = service::below(&self.folder)?;
         let all = self.processes.all();
         let found = |folder| {
-            let node = definition::read(&folder).map_or_else(|| self.described(&folder, &lists), Ok);
+            let node = definition::read(&folder, self.kind).map_or_else(|| self.described(&folder, &lists), Ok);
             let process = definition::process_on(&folder, &all, &self.processes);
             Found::new(folder, node, process)
         };

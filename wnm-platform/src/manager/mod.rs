@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
 
 use crate::error::PlatformError;
+use crate::exec::Call;
 use crate::node_dir::Folder;
 
 pub use options::{Options, Verbosity};
@@ -50,6 +51,22 @@ pub trait ProcessManager: Send + Sync {
     /// # Errors
     /// A process cannot be signalled.
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError>;
+
+    /// Moves files that wnm believes or runs out of the folder where the node writes, for a node that an earlier release
+    /// of wnm made. A running process continues. Each part is a file that appears completely or not at all, so that the
+    /// call can be repeated after an interruption at any moment.
+    ///
+    /// # Errors
+    /// Another user can write the storage folder, or a file cannot be written.
+    fn protect(&self, _node: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    /// Returns a call of the node's program with the rights of the node's process; None when this manager cannot make one.
+    /// The default is the call itself, for managers under which nodes run as the user of wnm.
+    fn as_node(&self, _node: &Node, call: Call) -> Option<Call> {
+        Some(call)
+    }
 
     /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {

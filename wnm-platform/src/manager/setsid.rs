@@ -7,10 +7,9 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +18,7 @@ use std::time::Duration;
 
 use command_fds::CommandFdExt as _;
 use process_wrap::std::{CommandWrap, ProcessSession};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity};
@@ -29,6 +28,7 @@ use super::signal;
 use super::{Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
+use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
@@ -85,7 +85,7 @@ impl Setsid {
             }
             (None, Lock::Held) => Service::Unknown("its lock is held, but no process of it exists".to_owned()),
             (None, Lock::Absent | Lock::Free) => {
-                let _ = fs::remove_file(node.root_dir.join(PID_FILE));
+                let _ = guarded::remove(&node.root_dir.join(PID_FILE));
                 Service::Stopped
             }
         }
@@ -204,7 +204,8 @@ impl ProcessManager for Setsid {
         let all = self.processes.all();
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
-            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
+            let node =
+                definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -224,7 +225,7 @@ enum Lock {
 }
 
 fn is_held(path: &Path) -> io::Result<Lock> {
-    let file = match File::open(path) {
+    let file = match guarded::open(path, Trust::Anyone) {
         Ok(file) => file,
         Err(error) if is_missing(&error) => return Ok(Lock::Absent),
         Err(error) => return Err(error),
@@ -237,7 +238,7 @@ fn is_held(path: &Path) -> io::Result<Lock> {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+    guarded::open_or_create(path, 0o600)
 }
 
 /// Takes the lock that the process inherits.
@@ -271,16 +272,16 @@ fn retry<T>(mut act: impl FnMut() -> io::Result<T>, is_passing: impl Fn(&io::Err
 
 /// Opens an empty file for the standard error of the process.
 fn open_errors(node: &Node) -> io::Result<File> {
-    fs::create_dir_all(&node.log_dir)?;
-    let path = node.log_dir.join(STDERR_LOG);
-    // OpenOptions rejects append together with truncate.
-    let file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+    guarded::make_folder(&node.log_dir)?;
+    let file = guarded::open_or_create(&node.log_dir.join(STDERR_LOG), 0o644)?;
+    // The node appends, so that a log that its operator empties does not get a hole.
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
     file.set_len(0)?;
     Ok(file)
 }
 
 fn read_pid_file(node: &Node) -> Option<ProcessIdentity> {
-    let text = node_dir::read_bounded(&node.root_dir.join(PID_FILE), LIMIT).ok()?;
+    let text = guarded::read(&node.root_dir.join(PID_FILE), LIMIT, Trust::Anyone).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

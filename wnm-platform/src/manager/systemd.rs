@@ -3,6 +3,7 @@
 //! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
+mod confined;
 mod others;
 mod owner;
 mod query;
@@ -23,7 +24,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
 use crate::error::{FileOperation, NameHolder, PlatformError};
-use crate::exec::Exec;
+use crate::exec::{Call, Exec};
 use crate::node_dir;
 use crate::observe::process::Processes;
 pub(super) use others::other_holders;
@@ -55,8 +56,8 @@ pub(super) struct Systemd {
     dirty: AtomicBool,
     /// Whether a `daemon-reload` ran since this was opened.
     is_read: AtomicBool,
-    /// The ID of the user of system-level nodes, once that user exists.
-    owner: OnceLock<u32>,
+    /// The user of system-level nodes, once that user exists.
+    owner: OnceLock<owner::NodeUser>,
     lingers: OnceLock<()>,
 }
 
@@ -191,6 +192,21 @@ impl Systemd {
         }
     }
 
+    /// Writes the unit of a node, unless it has this text.
+    fn write_unit(&self, node: &Node, text: &str) -> Result<(), PlatformError> {
+        let path = self.path(node);
+        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+            return Ok(());
+        }
+        self.dirty.store(true, Ordering::Relaxed);
+        self.bus.write(&path, text)?;
+        // The unit now carries the UUID itself, so the drop-in of the adoption is obsolete.
+        if self.bus.remove(&others::mark(&path))? {
+            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        }
+        Ok(())
+    }
+
     /// Enables lingering for the user: without it the user's services stop at logout.
     fn keep_lingering(&self) {
         if lingers(&self.bus) == Some(false)
@@ -216,17 +232,31 @@ impl ProcessManager for Systemd {
             Scope::Sudo => self.hand_over(node)?,
             Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),
         }
-        let path = self.path(node);
-        if fs::read(&path).is_ok_and(|now| now == text.as_bytes()) {
+        self.write_unit(node, &text)
+    }
+
+    fn protect(&self, node: &Node) -> Result<(), PlatformError> {
+        if definition::is_protected(node) {
             return Ok(());
         }
-        self.dirty.store(true, Ordering::Relaxed);
-        self.bus.write(&path, &text)?;
-        // The unit now carries the UUID itself, so the drop-in of the adoption is obsolete.
-        if self.bus.remove(&others::mark(&path))? {
-            self.bus.remove_folder(&unit::drop_in_folder(&path));
+        node_dir::ensure_protected(node)?;
+        node_dir::take_over(node)?;
+        let path = self.path(node);
+        let is_marked = Unit::read(&path)?.is_some_and(|unit| unit.value("Unit", render::UUID) == Some(&node.uuid));
+        // An adopted unit belongs to another tool until the next start of the node.
+        if is_marked && !others::mark(&path).exists() {
+            let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
+            self.write_unit(node, &text)?;
         }
-        Ok(())
+        // Last: a node with a protected definition counts as converted.
+        definition::write(node)
+    }
+
+    fn as_node(&self, node: &Node, call: Call) -> Option<Call> {
+        match self.kind.scope {
+            Scope::User | Scope::Zen => Some(call),
+            Scope::Sudo => Some(confined::call(&self.bus, &node.root_dir, call)),
+        }
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -320,7 +350,7 @@ impl ProcessManager for Systemd {
         let all = self.processes.all();
         let units = self.units()?;
         let found = |folder| {
-            let node = definition::read(&folder).map_or_else(|| self.adoptable(&folder, &units), Ok);
+            let node = definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, &units), Ok);
             let process = definition::process_on(&folder, &all, &self.processes);
             Found::new(folder, node, process)
         };

@@ -3,23 +3,28 @@
 mod delete;
 mod place;
 mod program;
+mod protected;
 mod restore;
 mod trash;
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use wnm_core::{Flavor, Node, NodeId};
 
 use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault};
+use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
 pub(crate) use program::check_free_space;
-pub use program::{SwapProgress, digest, drop_old, drop_staged, install, stage, swap, swap_back};
+pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
+pub use protected::protected;
+pub(crate) use protected::{
+    drop_leftovers, ensure as ensure_protected, errors_log, installed, protected_folder, provide,
+    remove as remove_protected, take_over, take_over_first,
+};
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, sweep_trash, trash};
 
@@ -59,7 +64,7 @@ impl Marker {
     /// The marker is unreadable or invalid.
     pub fn read(folder: &Path) -> Result<Option<Self>, PlatformError> {
         let path = folder.join(MARKER);
-        let text = match read_bounded(&path, MARKER_LIMIT) {
+        let text = match guarded::read(&path, MARKER_LIMIT, Trust::Anyone) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(PlatformError::File { operation: FileOperation::Read, path, source }),
@@ -133,7 +138,7 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let made = create_logs(node);
     if made.is_err() && owner != Owner::This {
         // The folder is still empty, and a leftover would block the next node with this number.
-        let _ = fs::remove_file(place.path.join(MARKER)).and_then(|()| fs::remove_dir(&place.path));
+        let _ = guarded::remove(&place.path.join(MARKER)).and_then(|()| fs::remove_dir(&place.path));
     }
     made
 }
@@ -208,8 +213,24 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
 }
 
 /// Tells whether a folder contains the identity file of a flavor, as a file and not as a link.
-fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
+pub(crate) fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
     fs::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
+}
+
+/// Tells whether a folder exists for this node only: it has the marker of the node, is empty, or is inside another
+/// folder that has the marker.
+///
+/// # Errors
+/// A marker is unreadable.
+pub(crate) fn is_made_for(node: &Node, folder: &Path) -> Result<bool, PlatformError> {
+    if folder != node.root_dir && folder.starts_with(&node.root_dir) {
+        return is_made_for(node, &node.root_dir);
+    }
+    Ok(match owner_of(folder, node)? {
+        Owner::This => true,
+        Owner::Unmarked => is_bare(folder),
+        Owner::Absent | Owner::Other(_) => false,
+    })
 }
 
 fn refused(path: &Path, reason: Refusal) -> PlatformError {
@@ -221,7 +242,7 @@ pub(crate) fn not_of_this(path: &Path, marker: &Marker) -> PlatformError {
 }
 
 fn make_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::create_dir_all(path).map_err(|source| PlatformError::File {
+    guarded::make_folder(path).map_err(|source| PlatformError::File {
         operation: FileOperation::Create,
         path: path.to_owned(),
         source,
@@ -248,45 +269,11 @@ fn temporary(path: &Path) -> PathBuf {
 
 /// Writes a file atomically: after a crash it has the old or the new content.
 pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> Result<(), PlatformError> {
-    let temporary = temporary(path);
-    let written = create_file(&temporary, mode).and_then(|mut file| {
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        sync_folder(path)
-    });
-    written.map_err(|source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source })
-}
-
-/// Creates an empty file, and replaces the leftover of an interrupted attempt.
-fn create_file(path: &Path, mode: u32) -> io::Result<File> {
-    remove_file(path)?;
-    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
-}
-
-/// Removes a file, if it exists.
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Flushes the folder of a file: a rename is durable only after an fsync of its folder.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-/// Reads a file up to a size limit. Links are refused, and FIFOs do not block.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let no_link = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let file = fs::OpenOptions::new().read(true).custom_flags(no_link).open(path)?;
-    let mut text = Vec::new();
-    file.take(limit + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} bytes")));
-    }
-    Ok(text)
+    guarded::write(path, text, mode).map_err(|source| PlatformError::File {
+        operation: FileOperation::Write,
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

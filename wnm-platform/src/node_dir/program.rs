@@ -1,25 +1,27 @@
 //! A node's own copy of its program: installation, swap for a new one, and the way back.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use wnm_core::Bytes;
 
-use super::{create_file, remove_file, sync_folder, temporary};
+use super::temporary;
 use crate::error::{FileOperation, PlatformError};
+use crate::guarded::{self, Trust, remove as remove_file, sync_folder};
 
 /// The space that must stay free after the copy, in bytes.
 const RESERVE: u64 = 16 * 1024 * 1024;
+/// The maximum size of a program, in bytes: `antnode` 0.4 has 40 MB, a debug build 600 MB.
+const PROGRAM_LIMIT: u64 = 2 << 30;
 
 /// Returns the SHA-256 of a file in lower-case hexadecimal; None when the file does not exist.
 ///
 /// # Errors
 /// The file is unreadable.
 pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
-    match hash(path, &mut io::sink()) {
+    match guarded::open(path, Trust::Anyone).and_then(|file| hash(file, &mut io::sink())) {
         Ok(digest) => Ok(Some(digest)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source }),
@@ -31,10 +33,11 @@ pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
 /// # Errors
 /// The program cannot be read, or the copy cannot be written.
 pub fn install(from: &Path, to: &Path) -> Result<String, PlatformError> {
-    let Some(present) = digest(to)? else { return copy(from, to) };
-    match digest(from)? {
+    let source = resolved(from);
+    let Some(present) = digest(to)? else { return copy(&source, to) };
+    match digest(&source)? {
         Some(wanted) if wanted == present => Ok(wanted),
-        Some(_) => copy(from, to),
+        Some(_) => copy(&source, to),
         None => Err(PlatformError::BinaryMissing { path: from.to_owned() }),
     }
 }
@@ -61,17 +64,11 @@ pub fn swap(binary: &Path, to: &str) -> Result<(), PlatformError> {
             return Err(PlatformError::ProgramChanged { path: new, expected: Some(to.to_owned()), found });
         }
     }
-    let keep = || {
-        let (old, half) = (beside(binary, ".old"), beside(binary, ".old.tmp"));
-        remove_file(&half)?;
-        // Some file systems, such as exFAT, have no hard links.
-        match fs::hard_link(binary, &half).or_else(|_| fs::copy(binary, &half).map(|_| ())) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => fs::rename(&half, &old),
-        }
+    let keep = || match share(binary, &beside(binary, ".old")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     };
-    let swapped = keep().and_then(|()| fs::rename(&new, binary)).and_then(|()| sync_folder(binary));
+    let swapped = keep().and_then(|()| guarded::rename(&new, binary));
     swapped.map_err(|source| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source })
 }
 
@@ -110,14 +107,14 @@ pub fn swap_back(
         |error| PlatformError::File { operation: FileOperation::Replace, path: binary.to_owned(), source: error };
     match in_place {
         Some(_) if is_back || !was_exchanged => {}
-        _ if kept.is_some() => fs::rename(&old, binary).map_err(back)?,
+        _ if kept.is_some() => guarded::rename(&old, binary).map_err(back)?,
         // The old program upgraded itself before the swap, so the installed one is neither.
         Some(found) if found != to => {}
-        _ if from.is_some() && digest(source)?.as_deref() == from => {
-            copy(source, binary)?;
+        _ if from.is_some() && digest(&resolved(source))?.as_deref() == from => {
+            copy(&resolved(source), binary)?;
         }
         // Without an old program, the staged one is better than none.
-        None if from.is_none() && digest(&new)?.is_some() => fs::rename(&new, binary).map_err(back)?,
+        None if from.is_none() && digest(&new)?.is_some() => guarded::rename(&new, binary).map_err(back)?,
         found => return Err(changed(found)),
     }
     drop_old(binary)
@@ -172,42 +169,50 @@ fn beside(binary: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
-    let half = temporary(to);
+/// Puts the same program at a second path, in the place of another one. Both names share one file where the file system
+/// has hard links; exFAT has none.
+pub(super) fn share(from: &Path, to: &Path) -> io::Result<()> {
+    match guarded::link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let source = guarded::open(from, Trust::Anyone)?;
+            guarded::replace(to, 0o755, |file| hash(source, file)).map(drop)
+        }
+        other => other,
+    }
+}
+
+/// Copies a program and returns its digest.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
     let fail = |path: &Path, source| PlatformError::File {
         operation: FileOperation::CopyProgramTo,
         path: path.to_owned(),
         source,
     };
     // The leftover of an interrupted attempt would count as used space.
+    let half = temporary(to);
     remove_file(&half).map_err(|error| fail(&half, error))?;
-    let length = match fs::metadata(from) {
-        Ok(facts) => facts.len(),
+    let source = match guarded::open(from, Trust::Anyone) {
+        Ok(source) => source,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(PlatformError::BinaryMissing { path: from.to_owned() });
         }
         Err(error) => return Err(fail(to, error)),
     };
+    let length = source.metadata().map_err(|error| fail(to, error))?.len();
     check_free_space(to.parent().unwrap_or(to), length)?;
-    let copied = create_file(&half, 0o755).and_then(|mut file| {
-        let digest = hash(from, &mut file)?;
-        file.set_permissions(fs::Permissions::from_mode(0o755))?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&half, to)?;
-        sync_folder(to)?;
-        Ok(digest)
-    });
-    copied.map_err(|error| {
-        // On a full disk a partial copy would stay and keep it full.
-        let _ = remove_file(&half);
-        fail(to, error)
-    })
+    guarded::replace(to, 0o755, |file| hash(source, file)).map_err(|error| fail(to, error))
+}
+
+/// Returns the file of the configured program, which may be a link. The program of a node may not: the node could make
+/// wnm copy a file of root.
+#[must_use]
+pub fn resolved(configured: &Path) -> PathBuf {
+    configured.canonicalize().unwrap_or_else(|_| configured.to_owned())
 }
 
 /// Copies a file to a writer and returns its SHA-256.
-fn hash(path: &Path, on: &mut dyn io::Write) -> io::Result<String> {
-    let mut file = fs::File::open(path)?;
+fn hash(file: File, on: &mut dyn io::Write) -> io::Result<String> {
+    let mut file = file.take(PROGRAM_LIMIT + 1);
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {
@@ -219,6 +224,9 @@ fn hash(path: &Path, on: &mut dyn io::Write) -> io::Result<String> {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
         hasher.update(chunk);
         on.write_all(chunk)?;
+    }
+    if file.limit() == 0 {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {PROGRAM_LIMIT} bytes")));
     }
     on.flush()?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

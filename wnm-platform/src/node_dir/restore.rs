@@ -9,10 +9,9 @@ use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp};
 
 use super::place::CheckedPath;
 use super::trash::{LOGS, check, has_begun, is_folder, list};
-use super::{
-    MARKER, Marker, TRASH, create, holds_identity, mark, read_bounded, refused, remove_file, sync_folder, write,
-};
+use super::{MARKER, Marker, TRASH, create, holds_identity, mark, refused, write};
 use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
+use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;
 
 /// The file in a removed node's folder that describes the node: the database forgets it.
@@ -102,7 +101,7 @@ pub fn restore(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<
 /// The file cannot be removed.
 pub fn complete_restore(node: &Node) -> Result<(), PlatformError> {
     let path = node.root_dir.join(DESCRIPTION);
-    remove_file(&path).map_err(|source| PlatformError::File { operation: FileOperation::Remove, path, source })
+    guarded::remove(&path).map_err(|source| PlatformError::File { operation: FileOperation::Remove, path, source })
 }
 
 /// Moves the logs of a node out of the trash if their place is free. A node without its old logs is whole.
@@ -113,7 +112,7 @@ fn restore_logs(removed: &RemovedNode, node: &Node) {
     if node.log_dir.starts_with(&node.root_dir) || !is_folder(&logs) || fs::symlink_metadata(&node.log_dir).is_ok() {
         return;
     }
-    let parent = node.log_dir.parent().map_or(Ok(()), fs::create_dir_all);
+    let parent = node.log_dir.parent().map_or(Ok(()), guarded::make_folder);
     let moved = parent.and_then(|()| fs::rename(&logs, &node.log_dir)).and_then(|()| sync_folder(&node.log_dir));
     if let Err(error) = moved {
         tracing::warn!(node = %node.id, %error, "the old logs of a restored node stay in the trash");
@@ -151,7 +150,8 @@ fn read(folder: PathBuf) -> RemovedNode {
 }
 
 fn description(folder: &Path) -> Option<Node> {
-    let text = read_bounded(&folder.join(DESCRIPTION), DESCRIPTION_LIMIT).ok()?;
+    // The node can write into its folder in the trash too, and its paths and its wallet are believed.
+    let text = guarded::read(&folder.join(DESCRIPTION), DESCRIPTION_LIMIT, Trust::Owner).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

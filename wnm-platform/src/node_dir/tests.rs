@@ -514,3 +514,94 @@ fn partial_copy_is_repeated() {
     let error = check_free_space(&node.root_dir, u64::MAX / 2).unwrap_err().to_string();
     assert!(error.starts_with("not enough disk space at "), "{error}");
 }
+
+/// A node that runs as another user than wnm, with its folder and a program to install.
+fn protected_node(storage: &Storage) -> (Node, PathBuf) {
+    let node = Node { manager: "systemd+sudo".parse().unwrap(), ..storage.made() };
+    let program = storage.path("program");
+    fs::write(&program, "program 1").unwrap();
+    (node, program)
+}
+
+#[test]
+fn installed_program_and_that_of_the_node_are_one_file() {
+    use std::os::unix::fs::MetadataExt as _;
+    let storage = Storage::new();
+    let (node, program) = protected_node(&storage);
+    let installed = installed(&node);
+    assert_eq!(installed, storage.path("storage/.wnm/antnode0001/antnode"));
+    for _ in 0..2 {
+        ensure_protected(&node).unwrap();
+        install(&program, &installed).unwrap();
+        provide(&node).unwrap();
+    }
+    let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+    assert_eq!(inode(&installed), inode(&node.binary));
+    take_over(&node).unwrap();
+    assert_eq!(inode(&installed), inode(&node.binary));
+    // The node upgrades itself, as node programs do: by another file of the same name.
+    fs::write(node.binary.with_extension("mine"), "program 2").unwrap();
+    fs::rename(node.binary.with_extension("mine"), &node.binary).unwrap();
+    assert_eq!(fs::read(&installed).unwrap(), b"program 1");
+    take_over_first(&node).unwrap();
+    assert_eq!(fs::read(&installed).unwrap(), b"program 1");
+    take_over(&node).unwrap();
+    assert_eq!(fs::read(&installed).unwrap(), b"program 2");
+    // Instead of a program the node offers a file of root.
+    fs::remove_file(&node.binary).unwrap();
+    symlink(storage.path("precious/photo"), &node.binary).unwrap();
+    assert!(take_over(&node).is_err());
+    assert_eq!(fs::read(&installed).unwrap(), b"program 2");
+    provide(&node).unwrap();
+    assert_eq!(fs::read(&node.binary).unwrap(), b"program 2");
+    remove_protected(&node).unwrap();
+    remove_protected(&node).unwrap();
+    assert!(!storage.path("storage/.wnm").exists());
+    assert_eq!(fs::read(storage.path("precious/photo")).unwrap(), b"x");
+}
+
+#[test]
+fn upgrade_of_an_earlier_release_goes_on() {
+    let storage = Storage::new();
+    let (node, program) = protected_node(&storage);
+    let old = install(&program, &node.binary).unwrap();
+    fs::write(&program, "program 2").unwrap();
+    let (from, to) = stage(&program, &node.binary).unwrap();
+    assert_eq!(from.as_deref(), Some(old.as_str()));
+    for _ in 0..2 {
+        take_over_first(&node).unwrap();
+        swap(&installed(&node), &to).unwrap();
+        provide(&node).unwrap();
+    }
+    assert_eq!(fs::read(&node.binary).unwrap(), b"program 2");
+    swap_back(&installed(&node), from.as_deref(), &to, SwapProgress::Possible, &program).unwrap();
+    provide(&node).unwrap();
+    drop_leftovers(&node).unwrap();
+    assert_eq!(fs::read(&node.binary).unwrap(), b"program 1");
+    assert!(!node.binary.with_file_name("antnode.new").exists());
+}
+
+#[test]
+fn storage_that_another_user_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let storage = Storage::new();
+    let (node, _) = protected_node(&storage);
+    fs::set_permissions(storage.path("storage"), fs::Permissions::from_mode(0o777)).unwrap();
+    let error = ensure_protected(&node).unwrap_err();
+    assert!(error.to_string().ends_with("/storage"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("chmod o-w")), "{error}");
+    assert!(!storage.path("storage/.wnm").exists());
+}
+
+#[test]
+fn description_of_another_user_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let storage = Storage::new();
+    let node = storage.made();
+    fs::write(node.root_dir.join("secret-key"), [7; 32]).unwrap();
+    let moved = trash(&node, &storage.roots).unwrap().unwrap();
+    let described = || list_trash(&storage.roots)[0].node.is_some();
+    assert!(described());
+    fs::set_permissions(moved.join(".wnm-removed"), fs::Permissions::from_mode(0o606)).unwrap();
+    assert!(!described());
+}

@@ -13,8 +13,9 @@ use wnm_core::{Flavor, Node};
 use super::delete::{Progress, delete};
 use super::place::CheckedPath;
 use super::restore::describe;
-use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused, sync_folder};
+use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::guarded::sync_folder;
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
 pub(super) const LOGS: &str = "-logs";

@@ -1,10 +1,11 @@
 //! Nodes without a metrics server: data from their process and their logs.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use wnm_core::ProcessIdentity;
+
+use crate::guarded;
 
 /// The part of a log that is searched, from its beginning, in bytes: the identity is logged at the start.
 const LOG_HEAD: u64 = 64 * 1024;
@@ -28,8 +29,7 @@ pub(super) fn peer_id(logs: &Path) -> Option<String> {
     // The name contains the date as YYYY-MM-DD, so that it sorts by time.
     paths.sort_unstable_by(|one, other| other.cmp(one));
     paths.iter().take(MOST_LOGS).find_map(|path| {
-        let mut head = Vec::new();
-        File::open(path).ok()?.take(LOG_HEAD).read_to_end(&mut head).ok()?;
+        let head = guarded::head(path, LOG_HEAD).ok()?;
         peer_id_in(&String::from_utf8_lossy(&head))
     })
 }

@@ -179,6 +179,11 @@ impl Pilot {
         Self { policy, state: EngineState::default(), baseline, without: None, has_cpu_limit }
     }
 
+    /// Returns the policy, with the settings of the host's operator below its own.
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Adds the nodes that run at the start to the state.
     pub(super) fn take_over(&mut self, nodes: impl Iterator<Item = (NodeId, NodeState)>) {
         self.state.nodes.extend(nodes);

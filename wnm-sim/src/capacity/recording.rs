@@ -18,6 +18,16 @@ const IDLE_NODE: f64 = 0.12 * 2.0 / 60.0;
 /// Processors of the host on which the built-in recordings were made.
 const RECORDED_CPUS: u32 = 2;
 
+/// The facts that a trace of background load may lack.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TraceFacts {
+    /// Processors of the recorded host; overrides the header.
+    pub(crate) cpus: Option<u32>,
+    /// Cores that each counted node used; None for the idle nodes of the built-in recordings.
+    pub(crate) node_cores: Option<f64>,
+    pub(crate) bad: BadLines,
+}
+
 /// Reads a trace into points of five seconds.
 struct Reader {
     observation: Observation,
@@ -27,13 +37,15 @@ struct Reader {
     sum: Point,
     samples: u32,
     ends: Option<i64>,
+    /// Cores that a node uses where the trace only counts nodes.
+    node_cores: f64,
 }
 
 /// Returns a built-in recording (`build`, `ramp`), or reads a trace file relative to the folder of the scenario.
 ///
 /// # Errors
-/// The file cannot be read, its header lacks `host.cpus`, or it holds less than five seconds.
-pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, SimError> {
+/// The file cannot be read, its number of processors is unknown, or it holds less than five seconds.
+pub(crate) fn load(name: &str, beside: Option<&Path>, facts: TraceFacts) -> Result<Arc<[Point]>, SimError> {
     static BUILD: LazyLock<Arc<[Point]>> =
         LazyLock::new(|| unpack(include_bytes!("../../tests/data/buildload-1s.jsonl.gz")));
     static RAMP: LazyLock<Arc<[Point]>> = LazyLock::new(|| unpack(include_bytes!("../../tests/data/ramp-1s.jsonl.gz")));
@@ -43,12 +55,13 @@ pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, Si
         _ => {}
     }
     let path = beside.unwrap_or(Path::new("")).join(name);
-    let mut file = TraceFile::open(&path, BadLines::Refused)?;
-    let cpus = file.header().and_then(|header| header.cpus);
+    let mut file = TraceFile::open(&path, facts.bad)?;
+    let cpus = facts.cpus.or_else(|| file.header().and_then(|header| header.cpus));
     let cpus = cpus.ok_or_else(|| {
         SimError::input(format!("{}:1: no number of processors: the header has no key host.cpus", path.display()))
+            .hint("set it with --cpus N, or with the key cpus beside trace in the scenario")
     })?;
-    let mut reader = Reader::new(cpus);
+    let mut reader = Reader::new(cpus, facts.node_cores.unwrap_or(IDLE_NODE));
     while let Some(line) = file.next()? {
         if let Err(error) = reader.read(&line) {
             file.refuse(&error)?;
@@ -65,7 +78,7 @@ pub(crate) fn load(name: &str, beside: Option<&Path>) -> Result<Arc<[Point]>, Si
 fn unpack(packed: &[u8]) -> Arc<[Point]> {
     let mut text = String::new();
     _ = GzDecoder::new(packed).read_to_string(&mut text);
-    let mut reader = Reader::new(RECORDED_CPUS);
+    let mut reader = Reader::new(RECORDED_CPUS, IDLE_NODE);
     for line in text.lines().filter_map(|line| TraceLine::parse(line).ok()) {
         _ = reader.read(&line);
     }
@@ -73,7 +86,7 @@ fn unpack(packed: &[u8]) -> Arc<[Point]> {
 }
 
 impl Reader {
-    fn new(cpus: u32) -> Self {
+    fn new(cpus: u32, node_cores: f64) -> Self {
         let mut observation = Observation::default();
         observation.host.cpus = Some(cpus);
         Self {
@@ -83,6 +96,7 @@ impl Reader {
             sum: Point::default(),
             samples: 0,
             ends: None,
+            node_cores,
         }
     }
 
@@ -95,7 +109,7 @@ impl Reader {
         let own = match (listed, sample.running_nodes) {
             (Some(cores), _) if cores > 0.0 => cores,
             // The built-in recordings count nodes without listing them.
-            (_, Some(nodes)) => f64::from(nodes) * IDLE_NODE,
+            (_, Some(nodes)) => f64::from(nodes) * self.node_cores,
             _ => 0.0,
         };
         let at = sample.at.as_millis();
@@ -134,7 +148,7 @@ mod tests {
     #[test]
     fn built_in_recordings_are_complete() {
         for (name, count, mean) in [("build", 261, 0.4822), ("ramp", 325, 0.0390)] {
-            let points = load(name, None).unwrap();
+            let points = load(name, None, TraceFacts::default()).unwrap();
             assert!(points.len().abs_diff(count) <= 2, "{name}: {}", points.len());
             let found = points.iter().map(|point| point.busy).sum::<f64>() / points.len() as f64;
             assert!((found - mean).abs() < 0.002, "{name}: {found}");

@@ -7,6 +7,7 @@ use wnm_core::{Action, Measure, NodeId, Observation, Outcome, Planned, Presence,
 
 use super::background::Background;
 use super::executor::Executor;
+use super::recording::TraceFacts;
 use super::score_keeper::ScoreKeeper;
 use super::*;
 use crate::scenario::capacity::{EpisodeRate, Scenario, Size, Source};
@@ -31,7 +32,7 @@ spikes_per_hour = 0
 "#;
 
 fn spec_of(text: &str) -> CapacityScenario {
-    let scenario = Scenario::parse(text, "test").unwrap();
+    let scenario = Scenario::parse(text, "test", TraceFacts::default()).unwrap();
     let size = scenario.host.unwrap_or(Size::STANDARD[0].1);
     CapacityScenario::new("test".to_owned(), size, Arc::new(scenario), &RawSettings::default()).unwrap()
 }
@@ -55,7 +56,7 @@ fn close(one: f64, other: f64) -> bool {
 
 #[test]
 fn same_seed_gives_same_score() {
-    let spec = &CapacityScenario::find("storms-2", &RawSettings::default()).unwrap()[0];
+    let spec = &CapacityScenario::find("storms-2", &RawSettings::default(), TraceFacts::default()).unwrap()[0];
     let pilot = PilotSpec::parse("classic", &RawSettings::default()).unwrap();
     let run = |seed| run_once(spec, &mut pilot.pilot(spec).unwrap(), seed, 1.0, 60);
     let first = run(7);
@@ -69,7 +70,7 @@ fn same_seed_gives_same_score() {
 
 #[test]
 fn built_in_scenarios_run_on_both_hosts() {
-    let all = CapacityScenario::find("all", &RawSettings::default()).unwrap();
+    let all = CapacityScenario::find("all", &RawSettings::default(), TraceFacts::default()).unwrap();
     assert_eq!(all.len(), 2 * crate::scenario::catalogue::NAMES.len());
     for spec in &all {
         let score = score(spec, "classic", 6.0);
@@ -133,7 +134,7 @@ fn use_stays_within_processors_and_cpu_limit() {
     for (name, cpu_limit) in
         [("storms-2", None), ("neighbour-16", None), ("upgrades-2", Some(0.3)), ("trace-build-2", Some(0.2))]
     {
-        let spec = &CapacityScenario::find(name, &RawSettings::default()).unwrap()[0];
+        let spec = &CapacityScenario::find(name, &RawSettings::default(), TraceFacts::default()).unwrap()[0];
         let mut host = CapacityModel::new(spec, 3, 60.0);
         host.set_cpu_limit(cpu_limit);
         for _ in 0..20_000 {
@@ -288,7 +289,7 @@ fn sources_produce_their_mean_load() {
         (Source::Bursts { percent: percent(40.0), often: bursts }, 4.0 * part(bursts), 0.0),
         (Source::Neighbour { percent: percent(70.0), often: hours }, 7.0 * part(hours), 0.0),
         (Source::Waiters { tasks_per_core: amount(1.2), often: storms }, 0.0, 12.0 * part(storms)),
-        (Source::Trace { trace: "test".to_owned(), points }, 4.0, 1.0),
+        (Source::Trace { trace: "test".to_owned(), cpus: None, node_cores: None, points }, 4.0, 1.0),
     ] {
         let mut background = Background::new(std::slice::from_ref(&source), 10.0, Wander::new(0.01, 300.0), 11);
         let steps = 100 * 17_280;

@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
-    let bad = if args.lenient { BadLines::Skipped } else { BadLines::Refused };
+    let bad = BadLines::of_flag(args.lenient);
     let mut file = TraceFile::open(&args.trace, bad)?;
     let cpus = args.policy.cpus(file.header());
     let policy = policy(&args.policy.settings(file.header())?, cpus)?;
@@ -70,6 +70,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
+/// The text of a chart without any action.
+const NO_ACTIONS: &str = "no action was decided";
+
 /// The content of a chart.
 struct Drawing<'a> {
     title: &'a str,
@@ -87,6 +90,19 @@ enum Decisions {
     Recorded,
     /// The policy makes them, because the trace has none.
     Made,
+}
+
+impl Drawing<'_> {
+    /// Returns the policy and the source of its decisions in words.
+    fn decided(&self) -> String {
+        let preset = self.policy.preset;
+        match self.decisions {
+            Decisions::Recorded => format!("policy {preset}, recorded decisions"),
+            Decisions::Made | Decisions::Unknown => {
+                format!("policy {preset}, the decisions it would have made at each sample (open loop)")
+            }
+        }
+    }
 }
 
 /// A run that is collected while it executes, to be drawn.

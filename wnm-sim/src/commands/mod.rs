@@ -9,4 +9,6 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod session;
+pub(crate) mod trial;
 pub(crate) mod tune;
+pub(crate) mod util;

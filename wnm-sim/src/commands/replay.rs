@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::policy_args::{PolicyArgs, policy, set_all};
 use crate::trace_file::{BadLines, TraceFile};
 use crate::words::spell;
-use crate::{Exit, SimError};
+use crate::{Exit, SimError, candidates};
 
 pub(crate) use course::Intervals;
 pub use course::{Course, Unlisted};
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Compare with a second policy: the first one with this setting; repeatable
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", add = candidates::settings())]
     against: Vec<String>,
     /// Assume this number of running nodes where the trace has neither a list nor a count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
@@ -89,7 +89,7 @@ pub(crate) struct Replay {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
-    let bad = if args.lenient { BadLines::Skipped } else { BadLines::Refused };
+    let bad = BadLines::of_flag(args.lenient);
     let mut file = TraceFile::open(&args.trace, bad)?;
     let mut replay = Replay::new(args, &file)?;
     let mut output = Output::standard();

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use wnm_core::RawSettings;
 use wnm_core::trace::{TraceHeader, TraceWriter};
 
+use crate::capacity::recording::TraceFacts;
 use crate::capacity::{CapacityScenario, Pilot, PilotSpec, Score, TICK, run_observed, run_once};
 use crate::commands::score;
 use crate::jobs;
 use crate::output::{Format, Output};
 use crate::policy_args::set_all;
 use crate::run_file::{RunLine, VERSION};
-use crate::{Exit, SimError};
+use crate::{Exit, SimError, candidates};
 
 /// Run policies on the capacity model and print their scores
 ///
@@ -30,14 +31,17 @@ Examples:
 See docs/capacity-model.md for the model and the scenarios.")]
 pub(crate) struct Args {
     /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
-    #[arg(required = true, value_name = "SCENARIO")]
+    #[arg(required = true, value_name = "SCENARIO", add = candidates::scenarios())]
     scenarios: Vec<String>,
     /// Run this policy: a preset (classic, steady), a baseline (fixed:N, proportional, aimd) or a TOML file; repeatable
-    #[arg(long, value_name = "POLICY", default_value = "classic")]
+    #[arg(long, value_name = "POLICY", default_value = "classic", add = candidates::policies())]
     policy: Vec<String>,
     /// Set one setting, over the scenario and the policy; repeatable
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
+    /// Set the processors of recorded hosts, for traces of background load without a header
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: Option<u32>,
     /// Set the first seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -79,12 +83,20 @@ pub(crate) fn cycle(text: &str) -> Result<u32, String> {
     cycle.ok_or_else(|| "it is not a multiple of 5 seconds from 5 to 86400".to_owned())
 }
 
+/// Returns an error for a run of `days` days that is shorter than one cycle of `cycle` seconds.
+pub(crate) fn check_length(days: f64, cycle: u32) -> Result<(), SimError> {
+    if days * 86_400.0 < f64::from(cycle) {
+        return Err(SimError::input(format!("invalid --days {days}: shorter than one cycle of {cycle} s")));
+    }
+    Ok(())
+}
+
 /// Runs a policy in a scenario on one host and returns the mean number of healthy nodes, for benchmarks.
 ///
 /// # Errors
 /// The scenario or the policy is unknown, the scenario covers two hosts, or they contradict each other.
 pub fn healthy_nodes(scenario: &str, policy: &str, seed: u64, days: f64, cycle_s: u32) -> Result<f64, SimError> {
-    let specs = CapacityScenario::find(scenario, &RawSettings::default())?;
+    let specs = CapacityScenario::find(scenario, &RawSettings::default(), TraceFacts::default())?;
     let [spec] = specs.as_slice() else {
         return Err(SimError::input(format!("scenario {scenario} covers two hosts")).hint("add -16 or -2 to its name"));
     };
@@ -101,12 +113,14 @@ struct Task<'a> {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let set = set_all(RawSettings::default(), "--set", &args.set)?;
-    if args.days * 86_400.0 < f64::from(args.cycle) {
-        let problem = format!("invalid --days {}: shorter than one cycle of {} s", args.days, args.cycle);
-        return Err(SimError::input(problem));
-    }
-    let specs =
-        args.scenarios.iter().map(|name| CapacityScenario::find(name, &set)).collect::<Result<Vec<_>, _>>()?.concat();
+    check_length(args.days, args.cycle)?;
+    let facts = TraceFacts { cpus: args.cpus, ..TraceFacts::default() };
+    let specs = args
+        .scenarios
+        .iter()
+        .map(|name| CapacityScenario::find(name, &set, facts))
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
     let pilots = args.policy.iter().map(|name| PilotSpec::parse(name, &set)).collect::<Result<Vec<_>, _>>()?;
     let mut tasks = Vec::new();
     for spec in &specs {

@@ -10,7 +10,7 @@ use super::catalogue;
 use crate::SimError;
 use crate::capacity::background::Point;
 use crate::capacity::constants::Constants;
-use crate::capacity::recording;
+use crate::capacity::recording::{self, TraceFacts};
 use crate::chance::Chance;
 
 /// A finite number, 0 or more.
@@ -100,6 +100,10 @@ pub(crate) enum Source {
     /// Background load of a recorded host, repeated: `build`, `ramp`, or a trace file beside the scenario.
     Trace {
         trace: String,
+        /// Processors of the recorded host, for a trace without them.
+        cpus: Option<u32>,
+        /// Cores that each node used, for a trace that only counts nodes.
+        node_cores: Option<Amount>,
         #[serde(skip)]
         points: Arc<[Point]>,
     },
@@ -229,11 +233,11 @@ impl CapacityScenario {
     ///
     /// # Errors
     /// No scenario has the name, its file cannot be read, or its content is invalid.
-    pub(crate) fn find(name: &str, set: &RawSettings) -> Result<Vec<Self>, SimError> {
+    pub(crate) fn find(name: &str, set: &RawSettings, facts: TraceFacts) -> Result<Vec<Self>, SimError> {
         if name == "all" {
             return catalogue::NAMES
                 .iter()
-                .map(|name| Self::find(name, set))
+                .map(|name| Self::find(name, set, facts))
                 .collect::<Result<Vec<_>, _>>()
                 .map(|all| all.concat());
         }
@@ -252,7 +256,7 @@ impl CapacityScenario {
         } else {
             (catalogue::text(base).ok_or_else(|| catalogue::unknown(name))?.to_owned(), base.to_owned())
         };
-        let scenario = Arc::new(Scenario::parse(&text, name)?);
+        let scenario = Arc::new(Scenario::parse(&text, name, facts)?);
         let sizes: Vec<_> = match scenario.host {
             Some(size) => vec![(stem, size)],
             None => Size::STANDARD
@@ -292,52 +296,99 @@ impl Scenario {
     ///
     /// # Errors
     /// The text is not a valid scenario, or a trace that it names cannot be read.
-    pub(crate) fn parse(text: &str, name: &str) -> Result<Self, SimError> {
+    pub(crate) fn parse(text: &str, name: &str, facts: TraceFacts) -> Result<Self, SimError> {
         let mut scenario: Self = toml::from_str(text)
-            .map_err(|error| SimError::toml(name, text, error.span().map_or(0, |span| span.start), &error))?;
-        scenario.check().map_err(|problem| SimError::input(format!("{name}: {problem}")))?;
+            .map_err(|error| SimError::toml(name, text, error.span().map_or(0, |span| span.start), &error))
+            .map_err(with_parts)?;
+        scenario.check().map_err(|(table, key, problem)| {
+            SimError::input(format!("{name}:{}: {table}: {problem}", line_of(text, table, key)))
+        })?;
         for source in &mut scenario.load {
-            if let Source::Trace { trace, points } = source {
-                *points = recording::load(trace, Path::new(name).parent())?;
+            if let Source::Trace { trace, cpus, node_cores, points } = source {
+                let node_cores = node_cores.map(Amount::get).or(facts.node_cores);
+                let facts = TraceFacts { cpus: facts.cpus.or(*cpus), node_cores, ..facts };
+                *points = recording::load(trace, Path::new(name).parent(), facts)?;
             }
         }
         Ok(scenario)
     }
 
-    /// Returns an error for values that contradict each other.
-    fn check(&self) -> Result<(), String> {
+    /// Returns the table, the key and the problem of a value that is not possible.
+    fn check(&self) -> Result<(), (&'static str, &'static str, String)> {
         let whole: f64 = self.disks.volumes.iter().map(|volume| volume.get()).sum();
         if self.disks.volumes.is_empty() || self.disks.volumes.iter().any(|v| v.get() <= 0.0) || whole > 100.01 {
-            return Err(format!(
-                "disks.volumes: the sizes add up to {whole} %, not to at most 100 % with each above 0"
-            ));
+            let problem = format!("the volumes add up to {whole} %, not to at most 100 % with each above 0");
+            return Err(("disks", "volumes", problem));
         }
-        if let Some(size) = self.host
-            && (size.cpus == 0 || size.memory_gb.get() <= 0.0 || size.disk_gb.get() <= 0.0)
-        {
-            return Err("host: cpus, memory_gb and disk_gb must be above 0".to_owned());
+        let above_0 = |table, sizes: &[(&'static str, f64)]| match sizes.iter().find(|(_, size)| *size <= 0.0) {
+            Some((key, _)) => Err((table, *key, format!("{key} must be above 0"))),
+            None => Ok(()),
+        };
+        if let Some(size) = self.host {
+            let (memory, disk) = (size.memory_gb.get(), size.disk_gb.get());
+            above_0("host", &[("cpus", f64::from(size.cpus)), ("memory_gb", memory), ("disk_gb", disk)])?;
         }
         let Colony { cap_per_core, start_per_core } = self.colony;
         if start_per_core > cap_per_core {
             let (start, cap) = (start_per_core.get(), cap_per_core.get());
-            return Err(format!("colony: start_per_core {start} is above cap_per_core {cap}"));
+            let problem = format!("start_per_core {start} is above cap_per_core {cap}");
+            return Err(("colony", "start_per_core", problem));
         }
         let model = &self.model;
-        let times = [model.surge_seconds, model.memory_seconds, model.disk_seconds];
-        let sizes = [model.cpu_cores, model.memory_full_mb, model.disk_gb];
-        if times.iter().chain(&sizes).any(|figure| figure.get() <= 0.0) {
-            let names = "surge_seconds, memory_seconds, disk_seconds, cpu_cores, memory_full_mb and disk_gb";
-            return Err(format!("model: {names} must be above 0"));
+        above_0(
+            "model",
+            &[
+                ("surge_seconds", model.surge_seconds.get()),
+                ("memory_seconds", model.memory_seconds.get()),
+                ("disk_seconds", model.disk_seconds.get()),
+                ("cpu_cores", model.cpu_cores.get()),
+                ("memory_full_mb", model.memory_full_mb.get()),
+                ("disk_gb", model.disk_gb.get()),
+            ],
+        )?;
+        if model.memory_start_mb > model.memory_full_mb {
+            let (start, full) = (model.memory_start_mb.get(), model.memory_full_mb.get());
+            let problem = format!("memory_start_mb {start} is above memory_full_mb {full}");
+            return Err(("model", "memory_start_mb", problem));
         }
-        if model.memory_start_mb > model.memory_full_mb || model.delete_least_seconds > model.delete_most_seconds {
-            return Err(
-                "model: memory_start_mb must not exceed memory_full_mb, nor delete_least_seconds delete_most_seconds"
-                    .to_owned(),
-            );
+        if model.delete_least_seconds > model.delete_most_seconds {
+            let (least, most) = (model.delete_least_seconds.get(), model.delete_most_seconds.get());
+            let problem = format!("delete_least_seconds {least} is above delete_most_seconds {most}");
+            return Err(("model", "delete_least_seconds", problem));
         }
         if self.memory.squeeze.get() > 0.0 && self.memory.often.is_none() {
-            return Err("memory: squeeze needs often = { per_day, minutes } beside it".to_owned());
+            return Err(("memory", "squeeze", "squeeze needs the key often = { per_day, minutes }".to_owned()));
         }
         Ok(())
     }
+}
+
+/// Adds to the error of an incomplete scenario the parts that a scenario needs: a `[model]` table alone is the usual case.
+fn with_parts(error: SimError) -> SimError {
+    let is_incomplete = matches!(&error, SimError::Input { problem, .. }
+        if ["missing key about", "missing key colony"].iter().any(|lacking| problem.ends_with(lacking)));
+    if !is_incomplete {
+        return error;
+    }
+    error.hint("a scenario needs about = \"…\" and [colony] with cap_per_core and start_per_core above its [model]")
+}
+
+/// Returns the line of a key in a table of a TOML document; that of the table where the key has a default, else 1.
+fn line_of(text: &str, table: &str, key: &str) -> usize {
+    let mut current = "";
+    let mut header = 1;
+    for (line, number) in text.lines().map(str::trim).zip(1..) {
+        if let Some(name) = line.strip_prefix('[') {
+            current = name.trim_matches(['[', ']', ' ']);
+            header = if current == table { number } else { header };
+        } else if let Some((name, _)) = line.split_once('=') {
+            let name = name.trim();
+            // A table may be written inline, as `colony = { … }`, or with dotted keys.
+            let is_key = if current == table { name == key } else { current.is_empty() && name.starts_with(table) };
+            if is_key {
+                return number;
+            }
+        }
+    }
+    header
 }

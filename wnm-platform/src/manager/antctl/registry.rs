@@ -7,7 +7,7 @@ use serde::Deserialize;
 use wnm_core::{Node, Version};
 
 use crate::error::{FileOperation, ParsedFile, PlatformError, json_fault};
-use crate::node_dir;
+use crate::guarded::{self, Trust};
 
 /// The maximum size of the registry in bytes: about 1 kB for each node ever added.
 const LIMIT: u64 = 64 * 1024 * 1024;
@@ -59,7 +59,7 @@ pub(super) enum Status {
 impl Registry {
     /// Reads the registry; a missing file is an empty one.
     pub(super) fn read(path: &Path) -> Result<Self, PlatformError> {
-        match node_dir::read_bounded(path, LIMIT) {
+        match guarded::read(path, LIMIT, Trust::Anyone) {
             Ok(text) => Self::parse(&text).map_err(|error| PlatformError::Unparsable {
                 file: ParsedFile::AntctlRegistry,
                 path: path.to_owned(),

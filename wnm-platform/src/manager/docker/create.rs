@@ -1,5 +1,6 @@
 //! The arguments of `docker container create`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -9,6 +10,7 @@ use wnm_core::Node;
 
 use super::super::adopt;
 use crate::error::{FileOperation, PlatformError, not_serialized};
+use crate::exec::Call;
 
 /// The arguments of every container: restart after an exit, because nodes exit to upgrade themselves; no capabilities;
 /// at most 30 MB of logs.
@@ -25,6 +27,20 @@ const ALWAYS: &[&str] = &[
     "--log-driver=json-file",
     "--log-opt=max-size=10m",
     "--log-opt=max-file=3",
+];
+
+/// The arguments of a container that prints the version of a program: it can reach and change nothing.
+const CONFINED: &[&str] = &[
+    "run",
+    "--rm",
+    "--pull=never",
+    "--network=none",
+    "--read-only",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--memory=1g",
+    "--pids-limit=64",
+    "--log-driver=none",
 ];
 
 /// The label of the node's number.
@@ -68,6 +84,20 @@ pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Ve
     let digest = digest(&words);
     words.insert(1, digest_label(&digest));
     Ok(words)
+}
+
+/// Returns the arguments that run a program of a node in a container of its own, which reads only that program. None for
+/// a path that is no text.
+pub(super) fn version_words(node: &Node, image: &str, call: &Call) -> Option<Vec<OsString>> {
+    let program = Path::new(&call.program).to_str()?;
+    let owner = fs::symlink_metadata(&node.root_dir).ok()?;
+    let mut words: Vec<OsString> = CONFINED.iter().map(OsString::from).collect();
+    words.push(format!("--user={}:{}", owner.uid(), owner.gid()).into());
+    words.push(format!("--mount={},readonly", mount(program)).into());
+    words.push(format!("--entrypoint={program}").into());
+    words.push(image.into());
+    words.extend(call.arguments.iter().cloned());
+    Some(words)
 }
 
 /// Returns the argument that sets the digest label.

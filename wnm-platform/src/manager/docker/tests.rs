@@ -185,3 +185,23 @@ fn external_container_is_read_from_arguments() {
     let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);
     assert!(docker.own(node).is_ok_and(|container| container.is_some()));
 }
+
+#[test]
+fn version_is_asked_in_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node { root_dir: folder.path().to_owned(), ..node_at(Path::new("/s/antnode0001")) };
+    let (docker, _) = scripted(Vec::new());
+    let call = docker.as_node(&node, Call::new("/s/antnode0001/antnode").arg("--version")).unwrap().to_string();
+    for part in [
+        "docker run --rm",
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+        "target=/s/antnode0001/antnode",
+        ",readonly",
+        "--entrypoint=/s/antnode0001/antnode",
+    ] {
+        assert!(call.contains(part), "{call}: {part}");
+    }
+    assert!(call.ends_with(" --version"), "{call}");
+}

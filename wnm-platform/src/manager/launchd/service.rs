@@ -11,7 +11,8 @@ use wnm_core::Node;
 use super::super::adopt;
 use super::PREFIX;
 use crate::error::{FileOperation, PlatformError};
-use crate::node_dir::{self, STDERR_LOG};
+use crate::guarded::{self, Trust};
+use crate::node_dir::STDERR_LOG;
 
 /// The maximum size of a property list, in bytes.
 const LIMIT: u64 = 256 * 1024;
@@ -104,7 +105,7 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
     let read = |path: PathBuf| {
         let label = path.file_name()?.to_str()?.strip_suffix(".plist")?.to_owned();
         label.strip_prefix(PREFIX)?;
-        let text = node_dir::read_bounded(&path, LIMIT).ok();
+        let text = guarded::read(&path, LIMIT, Trust::Anyone).ok();
         let list = text.and_then(|text| plist::from_bytes::<Plist>(&text).ok());
         if list.is_none() {
             tracing::warn!(path = %path.display(), "ignored a service with an unreadable property list");

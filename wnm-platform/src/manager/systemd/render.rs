@@ -6,7 +6,7 @@ use wnm_core::{Node, Scope};
 
 use super::unit::{WordContext, bare, command_line, quote};
 use crate::error::{PlatformError, Refusal};
-use crate::node_dir::STDERR_LOG;
+use crate::node_dir::errors_log;
 
 /// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
@@ -30,7 +30,7 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     let path = |path: &Path| {
         bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };
-    let (root, errors) = (path(&node.root_dir)?, path(&node.log_dir.join(STDERR_LOG))?);
+    let (root, errors) = (path(&node.root_dir)?, path(&errors_log(node))?);
     let arguments = node.flavor.arguments(node);
     let program = node.binary.to_string_lossy();
     let mut text = Text(String::new());

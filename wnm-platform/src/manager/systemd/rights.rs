@@ -11,6 +11,7 @@ use wnm_core::Scope;
 
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec, Output};
+use crate::guarded;
 use crate::node_dir;
 
 /// The deadline of a query. Changes have the longer default of [`Call`].
@@ -99,7 +100,7 @@ impl Bus {
         failure(format!("systemctl {arguments}"), output)
     }
 
-    fn call(&self, access: Access, program: &str) -> Call {
+    pub(super) fn call(&self, access: Access, program: &str) -> Call {
         let mut call = match (&self.rights, access) {
             (Rights::Sudo, Access::Change) => Call::new("sudo").args(["-n", "--", program]),
             (Rights::Sudo | Rights::Own, _) => Call::new(program),
@@ -192,6 +193,12 @@ impl Bus {
 
     /// Creates a folder with its parents, unless it exists.
     pub(super) fn make_folder(&self, path: &Path) -> Result<(), PlatformError> {
+        let seen = guarded::facts(path);
+        seen.map_err(|source| PlatformError::File {
+            operation: FileOperation::Inspect,
+            path: path.to_owned(),
+            source,
+        })?;
         match self.rights {
             _ if path.is_dir() => Ok(()),
             Rights::Own => make_folder(path),
@@ -213,7 +220,7 @@ impl Bus {
 }
 
 fn make_folder(path: &Path) -> Result<(), PlatformError> {
-    fs::create_dir_all(path).map_err(|source| PlatformError::File {
+    guarded::make_folder(path).map_err(|source| PlatformError::File {
         operation: FileOperation::Create,
         path: path.to_owned(),
         source,

@@ -2,6 +2,7 @@
 
 mod curve;
 mod fit;
+mod host;
 mod load;
 mod model;
 mod reader;
@@ -10,15 +11,16 @@ mod report;
 mod signal;
 mod surge;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::capacity::TICK;
 use crate::output::Output;
 use crate::trace_file::BadLines;
 use crate::{Exit, SimError};
 
+pub(crate) use host::HostFacts;
 use record::Record;
-use report::Report;
+pub(crate) use report::Report;
 use signal::ENOUGH;
 
 /// Fit the capacity model to a recorded host and check whether it is credible for that host
@@ -56,9 +58,9 @@ pub(crate) struct Args {
 const LEAST: f64 = 300.0;
 
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
-    let bad = if args.lenient { BadLines::Skipped } else { BadLines::Refused };
+    let bad = BadLines::of_flag(args.lenient);
     let record = Record::read(&args.traces, args.cpus, bad)?;
-    check(&record, args)?;
+    check(&record, &args.traces)?;
     let report = Report::new(&record);
     if let Some(path) = &args.out {
         let mut output = Output::create(path)?;
@@ -78,9 +80,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     Ok(Exit::Done)
 }
 
+/// Fits the model to a trace; returns the fit, and the facts of its host that a scenario needs.
+///
+/// # Errors
+/// The trace cannot be read, has no number of processors, is too short, or has no nodes.
+pub(crate) fn calibrated(trace: &Path, cpus: Option<u32>, bad: BadLines) -> Result<(Report, HostFacts), SimError> {
+    let record = Record::read(&[trace], cpus, bad)?;
+    check(&record, &[trace.to_owned()])?;
+    let report = Report::new(&record);
+    let facts = HostFacts::new(&record, &report);
+    Ok((report, facts))
+}
+
 /// Returns an error for a record that is too short or has no nodes.
-fn check(record: &Record, args: &Args) -> Result<(), SimError> {
-    let names: Vec<_> = args.traces.iter().map(|path| path.display().to_string()).collect();
+fn check(record: &Record, traces: &[PathBuf]) -> Result<(), SimError> {
+    let names: Vec<_> = traces.iter().map(|path| path.display().to_string()).collect();
     let wrong = |problem: String| SimError::input(format!("{}: {problem}", names.join(", ")));
     let steps = record.points.len();
     if steps < ENOUGH || record.seconds < LEAST {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wnm_core::trace::{TraceError, TraceHeader, TraceSample};
-use wnm_core::{EngineState, NodeId, NodeState, Observation, Percent, Timestamp};
+use wnm_core::{EngineState, HostSample, NodeId, NodeState, Observation, Percent, Timestamp, Volume};
 
 use super::record::{NodePoint, Point, Record};
 use crate::capacity::TICK;
@@ -74,6 +74,14 @@ struct OpenStep {
     is_throttled: bool,
 }
 
+/// Returns the size of all volumes and their use, in GB; None where a size is unknown.
+fn volumes(host: &HostSample) -> Option<(f64, Option<f64>)> {
+    let gb = |volume: &Volume| volume.total.map(|total| total.0 as f64 / 1e9);
+    let total: f64 = host.volumes.iter().map(gb).sum::<Option<f64>>().filter(|total| *total > 0.0)?;
+    let used = |volume: &Volume| Some(gb(volume)? * volume.used?.get() / 100.0);
+    Some((total, host.volumes.iter().map(used).sum()))
+}
+
 fn seconds(at: Timestamp) -> f64 {
     at.as_millis() as f64 / 1000.0
 }
@@ -110,6 +118,7 @@ impl<'a> Reader<'a> {
         self.record.samples += 1;
         self.record.is_listed |= !self.observation.nodes.is_empty();
         self.memory = self.memory.or(self.observation.host.memory_total.map(|bytes| bytes.0 as f64 / 1e6));
+        self.record.disk = volumes(&self.observation.host).or(self.record.disk);
         let is_reboot = self.observation.rebooted;
         if is_reboot {
             self.known.values_mut().for_each(|known| known.started = None);

@@ -78,8 +78,11 @@ pub(super) struct Record {
     /// Whether the trace lists nodes, rather than only their number.
     pub(super) is_listed: bool,
     pub(super) segments: u32,
-    /// Memory of the host in MB, and begin and end of each file.
-    memory: Option<f64>,
+    /// Memory of the host, in MB.
+    pub(super) memory: Option<f64>,
+    /// Size of all volumes and their use at the end, in GB.
+    pub(super) disk: Option<(f64, Option<f64>)>,
+    /// Begin and end of each file.
     files: Vec<(String, [f64; 2])>,
 }
 

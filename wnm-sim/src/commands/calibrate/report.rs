@@ -10,7 +10,7 @@ use crate::table::{finish, table};
 /// The report of a calibration.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Processors of the host.
     cpus: u32,
     /// Samples of all traces.
@@ -58,8 +58,26 @@ impl Report {
         }
     }
 
-    /// Returns the report as text.
-    pub(super) fn text(&self) -> String {
+    /// Returns the verdicts in words, one line for each.
+    pub(crate) fn verdicts(&self) -> &[String] {
+        &self.verdict
+    }
+
+    /// Returns the signals for which the model is not credible, or its credibility is unknown.
+    pub(crate) fn doubted(&self) -> Vec<&'static str> {
+        let doubted = self.signals.iter().filter(|signal| signal.verdict != Verdict::Credible);
+        doubted.map(|signal| signal.signal.word()).collect()
+    }
+
+    /// Returns the fitted value of a constant where its signal is credible.
+    pub(crate) fn credible(&self, name: &str) -> Option<f64> {
+        let Constant { value, signal, .. } = self.model.iter().find(|constant| constant.name == name)?;
+        let is_credible = |found: &&Signal| found.signal == *signal && found.verdict == Verdict::Credible;
+        self.signals.iter().find(is_credible).map(|_| *value)
+    }
+
+    /// Returns the extent of the traces in one line.
+    pub(crate) fn heading(&self) -> String {
         let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let mut heading = vec![
             counted(self.cpus.into(), "processor"),
@@ -74,7 +92,12 @@ impl Report {
                 heading.push(counted(count, what));
             }
         }
-        let mut text = format!("{}\n\n", heading.join(", "));
+        heading.join(", ")
+    }
+
+    /// Returns the report as text.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}\n\n", self.heading());
         let mut constants = table(&["constant", "signal", "fitted"]);
         for Constant { name, value, signal } in &self.model {
             constants.add_row(vec![(*name).to_owned(), signal.word().to_owned(), value.to_string()]);
@@ -111,7 +134,7 @@ impl Report {
     }
 
     /// Returns the `[model]` table; constants of signals that are not credible are comments.
-    pub(super) fn toml(&self) -> String {
+    pub(crate) fn toml(&self) -> String {
         let mut text: String = self.verdict.iter().map(|line| format!("# {line}\n")).collect();
         if let Some(background) = &self.background {
             text.push_str(&format!(

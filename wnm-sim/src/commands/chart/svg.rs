@@ -8,7 +8,7 @@ use wnm_core::{Signal, Threshold};
 
 use crate::SimError;
 use crate::commands::chart::columns::{Column, Columns, SIGNALS, STATES};
-use crate::commands::chart::{Decisions, Drawing};
+use crate::commands::chart::{Drawing, NO_ACTIONS};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -67,7 +67,7 @@ pub(super) fn panels(drawing: &Drawing<'_>) -> Vec<Panel> {
         panel("cpu, %", &[Signal::Cpu], 100.0, percent(policy.cpu)),
         panel("memory, %", &[Signal::Memory], 100.0, percent(policy.memory)),
         panel("disk, %", &[Signal::Disk(0)], 100.0, percent(policy.disk)),
-        panel("load averages", &[Signal::Load1, Signal::Load5, Signal::Load15], 1.0, load),
+        panel("load averages, tasks", &[Signal::Load1, Signal::Load5, Signal::Load15], 1.0, load),
     ];
     if let Some(io) = policy.disk_io {
         panels.push(panel("disk, bytes/s", &[Signal::DiskRead, Signal::DiskWrite], 1.0, rates(io)));
@@ -119,7 +119,8 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 fn draw_into(drawings: &[Drawing<'_>], svg: &mut String) -> Drawn {
     let most = |of: fn(&Drawing<'_>) -> usize| u32::try_from(drawings.iter().map(of).max().unwrap_or(0));
     let lanes = most(|drawing| drawing.columns.headings().len())?;
-    let lanes_height = if lanes == 0 { 0 } else { lanes * LANE + 8 };
+    // A chart without any action says so in a lane of its own.
+    let lanes_height = lanes.max(1) * LANE + 8;
     let height = TITLE + NODES + lanes_height + PANEL * most(|drawing| panels(drawing).len())? + AXIS;
     let width = if drawings.len() > 1 { NARROW * u32::try_from(drawings.len())? } else { WIDTH };
     let root = SVGBackend::with_string(svg, (width, height)).into_drawing_area();
@@ -144,7 +145,10 @@ fn draw_one(area: &Area<'_>, drawing: &Drawing<'_>, most_nodes: u32, lanes_heigh
     let (nodes, rest) = rest.split_vertically(NODES);
     draw_nodes(&nodes, drawing, most_nodes, &time)?;
     let (lanes_area, mut rest) = rest.split_vertically(lanes_height);
-    if !drawing.columns.headings().is_empty() {
+    if drawing.columns.headings().is_empty() {
+        let style = ("sans-serif", 11).into_text_style(&lanes_area);
+        lanes_area.draw_text(NO_ACTIONS, &style, (12, 3))?;
+    } else {
         draw_lanes(&lanes_area, drawing, &time)?;
     }
     for (i, panel) in panels.iter().enumerate() {
@@ -160,11 +164,7 @@ fn heading(drawing: &Drawing<'_>) -> String {
     let columns = &drawing.columns.all;
     let start = columns.first().map_or(0, |column| column.from.as_millis());
     let from = jiff::Timestamp::from_millisecond(start).map_or_else(|_| String::new(), |at| format!(", from {at}"));
-    let decided = match drawing.decisions {
-        Decisions::Recorded => "recorded decisions",
-        Decisions::Made | Decisions::Unknown => "decisions that the policy would have made at each sample",
-    };
-    format!("{}{from}: {decided}", drawing.title)
+    format!("{}{from}: {}", drawing.title, drawing.decided())
 }
 
 /// Splits the columns at gaps.
@@ -213,7 +213,7 @@ fn draw_nodes(area: &Area<'_>, drawing: &Drawing<'_>, most: u32, time: &Time) ->
         let short: String = text.chars().take(40).collect();
         chart.draw_series([Text::new(short, (x, f64::from(most)), ("sans-serif", 11))])?;
     }
-    legend(area, "nodes", &entries)
+    legend(area, "nodes, count", &entries)
 }
 
 /// Writes the legend of a panel at its left, one line for each colour.
@@ -291,7 +291,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel, drawing: &Drawing<'_>, time: &Time
     let mut mesh = chart.configure_mesh();
     mesh.disable_x_mesh().y_labels(5).y_label_formatter(&|y| figure(*y)).light_line_style(TRANSPARENT);
     if !below.is_empty() {
-        mesh.x_desc(below);
+        mesh.x_desc(format!("time, {below}"));
     }
     mesh.draw()?;
     let mut entries = Vec::new();

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use textplots::{Chart, Plot, Shape};
 
-use crate::commands::chart::Drawing;
 use crate::commands::chart::columns::{Column, SIGNALS};
 use crate::commands::chart::svg::{Panel, Time, panels};
+use crate::commands::chart::{Drawing, NO_ACTIONS};
 
 /// Width in Braille dots, two per character.
 const WIDTH: u32 = 150;
@@ -20,7 +20,8 @@ pub(super) fn draw(drawing: &Drawing<'_>) -> String {
     let mut text = String::new();
     let nodes = |column: &Column| Some(f64::from(column.nodes.iter().sum::<u32>()));
     let running = |column: &Column| Some(f64::from(column.nodes[0]));
-    _ = writeln!(text, "{}\nnodes, total and running (node cap {})", drawing.title, drawing.policy.node_cap);
+    _ = writeln!(text, "{}: {}", drawing.title, drawing.decided());
+    _ = writeln!(text, "nodes, count: total and running (node cap {})", drawing.policy.node_cap);
     let most = drawing.columns.all.iter().filter_map(nodes).fold(1.0, f64::max);
     plot(&mut text, &[points(drawing, &time, nodes), points(drawing, &time, running)], time.end, most);
     lanes(&mut text, drawing, &time);
@@ -36,7 +37,7 @@ pub(super) fn draw(drawing: &Drawing<'_>) -> String {
         text.push('\n');
         draw_panel(&mut text, &panel, drawing, &time);
     }
-    _ = writeln!(text, "time in {}", time.name);
+    _ = writeln!(text, "time, {}", time.name);
     text
 }
 
@@ -73,7 +74,11 @@ fn plot(text: &mut String, lines: &[Vec<(f32, f32)>], end: f64, top: f64) {
 
 /// Writes one line for each heading, with marks at the columns that have actions of it.
 fn lanes(text: &mut String, drawing: &Drawing<'_>, time: &Time) {
-    for (heading, count) in drawing.columns.headings() {
+    let headings = drawing.columns.headings();
+    if headings.is_empty() {
+        _ = writeln!(text, "{NO_ACTIONS}");
+    }
+    for (heading, count) in headings {
         let mut cells = ['·'; CELLS];
         for column in drawing.columns.all.iter().filter(|column| column.marks.contains_key(&heading)) {
             let share = time.at(column.from) / time.end;

@@ -21,7 +21,7 @@ use crate::error::talk;
 use crate::output::{Format, Output};
 use crate::run_file::RunLine;
 use crate::statistics::Mean;
-use crate::{Exit, SimError, jobs};
+use crate::{Exit, SimError, candidates, jobs};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
@@ -44,8 +44,11 @@ Examples:
 See docs/policies.md for the method and the results.")]
 pub(crate) struct Args {
     /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
-    #[arg(value_name = "SCENARIO", default_value = "all")]
+    #[arg(value_name = "SCENARIO", default_value = "all", add = candidates::scenarios())]
     scenarios: Vec<String>,
+    /// Set the processors of recorded hosts, for traces of background load without a header
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: Option<u32>,
     /// Set the first seed; the default is outside the seeds that wnm-sim tune uses
     #[arg(long, default_value_t = 1001)]
     seed: u64,
@@ -121,7 +124,7 @@ impl Round {
 pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let extent = Extent { seed: args.seed, seeds: args.seeds, days: args.days, cycle: args.cycle };
     extent.check()?;
-    let specs = plan::scenarios(&args.scenarios)?;
+    let specs = plan::scenarios(&args.scenarios, args.cpus)?;
     // Report unreadable, unwritable and contradictory input before the first run.
     let mut policies =
         Policies::new(args.tuned.as_deref(), if args.ablation { Ablation::Run } else { Ablation::Skip })?;

@@ -12,6 +12,7 @@ use signal_hook::flag;
 use wnm_core::RawSettings;
 
 use super::policies::Policies;
+use crate::capacity::recording::TraceFacts;
 use crate::capacity::{CapacityScenario, PilotSpec, run_once};
 use crate::output::Output;
 use crate::run_file::{RunLine, VERSION};
@@ -59,8 +60,9 @@ impl Extent {
 ///
 /// # Errors
 /// A name is unknown, or two scenarios have the same name, so that their runs could not be distinguished.
-pub(super) fn scenarios(names: &[String]) -> Result<Vec<CapacityScenario>, SimError> {
-    let found = names.iter().map(|name| CapacityScenario::find(name, &RawSettings::default()));
+pub(super) fn scenarios(names: &[String], cpus: Option<u32>) -> Result<Vec<CapacityScenario>, SimError> {
+    let facts = TraceFacts { cpus, ..TraceFacts::default() };
+    let found = names.iter().map(|name| CapacityScenario::find(name, &RawSettings::default(), facts));
     let all = found.collect::<Result<Vec<_>, _>>()?.concat();
     let mut known = BTreeSet::new();
     let twice = all.iter().find(|spec| !known.insert(&spec.name)).map(|spec| spec.name.clone());

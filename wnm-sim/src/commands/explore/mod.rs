@@ -24,6 +24,13 @@ use tally::Tally;
 /// The same seed gives the same run on every machine. On a violation the command prints the seed, the cycle and the
 /// invariant, writes the smallest scenario that still shows the violation, and exits with code 3.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  wnm-sim explore --seed 7 --cycles 100000
+  wnm-sim explore --seeds 100 --faults crashes,reboots --set preset=steady
+  wnm-sim explore --scenario scenario-7.json
+
+See docs/TESTING.md for the faults and the invariants.")]
 pub struct Args {
     /// Seed of the first run
     #[arg(long, default_value_t = 1)]

@@ -30,6 +30,16 @@ pub(super) fn text(replay: &Replay, file: &TraceFile) -> String {
     if replay.policies.len() > 1 {
         _ = writeln!(text, "\n{}", difference_text(replay));
     }
+    // Standard input cannot be read again.
+    let trace = if file.name() == "-" { "TRACE" } else { file.name() };
+    let known = file.header().and_then(|header| header.cpus);
+    let cpus = replay.policies[0].course.observation().host.cpus.filter(|_| known.is_none());
+    let cpus = cpus.map(|cpus| format!(" --cpus {cpus}")).unwrap_or_default();
+    _ = writeln!(
+        text,
+        "\nOpen loop: no decision changes the samples after it, so time over a limit is that of the recording."
+    );
+    _ = writeln!(text, "For the effect of settings: wnm-sim try {trace}{cpus} --set KEY=VALUE");
     text
 }
 

@@ -15,16 +15,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use wnm_core::{Policy, Preset, RawSettings};
 
+use crate::capacity::recording::TraceFacts;
 use crate::capacity::{CapacityScenario, PilotSpec};
-use crate::commands::run::{cycle, days};
+use crate::commands::run::{check_length, cycle, days};
 use crate::output::Output;
 use crate::policy_args::set_all;
-use crate::{Exit, SimError, jobs};
+use crate::{Exit, SimError, candidates, jobs};
 
 use plan::{Plan, Sizes};
 use report::Report;
 use search::{End, Found, Search, Watch};
 use space::Space;
+pub(crate) use space::tunable;
 
 /// Search for better settings on the capacity model and validate the best ones on unseen runs
 ///
@@ -37,32 +39,37 @@ Examples:
   wnm-sim tune --out tuned.toml                            steady in the built-in scenarios, some minutes
   wnm-sim tune --scenario storms --scenario jump --held-out bursts --budget 800
   wnm-sim tune --scenario mine.toml --bound steady_grace=30..300 --set steady_adds=2 --report tuned/
+  wnm-sim tune --scenario mine.toml --bound cpu_less_than=40..80 --bound cpu_remove=60..95
   wnm-sim run all --policy steady --policy tuned.toml
 
 Ctrl-C ends the search: wnm-sim writes the best settings so far, marks the report as partial, and exits with 130.
 See docs/tuning.md for the method and for how to read the report.")]
 pub(crate) struct Args {
     /// Search in this scenario, a name or file as for run; repeatable
-    #[arg(long = "scenario", value_name = "SCENARIO", default_value = "all")]
+    #[arg(long = "scenario", value_name = "SCENARIO", default_value = "all", add = candidates::scenarios())]
     scenarios: Vec<String>,
     /// Validate in this scenario and exclude it from the search; repeatable [default: every fourth of four or more]
-    #[arg(long = "held-out", value_name = "SCENARIO")]
+    #[arg(long = "held-out", value_name = "SCENARIO", add = candidates::scenarios())]
     held_out: Vec<String>,
     /// Start from this policy: a preset (steady, classic) or a TOML file of settings
-    #[arg(long, value_name = "POLICY", default_value = "steady")]
+    #[arg(long, value_name = "POLICY", default_value = "steady", add = candidates::policies())]
     policy: String,
     /// Validate this policy or baseline as well; repeatable
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", add = candidates::policies())]
     against: Vec<String>,
-    /// Try whole numbers from LOW to HIGH for a setting; repeatable
-    #[arg(long = "bound", value_name = "KEY=LOW..HIGH")]
+    /// Try whole numbers from LOW to HIGH for a setting; repeatable. A bound on a threshold, such as
+    /// cpu_remove=60..90, tunes that threshold as well; the limits of the score stay those of the scenario
+    #[arg(long = "bound", value_name = "KEY=LOW..HIGH", add = candidates::bounds())]
     bounds: Vec<String>,
     /// Fix a setting at a value; repeatable
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
     /// Limit the number of runs, each one candidate in one scenario on one seed
     #[arg(long, default_value_t = 2000)]
     budget: usize,
+    /// Set the processors of recorded hosts, for traces of background load without a header
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: Option<u32>,
     /// Set the first seed, which also selects the candidates
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -160,13 +167,11 @@ fn publish(args: &Args, report: &Report, picture: &str) -> Result<(), SimError> 
 /// Checks the arguments and plans the search, before the first run.
 fn plan(args: &Args) -> Result<Search, SimError> {
     let set = set_all(RawSettings::default(), "--set", &args.set)?;
-    if args.days * 86_400.0 < f64::from(args.cycle) {
-        let problem = format!("invalid --days {}: shorter than one cycle of {} s", args.days, args.cycle);
-        return Err(SimError::input(problem));
-    }
+    check_length(args.days, args.cycle)?;
+    let facts = TraceFacts { cpus: args.cpus, ..TraceFacts::default() };
     let find = |names: &[String]| {
         let found =
-            names.iter().map(|name| CapacityScenario::find(name, &set)).collect::<Result<Vec<_>, _>>()?.concat();
+            names.iter().map(|name| CapacityScenario::find(name, &set, facts)).collect::<Result<Vec<_>, _>>()?.concat();
         let mut once: Vec<CapacityScenario> = Vec::new();
         for spec in found {
             if !once.iter().any(|known| known.name == spec.name) {
@@ -182,11 +187,16 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         return Err(SimError::input(problem).hint("use a preset (steady, classic) or a file of settings"));
     }
     let against = args.against.iter().map(|name| PilotSpec::parse(name, &set)).collect::<Result<Vec<_>, _>>()?;
-    let space = Space::new(base.settings.preset.unwrap_or(Preset::Classic), &args.bounds, &set)?;
+    let starts: Vec<Policy> = searched
+        .iter()
+        .chain(&validated_in)
+        .map(|spec| Ok(base.pilot(spec)?.policy().clone()))
+        .collect::<Result<_, SimError>>()?;
+    let space = Space::new(base.settings.preset.unwrap_or(Preset::Classic), &args.bounds, &set, &starts)?;
     let mut drawn = space.candidates((args.budget / searched.len()).max(plan::LEAST), args.seed);
-    let start =
-        Policy::new(&base.settings, None).map_err(|problems| SimError::input(format!("invalid policy: {problems}")))?;
-    drawn.retain(|values| values != &space.values_of(&start));
+    if let Some(start) = starts.first() {
+        drawn.retain(|values| values != &space.values_of(start));
+    }
     let sizes = Sizes {
         budget: args.budget,
         searched: searched.len(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use wnm_core::{Policy, RawSettings};
+use wnm_core::RawSettings;
 
 use super::search::{BASE, Figures, Found, SEED_OFFSET, Search, scalar};
 use super::sensitivity::{self, Sensitivity};
@@ -272,10 +272,9 @@ fn gain(search: &Search, found: &Found) -> Option<Gain> {
 }
 
 fn settings(search: &Search, found: &Found, best: &PilotSpec) -> Result<Vec<Setting>, SimError> {
-    let policy = |pilot: &PilotSpec| {
-        Policy::new(&pilot.settings, None)
-            .map_err(|problems| SimError::input(format!("policy {}: {problems}", pilot.name)))
-    };
+    // The settings of a policy go over those of a host, whose other thresholds they must not contradict.
+    let Some(spec) = search.searched.first() else { return Ok(Vec::new()) };
+    let policy = |pilot: &PilotSpec| Ok::<_, SimError>(pilot.pilot(spec)?.policy().clone());
     let (base, best) = (policy(&search.base)?, policy(best)?);
     // Only the first rung: there all candidates have the same runs. The starting policy was not drawn.
     let first = search.searched.len();

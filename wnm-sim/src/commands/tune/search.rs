@@ -279,15 +279,16 @@ mod tests {
     use wnm_core::{Preset, RawSettings};
 
     use super::*;
+    use crate::capacity::recording::TraceFacts;
     use crate::commands::tune::plan::Sizes;
 
     fn search() -> Search {
         let set = RawSettings::default();
-        let find = |name: &str| CapacityScenario::find(name, &set).unwrap();
+        let find = |name: &str| CapacityScenario::find(name, &set, TraceFacts::default()).unwrap();
         let (searched, validated_in) = ([find("storms-2"), find("calm-2")].concat(), find("jump-2"));
         let sizes = Sizes { budget: 40, searched: 2, validated: 1, baselines: 1, candidates: 100 };
         let plan = Plan::new(sizes).unwrap();
-        let space = Space::new(Preset::Steady, &[], &set).unwrap();
+        let space = Space::new(Preset::Steady, &[], &set, &[]).unwrap();
         let drawn = space.candidates(plan.rungs[0].candidates - 1, 1);
         let base = PilotSpec::parse("steady", &set).unwrap();
         Search { base, space, drawn, searched, validated_in, against: Vec::new(), plan, seed: 7, days: 0.02, cycle: 60 }

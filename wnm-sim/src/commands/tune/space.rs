@@ -42,6 +42,10 @@ const fn count(key: &'static str, high: u64, of: fn(&Policy) -> f64) -> Tunable 
     Tunable { key, range: (1, high), furthest: (1, 1000), scale: Scale::ByFactor, of }
 }
 
+const fn load(key: &'static str, of: fn(&Policy) -> f64) -> Tunable {
+    Tunable { key, range: (1, 1000), furthest: (1, 1000), scale: Scale::ByFactor, of }
+}
+
 /// Settings of the steady preset. The relief target comes first, because it limits the ranges of the next two.
 const STEADY: &[Tunable] = &[
     percent(RELIEF_TARGET, 10, 80, |policy| policy.tuning.relief_target * 100.0),
@@ -62,6 +66,32 @@ const CLASSIC: &[Tunable] = &[
     count("max_concurrent_removals", 8, |policy| f64::from(policy.limits.removals)),
     count("max_concurrent_upgrades", 8, |policy| f64::from(policy.limits.upgrades)),
     count("max_concurrent_operations", 8, |policy| f64::from(policy.limits.operations)),
+];
+
+/// Thresholds, which are tuned with `--bound` only: they are promises to the operator of the host.
+const THRESHOLDS: &[Tunable] = &[
+    percent("cpu_less_than", 10, 90, |policy| policy.cpu.less_than.get()),
+    percent("cpu_remove", 20, 95, |policy| policy.cpu.remove.get()),
+    percent("mem_less_than", 10, 90, |policy| policy.memory.less_than.get()),
+    percent("mem_remove", 20, 95, |policy| policy.memory.remove.get()),
+    percent("hd_less_than", 10, 90, |policy| policy.disk.less_than.get()),
+    percent("hd_remove", 20, 95, |policy| policy.disk.remove.get()),
+    load("desired_load_average", |policy| policy.load.map_or(0.0, |load| load.less_than.get())),
+    load("max_load_average_allowed", |policy| policy.load.map_or(0.0, |load| load.remove.get())),
+    Tunable { furthest: (1, 65_535), ..count("node_cap", 1000, |policy| f64::from(policy.node_cap)) },
+];
+
+/// Returns the settings that can be tuned, with their default ranges.
+pub(crate) fn tunable() -> impl Iterator<Item = (&'static str, u64, u64)> {
+    STEADY.iter().chain(CLASSIC).chain(THRESHOLDS).map(|known| (known.key, known.range.0, known.range.1))
+}
+
+/// The low and the high threshold of each signal: the low one must be below the high one.
+const PAIRS: [[&str; 2]; 4] = [
+    ["cpu_less_than", "cpu_remove"],
+    ["mem_less_than", "mem_remove"],
+    ["hd_less_than", "hd_remove"],
+    ["desired_load_average", "max_load_average_allowed"],
 ];
 
 const WARNING: &str = "steady_warning";
@@ -105,16 +135,25 @@ const POINTS: u32 = 1 << 16;
 impl Space {
     /// Returns the space of a preset, with bounds of the form `KEY=LOW..HIGH`; settings in `set` are fixed.
     ///
+    /// `starts` are the policies from which the search starts, one for each scenario: a tuned threshold stays on its side
+    /// of a threshold that is not tuned.
+    ///
     /// # Errors
     /// A bound is malformed or names a setting that cannot be tuned, or the bounds leave nothing to try.
-    pub(super) fn new(preset: Preset, bounds: &[String], set: &RawSettings) -> Result<Self, SimError> {
+    pub(super) fn new(
+        preset: Preset,
+        bounds: &[String],
+        set: &RawSettings,
+        starts: &[Policy],
+    ) -> Result<Self, SimError> {
         let (tuned, further) = match preset {
             Preset::Steady => (STEADY, CLASSIC),
             Preset::Classic => (CLASSIC, &[][..]),
         };
+        let further = || further.iter().chain(THRESHOLDS);
         let mut space = Self(tuned.iter().map(Tunable::dimension).collect());
         for text in bounds {
-            let (known, low, high) = read_bound(text, tuned.iter().chain(further))
+            let (known, low, high) = read_bound(text, tuned.iter().chain(further()))
                 .map_err(|problem| SimError::input(format!("invalid --bound {text}: {problem}")))?;
             let bound = Dimension { low, high, ..known.dimension() };
             match space.0.iter_mut().find(|dimension| dimension.key == known.key) {
@@ -133,8 +172,47 @@ impl Space {
                 (dimension.low, dimension.high) = (whole, whole);
             }
         }
+        space.respect(starts)?;
         space.check()?;
         Ok(space)
+    }
+
+    fn find(&self, key: &str) -> Option<&Dimension> {
+        self.0.iter().find(|dimension| dimension.key == key)
+    }
+
+    /// Narrows the bounds of thresholds so that a low threshold can be below its high one.
+    fn respect(&mut self, starts: &[Policy]) -> Result<(), SimError> {
+        for [low_key, high_key] in PAIRS {
+            let bounds = |space: &Self, key| space.find(key).map(|dimension| (dimension.low, dimension.high));
+            let (low, high) = (bounds(self, low_key), bounds(self, high_key));
+            if low.is_none() && high.is_none() {
+                continue;
+            }
+            let value = |key: &str, policy: &Policy| {
+                THRESHOLDS.iter().find(|known| known.key == key).map_or(0.0, |known| (known.of)(policy))
+            };
+            let fixed = |key| starts.iter().map(move |policy| value(key, policy));
+            // The strictest scenario decides about a threshold that is not tuned.
+            let least = low.map_or_else(|| fixed(low_key).fold(0.0, f64::max).floor() as u64, |(low, _)| low);
+            let most = high.map_or_else(|| fixed(high_key).fold(1e6, f64::min).ceil() as u64, |(_, high)| high);
+            for dimension in &mut self.0 {
+                if dimension.key == low_key {
+                    dimension.high = dimension.high.min(most.saturating_sub(1));
+                }
+                if dimension.key == high_key {
+                    dimension.low = dimension.low.max(least + 1);
+                }
+                if [low_key, high_key].contains(&dimension.key) && dimension.low > dimension.high {
+                    return Err(SimError::input(format!(
+                        "the bounds contradict each other: no {low_key} from {least} on is below a {high_key} of at \
+                         most {most}"
+                    ))
+                    .hint(format!("widen them with --bound {low_key}=LOW..HIGH or --bound {high_key}=LOW..HIGH")));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), SimError> {
@@ -166,6 +244,19 @@ impl Space {
     /// Maps a point of the unit cube to values. Every point gives a valid policy: where the relief target limits another
     /// setting, that setting is drawn from the remaining range.
     pub(super) fn values(&self, mut point: impl FnMut(usize) -> f64) -> Values {
+        let mut values = self.drawn(&mut point);
+        for [low_key, high_key] in PAIRS {
+            let place = |key| self.0.iter().position(|dimension| dimension.key == key);
+            if let (Some(low), Some(high)) = (place(low_key), place(high_key)) {
+                let dimension = self.0[low];
+                values[low] = dimension.at(point(low), dimension.low, dimension.high.min(values[high] - 1));
+            }
+        }
+        values
+    }
+
+    /// Maps a point to values in which only the thresholds of one signal may still contradict each other.
+    fn drawn(&self, point: &mut impl FnMut(usize) -> f64) -> Values {
         let mut relief = 0;
         let value = |(i, dimension): (usize, &Dimension)| {
             let (low, high) = (dimension.low, dimension.high);
@@ -245,9 +336,15 @@ mod tests {
 
     use super::*;
 
+    fn starts(pairs: &[(&str, &str)]) -> Vec<Policy> {
+        let mut settings = RawSettings::default();
+        pairs.iter().for_each(|(key, value)| settings.set(key, value).unwrap());
+        vec![Policy::new(&settings, Some(4)).unwrap()]
+    }
+
     fn space(preset: Preset, bounds: &[&str]) -> Result<Space, String> {
         let bounds: Vec<_> = bounds.iter().map(|bound| (*bound).to_owned()).collect();
-        Space::new(preset, &bounds, &RawSettings::default()).map_err(|error| error.to_string())
+        Space::new(preset, &bounds, &RawSettings::default(), &starts(&[])).map_err(|error| error.to_string())
     }
 
     proptest! {
@@ -263,7 +360,7 @@ mod tests {
             }).collect();
             let bounds: &[String] = if preset == Preset::Steady { &bounds } else { &[] };
             // Contradicting bounds are refused when the space is built.
-            let Ok(space) = Space::new(preset, bounds, &RawSettings::default()) else { return Ok(()) };
+            let Ok(space) = Space::new(preset, bounds, &RawSettings::default(), &starts(&[])) else { return Ok(()) };
             let values = space.values(|i| point[i]);
             for (dimension, value) in space.0.iter().zip(&values) {
                 prop_assert!((dimension.low..=dimension.high).contains(value), "{dimension:?}: {value}");
@@ -319,9 +416,11 @@ mod tests {
             (&["steady_adds=0..3"], "0 is not a whole number from 1 to 1000"),
             (&["steady_grac=1..3"], "did you mean steady_grace?"),
             (
-                &["cpu_remove=70..90"],
-                "cpu_remove cannot be tuned, only steady_relief_target, steady_warning, steady_growth_target, steady_grace",
+                &["rewards_address=70..90"],
+                "rewards_address cannot be tuned, only steady_relief_target, steady_warning, steady_growth_target",
             ),
+            (&["cpu_remove=20..50"], "no cpu_less_than from 50 on is below a cpu_remove of at most 50"),
+            (&["mem_less_than=80..90", "mem_remove=60..80"], "no mem_less_than from 80 on is below a mem_remove"),
             (&["steady_warning=50..60", "steady_relief_target=10..40"], "the bounds contradict each other"),
             (
                 &["steady_relief_target=60..70", "steady_growth_target=50..60"],
@@ -344,11 +443,36 @@ mod tests {
         assert_eq!(space.values(|_| 0.0).last(), Some(&30));
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn tuned_thresholds_never_contradict_each_other(
+            point in proptest::collection::vec(0.0..1.0, 16),
+            bounds in proptest::collection::vec((1_u64..=100, 1_u64..=100), 8),
+            wanted in proptest::collection::vec(any::<bool>(), 8),
+        ) {
+            let keys = PAIRS.concat();
+            let bounds: Vec<_> = keys.iter().zip(bounds).zip(wanted).filter(|(_, wanted)| *wanted)
+                .map(|((key, (a, b)), _)| format!("{key}={}..{}", a.min(b), a.max(b))).collect();
+            let starts = starts(&[("cpu_remove", "80"), ("desired_load_average", "7.5"), ("max_load_average_allowed", "9")]);
+            let Ok(space) = Space::new(Preset::Steady, &bounds, &RawSettings::default(), &starts) else { return Ok(()) };
+            let values = space.values(|i| point[i]);
+            for (dimension, value) in space.0.iter().zip(&values) {
+                prop_assert!((dimension.low..=dimension.high).contains(value), "{dimension:?}: {value}");
+            }
+            let mut under = RawSettings { preset: Some(Preset::Steady), ..RawSettings::default() };
+            for (key, value) in [("cpu_remove", "80"), ("desired_load_average", "7.5"), ("max_load_average_allowed", "9")] {
+                under.set(key, value).unwrap();
+            }
+            prop_assert!(Policy::new(&space.settings(&values, &under), Some(4)).is_ok(), "{values:?} of {bounds:?}");
+        }
+    }
+
     #[test]
     fn fixed_setting_keeps_its_value() {
         let mut set = RawSettings::default();
         set.set("steady_warning", "25").unwrap();
-        let space = Space::new(Preset::Steady, &[], &set).unwrap();
+        let space = Space::new(Preset::Steady, &[], &set, &starts(&[])).unwrap();
         assert!(space.candidates(50, 1).iter().all(|values| values[1] == 25 && values[0] >= 25));
     }
 }

@@ -1,0 +1,503 @@
+//! The one way to open files that a node or another user can write.
+//!
+//! A path is followed one folder at a time, and each folder is held open while the next one is opened below it, so that
+//! no other process can exchange a part of the path meanwhile. A symbolic link on the way counts only where root or the
+//! user of wnm made it, in a folder that no other user can write. The file itself is never a link, and always a regular
+//! file: opening a FIFO would otherwise wait for ever.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+
+/// The number of symbolic links on one path after which it is refused, the same as in Linux.
+const MAX_LINKS: u32 = 40;
+
+/// A folder for the way to a file: on Linux without the right to list it.
+#[cfg(target_os = "linux")]
+const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const WAY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Flags of every file: no link, no wait for the other end of a FIFO, no controlling terminal.
+const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// The owners whose files count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Any owner: the content is only input.
+    Anyone,
+    /// Root and the user of wnm, and only files that no other user can write: the content decides about other files.
+    Owner,
+}
+
+/// The treatment of missing folders on a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Fail,
+    Create,
+}
+
+/// A folder that stays the same while it is held, whatever happens to its path.
+#[derive(Debug)]
+pub(crate) struct HeldFolder(OwnedFd);
+
+impl HeldFolder {
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// The folder does not exist, or a link on the way was made by another user.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        walk(path, Missing::Fail).map(Self)
+    }
+
+    /// Opens a folder, and creates it and its parents where they are missing.
+    ///
+    /// # Errors
+    /// A folder cannot be created, or a link on the way was made by another user.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        walk(path, Missing::Create).map(Self)
+    }
+
+    /// Returns owner, mode and kind of the folder.
+    ///
+    /// # Errors
+    /// The system call fails.
+    pub(crate) fn facts(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.0)?)
+    }
+
+    /// Changes the owner of the folder itself, not of its contents.
+    ///
+    /// # Errors
+    /// The process is not root.
+    pub(crate) fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        Ok(rustix::fs::fchown(self.readable()?, Some(user), Some(group))?)
+    }
+
+    /// Returns the descriptor of the folder for calls that need more than its place.
+    fn readable(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?)
+    }
+
+    /// Opens a regular file in the folder.
+    fn file(&self, name: &OsStr, flags: OFlags, mode: u32) -> io::Result<File> {
+        let opened = rustix::fs::openat(&self.0, name, flags | PLAIN, mode_of(mode))?;
+        let facts = rustix::fs::fstat(&opened)?;
+        if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(File::from(opened))
+    }
+
+    /// Creates an empty file, and replaces the leftover of an interrupted attempt.
+    fn new_file(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        self.remove(name)?;
+        self.file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
+    }
+
+    /// Removes a file or a link, if it exists.
+    fn remove(&self, name: &OsStr) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Flushes the folder: a rename is durable only after an fsync of its folder.
+    fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.readable()?)?)
+    }
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// The file is missing, a link, not a regular file, or has an owner that does not count.
+pub(crate) fn open(path: &Path, trust: Trust) -> io::Result<File> {
+    let (folder, name) = place(path, Missing::Fail)?;
+    let file = folder.file(&name, OFlags::RDONLY, 0)?;
+    if trust == Trust::Owner && !is_own(&rustix::fs::fstat(&file)?) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it"));
+    }
+    Ok(file)
+}
+
+/// Opens a file for reading and writing, and creates it if it is missing.
+///
+/// # Errors
+/// The file is a link or not a regular file, or cannot be created.
+pub(crate) fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
+    let (folder, name) = place(path, Missing::Fail)?;
+    folder.file(&name, OFlags::RDWR | OFlags::CREATE, mode)
+}
+
+/// Reads a whole file up to a size limit, in bytes.
+///
+/// # Errors
+/// As [`open`], or the file is longer.
+pub(crate) fn read(path: &Path, limit: u64, trust: Trust) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open(path, trust)?.take(limit + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} bytes")));
+    }
+    Ok(text)
+}
+
+/// Reads the first bytes of a file.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn head(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open(path, Trust::Anyone)?.take(length).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Reads the last bytes of a file. Returns also the number of bytes before them.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn tail(path: &Path, length: u64) -> io::Result<(Vec<u8>, u64)> {
+    let mut file = open(path, Trust::Anyone)?;
+    let skipped = file.metadata()?.len().saturating_sub(length);
+    file.seek(SeekFrom::Start(skipped))?;
+    let mut text = Vec::new();
+    file.take(length).read_to_end(&mut text)?;
+    Ok((text, skipped))
+}
+
+/// Writes a file atomically: after a crash it has the old or the new content.
+///
+/// # Errors
+/// The folder is missing or not writable.
+pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+    replace(path, mode, |file| file.write_all(text))
+}
+
+/// Fills a new file and puts it in the place of another one. After a crash the path has the old or the new file.
+///
+/// # Errors
+/// The folder is missing or not writable, or `fill` fails; the half-written file is then removed.
+pub(crate) fn replace<T>(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+    let (folder, name) = place(path, Missing::Fail)?;
+    let half = half(&name);
+    let filled = folder.new_file(&half, mode).and_then(|mut file| {
+        let filled = fill(&mut file)?;
+        // The mode of a new file is reduced by the umask.
+        rustix::fs::fchmod(&file, mode_of(mode))?;
+        file.sync_all()?;
+        folder.rename(&half, &name)?;
+        folder.sync()?;
+        Ok(filled)
+    });
+    if filled.is_err() {
+        // On a full disk a partial file would stay and keep it full.
+        let _ = folder.remove(&half);
+    }
+    filled
+}
+
+/// Gives a file a second name beside or elsewhere on the same volume, in the place of another file.
+///
+/// # Errors
+/// The source is missing or a link, or the file system has no hard links.
+pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
+    let (source, old) = place(from, Missing::Fail)?;
+    let (target, new) = place(to, Missing::Fail)?;
+    let half = half(&new);
+    target.remove(&half)?;
+    rustix::fs::linkat(&source.0, &*old, &target.0, &*half, AtFlags::empty())?;
+    // rename(2) of two names of one file does nothing, and the half name would stay.
+    let renamed = target.rename(&half, &new).and_then(|()| target.remove(&half)).and_then(|()| target.sync());
+    if renamed.is_err() {
+        let _ = target.remove(&half);
+    }
+    renamed
+}
+
+/// Renames a file within its folder.
+///
+/// # Errors
+/// The file is missing, or the folder is not writable.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let (folder, old) = place(from, Missing::Fail)?;
+    let Some(new) = to.file_name().filter(|_| from.parent() == to.parent()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    folder.rename(&old, new)?;
+    folder.sync()
+}
+
+/// Removes a file or a link, if it exists.
+///
+/// # Errors
+/// The folder is not writable.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match place(path, Missing::Fail) {
+        Ok((folder, name)) => folder.remove(&name),
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a folder and its parents, unless they exist.
+///
+/// # Errors
+/// A folder cannot be created, or a link on the way was made by another user.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    HeldFolder::create(path).map(drop)
+}
+
+/// Flushes the folder of a file.
+///
+/// # Errors
+/// The folder is missing, or the system call fails.
+pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
+    place(file, Missing::Fail)?.0.sync()
+}
+
+/// Returns the facts of a file without following it; None when it does not exist.
+///
+/// # Errors
+/// A link on the way was made by another user.
+pub(crate) fn facts(path: &Path) -> io::Result<Option<Stat>> {
+    let found = place(path, Missing::Fail)
+        .and_then(|(folder, name)| Ok(rustix::fs::statat(&folder.0, &*name, AtFlags::SYMLINK_NOFOLLOW)?));
+    match found {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells whether no other user than root and that of wnm can write a file or folder with these facts.
+pub(crate) fn is_own(facts: &Stat) -> bool {
+    is_own_user(facts.st_uid) && facts.st_mode & 0o002 == 0
+}
+
+fn is_own_user(user: u32) -> bool {
+    user == 0 || user == rustix::process::geteuid().as_raw()
+}
+
+/// Tells whether an error means that the path does not exist.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Opens the folder of a file and returns the name of the file in it.
+fn place(path: &Path, missing: Missing) -> io::Result<(HeldFolder, OsString)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((HeldFolder(walk(folder, missing)?), name))
+}
+
+/// Opens a folder step by step.
+fn walk(path: &Path, missing: Missing) -> io::Result<OwnedFd> {
+    let mut rest: VecDeque<OsString> = VecDeque::new();
+    let mut at = begin(path, &mut rest)?;
+    let mut links = 0;
+    while let Some(name) = rest.pop_front() {
+        at = match step(at.as_fd(), &name, missing) {
+            Ok(next) => next,
+            Err(error @ (Errno::LOOP | Errno::NOTDIR)) => {
+                let Ok(target) = rustix::fs::readlinkat(&at, &*name, Vec::new()) else { return Err(error.into()) };
+                links += 1;
+                if links > MAX_LINKS || !may_follow(&at, &name)? {
+                    return Err(Errno::LOOP.into());
+                }
+                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                if target.is_absolute() {
+                    at = begin(&target, &mut rest)?;
+                } else {
+                    push(&target, &mut rest);
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+    }
+    Ok(at)
+}
+
+/// Opens the start of a path, and puts its names before the rest of the way.
+fn begin(path: &Path, rest: &mut VecDeque<OsString>) -> io::Result<OwnedFd> {
+    let start = if path.is_absolute() { "/" } else { "." };
+    push(path, rest);
+    Ok(rustix::fs::open(start, WAY, Mode::empty())?)
+}
+
+fn push(path: &Path, rest: &mut VecDeque<OsString>) {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name),
+        Component::ParentDir => Some(OsStr::new("..")),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.for_each(|name| rest.push_front(name.to_owned()));
+}
+
+fn step(at: impl AsFd, name: &OsStr, missing: Missing) -> rustix::io::Result<OwnedFd> {
+    let open = || rustix::fs::openat(&at, name, WAY, Mode::empty());
+    match open() {
+        Err(Errno::NOENT) if missing == Missing::Create => {
+            match rustix::fs::mkdirat(&at, name, mode_of(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error),
+            }
+            open()
+        }
+        opened => opened,
+    }
+}
+
+/// Tells whether a symbolic link counts: root or the user of wnm made it, where no other user can exchange it.
+fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
+    let around = rustix::fs::fstat(folder)?;
+    let link = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    // In a folder with the sticky bit, such as /tmp, only its owner can exchange an entry.
+    let is_kept = around.st_mode & 0o002 == 0 || around.st_mode & 0o1000 != 0;
+    Ok(is_own_user(around.st_uid) && is_kept && is_own_user(link.st_uid))
+}
+
+/// Returns the name of a file while it is written.
+fn half(name: &OsStr) -> OsString {
+    let mut half = name.to_owned();
+    half.push(".tmp");
+    half
+}
+
+#[allow(clippy::useless_conversion, reason = "the width of a mode differs between operating systems")]
+fn mode_of(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode.try_into().unwrap_or(0o600))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn chown(path: &Path, user: u32) {
+        rustix::fs::chownat(
+            rustix::fs::CWD,
+            path,
+            Some(Uid::from_raw(user)),
+            Some(Gid::from_raw(user)),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "text").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), FileType::Fifo, mode_of(0o600), 0).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        assert_eq!(read(&at("file"), 4, Trust::Owner).unwrap(), b"text");
+        assert_eq!(read(&at("file"), 3, Trust::Anyone).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(tail(&at("file"), 2).unwrap(), (b"xt".to_vec(), 2));
+        assert_eq!(head(&at("file"), 2).unwrap(), b"te");
+        for bad in ["link", "fifo", "folder"] {
+            assert!(open(&at(bad), Trust::Anyone).is_err(), "{bad}");
+            assert!(open_or_create(&at(bad), 0o600).is_err(), "{bad}");
+        }
+        assert!(open(Path::new("/dev/zero"), Trust::Anyone).is_err());
+        assert_eq!(open(&at("none"), Trust::Anyone).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn file_that_others_write_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "text").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o646)).unwrap();
+        assert!(open(&path, Trust::Owner).is_err());
+        assert!(open(&path, Trust::Anyone).is_ok());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(open(&path, Trust::Owner).is_ok());
+        if rustix::process::geteuid().is_root() {
+            chown(&path, 65534);
+            assert!(open(&path, Trust::Owner).is_err());
+        }
+    }
+
+    #[test]
+    fn links_of_other_users_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("real/inner")).unwrap();
+        std::fs::create_dir(at("node")).unwrap();
+        std::fs::write(at("real/inner/file"), "text").unwrap();
+        symlink("../real/./inner/../inner", at("node/logs")).unwrap();
+        symlink(at("real"), at("storage")).unwrap();
+        symlink("turn", at("turn")).unwrap();
+        assert!(open(&at("storage/inner/file"), Trust::Owner).is_ok());
+        assert!(open(&at("node/logs/file"), Trust::Owner).is_ok());
+        assert!(open(&at("turn/file"), Trust::Anyone).is_err());
+        std::fs::set_permissions(at("node"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let paths = [at("node/logs/file"), at("node/logs/new/file")];
+        let refused = || {
+            assert!(open(&paths[0], Trust::Anyone).is_err());
+            assert!(write(&paths[0], b"x", 0o600).is_err());
+            assert!(remove(&paths[0]).is_err());
+            assert!(make_folder(&paths[1]).is_err());
+            assert!(facts(&paths[0]).is_err());
+        };
+        refused();
+        std::fs::set_permissions(at("node"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        if rustix::process::geteuid().is_root() {
+            chown(&at("node"), 65534);
+            refused();
+            chown(&at("node"), 0);
+            chown(&at("node/logs"), 65534);
+            refused();
+        }
+        assert_eq!(std::fs::read(at("real/inner/file")).unwrap(), b"text");
+    }
+
+    #[test]
+    fn files_are_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        make_folder(&at("a/b")).unwrap();
+        make_folder(&at("a/b")).unwrap();
+        // The leftover of another user is neither written nor followed.
+        std::fs::write(at("victim"), "victim").unwrap();
+        symlink(at("victim"), at("a/b/file.tmp")).unwrap();
+        write(&at("a/b/file"), b"one", 0o640).unwrap();
+        assert_eq!(std::fs::metadata(at("a/b/file")).unwrap().permissions().mode() & 0o777, 0o640);
+        let failed = replace(&at("a/b/file"), 0o640, |file| {
+            file.write_all(b"half")?;
+            Err::<(), _>(io::ErrorKind::StorageFull.into())
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read(at("a/b/file")).unwrap(), b"one");
+        assert_eq!(std::fs::read(at("victim")).unwrap(), b"victim");
+        for _ in 0..2 {
+            link(&at("a/b/file"), &at("second")).unwrap();
+        }
+        assert_eq!(std::fs::read(at("second")).unwrap(), b"one");
+        rename(&at("second"), &at("third")).unwrap();
+        remove(&at("third")).unwrap();
+        remove(&at("third")).unwrap();
+        remove(&at("none/third")).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(at("a/b")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["file"]);
+    }
+}
