@@ -8,6 +8,7 @@ mod forecast;
 mod node_status;
 pub(crate) mod recovery;
 pub(crate) mod request;
+mod rule_set;
 mod rules;
 mod situation;
 pub(crate) mod state;

@@ -16,7 +16,14 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if census.stopped == 0 {
         return Verdict::Skip(SkipReason::NothingDown);
     }
-    let is_due = |seen: &NodeStatus<'_>| situation.is_down(seen) && situation.recovers_at(seen.id) <= observation.now;
+    let has_space = |seen: &NodeStatus<'_>| {
+        let is_full =
+            |i: usize| observation.host.volumes.get(i).is_some_and(|volume| policy.disk.is_exceeded(volume.used));
+        !seen.sample.volume.is_some_and(is_full)
+    };
+    let is_due = |seen: &NodeStatus<'_>| {
+        situation.is_down(seen) && situation.recovers_at(seen.id) <= observation.now && has_space(seen)
+    };
     if !situation.nodes.iter().any(|seen| seen.is_free() && is_due(seen)) {
         return waiting(situation).map_or(Verdict::Skip(SkipReason::NothingDown), Verdict::blocked);
     }
@@ -73,14 +80,9 @@ fn obstacle(situation: &Situation<'_>) -> Option<Blocker> {
     let is_relieved = |signal: Signal| match signal {
         // Under steady a stop follows a grace period, and only if it helps; a node that is down would wait for hours.
         Signal::Cpu => steady.is_none(),
-        // Load averages lag by minutes, and block additions only.
-        Signal::Load1 | Signal::Load5 | Signal::Load15 => false,
-        Signal::Memory
-        | Signal::Disk(_)
-        | Signal::DiskRead
-        | Signal::DiskWrite
-        | Signal::NetRead
-        | Signal::NetWrite => true,
+        // Load averages lag by minutes, and block additions only. A full volume concerns its own nodes.
+        Signal::Load1 | Signal::Load5 | Signal::Load15 | Signal::Disk(_) => false,
+        Signal::Memory | Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite => true,
     };
     let mut exceeded = measures(policy, &observation.host).filter(|measure| measure.is_exceeded());
     let measure = exceeded.find(|measure| is_relieved(measure.signal))?;

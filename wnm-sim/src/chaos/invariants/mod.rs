@@ -37,7 +37,7 @@ pub enum Property {
     Cap,
     /// A decision names a node at most once.
     Once,
-    /// A node is deleted only when it is dead, over the cap, for disk, or by the order of classic.
+    /// A node is deleted only when it is dead, over the cap, or for disk.
     Deleted,
     /// A full disk with a removable node and nothing under way has a removal in the same cycle.
     FullDisk,
@@ -59,6 +59,10 @@ pub enum Property {
     Rested,
     /// What is desired and can run, runs again within a bounded time after its cause has gone.
     Recovers,
+    /// Nothing is removed for CPU, memory, load or traffic.
+    Kept,
+    /// No more removals for the cap than nodes are over it.
+    Excess,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure leads to a relief when a node is available for it.
@@ -95,6 +99,8 @@ impl Property {
             Self::Curable => Some(18),
             Self::Predicted => Some(19),
             Self::Rested => Some(20),
+            Self::Kept => Some(21),
+            Self::Excess => Some(25),
             Self::Recovers => Some(22),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
@@ -123,6 +129,8 @@ impl Property {
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
             Self::Recovers => "a node that should run and can run is started again",
+            Self::Kept => "nothing is removed for CPU, memory, load or traffic",
+            Self::Excess => "no more removals for the cap than nodes are over it",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "headroom is used",
@@ -201,13 +209,15 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 12] = [
+const EVERY_CYCLE: [(Property, Check); 14] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
     (Property::Cap, limits::cap),
     (Property::Once, choices::once),
     (Property::Deleted, choices::deleted),
+    (Property::Kept, choices::kept),
+    (Property::Excess, limits::excess),
     (Property::FullDisk, signals::full_disk),
     (Property::Missing, signals::missing),
     (Property::Downgrade, choices::downgrade),
