@@ -48,6 +48,8 @@ pub(super) struct Believed<'a> {
     /// The time from which a node that ended by itself may start again.
     pub(super) retry_at: Timestamp,
     pub(super) is_crash_loop: bool,
+    /// The volume of the node is not over its high threshold.
+    has_space: bool,
 }
 
 impl Believed<'_> {
@@ -84,7 +86,7 @@ impl Believed<'_> {
 
     /// Tells whether a node that is down may start now.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.is_down() && self.retry_at <= now
+        self.is_down() && self.retry_at <= now && self.has_space
     }
 
     /// Tells whether no node is added because of this one: it is expected to run again.
@@ -167,7 +169,9 @@ impl<'a> Facts<'a> {
             // The delay begins with the end, and is never zero.
             let retry_at = if has_ended { observation.now.after(Duration::from_secs(10)) } else { known_retry };
             let is_crash_loop = recovery.is_some_and(wnm_core::Recovery::is_crash_loop);
-            let node = Believed { id, sample, belief, acting, desired, retry_at, is_crash_loop };
+            let volume = sample.volume.and_then(|i| observation.host.volumes.get(i));
+            let has_space = !volume.is_some_and(|volume| is_over(policy.disk, volume.used));
+            let node = Believed { id, sample, belief, acting, desired, retry_at, is_crash_loop, has_space };
             facts.count(node);
         }
         facts

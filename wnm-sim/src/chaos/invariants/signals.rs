@@ -102,10 +102,7 @@ pub(super) fn recovers(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if is_restart_postponed(trial) || is_busy || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
-    let volumes = &trial.observation.host.volumes;
-    let is_full = |i: usize| volumes.get(i).is_some_and(|volume| trial.policy.disk.is_exceeded(volume.used));
-    let has_space = |node: &Believed<'_>| !node.sample.volume.is_some_and(is_full);
-    let due = facts.nodes.iter().find(|node| node.is_free() && node.is_due(now) && has_space(node));
+    let due = facts.nodes.iter().find(|node| node.is_free() && node.is_due(now));
     due.map_or(Ok(()), |node| Err(format!("{} is down and due, and is not started", node.id)))
 }
 
