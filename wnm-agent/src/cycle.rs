@@ -76,7 +76,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
         self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
-        trash::sweep(&mut self.platform, &colony.settings, &observation.host);
+        trash::sweep(&mut self.platform, &colony.settings, &observation.host, observation.now);
 
         // Only an action that ended can end a node.
         for (record, _) in &worked {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Outcome,
-    ProgramCache, Settings,
+    ProgramCache, Settings, Timestamp,
 };
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
@@ -129,12 +129,12 @@ impl Platform for wnm_platform::Platform {
         wnm_platform::Platform::executor(self, settings, nodes)
     }
 
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {
         if storage.is_empty() {
             return;
         }
         let folders: Vec<PathBuf> = storage.iter().map(|folder| folder.to_path_buf()).collect();
-        for (path, cause) in sweep_trash(&folders, SWEEP_BUDGET, min_age).refused {
+        for (path, cause) in sweep_trash(&folders, SWEEP_BUDGET, min_age, now).refused {
             tracing::warn!(path = %path.display(), cause, "cannot delete a folder of the trash");
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_core::steps::Executor;
 use wnm_core::{
-    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, Timestamp,
     storage_with_most_space,
 };
 
@@ -88,9 +88,9 @@ pub trait Platform {
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
 
     /// Deletes from the trash of these storage folders, for a bounded time, the node folders that were moved there at
-    /// least `min_age` ago. The default deletes nothing.
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
-        let _ = (storage, min_age);
+    /// least `min_age` before `now`, the time of the colony's clock. The default deletes nothing.
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {
+        let _ = (storage, min_age, now);
     }
 
     /// Returns the cached versions of node programs, which the cycle hands to
