@@ -3,6 +3,7 @@
 mod answers;
 mod folders;
 pub mod host;
+pub mod isolation;
 pub mod ports;
 pub mod probe;
 pub mod process;
