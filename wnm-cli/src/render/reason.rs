@@ -121,7 +121,8 @@ pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -
     }
 }
 
-fn skip(reason: &SkipReason, now: Timestamp) -> String {
+/// Returns the reason for which a rule skips the cycle.
+pub(crate) fn skip(reason: &SkipReason, now: Timestamp) -> String {
     match reason {
         SkipReason::NotRebooted => "no reboot since the last cycle".to_owned(),
         SkipReason::NoAnomaly => "no anomaly".to_owned(),
@@ -152,7 +153,8 @@ fn compared(Comparison { signal, seen, mean_over, .. }: &Comparison) -> String {
     format!("{signal} {seen}{mean}")
 }
 
-fn blocker(blocker: &Blocker, now: Timestamp) -> String {
+/// Returns the condition that prevents a rule from acting.
+pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
     match blocker {
         Blocker::Rebooted => "the host was rebooted: this cycle only observes".to_owned(),
         Blocker::Anomaly { anomaly: found } => anomaly(found),

@@ -284,12 +284,13 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         cpus: Some(8),
-        memory_total: host().memory_total,
+        memory_total: host().memory_total.map(|bytes| bytes.0),
         signals: cycle.decision.measures.clone(),
+        volumes: Vec::new(),
         node_cap: 50,
         nodes: 4,
         by_state: states().iter().map(|(_, state)| (state.word(), 1)).collect(),
-        by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), (String::new(), 2)]),
+        by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), ("unknown".to_owned(), 2)]),
         under_way: cycle
             .actions
             .into_iter()
