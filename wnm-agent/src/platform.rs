@@ -84,6 +84,15 @@ pub trait Platform {
     /// The host does not remove the limit.
     fn lift_cpu_limit(&mut self) -> Result<(), Self::Error>;
 
+    /// Puts the running nodes of a colony behind the host's other work, as the settings say. The default does nothing.
+    ///
+    /// # Errors
+    /// The host cannot do so.
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Self::Error> {
+        let _ = (settings, nodes);
+        Ok(())
+    }
+
     /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
 
