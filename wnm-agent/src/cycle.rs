@@ -13,7 +13,7 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::{cpu_limit, trash, volumes};
+use crate::{cpu_limit, trash, volumes, weight};
 
 impl<S: Store, P: Platform> Agent<S, P> {
     /// Runs one management cycle. The caller excludes every other writer of the store.
@@ -55,6 +55,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
         cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
         let identified = volumes::identify(&mut self.platform, &colony.state, &observation);
+        weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.
         let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
         self.platform.protect(settled);
@@ -78,7 +79,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
         self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
-        trash::sweep(&mut self.platform, &colony.settings, &observation.host);
+        trash::sweep(&mut self.platform, &colony.settings, &observation.host, observation.now);
 
         // Only an action that ended can end a node.
         for (record, _) in &worked {
@@ -94,8 +95,10 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
         Ok(match last {
             None => (Clock::start(reading), Boot::Same),
-            Some(last) if last.boot() == reading.boot => (last.advance(reading), Boot::Same),
-            Some(last) => (last.advance(reading), Boot::New),
+            Some(last) => {
+                let boot = if last.is_restarted(&reading) { Boot::New } else { Boot::Same };
+                (last.advance(reading), boot)
+            }
         })
     }
 }

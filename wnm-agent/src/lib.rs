@@ -27,6 +27,7 @@ mod store;
 mod trash;
 mod trigger;
 mod volumes;
+mod weight;
 
 pub use agent::{Agent, Signals};
 pub use cpu_limit::lift as lift_cpu_limit;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_core::{HostSample, Settings, Volume};
+use wnm_core::{HostSample, Settings, Timestamp, Volume};
 
 use crate::platform::Platform;
 
@@ -12,7 +12,7 @@ pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes a part of the trash: at once on a volume that is not below the low threshold of disk use, and after
 /// [`RETENTION`] on the others. A volume of unknown use keeps its trash.
-pub(crate) fn sweep<P: Platform>(platform: &mut P, settings: &Settings, host: &HostSample) {
+pub(crate) fn sweep<P: Platform>(platform: &mut P, settings: &Settings, host: &HostSample, now: Timestamp) {
     // The trash of a volume with a fault is out of reach.
     let is_usable = |folder: &&Path| {
         let volume = host.volumes.iter().find(|volume| volume.root == **folder);
@@ -24,6 +24,6 @@ pub(crate) fn sweep<P: Platform>(platform: &mut P, settings: &Settings, host: &H
     };
     let usable = settings.storage.iter().map(PathBuf::as_path).filter(is_usable);
     let (retained, full): (Vec<_>, Vec<_>) = usable.partition(has_headroom);
-    platform.sweep_trash(&full, Duration::ZERO);
-    platform.sweep_trash(&retained, RETENTION);
+    platform.sweep_trash(&full, Duration::ZERO, now);
+    platform.sweep_trash(&retained, RETENTION, now);
 }

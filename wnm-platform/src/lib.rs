@@ -1,4 +1,4 @@
-//! Access to the host: metrics, probes, process managers, firewalls, node folders and CPU limit.
+//! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
 pub mod binary;
 pub mod cpu_limit;
@@ -17,6 +17,7 @@ pub mod places;
 mod platform;
 pub mod service_install;
 pub mod volume;
+pub mod weight;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;

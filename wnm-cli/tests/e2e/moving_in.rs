@@ -22,7 +22,7 @@ fn unmanaged(host: &Host) -> Vec<Value> {
     host.expect(0, "node disable 3");
     let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
     for node in &nodes {
-        let root = PathBuf::from(node["root_dir"].as_str().unwrap());
+        let root = PathBuf::from(node["folder"].as_str().unwrap());
         for name in [".wnm-node", ".wnm-lock", ".wnm-definition", "wnm.pid"] {
             let _ = std::fs::remove_file(root.join(name));
         }
@@ -84,7 +84,7 @@ fn assert_calm(host: &Host, before: &[Value]) {
     let processes = |nodes: &[Value]| nodes.iter().take(2).map(pid).collect::<Vec<_>>();
     for _ in 0..3 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     let after = host.nodes();
     assert_eq!(states(&after)[..2], ["RUNNING", "RUNNING"]);
@@ -93,7 +93,7 @@ fn assert_calm(host: &Host, before: &[Value]) {
         for which in ["node", "metrics"] {
             assert_eq!(after["ports"][which], before["ports"][which]);
         }
-        for key in ["id", "wallet", "root_dir", "log_dir", "network"] {
+        for key in ["node", "wallet", "folder", "log_folder", "network"] {
             assert_eq!(after[key], before[key], "{key}");
         }
         assert_eq!(after["sample"]["peer_id"], before["sample"]["peer_id"]);
@@ -126,9 +126,9 @@ fn unmanaged_processes_are_imported_and_continue() {
     assert_ne!(pid(&again[0]), pid(&nodes[0]));
     assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
     host.expect(0, "node remove 2 --yes");
-    assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
+    assert!(!Path::new(nodes[1]["folder"].as_str().unwrap()).exists());
     // The import skipped the third node, so its identity is still there.
-    assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());
+    assert!(Path::new(nodes[2]["folder"].as_str().unwrap()).join("secret-key").exists());
 }
 
 /// Starts an `ant-node` in a folder of the storage, as its operator would: from that storage, in an environment of its own.
@@ -202,12 +202,12 @@ fn import_rebuilds_a_lost_database() {
     let ran = init(&host, "init --import --process-manager setsid+user", &[]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let ran = host.expect(0, "--json run").json();
-    assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+    assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     let after = host.nodes();
     assert_eq!(states(&after), ["RUNNING", "STOPPED"]);
     assert_eq!(pid(&after[0]), pid(&nodes[0]));
     for (after, before) in after.iter().zip(&nodes) {
-        for key in ["uuid", "ports", "arguments", "born"] {
+        for key in ["uuid", "ports", "arguments", "created_at"] {
             assert_eq!(after[key], before[key], "{key}");
         }
     }
@@ -223,9 +223,9 @@ fn entry(nodes: &[Value], node: usize, changes: Value) -> Value {
     let described = json!({
         "number": number,
         "service_name": format!("antnode{number}"),
-        "data_dir_path": node["root_dir"],
-        "log_dir_path": node["log_dir"],
-        "antnode_path": node["binary"],
+        "data_dir_path": node["folder"],
+        "log_dir_path": node["log_folder"],
+        "antnode_path": node["program"],
         "node_port": node["ports"]["node"],
         "metrics_port": node["ports"]["metrics"],
         "rpc_socket_addr": format!("127.0.0.1:{}", node["ports"]["rpc"]),

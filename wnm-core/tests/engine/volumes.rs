@@ -1,7 +1,7 @@
 //! Volumes with a fault, and volumes without space for a node.
 
 use wnm_core::{
-    Anomaly, Blocker, Bytes, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb, Volume,
+    Anomaly, Blocker, Bytes, Desired, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb, Volume,
     VolumeFault, evaluate_request,
 };
 
@@ -53,9 +53,14 @@ fn nodes_return_with_their_volume() {
 #[test]
 fn requested_stop_outlives_the_fault() {
     let by_request = NodeState::Stopped { since: Some(ago(9)), cause: StopCause::Requested };
-    let colony = half_lost(VolumeFault::Hung).node(3, by_request.clone(), Presence::VolumeFault);
-    assert_eq!(colony.settled(&[])[&id(3)], by_request);
-    assert!(!colony.decided().contains(&("start", 3)));
+    let mut colony = half_lost(VolumeFault::Hung).node(3, by_request, Presence::Gone);
+    for presence in [Presence::VolumeFault, Presence::VolumeFault, Presence::Gone] {
+        colony = colony.seen(3, presence);
+        assert!(!colony.decided().contains(&("start", 3)), "{presence:?}");
+        colony.state = colony.settled_state(&[]);
+    }
+    let desired = colony.state.desired(id(3), &colony.state.nodes[&id(3)]);
+    assert_eq!((colony.state.nodes[&id(3)].word(), desired), ("STOPPED", Desired::StoppedByRequest));
 }
 
 #[test]
