@@ -31,10 +31,10 @@ const TOLERANCE: f64 = 6.0;
 const TOLERANCE_OF_ALL: f64 = 10.0;
 
 /// A process that gets SIGTERM at the end of its test.
-pub(crate) struct Process(Child);
+struct Process(Child);
 
 impl Process {
-    pub(crate) fn spawn(command: &mut Command) -> Self {
+    fn spawn(command: &mut Command) -> Self {
         let _turn = turn();
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
@@ -48,10 +48,10 @@ impl Drop for Process {
 }
 
 /// Means over a period: CPU use of all processes and of the nodes, in percent of all processors, and running nodes.
-pub(crate) struct Means {
-    pub(crate) cpu: f64,
-    pub(crate) own: f64,
-    pub(crate) nodes: f64,
+struct Means {
+    cpu: f64,
+    own: f64,
+    nodes: f64,
 }
 
 impl fmt::Display for Means {
@@ -61,7 +61,7 @@ impl fmt::Display for Means {
 }
 
 /// Returns the samples of a trace, each with its second.
-pub(crate) fn moments(trace: &Path) -> Vec<(u64, Means)> {
+fn moments(trace: &Path) -> Vec<(u64, Means)> {
     let (mut seen, mut state) = (Observation::default(), EngineState::default());
     let mut began = None;
     let mut moments = Vec::new();
@@ -107,14 +107,14 @@ fn watch(seconds: u64, ticks: &mut Vec<Ticks>) {
 }
 
 /// Returns the means over the seconds `from..until`.
-pub(crate) fn means(moments: &[(u64, Means)], from: u64, until: u64) -> Means {
+fn means(moments: &[(u64, Means)], from: u64, until: u64) -> Means {
     let within: Vec<_> = moments.iter().filter(|(at, _)| (from..until).contains(at)).map(|(_, means)| means).collect();
     assert!(!within.is_empty(), "no sample from second {from} to second {until}");
     let mean = |figure: fn(&Means) -> f64| within.iter().map(|means| figure(means)).sum::<f64>() / within.len() as f64;
     Means { cpu: mean(|means| means.cpu), own: mean(|means| means.own), nodes: mean(|means| means.nodes) }
 }
 
-pub(crate) fn cpus() -> f64 {
+fn cpus() -> f64 {
     std::thread::available_parallelism().unwrap().get() as f64
 }
 
