@@ -18,6 +18,7 @@ use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
+use crate::takeover::ant::AntError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -40,6 +41,9 @@ pub(crate) enum CliError {
     Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
+    /// The registry of ant cannot be read, or its daemon runs.
+    #[error(transparent)]
+    Ant(#[from] AntError),
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
@@ -93,6 +97,7 @@ impl CliError {
             | Self::FixedSetting { .. }
             | Self::Trash(_)
             | Self::Anm(_)
+            | Self::Ant(_)
             | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -111,6 +116,7 @@ impl CliError {
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
+            Self::Ant(error) => error.hint(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
