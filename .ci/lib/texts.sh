@@ -37,7 +37,7 @@ text_limit_external='not available: another program limits the CPU of wnm-55000.
 # status on the CPU limit, in text and in JSON.
 text_status_limit='0.5 of '
 text_status_throttled=' % of the time'
-json_status_limit='"cpu_limit":{"limit":0.5,"throttled":'
+json_status_limit='"cpu_limit":{"cores":0.5,"throttled_percent":'
 # The JSON of a cycle that changes nothing.
 json_decided_nothing='"decided":[],'
-json_did_nothing='"worked":[]'
+json_did_nothing='"work":[]'

@@ -3,9 +3,9 @@
 
 use wnm_core::trace::{NodeChanges, TRACE_VERSION, TraceError, TraceHeader, TraceLine, TraceSample, TraceWriter};
 use wnm_core::{
-    Bytes, BytesPerSecond, Cores, CpuLimitSample, EngineState, HostSample, Load, LoadAverages, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Percent, Policy, Psi, RawSettings, Stall, StallTime, Stalls, StopCause,
-    Timestamp, Version, Volume, WeightMeans, WeightSample,
+    Bytes, BytesPerSecond, Cores, CpuLimitSample, EngineState, HostSample, Load, LoadAverages, LoadScope, NodeId,
+    NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Psi, RawSettings, Stall, StallTime, Stalls,
+    StopCause, Timestamp, Version, Volume, WeightMeans, WeightSample,
 };
 
 fn id(number: u32) -> NodeId {
@@ -56,6 +56,8 @@ fn observation(second: i64) -> Observation {
             net_write: Some(BytesPerSecond(1)),
             psi: Some(Psi { host: stalls(6.0), colony: Some(stalls(5.0)), background: Some(stalls(0.94)) }),
             weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),
+            load_scope: LoadScope::Container,
+            cpu_quota: Some(CpuLimitSample { limit: Cores::new(1.5).ok(), throttled: Percent::new(4.0).ok() }),
             cpu_limit: Some(CpuLimitSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),

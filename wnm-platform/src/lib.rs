@@ -12,6 +12,7 @@ pub mod identity;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;
+pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;

@@ -1,5 +1,6 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
+mod answers;
 mod folders;
 pub mod host;
 pub mod ports;
@@ -16,14 +17,14 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
+    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
 };
 
 use crate::Platform;
 use crate::binary::{BinaryCache, version_call};
 use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
-use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::host::{ColonyProcesses, Placement, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
@@ -54,7 +55,8 @@ impl Platform {
         reading: &Reading,
         services: &BTreeMap<NodeId, Service>,
     ) -> (Observation, Counters) {
-        let answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let mut answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let mut wrong_answers = answers::take_wrong(colony, services, &mut answers);
         let running = services.values().filter_map(|service| match service {
             Service::Running(process) => Some(process),
             Service::Stopped | Service::Unknown(_) => None,
@@ -90,7 +92,9 @@ impl Platform {
                 counters.nodes.insert(node.id, NodeCounters { pid: process.pid, cpu_millis: usage.cpu_millis });
             }
             let usage = usage.map(|(_, usage)| usage);
-            nodes.insert(node.id, observer.sample(node, service, answers.get(&node.id), usage));
+            let wrong_answer = wrong_answers.remove(&node.id);
+            let sample = observer.sample(node, service, answers.get(&node.id), usage);
+            nodes.insert(node.id, NodeSample { wrong_answer, ..sample });
         }
         binaries.forget_unused();
         drop(binaries);
@@ -101,7 +105,14 @@ impl Platform {
 
     /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.
     fn counters(&self, colony: &Colony, clock: &Clock) -> (Counters, Reading) {
-        let reading = self.host.read(clock);
+        let pids: Vec<u32> = processes_of_boot(colony, clock.boot()).map(|(_, process)| process.pid).collect();
+        let group = group_name(&colony.settings);
+        let nodes = ColonyProcesses { group: &group, pids: &pids };
+        let nodes = match self.manager.kind().program {
+            Program::Setsid => Placement::WithWnm(nodes),
+            Program::Systemd | Program::Docker | Program::Launchd | Program::Antctl => Placement::Apart(nodes),
+        };
+        let reading = self.host.read(clock, nodes);
         let is_of_this_run = |before: &&Counters| before.boot == reading.boot && before.uptime <= reading.uptime;
         let before = colony.counters.as_ref().filter(is_of_this_run).cloned().unwrap_or_else(|| reading.counters());
         if reading.since(&before).is_some() {
@@ -109,7 +120,7 @@ impl Platform {
         }
         let waited = Duration::from_millis(reading.uptime - before.uptime);
         thread::sleep(SHORTEST_INTERVAL.saturating_sub(waited) + Duration::from_millis(1));
-        (before, self.host.read(clock))
+        (before, self.host.read(clock, nodes))
     }
 
     /// Queries each process manager once for all of its nodes.
@@ -236,6 +247,15 @@ impl NodeObserver<'_> {
 /// Returns the last sample of this node. An earlier node with the same number has another creation time.
 fn previous<'a>(colony: &'a Colony, node: &Node) -> Option<&'a NodeSample> {
     colony.samples.get(&node.id).filter(|previous| previous.born == node.born)
+}
+
+/// Returns the process of each node in the last samples, unless the host restarted since.
+fn processes_of_boot<'a>(
+    colony: &'a Colony,
+    boot: &'a str,
+) -> impl Iterator<Item = (NodeId, &'a ProcessIdentity)> + 'a {
+    let process = move |sample: &'a NodeSample| sample.process.as_ref().filter(|process| process.boot == boot);
+    colony.samples.iter().filter_map(move |(id, sample)| Some((*id, process(sample)?)))
 }
 
 fn is_disabled(colony: &Colony, node: NodeId) -> bool {

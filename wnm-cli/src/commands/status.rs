@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{Clock, NodeState, Policy, RawSettings, StopCause, Timestamp};
+use wnm_core::{Clock, LoadScope, NodeState, Policy, RawSettings, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -14,7 +14,7 @@ use crate::error::{CliError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
-use crate::render::status::{Delayed, NodeProblem, Status, UnderWay, text};
+use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
 ///
@@ -34,7 +34,7 @@ pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exi
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
-    output.result(&status, |status| text(status, output.width()))?;
+    output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
     Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
 }
 
@@ -90,7 +90,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         *by_state.entry(state.word()).or_default() += 1;
         states.entry(state.word()).or_insert_with(|| state.clone());
         let version = snapshot.samples.get(id).and_then(|sample| sample.version.as_ref());
-        *by_version.entry(version.map(ToString::to_string).unwrap_or_default()).or_default() += 1;
+        *by_version.entry(version.map_or_else(|| "unknown".to_owned(), ToString::to_string)).or_default() += 1;
     }
     let now = colony_time(snapshot.state.clock.as_ref());
     let freshness = Freshness::of(&snapshot, now, survey);
@@ -105,11 +105,14 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         hint: None,
         node_problems: node_problems(&snapshot),
         cpus: last.and_then(|cycle| cycle.host.cpus),
-        memory_total: last.and_then(|cycle| cycle.host.memory_total),
+        memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),
+        load_scope: last.map(|cycle| cycle.host.load_scope).filter(|scope| *scope != LoadScope::Own),
+        cpu_quota: last.and_then(|cycle| cycle.host.cpu_quota),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
         psi: last.and_then(|cycle| cycle.host.psi),
         weight: last.and_then(|cycle| cycle.host.weight),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
+        volumes: last.map(|cycle| cycle.host.volumes.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,
         nodes: snapshot.nodes.len(),
         by_state,

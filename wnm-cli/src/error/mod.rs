@@ -5,6 +5,7 @@ mod config_file;
 mod edit;
 mod exit;
 mod trash;
+mod usage;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, Entry
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
 pub(crate) use trash::TrashError;
+pub(crate) use usage::{UsageError, takes_value};
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Ant(#[from] AntError),
     #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
     Allocation(#[from] AllocationError),
@@ -54,7 +58,7 @@ pub(crate) enum CliError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write standard output: {0}")]
     Output(std::io::Error),
     #[error("a call to the system failed: {0}")]
     System(#[from] std::io::Error),
@@ -98,12 +102,13 @@ impl CliError {
             | Self::Trash(_)
             | Self::Anm(_)
             | Self::Ant(_)
-            | Self::Legacy(_)
             | Self::Allocation(_) => Exit::Unusable,
+            Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
             Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
-            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
+            Self::Output(_) => Exit::Output,
+            Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
         }
     }
 
@@ -117,13 +122,17 @@ impl CliError {
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Ant(error) => error.hint(),
+            Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
             Self::Store(error) => return error.hint(),
             Self::Platform(error) => return error.hint(),
             Self::Allocation(_) => "set another port_start, or remove the node that holds the ports".to_owned(),
-            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
+            Self::Output(_) => {
+                "free space on the disk of standard output; actions of the command have taken effect".to_owned()
+            }
+            Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
         };
         Some(hint)
     }

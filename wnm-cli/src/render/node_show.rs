@@ -8,15 +8,14 @@ use wnm_core::{Node, Upnp};
 use super::events::{self, EventView};
 use super::nodes::{NodeView, or_dash};
 use super::{BOLD, duration, secret, shell_text, styled, time};
+use crate::json::NodeJson;
 
 /// Events of the node on its page, the latest ones.
 pub(crate) const EVENTS: usize = 10;
 
 /// A node with its command line and its last events.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug)]
 pub(crate) struct NodeDetails {
-    #[serde(flatten)]
     pub(crate) view: NodeView,
     /// The words of the command line after the program, with secrets as `***`.
     pub(crate) command_line: Vec<String>,
@@ -29,6 +28,24 @@ impl NodeDetails {
     pub(crate) fn new(view: NodeView, events: Vec<EventView>) -> Self {
         let command_line = secret::masked_words(&view.node.flavor.arguments(&view.node));
         Self { view, command_line, events }
+    }
+}
+
+/// The details of a node as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NodeDetailsView<'a> {
+    #[serde(flatten)]
+    node: NodeJson,
+    /// The words of the command line after the program, with secrets as `***`.
+    command_line: &'a [String],
+    /// The last 10 events of the node at most, oldest first.
+    events: &'a [EventView],
+}
+
+impl<'a> From<&'a NodeDetails> for NodeDetailsView<'a> {
+    fn from(details: &'a NodeDetails) -> Self {
+        Self { node: NodeJson::from(&details.view), command_line: &details.command_line, events: &details.events }
     }
 }
 

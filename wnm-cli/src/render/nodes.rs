@@ -1,37 +1,32 @@
-//! Nodes as JSON, and the values that the list and the pages of nodes share.
+//! The values that the list and the pages of nodes share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeSample, NodeState, Presence, StopCause, Timestamp};
 
 use super::{DIM, secret, state_style, styled};
 use crate::freshness::Freshness;
 
 /// A node with its state and its last sample.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug)]
 pub(crate) struct NodeView {
-    #[serde(flatten)]
     pub(crate) node: Node,
     /// The name of the node's folder and service, such as `antnode0001`.
     pub(crate) name: String,
     /// The state in one word, such as `RUNNING`.
     pub(crate) status: &'static str,
-    /// The state with its details; null if the engine does not know the node.
+    /// The state with its details; None if the engine does not know the node.
     pub(crate) state: Option<NodeState>,
-    /// Why the node is in that state; null if the state says it all.
+    /// Why the node is in that state; None if the state says it all.
     pub(crate) reason: Option<String>,
     /// How often wnm has started the node again, in the history of the last 30 days.
     pub(crate) restarts: u32,
-    /// The last sample; null before the first cycle that observed the node.
+    /// The last sample; None before the first cycle that observed the node.
     pub(crate) sample: Option<NodeSample>,
     /// The time now, for ages.
-    #[serde(skip)]
     pub(crate) now: Timestamp,
     /// Whether the last cycle is too old for the state to be the present one.
-    #[serde(skip)]
     pub(crate) is_stale: bool,
 }
 
@@ -90,6 +85,7 @@ pub(super) fn reason(state: &NodeState, sample: Option<&NodeSample>) -> Option<S
         NodeState::Restarting { .. } => "delay after its start",
         NodeState::Unknown { .. } => match sample.map(|sample| sample.presence) {
             Some(Presence::Unverified) => "another process answers",
+            _ if sample.is_some_and(|sample| sample.wrong_answer.is_some()) => "wrong answer on its port",
             Some(Presence::Unreachable) => "manager does not answer",
             _ => "does not answer",
         },

@@ -121,7 +121,8 @@ pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -
     }
 }
 
-fn skip(reason: &SkipReason, now: Timestamp) -> String {
+/// Returns the reason for which a rule skips the cycle.
+pub(crate) fn skip(reason: &SkipReason, now: Timestamp) -> String {
     match reason {
         SkipReason::NotRebooted => "no reboot since the last cycle".to_owned(),
         SkipReason::NoAnomaly => "no anomaly".to_owned(),
@@ -152,7 +153,8 @@ fn compared(Comparison { signal, seen, mean_over, .. }: &Comparison) -> String {
     format!("{signal} {seen}{mean}")
 }
 
-fn blocker(blocker: &Blocker, now: Timestamp) -> String {
+/// Returns the condition that prevents a rule from acting.
+pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
     match blocker {
         Blocker::Rebooted => "the host was rebooted: this cycle only observes".to_owned(),
         Blocker::Anomaly { anomaly: found } => anomaly(found),
@@ -183,6 +185,9 @@ fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::Throttled { share, reserve, load } => throttled(*share, *reserve, load.as_ref()),
         Blocker::ExternalOverload { background, threshold } => format!(
             "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
+        ),
+        Blocker::ExternalUse { signal, held, over } => format!(
+            "external use: {signal} is {over} over its threshold, and all nodes together hold {held}; fewer nodes do not help"
         ),
         Blocker::GracePeriod { over, grace, over_warning, warning_grace } => format!(
             "grace period: cpu over its high threshold for {} of {}, over its warning threshold for {} of {}",
@@ -240,7 +245,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
 mod tests {
     use std::time::Duration;
 
-    use wnm_core::{Load, NodeId, Signal, Version};
+    use wnm_core::{Bytes, Load, NodeId, Signal, Version};
 
     use super::*;
 
@@ -311,6 +316,7 @@ mod tests {
             throttled(20.0, None),
             throttled(20.0, Some(load())),
             Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::ExternalUse { signal: Signal::Memory, held: Bytes(300_000_000), over: Bytes(2_000_000_000) },
             Blocker::GracePeriod {
                 over: minutes(1),
                 grace: minutes(2),

@@ -88,6 +88,11 @@ impl Ant {
         facts.program().is_some_and(|program| program.ends_with("ant")).then_some(pid)
     }
 
+    /// Returns the daemon that runs, if its registry has nodes.
+    pub(crate) fn supervises(&self) -> Option<u32> {
+        self.daemon().filter(|_| !self.folders().is_empty())
+    }
+
     /// Returns the folders of the nodes in the registry; empty without a registry.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let entries = self.entries().unwrap_or_default();
@@ -144,11 +149,10 @@ impl Ant {
             };
             registered.insert(entry.data_dir.clone());
             found.version = Version::find_in(&entry.version);
-            if found.node.is_err() && found.process.is_none() {
-                found.node = entry.node(manager).map(Described::from);
-            }
             if let (Ok(found), Some(id)) = (&mut found.node, NodeId::new(entry.id)) {
                 found.node.id = id;
+            } else if found.process.is_none() {
+                found.node = entry.node(manager).map(Described::from);
             }
         }
         // Other folders beside those of the registry belong to nobody, or to a node that was started by hand.
@@ -215,7 +219,9 @@ impl AntError {
             Self::NoRegistry { .. } => "`wnm init --import` imports running nodes without it",
             Self::File { .. } => "run wnm as the user of ant; nothing was changed",
             Self::Registry { .. } => "restore the registry from a backup; nothing was changed",
-            Self::Runs { .. } => "`ant node daemon stop` ends the daemon, and its nodes continue to run; then try again",
+            Self::Runs { .. } => {
+                "`ant node daemon stop` ends the daemon, and its nodes continue to run; then try again"
+            }
         }
         .to_owned()
     }
@@ -231,8 +237,7 @@ impl Entry {
         let port = self.node_port.ok_or_else(|| {
             "its port is unknown: the registry has none, and the node does not run: start it, then import it".to_owned()
         })?;
-        let wallet: Address =
-            self.rewards_address.parse().map_err(|error: wnm_core::WalletError| error.to_string())?;
+        let wallet: Address = self.rewards_address.parse().map_err(|error: wnm_core::WalletError| error.to_string())?;
         let mut arguments: Vec<String> =
             self.bootstrap_peers.into_iter().flat_map(|peer| ["--bootstrap".to_owned(), peer]).collect();
         arguments.extend(self.upgrade_channel.into_iter().flat_map(|one| ["--upgrade-channel".to_owned(), one]));
@@ -354,6 +359,15 @@ mod tests {
         assert_eq!(fs::read(ant.registry()).unwrap(), before);
         // A process of another program has the recorded number.
         fs::write(folder.path().join(PID_FILE), std::process::id().to_string()).unwrap();
+        assert_eq!(ant.daemon(), None);
+        let program = folder.path().join("ant");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut daemon = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        fs::write(folder.path().join(PID_FILE), format!("{}\n", daemon.id())).unwrap();
+        assert_eq!((ant.daemon(), ant.supervises()), (Some(daemon.id()), Some(daemon.id())));
+        assert!(matches!(ant.retire(), Err(AntError::Runs { .. })));
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
         assert_eq!(ant.daemon(), None);
         fs::write(ant.registry(), &before[..before.len() / 2]).unwrap();
         assert!(ant.entries().unwrap_err().to_string().ends_with("the file is truncated"));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::HostSample;
+use crate::model::observation::{HostSample, LoadScope};
 use crate::model::units::{BytesPerSecond, Load, Percent};
 use crate::policy::thresholds::{Policy, Threshold};
 
@@ -143,9 +143,11 @@ impl Measure {
     }
 }
 
-/// Returns every signal that has thresholds, in the order in which reasons name them.
+/// Returns every signal that has thresholds, in the order in which reasons name them. The load averages of a container
+/// are those of its host, and no signal.
 pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<Item = Measure> + 'a {
-    let load = policy.load.into_iter().flat_map(|threshold| {
+    let judged = policy.load.filter(|_| host.load_scope == LoadScope::Own);
+    let load = judged.into_iter().flat_map(|threshold| {
         let seen = host.load;
         [
             Measure::new(Signal::Load1, seen.map(|l| l.one), threshold),
@@ -270,5 +272,23 @@ impl Features {
             || self.remove_netio
             || self.remove_hdio
             || self.load_not_allow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::settings::RawSettings;
+
+    #[test]
+    fn load_of_a_container_is_no_signal() {
+        let policy = Policy::new(&RawSettings::default(), Some(4)).unwrap();
+        let judged = |load_scope| {
+            let host = HostSample { load_scope, ..HostSample::default() };
+            let signals: Vec<Signal> = measures(&policy, &host).map(|measure| measure.signal).collect();
+            (signals.contains(&Signal::Load1), Features::of_signals(&policy, &host).load_allow)
+        };
+        assert_eq!(judged(LoadScope::Own), (true, false), "an unknown load prevents growth");
+        assert_eq!(judged(LoadScope::Container), (false, true));
     }
 }

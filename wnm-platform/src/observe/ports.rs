@@ -52,6 +52,17 @@ pub fn holder(port: BoundPort) -> Option<String> {
     }
 }
 
+/// Tells whether a process holds a port; None without the rights to see it.
+pub(crate) fn is_held_by(port: BoundPort, pid: u32) -> Option<bool> {
+    #[cfg(target_os = "linux")]
+    return linux::is_held_by(port, pid);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (port, pid);
+        None
+    }
+}
+
 /// Returns the UDP ports that a process has opened, in the order of their opening; empty without the rights to see them.
 #[must_use]
 pub fn udp_of(pid: u32) -> Vec<u16> {
@@ -78,6 +89,13 @@ mod linux {
             let name = program.or_else(|_| process.stat().map(|stat| stat.comm));
             name.map_or_else(|_| format!("process {}", process.pid), |name| format!("process {} ({name})", process.pid))
         })
+    }
+
+    pub(super) fn is_held_by(port: BoundPort, pid: u32) -> Option<bool> {
+        let files = Process::new(i32::try_from(pid).ok()?).ok()?.fd().ok()?;
+        let sockets = sockets(port);
+        let mut open = files.flatten();
+        Some(open.any(|file| matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode))))
     }
 
     fn holds(process: &Process, sockets: &BTreeSet<u64>) -> bool {

@@ -187,6 +187,12 @@ impl Processes {
         self.facts(pid).map(|facts| self.identity(&facts))
     }
 
+    /// Returns the identity of a process that `/proc` hides from this user, from its start in microseconds since the boot.
+    pub(crate) fn hidden(&self, pid: u32, started_micros: u64) -> ProcessIdentity {
+        let ticks = u128::from(started_micros) * u128::from(rustix::param::clock_ticks_per_second()) / 1_000_000;
+        ProcessIdentity { boot: self.boot.clone(), pid, start: u64::try_from(ticks).unwrap_or(u64::MAX) }
+    }
+
     /// Returns the identity of a process from its data.
     #[must_use]
     pub fn identity(&self, facts: &ProcessInfo) -> ProcessIdentity {

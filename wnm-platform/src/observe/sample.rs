@@ -61,6 +61,7 @@ impl NodeFacts<'_> {
             process: self.process.cloned(),
             peer_id: self.peer_id(node),
             shunned_since: self.shunned_since(),
+            wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
         }
     }

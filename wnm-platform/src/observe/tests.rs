@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
     Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
-    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
+    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, WrongAnswer, new_node,
 };
 
 use super::*;
@@ -131,6 +131,63 @@ fn serve(version: &'static str) -> (u16, Arc<AtomicUsize>) {
         }
     });
     (port, asked)
+}
+
+#[test]
+fn peer_id_belongs_to_the_identity() {
+    let mut host = TestHost::new();
+    let (one, two) = (host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode));
+    let process = |pid| ProcessIdentity { boot: "run".to_owned(), pid, start: 500 };
+    for (id, peer) in [(one, "one"), (two, "two")] {
+        let born = host.colony.nodes[&id].born;
+        let (peer_id, process) = (Some(peer.to_owned()), Some(process(7)));
+        host.colony.samples.insert(id, NodeSample { born, peer_id, process, ..NodeSample::default() });
+    }
+    let same = || Service::Running(process(7));
+    // No process has this PID, so that the holder of the port is unknown.
+    let restarted = || Service::Running(process(u32::MAX));
+    let unknown = || Service::Unknown(String::new());
+    for (service, peer, is_wrong) in [
+        (same(), "one", false),
+        (same(), "two", true),
+        (same(), "new", true),
+        (restarted(), "one", false),
+        (restarted(), "two", true),
+        (restarted(), "new", false),
+        (Service::Stopped, "one", false),
+        (Service::Stopped, "new", true),
+        (unknown(), "one", false),
+        (unknown(), "new", true),
+    ] {
+        let identity = wnm_core::NodeIdentity { peer_id: Some(peer.to_owned()), ..wnm_core::NodeIdentity::default() };
+        let answer = Answer { identity: Some(identity), asked_identity: true, ..Answer::default() };
+        let mut answers = BTreeMap::from([(one, answer)]);
+        let wrong = answers::take_wrong(&host.colony, &BTreeMap::from([(one, service.clone())]), &mut answers);
+        let want = WrongAnswer::OtherPeer { answered: peer.to_owned(), known: Some("one".to_owned()) };
+        assert_eq!(wrong.get(&one), is_wrong.then_some(&want), "{service:?} {peer}");
+        assert_eq!(answers.is_empty(), is_wrong);
+    }
+}
+
+#[test]
+fn web_page_on_the_port_of_a_node_is_no_node() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 512]);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>up</html>");
+        }
+    });
+    let running = || Service::Running(ProcessIdentity { boot: "run".to_owned(), pid: 9, start: 1 });
+    for (service, presence) in [(running(), Presence::Silent), (Service::Stopped, Presence::Gone)] {
+        let mut host = TestHost::new();
+        let id = host.add(1, Flavor::Antnode);
+        host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
+        host.services.insert(id, service);
+        let seen = host.look(1000).remove(&id).unwrap();
+        assert_eq!((seen.presence, seen.wrong_answer), (presence, Some(WrongAnswer::NotMetrics)));
+    }
 }
 
 #[test]

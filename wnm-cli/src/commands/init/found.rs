@@ -119,12 +119,7 @@ fn given(args: &Init) -> Result<RawSettings, CliError> {
 
 /// Plans a takeover. Settings of the operator take precedence over those of the other tool, and those over the values that
 /// the nodes show.
-fn plan(
-    kind: ManagerKind,
-    args: &Init,
-    told: AnmColony,
-    ant: Option<&Ant>,
-) -> Result<(Takeover, Settings), CliError> {
+fn plan(kind: ManagerKind, args: &Init, told: AnmColony, ant: Option<&Ant>) -> Result<(Takeover, Settings), CliError> {
     let flags = config::from_flags(&args.settings)?;
     let environment = config::surroundings()?;
     let given = flags.clone().over(environment.clone());
@@ -138,7 +133,9 @@ fn plan(
     }
     let manager = manager::open(kind, &options)?;
     let mut roots = found::roots(&given.over(told.settings.clone()), &host.storage);
-    roots.extend(ant.map(Ant::folders).unwrap_or_default().iter().filter_map(|folder| folder.parent()).map(Path::to_owned));
+    roots.extend(
+        ant.map(Ant::folders).unwrap_or_default().iter().filter_map(|folder| folder.parent()).map(Path::to_owned),
+    );
     roots.sort();
     roots.dedup();
     let mut survey = found::survey(&*manager, &roots)?;

@@ -30,9 +30,9 @@ pub(crate) struct Created {
     /// The maximum number of nodes.
     node_cap: u32,
     /// The node program.
-    node_binary: std::path::PathBuf,
+    program: std::path::PathBuf,
     /// The version of the node program.
-    version: String,
+    program_version: String,
 }
 
 /// Checks the settings and the host, then creates the database. On an error, no file is left behind.
@@ -64,7 +64,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         format!(
             "created a colony of up to {} nodes, {} under {}\n  folders   {}\n  database  {}\n\nnext: wnm run --dry-run, then wnm service install\n",
             created.node_cap,
-            format_args!("{} {}", settings.flavor.program(), created.version),
+            format_args!("{} {}", settings.flavor.program(), created.program_version),
             created.process_manager,
             storage.join(", "),
             created.database.display(),
@@ -82,7 +82,7 @@ fn created(db: &Path, settings: &Settings, version: String) -> Created {
         storage: settings.storage.clone(),
         process_manager: settings.manager.to_string(),
         node_cap: settings.policy.node_cap,
-        node_binary: settings.binary.clone(),
-        version,
+        program: settings.binary.clone(),
+        program_version: version,
     }
 }

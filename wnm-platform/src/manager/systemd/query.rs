@@ -1,6 +1,8 @@
 //! The state of nodes from systemctl.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use wnm_core::{Node, NodeId};
 
@@ -86,6 +88,17 @@ impl Systemd {
         Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
     }
 
+    /// Returns the state of a node whose main process is not in `/proc`.
+    ///
+    /// Mounted with `hidepid=2`, `/proc` hides the processes of other users. The control groups show them.
+    fn hidden_service(&self, node: &Node, shown: &UnitStatus, pid: u32) -> Service {
+        if shown.active == "active" && self.is_ours(node) && is_in_group(pid, &shown.group) {
+            Service::Running(self.processes.hidden(pid, shown.started_micros))
+        } else {
+            Service::Unknown(format!("systemd names process {pid}, which does not exist"))
+        }
+    }
+
     /// Returns the state of a node from the properties of its unit.
     fn service_of(&self, node: &Node, shown: &UnitStatus) -> Service {
         if let Some(pid) = shown.pid {
@@ -94,7 +107,7 @@ impl Systemd {
                 Some(_) if shown.active == "activating" => {}
                 // A unit of the same name that runs another program is not this node.
                 Some(_) => return Service::Stopped,
-                None => return Service::Unknown(format!("systemd names process {pid}, which does not exist")),
+                None => return self.hidden_service(node, shown, pid),
             }
         }
         match shown.active.as_str() {
@@ -108,4 +121,16 @@ impl Systemd {
             active => Service::Unknown(format!("the unit is {active} ({})", shown.sub)),
         }
     }
+}
+
+/// Tells whether a process is in a control group, from the list of the kernel, which all users may read.
+fn is_in_group(pid: u32, group: &str) -> bool {
+    const MOUNTS: [&str; 3] = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    let pid = pid.to_string();
+    let path = Path::new(group.trim_start_matches('/')).join("cgroup.procs");
+    !group.is_empty()
+        && MOUNTS
+            .iter()
+            .filter_map(|mount| fs::read_to_string(Path::new(mount).join(&path)).ok())
+            .any(|list| list.lines().any(|line| line == pid))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// The requested properties.
-pub(super) const PROPERTIES: &str = "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus";
+pub(super) const PROPERTIES: &str = "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus,\
+                                    ControlGroup,ExecMainStartTimestampMonotonic";
 /// The value of `ExecMainCode` after a normal exit: CLD_EXITED of sigaction(2).
 const EXITED: &str = "1";
 
@@ -14,6 +15,10 @@ pub(super) struct UnitStatus {
     pub(super) sub: String,
     /// The main process; None when the unit has none.
     pub(super) pid: Option<u32>,
+    /// The path of its control group; empty when it has none.
+    pub(super) group: String,
+    /// The start of the main process, in microseconds since the boot; 0 if unknown.
+    pub(super) started_micros: u64,
     result: String,
     code: String,
     status: String,
@@ -71,6 +76,8 @@ pub(super) fn parse(text: &str) -> BTreeMap<String, UnitStatus> {
                 "ActiveState" => value.clone_into(&mut shown.active),
                 "SubState" => value.clone_into(&mut shown.sub),
                 "MainPID" => shown.pid = value.parse().ok().filter(|pid| *pid != 0),
+                "ControlGroup" => value.clone_into(&mut shown.group),
+                "ExecMainStartTimestampMonotonic" => shown.started_micros = value.parse().unwrap_or(0),
                 "Result" => value.clone_into(&mut shown.result),
                 "ExecMainCode" => value.clone_into(&mut shown.code),
                 "ExecMainStatus" => value.clone_into(&mut shown.status),
