@@ -13,7 +13,7 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::{cpu_limit, trash};
+use crate::{cpu_limit, trash, weight};
 
 impl<S: Store, P: Platform> Agent<S, P> {
     /// Runs one management cycle. The caller excludes every other writer of the store.
@@ -54,6 +54,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
 
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
         cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.
         let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
         self.platform.protect(settled);
@@ -76,7 +77,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
         self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
-        trash::sweep(&mut self.platform, &colony.settings, &observation.host);
+        trash::sweep(&mut self.platform, &colony.settings, &observation.host, observation.now);
 
         // Only an action that ended can end a node.
         for (record, _) in &worked {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_core::steps::Executor;
 use wnm_core::{
-    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, Timestamp,
     storage_with_most_space,
 };
 
@@ -84,13 +84,22 @@ pub trait Platform {
     /// The host does not remove the limit.
     fn lift_cpu_limit(&mut self) -> Result<(), Self::Error>;
 
+    /// Puts the running nodes of a colony behind the host's other work, as the settings say. The default does nothing.
+    ///
+    /// # Errors
+    /// The host cannot do so.
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Self::Error> {
+        let _ = (settings, nodes);
+        Ok(())
+    }
+
     /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
 
     /// Deletes from the trash of these storage folders, for a bounded time, the node folders that were moved there at
-    /// least `min_age` ago. The default deletes nothing.
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
-        let _ = (storage, min_age);
+    /// least `min_age` before `now`, the time of the colony's clock. The default deletes nothing.
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {
+        let _ = (storage, min_age, now);
     }
 
     /// Returns the cached versions of node programs, which the cycle hands to

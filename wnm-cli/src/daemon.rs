@@ -48,7 +48,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 
     fn refresh(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
-        self.sources.refresh(agent)?;
+        self.sources.refresh(self.db, agent)?;
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(())

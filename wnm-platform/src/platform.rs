@@ -16,6 +16,7 @@ use crate::manager::{self, Options, ProcessManager};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
 const PROTECT_BUDGET: Duration = Duration::from_secs(2);
@@ -55,6 +56,14 @@ impl Platform {
     #[must_use]
     pub fn cpu_limit(&self) -> &CpuLimit {
         &self.cpu_limit
+    }
+
+    /// Puts the running nodes behind other work, so far as their process manager can without a restart.
+    ///
+    /// # Errors
+    /// A weight cannot be applied. Nodes are not affected by that.
+    pub fn apply_weight(&self, settings: &Settings, nodes: &[RunningNode<'_>]) -> Result<(), PlatformError> {
+        ColonyWeight::of(settings).apply(nodes)
     }
 
     /// Replaces the cache of program versions by one that an earlier run stored.

@@ -45,7 +45,7 @@ pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
 use error::DbError;
-use file::IfExists;
+use file::{FileIdentity, IfExists};
 use nodes::Single;
 
 /// An open database.
@@ -56,6 +56,8 @@ use nodes::Single;
 pub struct Store {
     db: Connection,
     path: PathBuf,
+    /// The file that `db` has open.
+    identity: FileIdentity,
 }
 
 /// The data for commands that only show something, as of one moment.
@@ -134,6 +136,30 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Tells whether another file, or none, is at the path of the database since it was opened.
+    ///
+    /// SQLite would go on with the file that has lost its name, and a removed node would come back with the next process
+    /// that opens the database.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        !file::identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+
+    /// Opens the database at `path` in the place of this one, if it is another file: a backup was restored beside a
+    /// daemon, or a link leads elsewhere. Returns whether it is.
+    ///
+    /// The caller holds the [`Lock`].
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open); this store then stays, and refuses to write.
+    pub fn follow(&mut self, path: &Path) -> Result<bool, StoreError> {
+        if file::resolved(path) == self.path && !self.is_replaced() {
+            return Ok(false);
+        }
+        *self = Self::open(path)?;
+        Ok(true)
     }
 
     /// Returns the stored settings. Names that this version does not know are ignored.
@@ -327,6 +353,9 @@ impl Store {
     /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
     /// more, so that the end of a running action can still be recorded.
     fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
+        if self.is_replaced() {
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
         let mut attempt = || {
             // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
             // timeout, when another program has written in between.

@@ -208,7 +208,7 @@ impl Platform for MemoryPlatform {
         MemoryExecutor { platform: self, nodes }
     }
 
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, _: Timestamp) {
         if !storage.is_empty() {
             self.calls.add(format!("sweep_trash {} after {} s", storage.len(), min_age.as_secs()));
         }

@@ -10,6 +10,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod volumes;
+mod weight;
 
 use std::path::Path;
 
@@ -106,6 +107,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(volumes::check(settings, snapshot));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
+    checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.

@@ -69,3 +69,22 @@ fn killed_daemon_leaves_no_lock_and_no_incomplete_node() {
     });
     assert_eq!(host.processes().len(), nodes.len(), "one process for each node");
 }
+
+#[test]
+fn restore_beside_the_daemon_does_not_split_the_colony() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 1");
+    let _daemon = spawn(&host);
+    let copy = host.path("copy.db");
+    host.expect(0, &format!("db backup {}", copy.display()));
+    host.expect(0, &format!("db restore {}", copy.display()));
+    let latest = || host.expect(0, "--json history --idle --limit 1").json();
+    let before = latest();
+    // The daemon records its cycles in the restored database.
+    let started = Instant::now();
+    while latest() == before {
+        assert!(started.elapsed() < Duration::from_secs(30), "the daemon still writes the replaced file");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.expect(0, "db check");
+}

@@ -20,10 +20,11 @@ use crate::error::PlatformError;
 use crate::exec::Call;
 use crate::node_dir::Folder;
 
+pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
-pub(crate) use systemd::{Slice, slice_name};
+pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
 
 /// A process manager.
 ///

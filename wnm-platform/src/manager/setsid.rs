@@ -30,6 +30,7 @@ use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::weight::ColonyWeight;
 
 /// The lock file of the node's process. It is never replaced: a lock belongs to an inode, not to a name.
 const LOCK: &str = ".wnm-lock";
@@ -48,12 +49,16 @@ pub(super) struct Setsid {
     processes: Processes,
     /// The CPU limit that the nodes enter at their start.
     cpu_limit: Option<CpuLimit>,
+    /// The weight that the nodes get at their start.
+    weight: Option<ColonyWeight>,
 }
 
 impl Setsid {
     pub(super) fn new(kind: ManagerKind, options: &Options) -> Self {
         let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
-        Self { kind, processes: Processes::of_host(), cpu_limit }
+        let weight = options.group.clone().zip(options.weights);
+        let weight = weight.map(|(group, weights)| ColonyWeight::new(kind, group, weights, options));
+        Self { kind, processes: Processes::of_host(), cpu_limit, weight }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
@@ -129,10 +134,17 @@ impl Setsid {
             .wrap(ProcessSession)
             .spawn()
         };
-        let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
+        if let Some(weight) = &self.weight {
+            weight.prepare();
+        }
+        let start = || retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy);
+        let child = start_behind(self.weight.as_ref(), start).map_err(fail)?;
         // A process that the node starts inherits the control group.
         if let Some(Err(error)) = self.cpu_limit.as_ref().map(|cpu_limit| cpu_limit.enter(child.id())) {
             tracing::warn!(node = %node.id, %error, "cannot put the node under the CPU limit");
+        }
+        if let Some(weight) = &self.weight {
+            weight.enter(child.id());
         }
         if let Some(identity) = self.processes.identify(child.id()) {
             record(node, &identity);
@@ -188,6 +200,24 @@ impl ProcessManager for Setsid {
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         Ok(Vec::new())
     }
+}
+
+/// Starts a process from a thread of low priority, which the process inherits: all its threads have it from the first
+/// instruction on, and wnm keeps its own priority.
+#[cfg(target_os = "linux")]
+fn start_behind<T: Send>(weight: Option<&ColonyWeight>, start: impl Fn() -> io::Result<T> + Send) -> io::Result<T> {
+    let Some(weight) = weight else { return start() };
+    let lowered = move || {
+        weight.lower_thread();
+        start()
+    };
+    thread::scope(|scope| scope.spawn(lowered).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Starts a process. macOS has priorities of processes only, so that the started process gets it.
+#[cfg(not(target_os = "linux"))]
+fn start_behind<T>(_weight: Option<&ColonyWeight>, start: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    start()
 }
 
 /// Waits for an ended child of wnm, so that the kernel removes the zombie.

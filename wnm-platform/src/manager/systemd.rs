@@ -4,6 +4,7 @@
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
 mod confined;
+mod external;
 mod others;
 mod owner;
 mod query;
@@ -11,6 +12,7 @@ mod render;
 mod rights;
 mod show;
 mod slice;
+mod slice_weight;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir;
 use crate::observe::process::Processes;
+pub(crate) use external::{ExternalUnit, has_systemd};
 pub(super) use others::other_holders;
 use render::Group;
 use rights::{Access, Bus, Rights};

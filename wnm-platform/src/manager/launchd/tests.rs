@@ -144,7 +144,7 @@ fn property_list() {
     let root = Path::new("/Users/u/Library/Application Support/autonomi/node/antnode0001");
     let node = Node { environment: vec![("ANT_LOG".into(), "<all> & \"more\"".into())], ..node_at(root) };
     let node = Node { manager: ManagerKind::new(Program::Launchd, Scope::User), ..node };
-    let list = Plist::of(&node, &label(&node)).unwrap();
+    let list = Plist::of(&node, &label(&node), None).unwrap();
     let text = list.to_text(Path::new("x.plist")).unwrap();
     let read = plist::from_bytes::<Plist>(&text).unwrap();
     assert_eq!(
