@@ -155,7 +155,7 @@ impl Ant {
                 found.node = entry.node(manager).map(Described::from);
             }
         }
-        // Other folders beside those of the registry belong to nobody, or to a node that was started by hand.
+        // Other folders beside those of the registry are not those of ant, unless a node runs on them.
         found.retain(|found| registered.contains(&found.folder.path) || found.process.is_some());
         Ok(others)
     }

@@ -178,7 +178,7 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_eq!(list[2]["ports"]["node"], json!(host.spare_port(2)));
     for _ in 0..2 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     // The node that had chosen its port itself keeps it.
     let key = host.path("nodes/f00d4b1c/node_identity.key");
