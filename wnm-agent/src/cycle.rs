@@ -93,8 +93,10 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
         Ok(match last {
             None => (Clock::start(reading), Boot::Same),
-            Some(last) if last.boot() == reading.boot => (last.advance(reading), Boot::Same),
-            Some(last) => (last.advance(reading), Boot::New),
+            Some(last) => {
+                let boot = if last.is_restarted(&reading) { Boot::New } else { Boot::Same };
+                (last.advance(reading), boot)
+            }
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::error::HintedError;
 pub enum Boot {
     /// The host is up since before the last cycle, or this is the first cycle.
     Same,
-    /// The host restarted.
+    /// The host, or the container of wnm, restarted: its processes have ended.
     New,
 }
 

@@ -1,6 +1,7 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
 mod answers;
+pub(crate) mod exit;
 mod folders;
 pub mod host;
 pub mod isolation;
@@ -101,6 +102,7 @@ impl Platform {
         }
         binaries.forget_unused();
         drop(binaries);
+        exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)

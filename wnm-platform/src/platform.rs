@@ -12,7 +12,7 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Options, ProcessManager};
+use crate::manager::{self, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
@@ -107,6 +107,14 @@ impl Platform {
     ) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
         self.manager.restarts(&own)
+    }
+
+    /// Returns the nodes that their process manager reports as stopped. Nodes of other process managers, and nodes whose
+    /// state is unknown, are absent.
+    pub fn stopped<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        let services = self.manager.survey(&own);
+        services.into_iter().filter(|(_, service)| *service == Service::Stopped).map(|(id, _)| id).collect()
     }
 
     /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release

@@ -113,7 +113,11 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
-    checks.extend(platform.ok().and_then(|platform| colony::restarts(&platform, snapshot)));
+    if let Ok(platform) = &platform {
+        checks.extend(colony::restarts(platform, snapshot));
+        checks.push(colony::down(platform, snapshot));
+    }
+    checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::check(snapshot));
 }
 

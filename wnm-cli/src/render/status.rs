@@ -182,7 +182,7 @@ pub(crate) struct NodeProblem {
     /// The state in one word, such as `STOPPED`.
     pub(crate) status: &'static str,
     /// Why it does not run.
-    pub(crate) problem: &'static str,
+    pub(crate) problem: String,
 }
 
 /// An action that has started and not ended.
