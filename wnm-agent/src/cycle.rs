@@ -13,7 +13,7 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::{cpu_limit, trash};
+use crate::{cpu_limit, trash, weight};
 
 impl<S: Store, P: Platform> Agent<S, P> {
     /// Runs one management cycle. The caller excludes every other writer of the store.
@@ -54,6 +54,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
 
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
         cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.
         let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
         self.platform.protect(settled);
@@ -92,8 +93,10 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
         Ok(match last {
             None => (Clock::start(reading), Boot::Same),
-            Some(last) if last.boot() == reading.boot => (last.advance(reading), Boot::Same),
-            Some(last) => (last.advance(reading), Boot::New),
+            Some(last) => {
+                let boot = if last.is_restarted(&reading) { Boot::New } else { Boot::Same };
+                (last.advance(reading), boot)
+            }
         })
     }
 }

@@ -11,6 +11,7 @@ use wnm_core::{
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::node_dir::sweep_trash;
+use wnm_platform::weight::RunningNode;
 use wnm_store::{CycleKind, StoreError};
 
 use crate::error::HintedError;
@@ -123,6 +124,11 @@ impl Platform for wnm_platform::Platform {
 
     fn lift_cpu_limit(&mut self) -> Result<(), HostError> {
         Ok(self.cpu_limit().lift()?)
+    }
+
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), HostError> {
+        let nodes: Vec<RunningNode<'_>> = nodes.iter().map(|(node, pid)| RunningNode { node, pid: *pid }).collect();
+        Ok(wnm_platform::Platform::apply_weight(self, settings, &nodes)?)
     }
 
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {

@@ -26,6 +26,7 @@ mod report;
 mod store;
 mod trash;
 mod trigger;
+mod weight;
 
 pub use agent::{Agent, Signals};
 pub use cpu_limit::lift as lift_cpu_limit;

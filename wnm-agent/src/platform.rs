@@ -17,7 +17,7 @@ use crate::error::HintedError;
 pub enum Boot {
     /// The host is up since before the last cycle, or this is the first cycle.
     Same,
-    /// The host restarted.
+    /// The host, or the container of wnm, restarted: its processes have ended.
     New,
 }
 
@@ -83,6 +83,15 @@ pub trait Platform {
     /// # Errors
     /// The host does not remove the limit.
     fn lift_cpu_limit(&mut self) -> Result<(), Self::Error>;
+
+    /// Puts the running nodes of a colony behind the host's other work, as the settings say. The default does nothing.
+    ///
+    /// # Errors
+    /// The host cannot do so.
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Self::Error> {
+        let _ = (settings, nodes);
+        Ok(())
+    }
 
     /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;

@@ -1,4 +1,4 @@
-//! Access to the host: metrics, probes, process managers, firewalls, node folders and CPU limit.
+//! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
 pub mod binary;
 pub mod cpu_limit;
@@ -16,6 +16,7 @@ pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
+pub mod weight;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;

@@ -1,8 +1,10 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
 mod answers;
+pub(crate) mod exit;
 mod folders;
 pub mod host;
+pub mod isolation;
 pub mod ports;
 pub mod probe;
 pub mod process;
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
+    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp, WeightSample,
 };
 
 use crate::Platform;
@@ -26,6 +28,7 @@ use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
 use crate::observe::host::{ColonyProcesses, Placement, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+use crate::weight::{ColonyWeight, RunningNode};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
 
@@ -65,7 +68,8 @@ impl Platform {
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
-        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let weight = Some(self.observe_weight(colony, services));
+        let host = HostSample { cpu_limit, psi, weight, ..self.host.sample(&colony.settings.storage, before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -98,6 +102,7 @@ impl Platform {
         }
         binaries.forget_unused();
         drop(binaries);
+        exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
@@ -150,6 +155,15 @@ impl Platform {
         before: &Counters,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
+    }
+
+    /// Reads the means by which the running nodes run behind other work.
+    fn observe_weight(&self, colony: &Colony, services: &BTreeMap<NodeId, Service>) -> WeightSample {
+        let running = services.iter().filter_map(|(id, service)| match service {
+            Service::Running(process) => Some(RunningNode { node: colony.nodes.get(id)?, pid: process.pid }),
+            Service::Stopped | Service::Unknown(_) => None,
+        });
+        ColonyWeight::of(&colony.settings).look(&running.collect::<Vec<_>>()).sample()
     }
 
     /// Reads the pressure stall information of the host and of the nodes that run as these processes.

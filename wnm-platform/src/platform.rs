@@ -12,10 +12,11 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Options, ProcessManager};
+use crate::manager::{self, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
 const PROTECT_BUDGET: Duration = Duration::from_secs(2);
@@ -55,6 +56,14 @@ impl Platform {
     #[must_use]
     pub fn cpu_limit(&self) -> &CpuLimit {
         &self.cpu_limit
+    }
+
+    /// Puts the running nodes behind other work, so far as their process manager can without a restart.
+    ///
+    /// # Errors
+    /// A weight cannot be applied. Nodes are not affected by that.
+    pub fn apply_weight(&self, settings: &Settings, nodes: &[RunningNode<'_>]) -> Result<(), PlatformError> {
+        ColonyWeight::of(settings).apply(nodes)
     }
 
     /// Replaces the cache of program versions by one that an earlier run stored.
@@ -98,6 +107,14 @@ impl Platform {
     ) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
         self.manager.restarts(&own)
+    }
+
+    /// Returns the nodes that their process manager reports as stopped. Nodes of other process managers, and nodes whose
+    /// state is unknown, are absent.
+    pub fn stopped<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        let services = self.manager.survey(&own);
+        services.into_iter().filter(|(_, service)| *service == Service::Stopped).map(|(id, _)| id).collect()
     }
 
     /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release

@@ -9,9 +9,9 @@ use std::time::Duration;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, EngineState, HostSample, IoThresholds, Limits, Load,
-    LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause,
-    Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, Desired, EngineState, HostSample, IoThresholds, Limits,
+    Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset,
+    Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -100,7 +100,8 @@ fn id() -> impl Strategy<Value = NodeId> {
 }
 
 fn state() -> impl Strategy<Value = NodeState> {
-    let cause = prop_oneof![Just(StopCause::Pressure), Just(StopCause::Found), Just(StopCause::StartFailed)];
+    let causes = [StopCause::Pressure, StopCause::Requested, StopCause::Found, StopCause::StartFailed];
+    let cause = prop::sample::select(causes.to_vec());
     prop_oneof![
         6 => moment().prop_map(|since| NodeState::Running { since }),
         1 => moment().prop_map(|since| NodeState::Unknown { since }),
@@ -137,6 +138,16 @@ fn sample(presence: impl Strategy<Value = Presence>) -> impl Strategy<Value = No
     (presence, moment(), prop::option::weighted(0.9, version()), prop::option::of(0..3_usize)).prop_map(
         |(presence, born, version, volume)| NodeSample { presence, born, version, volume, ..NodeSample::default() },
     )
+}
+
+/// A node that ended by itself, and starts again within half an hour.
+fn recovery() -> impl Strategy<Value = Recovery> {
+    (1..9_u32, -600_000..1_800_000_i64, any::<bool>()).prop_map(|(attempts, wait, is_loop)| Recovery {
+        attempts,
+        retry_at: Timestamp::from_millis(NOW + wait),
+        crash_loop_since: is_loop.then_some(Timestamp::from_millis(NOW)),
+        ..Recovery::default()
+    })
 }
 
 /// The nodes of an observation: none, up to 30, or a thousand.
@@ -194,10 +205,12 @@ fn given() -> impl Strategy<Value = Given> {
         btree_set(id(), 0..12),
         vec(prop::option::of(1..3_u64), 3),
         prop::option::weighted(0.1, version()),
+        btree_map(id(), prop::sample::select(Desired::ALL.to_vec()), 0..4),
+        btree_map(id(), recovery(), 0..8),
     );
     let observed = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
     (policy(), memory, observed, prop::bool::weighted(0.3)).prop_map(|(policy, memory, observed, is_calm)| {
-        let (states, spare, acting, missing, devices, refused) = memory;
+        let (states, spare, acting, missing, devices, refused, desired, recoveries) = memory;
         let (host, nodes, target, rebooted) = observed;
         // The states above end at number 40; the further nodes of a thousand need one too.
         let mut states: NodeMap<NodeState> = states.into_iter().collect();
@@ -214,6 +227,8 @@ fn given() -> impl Strategy<Value = Given> {
             missing,
             devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
+            desired: desired.into_iter().collect(),
+            recoveries: recoveries.into_iter().collect(),
             forecast: None,
             clock: None,
         };
@@ -283,6 +298,7 @@ properties! {
     property_12_missing_metric_adds_nothing: Missing;
     property_13_no_downgrade: Downgrade;
     property_15_mass_disappearance_removes_nothing: Vanished;
+    property_22_node_that_should_run_is_started: Recovers;
     property_21_nothing_is_removed_for_other_signals: Kept;
     property_25_only_the_excess_is_removed: Excess;
     classic_order_of_nodes: Order;
@@ -309,6 +325,7 @@ properties! {
     steady_12_missing_metric_adds_nothing: Missing;
     steady_13_no_downgrade: Downgrade;
     steady_15_mass_disappearance_removes_nothing: Vanished;
+    steady_22_node_that_should_run_is_started: Recovers;
     steady_18_relief_is_near_its_threshold: Curable;
     steady_19_growth_keeps_signals_below_target: Predicted;
     steady_20_cooldown_after_stop: Rested;
@@ -330,6 +347,7 @@ proptest! {
             wall: Timestamp::from_millis(wall),
             uptime,
             boot: boot.to_string(),
+            init: None,
         };
         let last = Clock::start(reading(walls.0, uptimes.0, boots.0));
         check_clock(&last, &reading(walls.1, uptimes.1, boots.1))

@@ -10,6 +10,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod volumes;
+mod weight;
 
 use std::path::Path;
 
@@ -106,12 +107,17 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(volumes::check(settings, snapshot));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
+    checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
-    checks.extend(platform.ok().and_then(|platform| colony::restarts(&platform, snapshot)));
+    if let Ok(platform) = &platform {
+        checks.extend(colony::restarts(platform, snapshot));
+        checks.push(colony::down(platform, snapshot));
+    }
+    checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::check(snapshot));
 }
 

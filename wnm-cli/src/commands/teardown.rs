@@ -30,7 +30,7 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     let exit = node::act(db, Verb::Remove, &selection, options, output)?;
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
-    cpu_limit::end(&cpu_limit::of(db)?);
+    cpu_limit::end(db)?;
     if !args.purge || exit != Exit::Done {
         return Ok(exit);
     }

@@ -11,6 +11,7 @@ pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
+pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;

@@ -7,7 +7,7 @@ use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
     ActionRecord, Blocker, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading,
-    Stalls, Timestamp, Volume, WeightSample,
+    Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
@@ -182,7 +182,7 @@ pub(crate) struct NodeProblem {
     /// The state in one word, such as `STOPPED`.
     pub(crate) status: &'static str,
     /// Why it does not run.
-    pub(crate) problem: &'static str,
+    pub(crate) problem: String,
 }
 
 /// An action that has started and not ended.
@@ -235,6 +235,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
+    }
+    if let Some(weight) = &status.weight {
+        text.push_str(&format!("  {:<12}{}\n", "weight", weight_line(weight)));
     }
     if let Some(psi) = &status.psi {
         text.push_str(&stalls(psi));
@@ -321,6 +324,18 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
+fn weight_line(weight: &WeightSample) -> String {
+    let means = |means: Option<WeightMeans>| match means {
+        Some(WeightMeans::Group) => "by control group",
+        Some(WeightMeans::UserGroup) => "by control group of the user",
+        Some(WeightMeans::NodeGroups) => "by container",
+        Some(WeightMeans::Priority) => "by priority",
+        None => "not applied",
+    };
+    format!("CPU {}, disks {}", means(weight.cpu), means(weight.io))
 }
 
 /// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.

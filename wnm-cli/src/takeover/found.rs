@@ -157,7 +157,7 @@ fn import(
             notes.push("it was recorded as running, but has no process".to_owned());
             NodeState::Stopped { since: None, cause: StopCause::Found }
         }
-        (None, _) => NodeState::Stopped { since: None, cause: StopCause::Found },
+        (None, _) => NodeState::Stopped { since: None, cause: StopCause::Imported },
     };
     Ok(ImportedNode {
         state,

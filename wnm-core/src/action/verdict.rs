@@ -74,6 +74,22 @@ pub enum Blocker {
         /// End of that node's cooldown.
         until: Timestamp,
     },
+    /// A node that should run has ended by itself, and waits for its next start.
+    RetryDelay {
+        /// The node that starts first.
+        node: NodeId,
+        /// The time of its start.
+        until: Timestamp,
+    },
+    /// A node ended five times within ten minutes, and waits for its next start.
+    CrashLoop {
+        /// The node that starts first.
+        node: NodeId,
+        /// The time of its start.
+        until: Timestamp,
+    },
+    /// A node that should run would be stopped or removed again: a signal exceeds its high threshold.
+    RestartOverThreshold(Comparison),
     /// A metric that the rule needs could not be read.
     MissingMetric {
         /// The signal without a value.
@@ -188,6 +204,8 @@ pub enum SkipReason {
     NoAnomaly,
     /// Every node has its folder.
     NoDeadNode,
+    /// Every node that should run is up, or is being started.
+    NothingDown,
     /// Fewer operations are in progress than `max_concurrent_operations` allows.
     OperationsWithinLimit {
         /// Operations in progress.

@@ -6,7 +6,7 @@ use crate::action::verdict::Anomaly;
 use crate::engine::node_status::{NodeStatus, StateRef};
 use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
-use crate::model::node::{NodeId, NodeState, StopCause};
+use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{NodeSample, Observation, Presence, Volume};
 use crate::model::units::Version;
 use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
@@ -112,10 +112,11 @@ fn current_state<'a>(
     let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
         let new_node = NodeState::Unknown { since: now };
-        let now = observed(&new_node, presence, observation, false).unwrap_or(new_node);
+        let now = observed(&new_node, presence, observation, false, Desired::default).unwrap_or(new_node);
         return StateRef::New(Box::new(now));
     };
-    let settled = |since, delay| !acting && now.since(since) >= delay;
+    // A process that is gone has ended: the delays are for nodes that come up.
+    let settled = |since, delay| !acting && (presence == Presence::Gone || now.since(since) >= delay);
     let is_open = match recorded {
         NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. } => {
             true
@@ -134,12 +135,18 @@ fn current_state<'a>(
         && state.missing.contains(&id)
         && anomaly.is_none()
         && is_in_place(state, observation, sample.volume);
-    observed(recorded, presence, observation, may_die)
+    observed(recorded, presence, observation, may_die, || state.desired(id, recorded))
         .map_or(StateRef::Stored(recorded), |now| StateRef::New(Box::new(now)))
 }
 
 /// Returns the state that an observation shows; None when it confirms the stored one.
-fn observed(recorded: &NodeState, presence: Presence, observation: &Observation, may_die: bool) -> Option<NodeState> {
+fn observed(
+    recorded: &NodeState,
+    presence: Presence,
+    observation: &Observation,
+    may_die: bool,
+    desired: impl FnOnce() -> Desired,
+) -> Option<NodeState> {
     let since = observation.now;
     match (presence, recorded) {
         (Presence::Unobserved, _)
@@ -155,7 +162,7 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
         (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
-            Some(NodeState::Stopped { since, cause: StopCause::Found })
+            Some(NodeState::Stopped { since, cause: desired().cause_of_a_found_stop() })
         }
         (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
         // The operation has ended, and without its folder its result cannot be observed.

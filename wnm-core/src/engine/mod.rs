@@ -6,6 +6,7 @@ mod cpu_limit;
 pub(crate) mod evaluate;
 mod forecast;
 mod node_status;
+pub(crate) mod recovery;
 pub(crate) mod request;
 mod rule_set;
 mod rules;

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::model::node::{NodeId, NodeState};
+use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{NodeSample, Presence};
 
 /// The state of a node in this cycle.
@@ -48,6 +48,12 @@ impl NodeStatus<'_> {
 
     pub(crate) fn is_stopped(&self) -> bool {
         matches!(*self.state, NodeState::Stopped { .. })
+    }
+
+    /// Returns whether this observation found no process, and no action or request explains it.
+    pub(crate) fn is_found_stopped(&self) -> bool {
+        let StateRef::New(now) = &self.state else { return false };
+        !self.acting && matches!(**now, NodeState::Stopped { cause: StopCause::Found, .. })
     }
 
     pub(crate) fn is_dead(&self) -> bool {

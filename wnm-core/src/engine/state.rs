@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::steps::{ActionRecord, Outcome};
 use crate::engine::forecast::Forecast;
+use crate::engine::recovery::Recovery;
 use crate::model::clock::Clock;
-use crate::model::node::{NodeId, NodeMap, NodeState, StopCause};
+use crate::model::node::{Desired, NodeId, NodeMap, NodeState, StopCause};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::{Timestamp, Version};
 use crate::policy::constants::REFUSED_AFTER;
@@ -21,6 +22,14 @@ pub struct EngineState {
     /// State of each node.
     #[serde(skip_serializing_if = "NodeMap::is_empty")]
     pub nodes: NodeMap<NodeState>,
+    /// Desired conditions that differ from [`Desired::implied_by`] the state of their node.
+    ///
+    /// Few nodes have one: a node that was stopped by request and whose process manager does not answer, for example.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub desired: NodeMap<Desired>,
+    /// Nodes that ended by themselves and have not been up for ten minutes since.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub recoveries: NodeMap<Recovery>,
     /// Nodes with an action in progress.
     pub acting: BTreeSet<NodeId>,
     /// Nodes whose folder was missing in the last observation.
@@ -37,6 +46,35 @@ pub struct EngineState {
 }
 
 impl EngineState {
+    /// Returns the desired condition of a node in this state.
+    #[must_use]
+    pub fn desired(&self, id: NodeId, state: &NodeState) -> Desired {
+        self.desired.get(&id).copied().unwrap_or_else(|| Desired::implied_by(state))
+    }
+
+    /// Sets the desired condition of a node. Call this after a change of its state.
+    pub fn set_desired(&mut self, id: NodeId, desired: Desired) {
+        let implied = self.nodes.get(&id).map_or(Desired::Running, Desired::implied_by);
+        if desired == implied {
+            self.desired.remove(&id);
+        } else {
+            self.desired.insert(id, desired);
+        }
+    }
+
+    /// Applies the changes of states by an observation. A stopped node stays desired stopped, whatever is observed of
+    /// it, until its process is seen up.
+    pub(crate) fn extend(&mut self, changes: Vec<(NodeId, NodeState)>) {
+        for (id, next) in changes {
+            let desired = match (&next, self.nodes.get(&id)) {
+                (NodeState::Running { .. }, _) | (_, None) => Desired::Running,
+                (_, Some(recorded)) => self.desired(id, recorded),
+            };
+            self.nodes.insert(id, next);
+            self.set_desired(id, desired);
+        }
+    }
+
     /// Returns whether upgrades to a version failed too often to be tried again.
     #[must_use]
     pub fn is_refused(&self, version: &Version) -> bool {
@@ -53,6 +91,9 @@ impl EngineState {
             let id = record.node();
             if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
                 self.nodes.insert(id, state);
+            }
+            if let Some(desired) = desired_by(&record.planned, Progress::Pending) {
+                self.set_desired(id, desired);
             }
         }
     }
@@ -90,6 +131,10 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
         Outcome::Done => after_success(planned, recorded, now),
         Outcome::Failed(failure) => {
+            if let Action::Start { .. } = &planned.action {
+                let error = &failure.failed.error;
+                state.recoveries.entry(id).or_default().record_failed_start(failure.failed.step, now, error);
+            }
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
             }
@@ -104,7 +149,48 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Next::NoMore => {
             state.nodes.remove(&id);
             state.missing.remove(&id);
+            state.desired.remove(&id);
+            state.recoveries.remove(&id);
+            return;
         }
+    }
+    if planned.reason == Reason::Requested && *outcome == Outcome::Done {
+        // A request begins anew: the operator has changed the node, or wants to see it start now.
+        state.recoveries.remove(&id);
+    }
+    let progress = match outcome {
+        Outcome::Pending { .. } => Progress::Pending,
+        Outcome::Done => Progress::Done,
+        Outcome::Failed(_) => Progress::Failed,
+    };
+    if let Some(desired) = desired_by(planned, progress) {
+        state.set_desired(id, desired);
+    }
+}
+
+/// How far an action has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Pending,
+    Done,
+    Failed,
+}
+
+/// Returns the desired condition that an action sets; None for an action that sets none.
+fn desired_by(planned: &Planned, progress: Progress) -> Option<Desired> {
+    let is_requested = planned.reason == Reason::Requested;
+    match (&planned.action, progress) {
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. }, _) => {
+            Some(Desired::Running)
+        }
+        // An operator's stop that fails is still desired: the process may end later, and must then stay down.
+        (Action::Stop { .. }, _) if is_requested => Some(Desired::StoppedByRequest),
+        (Action::Stop { .. }, Progress::Failed) => Some(Desired::Running),
+        (Action::Stop { .. }, Progress::Pending | Progress::Done) => Some(Desired::StoppedByPolicy),
+        (Action::Disable { .. }, Progress::Done) => Some(Desired::Disabled),
+        (Action::Disable { .. }, Progress::Pending | Progress::Failed) => Some(Desired::StoppedByRequest),
+        (Action::Enable { .. }, Progress::Done) => Some(Desired::StoppedByPolicy),
+        (Action::Enable { .. }, Progress::Pending | Progress::Failed) | (Action::Remove { .. }, _) => None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod cpu_limit;
+pub(crate) mod exit;
 pub(crate) mod firewall;
 pub(crate) mod flavor;
 pub(crate) mod manager;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::cpu_limit::CpuLimitSample;
+use crate::model::exit::Exit;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::pressure_stall::Psi;
@@ -172,6 +173,9 @@ pub struct NodeSample {
     pub shunned_since: Option<Timestamp>,
     /// The metrics that the node reports.
     pub metrics: Option<Box<NodeMetrics>>,
+    /// The end of the last process; None while a process runs, and where nothing is known about its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Box<Exit>>,
 }
 
 /// An answer on the metrics port of a node that is not the node's.

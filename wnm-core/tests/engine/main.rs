@@ -5,6 +5,7 @@ mod classic;
 mod colony;
 mod comparisons;
 mod reasons;
+mod recover;
 mod steady;
 
 use std::collections::BTreeMap;
@@ -213,11 +214,12 @@ fn observation_sets_the_state_after_the_delay() {
         let state = NodeState::Restarting { since: ago(seconds) };
         Colony::new(&[]).node(1, state, presence).settled(&[])[&id(1)].clone()
     };
-    assert_eq!(restarting(299, Presence::Gone), NodeState::Restarting { since: ago(299) });
+    assert_eq!(restarting(299, Presence::Silent), NodeState::Restarting { since: ago(299) });
     assert_eq!(restarting(300, Presence::Answering), NodeState::Running { since: NOW });
     assert_eq!(restarting(300, Presence::Silent), NodeState::Unknown { since: NOW });
     let gone = NodeState::Stopped { since: Some(NOW), cause: StopCause::Found };
     assert_eq!(restarting(300, Presence::Gone), gone);
+    assert_eq!(restarting(1, Presence::Gone), gone, "an ended process is not waited for");
     // Without an observation the state stays.
     assert_eq!(restarting(300, Presence::Unobserved), NodeState::Restarting { since: ago(300) });
 }

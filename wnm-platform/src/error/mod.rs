@@ -263,6 +263,16 @@ pub enum PlatformError {
         /// The error of the system call.
         source: io::Error,
     },
+    /// The priority of a node's process cannot be lowered.
+    #[error("cannot lower the priority of node {node} (process {pid}): {source}")]
+    PriorityFailed {
+        /// The node.
+        node: NodeId,
+        /// The process.
+        pid: u32,
+        /// The error of the system call or of the program.
+        source: io::Error,
+    },
     /// The container image of a node is not on this host.
     #[error("cannot create the container of node {node}: image {image} is not on this host")]
     ImageMissing {

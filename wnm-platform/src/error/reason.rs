@@ -39,6 +39,8 @@ pub enum FileOperation {
     AddProcessTo,
     /// Write the CPU limit of a control group.
     LimitCpuOf,
+    /// Write the weight of a control group.
+    WeighGroup,
     /// Serialize a node for this path.
     Serialize,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for FileOperation {
             Self::MoveFromTrash => "move out of the trash",
             Self::AddProcessTo => "add a process to control group",
             Self::LimitCpuOf => "set the CPU limit of control group",
+            Self::WeighGroup => "set the weight of control group",
             Self::Serialize => "serialize the node for",
         })
     }

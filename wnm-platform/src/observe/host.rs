@@ -312,7 +312,19 @@ pub fn read_clock() -> Result<ClockReading, PlatformError> {
         Err(error) => Timestamp::from_millis(0).before(error.duration()),
     };
     let boot = boot_name(Path::new("/proc")).map_err(|source| PlatformError::Clock { source })?;
-    Ok(ClockReading { wall, uptime: uptime(), boot })
+    Ok(ClockReading { wall, uptime: uptime(), boot, init: init_start() })
+}
+
+/// Returns the start of process 1 in clock ticks since the boot; None where it is not visible.
+#[cfg(not(target_os = "macos"))]
+fn init_start() -> Option<u64> {
+    Some(procfs::process::Process::new(1).ok()?.stat().ok()?.starttime)
+}
+
+/// Returns None: macOS has no containers, so that the boot tells every restart.
+#[cfg(target_os = "macos")]
+const fn init_start() -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "macos"))]

@@ -63,6 +63,7 @@ impl NodeFacts<'_> {
             shunned_since: self.shunned_since(),
             wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
+            exit: None,
         }
     }
 

@@ -237,7 +237,8 @@ fn disabled_node_keeps_its_last_sample() {
     let known =
         NodeSample { version: Some(Version::new(0, 4, 1)), born: Timestamp::from_secs(1), ..NodeSample::default() };
     host.colony.samples.insert(id, known);
-    let clock = Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned() });
+    let clock =
+        Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned(), init: None });
     let (observation, _) = host.platform.observe(&host.colony, &clock, false);
     assert_eq!(observation.nodes[&id].presence, Presence::Unobserved);
     assert_eq!(observation.nodes[&id].version, Some(Version::new(0, 4, 1)));
@@ -327,7 +328,9 @@ fn node_without_metrics_is_sampled_from_process_and_logs() {
 #[test]
 fn second_observation_needs_no_pause() {
     let host = TestHost::new();
-    let clock = |uptime| Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned() });
+    let clock = |uptime| {
+        Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned(), init: None })
+    };
     let here = crate::observe::host::uptime();
     let begun = Instant::now();
     let (_, counters) = host.platform.observe(&host.colony, &clock(here), false);

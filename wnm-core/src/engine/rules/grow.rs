@@ -1,4 +1,4 @@
-//! Starts stopped nodes, the oldest first, then adds new ones, while all signals are below their low thresholds.
+//! Starts nodes that the policy stopped, the oldest first, then adds new ones, while all signals are below their low thresholds.
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
@@ -30,6 +30,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     match waiting {
         _ if plan.has_actions() => Verdict::Act,
         Some((until, node)) => Verdict::Wait(Blocker::RestartDelay { node, until }),
+        None if total >= cap => Verdict::blocked(Blocker::NodeCap { total, cap }),
         None => Verdict::blocked(Blocker::OperationInProgress),
     }
 }
@@ -50,11 +51,11 @@ fn obstacle(situation: &Situation<'_>) -> Blocker {
     }
 }
 
-/// Returns the number of stopped nodes that may start now, and the node whose cooldown ends first, with that time.
+/// Returns the number of nodes stopped by the policy that may start now, and the node whose cooldown ends first, with that time.
 pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
     let mut ready = 0;
     let mut waiting = None;
-    for seen in situation.nodes.iter().filter(|seen| seen.is_stopped()) {
+    for seen in situation.nodes.iter().filter(|seen| situation.waits_for_headroom(seen)) {
         match ready_at(situation, seen).filter(|at| *at > situation.observation.now) {
             None => ready += usize::from(seen.is_free()),
             Some(at) => waiting = waiting.into_iter().chain([(at, seen.id)]).min(),
@@ -70,14 +71,17 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
     // Nodes that run without an answer take a place, too.
     let allowance = allowance.min(cap.saturating_sub(census.running) as usize);
-    let ready = choose(situation, First::Oldest, allowance, |seen| seen.is_stopped() && is_ready(seen));
+    let ready =
+        choose(situation, First::Oldest, allowance, |seen| situation.waits_for_headroom(seen) && is_ready(seen));
     let mut left = allowance - ready.len();
     for seen in ready {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
         plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);
     }
     // A stopped node keeps its identity, whose age has value: no new node is added while one waits for its cooldown.
-    if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
+    let waits =
+        |seen: &NodeStatus<'_>| situation.waits_for_headroom(seen) && !is_ready(seen) || situation.comes_back(seen);
+    if situation.nodes.iter().any(waits) {
         left = 0;
     }
     // Holes in the numbering are refilled from 1, as operators of the Python wnm expect.

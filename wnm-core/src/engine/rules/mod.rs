@@ -8,6 +8,7 @@ mod grow_steadily;
 mod observe_after_reboot;
 mod parity;
 mod pause_on_anomaly;
+mod recover;
 mod relieve_cpu;
 mod relieve_disk;
 mod relieve_memory;
@@ -54,10 +55,11 @@ const PARITY: [Rule; 7] = [
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const CLASSIC: [Rule; 9] = [
+const CLASSIC: [Rule; 10] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "await_operations", evaluate: await_operations::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
@@ -66,10 +68,11 @@ const CLASSIC: [Rule; 9] = [
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const STEADY: [Rule; 11] = [
+const STEADY: [Rule; 12] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_memory", evaluate: relieve_memory::evaluate },

@@ -63,7 +63,12 @@ impl Recorded {
 const HERE: Placement<'_> = Placement::WithWnm(ColonyProcesses { group: "wnm-55000", pids: &[] });
 
 fn clock() -> Clock {
-    Clock::start(ClockReading { wall: Timestamp::from_secs(1_760_000_000), uptime: 1000, boot: "run".to_owned() })
+    Clock::start(ClockReading {
+        wall: Timestamp::from_secs(1_760_000_000),
+        uptime: 1000,
+        boot: "run".to_owned(),
+        init: None,
+    })
 }
 
 #[test]

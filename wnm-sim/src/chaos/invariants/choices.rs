@@ -70,6 +70,7 @@ pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             Reason::Relief { relief: Relief::Disk, .. } => Facts::is_on_filling_volume(trial, node.sample),
             Reason::Relief { .. }
             | Reason::Outdated { .. }
+            | Reason::Ended { .. }
             | Reason::HeadroomToStart
             | Reason::HeadroomToAdd { .. }
             | Reason::Requested => false,
@@ -148,7 +149,11 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         follows("removals", leaving.nodes.into_iter(), stopped_first)?;
     }
     let starts = of_kind(|action| matches!(action, Action::Start { .. }));
-    follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
+    if trial.recovers() {
+        follows("restarts", starts, || oldest(&|node| node.is_due(now)))?;
+    } else {
+        follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
+    }
     let upgrades = of_kind(|action| matches!(action, Action::Upgrade { .. }));
     follows("upgrades", upgrades, || oldest(&|node| node.is_running() && is_older(node)))
 }
@@ -199,13 +204,18 @@ fn follows<D: Iterator<Item = NodeId>>(
     Ok(())
 }
 
-/// Classic's time: a stopped node starts once `delay_restart` has passed, and while one waits no node is added.
+/// A node that the policy stopped starts once `delay_restart` has passed, and a node that ended by itself once its own
+/// delay has passed. While one of them waits, no node is added. A node that was stopped by request never starts.
 pub(super) fn waiting(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let now = trial.observation.now;
-    let waits = facts.nodes.iter().find(|node| node.is_stopped() && !node.is_ready(now));
-    for Planned { action, .. } in trial.decided() {
+    let waits = facts.nodes.iter().find(|node| node.blocks_additions(now));
+    for Planned { action, reason } in trial.decided() {
+        let may_start = |node: &Believed<'_>| match reason {
+            Reason::Ended { .. } => node.is_due(now),
+            _ => node.is_ready(now),
+        };
         match (action, waits) {
-            (Action::Start { node, .. }, _) if facts.node(*node).is_some_and(|node| !node.is_ready(now)) => {
+            (Action::Start { node, .. }, _) if facts.node(*node).is_some_and(|node| !may_start(node)) => {
                 return Err(format!("{node} starts, and has not waited for its time"));
             }
             (Action::Add { node }, Some(waits)) => {

@@ -59,6 +59,8 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         nodes: state.nodes.iter().map(|(id, state)| (renamed(id), state.clone())).collect(),
         acting: state.acting.iter().map(renamed).collect(),
         missing: state.missing.iter().map(renamed).collect(),
+        desired: state.desired.iter().map(|(id, desired)| (renamed(id), *desired)).collect(),
+        recoveries: state.recoveries.iter().map(|(id, recovery)| (renamed(id), recovery.clone())).collect(),
         ..state.clone()
     };
     let observation = Observation {
