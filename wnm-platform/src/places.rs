@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{HostDefaults, ManagerKind, Program, Scope};
 
 use crate::error::PlatformError;
+use crate::node_dir;
 
 /// An operating system with its own conventions for paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +112,11 @@ fn service_manager() -> Program {
 /// Creates each storage folder and checks with a trial file that it is writable.
 ///
 /// # Errors
-/// A folder cannot be created or is not writable.
+/// A folder is `/`, inside the folder of a node, in the trash, or another user can write it; or it cannot be created or is
+/// not writable.
 pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
     storage.iter().try_for_each(|folder| {
+        node_dir::check_storage_place(folder)?;
         let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let trial = folder.join(format!(".wnm-trial-{}", std::process::id()));

@@ -63,9 +63,9 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
     let surroundings = Surroundings { environment: &service.environment, working_dir: service.working_dir };
     let line = CommandLine::read(&flavor, service.arguments, surroundings)?;
-    let port = match line.port {
-        Some(port) => port,
-        None => bound_port(service.process.ok_or(NotAdoptable::NoPort)?, line.rpc_port)?,
+    let (port, rpc) = match line.port {
+        Some(port) => (port, line.rpc_port),
+        None => bound_ports(service.process.ok_or(NotAdoptable::NoPort)?, &flavor, line.rpc_port)?,
     };
     let node = Node {
         id,
@@ -74,7 +74,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
         service: (service.name != id.name()).then(|| service.name.to_owned()),
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
-        ports: Ports { node: port, metrics: line.metrics_port, rpc: line.rpc_port },
+        ports: Ports { node: port, metrics: line.metrics_port, rpc },
         wallet: line.wallet,
         network: line.network,
         arguments: line.rest,
@@ -87,12 +87,19 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
     Ok(Described { node, unknown_arguments: line.unknown })
 }
 
-/// Returns the port that a node has chosen itself, so that wnm can start it with the same one.
-pub(super) fn bound_port(process: &FoundProcess, other: Option<u16>) -> Result<u16, NotAdoptable> {
+/// Returns the port that a node has chosen itself, so that wnm can start it with the same one, and its third port.
+///
+/// An `ant-node` opens its port for peers before the one for WebRTC, which is on by default.
+pub(super) fn bound_ports(
+    process: &FoundProcess,
+    flavor: &Flavor,
+    rpc: Option<u16>,
+) -> Result<(u16, Option<u16>), NotAdoptable> {
     let mut bound = ports::udp_of(process.identity.pid);
-    bound.retain(|port| *port != MDNS && Some(*port) != other);
-    match bound.as_slice() {
-        [port] => Ok(*port),
+    bound.retain(|port| *port != MDNS && Some(*port) != rpc);
+    match (bound.as_slice(), flavor, rpc) {
+        ([port], _, rpc) => Ok((*port, rpc)),
+        ([port, webrtc], Flavor::AntNode, None) => Ok((*port, Some(*webrtc))),
         _ => Err(NotAdoptable::NoSinglePort(bound)),
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault
 use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
+pub(crate) use place::check_storage_place;
 pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
 pub use protected::protected;
