@@ -301,7 +301,7 @@ const fn ran(recorded: Option<&NodeState>) -> bool {
 /// up should run.
 fn desired(trial: &Trial<'_>, id: NodeId, recorded: Option<&NodeState>, belief: Belief) -> Desired {
     let was_running = matches!(recorded, Some(NodeState::Running { .. }));
-    if recorded.is_none() || (belief == Belief::Running && !was_running) {
+    if belief == Belief::Running && !was_running {
         return Desired::Running;
     }
     let told = match recorded {
