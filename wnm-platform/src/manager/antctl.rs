@@ -243,7 +243,7 @@ impl Antctl {
         let port = match (entry.port(), process) {
             (Some(port), _) => port,
             (None, Some(process)) => {
-                adopt::bound_ports(process, &Flavor::Antnode, rpc).map_err(|error| error.to_string())?.0
+                adopt::bound_ports(process, &entry.data_dir_path, rpc).map_err(|error| error.to_string())?.0
             }
             (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
         };
