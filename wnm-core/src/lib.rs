@@ -48,6 +48,7 @@ pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason,
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
+pub use engine::failures::FailedAction;
 pub use engine::recovery::Recovery;
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use engine::state::EngineState;

@@ -49,6 +49,7 @@ impl Heading {
             Blocker::RestartDelay { .. } => ("restart delay", None),
             Blocker::RetryDelay { .. } => ("retry delay", None),
             Blocker::CrashLoop { .. } => ("crash loop", None),
+            Blocker::AddDelay { .. } => ("failed additions", None),
             Blocker::RestartOverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
             Blocker::MissingMetric { signal } => ("missing metric", Some(*signal)),
             Blocker::ObservationPeriod { .. } => ("observation period", None),

@@ -25,7 +25,7 @@ fn same_seed_gives_the_same_run() {
     cycles   4063, with 37 nodes on average
     actions  add 78 disable 5 remove 247 restart 1 start 422 stop 92 upgrade 23; 835 done, 33 failed
     crashes  18 at 5 points; 19 reboots
-    digest   4ab03c422a46611d
+    digest   7e8d73dd0938ee2d
     no violation
     "#);
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
+use wnm_core::steps::Step;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, Desired, EngineState, HostSample, IoThresholds, Limits,
-    Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset,
-    Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, Desired, EngineState, FailedAction, HostSample,
+    IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy,
+    Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -151,6 +152,21 @@ fn recovery() -> impl Strategy<Value = Recovery> {
     })
 }
 
+/// An action that failed, with a delay that may have passed.
+fn failure() -> impl Strategy<Value = FailedAction> {
+    let verb = prop::sample::select(vec!["add", "stop", "remove"]);
+    (verb, id(), -600_000..600_000_i64, any::<bool>()).prop_map(|(verb, node, wait, is_early)| FailedAction {
+        verb: verb.to_owned(),
+        node,
+        step: if is_early { Step::Start } else { Step::Confirm },
+        error: String::new(),
+        hint: None,
+        failures: 1,
+        at: Timestamp::from_millis(NOW),
+        retry_at: Timestamp::from_millis(NOW + wait),
+    })
+}
+
 /// The nodes of an observation: none, up to 30, or a thousand.
 fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
     let unobserved = || sample(Just(Presence::Unobserved));
@@ -208,10 +224,11 @@ fn given() -> impl Strategy<Value = Given> {
         prop::option::weighted(0.1, version()),
         btree_map(id(), prop::sample::select(Desired::ALL.to_vec()), 0..4),
         btree_map(id(), recovery(), 0..8),
+        vec(failure(), 0..4),
     );
     let observed = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
     (policy(), memory, observed, prop::bool::weighted(0.3)).prop_map(|(policy, memory, observed, is_calm)| {
-        let (states, spare, acting, missing, devices, refused, desired, recoveries) = memory;
+        let (states, spare, acting, missing, devices, refused, desired, recoveries, failures) = memory;
         let (host, nodes, target, rebooted) = observed;
         // The states above end at number 40; the further nodes of a thousand need one too.
         let mut states: NodeMap<NodeState> = states.into_iter().collect();
@@ -230,6 +247,7 @@ fn given() -> impl Strategy<Value = Given> {
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
             desired: desired.into_iter().collect(),
             recoveries: recoveries.into_iter().collect(),
+            failures: if is_calm { failures } else { Vec::new() },
             forecast: None,
             clock: None,
         };
@@ -300,6 +318,7 @@ properties! {
     property_13_no_downgrade: Downgrade;
     property_15_mass_disappearance_removes_nothing: Vanished;
     property_22_node_that_should_run_is_started: Recovers;
+    property_24_failed_addition_is_delayed: Bounded;
     property_21_nothing_is_removed_for_other_signals: Kept;
     property_25_only_the_excess_is_removed: Excess;
     classic_order_of_nodes: Order;

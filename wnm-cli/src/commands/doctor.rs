@@ -120,6 +120,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
         checks.push(colony::down(platform, snapshot));
     }
     checks.extend(colony::crash_loops(snapshot));
+    checks.extend(colony::failures(snapshot));
     checks.extend(colony::check(snapshot));
 }
 

@@ -238,7 +238,7 @@ impl From<&NodeSample> for SampleView {
                 Presence::Gone => "gone",
                 Presence::Unreachable => "unreachable",
                 Presence::VolumeFault => "volume_fault",
-            Presence::FolderMissing => "folder_missing",
+                Presence::FolderMissing => "folder_missing",
             },
             wrong_answer: sample.wrong_answer.as_ref().map(|answer| match answer {
                 WrongAnswer::NotMetrics => "not_metrics",

@@ -183,6 +183,10 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::CrashLoop { node, until } => {
             format!("{} is in a crash loop: next start in {}", node.name(), duration(until.since(now)))
         }
+        Blocker::AddDelay { failures, until, error } => {
+            let times = if *failures == 1 { "failed".to_owned() } else { format!("failed {failures} times") };
+            format!("adding a node {times}: {error}; next try in {}", duration(until.since(now)))
+        }
         Blocker::RestartOverThreshold(comparison) => {
             format!("over threshold: {} > {}; nodes that ended wait", compared(comparison), comparison.threshold)
         }
@@ -333,6 +337,8 @@ mod tests {
             Blocker::RestartDelay { node: NodeId::FIRST, until: NOW.after(minutes(125)) },
             Blocker::RetryDelay { node: NodeId::FIRST, until: NOW.after(minutes(1)) },
             Blocker::CrashLoop { node: NodeId::FIRST, until: NOW.after(minutes(30)) },
+            Blocker::AddDelay { failures: 1, until: NOW.after(minutes(1)), error: "port 1 is in use".into() },
+            Blocker::AddDelay { failures: 5, until: NOW.after(minutes(30)), error: "port 1 is in use".into() },
             Blocker::RestartOverThreshold(comparison(Signal::Memory, 80.0, 75.0, None)),
             Blocker::MissingMetric { signal: Signal::Load1 },
             Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },

@@ -88,6 +88,15 @@ pub enum Blocker {
         /// The time of its start.
         until: Timestamp,
     },
+    /// An addition failed, and the next one waits.
+    AddDelay {
+        /// Failed additions in succession.
+        failures: u32,
+        /// End of the delay.
+        until: Timestamp,
+        /// The last failure and its cause.
+        error: String,
+    },
     /// A node that should run would be stopped or removed again: a signal exceeds its high threshold.
     RestartOverThreshold(Comparison),
     /// A metric that the rule needs could not be read.

@@ -4,6 +4,7 @@ mod census;
 pub(crate) mod colony;
 mod cpu_limit;
 pub(crate) mod evaluate;
+pub(crate) mod failures;
 mod forecast;
 mod node_status;
 pub(crate) mod recovery;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::steps::{ActionRecord, Outcome};
+use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
 use crate::engine::recovery::Recovery;
 use crate::model::clock::Clock;
@@ -30,6 +31,9 @@ pub struct EngineState {
     /// Nodes that ended by themselves and have not been up for ten minutes since.
     #[serde(skip_serializing_if = "NodeMap::is_empty")]
     pub recoveries: NodeMap<Recovery>,
+    /// Actions that failed, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailedAction>,
     /// Nodes with an action in progress.
     pub acting: BTreeSet<NodeId>,
     /// Nodes whose folder was missing in the last observation.
@@ -127,11 +131,15 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Outcome::Pending { .. } => state.acting.insert(id),
         Outcome::Done | Outcome::Failed(_) => state.acting.remove(&id),
     };
+    if *outcome == Outcome::Done {
+        failures::forget(&mut state.failures, &planned.action);
+    }
     let recorded = state.nodes.get(&id);
     let next = match outcome {
         Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
         Outcome::Done => after_success(planned, recorded, now),
         Outcome::Failed(failure) => {
+            failures::record(&mut state.failures, &planned.action, &failure.failed, now);
             if let Action::Start { .. } = &planned.action {
                 let error = &failure.failed.error;
                 state.recoveries.entry(id).or_default().record_failed_start(failure.failed.step, now, error);

@@ -45,6 +45,9 @@ pub(crate) const LOOP_WINDOW: Duration = Duration::from_secs(600);
 /// Delay between two restarts in a crash loop; chosen: a repaired node returns without a command.
 pub(crate) const LOOP_RETRY: Duration = Duration::from_secs(1800);
 
+/// Failed actions that are remembered at most; chosen: the memory is part of every stored state.
+pub(crate) const MOST_FAILURES: usize = 32;
+
 // Steps of actions.
 
 /// Time that a started process has to answer; chosen.

@@ -214,6 +214,18 @@ fn requested_stop_outlasts_the_policy() {
 }
 
 #[test]
+fn failed_additions_wait_and_leave_taken_numbers_out() {
+    let mut colony = Colony::new(&[]).running(1);
+    assert_eq!(colony.decided(), [("add", 2)]);
+    colony.state = colony.settled_state(&[(Action::Add { node: id(2) }, failed(Step::Start, true))]);
+    assert_eq!(colony.decided(), []);
+    colony.look.now = NOW.after(Duration::from_secs(10));
+    assert_eq!(colony.decided(), [("add", 3)], "the ports of number 2 are taken");
+    colony.state = colony.settled_state(&[(Action::Add { node: id(3) }, Outcome::Done)]);
+    assert_eq!(colony.state.failures, []);
+}
+
+#[test]
 fn failed_start_is_retried_with_the_same_delays() {
     let stopped = NodeState::Stopped { since: Some(ago(9000)), cause: StopCause::Found };
     let mut colony = full("classic").node(2, stopped, Presence::Gone);

@@ -38,10 +38,12 @@ impl PlatformError {
             Self::Refused { reason: Refusal::ClosedTo { closed, .. }, .. } => {
                 return Some(format!("run `chmod o+x {}`", closed.display()));
             }
-            Self::Refused { reason: Refusal::SharedFolder(path), .. } => {
+            Self::Refused { reason: Refusal::SharedFolder(path), .. }
+            | Self::StorageRefused { reason: Refusal::SharedFolder(path), .. } => {
                 let path = path.display();
                 return Some(format!("run `chown $(id -u) {path} && chmod o-w {path}`"));
             }
+            Self::StorageRefused { .. } => "set another folder with --node-storage FOLDER",
             Self::NoCpuLimit(reason) => return reason.hint(),
             _ => return None,
         };

@@ -39,6 +39,14 @@ pub enum PlatformError {
         /// The first meaningful line of its output; empty when there was none.
         printed: String,
     },
+    /// Another program printed more than its limit and was killed together with its process group.
+    #[error("`{command}` printed more than {limit} and was killed")]
+    Flooded {
+        /// The program and its arguments, shortened.
+        command: String,
+        /// The limit for each stream.
+        limit: Bytes,
+    },
     /// Another program exited with an error.
     #[error("`{command}` failed with {ended}{}", suffix(.printed))]
     ProgramFailed {
@@ -80,6 +88,14 @@ pub enum PlatformError {
         path: PathBuf,
         /// The fault.
         fault: VolumeFault,
+    },
+    /// A folder is no place for the folders of nodes.
+    #[error("cannot use storage folder {}: {reason}", .path.display())]
+    StorageRefused {
+        /// The folder.
+        path: PathBuf,
+        /// The condition that the folder violates.
+        reason: Refusal,
     },
     /// The node program does not exist.
     #[error("no node program at {}", .path.display())]

@@ -92,7 +92,7 @@ impl<'a> HostExecutor<'a> {
             Step::Tombstone => DONE,
             Step::Linger => Ok(linger(record, now)),
             Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),
-            Step::Trash => self.trash(node),
+            Step::Trash => self.trash(record, node),
             Step::Stage => self.stage(node),
             Step::Swap => self.swap(record, node),
             Step::SwapBack => self.swap_back(record, node),

@@ -31,6 +31,7 @@ fn colony_is_loaded_as_it_was_stored() {
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
         desired: NodeMap::new(),
         recoveries: NodeMap::new(),
+        failures: Vec::new(),
         forecast: None,
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into(), init: Some(7) })),
     };

@@ -79,6 +79,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
             failed_upgrades,
             desired: NodeMap::new(),
             recoveries: recoveries.into_iter().collect(),
+            failures: Vec::new(),
             forecast: None,
             clock,
         })

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{Desired, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
+use wnm_core::{
+    Desired, FailedAction, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
+};
 use wnm_platform::Platform;
 use wnm_store::Snapshot;
 
@@ -126,6 +128,26 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot) -> Check {
     let hint =
         "`wnm run` or the daemon starts them again; `wnm node show NODE` prints the end of a node and its log folder";
     Check::error(CHECK, message, hint)
+}
+
+/// Lists the actions that failed, the latest first, with the hint of the latest.
+pub(super) fn failures(snapshot: &Snapshot) -> Option<Check> {
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let failed: Vec<_> = snapshot.state.failures.iter().rev().collect();
+    let latest = failed.first()?;
+    let line = |entry: &&FailedAction| {
+        let wait = entry.retry_at.since(now);
+        let next = if wait.is_zero() {
+            "next try in the next cycle".to_owned()
+        } else {
+            format!("next try in {}", duration(wait))
+        };
+        format!("{} {}: {} (failure {}, {next})", entry.verb, entry.node.name(), entry.error, entry.failures)
+    };
+    let message = format!("failed actions: {}", first_few(failed.iter().map(line)));
+    let hint =
+        latest.hint.clone().unwrap_or_else(|| "`wnm history` lists the actions with their failed steps".to_owned());
+    Some(Check::warning("failures", message, hint))
 }
 
 /// Lists the nodes in a crash loop.

@@ -44,6 +44,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
         Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
+        Init { from_ant: true, .. } => return found::from_ant(db, args, output),
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }

@@ -2,6 +2,7 @@
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose, no_volume_fits};
 use crate::engine::situation::Situation;
@@ -31,8 +32,15 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         _ if plan.has_actions() => Verdict::Act,
         Some((until, node)) => Verdict::Wait(Blocker::RestartDelay { node, until }),
         None if total >= cap => Verdict::blocked(Blocker::NodeCap { total, cap }),
-        None => Verdict::blocked(Blocker::OperationInProgress),
+        None => Verdict::blocked(add_delay(situation).unwrap_or(Blocker::OperationInProgress)),
     }
+}
+
+/// Returns the delay after a failed addition, while it runs.
+pub(crate) fn add_delay(situation: &Situation<'_>) -> Option<Blocker> {
+    let failed = failures::delayed_addition(&situation.state.failures, situation.observation.now)?;
+    let (failures, until, error) = (failed.failures, failed.retry_at, failed.error.clone());
+    Some(Blocker::AddDelay { failures, until, error })
 }
 
 /// Returns the first signal that is missing or not below its low threshold.
@@ -89,8 +97,13 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     }
     // Holes in the numbering are refilled from 1, as operators of the Python wnm expect.
     let taken = situation.nodes.iter().map(|seen| seen.id);
+    let failed = &situation.state.failures;
+    if failures::delayed_addition(failed, observation.now).is_some() {
+        left = 0;
+    }
     let most = left.min(cap.saturating_sub(total) as usize);
-    for node in free_ids(taken, policy.highest_node_id_used).take(most) {
+    let free = free_ids(taken, policy.highest_node_id_used).filter(|id| !failures::avoids(failed, *id));
+    for node in free.take(most) {
         plan.push(Action::Add { node }, Reason::HeadroomToAdd { total, cap });
     }
 }

@@ -43,6 +43,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if most == 0 {
         return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
+    if is_new && let Some(blocker) = grow::add_delay(situation) {
+        return Verdict::blocked(blocker);
+    }
     let mut refused = None;
     let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
         None => true,

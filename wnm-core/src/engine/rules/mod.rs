@@ -18,6 +18,7 @@ mod upgrade;
 
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::verdict::Verdict;
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::situation::Situation;
@@ -136,7 +137,10 @@ pub(crate) fn choose<'s, 'a>(
     count: usize,
     wanted: impl Fn(&NodeStatus<'a>) -> bool,
 ) -> Vec<&'s NodeStatus<'a>> {
-    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
+    let (failed, now) = (&situation.state.failures, situation.observation.now);
+    // Another node may do: an action that failed shortly before is not repeated at once.
+    let may = |seen: &NodeStatus<'a>| failed.is_empty() || !failures::delays(failed, seen.id, now);
+    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen) && may(seen))
 }
 
 /// Returns up to `count` running nodes, the youngest first. Nodes that started within the last half hour come last, so

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::iter;
 
-use wnm_core::{Action, Measure, NodeId, Planned, Reason, Relief, Signal};
+use wnm_core::steps::Step;
+use wnm_core::{Action, FailedAction, Measure, NodeId, Planned, Reason, Relief, Signal};
 
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
@@ -14,7 +15,14 @@ use super::{Finding, Trial};
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     // Where numbers are not used twice, those up to the highest one ever used are taken.
     let first = trial.policy.highest_node_id_used.map_or(1, |used| used.saturating_add(1));
-    let mut free = (first..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none());
+    let is_taken = |id: NodeId| {
+        let failed = |entry: &FailedAction| {
+            let of_number = matches!(entry.step, Step::Folder | Step::Define | Step::OpenPort | Step::Start);
+            entry.verb == "add" && entry.node == id && of_number
+        };
+        trial.state.failures.iter().any(failed)
+    };
+    let mut free = (first..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none() && !is_taken(*id));
     for added in trial.decided().filter_map(added) {
         match free.next() {
             Some(free) if free == added => {}

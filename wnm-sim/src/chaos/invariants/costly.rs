@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wnm_core::{
-    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence, evaluate,
+    BytesPerSecond, EngineState, FailedAction, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned,
+    Presence, evaluate,
 };
 
 use super::facts::Facts;
@@ -61,6 +62,11 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         missing: state.missing.iter().map(renamed).collect(),
         desired: state.desired.iter().map(|(id, desired)| (renamed(id), *desired)).collect(),
         recoveries: state.recoveries.iter().map(|(id, recovery)| (renamed(id), recovery.clone())).collect(),
+        failures: state
+            .failures
+            .iter()
+            .map(|entry| FailedAction { node: renamed(&entry.node), ..entry.clone() })
+            .collect(),
         ..state.clone()
     };
     let observation = Observation {

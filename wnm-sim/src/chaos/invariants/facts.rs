@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wnm_core::{Desired, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold, Timestamp};
+use wnm_core::{
+    Desired, FailedAction, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold, Timestamp,
+};
 
 use super::{Trial, steady};
 
@@ -50,6 +52,8 @@ pub(super) struct Believed<'a> {
     pub(super) is_crash_loop: bool,
     /// The volume of the node is not over its high threshold.
     has_space: bool,
+    /// An action on the node failed, and its delay has not passed.
+    has_failed: bool,
 }
 
 impl Believed<'_> {
@@ -58,7 +62,7 @@ impl Believed<'_> {
         let is_ours =
             !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault);
         let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
-        !self.acting && is_ours && may_be_chosen
+        !self.acting && is_ours && may_be_chosen && !self.has_failed
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -172,7 +176,10 @@ impl<'a> Facts<'a> {
             let is_crash_loop = recovery.is_some_and(wnm_core::Recovery::is_crash_loop);
             let volume = sample.volume.and_then(|i| observation.host.volumes.get(i));
             let has_space = !volume.is_some_and(|volume| is_over(policy.disk, volume.used));
-            let node = Believed { id, sample, belief, acting, desired, retry_at, is_crash_loop, has_space };
+            let waits =
+                |entry: &FailedAction| entry.node == id && entry.verb != "add" && entry.retry_at > observation.now;
+            let has_failed = state.failures.iter().any(waits);
+            let node = Believed { id, sample, belief, acting, desired, retry_at, is_crash_loop, has_space, has_failed };
             facts.count(node);
         }
         facts
@@ -298,7 +305,7 @@ const fn ran(recorded: Option<&NodeState>) -> bool {
 /// up should run.
 fn desired(trial: &Trial<'_>, id: NodeId, recorded: Option<&NodeState>, belief: Belief) -> Desired {
     let was_running = matches!(recorded, Some(NodeState::Running { .. }));
-    if recorded.is_none() || (belief == Belief::Running && !was_running) {
+    if belief == Belief::Running && !was_running {
         return Desired::Running;
     }
     let told = match recorded {

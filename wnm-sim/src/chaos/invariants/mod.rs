@@ -59,6 +59,8 @@ pub enum Property {
     Rested,
     /// What is desired and can run, runs again within a bounded time after its cause has gone.
     Recovers,
+    /// A repeated failure never costs more than a bounded number of folders and bytes.
+    Bounded,
     /// Nothing is removed for CPU, memory, load or traffic.
     Kept,
     /// No more removals for the cap than nodes are over it.
@@ -102,6 +104,7 @@ impl Property {
             Self::Kept => Some(21),
             Self::Excess => Some(25),
             Self::Recovers => Some(22),
+            Self::Bounded => Some(24),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -128,6 +131,7 @@ impl Property {
             Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
+            Self::Bounded => "a failed addition is repeated after a delay",
             Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
             Self::Excess => "no more removals for the cap than nodes are over it",
@@ -209,7 +213,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 14] = [
+const EVERY_CYCLE: [(Property, Check); 15] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -224,6 +228,7 @@ const EVERY_CYCLE: [(Property, Check); 14] = [
     (Property::Vanished, signals::vanished),
     (Property::Waiting, choices::waiting),
     (Property::Recovers, signals::recovers),
+    (Property::Bounded, signals::bounded),
 ];
 
 /// The properties of one preset only.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, Bytes, HostSample, NodeState, Planned, Policy, Preset, StopCause, Upgrades};
+use wnm_core::{Action, Bytes, FailedAction, HostSample, NodeState, Planned, Policy, Preset, StopCause, Upgrades};
 
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial, is_recovery};
@@ -82,6 +82,21 @@ pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             let (verb, id) = (planned.action.verb(), planned.action.node());
             Err(format!("{verb} {id}, and {} of {} nodes have vanished", facts.vanished, facts.total()))
         }
+        None => Ok(()),
+    }
+}
+
+/// Returns the failed addition whose delay runs.
+fn failed_addition<'a>(trial: &Trial<'a>) -> Option<&'a FailedAction> {
+    trial.state.failures.iter().find(|entry| entry.verb == "add" && entry.retry_at > trial.observation.now)
+}
+
+/// Property 24: while the delay after a failed addition runs, no node is added. The delay grows to half an hour, and a
+/// failed addition leaves no folder, so that a repeated failure costs a bounded number of folders and bytes.
+pub(super) fn bounded(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Some(failed) = failed_addition(trial) else { return Ok(()) };
+    match trial.decided().find(|planned| matches!(planned.action, Action::Add { .. })) {
+        Some(planned) => Err(format!("add {} within the delay after {failed:?}", planned.action.node())),
         None => Ok(()),
     }
 }
@@ -195,7 +210,9 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let waits = facts.nodes.iter().any(|node| node.blocks_additions(now));
     match facts.nodes.iter().find(|node| node.is_free() && node.is_ready(now)) {
         Some(node) => Err(format!("nothing is started, and {} could be", node.id)),
-        None if !waits && total < cap => Err(format!("nothing is added, and there are {total} nodes of {cap}")),
+        None if !waits && total < cap && failed_addition(trial).is_none() => {
+            Err(format!("nothing is added, and there are {total} nodes of {cap}"))
+        }
         None => Ok(()),
     }
 }
