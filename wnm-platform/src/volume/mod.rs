@@ -194,7 +194,7 @@ enum Access {
     Present,
 }
 
-/// Everything that one look at a storage folder shows. The default is a file system that does not answer.
+/// Everything that one reading at a storage folder shows. The default is a file system that does not answer.
 #[derive(Debug, Clone, Default)]
 struct View {
     access: Access,
