@@ -11,6 +11,7 @@ use wnm_core::{
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::node_dir::sweep_trash;
+use wnm_platform::volume;
 use wnm_platform::weight::RunningNode;
 use wnm_store::{CycleKind, StoreError};
 
@@ -133,6 +134,10 @@ impl Platform for wnm_platform::Platform {
 
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         wnm_platform::Platform::executor(self, settings, nodes)
+    }
+
+    fn identify_volumes(&mut self, storage: &[&Path]) -> BTreeMap<PathBuf, u64> {
+        storage.iter().filter_map(|root| Some((root.to_path_buf(), volume::mark(root)?))).collect()
     }
 
     fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {

@@ -26,6 +26,7 @@ mod report;
 mod store;
 mod trash;
 mod trigger;
+mod volumes;
 mod weight;
 
 pub use agent::{Agent, Signals};

@@ -16,6 +16,7 @@ pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
+pub mod volume;
 pub mod weight;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};

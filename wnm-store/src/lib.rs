@@ -34,7 +34,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
+use wnm_core::{
+    Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
+};
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
 pub use history::{
@@ -190,7 +192,11 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            for error in ignored {
+                tracing::warn!(%error, "a desired state is ignored, and the next cycle replaces it");
+            }
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             if !unreadable.is_empty() {
                 return Err(unreadable.swap_remove(0).into());
@@ -211,7 +217,9 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             let samples = nodes::samples(db, &mut unreadable)?;
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             state.acting.extend(unfinished.iter().map(|action| action.record.node()));
@@ -254,8 +262,23 @@ impl Store {
             for (id, text) in &states {
                 write.execute((id.get(), text))?;
             }
+            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+            for (node, state) in nodes {
+                write.execute((node.id.get(), Desired::implied_by(state).word()))?;
+            }
             Ok(())
         })
+    }
+
+    /// Stores the identities of volumes for a new colony. A cycle stores them with its state.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn save_volumes(&mut self, volumes: BTreeMap<PathBuf, u64>) -> Result<(), StoreError> {
+        let mut state = self.read(|db| nodes::state(db, &mut Vec::new(), &mut Vec::new()))?;
+        state.volumes.extend(volumes);
+        let text = nodes::engine_json(&state)?;
+        self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
     }
 
     /// Adds the last known samples of nodes. For takeovers, so that the knowledge of another tool stands until the first
@@ -311,7 +334,9 @@ impl Store {
             let mut defects = dangling_references(db)?;
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
             nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;

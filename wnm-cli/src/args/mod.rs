@@ -211,6 +211,9 @@ pub(crate) struct Init {
     /// Take over the nodes of antctl, which then runs them for wnm
     #[arg(long, group = "source")]
     pub(crate) from_antctl: bool,
+    /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
+    #[arg(long, group = "source")]
+    pub(crate) from_ant: bool,
     /// Show what would be created or taken over, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

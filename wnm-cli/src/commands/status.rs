@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{Clock, LoadScope, NodeState, Policy, RawSettings, StopCause, Timestamp};
+use wnm_core::{Clock, Desired, LoadScope, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -58,13 +58,21 @@ pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
 
 /// Returns why a node that should run does not; None for all other nodes. A node that has just started, or gets another
 /// program, counts as running: its state ends with a delay, or becomes another one.
-fn node_problem(state: &NodeState) -> Option<&'static str> {
+fn node_problem(snapshot: &Snapshot, id: NodeId, state: &NodeState, now: Timestamp) -> Option<String> {
+    let recovery = snapshot.state.recoveries.get(&id);
+    let ended = || render::recovery::text(recovery, snapshot.samples.get(&id), now);
     match state {
-        NodeState::Unknown { .. } => Some("does not answer"),
-        NodeState::Dead { .. } => Some("its folder is missing"),
-        NodeState::Stopped { cause: StopCause::Found, .. } => Some("its process ended by itself"),
-        NodeState::Stopped { cause: StopCause::StartFailed, .. } => Some("its start failed"),
-        NodeState::Stopped { cause: StopCause::Pressure | StopCause::Requested, .. }
+        NodeState::Unknown { .. } => Some("does not answer".to_owned()),
+        NodeState::Dead { .. } => Some("its folder is missing".to_owned()),
+        NodeState::Stopped { cause, .. } if snapshot.state.desired(id, state) == Desired::Running => {
+            let problem =
+                if *cause == StopCause::StartFailed { "its start failed" } else { "its process ended by itself" };
+            Some(format!("{problem}; {}", ended()))
+        }
+        NodeState::Running { .. } | NodeState::Restarting { .. } if recovery.is_some_and(Recovery::is_crash_loop) => {
+            Some("it runs again after a crash loop, and is watched for 10min".to_owned())
+        }
+        NodeState::Stopped { .. }
         | NodeState::Running { .. }
         | NodeState::Restarting { .. }
         | NodeState::Upgrading { .. }
@@ -74,10 +82,15 @@ fn node_problem(state: &NodeState) -> Option<&'static str> {
     }
 }
 
-fn node_problems(snapshot: &Snapshot) -> Vec<NodeProblem> {
+fn node_problems(snapshot: &Snapshot, now: Timestamp) -> Vec<NodeProblem> {
     let known = snapshot.state.nodes.iter().filter(|(id, _)| snapshot.nodes.contains_key(id));
     let found = known.filter_map(|(id, state)| {
-        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem: node_problem(state)? })
+        let problem = if render::volumes::is_affected(snapshot.samples.get(id)) {
+            "its volume is lost or faulty".to_owned()
+        } else {
+            node_problem(snapshot, *id, state, now)?
+        };
+        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem })
     });
     found.collect()
 }
@@ -103,7 +116,8 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         stale: freshness.is_stale(),
         stale_problem: render::freshness::problem(freshness),
         hint: None,
-        node_problems: node_problems(&snapshot),
+        node_problems: node_problems(&snapshot, now),
+        storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),
         load_scope: last.map(|cycle| cycle.host.load_scope).filter(|scope| *scope != LoadScope::Own),

@@ -19,6 +19,7 @@ use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
+use crate::takeover::ant::AntError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -42,6 +43,9 @@ pub(crate) enum CliError {
     Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
+    /// The registry of ant cannot be read, or its daemon runs.
+    #[error(transparent)]
+    Ant(#[from] AntError),
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -97,6 +101,7 @@ impl CliError {
             | Self::FixedSetting { .. }
             | Self::Trash(_)
             | Self::Anm(_)
+            | Self::Ant(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -116,6 +121,7 @@ impl CliError {
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
+            Self::Ant(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),

@@ -12,6 +12,7 @@ use wnm_core::{
 
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
+use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
 
@@ -34,6 +35,8 @@ pub(crate) struct Status {
     pub(crate) hint: Option<String>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
+    /// The volumes of the storage folders in the last cycle.
+    pub(crate) storage: Vec<VolumeView>,
     /// The logical processors of the host; None if unknown.
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; None if unknown.
@@ -166,9 +169,10 @@ impl<'a> From<&'a Status> for StatusView<'a> {
 }
 
 impl Status {
-    /// Returns whether a recent cycle is on record and every node that should run runs.
+    /// Returns whether a recent cycle is on record, every node that should run runs, and no volume has a fault.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.cycle.is_some() && !self.stale && self.node_problems.is_empty()
+        let has_faults = self.storage.iter().any(|volume| volume.fault.is_some());
+        self.cycle.is_some() && !self.stale && self.node_problems.is_empty() && !has_faults
     }
 }
 
@@ -182,7 +186,7 @@ pub(crate) struct NodeProblem {
     /// The state in one word, such as `STOPPED`.
     pub(crate) status: &'static str,
     /// Why it does not run.
-    pub(crate) problem: &'static str,
+    pub(crate) problem: String,
 }
 
 /// An action that has started and not ended.
@@ -227,6 +231,8 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for measure in &status.signals {
         text.push_str(&signal(measure, bar, if status.stale { DIM } else { signal_style(measure) }));
     }
+    let faults = volumes::fault_lines(&status.storage);
+    text.extend(faults.iter().map(|line| format!("{line}\n")));
     if status.load_scope == Some(LoadScope::Container) {
         text.push_str(&format!("  {:<12}not judged: in this container it is the load of the host\n", "load"));
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use textwrap::core::display_width;
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, EngineState, FAUCET, Flavor, HostSample,
-    Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome,
-    Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause,
-    Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
+    HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
+    Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
+    Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -102,6 +102,8 @@ fn views() -> Vec<nodes::NodeView> {
         sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
         reason: nodes::reason(&state, None),
         restarts: number % 4,
+        desired: Desired::implied_by(&state),
+        recovery: None,
         state: Some(state),
         node: node(number),
         now: NOW,
@@ -272,9 +274,10 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         node: id(number),
         name: id(number).name(),
         status,
-        problem,
+        problem: problem.to_owned(),
     };
     super::status::Status {
+        storage: Vec::new(),
         cycle: Some(cycle.id.0),
         at: Some(NOW),
         age_seconds: freshness.age.unwrap_or_default().as_secs(),

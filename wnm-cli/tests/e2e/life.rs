@@ -59,7 +59,10 @@ fn nodes_are_added_stopped_started_and_removed() {
     assert_eq!(host.nodes().len(), 0);
     assert!(host.processes().is_empty());
     let left: Vec<_> = std::fs::read_dir(host.path(".local/share/autonomi/node")).unwrap().flatten().collect();
-    assert!(left.iter().all(|entry| entry.file_name() == ".trash"), "{left:?}");
+    assert!(
+        left.iter().all(|entry| [".trash", ".wnm-volume"].iter().any(|name| entry.file_name() == *name)),
+        "{left:?}"
+    );
     assert_eq!(std::fs::read_dir(host.path(".local/share/autonomi/node/.trash")).unwrap().count(), 0);
     assert_eq!(host.expect(0, "--json run --dry-run --cpu-remove 99").json()["nodes"], json!(0));
 }

@@ -242,7 +242,9 @@ impl Antctl {
         let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
         let port = match (entry.port(), process) {
             (Some(port), _) => port,
-            (None, Some(process)) => adopt::bound_port(process, rpc).map_err(|error| error.to_string())?,
+            (None, Some(process)) => {
+                adopt::bound_ports(process, &entry.data_dir_path, rpc).map_err(|error| error.to_string())?.0
+            }
             (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
         };
         let network = entry.network().ok_or_else(|| "its payment network is unknown to wnm".to_owned())?;

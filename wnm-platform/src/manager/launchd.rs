@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use wnm_core::{ManagerKind, Node, NodeId, Scope};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::{
     Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal,
@@ -137,8 +137,10 @@ impl Launchd {
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is exiting")),
             },
             // Exit code 0 may be the end of a self-upgrade, and launchd restarts the service.
-            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd starts it in a moment".to_owned()),
-            Some(Loaded { pid: None, failed: true }) => Service::Stopped,
+            Some(Loaded { pid: None, exit: None | Some(ExitStatus::Code(0)) }) => {
+                Service::Unknown("launchd starts it in a moment".to_owned())
+            }
+            Some(Loaded { pid: None, exit: Some(ExitStatus::Code(_) | ExitStatus::Signal(_)) }) => Service::Stopped,
         }
     }
 
@@ -241,6 +243,12 @@ impl ProcessManager for Launchd {
             }
             Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         }
+    }
+
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let printed = self.exec.succeed(&self.call("print").arg(&self.domain)).ok();
+        let services = printed.and_then(|output| output::services(&output.text())).unwrap_or_default();
+        nodes.iter().filter_map(|node| Some((node.id, services.get(&label(node))?.exit?))).collect()
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

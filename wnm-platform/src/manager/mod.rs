@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
 
 use crate::error::PlatformError;
 use crate::exec::Call;
@@ -72,6 +72,12 @@ pub trait ProcessManager: Send + Sync {
     /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {
         None
+    }
+
+    /// Returns the status with which the last process of each node ended, with as few calls as possible. Nodes whose
+    /// status is unknown are absent.
+    fn exits(&self, _nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        BTreeMap::new()
     }
 
     /// Removes the definition of a node, if it exists.

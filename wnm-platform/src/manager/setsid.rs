@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
@@ -51,6 +52,8 @@ pub(super) struct Setsid {
     cpu_limit: Option<CpuLimit>,
     /// The weight that the nodes get at their start.
     weight: Option<ColonyWeight>,
+    /// The ends of the processes that this wnm started. The kernel tells them to the parent of a process only.
+    exits: Mutex<BTreeMap<NodeId, ExitStatus>>,
 }
 
 impl Setsid {
@@ -58,7 +61,7 @@ impl Setsid {
         let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
         let weight = options.group.clone().zip(options.weights);
         let weight = weight.map(|(group, weights)| ColonyWeight::new(kind, group, weights, options));
-        Self { kind, processes: Processes::of_host(), cpu_limit, weight }
+        Self { kind, processes: Processes::of_host(), cpu_limit, weight, exits: Mutex::default() }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
@@ -66,7 +69,7 @@ impl Setsid {
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
                 Some(facts) if facts.runs(node) => return Service::Running(identity.clone()),
-                Some(facts) => reap(&facts),
+                Some(facts) => self.reap(node, &facts),
                 None => {}
             }
         }
@@ -91,6 +94,25 @@ impl Setsid {
                 Service::Stopped
             }
         }
+    }
+
+    /// Waits for an ended child of wnm, so that the kernel removes the zombie, and keeps its exit status.
+    fn reap(&self, node: &Node, facts: &ProcessInfo) {
+        if facts.life != Liveness::Ended || facts.parent != std::process::id() {
+            return;
+        }
+        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
+        let ended = pid.and_then(|pid| waitpid(Some(pid), WaitOptions::NOHANG).ok().flatten());
+        let Some((_, status)) = ended else { return };
+        let exit = status.exit_status().map(ExitStatus::Code);
+        if let Some(exit) = exit.or_else(|| status.terminating_signal().map(ExitStatus::Signal)) {
+            self.known_exits().insert(node.id, exit);
+        }
+    }
+
+    fn known_exits(&self) -> MutexGuard<'_, BTreeMap<NodeId, ExitStatus>> {
+        // Each entry is complete when it is inserted.
+        self.exits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the node of an external process on a folder.
@@ -134,6 +156,7 @@ impl Setsid {
             .wrap(ProcessSession)
             .spawn()
         };
+        self.known_exits().remove(&node.id);
         if let Some(weight) = &self.weight {
             weight.prepare();
         }
@@ -173,6 +196,11 @@ impl ProcessManager for Setsid {
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         signal::all_but(None, &self.processes, node, stop_signal)
+    }
+
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let known = self.known_exits();
+        nodes.iter().filter_map(|node| Some((node.id, *known.get(&node.id)?))).collect()
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
@@ -218,16 +246,6 @@ fn start_behind<T: Send>(weight: Option<&ColonyWeight>, start: impl Fn() -> io::
 #[cfg(not(target_os = "linux"))]
 fn start_behind<T>(_weight: Option<&ColonyWeight>, start: impl Fn() -> io::Result<T>) -> io::Result<T> {
     start()
-}
-
-/// Waits for an ended child of wnm, so that the kernel removes the zombie.
-fn reap(facts: &ProcessInfo) {
-    if facts.life == Liveness::Ended && facts.parent == std::process::id() {
-        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-        }
-    }
 }
 
 /// The state of a lock file.

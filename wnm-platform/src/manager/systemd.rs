@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use wnm_core::{ManagerKind, Node, NodeId, Scope};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
@@ -313,6 +313,10 @@ impl ProcessManager for Systemd {
     fn last_words(&self, node: &Node) -> Option<String> {
         let shown = self.show_one(node).ok()?;
         shown.has_failed().then(|| shown.words())
+    }
+
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        self.query_exits(nodes)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {

@@ -627,3 +627,37 @@ fn trash_ages_by_the_clock_of_wnm() {
     assert_eq!(sweep(later), 0);
     assert_eq!(sweep(later.after(LONG)), 1);
 }
+
+#[test]
+fn storage_in_wrong_places_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let storage = Storage::new();
+    let node = storage.made();
+    fs::write(storage.path("precious/secret-key"), [7; 32]).unwrap();
+    symlink(&node.root_dir, storage.path("link")).unwrap();
+    fs::create_dir(storage.path("open")).unwrap();
+    fs::set_permissions(storage.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
+    let refusal = |path: &Path| match check_storage_place(path) {
+        Err(error @ PlatformError::StorageRefused { .. }) => {
+            assert!(error.hint().is_some(), "{error}");
+            error.to_string().split(": ").last().unwrap_or_default().to_owned()
+        }
+        other => format!("{other:?}"),
+    };
+    for (path, reason) in [
+        (PathBuf::from("/"), "it is the root folder"),
+        (PathBuf::from("nodes"), "the path is relative or contains `..`"),
+        (storage.path("storage/../other"), "the path is relative or contains `..`"),
+        (storage.path("storage/.trash/nodes"), "it is in the trash"),
+        (node.root_dir.clone(), "/storage/antnode0001 is the folder of a node"),
+        (node.root_dir.join("a/b"), "/storage/antnode0001 is the folder of a node"),
+        (storage.path("link/nodes"), "/storage/antnode0001 is the folder of a node"),
+        (storage.path("precious/nodes"), "/precious is the folder of a node"),
+        (storage.path("open"), "/open"),
+    ] {
+        let found = refusal(&path);
+        assert!(found.ends_with(reason), "{}: {found}", path.display());
+    }
+    assert!(check_storage_place(&storage.path("storage")).is_ok());
+    assert!(check_storage_place(&storage.path("new/folder")).is_ok());
+}

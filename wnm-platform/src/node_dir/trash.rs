@@ -157,6 +157,19 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, no
     swept
 }
 
+/// Deletes a folder in the trash with its logs, at most for the given time. The next sweeps delete the rest, whatever its
+/// age, and report what cannot be deleted.
+pub fn delete_trashed(moved: &Path, budget: Duration) {
+    let deadline = Instant::now() + budget;
+    let mut logs = moved.as_os_str().to_owned();
+    logs.push(LOGS);
+    for path in [moved.to_owned(), PathBuf::from(logs)].iter().filter(|path| check(path).is_ok()) {
+        if let Err(error) = begin(path).and_then(|path| delete_folder(&path, deadline)) {
+            tracing::debug!(path = %path.display(), %error, "the trash keeps a folder");
+        }
+    }
+}
+
 /// Marks a folder in its name as being deleted. Its age is its ctime, which each deletion in it resets, so that without
 /// the mark an interrupted deletion would wait for the whole age again.
 fn begin(path: &Path) -> io::Result<PathBuf> {

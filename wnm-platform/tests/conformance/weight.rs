@@ -4,7 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -54,14 +54,20 @@ impl Job {
         Self(child)
     }
 
-    /// Returns the share of one CPU that the job gets, over one measurement.
-    fn share(&self) -> f64 {
+    /// Returns the job's share of the time that it and the nodes get together, over one measurement. Other load of the
+    /// host takes its part of both.
+    fn share(&self, nodes: &[u32]) -> f64 {
         let host = Host::real();
-        let process = Processes::of_host().identify(self.0.id()).unwrap();
-        let millis = || host.usage([&process]).values().map(|usage| usage.cpu_millis).sum::<u64>();
-        let (began, before) = (Instant::now(), millis());
+        let job = Processes::of_host().identify(self.0.id()).unwrap();
+        let nodes: Vec<_> = nodes.iter().map(|node| Processes::of_host().identify(*node).unwrap()).collect();
+        let millis = || {
+            let usage = host.usage(nodes.iter().chain([&job]));
+            (usage[&job.pid].cpu_millis, usage.values().map(|usage| usage.cpu_millis).sum::<u64>())
+        };
+        let before = millis();
         thread::sleep(SPAN);
-        (millis() - before) as f64 / began.elapsed().as_millis() as f64
+        let after = millis();
+        (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64
     }
 }
 
@@ -118,7 +124,7 @@ pub(crate) fn puts_nodes_behind(kind: ManagerKind) {
     }
     let job = Job::start();
     assert_ne!(weighed.0.look(&running(&colony, &nodes)).cpu, Ok(WeightMeans::Group));
-    let without = job.share();
+    let without = job.share(&processes);
 
     weighed.0.apply(&running(&colony, &nodes)).unwrap();
     wait_for("the weight to be applied", || {
@@ -127,11 +133,12 @@ pub(crate) fn puts_nodes_behind(kind: ManagerKind) {
         weighed.0.look(&running(&colony, &nodes)).cpu.is_ok()
     });
     let means = weighed.0.look(&running(&colony, &nodes)).cpu.unwrap();
-    let with = job.share();
-    eprintln!("{kind}: a job beside {NODES} nodes got {without:.2} of a CPU, {with:.2} with the weight ({means:?})");
+    let with = job.share(&processes);
+    eprintln!(
+        "{kind}: a job got {without:.2} of the CPU time beside {NODES} nodes, {with:.2} with the weight ({means:?})"
+    );
     // Four times as much beside nodes that were processes, twice as much beside those that were one group already.
-    // Other load on this CPU takes its part of both.
-    assert!(with > 1.3 * without, "{with} {without}");
+    assert!(with > 0.6 && with > 1.3 * without, "{with} {without}");
     assert!(processes.iter().zip(&nodes).all(|(process, node)| colony.process(*node).pid == *process));
 
     colony.options.group = Some(group(kind));

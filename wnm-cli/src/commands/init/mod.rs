@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wnm_core::{Preset, RawSettings, Settings};
-use wnm_platform::{Platform, places};
+use wnm_platform::{Platform, places, volume};
 use wnm_store::{Store, StoreError};
 
 use crate::args::Init;
@@ -44,6 +44,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
         Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
+        Init { from_ant: true, .. } => return found::from_ant(db, args, output),
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }
@@ -59,7 +60,9 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
-        Store::create(db)?.save_settings(&config::with_fixed(flags, &settings)?)?;
+        let mut store = Store::create(db)?;
+        store.save_settings(&config::with_fixed(flags, &settings)?)?;
+        store.save_volumes(volume::identify(&settings.storage, []))?;
     }
     let created = created(db, &settings, version);
     output.result(&created, |created| {

@@ -83,19 +83,17 @@ pub struct Forecast {
     changed: Option<Timestamp>,
     /// Growth of each volume.
     volumes: BTreeMap<PathBuf, disk::Filling>,
-    /// Versions of the first and the last node, and the time at which one of them last made the demand unknown.
+    /// The newest version of a node, and the time at which its change last made the demand unknown.
     #[serde(skip_serializing_if = "Versions::is_empty")]
     versions: Versions,
 }
 
-/// The versions whose change makes the demand of the nodes unknown.
-///
-/// An upgrade of the colony goes from node to node: the first and the last one tell about it without a pass over all.
+/// The version whose change makes the demand of the nodes unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Versions {
-    first: Option<Version>,
-    last: Option<Version>,
+    /// The newest version of a node so far: an upgrade of the colony begins with it.
+    newest: Option<Version>,
     changed: Option<Timestamp>,
 }
 
@@ -104,19 +102,13 @@ impl Versions {
         *self == Self::default()
     }
 
-    /// Updates the versions, and returns whether the demand of the nodes is unknown because one of them changed.
+    /// Updates the newest version, and returns whether the demand of the nodes is unknown because it changed.
     fn update(&mut self, observation: &Observation) -> bool {
-        let nodes = observation.nodes.as_slice();
-        let mut has_changed = false;
-        for (known, node) in [(&mut self.first, nodes.first()), (&mut self.last, nodes.last())] {
-            let Some(version) = node.and_then(|(_, sample)| sample.version.as_ref()) else { continue };
-            if known.as_ref() != Some(version) {
-                has_changed |= known.is_some();
-                *known = Some(version.clone());
-            }
-        }
+        let newest = observation.nodes.values().filter_map(|sample| sample.version.as_ref()).max();
+        let Some(newest) = newest.filter(|newest| self.newest.as_ref() != Some(newest)) else { return false };
+        let was_known = self.newest.replace(newest.clone()).is_some();
         let now = observation.now;
-        let is_due = has_changed && self.changed.is_none_or(|at| now.since(at) >= VERSION_INTERVAL);
+        let is_due = was_known && self.changed.is_none_or(|at| now.since(at) >= VERSION_INTERVAL);
         if is_due {
             self.changed = Some(now);
         }
