@@ -13,8 +13,7 @@ const FAULTS: [VolumeFault; 4] = [VolumeFault::Lost, VolumeFault::Hung, VolumeFa
 fn half_lost(fault: VolumeFault) -> Colony {
     let mut colony = (1..=4).fold(Colony::new(&[("node_cap", "9")]), Colony::running);
     colony.look.host.volumes.push(Volume { root: "/b".into(), fault: Some(fault), ..Volume::default() });
-    for number in [3, 4] {
-        let sample = colony.look.nodes.get_mut(&id(number)).unwrap();
+    for (_, sample) in colony.look.nodes.iter_mut().filter(|(node, _)| **node >= id(3)) {
         (sample.presence, sample.volume) = (Presence::VolumeFault, Some(1));
     }
     colony

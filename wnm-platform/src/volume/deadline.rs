@@ -101,7 +101,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         for _ in 0..100 {
             let sender = sender.clone();
-            assert_eq!(within(path, LONG, move || sender.send(1)).is_err(), true);
+            assert!(within(path, LONG, move || sender.send(1)).is_err());
         }
         assert!(receiver.try_recv().is_err());
         assert_eq!(within(Path::new("/deadline/other"), LONG, || 1), Ok(1), "other paths are not affected");
