@@ -21,7 +21,18 @@ fn spawn(host: &Host) -> Daemon {
     let _turn = turn();
     let mut command = host.command(&["daemon", "--interval", "200ms"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    Daemon(command.spawn().unwrap())
+    let daemon = Daemon(command.spawn().unwrap());
+    // Before it handles them, signals end it at once.
+    let mut attempts = (0..600).inspect(|_| std::thread::sleep(Duration::from_millis(50)));
+    assert!(attempts.any(|_| handles_signals(daemon.0.id())), "the daemon did not start");
+    daemon
+}
+
+/// Tells whether a process handles SIGTERM: bit 15 of the mask of caught signals, counted from 1.
+fn handles_signals(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << 14) != 0)
 }
 
 fn send(daemon: &Daemon, signal: Signal) {
