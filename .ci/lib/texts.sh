@@ -27,7 +27,6 @@ text_reboot='the host was rebooted'
 text_sudo_password='sudo asks for a password'
 text_two_supervisors=/etc/systemd/system/wnm.service
 text_cron_removed='/etc/cron.d/anm is removed'
-text_unknown_unit='antnode0004: only systemd can expand the command of unit antnode0004'
 text_log_of_cycle='nodes up'
 # doctor on the CPU limit: no node yet, not set, set to half a core, switched off, set by an administrator.
 text_limit_without_nodes='not available: no node is in the control group'

@@ -67,7 +67,6 @@ impl Store {
         reserve::make_room(&path)?;
         let identity = file::identity(&path)?;
         let db = open_to_write(&path).map_err(|error| error.at(&path))?;
-        reserve::allocate_index(&path);
         file::make_private(&path);
         reserve::hold(&path);
         let store = Self { db, path, identity };

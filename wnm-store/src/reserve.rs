@@ -17,8 +17,6 @@ const ROOM: u64 = 16 * SIZE as u64;
 /// The free space below which the reserve is deleted before the database is opened, in bytes. SQLite maps the index of the
 /// write-ahead log into memory, and a store to a mapped hole that the disk cannot back ends the process with SIGBUS.
 const OPENING: u64 = 256 << 10;
-/// The size to which the index of the log is allocated, in bytes: four regions of SQLite, for a log of 64 MiB.
-const INDEX: u64 = 128 << 10;
 
 fn place(path: &Path) -> PathBuf {
     beside(path, "reserve")
@@ -61,21 +59,15 @@ pub(crate) fn make_room(path: &Path) -> Result<(), StoreError> {
     Err(StoreError::Full { path: path.to_owned() })
 }
 
-/// Allocates the index of the log, so that a disk that fills up later cannot leave a hole in it.
-pub(crate) fn allocate_index(path: &Path) {
-    #[cfg(target_os = "linux")]
-    if let Ok(index) = File::options().write(true).open(suffixed(path, "-shm")) {
-        // A file system without the call keeps the file as SQLite made it.
-        let _ = rustix::fs::fallocate(&index, rustix::fs::FallocateFlags::empty(), 0, INDEX);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (path, INDEX, suffixed);
-}
-
-/// Tells whether another process has allocated the index of the log.
+/// Tells whether the index of the log, which another process uses, has no hole.
+///
+/// wnm never opens this file itself: SQLite holds its locks by process and file, and the kernel drops all of them as soon as
+/// the process closes any descriptor of the file. The next process would then believe to be the first one and truncate the
+/// index that this process has mapped.
 fn has_index(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(suffixed(path, "-shm")).is_ok_and(|index| index.blocks().saturating_mul(512) >= INDEX)
+    fs::metadata(suffixed(path, "-shm"))
+        .is_ok_and(|index| index.len() > 0 && index.blocks().saturating_mul(512) >= index.len())
 }
 
 /// Returns the free space for this user on the disk of a database, in bytes; None when it is unknown.

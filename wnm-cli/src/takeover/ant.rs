@@ -83,8 +83,12 @@ impl Ant {
 
     /// Returns the daemon that runs, by its PID file.
     pub(crate) fn daemon(&self) -> Option<u32> {
+        self.daemon_in(&Processes::of_host())
+    }
+
+    fn daemon_in(&self, processes: &Processes) -> Option<u32> {
         let pid = fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()?;
-        let facts = Processes::of_host().facts(pid)?;
+        let facts = processes.facts(pid)?;
         facts.program().is_some_and(|program| program.ends_with("ant")).then_some(pid)
     }
 
@@ -360,15 +364,13 @@ mod tests {
         // A process of another program has the recorded number.
         fs::write(folder.path().join(PID_FILE), std::process::id().to_string()).unwrap();
         assert_eq!(ant.daemon(), None);
-        let program = folder.path().join("ant");
-        fs::copy("/bin/sleep", &program).unwrap();
-        let mut daemon = std::process::Command::new(&program).arg("60").spawn().unwrap();
-        fs::write(folder.path().join(PID_FILE), format!("{}\n", daemon.id())).unwrap();
-        assert_eq!((ant.daemon(), ant.supervises()), (Some(daemon.id()), Some(daemon.id())));
-        assert!(matches!(ant.retire(), Err(AntError::Runs { .. })));
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
-        assert_eq!(ant.daemon(), None);
+        let process = folder.path().join("proc/4711");
+        fs::create_dir_all(&process).unwrap();
+        fs::write(process.join("stat"), format!("4711 (ant) S 1 {}9 9 9", "0 ".repeat(17))).unwrap();
+        std::os::unix::fs::symlink("/home/op/.local/bin/ant", process.join("exe")).unwrap();
+        fs::write(folder.path().join(PID_FILE), "4711\n").unwrap();
+        assert_eq!(ant.daemon_in(&Processes::below(&folder.path().join("proc"))), Some(4711));
+        assert_eq!(ant.folders().len(), 3);
         fs::write(ant.registry(), &before[..before.len() / 2]).unwrap();
         assert!(ant.entries().unwrap_err().to_string().ends_with("the file is truncated"));
     }

@@ -376,7 +376,12 @@ impl ProcessManager for Systemd {
     fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.path(node);
         if let Some(unit) = Unit::read(&path)?.filter(|unit| unit.value("Unit", render::UUID).is_none()) {
-            if !root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir)) {
+            let runs_it = match root_of(&unit) {
+                Some(root) => definition::is_same(&root, &node.root_dir),
+                // Only systemd can expand its command: the running process shows its folder.
+                None => self.processes.running(node).iter().any(|facts| is_in_unit(facts.pid, node)),
+            };
+            if !runs_it {
                 self.check_free(node)?;
             }
             definition::keep(&path, node)?;

@@ -90,11 +90,25 @@ pub(super) fn lower_process(exec: &Exec, root: &Path, weights: Weights, process:
 
 /// Lowers the priority of the session of a process. With automatic grouping, the kernel schedules sessions as equals,
 /// whatever the priority of their processes.
+///
+/// Only a process that leads a session has it for itself. A node that a shell started shares the session of that shell, with
+/// all other work there.
 pub(super) fn lower_session(root: &Path, weight: Weight, process: u32) {
-    if weight.is_behind() && session_nice(root, process).is_some_and(|nice| nice < LOWEST) {
+    if weight.is_behind()
+        && leads_session(root, process)
+        && session_nice(root, process).is_some_and(|nice| nice < LOWEST)
+    {
         // The kernel allows one change in 100 ms without privileges; a later cycle changes the others.
         let _ = fs::write(root.join("proc").join(process.to_string()).join("autogroup"), LOWEST.to_string());
     }
+}
+
+/// Tells whether a process is the leader of its session.
+fn leads_session(root: &Path, process: u32) -> bool {
+    let stat = fs::read_to_string(root.join("proc").join(process.to_string()).join("stat")).unwrap_or_default();
+    // Field 6 of proc(5), counted from the state behind the name, which may contain spaces.
+    let session = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(3)?.parse().ok());
+    session == Some(process)
 }
 
 /// Tells whether a process gives way to processes of the usual priority.

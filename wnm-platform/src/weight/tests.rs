@@ -128,6 +128,11 @@ fn priority_is_the_means_without_a_group() {
     let nodes = [RunningNode { node: &node, pid }];
     let colony = weight(&host, Weight::Share(10));
     assert!(matches!(colony.look(&nodes).cpu, Err(NoWeight::NoGroup(NoCpuLimit::NoController))));
+    // The session of a shell that started the node has other processes too.
+    put(&host, &format!("proc/{pid}/stat"), &format!("{pid} (my (sleep)) S 1 {pid} 4711 0 -1 0"));
+    colony.apply(&nodes).unwrap();
+    assert_eq!(read(&host, &format!("proc/{pid}/autogroup")), "/autogroup-4711 nice 0\n");
+    put(&host, &format!("proc/{pid}/stat"), &format!("{pid} (my (sleep)) S 1 {pid} {pid} 0 -1 0"));
     colony.apply(&nodes).unwrap();
     assert_eq!(read(&host, &format!("proc/{pid}/autogroup")), "19");
     put(&host, &format!("proc/{pid}/autogroup"), "/autogroup-4711 nice 19\n");
