@@ -352,7 +352,7 @@ fn time_over_limits_is_split_into_avoidable_and_not() {
 }
 
 #[test]
-fn starved_node_is_not_healthy() {
+fn throttled_node_is_not_healthy() {
     // The background load demands 16 of 4 cores: every demand is served at a quarter.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 400"), "fixed:12", 1.0);
     assert_eq!(score.node_hours, 0.0);

@@ -190,7 +190,7 @@ pub(crate) fn write_answer(
     if rules == Rules::Parity || policy.preset == Preset::Classic {
         return;
     }
-    // What the host sets, and what the caller may compare with its own model.
+    // The host sets the limit; the caller may compare the need of a node with its own model.
     answer.pop();
     if let Some(limit) = evaluation.decision.cpu_limit {
         answer.extend_from_slice(b",\"cpu_limit\":");

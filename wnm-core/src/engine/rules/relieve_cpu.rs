@@ -34,7 +34,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let load = reserve.and_then(|_| overload(situation));
         return Verdict::blocked(Blocker::Throttled { share, reserve: reserve.unwrap_or_default(), load });
     }
-    // The limit has given back what it may: the peaks of the background load mostly end within minutes.
+    // The limit can save no more: the peaks of the background load mostly end within minutes.
     let patience = if is_at_floor { WARNING_GRACE } else { patience(&observation.host) };
     let grace = steady.forecast.grace(policy).max(patience);
     let (over, over_warning) = steady.forecast.time_over_thresholds();
@@ -67,7 +67,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
 }
 
 /// Returns the least grace period. Where other work goes before the nodes and gets the CPU that it asks for, use over the
-/// threshold harms nobody for some minutes.
+/// threshold harms no other work for some minutes.
 fn patience(host: &HostSample) -> Duration {
     let yields = host.weight.is_some_and(|weight| weight.yields_cpu());
     let is_calm = host
