@@ -6,7 +6,7 @@ use std::io;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
-use wnm_sim::{StateMode, answer_all};
+use wnm_sim::{Rules, StateMode, answer_all};
 
 /// Returns so many situations: all signals, thresholds for all of them, and ten nodes of which some are outdated.
 fn situations(count: u32) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn decide_stream(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(COUNT.into())).sample_size(20);
     for (name, memory) in [("single", StateMode::Stateless), ("stateful", StateMode::Stateful)] {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| black_box(answer_all(black_box(&text[..]), io::sink(), memory)));
+            bencher.iter(|| black_box(answer_all(black_box(&text[..]), io::sink(), memory, Rules::Parity)));
         });
     }
     group.finish();

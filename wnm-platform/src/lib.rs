@@ -8,6 +8,7 @@ pub mod executor;
 pub mod fake_node;
 pub mod firewall;
 mod guarded;
+pub mod identity;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;

@@ -34,7 +34,7 @@ mod words;
 use clap::{Parser, Subcommand};
 
 pub use chaos::invariants;
-pub use commands::decide::{StateMode, StreamError, answer_all};
+pub use commands::decide::{Rules, StateMode, StreamError, answer_all};
 pub use commands::explore;
 pub use commands::replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
 pub use commands::run::healthy_nodes;

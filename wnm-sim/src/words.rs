@@ -53,6 +53,7 @@ impl Heading {
             Blocker::StartSurge { .. } => ("start surge", None),
             Blocker::Throttled { .. } => ("throttled", None),
             Blocker::ExternalOverload { .. } => ("external overload", None),
+            Blocker::ExternalUse { signal, .. } => ("external use", Some(*signal)),
             Blocker::GracePeriod { .. } => ("grace period", None),
             Blocker::NodeCap { .. } => ("node cap", None),
         };

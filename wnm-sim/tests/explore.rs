@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4036, with 36 nodes on average
-    actions  add 124 disable 5 remove 364 restart 1 start 94 stop 33 upgrade 22; 600 done, 43 failed
-    crashes  21 at 6 points; 19 reboots
-    digest   b125915b1aa8823b
+    cycles   4031, with 37 nodes on average
+    actions  add 74 disable 5 remove 245 restart 1 start 109 stop 95 upgrade 24; 524 done, 29 failed
+    crashes  17 at 4 points; 19 reboots
+    digest   b4d5753302d71f08
     no violation
     "#);
 }

@@ -283,6 +283,8 @@ properties! {
     property_12_missing_metric_adds_nothing: Missing;
     property_13_no_downgrade: Downgrade;
     property_15_mass_disappearance_removes_nothing: Vanished;
+    property_21_nothing_is_removed_for_other_signals: Kept;
+    property_25_only_the_excess_is_removed: Excess;
     classic_order_of_nodes: Order;
     classic_relief_follows_pressure: Relief;
     classic_growth_follows_headroom: Growth;
@@ -310,6 +312,8 @@ properties! {
     steady_18_relief_is_near_its_threshold: Curable;
     steady_19_growth_keeps_signals_below_target: Predicted;
     steady_20_cooldown_after_stop: Rested;
+    steady_21_nothing_is_removed_for_other_signals: Kept;
+    steady_25_only_the_excess_is_removed: Excess;
     steady_order_of_nodes: Order;
     steady_restart_delay: Waiting;
 }

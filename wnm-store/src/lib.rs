@@ -232,6 +232,16 @@ impl Store {
         })
     }
 
+    /// Adds the last known samples of nodes. For takeovers, so that the knowledge of another tool stands until the first
+    /// cycle.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn insert_samples(&mut self, samples: &NodeMap<NodeSample>) -> Result<(), StoreError> {
+        let rows = nodes::json_rows(samples.iter(), Record::NodeSample)?;
+        self.write(|tx| nodes::write_samples(tx, &rows))
+    }
+
     /// Returns the cache of the platform; the default when it was never stored or cannot be read.
     ///
     /// # Errors

@@ -184,6 +184,9 @@ fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::ExternalOverload { background, threshold } => format!(
             "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
         ),
+        Blocker::ExternalUse { signal, held, over } => format!(
+            "external use: {signal} is {over} over its threshold, and all nodes together hold {held}; fewer nodes do not help"
+        ),
         Blocker::GracePeriod { over, grace, over_warning, warning_grace } => format!(
             "grace period: cpu over its high threshold for {} of {}, over its warning threshold for {} of {}",
             duration(*over),
@@ -240,7 +243,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
 mod tests {
     use std::time::Duration;
 
-    use wnm_core::{Load, NodeId, Signal, Version};
+    use wnm_core::{Bytes, Load, NodeId, Signal, Version};
 
     use super::*;
 
@@ -311,6 +314,7 @@ mod tests {
             throttled(20.0, None),
             throttled(20.0, Some(load())),
             Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::ExternalUse { signal: Signal::Memory, held: Bytes(300_000_000), over: Bytes(2_000_000_000) },
             Blocker::GracePeriod {
                 over: minutes(1),
                 grace: minutes(2),

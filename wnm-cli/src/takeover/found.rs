@@ -1,13 +1,15 @@
 //! The import of nodes that a process manager runs on this host, without a database of another tool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use wnm_core::{
-    Folders, Node, NodeId, NodeState, Ports, Preset, RawSettings, StopCause, Thousands, Timestamp, Upnp, Words,
+    Flavor, Folders, Node, NodeId, NodeState, Ports, Preset, Program, RawSettings, StopCause, Thousands, Timestamp,
+    Upnp, Words, free_ids,
 };
 use wnm_platform::PlatformError;
-use wnm_platform::manager::{Found, Listed, ProcessManager};
+use wnm_platform::identity;
+use wnm_platform::manager::{Described, Found, Listed, ProcessManager};
 
 use super::obstacle::Obstacle;
 use super::{ImportedNode, NO_IDENTITY, Skipped, Takeover};
@@ -57,10 +59,13 @@ pub(crate) fn plan(
     uuid: &dyn Fn() -> String,
 ) -> Takeover {
     let candidates = survey.found.iter().map(|found| {
-        let name = found.node.as_ref().map(|node| node.id.name());
+        let name = found.node.as_ref().map(|found| found.node.service_name());
         let name = name.unwrap_or_else(|_| found.folder.path.display().to_string());
         (name, import(found, manager, records, now, uuid))
     });
+    let mut candidates: Vec<_> = candidates.collect();
+    let keeps_number: Vec<bool> = survey.found.iter().map(has_fixed_number).collect();
+    assign_numbers(&mut candidates, &keeps_number);
     let mut takeover = Takeover::of(RawSettings::default(), candidates);
     takeover.skipped.extend(survey.services.iter().filter_map(|service| without_folder(service, &survey.found)));
     takeover.settings = settings(&takeover.nodes);
@@ -69,25 +74,30 @@ pub(crate) fn plan(
     takeover
 }
 
-fn import(
-    found: &Found,
-    manager: &dyn ProcessManager,
-    records: &BTreeMap<NodeId, Record>,
-    now: Timestamp,
-    uuid: &dyn Fn() -> String,
-) -> Result<ImportedNode, Obstacle> {
-    let process = found.process.as_ref().map(|process| process.identity.pid);
-    let mut node = found.node.clone().map_err(|reason| Obstacle::Unreadable { reason, pid: process })?;
-    if node.manager != manager.kind() {
-        return Err(Obstacle::OtherManager(node.manager));
+/// Tells whether a node must have the number that it was found with: its marker, the name of its service, or the registry
+/// of its manager contains it.
+fn has_fixed_number(found: &Found) -> bool {
+    let is_fixed = |node: &Node| node.service.is_none() || node.manager.program == Program::Antctl;
+    found.folder.marker.is_some() || found.node.as_ref().is_ok_and(|found| is_fixed(&found.node))
+}
+
+/// Gives a free number to each node whose number another one has. `keeps_number` tells for each candidate whether its
+/// number is fixed.
+fn assign_numbers(candidates: &mut [(String, Result<ImportedNode, Obstacle>)], keeps_number: &[bool]) {
+    let mut taken = BTreeSet::new();
+    let fixed = candidates.iter().zip(keeps_number).filter(|(_, keeps)| **keeps);
+    taken.extend(fixed.filter_map(|((_, imported), _)| Some(imported.as_ref().ok()?.node.id)));
+    for ((_, imported), _) in candidates.iter_mut().zip(keeps_number).filter(|(_, keeps)| !**keeps) {
+        let Ok(imported) = imported else { continue };
+        if !taken.insert(imported.node.id) {
+            imported.node.id = free_ids(taken.iter().copied(), None).next().unwrap_or(imported.node.id);
+            taken.insert(imported.node.id);
+        }
     }
-    match &found.folder.marker {
-        Some(marker) if marker.id != node.id => return Err(Obstacle::OtherMarker(marker.id)),
-        Some(marker) => node.uuid.clone_from(&marker.uuid),
-        None => node.uuid = uuid(),
-    }
-    let record = records.get(&node.id).cloned().unwrap_or_default();
-    let previous_state = record.status.or_else(|| found.status.clone());
+}
+
+/// Returns the differences between a node under the other tool and under wnm.
+fn notes(found: &Found, node: &Node, unknown_arguments: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     if found.folder.flavor.is_none() {
         notes.push(NO_IDENTITY.to_owned());
@@ -98,6 +108,48 @@ fn import(
             node.binary.display()
         ));
     }
+    // Under antctl every service has a name of its choice.
+    if let Some(service) = node.service.as_ref().filter(|_| node.manager.program != Program::Antctl) {
+        notes.push(format!("its service keeps the name {service}"));
+    }
+    if node.flavor == Flavor::Antnode && node.ports.metrics.is_none() {
+        notes.push(
+            "it has no metrics server: wnm observes its process, and its peers and records stay unknown".to_owned(),
+        );
+    }
+    if !unknown_arguments.is_empty() {
+        notes.push(format!("it keeps arguments that wnm does not know: {}", unknown_arguments.join(" ")));
+    }
+    notes
+}
+
+fn import(
+    found: &Found,
+    manager: &dyn ProcessManager,
+    records: &BTreeMap<NodeId, Record>,
+    now: Timestamp,
+    uuid: &dyn Fn() -> String,
+) -> Result<ImportedNode, Obstacle> {
+    let process = found.process.as_ref().map(|process| process.identity.pid);
+    let Described { mut node, unknown_arguments } =
+        found.node.clone().map_err(|reason| Obstacle::Unreadable { reason, pid: process })?;
+    if node.manager != manager.kind() {
+        return Err(Obstacle::OtherManager(node.manager));
+    }
+    match &found.folder.marker {
+        Some(marker) if marker.id != node.id && node.service.is_none() => {
+            return Err(Obstacle::OtherMarker(marker.id));
+        }
+        // An earlier attempt had given it this number.
+        Some(marker) => {
+            node.id = marker.id;
+            node.uuid.clone_from(&marker.uuid);
+        }
+        None => node.uuid = uuid(),
+    }
+    let record = records.get(&node.id).cloned().unwrap_or_default();
+    let previous_state = record.status.or_else(|| found.status.clone());
+    let mut notes = notes(found, &node, &unknown_arguments);
     let state = match (process, previous_state.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
@@ -108,17 +160,23 @@ fn import(
         (None, _) => NodeState::Stopped { since: None, cause: StopCause::Found },
     };
     Ok(ImportedNode {
-        node,
         state,
         previous_state,
         version: record.version.or_else(|| found.version.as_ref().map(ToString::to_string)),
-        peer_id: record.peer_id,
+        peer_id: record
+            .peer_id
+            .or_else(|| found.peer_id.clone())
+            .or_else(|| identity::peer_id(&found.folder.path, &node.flavor)),
         notes,
+        node,
     })
 }
 
 /// Returns the service as skipped if no folder of a node belongs to it.
 fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
+    if let Some(fault) = &service.fault {
+        return Some(Skipped { name: service.name.clone(), reason: fault.clone() });
+    }
     let obstacle = match &service.folder {
         Some(folder) if found.iter().any(|found| is_same(&found.folder.path, folder)) => return None,
         Some(folder) if folder.is_dir() => Obstacle::NoIdentity(folder.clone()),

@@ -60,11 +60,11 @@ pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> 
     };
     let state = state(old, host.now, &mut notes);
     Ok(ImportedNode {
-        node,
         state,
         previous_state: old.status.clone(),
         version: old.version.clone(),
-        peer_id: old.peer_id.clone(),
+        peer_id: old.peer_id.clone().or_else(|| wnm_platform::identity::peer_id(&node.root_dir, &node.flavor)),
+        node,
         notes,
     })
 }

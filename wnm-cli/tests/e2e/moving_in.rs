@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use rustix::process::Pid;
 use serde_json::{Value, json};
+use wnm_platform::fake_node::{self, Program, Script};
 use wnm_store::Store;
 
 use crate::host::{Host, Ran, pid, states};
@@ -65,7 +68,7 @@ macro_rules! assert_output {
     ($host:expr, $ran:expr) => {
         let filters = vec![
             (r"(port_start +)\d\d", "$1[thousands]"),
-            (r"\b[1-6]\d{3}[1-9] [1-6]\d{3}[1-9] [1-6]\d{3}[1-9]\b", "[its ports]"),
+            (r"\b[1-6]\d{3}[1-9]( [1-6]\d{3}[1-9])+\b *", "[its ports] "),
             (r"port \d{5}", "port [port]"),
             (r"process \d+", "process [pid]"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[time of its identity]"),
@@ -126,6 +129,65 @@ fn unmanaged_processes_are_imported_and_continue() {
     assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
     // The import skipped the third node, so its identity is still there.
     assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());
+}
+
+/// Starts an `ant-node` in a folder of the storage, as its operator would: from that storage, in an environment of its own.
+fn start_by_hand(host: &Host, folder: &str, words: &[&str], variables: &[(&str, String)]) -> Option<Pid> {
+    let storage = host.path("nodes");
+    std::fs::create_dir_all(storage.join(folder)).unwrap();
+    let mut command = Command::new(host.path("bin/ant-node"));
+    command.args(["--root-dir", folder, "--disable-webrtc-direct", "--network-mode", "development", "--ipv4-only"]);
+    command.args(["--rewards-address", "0x00455d78f850b0358E8cea5be24d415E01E107CF"]).args(words);
+    command.current_dir(storage).env_clear().envs(variables.iter().cloned());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _turn = crate::host::turn();
+    Pid::from_raw(i32::try_from(command.spawn().unwrap().id()).unwrap())
+}
+
+#[test]
+fn nodes_of_any_name_and_arguments_are_imported() {
+    let host = Host::new();
+    let script = Script::of(Program::AntNode);
+    std::fs::create_dir(host.path("bin")).unwrap();
+    fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &host.path("bin/ant-node"), &script).unwrap();
+    let port = |number| host.spare_port(number).to_string();
+    let alpha = start_by_hand(&host, "./alpha", &["-p", &port(1)], &[]);
+    let seventh = start_by_hand(&host, "node-7", &[], &[("ANT_PORT", port(2))]);
+    let hex = start_by_hand(&host, "f00d4b1c", &[], &[]);
+    let line = format!("init --import --process-manager setsid+user --node-storage {}", host.path("nodes").display());
+    // A node is visible when it has written its identity and opened its port.
+    let is_ready = || {
+        let shown = init(&host, &format!("--json {line} --dry-run"), &[]);
+        shown.code() == 0 && shown.json()["nodes"].as_array().is_some_and(|nodes| nodes.len() == 3)
+    };
+    let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
+    assert!(attempts.any(|_| is_ready()));
+    let ran = init(&host, &line, &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    let list = host.nodes();
+    let facts: Vec<_> = list
+        .iter()
+        .map(|node| {
+            let folder = Path::new(node["root_dir"].as_str().unwrap());
+            (node["id"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
+        })
+        .collect();
+    let expected = [(1, "alpha", alpha), (2, "f00d4b1c", hex), (7, "node-7", seventh)];
+    assert_eq!(facts, expected.map(|(id, name, pid)| (id, name.to_owned(), pid)));
+    assert_eq!(list[0]["ports"]["node"], json!(host.spare_port(1)));
+    assert_eq!(list[2]["ports"]["node"], json!(host.spare_port(2)));
+    for _ in 0..2 {
+        let ran = host.expect(0, "--json run").json();
+        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+    }
+    // The node that had chosen its port itself keeps it.
+    let key = host.path("nodes/f00d4b1c/node_identity.key");
+    let identity = std::fs::read(&key).unwrap();
+    host.expect(0, "node restart 2");
+    let again = host.wait_for("the second node again", |nodes| states(nodes)[1] == "RUNNING");
+    assert_ne!(pid(&again[1]), hex);
+    assert_eq!(again[1]["ports"]["node"], list[1]["ports"]["node"]);
+    assert_eq!(std::fs::read(&key).unwrap(), identity);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::node::NodeId;
-use crate::model::units::{Percent, Timestamp, Version};
+use crate::model::units::{Bytes, Percent, Timestamp, Version};
 use crate::policy::pressure::{Measure, Reading, Signal};
 
 /// An event that hits many nodes at once and has one cause outside them, so that removing nodes would destroy data.
@@ -53,6 +53,15 @@ pub enum Blocker {
     },
     /// A threshold is exceeded, and no node is left whose stop or removal would help.
     NoCandidate,
+    /// The nodes hold less than the use over the threshold: without all of them it would still be exceeded.
+    ExternalUse {
+        /// The signal over its threshold, memory or the use of a volume.
+        signal: Signal,
+        /// Bytes that the nodes hold.
+        held: Bytes,
+        /// Bytes in use over the threshold.
+        over: Bytes,
+    },
     /// The last change has not yet had the time to show its effect.
     Cooldown {
         /// End of the cooldown.

@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 
 use crate::action::verdict::Anomaly;
 use crate::engine::node_status::{NodeStatus, StateRef};
+use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{NodeSample, Observation, Presence, Volume};
@@ -21,10 +22,12 @@ pub(crate) struct Census {
     pub(crate) upgrading: u32,
     pub(crate) migrating: u32,
     pub(crate) removing: u32,
+    pub(crate) stopped: u32,
     pub(crate) dead: u32,
     /// Nodes with an action in progress that their state does not show, such as a stop.
     pub(crate) otherwise_acting: u32,
-    /// Nodes of a known version other than that of the node binary; disabled nodes do not count.
+    /// Nodes of a known version that is older than that of the node binary, while wnm upgrades nodes; disabled nodes do
+    /// not count.
     pub(crate) outdated: u32,
 }
 
@@ -68,13 +71,15 @@ pub(crate) fn node_statuses<'a>(
 impl Census {
     /// Counts the nodes. Not inlined: the loop is faster when it does not share registers with its caller.
     #[inline(never)]
-    pub(crate) fn of(nodes: &[NodeStatus<'_>], target: Option<&Version>) -> Self {
+    pub(crate) fn of(nodes: &[NodeStatus<'_>], policy: &Policy, rule_set: RuleSet, target: Option<&Version>) -> Self {
         let mut census = Self { total: u32::try_from(nodes.len()).unwrap_or(u32::MAX), ..Self::default() };
-        nodes.iter().for_each(|seen| census.count(seen, target));
+        let is_outdated =
+            |version: &Version| target.is_some_and(|target| rule_set.is_outdated(policy, version, target));
+        nodes.iter().for_each(|seen| census.count(seen, is_outdated));
         census
     }
 
-    fn count(&mut self, seen: &NodeStatus<'_>, target: Option<&Version>) {
+    fn count(&mut self, seen: &NodeStatus<'_>, is_outdated: impl Fn(&Version) -> bool) {
         match *seen.state {
             NodeState::Running { .. } | NodeState::Unknown { .. } => self.running += 1,
             NodeState::Restarting { .. } => self.restarting += 1,
@@ -82,14 +87,14 @@ impl Census {
             NodeState::Migrating { .. } => self.migrating += 1,
             NodeState::Removing { .. } => self.removing += 1,
             NodeState::Dead { .. } => self.dead += 1,
-            NodeState::Stopped { .. } => {}
+            NodeState::Stopped { .. } => self.stopped += 1,
             NodeState::Disabled { .. } => return,
         }
         if seen.acting && !seen.state.is_in_operation() {
             self.otherwise_acting += 1;
         }
-        if let (Some(version), Some(target)) = (&seen.sample.version, target) {
-            self.outdated += u32::from(version != target);
+        if let Some(version) = &seen.sample.version {
+            self.outdated += u32::from(is_outdated(version));
         }
     }
 }

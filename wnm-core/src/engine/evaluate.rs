@@ -4,6 +4,7 @@ use crate::action::decision::{Action, Decision, Planned};
 use crate::action::steps::Outcome;
 use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::cpu_limit;
+use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
@@ -29,11 +30,28 @@ pub struct Evaluation<'a> {
 ///
 /// Pure and total: the same arguments give the same decision, byte for byte, and nothing fails.
 #[must_use]
-pub fn evaluate<'a>(policy: &Policy, mut state: EngineState, observation: &'a Observation) -> Evaluation<'a> {
+pub fn evaluate<'a>(policy: &Policy, state: EngineState, observation: &'a Observation) -> Evaluation<'a> {
+    evaluate_with(policy, RuleSet::OfPreset, state, observation)
+}
+
+/// Evaluates one cycle with the rules of the Python wnm, whatever the preset of the policy.
+///
+/// For comparisons only: these rules remove nodes that [`evaluate`] keeps, and leave nodes stopped that it starts.
+#[must_use]
+pub fn evaluate_parity<'a>(policy: &Policy, state: EngineState, observation: &'a Observation) -> Evaluation<'a> {
+    evaluate_with(policy, RuleSet::Parity, state, observation)
+}
+
+fn evaluate_with<'a>(
+    policy: &Policy,
+    rule_set: RuleSet,
+    mut state: EngineState,
+    observation: &'a Observation,
+) -> Evaluation<'a> {
     let forecast = state.forecast.take();
-    let situation = Situation::new(policy, &state, forecast, observation);
+    let situation = Situation::new(policy, rule_set, &state, forecast, observation);
     // The forecast moves through the cycle: a copy of it in every cycle is measurable.
-    let decision = decide(&situation);
+    let decision = decide(&situation, rule_set);
     let update = situation.into_update();
     Evaluation { decision, observation, state, update }
 }
@@ -53,7 +71,7 @@ impl<'a> Evaluation<'a> {
         plan: impl FnOnce(&Situation<'_>) -> (Decision, T),
     ) -> (Self, T) {
         let forecast = state.forecast.take();
-        let situation = Situation::new(policy, &state, forecast, observation);
+        let situation = Situation::new(policy, RuleSet::OfPreset, &state, forecast, observation);
         let (decision, rest) = plan(&situation);
         let update = situation.into_update();
         (Self { decision, observation, state, update }, rest)
@@ -88,10 +106,10 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn decide(situation: &Situation<'_>) -> Decision {
+fn decide(situation: &Situation<'_>, rule_set: RuleSet) -> Decision {
     let mut plan = Plan::new(situation);
     let mut verdicts = Vec::with_capacity(MOST_RULES);
-    for rule in rules(situation.policy.preset) {
+    for rule in rules(rule_set, situation.policy.preset) {
         let verdict = (rule.evaluate)(situation, &mut plan);
         let ends = !matches!(verdict, Verdict::Skip(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });

@@ -7,6 +7,7 @@ pub(crate) mod evaluate;
 mod forecast;
 mod node_status;
 pub(crate) mod request;
+mod rule_set;
 mod rules;
 mod situation;
 pub(crate) mod state;

@@ -7,12 +7,13 @@ use crate::action::verdict::Anomaly;
 use crate::engine::census::{Census, anomaly, node_statuses};
 use crate::engine::forecast::{Forecast, Outlook, Usage};
 use crate::engine::node_status::{NodeStatus, StateRef};
+use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::policy::constants::MOST_MEASURES;
 use crate::policy::pressure::{Features, Measure, measures};
-use crate::policy::thresholds::{Policy, Upgrades};
+use crate::policy::thresholds::{Policy, Preset, Upgrades};
 
 /// The input of the rules in one cycle.
 pub(crate) struct Situation<'a> {
@@ -43,13 +44,14 @@ impl<'a> Situation<'a> {
     /// Returns the situation. `forecast` comes from the state and is moved, because its copy costs more than a cycle.
     pub(crate) fn new(
         policy: &'a Policy,
+        rule_set: RuleSet,
         state: &'a EngineState,
         forecast: Option<Box<Forecast>>,
         observation: &'a Observation,
     ) -> Self {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
         let nodes: Vec<_> = node_statuses(policy, state, observation, &anomaly).collect();
-        let census = Census::of(&nodes, observation.target.as_ref());
+        let census = Census::of(&nodes, policy, rule_set, observation.target.as_ref());
         let mut missing = BTreeSet::new();
         let mut vanished = false;
         for seen in nodes.iter().filter(|seen| seen.sample.presence != Presence::Answering) {
@@ -70,8 +72,9 @@ impl<'a> Situation<'a> {
         }
         // The count of vanished nodes is lazy: most cycles have none.
         let anomaly = if vanished { *anomaly } else { None };
-        let features = features(policy, observation, &nodes, &census);
-        let steady = Usage::of(policy, observation, &nodes).map(|usage| {
+        let features = features(policy, rule_set, observation, &nodes, &census);
+        let is_steady = policy.preset == Preset::Steady && rule_set == RuleSet::OfPreset;
+        let steady = is_steady.then(|| Usage::count(policy, observation, &nodes)).map(|usage| {
             let mut forecast = forecast.unwrap_or_default();
             let outlook = forecast.update(policy, observation, &usage);
             Steady { forecast, outlook, usage }
@@ -113,13 +116,26 @@ pub(crate) struct StateUpdate {
 }
 
 /// Returns the comparisons of the signals, completed by those that depend on the nodes.
-fn features(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>], census: &Census) -> Features {
+fn features(
+    policy: &Policy,
+    rule_set: RuleSet,
+    observation: &Observation,
+    nodes: &[NodeStatus<'_>],
+    census: &Census,
+) -> Features {
     let mut features = Features::of_signals(policy, &observation.host);
     let in_operation = census.operations() + census.migrating;
     features.allow_node_cap = census.running < policy.node_cap;
     features.remove = features.signals_demand() || census.total > policy.node_cap;
-    features.add_new_node =
-        in_operation == 0 && features.signals_allow() && features.allow_node_cap && census.total < policy.node_cap;
+    // A stopped node has its place in the colony: it may start in a full one, too.
+    let has_place = match rule_set {
+        RuleSet::OfPreset => census.stopped > 0 && census.total == policy.node_cap,
+        RuleSet::Parity => false,
+    };
+    features.add_new_node = in_operation == 0
+        && features.signals_allow()
+        && features.allow_node_cap
+        && (census.total < policy.node_cap || has_place);
     let first = nodes.first().and_then(|seen| seen.sample.version.as_ref());
     let is_older = observation.target.as_ref().zip(first).is_some_and(|(target, first)| target < first);
     features.upgrade = policy.upgrades == Upgrades::ByManager && census.outdated > 0 && !is_older && !features.remove;

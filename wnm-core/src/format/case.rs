@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -16,6 +17,9 @@ use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observatio
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
+
+/// Time for which a node has run that the first line shows as running: longer than any time that a rule looks back.
+const LONG_AGO: Duration = Duration::from_secs(86_400);
 
 /// Thresholds, limits and delays, and the time of the last stop of the host.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -176,6 +180,12 @@ impl CaseNode {
         let given = self.since.map(timestamp);
         let same = remembered.filter(|state| state.word() == self.status.word());
         let since = given.or_else(|| same.and_then(NodeState::since));
+        if let (CaseStatus::Stopped, Some(NodeState::Stopped { cause, .. })) = (self.status, same) {
+            return NodeState::Stopped { since, cause: *cause };
+        }
+        // A node that runs in the first line that shows it has run for long: a start is shown as RESTARTING.
+        let long_ago = || (self.status == CaseStatus::Running && remembered.is_none()).then(|| now.before(LONG_AGO));
+        let since = since.or_else(long_ago);
         self.status.state(since, now, || self.version.clone(), target)
     }
 

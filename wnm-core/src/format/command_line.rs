@@ -1,8 +1,9 @@
 //! The parser of command lines of nodes that wnm did not start.
 //!
-//! An unknown flag is an error, never a guess: the parser cannot know whether the next word is its value.
+//! A flag that wnm does not know is kept with the words after it, up to the next flag: the parser cannot know which of
+//! them are its values, and the order among flags has no meaning for a node program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::flavor::Flavor;
 use crate::model::node::Upnp;
@@ -15,8 +16,8 @@ pub struct CommandLine {
     pub root_dir: PathBuf,
     /// The folder for logs, absolute; None without a flag for it.
     pub log_dir: Option<PathBuf>,
-    /// The UDP port for peers.
-    pub port: u16,
+    /// The UDP port for peers; None if the node chooses one at each start.
+    pub port: Option<u16>,
     /// The TCP port of the metrics server; None without one.
     pub metrics_port: Option<u16>,
     /// The third port (RPC of an `antnode`, WebRTC of an `ant-node`); None without one.
@@ -29,18 +30,27 @@ pub struct CommandLine {
     pub network: Vec<String>,
     /// All other words, which wnm does not generate itself.
     pub rest: Vec<String>,
+    /// The words of `rest` that wnm does not know.
+    pub unknown: Vec<String>,
+}
+
+/// The surroundings of a process that give its command line a meaning.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Its environment, as names and values. An `ant-node` takes settings from it that its flags do not have.
+    pub environment: &'a [(String, String)],
+    /// Its working directory, which relative paths are below; None if unknown.
+    pub working_dir: Option<&'a Path>,
 }
 
 /// A command line that wnm cannot adopt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotANodeCommand {
-    /// The program has no such flag as far as wnm knows.
-    #[error("unknown argument {word:?} of {}", .flavor.program())]
-    UnknownFlag {
+    /// The flags of this program are unknown.
+    #[error("the arguments of {} are unknown to wnm", .flavor.program())]
+    UnknownProgram {
         /// The node program.
         flavor: Flavor,
-        /// The word as written.
-        word: String,
     },
     /// The command line ends after a flag that needs a value.
     #[error("{flag} has no value")]
@@ -79,6 +89,7 @@ enum Takes {
     OwnValue,
 }
 
+/// The flags of `antnode` 0.4.17, and of earlier versions whose units remain in use.
 const ANTNODE: &[(&str, Takes)] = &[
     ("--root-dir", Takes::OwnValue),
     ("--port", Takes::OwnValue),
@@ -109,10 +120,17 @@ const ANTNODE: &[(&str, Takes)] = &[
     ("--home-network", Takes::Nothing),
 ];
 
+/// The flags of `ant-node` 0.23.
 const ANT_NODE: &[(&str, Takes)] = &[
     ("--root-dir", Takes::OwnValue),
     ("--port", Takes::OwnValue),
     ("--webrtc-direct-port", Takes::OwnValue),
+    ("--webrtc-direct-bind", Takes::Value),
+    ("--webrtc-direct-advertised-addr", Takes::Value),
+    ("--cache-capacity", Takes::Value),
+    ("--evm-rpc-url", Takes::Value),
+    ("--evm-payment-token", Takes::Value),
+    ("--evm-payment-vault", Takes::Value),
     ("--enable-logging", Takes::OwnNothing),
     ("--log-dir", Takes::OwnValue),
     ("--log-max-files", Takes::OwnValue),
@@ -130,54 +148,91 @@ const ANT_NODE: &[(&str, Takes)] = &[
     ("--metrics-port", Takes::Value),
 ];
 
+/// Short and second names of flags of `ant-node`. `antnode` has none.
+const ANT_NODE_ALIASES: &[(&str, &str)] =
+    &[("-p", "--port"), ("-b", "--bootstrap"), ("-c", "--config"), ("--webrtc-port", "--webrtc-direct-port")];
+
+/// The variables from which `ant-node` takes a setting that wnm generates as a flag.
+const ANT_NODE_VARIABLES: &[(&str, &str)] = &[
+    ("ANT_PORT", "--port"),
+    ("ANT_WEBRTC_DIRECT_PORT", "--webrtc-direct-port"),
+    ("ANT_REWARDS_ADDRESS", "--rewards-address"),
+    ("ANT_EVM_NETWORK", "--evm-network"),
+    ("ANT_LOG_DIR", "--log-dir"),
+];
+
 impl CommandLine {
     /// Parses the words after the name of the program.
     ///
     /// # Errors
-    /// A flag is unknown, a value is missing or invalid, or the folder, the port or the rewards address is absent.
-    pub fn read(flavor: &Flavor, words: &[String]) -> Result<Self, NotANodeCommand> {
-        let flags = match flavor {
-            Flavor::Antnode => ANTNODE,
-            Flavor::AntNode => ANT_NODE,
-            // The meaning of these flags is unknown, so each is refused.
-            Flavor::Custom(_) => &[],
+    /// A value is missing or invalid, or the folder or the rewards address is absent.
+    pub fn read(flavor: &Flavor, words: &[String], surroundings: Surroundings<'_>) -> Result<Self, NotANodeCommand> {
+        let (flags, aliases, variables) = match flavor {
+            Flavor::Antnode => (ANTNODE, &[][..], &[][..]),
+            Flavor::AntNode => (ANT_NODE, ANT_NODE_ALIASES, ANT_NODE_VARIABLES),
+            Flavor::Custom(_) => return Err(NotANodeCommand::UnknownProgram { flavor: flavor.clone() }),
         };
-        let mut partial = Partial::default();
-        let mut words = words.iter();
+        let mut partial = Partial { working_dir: surroundings.working_dir, ..Partial::default() };
+        // A flag takes precedence over a variable, so the variables come first.
+        for (name, flag) in variables {
+            if let Some((_, value)) = surroundings.environment.iter().find(|(known, _)| known == name) {
+                partial.take(flag, value.clone())?;
+            }
+        }
+        let mut words = words.iter().peekable();
         while let Some(word) = words.next() {
             if *flavor == Flavor::Antnode && word.starts_with("evm-") {
                 partial.network = std::iter::once(word).chain(words).cloned().collect();
                 break;
             }
-            let (flag, inline) = match word.split_once('=') {
-                Some((flag, value)) if flag.starts_with("--") => (flag, Some(value.to_owned())),
-                _ => (word.as_str(), None),
-            };
-            let unknown = || NotANodeCommand::UnknownFlag { flavor: flavor.clone(), word: word.clone() };
-            let takes = flags.iter().find(|(known, _)| *known == flag).map(|(_, takes)| *takes).ok_or_else(unknown)?;
+            let (flag, inline) = split(word, aliases);
+            let takes = flags.iter().find(|(known, _)| *known == flag).map(|(_, takes)| *takes);
             let value = match (takes, inline) {
-                (Takes::Nothing | Takes::OwnNothing, None) => None,
-                (Takes::Nothing | Takes::OwnNothing, Some(_)) => return Err(unknown()),
-                (Takes::Value | Takes::OwnValue, Some(value)) => Some(value),
-                (Takes::Value | Takes::OwnValue, None) => {
+                (None, _) | (Some(Takes::Nothing | Takes::OwnNothing), Some(_)) => {
+                    partial.keep_unknown(word);
+                    while let Some(value) = words.next_if(|next| !next.starts_with('-') && !next.starts_with("evm-")) {
+                        partial.keep_unknown(value);
+                    }
+                    continue;
+                }
+                (Some(Takes::Nothing | Takes::OwnNothing), None) => None,
+                (Some(Takes::Value | Takes::OwnValue), Some(value)) => Some(value),
+                (Some(Takes::Value | Takes::OwnValue), None) => {
                     Some(words.next().cloned().ok_or_else(|| NotANodeCommand::NoValue { flag: flag.to_owned() })?)
                 }
             };
             match (takes, value) {
-                (Takes::Nothing | Takes::Value, value) => {
+                (Some(Takes::OwnNothing | Takes::OwnValue), value) => partial.take(flag, value.unwrap_or_default())?,
+                (_, value) => {
                     partial.rest.push(flag.to_owned());
-                    partial.rest.extend(value);
+                    partial.rest.extend(value.map(|value| partial.absolute(flag, value)));
                 }
-                (Takes::OwnNothing | Takes::OwnValue, value) => partial.take(flag, value.unwrap_or_default())?,
             }
         }
         partial.finish()
     }
 }
 
+/// Returns the long name of a flag and the value in the same word, as in `--port=1`, `-p1` and `-p=1`.
+fn split<'a>(word: &'a str, aliases: &[(&str, &'static str)]) -> (&'a str, Option<String>) {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) if name.starts_with('-') => (name, Some(value.to_owned())),
+        _ => (word, None),
+    };
+    if let Some((_, flag)) = aliases.iter().find(|(alias, _)| *alias == name) {
+        return (flag, value);
+    }
+    let glued = aliases.iter().find_map(|(alias, flag)| {
+        let value = word.strip_prefix(alias).filter(|_| alias.len() == 2)?;
+        Some((*flag, Some(value.to_owned())))
+    });
+    glued.unwrap_or((name, value))
+}
+
 /// The settings found so far.
 #[derive(Default)]
-struct Partial {
+struct Partial<'a> {
+    working_dir: Option<&'a Path>,
     root_dir: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     port: Option<u16>,
@@ -187,14 +242,39 @@ struct Partial {
     is_upnp_off: bool,
     network: Vec<String>,
     rest: Vec<String>,
+    unknown: Vec<String>,
 }
 
-impl Partial {
+/// Flags, kept in `rest`, whose value is a path.
+const PATHS: &[&str] = &["--config", "--bootstrap-cache-dir"];
+
+impl Partial<'_> {
+    fn keep_unknown(&mut self, word: &str) {
+        self.rest.push(word.to_owned());
+        self.unknown.push(word.to_owned());
+    }
+
+    /// Returns a value that has the same meaning in any working directory.
+    fn absolute(&self, flag: &str, value: String) -> String {
+        match self.working_dir {
+            Some(folder) if PATHS.contains(&flag) => folder.join(&value).to_str().map_or(value, ToOwned::to_owned),
+            Some(_) | None => value,
+        }
+    }
+
+    fn folder(&self, flag: &str, value: String) -> Result<PathBuf, NotANodeCommand> {
+        let path = self.working_dir.map_or_else(|| PathBuf::from(&value), |folder| folder.join(&value));
+        // Components such as `.` disappear.
+        let path: PathBuf = path.components().collect();
+        if path.is_absolute() { Ok(path) } else { Err(bad(flag, "an absolute path", value)) }
+    }
+
     fn take(&mut self, flag: &str, value: String) -> Result<(), NotANodeCommand> {
         match flag {
-            "--root-dir" => self.root_dir = Some(folder(flag, value)?),
-            "--log-output-dest" | "--log-dir" => self.log_dir = Some(folder(flag, value)?),
-            "--port" => self.port = Some(port(flag, &value)?),
+            "--root-dir" => self.root_dir = Some(self.folder(flag, value)?),
+            "--log-output-dest" | "--log-dir" => self.log_dir = Some(self.folder(flag, value)?),
+            // An `ant-node` chooses a port for 0.
+            "--port" => self.port = if value == "0" { None } else { Some(port(flag, &value)?) },
             "--metrics-server-port" => self.metrics_port = Some(port(flag, &value)?),
             "--webrtc-direct-port" => self.rpc_port = Some(port(flag, &value)?),
             "--rpc" => self.rpc_port = Some(port(flag, value.rsplit(':').next().unwrap_or_default())?),
@@ -215,24 +295,20 @@ impl Partial {
         Ok(CommandLine {
             root_dir: self.root_dir.ok_or_else(|| missing("--root-dir"))?,
             log_dir: self.log_dir,
-            port: self.port.ok_or_else(|| missing("--port"))?,
+            port: self.port,
             metrics_port: self.metrics_port,
             rpc_port: self.rpc_port,
             wallet: self.wallet.ok_or_else(|| missing("--rewards-address"))?,
             upnp: if self.is_upnp_off { Upnp::Off } else { Upnp::On },
             network: self.network,
             rest: self.rest,
+            unknown: self.unknown,
         })
     }
 }
 
 fn bad(flag: &str, accepted: &'static str, value: String) -> NotANodeCommand {
     NotANodeCommand::BadValue { flag: flag.to_owned(), accepted, value }
-}
-
-fn folder(flag: &str, value: String) -> Result<PathBuf, NotANodeCommand> {
-    let path = PathBuf::from(&value);
-    if path.is_absolute() { Ok(path) } else { Err(bad(flag, "an absolute path", value)) }
 }
 
 fn port(flag: &str, value: &str) -> Result<u16, NotANodeCommand> {
@@ -264,38 +340,69 @@ mod tests {
              --bootstrap-cache-dir /var/antctl/bootstrap_cache --no-upnp --port 55001 --metrics-server-port=13001 \
              --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --stop-on-upgrade evm-custom --rpc-url u",
         );
-        let read = CommandLine::read(&Flavor::Antnode, &line).unwrap();
+        let read = CommandLine::read(&Flavor::Antnode, &line, Surroundings::default()).unwrap();
         let expected = CommandLine {
             root_dir: "/var/antctl/a b".into(),
             log_dir: Some("/var/log/antnode/antnode1".into()),
-            port: 55001,
+            port: Some(55001),
             metrics_port: Some(13001),
             rpc_port: Some(30001),
             wallet: FAUCET,
             upnp: Upnp::Off,
             network: words("evm-custom --rpc-url u"),
             rest: words("--bootstrap-cache-dir /var/antctl/bootstrap_cache"),
+            unknown: Vec::new(),
         };
         assert_eq!(read, expected);
     }
 
     #[test]
-    fn unknown_or_invalid_words_are_refused() {
+    fn invalid_values_are_refused() {
         let complete = "--root-dir /r --port 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF ";
+        let read = |text: &str| CommandLine::read(&Flavor::Antnode, &words(text), Surroundings::default());
         for (more, message) in [
-            ("--new-flag 3", "unknown argument \"--new-flag\" of antnode"),
-            ("3", "unknown argument \"3\" of antnode"),
-            ("--no-upnp=yes", "unknown argument \"--no-upnp=yes\" of antnode"),
             ("--peer", "--peer has no value"),
             ("--port 70000", "invalid value \"70000\" for --port: not a port from 1 to 65535"),
             ("--root-dir r", "invalid value \"r\" for --root-dir: not an absolute path"),
             ("--rewards-address 0x1", "invalid value \"0x1\" for --rewards-address: not a rewards address"),
         ] {
-            let error = CommandLine::read(&Flavor::Antnode, &words(&format!("{complete}{more}"))).unwrap_err();
-            assert_eq!(error.to_string(), message);
+            assert_eq!(read(&format!("{complete}{more}")).unwrap_err().to_string(), message);
         }
-        let error = CommandLine::read(&Flavor::Antnode, &words("--root-dir /r evm-arbitrum-one")).unwrap_err();
-        assert_eq!(error.to_string(), "no --port in the command line");
-        assert!(CommandLine::read(&Flavor::AntNode, &words(&format!("{complete}--no-upnp"))).is_err());
+        assert_eq!(read("--port 1").unwrap_err().to_string(), "no --root-dir in the command line");
+        assert_eq!(read("--root-dir /r").unwrap_err().to_string(), "no --rewards-address in the command line");
+    }
+
+    #[test]
+    fn unknown_words_are_kept_with_their_values() {
+        let line = words(
+            "--root-dir /r --new-flag 3 4 --no-upnp=yes --port 1 --last \
+             --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --odd evm-arbitrum-one",
+        );
+        let read = CommandLine::read(&Flavor::Antnode, &line, Surroundings::default()).unwrap();
+        assert_eq!(read.rest, words("--new-flag 3 4 --no-upnp=yes --last --odd"));
+        assert_eq!(read.unknown, read.rest);
+        assert_eq!((read.port, read.upnp, read.network), (Some(1), Upnp::On, words("evm-arbitrum-one")));
+    }
+
+    #[test]
+    fn ant_node_has_short_flags_and_variables() {
+        let common = "--rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --root-dir";
+        let variables = [("ANT_PORT", "21534"), ("ANT_WEBRTC_DIRECT_PORT", "7"), ("ANT_EVM_NETWORK", "arbitrum-one")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let surroundings = Surroundings { environment: &variables, working_dir: Some(Path::new("/srv")) };
+        for (line, port, rest) in [
+            ("/r -p 21531", Some(21531), ""),
+            ("n/1 -p21532 -b 203.0.113.7:12000", Some(21532), "--bootstrap 203.0.113.7:12000"),
+            ("/r --port=21533 -c=node.toml", Some(21533), "--config /srv/node.toml"),
+            ("/r --webrtc-port 9", Some(21534), ""),
+            ("/r --port 0", None, ""),
+        ] {
+            let line = words(&format!("{common} {line}"));
+            let read = CommandLine::read(&Flavor::AntNode, &line, surroundings).unwrap();
+            assert_eq!((read.port, read.rest), (port, words(rest)), "{line:?}");
+            assert!(read.root_dir == Path::new("/r") || read.root_dir == Path::new("/srv/n/1"));
+            assert_eq!(read.network, words("evm-arbitrum-one"));
+            assert!(matches!(read.rpc_port, Some(7 | 9)));
+        }
     }
 }

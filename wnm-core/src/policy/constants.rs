@@ -132,6 +132,13 @@ pub(crate) const WARNING_GRACE: Duration = Duration::from_secs(900);
 /// docs/steady.md, "Measured effects"; effect: docs/policies/parts.md, rows `cooldown` and `fresh-nodes`.
 pub(crate) const PRESSURE_COOLDOWN: Duration = Duration::from_secs(1800);
 
+/// Time after a stop for pressure before classic stops the next node: a whole cycle of a minute shows the effect of the
+/// stop; chosen.
+pub(crate) const STOP_EFFECT: Duration = Duration::from_secs(60);
+/// Time after a start in which a peak of the CPU may be that of the start alone: two time constants of the start
+/// (`surge_seconds` in docs/capacity-model.md); classic waits for it where the CPU of single nodes is unknown.
+pub(crate) const START_SURGE: Duration = Duration::from_secs(180);
+
 // CPU limit.
 
 /// Least share of their demand that the limit leaves the nodes: they keep their connections; docs/steady.md, "CPU

@@ -75,7 +75,8 @@ fn set(colony: &mut Colony, signal: Signal, share: f64) {
 /// Returns whether a rule is about a signal.
 fn is_about(rule: &str, signal: Signal) -> bool {
     match rule {
-        "relieve_pressure" | "grow" | "grow_steadily" => true,
+        "grow" | "grow_steadily" => true,
+        "relieve_pressure" => !matches!(signal, Signal::Disk(_) | Signal::Load1 | Signal::Load5 | Signal::Load15),
         "relieve_cpu" => signal == Signal::Cpu,
         "relieve_memory" => signal == Signal::Memory,
         "relieve_disk" => matches!(signal, Signal::Disk(_)),

@@ -6,15 +6,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, Ports, Timestamp};
+use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, Ports, Surroundings, Timestamp};
 
+use super::{Described, FoundProcess};
 use crate::error::PlatformError;
 use crate::node_dir::Folder;
-use crate::observe::process;
+use crate::observe::{ports, process};
+
+/// The UDP port of multicast DNS, which nodes bind besides their own.
+const MDNS: u16 = 5353;
 
 /// The definition of an external service that runs a node.
 pub(super) struct Service<'a> {
-    /// The name, such as `antnode0003`.
+    /// The name without a suffix, such as `antnode0003` or `ant-node-3`.
     pub(super) name: &'a str,
     pub(super) manager: ManagerKind,
     /// The node program.
@@ -22,8 +26,12 @@ pub(super) struct Service<'a> {
     /// The arguments after the program name.
     pub(super) arguments: &'a [String],
     pub(super) environment: Vec<(String, String)>,
+    /// The working directory of the process, if it is known.
+    pub(super) working_dir: Option<&'a Path>,
     /// The folder of its `--root-dir`.
     pub(super) folder: &'a Folder,
+    /// The process with this folder; None when it does not run.
+    pub(super) process: Option<&'a FoundProcess>,
 }
 
 /// The reason why an external service cannot be adopted.
@@ -31,33 +39,42 @@ pub(super) struct Service<'a> {
 pub(super) enum NotAdoptable {
     #[error(transparent)]
     Command(#[from] NotANodeCommand),
-    #[error("service name {0:?} does not end with a node number")]
-    Name(String),
     #[error("{0} is neither antnode nor ant-node")]
     Program(String),
-    #[error("it has no metrics server")]
-    NoMetrics,
+    #[error("its port is unknown: no --port in the command line, and it does not run")]
+    NoPort,
+    #[error("its port is unknown: no --port in the command line, and it has opened the UDP ports {}", list(.0))]
+    NoSinglePort(Vec<u16>),
 }
 
-/// Returns the node of a service. Its UUID is that of the folder's marker, or empty without a marker.
-pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
-    let id = id_of(service.name).ok_or_else(|| NotAdoptable::Name(service.name.to_owned()))?;
+fn list(ports: &[u16]) -> String {
+    if ports.is_empty() {
+        return "(none)".to_owned();
+    }
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the node of a service. Its UUID is that of the folder's marker, or empty without a marker. Its number is the
+/// one in the name, or else the first: the caller of the import assigns another one where it is taken.
+pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
+    let id = number_in(service.name).unwrap_or(NodeId::FIRST);
     let name = service.program.file_name().unwrap_or_default().to_string_lossy();
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name);
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
-    let line = CommandLine::read(&flavor, service.arguments)?;
-    let metrics = match flavor {
-        Flavor::Antnode => Some(line.metrics_port.ok_or(NotAdoptable::NoMetrics)?),
-        Flavor::AntNode | Flavor::Custom(_) => Some(usual_port(13, id)),
+    let surroundings = Surroundings { environment: &service.environment, working_dir: service.working_dir };
+    let line = CommandLine::read(&flavor, service.arguments, surroundings)?;
+    let port = match line.port {
+        Some(port) => port,
+        None => bound_port(service.process.ok_or(NotAdoptable::NoPort)?, line.rpc_port)?,
     };
-    Ok(Node {
+    let node = Node {
         id,
         uuid: service.folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
         manager: service.manager,
-        service: None,
+        service: (service.name != id.name()).then(|| service.name.to_owned()),
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
-        ports: Ports { node: line.port, metrics, rpc: Some(line.rpc_port.unwrap_or_else(|| usual_port(30, id))) },
+        ports: Ports { node: port, metrics: line.metrics_port, rpc: line.rpc_port },
         wallet: line.wallet,
         network: line.network,
         arguments: line.rest,
@@ -66,18 +83,35 @@ pub(super) fn node(service: &Service<'_>) -> Result<Node, NotAdoptable> {
         born: born(&line.root_dir, &flavor),
         flavor,
         root_dir: line.root_dir,
-    })
+    };
+    Ok(Described { node, unknown_arguments: line.unknown })
 }
 
-/// Returns the port that wnm would assign to this number, for a port that the service does not set and not bind.
-pub(super) fn usual_port(thousands: u16, id: NodeId) -> u16 {
-    thousands.saturating_mul(1000).saturating_add(u16::try_from(id.get()).unwrap_or(0))
+/// Returns the port that a node has chosen itself, so that wnm can start it with the same one.
+pub(super) fn bound_port(process: &FoundProcess, other: Option<u16>) -> Result<u16, NotAdoptable> {
+    let mut bound = ports::udp_of(process.identity.pid);
+    bound.retain(|port| *port != MDNS && Some(*port) != other);
+    match bound.as_slice() {
+        [port] => Ok(*port),
+        _ => Err(NotAdoptable::NoSinglePort(bound)),
+    }
 }
 
-/// Returns the node number at the end of a service name.
-fn id_of(name: &str) -> Option<NodeId> {
-    let name = name.rsplit('.').next()?;
-    name.parse().ok().filter(|_| name.starts_with("antnode"))
+/// Tells whether this is the path of a node program.
+pub(super) fn is_node_program(path: Option<impl AsRef<Path>>) -> bool {
+    let name = path.and_then(|path| path.as_ref().file_name().map(ToOwned::to_owned));
+    name.is_some_and(|name| Flavor::ALL.iter().any(|flavor| name == flavor.program()))
+}
+
+/// Returns the node number in a name such as `antnode0003`, `ant-node-3` or `com.autonomi.antnode3`: the digits after
+/// words without digits. The name of a folder such as `a4b1c7` has none.
+fn number_in(name: &str) -> Option<NodeId> {
+    let last = name.rsplit('.').next()?;
+    let word = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    if word.is_empty() || word.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    last.get(word.len()..)?.parse().ok().and_then(NodeId::new)
 }
 
 /// Returns the time of the identity file. A node's age has value, so an adopted node keeps it.
@@ -97,4 +131,28 @@ pub(super) fn root_dir(arguments: &[String]) -> Option<String> {
 /// Returns a path as text, for a command line or a file of another program.
 pub(super) fn text(path: &Path) -> Result<String, PlatformError> {
     path.to_str().map(ToOwned::to_owned).ok_or_else(|| PlatformError::NotText { path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_at_the_end_of_names() {
+        for (name, number) in [
+            ("antnode0003", Some(3)),
+            ("antnode3", Some(3)),
+            ("ant-node-7", Some(7)),
+            ("node_12", Some(12)),
+            ("com.autonomi.antnode0004", Some(4)),
+            ("a4b1c7", None),
+            ("12", None),
+            ("node-0", None),
+            ("node", None),
+            ("node-99999999999", None),
+            ("", None),
+        ] {
+            assert_eq!(number_in(name).map(NodeId::get), number, "{name}");
+        }
+    }
 }

@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
 
-use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, Verbosity, adopt, definition, signal};
+use super::{
+    Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity, adopt, definition,
+    signal,
+};
 use crate::error::{AntctlLimit, FileOperation, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
@@ -166,7 +169,9 @@ impl Antctl {
             let pairs: Vec<String> = node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
             call = call.arg("--env").arg(pairs.join(","));
         }
-        Ok(call.args(&node.arguments).args(&node.network))
+        // antctl has another name for this flag of antnode.
+        let words = node.arguments.iter().map(|word| if word == "--ip" { "--node-ip" } else { word });
+        Ok(call.args(words).args(&node.network))
     }
 
     /// Records the new program of a node in the registry. antctl refuses an older version than the recorded one.
@@ -191,12 +196,15 @@ impl Antctl {
         if let Some(facts) = newest {
             return Service::Running(self.processes.identity(facts));
         }
-        let status = |registry: &Registry| registry.of(node).map(|entry| entry.status);
+        let status = |registry: &Registry| registry.of(node).map(|entry| entry.status.clone());
         match (status(registry), now) {
             (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
             (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
             (Some(Status::Running), _) => {
                 Service::Unknown("antctl reports it as running, but no process exists".to_owned())
+            }
+            (Some(Status::Other(word)), _) => {
+                Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
             }
         }
     }
@@ -204,39 +212,39 @@ impl Antctl {
     /// Returns the node of a registry entry.
     ///
     /// # Errors
-    /// A value is missing in the entry, or its payment network is a custom one.
-    fn described(&self, entry: &Entry, folder: &Folder) -> Result<Node, String> {
-        let missing = |what: &str| format!("its registry entry has no {what}");
+    /// A value is missing in the entry, or its payment network is unknown.
+    fn described(
+        &self,
+        registry: &Registry,
+        entry: &Entry,
+        folder: &Folder,
+        process: Option<&FoundProcess>,
+    ) -> Result<Node, String> {
+        let missing = |value: &str| format!("its registry entry has no {value}");
         let id = NodeId::new(entry.number).ok_or_else(|| missing("number"))?;
         let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
-        let network = match entry.evm_network.as_str() {
-            Some("ArbitrumOne") => "evm-arbitrum-one",
-            Some("ArbitrumSepoliaTest") => "evm-arbitrum-sepolia-test",
-            // A custom network has contract addresses, which a node of wnm does not record.
-            Some(_) | None => {
-                return Err(format!("its payment network {} is not a public one", entry.evm_network));
-            }
+        let port = match (entry.port(), process) {
+            (Some(port), _) => port,
+            (None, Some(process)) => adopt::bound_port(process, rpc).map_err(|error| error.to_string())?,
+            (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
         };
+        let network = entry.network().ok_or_else(|| "its payment network is unknown to wnm".to_owned())?;
         let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("rewards address"))?;
         Ok(Node {
             id,
             uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
             flavor: Flavor::Antnode,
             manager: self.kind,
-            service: None,
+            service: Some(entry.service_name.clone()),
             root_dir: entry.data_dir_path.clone(),
             log_dir: entry.log_dir_path.clone(),
             binary: entry.antnode_path.clone(),
-            ports: Ports {
-                node: entry.node_port.ok_or_else(|| missing("fixed node port"))?,
-                metrics: Some(entry.metrics_port.ok_or_else(|| missing("metrics port"))?),
-                rpc: Some(rpc.unwrap_or_else(|| adopt::usual_port(30, id))),
-            },
+            ports: Ports { node: port, metrics: entry.metrics_port, rpc },
             wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
-            network: vec![network.to_owned()],
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            upnp: if entry.no_upnp { Upnp::Off } else { Upnp::On },
+            network,
+            arguments: entry.arguments(),
+            environment: registry.environment(entry),
+            upnp: entry.upnp(),
             born: adopt::born(&entry.data_dir_path, &Flavor::Antnode),
         })
     }
@@ -343,14 +351,17 @@ impl ProcessManager for Antctl {
         let registry = self.read()?;
         let all = self.processes.all();
         let found = |folder: Folder| {
+            let process = definition::process_on(&folder, &all, &self.processes);
             let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
             let node = match entry {
-                Some(entry) => definition::read(&folder, self.kind).map_or_else(|| self.described(entry, &folder), Ok),
+                Some(entry) => definition::read(&folder, self.kind)
+                    .map_or_else(|| self.described(&registry, entry, &folder, process.as_ref()), Ok)
+                    .map(Described::from),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };
-            let process = definition::process_on(&folder, &all, &self.processes);
             Found {
-                status: entry.map(|entry| format!("{:?}", entry.status).to_uppercase()),
+                status: entry.map(|entry| entry.status.word().to_uppercase()),
+                peer_id: entry.and_then(|entry| entry.peer_id.clone()),
                 version: entry.and_then(Entry::version),
                 ..Found::new(folder, node, process)
             }
@@ -359,13 +370,22 @@ impl ProcessManager for Antctl {
     }
 
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
-        let listed =
-            |entry: &Entry| Listed { name: entry.service_name.clone(), folder: Some(entry.data_dir_path.clone()) };
-        Ok(self.read()?.living().map(listed).collect())
+        let listed = |entry: &Entry| Listed {
+            name: entry.service_name.clone(),
+            folder: Some(entry.data_dir_path.clone()),
+            fault: None,
+        };
+        let registry = self.read()?;
+        let unreadable = registry.unreadable.iter().map(|(name, fault)| Listed {
+            name: name.clone(),
+            folder: None,
+            fault: Some(format!("its entry in {} is unreadable: {fault}", self.registry.display())),
+        });
+        Ok(registry.living().map(listed).chain(unreadable).collect())
     }
 
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
-        Ok(u32::try_from(self.read()?.nodes.len()).ok())
+        Ok(u32::try_from(self.read()?.len()).ok())
     }
 }
 

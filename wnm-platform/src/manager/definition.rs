@@ -95,6 +95,7 @@ pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Proce
         identity: processes.identity(newest),
         executable: newest.program().map(Path::to_owned),
         arguments: newest.arguments.clone(),
+        working_dir: newest.working_dir.clone(),
     })
 }
 

@@ -244,19 +244,22 @@ impl ProcessManager for Docker {
             let here = containers.iter().find(|container| {
                 container.root().is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
             });
+            let process = definition::process_on(&folder, &all, &self.processes);
             let node = here.map_or_else(
                 || Err("no container runs it at this path".to_owned()),
-                |container| container.node(self.kind, &folder),
+                |container| container.node(self.kind, &folder, process.as_ref()),
             );
-            let process = definition::process_on(&folder, &all, &self.processes);
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
-        let containers = self.containers()?.into_iter().filter(|container| container.name.starts_with("antnode"));
-        Ok(containers.map(|one| Listed { folder: one.root().map(PathBuf::from), name: one.name }).collect())
+        let containers =
+            self.containers()?.into_iter().filter(|one| one.name.starts_with("antnode") || one.runs_node());
+        Ok(containers
+            .map(|one| Listed { folder: one.root().map(PathBuf::from), name: one.name, fault: None })
+            .collect())
     }
 }
 

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use wnm_core::{ManagerKind, Node, NodeId, Scope};
 
-use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal};
+use super::{
+    Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal,
+};
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
@@ -133,27 +135,32 @@ impl Launchd {
     ///
     /// # Errors
     /// No property list runs the folder, or it does not describe a node.
-    fn described(&self, folder: &Folder, lists: &[(String, Option<Plist>)]) -> Result<Node, String> {
+    fn described(
+        &self,
+        folder: &Folder,
+        lists: &[(String, Option<Plist>)],
+        process: Option<&FoundProcess>,
+    ) -> Result<Described, String> {
         let is_here = |list: &Plist| list.root().is_some_and(|root| definition::is_same(&root, &folder.path));
         let here = lists.iter().find_map(|(label, list)| Some((label, list.as_ref().filter(|list| is_here(list))?)));
         let (label, list) = here.ok_or_else(|| "no launchd service runs it".to_owned())?;
-        let name = label.strip_prefix(PREFIX).unwrap_or(label);
         let [program, arguments @ ..] = list.program_arguments.as_slice() else {
             return Err(format!("service {label} has no program"));
         };
-        let node = adopt::node(&adopt::Service {
-            name,
+        let mut described = adopt::node(&adopt::Service {
+            name: label,
             manager: self.kind,
             program: Path::new(program),
             arguments,
             environment: list.environment_variables.clone().into_iter().collect(),
+            working_dir: list.working_directory.as_deref(),
             folder,
+            process,
         })
         .map_err(|error| error.to_string())?;
-        if node.id.name() != name {
-            return Err(format!("service {label} is not named {PREFIX}{}, as wnm names it", node.id.name()));
-        }
-        Ok(node)
+        let node = &mut described.node;
+        node.service = (*label != usual_label(node.id)).then(|| label.clone());
+        Ok(described)
     }
 }
 
@@ -229,8 +236,9 @@ impl ProcessManager for Launchd {
         let lists = service::below(&self.folder)?;
         let all = self.processes.all();
         let found = |folder| {
-            let node = definition::read(&folder, self.kind).map_or_else(|| self.described(&folder, &lists), Ok);
             let process = definition::process_on(&folder, &all, &self.processes);
+            let node = definition::read(&folder, self.kind)
+                .map_or_else(|| self.described(&folder, &lists, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -246,13 +254,21 @@ impl ProcessManager for Launchd {
     }
 
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
-        let listed = |(name, list): (String, Option<Plist>)| Listed { folder: list.and_then(|list| list.root()), name };
+        let listed = |(name, list): (String, Option<Plist>)| Listed {
+            folder: list.and_then(|list| list.root()),
+            name,
+            fault: None,
+        };
         Ok(service::below(&self.folder)?.into_iter().map(listed).collect())
     }
 }
 
 fn label(node: &Node) -> String {
-    format!("{PREFIX}{}", node.id.name())
+    node.service.clone().unwrap_or_else(|| usual_label(node.id))
+}
+
+fn usual_label(id: NodeId) -> String {
+    format!("{PREFIX}{}", id.name())
 }
 
 #[cfg(test)]

@@ -156,18 +156,36 @@ pub struct Found {
     /// Its folder with the marker.
     pub folder: Folder,
     /// The node as its definition describes it, or the reason why it cannot be adopted.
-    pub node: Result<Node, String>,
+    pub node: Result<Described, String>,
     /// The process with this folder; None when it does not run.
     pub process: Option<FoundProcess>,
     /// The status in the manager's own words, for managers that have them.
     pub status: Option<String>,
     /// The version that its manager has recorded.
     pub version: Option<Version>,
+    /// The peer ID that its manager has recorded, or that belongs to its identity.
+    pub peer_id: Option<String>,
+}
+
+/// A node as the definition of its service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The node. Its number is a wish where the name of the service has none, or one that another node has.
+    pub node: Node,
+    /// The words of its command line that wnm does not know and keeps.
+    pub unknown_arguments: Vec<String>,
+}
+
+impl From<Node> for Described {
+    /// Returns a node that wnm has described itself.
+    fn from(node: Node) -> Self {
+        Self { node, unknown_arguments: Vec::new() }
+    }
 }
 
 impl Found {
-    fn new(folder: Folder, node: Result<Node, String>, process: Option<FoundProcess>) -> Self {
-        Self { folder, node, process, status: None, version: None }
+    fn new(folder: Folder, node: Result<Described, String>, process: Option<FoundProcess>) -> Self {
+        Self { folder, node, process, status: None, version: None, peer_id: None }
     }
 }
 
@@ -178,6 +196,8 @@ pub struct Listed {
     pub name: String,
     /// The folder of its node; None when the definition does not show it.
     pub folder: Option<PathBuf>,
+    /// Why its definition is unreadable, for a definition that is.
+    pub fault: Option<String>,
 }
 
 /// A process found on a node's folder.
@@ -189,6 +209,15 @@ pub struct FoundProcess {
     pub executable: Option<PathBuf>,
     /// Its arguments, starting with the program name.
     pub arguments: Vec<OsString>,
+    /// Its working directory, where its folder is given relative to it.
+    pub working_dir: Option<PathBuf>,
+}
+
+impl FoundProcess {
+    /// Returns the arguments after the program name; None when one is not UTF-8.
+    fn words(&self) -> Option<Vec<String>> {
+        self.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned)).collect()
+    }
 }
 
 /// Opens the process manager of a kind.

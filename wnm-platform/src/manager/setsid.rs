@@ -24,7 +24,7 @@ use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
-use super::{Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
+use super::{Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
@@ -89,24 +89,25 @@ impl Setsid {
     }
 
     /// Returns the node of an external process on a folder.
-    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Node, String> {
+    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Described, String> {
         let process = process.ok_or_else(|| {
             "it does not run, so its ports and its rewards address are unknown: start it, then import it".to_owned()
         })?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
-        let words = process.arguments.iter().skip(1).map(|word| word.to_str().map(ToOwned::to_owned));
-        let node = adopt::node(&adopt::Service {
+        let described = adopt::node(&adopt::Service {
             name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
             manager: self.kind,
             program: process.executable.as_deref().ok_or_else(unreadable)?,
-            arguments: &words.collect::<Option<Vec<String>>>().ok_or_else(unreadable)?,
-            environment: self.processes.environment(process.identity.pid, "ANT_"),
+            arguments: &process.words().ok_or_else(unreadable)?,
+            environment: self.processes.environment(process.identity.pid),
+            working_dir: process.working_dir.as_deref(),
             folder,
+            process: Some(process),
         })
         .map_err(|error| error.to_string())?;
-        match super::other_holder(&node) {
+        match super::other_holder(&described.node) {
             Some(holder) => Err(format!("{holder} manages it")),
-            None => Ok(node),
+            None => Ok(described),
         }
     }
 
@@ -176,8 +177,8 @@ impl ProcessManager for Setsid {
         let all = self.processes.all();
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
-            let node =
-                definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, process.as_ref()), Ok);
+            let node = definition::read(&folder, self.kind)
+                .map_or_else(|| self.adoptable(&folder, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())

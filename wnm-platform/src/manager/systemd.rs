@@ -101,6 +101,10 @@ impl Systemd {
         self.folder.join(unit_name(node))
     }
 
+    fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.service"))
+    }
+
     /// Returns the link that enables the unit of a node.
     fn wanted(&self, node: &Node) -> PathBuf {
         let target = match self.kind.scope {
@@ -346,8 +350,9 @@ impl ProcessManager for Systemd {
         let all = self.processes.all();
         let units = self.units()?;
         let found = |folder| {
-            let node = definition::read(&folder, self.kind).map_or_else(|| self.adoptable(&folder, &units), Ok);
             let process = definition::process_on(&folder, &all, &self.processes);
+            let node = definition::read(&folder, self.kind)
+                .map_or_else(|| self.adoptable(&folder, &units, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -356,7 +361,7 @@ impl ProcessManager for Systemd {
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         let listed = |name: String| {
             let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok().flatten();
-            Listed { folder: unit.as_ref().and_then(root_of), name }
+            Listed { folder: unit.as_ref().and_then(root_of), name, fault: None }
         };
         Ok(self.unit_names()?.into_iter().map(listed).collect())
     }
@@ -430,14 +435,22 @@ fn unit_name(node: &Node) -> String {
 
 /// Returns the `--root-dir` in the command of a unit.
 fn root_of(unit: &Unit) -> Option<PathBuf> {
-    adopt::root_dir(unit.command()?.get(1..)?).map(PathBuf::from)
+    let given = PathBuf::from(adopt::root_dir(unit.command()?.get(1..)?)?);
+    Some(
+        unit.value("Service", "WorkingDirectory")
+            .map_or_else(|| given.clone(), |folder| Path::new(folder).join(&given)),
+    )
 }
 
 /// Tells whether a process is in the control group of a node's unit.
 fn is_in_unit(pid: u32, node: &Node) -> bool {
+    is_in_group_of(pid, &unit_name(node))
+}
+
+/// Tells whether a process is in the control group of a unit.
+fn is_in_group_of(pid: u32, unit: &str) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let end = format!("/{}", unit_name(node));
-    groups.lines().any(|line| line.ends_with(&end))
+    groups.lines().any(|line| line.strip_suffix(unit).is_some_and(|rest| rest.ends_with('/')))
 }
 
 #[cfg(test)]

@@ -52,9 +52,21 @@ pub fn holder(port: BoundPort) -> Option<String> {
     }
 }
 
+/// Returns the UDP ports that a process has opened, in the order of their opening; empty without the rights to see them.
+#[must_use]
+pub fn udp_of(pid: u32) -> Vec<u16> {
+    #[cfg(target_os = "linux")]
+    return linux::udp_of(pid);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = pid;
+        Vec::new()
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use procfs::process::{FDTarget, Process, all_processes};
     use wnm_core::BoundPort;
@@ -71,6 +83,32 @@ mod linux {
     fn holds(process: &Process, sockets: &BTreeSet<u64>) -> bool {
         let Ok(open) = process.fd() else { return false };
         open.flatten().any(|file| matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode)))
+    }
+
+    pub(super) fn udp_of(pid: u32) -> Vec<u16> {
+        let files = i32::try_from(pid).ok().and_then(|pid| Process::new(pid).ok()?.fd().ok());
+        let own: BTreeSet<u64> = files
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|file| match file.target {
+                FDTarget::Socket(inode) => Some(inode),
+                _ => None,
+            })
+            .collect();
+        let all = [procfs::net::udp(), procfs::net::udp6()].into_iter().flatten().flatten();
+        // The kernel numbers sockets in the order of their creation.
+        let bound: BTreeMap<u64, u16> = all
+            .filter(|entry| own.contains(&entry.inode) && entry.local_address.port() != 0)
+            .map(|entry| (entry.inode, entry.local_address.port()))
+            .collect();
+        let mut ports = Vec::new();
+        for port in bound.into_values() {
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        ports
     }
 
     /// Returns the inodes of the sockets that are bound to a port.

@@ -22,6 +22,8 @@ pub struct ProcessInfo {
     pub executable: Option<PathBuf>,
     /// Its arguments, the program's name first.
     pub arguments: Vec<OsString>,
+    /// Its working directory, read only where its `--root-dir` is relative; None without the rights to read it.
+    pub working_dir: Option<PathBuf>,
 }
 
 /// Whether a process is alive.
@@ -47,10 +49,15 @@ impl ProcessInfo {
         self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
-    /// Returns the value of `--root-dir`; None without this flag.
+    /// Returns the value of `--root-dir`, below the working directory where it is relative; None without this flag.
     #[must_use]
     pub fn root_dir(&self) -> Option<OsString> {
-        root_dir_in(self.arguments.get(1..)?)
+        let given = root_dir_in(self.arguments.get(1..)?)?;
+        match &self.working_dir {
+            // Components such as `.` disappear.
+            Some(folder) => Some(folder.join(given).components().collect::<PathBuf>().into_os_string()),
+            None => Some(given),
+        }
     }
 
     /// Returns the path of the executable without the suffix " (deleted)", which the kernel adds to a replaced file.
@@ -98,6 +105,9 @@ fn resolved(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
+/// Variables besides `ANT_…` that node programs read: the payment network of `antnode`, and the verbosity of logs.
+const OF_NODES: [&str; 5] = ["EVM_NETWORK", "RPC_URL", "PAYMENT_TOKEN_ADDRESS", "DATA_PAYMENTS_ADDRESS", "RUST_LOG"];
+
 /// The processes of a host.
 #[derive(Debug, Clone)]
 pub struct Processes {
@@ -133,15 +143,16 @@ impl Processes {
         Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned() }
     }
 
-    /// Returns the environment variables of a process with this prefix; none without the rights to read them.
-    pub(crate) fn environment(&self, pid: u32, prefix: &str) -> Vec<(String, String)> {
+    /// Returns the variables of a process that a node program reads. Others, such as those of the shell that started it,
+    /// have no meaning for a node.
+    pub(crate) fn environment(&self, pid: u32) -> Vec<(String, String)> {
         let text = match &self.source {
             Source::Proc(proc) => fs::read(proc.join(pid.to_string()).join("environ")).unwrap_or_default(),
             #[cfg(target_os = "macos")]
             Source::System => Vec::new(),
         };
         let pairs = text.split(|byte| *byte == 0).filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
-        let wanted = pairs.filter(|(name, _)| name.starts_with(prefix));
+        let wanted = pairs.filter(|(name, _)| name.starts_with("ANT_") || OF_NODES.contains(name));
         wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
@@ -215,8 +226,12 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let line = fs::read(folder.join("cmdline")).unwrap_or_default();
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
-    let arguments = if line.is_empty() { Vec::new() } else { words.collect() };
-    Some(ProcessInfo { pid, parent, start, life, executable: fs::read_link(folder.join("exe")).ok(), arguments })
+    let arguments: Vec<OsString> = if line.is_empty() { Vec::new() } else { words.collect() };
+    let is_relative =
+        root_dir_in(arguments.get(1..).unwrap_or_default()).is_some_and(|dir| !Path::new(&dir).is_absolute());
+    let working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
+    let executable = fs::read_link(folder.join("exe")).ok();
+    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir })
 }
 
 /// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
@@ -242,7 +257,10 @@ mod macos {
         let Ok(mut system) = System::new() else { return Vec::new() };
         let wanted: Vec<Pid> = pid.into_iter().map(Pid::from_u32).collect();
         let which = if wanted.is_empty() { ProcessesToUpdate::All } else { ProcessesToUpdate::Some(&wanted) };
-        let kind = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always).with_cmd(UpdateKind::Always);
+        let kind = ProcessRefreshKind::nothing()
+            .with_exe(UpdateKind::Always)
+            .with_cmd(UpdateKind::Always)
+            .with_cwd(UpdateKind::Always);
         system.refresh_processes_specifics(which, true, kind);
         let mut found: Vec<ProcessInfo> = system
             .processes()
@@ -257,6 +275,7 @@ mod macos {
                 },
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
+                working_dir: process.cwd().map(Into::into),
             })
             .collect();
         found.sort_by_key(|facts| facts.pid);
@@ -310,6 +329,18 @@ mod tests {
         assert!(!runs(exe, &["antnode", "--root-dir"]));
         assert!(!runs(exe, &["antnode", "x--root-dir=/s p/antnode0001"]));
         assert!(!runs(exe, &[]));
+    }
+
+    #[test]
+    fn relative_root_dir_is_below_the_working_directory() {
+        let node = node_at(Path::new("/s/n/antnode0001"));
+        for given in ["antnode0001", "./antnode0001/"] {
+            let proc = host("S", Path::new("/s/n/antnode0001/antnode"), &["antnode", "--root-dir", given]);
+            let processes = Processes::below(proc.path());
+            assert!(processes.running(&node).is_empty(), "the working directory is unknown");
+            symlink("/s/n", proc.path().join("7/cwd")).unwrap();
+            assert_eq!(processes.running(&node).len(), 1, "{given}");
+        }
     }
 
     #[test]

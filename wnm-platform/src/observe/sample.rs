@@ -10,6 +10,7 @@ use wnm_core::{
 };
 
 use super::silent;
+use crate::identity;
 use crate::observe::host::Usage;
 use crate::observe::probe::Answer;
 
@@ -94,11 +95,12 @@ impl NodeFacts<'_> {
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
+        let of_key = || identity::peer_id(&node.root_dir, &node.flavor);
         let logged = || match (node.metrics_port(), self.process) {
             (None, Some(_)) => silent::peer_id(&node.log_dir),
             (None, None) | (Some(_), _) => None,
         };
-        told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(logged)
+        told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(of_key).or_else(logged)
     }
 
     fn metrics(&self, node: &Node) -> Option<NodeMetrics> {

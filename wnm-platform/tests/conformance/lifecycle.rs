@@ -223,7 +223,7 @@ pub(crate) fn discover_after_database_loss(kind: ManagerKind) {
     for (found, id) in found.iter().zip([running, stopped]) {
         assert_eq!(found.folder.marker, Some(Marker::of(colony.node(id))));
         assert_eq!(found.folder.flavor, Some(Flavor::Antnode));
-        assert_eq!(found.node.as_ref(), Ok(colony.node(id)));
+        assert_eq!(found.node.as_ref().map(|found| &found.node), Ok(colony.node(id)));
     }
     let process = found[0].process.as_ref().unwrap();
     assert_eq!(process.identity, colony.process(running));

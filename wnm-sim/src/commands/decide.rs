@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wnm_core::case::{Case, case_actions};
-use wnm_core::{Blocker, Decision, EngineState, Features, NodeState, Observation, Reason, StopCause, evaluate};
+use wnm_core::{
+    Blocker, Decision, EngineState, Evaluation, Features, NodeState, Observation, Policy, Reason, StopCause, evaluate,
+    evaluate_parity,
+};
 
 use crate::commands::session::Session;
 use crate::lines::{LONGEST_LINE, Line, Lines};
@@ -30,6 +33,33 @@ pub(crate) struct Args {
     /// Keep the state of the engine from line to line, and answer each line immediately
     #[arg(long)]
     stateful: bool,
+    /// Decide with the rules of the Python wnm, which no colony can run, to compare both programs
+    #[arg(long)]
+    parity: bool,
+}
+
+/// The rules that answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// Those of the preset of each situation.
+    OfPreset,
+    /// Those of the Python wnm.
+    Parity,
+}
+
+impl Rules {
+    /// Evaluates a situation with these rules.
+    pub(crate) fn evaluate<'a>(
+        self,
+        policy: &Policy,
+        state: EngineState,
+        observation: &'a Observation,
+    ) -> Evaluation<'a> {
+        match self {
+            Self::OfPreset => evaluate(policy, state, observation),
+            Self::Parity => evaluate_parity(policy, state, observation),
+        }
+    }
 }
 
 /// Whether lines depend on each other.
@@ -45,7 +75,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
     let input = open_input(&args.file)?;
     let mode = if args.stateful { StateMode::Stateful } else { StateMode::Stateless };
     let unreadable = |source| SimError::Read { path: args.file.clone(), source };
-    answer_all(input, Output::standard().into_writer(), mode).map_err(|error| match error {
+    let rules = if args.parity { Rules::Parity } else { Rules::OfPreset };
+    answer_all(input, Output::standard().into_writer(), mode, rules).map_err(|error| match error {
         StreamError::Input(source) => unreadable(source),
         StreamError::Output(source) => SimError::Output(source),
     })
@@ -66,9 +97,14 @@ pub enum StreamError {
 ///
 /// # Errors
 /// Reading or writing fails. Invalid lines are no error: they are answered, and the result is [`Exit::BadInput`].
-pub fn answer_all(input: impl Read, mut output: impl Write, mode: StateMode) -> Result<Exit, StreamError> {
+pub fn answer_all(
+    input: impl Read,
+    mut output: impl Write,
+    mode: StateMode,
+    rules: Rules,
+) -> Result<Exit, StreamError> {
     let mut lines = Lines::new(input);
-    let mut session = Session::default();
+    let mut session = Session::new(rules);
     let mut buffers = Buffers::default();
     let mut exit = Exit::Done;
     let mut answer = Vec::with_capacity(1024);
@@ -81,7 +117,7 @@ pub fn answer_all(input: impl Read, mut output: impl Write, mode: StateMode) -> 
         answer.clear();
         let answered = match (line, mode) {
             (Line::TooLong, _) => Err(format!("the line is longer than {LONGEST_LINE} bytes")),
-            (Line::Whole(line), StateMode::Stateless) => answer_case(line, &mut buffers, &mut answer),
+            (Line::Whole(line), StateMode::Stateless) => answer_case(line, rules, &mut buffers, &mut answer),
             (Line::Whole(line), StateMode::Stateful) => session.answer(line, &mut answer),
         };
         if let Err(error) = answered {
@@ -117,7 +153,7 @@ struct Buffers {
     observation: Observation,
 }
 
-fn answer_case(line: &[u8], buffers: &mut Buffers, answer: &mut Vec<u8>) -> Result<(), String> {
+fn answer_case(line: &[u8], rules: Rules, buffers: &mut Buffers, answer: &mut Vec<u8>) -> Result<(), String> {
     let case: Case = parse(line)?;
     let config = case.config.as_ref().ok_or("the key config is missing")?;
     let policy = case.policy(config).map_err(|problems| format!("invalid config: {problems}"))?;
@@ -127,7 +163,7 @@ fn answer_case(line: &[u8], buffers: &mut Buffers, answer: &mut Vec<u8>) -> Resu
         *node = NodeState::Stopped { since: None, cause: StopCause::Found };
     }
     case.observe_into(config, observation, state).map_err(|error| error.to_string())?;
-    write_decision(&evaluate(&policy, state.clone(), observation).decision, answer);
+    write_decision(&rules.evaluate(&policy, state.clone(), observation).decision, answer);
     Ok(())
 }
 

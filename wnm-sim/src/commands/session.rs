@@ -7,14 +7,13 @@ use wnm_core::case::{Case, CaseConfig, CaseNode, CaseStatus};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp, Version,
-    evaluate,
 };
 
-use crate::commands::decide::{parse, write_decision};
+use crate::commands::decide::{Rules, parse, write_decision};
 
 /// The state between two lines.
-#[derive(Default)]
 pub(crate) struct Session {
+    rules: Rules,
     config: Option<CaseConfig>,
     state: EngineState,
     /// Time of the last situation, in Unix seconds.
@@ -59,6 +58,12 @@ enum ReportedOutcome {
 }
 
 impl Session {
+    /// Returns a session without a situation.
+    pub(crate) fn new(rules: Rules) -> Self {
+        let (state, pending) = (EngineState::default(), BTreeMap::new());
+        Self { rules, config: None, state, now: None, answered: None, pending }
+    }
+
     /// Answers one line.
     pub(crate) fn answer(&mut self, line: &[u8], answer: &mut Vec<u8>) -> Result<(), String> {
         // Decided by the first key without parsing, because a situation is large and control lines are rare.
@@ -78,7 +83,7 @@ impl Session {
         self.apply_outcomes();
         let mut observation = case.observe(&config, &mut self.state).map_err(|error| error.to_string())?;
         self.apply_pending(&case, &policy, &mut observation);
-        let decision = evaluate(&policy, self.state.clone(), &observation).decision;
+        let decision = self.rules.evaluate(&policy, self.state.clone(), &observation).decision;
         write_decision(&decision, answer);
 
         let outcomes = vec![ReportedOutcome::Done; decision.actions.len()];
@@ -93,7 +98,7 @@ impl Session {
 
     fn control(&mut self, control: Control) -> Result<(), String> {
         match control {
-            Control::Reset(true) => *self = Self { config: self.config.take(), ..Self::default() },
+            Control::Reset(true) => *self = Self { config: self.config.take(), ..Self::new(self.rules) },
             Control::Reset(false) => {}
             Control::Outcomes(outcomes) => {
                 let answered = self.answered.as_mut().ok_or("outcomes must follow a situation")?;
@@ -131,7 +136,7 @@ impl Session {
             };
             outcomes.push((planned, outcome));
         }
-        self.state = evaluate(&policy, std::mem::take(&mut self.state), &observation).apply(&outcomes);
+        self.state = self.rules.evaluate(&policy, std::mem::take(&mut self.state), &observation).apply(&outcomes);
     }
 
     /// Marks the nodes of pending actions as busy, until a situation shows that the actions have ended.

@@ -144,6 +144,7 @@ mod tests {
 
     fn process(pid: u32, program: &str, words: &[&str]) -> ProcessInfo {
         ProcessInfo {
+            working_dir: None,
             pid,
             parent: 1,
             start: 1,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_core::{Node, NodeState, Settings};
+use wnm_core::{Node, NodeSample, NodeState, Settings, Version};
 use wnm_platform::{Platform, places};
 use wnm_store::{FileOperation, Store, StoreError};
 
@@ -10,7 +10,7 @@ use crate::args::Init;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::render;
-use crate::takeover::Takeover;
+use crate::takeover::{ImportedNode, Takeover};
 
 /// Adopts the nodes and writes the database; with `--dry-run` only shows them. After an error no database exists, and the
 /// next attempt adopts the remaining nodes.
@@ -41,6 +41,16 @@ pub(super) fn carry_over(
     Ok(())
 }
 
+/// Returns the last knowledge of the other tool about a node.
+fn last_sample(taken: &ImportedNode) -> NodeSample {
+    NodeSample {
+        born: taken.node.born,
+        version: taken.version.as_deref().and_then(Version::find_in),
+        peer_id: taken.peer_id.clone(),
+        ..NodeSample::default()
+    }
+}
+
 /// Writes the database under a draft name first, so that it either does not exist or is complete.
 fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     let folder =
@@ -53,6 +63,7 @@ fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     let nodes: Vec<(Node, NodeState)> =
         takeover.nodes.iter().map(|taken| (taken.node.clone(), taken.state.clone())).collect();
     store.insert_nodes(&nodes)?;
+    store.insert_samples(&takeover.nodes.iter().map(|taken| (taken.node.id, last_sample(taken))).collect())?;
     store.backup(db)?;
     drop(store);
     // Opened once, so that an error appears now and not in the first cycle.

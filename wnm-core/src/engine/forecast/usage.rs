@@ -9,7 +9,7 @@ use crate::model::units::{Bytes, Cores, Percent, Timestamp};
 use crate::policy::constants::{
     GROWN, GROWN_DISK, GROWN_MEMORY, MEMORY_GROWTH, PRIOR_DISK, PRIOR_MEMORY, THROTTLED, YOUNG,
 };
-use crate::policy::thresholds::{Policy, Preset};
+use crate::policy::thresholds::Policy;
 
 /// A sum with the number of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -87,17 +87,9 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Returns the use of these nodes; None under `classic`, which does not need it.
-    pub(crate) fn of(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Option<Self> {
-        match policy.preset {
-            Preset::Classic => None,
-            Preset::Steady => Some(Self::count(policy, observation, nodes)),
-        }
-    }
-
-    /// Returns the sums. Not inlined: the loop is faster when it does not share registers with its caller.
+    /// Returns the use by these nodes. Not inlined: the loop is faster when it does not share registers with its caller.
     #[inline(never)]
-    fn count(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Self {
+    pub(crate) fn count(policy: &Policy, observation: &Observation, nodes: &[NodeStatus<'_>]) -> Self {
         let now = observation.now;
         let throttled = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.throttled);
         let mut usage = Self { throttled: throttled.filter(|share| share.get() > THROTTLED), ..Self::default() };
@@ -154,6 +146,21 @@ impl Usage {
         let unknown = self.live.saturating_sub(self.cpu.count);
         // Beyond half, the estimate would decide more than the measurement.
         (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+    }
+
+    /// Returns whether the CPU of every node is known.
+    pub(crate) const fn is_cpu_known(&self) -> bool {
+        self.cpu.count == self.live
+    }
+
+    /// Returns the mean CPU of all nodes, in cores; None without one.
+    pub(crate) fn mean_cpu(&self) -> Option<f64> {
+        self.cpu.mean()
+    }
+
+    /// Returns the memory of all nodes, in bytes; None when that of a node is unknown.
+    pub(crate) fn all_memory(&self) -> Option<u64> {
+        (self.memory.count == self.live).then_some(self.memory.total)
     }
 
     /// Returns the mean CPU of mature nodes, in cores; None without one.

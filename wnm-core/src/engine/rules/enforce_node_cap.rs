@@ -1,23 +1,34 @@
-//! Removes the youngest nodes over the node cap, stopped ones first.
+//! Removes exactly the nodes over the node cap: the youngest, stopped ones first.
 
+use std::time::Duration;
+
+use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
-use crate::engine::rules::{Plan, relieve_pressure};
+use crate::engine::node_status::NodeStatus;
+use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
-    if census.total <= policy.node_cap {
-        return Verdict::Skip(SkipReason::NodesWithinCap { total: census.total, cap: policy.node_cap });
+    let (total, cap) = (census.total, policy.node_cap);
+    if total <= cap {
+        return Verdict::Skip(SkipReason::NodesWithinCap { total, cap });
     }
     // Removals in progress count: the operator asked for exactly `node_cap` nodes, not for fewer.
-    let over = (census.total - policy.node_cap).saturating_sub(census.removing);
+    let over = (total - cap).saturating_sub(census.removing);
     let allowance = plan.allowance(policy.limits.removals, census.removing).min(over as usize);
-    relieve_pressure::remove_youngest(situation, plan, allowance);
+    let stopped = choose(situation, First::Youngest, allowance, NodeStatus::is_stopped);
+    let running = choose(situation, First::Youngest, allowance - stopped.len(), NodeStatus::is_running);
+    let lingers = running.into_iter().map(|seen| (seen, policy.delays.remove));
+    for (seen, linger) in stopped.into_iter().map(|seen| (seen, Duration::ZERO)).chain(lingers) {
+        plan.push(Action::Remove { node: seen.id, linger }, Reason::OverCap { total, cap });
+    }
     if plan.has_actions() {
         Verdict::Act
     } else if census.removing > 0 {
-        Verdict::Wait(Blocker::ReliefInProgress { removing: census.removing })
+        // A removal takes minutes, and the host may need a relief before its end.
+        Verdict::blocked(Blocker::ReliefInProgress { removing: census.removing })
     } else {
-        Verdict::Wait(Blocker::NoCandidate)
+        Verdict::blocked(Blocker::NoCandidate)
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, features, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     if !features.add_new_node {
-        return Verdict::blocked(if total >= cap || !features.allow_node_cap {
+        return Verdict::blocked(if total > cap || total == cap && census.stopped == 0 || !features.allow_node_cap {
             Blocker::NodeCap { total, cap }
         } else if !features.signals_allow() {
             obstacle(situation)
@@ -68,6 +68,8 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     let Situation { policy, census, observation, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
+    // Nodes that run without an answer take a place, too.
+    let allowance = allowance.min(cap.saturating_sub(census.running) as usize);
     let ready = choose(situation, First::Oldest, allowance, |seen| seen.is_stopped() && is_ready(seen));
     let mut left = allowance - ready.len();
     for seen in ready {

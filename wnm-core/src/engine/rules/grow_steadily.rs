@@ -13,7 +13,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);
     let active = census.running + census.restarting + census.upgrading + census.migrating;
-    if active >= cap {
+    if active >= cap || total > cap {
         return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
     let blocked = Verdict::blocked;

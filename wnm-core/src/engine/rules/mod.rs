@@ -6,6 +6,7 @@ mod enforce_node_cap;
 mod grow;
 mod grow_steadily;
 mod observe_after_reboot;
+mod parity;
 mod pause_on_anomaly;
 mod relieve_cpu;
 mod relieve_disk;
@@ -17,6 +18,7 @@ mod upgrade;
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::verdict::Verdict;
 use crate::engine::node_status::NodeStatus;
+use crate::engine::rule_set::RuleSet;
 use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
 use crate::policy::constants::{MOST_NODES, PRESSURE_COOLDOWN};
@@ -30,22 +32,35 @@ pub(crate) struct Rule {
     pub(crate) evaluate: fn(&Situation<'_>, &mut Plan) -> Verdict,
 }
 
-/// Returns the rules of a preset in order of priority: the first one that acts or waits ends the cycle.
-pub(crate) const fn rules(preset: Preset) -> &'static [Rule] {
-    match preset {
-        Preset::Classic => &CLASSIC,
-        Preset::Steady => &STEADY,
+/// Returns the rules in order of priority: the first one that acts or waits ends the cycle.
+pub(crate) const fn rules(rule_set: RuleSet, preset: Preset) -> &'static [Rule] {
+    match (rule_set, preset) {
+        (RuleSet::Parity, _) => &PARITY,
+        (RuleSet::OfPreset, Preset::Classic) => &CLASSIC,
+        (RuleSet::OfPreset, Preset::Steady) => &STEADY,
     }
 }
 
 /// Number of rules of the longest preset, for allocation.
 pub(crate) const MOST_RULES: usize = STEADY.len();
 
-const CLASSIC: [Rule; 7] = [
+const PARITY: [Rule; 7] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
     Rule { name: "await_operations", evaluate: await_operations::evaluate },
+    Rule { name: "relieve_pressure", evaluate: parity::relieve_pressure },
+    Rule { name: "upgrade", evaluate: upgrade::evaluate },
+    Rule { name: "grow", evaluate: grow::evaluate },
+];
+
+const CLASSIC: [Rule; 9] = [
+    Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
+    Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
+    Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "await_operations", evaluate: await_operations::evaluate },
+    Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
+    Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_pressure", evaluate: relieve_pressure::evaluate },
     Rule { name: "upgrade", evaluate: upgrade::evaluate },
     Rule { name: "grow", evaluate: grow::evaluate },

@@ -1,4 +1,4 @@
-//! Removes nodes from a volume before it is full: a stopped node frees no space.
+//! Removes nodes from a volume that is over its high threshold, or under steady near it: a stopped node frees no space.
 
 use std::time::Duration;
 
@@ -8,27 +8,33 @@ use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
-use crate::model::units::Percent;
+use crate::model::observation::Volume;
+use crate::model::units::{Bytes, Percent};
 use crate::policy::constants::{DISK_MARGIN, MOST_DISK_REMOVALS};
 use crate::policy::pressure::{Measure, Signal};
-use crate::policy::thresholds::Policy;
+use crate::policy::thresholds::{Policy, Preset};
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
-    let threshold = Policy::below_high(policy.disk, DISK_MARGIN);
+    let threshold = level(policy);
     let mut allowance = plan.allowance(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
+    let mut external = None;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
         let Some(used) = volume.used.filter(|used| used.get() > threshold) else { continue };
         // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
-        // A node of unknown size may free enough alone, so that it ends the removal.
-        let held = |seen: &NodeStatus<'_>| seen.sample.disk.map_or(u64::MAX, |disk| disk.0);
-        let leaving = situation.nodes.iter().filter(|seen| is_removing(seen) && on_it(seen));
-        let under_way = leaving.map(held).fold(0, u64::saturating_add);
-        let over = volume.total.map_or(1.0, |total| (used.get() - threshold) / 100.0 * total.0 as f64);
-        let mut left = over - under_way as f64;
+        let over = bytes_over(volume, used, threshold);
+        // What is over may be bytes of other programs: then identities would go, and the volume would stay full.
+        let all = held(situation, |seen| on_it(seen) && (is_removing(seen) || is_removable(seen)));
+        if over > all as f64 {
+            let (signal, over) = (Signal::Disk(i), Bytes(over as u64));
+            external = external.or((all > 0).then_some(Blocker::ExternalUse { signal, held: Bytes(all), over }));
+            is_over = true;
+            continue;
+        }
+        let mut left = over - held(situation, |seen| on_it(seen) && is_removing(seen)) as f64;
         let stopped = choose(situation, First::Youngest, allowance, |seen| seen.is_stopped() && on_it(seen));
         let running = choose(situation, First::Youngest, allowance, |seen| seen.is_running() && on_it(seen));
         let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);
@@ -37,9 +43,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             if left <= 0.0 {
                 break;
             }
-            left -= held(seen).max(1) as f64;
+            left -= size(seen).max(1) as f64;
             allowance -= 1;
-            plan.push(Action::Remove { node: seen.id, linger }, Reason::Relief { relief: Relief::Disk, measure });
+            plan.push(Action::Remove { node: seen.id, linger }, reason(policy, measure));
         }
         is_over = true;
     }
@@ -48,7 +54,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         (false, true) if census.removing > 0 => {
             Verdict::blocked(Blocker::ReliefInProgress { removing: census.removing })
         }
-        (false, true) => Verdict::blocked(Blocker::NoCandidate),
+        (false, true) => Verdict::blocked(external.unwrap_or(Blocker::NoCandidate)),
         (false, false) => {
             let level = Percent::clamped(threshold).unwrap_or_default().into();
             let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
@@ -56,6 +62,40 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             Verdict::Skip(SkipReason::below(disks))
         }
     }
+}
+
+/// Returns the use of a volume above which nodes leave it, in percent.
+pub(crate) fn level(policy: &Policy) -> f64 {
+    match policy.preset {
+        Preset::Classic => policy.disk.remove.get(),
+        Preset::Steady => Policy::below_high(policy.disk, DISK_MARGIN),
+    }
+}
+
+fn reason(policy: &Policy, measure: Measure) -> Reason {
+    match policy.preset {
+        Preset::Classic => Reason::Pressure { measure },
+        Preset::Steady => Reason::Relief { relief: Relief::Disk, measure },
+    }
+}
+
+/// Returns the bytes over a level; 1 when the size of the volume is unknown, so that one node at a time leaves it.
+fn bytes_over(volume: &Volume, used: Percent, level: f64) -> f64 {
+    volume.total.map_or(1.0, |total| (used.get() - level) / 100.0 * total.0 as f64)
+}
+
+/// Returns the bytes that the wanted nodes hold together.
+fn held(situation: &Situation<'_>, wanted: impl Fn(&NodeStatus<'_>) -> bool) -> u64 {
+    situation.nodes.iter().filter(|seen| wanted(seen)).map(size).fold(0, u64::saturating_add)
+}
+
+/// Returns the bytes that a node holds. A node of unknown size may free enough alone, so that it ends the removal.
+fn size(seen: &NodeStatus<'_>) -> u64 {
+    seen.sample.disk.map_or(u64::MAX, |disk| disk.0)
+}
+
+fn is_removable(seen: &NodeStatus<'_>) -> bool {
+    seen.is_free() && (seen.is_running() || seen.is_stopped())
 }
 
 fn is_removing(seen: &NodeStatus<'_>) -> bool {

@@ -1,12 +1,12 @@
 //! The output of `docker container inspect`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wnm_core::{ManagerKind, Node};
 
-use super::super::{adopt, definition};
+use super::super::{Described, FoundProcess, adopt, definition};
 use super::create;
 use crate::exec::Output;
 use crate::node_dir::Folder;
@@ -15,7 +15,7 @@ use crate::node_dir::Folder;
 /// label of wnm, to stay short with hundreds of containers.
 pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
 /// The template for the discovery of nodes, with the complete definition.
-pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}}}"#;
+pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}},"working_dir":{{json .Config.WorkingDir}}}"#;
 
 /// The template for the number of restarts.
 pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
@@ -39,6 +39,7 @@ pub(super) struct Container {
     program: Option<String>,
     arguments: Option<Vec<String>>,
     environment: Option<Vec<String>>,
+    working_dir: Option<PathBuf>,
 }
 
 /// Reads a label. A missing label is an empty text or "<no value>".
@@ -79,6 +80,11 @@ impl Container {
         self.root().is_some_and(|root| Path::new(&root) == node.root_dir)
     }
 
+    /// Tells whether the program of the container is that of a node.
+    pub(super) fn runs_node(&self) -> bool {
+        self.root.is_some() || adopt::is_node_program(self.program.as_ref())
+    }
+
     /// Tells whether the container runs or docker restarts it in a moment.
     pub(super) fn is_up(&self) -> bool {
         self.pid != 0 || self.status == "restarting"
@@ -91,7 +97,11 @@ impl Container {
 
     /// Returns the folder of its node: from the label of wnm, or else from the arguments.
     pub(super) fn root(&self) -> Option<String> {
-        let given = || adopt::root_dir(self.arguments.as_deref()?);
+        let given = || {
+            let given = adopt::root_dir(self.arguments.as_deref()?)?;
+            let Some(folder) = &self.working_dir else { return Some(given) };
+            folder.join(given).into_os_string().into_string().ok()
+        };
         self.root.clone().or_else(given)
     }
 
@@ -99,26 +109,31 @@ impl Container {
     ///
     /// # Errors
     /// The definition belongs to another folder, or the command is not that of a node.
-    pub(super) fn node(&self, kind: ManagerKind, folder: &Folder) -> Result<Node, String> {
+    pub(super) fn node(
+        &self,
+        kind: ManagerKind,
+        folder: &Folder,
+        process: Option<&FoundProcess>,
+    ) -> Result<Described, String> {
         if let Some(definition) = &self.definition {
             let node = serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
-            return node.ok_or_else(|| format!("container {} belongs to another folder", self.name));
+            return node
+                .map(Described::from)
+                .ok_or_else(|| format!("container {} belongs to another folder", self.name));
         }
         let no_command = || format!("docker does not show the command of container {}", self.name);
         let environment = self.environment.iter().flatten().filter_map(|pair| pair.split_once('='));
         let environment: BTreeMap<&str, &str> = environment.filter(|(name, _)| *name != "PATH").collect();
-        let node = adopt::node(&adopt::Service {
+        adopt::node(&adopt::Service {
             name: &self.name,
             manager: kind,
             program: Path::new(self.program.as_deref().ok_or_else(no_command)?),
             arguments: self.arguments.as_deref().ok_or_else(no_command)?,
             environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            working_dir: self.working_dir.as_deref(),
             folder,
+            process,
         })
-        .map_err(|error| error.to_string())?;
-        if node.id.name() != self.name {
-            return Err(format!("container {} is not named {}, as wnm names it", self.name, node.id.name()));
-        }
-        Ok(node)
+        .map_err(|error| error.to_string())
     }
 }

@@ -173,14 +173,15 @@ fn external_container_is_read_from_arguments() {
         [line("antnode0007", &one, r#","--local""#), line("antnode0008", &other, r#","--from-the-future","1""#)];
     let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
     let found = docker.discover(&[folder.path().to_owned()]).unwrap();
-    let node = found[0].node.as_ref().unwrap();
+    let node = &found[0].node.as_ref().unwrap().node;
     assert_eq!((node.id.get(), node.ports.node, node.ports.metrics), (7, 55007, Some(13007)));
     assert_eq!((node.arguments.as_slice(), node.uuid.as_str()), (["--local".to_owned()].as_slice(), ""));
     assert_eq!(node.environment, [("A".to_owned(), "b=c".to_owned())]);
     assert!(node.born > wnm_core::Timestamp::default());
-    // An unknown argument is reported, because wnm cannot know its effect.
-    let why = "unknown argument \"--from-the-future\" of antnode".to_owned();
-    assert_eq!((found.len(), &found[1].node), (2, &Err(why)));
+    // Unknown arguments are kept.
+    let other = found[1].node.as_ref().unwrap();
+    assert_eq!((found.len(), other.unknown_arguments.join(" ").as_str()), (2, "--from-the-future 1"));
+    assert_eq!(other.node.arguments, other.unknown_arguments);
     // The command of the container shows that it runs the node.
     let (docker, _) = scripted(vec![Output::success(lines[0].clone())]);
     assert!(docker.own(node).is_ok_and(|container| container.is_some()));

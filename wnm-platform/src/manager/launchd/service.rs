@@ -26,7 +26,7 @@ pub(super) struct Plist {
     #[serde(default)]
     pub(super) environment_variables: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    working_directory: Option<String>,
+    pub(super) working_directory: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     standard_out_path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ impl Plist {
             label: label.to_owned(),
             program_arguments,
             environment_variables: node.environment.iter().cloned().collect(),
-            working_directory: Some(adopt::text(&node.root_dir)?),
+            working_directory: Some(node.root_dir.clone()),
             standard_out_path: Some("/dev/null".to_owned()),
             standard_error_path: Some(adopt::text(&node.log_dir.join(STDERR_LOG))?),
             run_at_load: true,
@@ -91,7 +91,7 @@ impl Plist {
     }
 }
 
-/// Returns the property lists of nodes in a folder with their labels; None for an unreadable list.
+/// Returns the property lists of nodes in a folder with their labels; None for an unreadable list with a label of wnm.
 pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, PlatformError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -104,9 +104,12 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
     paths.sort();
     let read = |path: PathBuf| {
         let label = path.file_name()?.to_str()?.strip_suffix(".plist")?.to_owned();
-        label.strip_prefix(PREFIX)?;
+        let is_named = label.starts_with(PREFIX);
         let text = guarded::read(&path, LIMIT, Trust::Anyone).ok();
         let list = text.and_then(|text| plist::from_bytes::<Plist>(&text).ok());
+        if !is_named && !list.as_ref().is_some_and(|list| adopt::is_node_program(list.program_arguments.first())) {
+            return None;
+        }
         if list.is_none() {
             tracing::warn!(path = %path.display(), "ignored a service with an unreadable property list");
         }

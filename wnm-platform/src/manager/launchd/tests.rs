@@ -191,12 +191,12 @@ fn external_property_list_is_read_or_ignored() {
     let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "", Output::default());
     let found = launchd.discover(std::slice::from_ref(&storage)).unwrap();
     let nodes: Vec<_> =
-        found.into_iter().map(|found| found.node.map(|node| (node.id.get(), node.ports.node))).collect();
-    assert_eq!(nodes, [Ok((3, 55003)), Err("unknown argument \"--what-is-this\" of antnode".to_owned())]);
+        found.into_iter().map(|found| found.node.map(|found| (found.node.id.get(), found.node.ports.node))).collect();
+    assert_eq!(nodes, [Ok((3, 55003)), Ok((4, 55003))]);
     let services: Vec<_> = launchd.services().unwrap().into_iter().map(|one| one.folder.is_some()).collect();
     assert_eq!(services, [true, true, false]);
     // Its list is kept before it is written anew.
-    let node = launchd.discover(&[storage]).unwrap().swap_remove(0).node.unwrap();
+    let node = launchd.discover(&[storage]).unwrap().swap_remove(0).node.unwrap().node;
     let before = std::fs::read(launchd.file(&node)).unwrap();
     launchd.adopt(&node).unwrap();
     assert_eq!(std::fs::read(launchd.file(&node)).unwrap(), before);

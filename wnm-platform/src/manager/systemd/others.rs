@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 
+use super::super::{Described, FoundProcess};
 use super::rights::Access;
 use super::unit::{self, Unit};
-use super::{Options, SYSTEM_UNITS, Systemd, adopt, definition, is_missing, root_of, show, unit_name, user_units};
+use super::{
+    Options, SYSTEM_UNITS, Systemd, adopt, definition, is_in_group_of, is_missing, root_of, show, unit_name, user_units,
+};
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 use crate::node_dir::Folder;
 
 impl Systemd {
-    /// Returns the names of all units that may run nodes, without `.service`.
+    /// Returns the names of all units that may run nodes, without `.service`: by their name, or by their command.
     pub(super) fn unit_names(&self) -> Result<Vec<String>, PlatformError> {
         let fail = |source| PlatformError::File { operation: FileOperation::List, path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
@@ -27,7 +30,8 @@ impl Systemd {
         for entry in entries {
             let name = entry.map_err(fail)?.file_name();
             let name = name.to_str().and_then(|name| name.strip_suffix(".service"));
-            names.extend(name.filter(|name| name.starts_with("antnode")).map(ToOwned::to_owned));
+            let is_of_node = |name: &&str| name.starts_with("antnode") || runs_node(&self.path_of(name));
+            names.extend(name.filter(is_of_node).map(ToOwned::to_owned));
         }
         names.sort();
         Ok(names)
@@ -36,7 +40,7 @@ impl Systemd {
     /// Returns the units that may run nodes, by name. Unreadable ones are skipped.
     pub(super) fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
         let read = |name: String| {
-            let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok()??;
+            let unit = Unit::read(&self.path_of(&name)).ok()??;
             Some((name, unit))
         };
         Ok(self.unit_names()?.into_iter().filter_map(read).collect())
@@ -46,42 +50,92 @@ impl Systemd {
     ///
     /// # Errors
     /// No unit or more than one runs the folder, or the unit does not describe the node completely.
-    pub(super) fn adoptable(&self, folder: &Folder, units: &BTreeMap<String, Unit>) -> Result<Node, String> {
+    pub(super) fn adoptable(
+        &self,
+        folder: &Folder,
+        units: &BTreeMap<String, Unit>,
+        process: Option<&FoundProcess>,
+    ) -> Result<Described, String> {
         let on_it = |unit: &Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
         let mut here = units.iter().filter(|(_, unit)| on_it(unit));
         let (name, unit) = match (here.next(), here.next()) {
             (Some(one), None) => one,
             (Some((one, _)), Some((other, _))) => return Err(format!("units {one} and {other} both run it")),
-            (None, _) => {
-                let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
-                let untold = units.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
-                return Err(if untold { unexpandable(&name) } else { "no systemd unit runs it".to_owned() });
-            }
+            (None, _) => return self.adoptable_by_process(folder, units, process),
         };
         let command = unit.command().unwrap_or_default();
         let [program, arguments @ ..] = command.as_slice() else {
             return Err(unexpandable(name));
         };
-        let environment = unit.environment();
+        let environment = match (unit.environment(), process) {
+            (Some(environment), _) => environment,
+            (None, Some(process)) => self.processes.environment(process.identity.pid),
+            (None, None) => {
+                return Err(format!(
+                    "only systemd can expand the environment of unit {name}: start the node, then import it"
+                ));
+            }
+        };
         let service = adopt::Service {
             name,
             manager: self.kind,
             program: Path::new(program),
             arguments,
-            environment: environment
-                .ok_or_else(|| format!("only systemd can expand the environment of unit {name}"))?,
+            environment,
+            working_dir: unit.value("Service", "WorkingDirectory").map(Path::new),
             folder,
+            process,
         };
-        let node = adopt::node(&service).map_err(|error| error.to_string())?;
-        if node.id.name() != *name {
-            return Err(format!("unit {name} is not named {}, as wnm names it", node.id.name()));
-        }
-        Ok(node)
+        adopt::node(&service).map_err(|error| error.to_string())
+    }
+
+    /// Returns the node of a unit whose command only systemd can expand, from the process that systemd started.
+    fn adoptable_by_process(
+        &self,
+        folder: &Folder,
+        units: &BTreeMap<String, Unit>,
+        process: Option<&FoundProcess>,
+    ) -> Result<Described, String> {
+        let Some(process) = process else {
+            let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
+            let is_unreadable = units.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
+            return Err(if is_unreadable { unexpandable(&name) } else { "no systemd unit runs it".to_owned() });
+        };
+        let mut named = units.keys().filter(|name| is_in_group_of(process.identity.pid, &format!("{name}.service")));
+        let name = named.next().ok_or_else(|| "no systemd unit runs it".to_owned())?;
+        let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
+        let service = adopt::Service {
+            name,
+            manager: self.kind,
+            program: process.executable.as_deref().ok_or_else(unreadable)?,
+            arguments: &process.words().ok_or_else(unreadable)?,
+            environment: self.processes.environment(process.identity.pid),
+            working_dir: process.working_dir.as_deref(),
+            folder,
+            process: Some(process),
+        };
+        adopt::node(&service).map_err(|error| error.to_string())
     }
 }
 
+/// Tells whether the command of a unit is a node program. Most units have nothing to do with nodes, and a byte search is
+/// cheaper than parsing them all.
+fn runs_node(path: &Path) -> bool {
+    let Ok(text) = guarded::read(path, unit::LIMIT, Trust::Anyone) else { return false };
+    let holds = |word: &[u8]| text.windows(word.len()).any(|window| window == word);
+    if !holds(b"--root-dir") || !(holds(b"antnode") || holds(b"ant-node")) {
+        return false;
+    }
+    let unit = Unit::read(path).ok().flatten();
+    unit.is_some_and(|unit| match unit.command() {
+        Some(command) => adopt::is_node_program(command.first()),
+        // Only systemd can expand it.
+        None => unit.values("Service", "ExecStart").any(|line| line.contains("--root-dir")),
+    })
+}
+
 fn unexpandable(name: &str) -> String {
-    format!("only systemd can expand the command of unit {name}")
+    format!("only systemd can expand the command of unit {name}: start the node, then import it")
 }
 
 /// Returns the drop-in that marks an external unit as adopted.

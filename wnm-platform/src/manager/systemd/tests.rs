@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
 
+use super::super::Described;
 use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
@@ -298,7 +299,7 @@ fn external_unit_is_discovered() {
     );
     fs::write(fake.systemd.path(&node), text).unwrap();
     let found = fake.systemd.discover(&[fake.folder.path().to_owned()]).unwrap();
-    let adopted = found[0].node.as_ref().unwrap();
+    let adopted = &found[0].node.as_ref().unwrap().node;
     assert_eq!((adopted.id, adopted.ports.node, adopted.wallet), (node.id, 55001, wallet));
     assert_eq!(adopted.environment, [("A".to_owned(), "b c".to_owned())]);
     assert_ne!(adopted.born, Timestamp::default());
@@ -323,7 +324,7 @@ fn external_unit_is_discovered() {
 }
 
 #[test]
-fn unreadable_units_are_listed_and_ignored() {
+fn units_of_other_tools_are_found_by_any_name() {
     let fake = user(calm);
     let units = fake.systemd.path(&fake.node()).parent().unwrap().to_owned();
     let storage = fake.folder.path().join("storage");
@@ -342,22 +343,31 @@ fn unreadable_units_are_listed_and_ignored() {
     make("antnode0004", "--peer ${PEERS}");
     make("antnode", "");
     make("antnode0006", "");
+    make("ant-node-12", "");
+    make("lone", "");
     fs::copy(units.join("antnode0006.service"), units.join("antnode0007.service")).unwrap();
     fs::create_dir_all(storage.join("antnode0008")).unwrap();
     fs::write(storage.join("antnode0008/secret-key"), [7; 32]).unwrap();
     std::os::unix::fs::symlink("/dev/null", units.join("antnode0009.service")).unwrap();
     let found = fake.systemd.discover(std::slice::from_ref(&storage)).unwrap();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    let whys: Vec<_> =
-        found.iter().map(|one| format!("{}: {}", name(&one.folder.path), one.node.clone().unwrap_err())).collect();
-    insta::assert_snapshot!(whys.join("\n"), @r#"
-    antnode: service name "antnode" does not end with a node number
-    antnode0001: unknown argument "--from-the-future" of antnode
-    antnode0003: only systemd can expand the environment of unit antnode0003
-    antnode0004: only systemd can expand the command of unit antnode0004
+    let shown = |one: &Found| match &one.node {
+        Ok(Described { node, unknown_arguments }) => {
+            format!("number {}, unit {}, unknown {unknown_arguments:?}", node.id, node.service_name())
+        }
+        Err(reason) => reason.clone(),
+    };
+    let all: Vec<_> = found.iter().map(|one| format!("{}: {}", name(&one.folder.path), shown(one))).collect();
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    ant-node-12: number 0012, unit ant-node-12, unknown []
+    antnode: number 0001, unit antnode, unknown []
+    antnode0001: number 0001, unit antnode0001, unknown ["--from-the-future"]
+    antnode0003: only systemd can expand the environment of unit antnode0003: start the node, then import it
+    antnode0004: only systemd can expand the command of unit antnode0004: start the node, then import it
     antnode0006: units antnode0006 and antnode0007 both run it
     antnode0008: no systemd unit runs it
-    antnode2: unit antnode2 is not named antnode0002, as wnm names it
+    antnode2: number 0002, unit antnode2, unknown []
+    lone: number 0001, unit lone, unknown []
     "#);
     let listed = fake.systemd.services().unwrap();
     let untold: Vec<_> = listed.into_iter().filter(|one| one.folder.is_none()).map(|one| one.name).collect();

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::iter;
 
-use wnm_core::{Action, NodeId, Planned, Reason, Relief};
+use wnm_core::{Action, Measure, NodeId, Planned, Reason, Relief, Signal};
 
-use super::facts::{Believed, Facts, Room};
+use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
 
 /// Property 6: a node that is disabled, in an operation, dead or of unverified origin is never chosen, except for the
@@ -58,18 +58,15 @@ pub(super) fn once(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     twice.map_or(Ok(()), |pair| Err(format!("{} stands in it twice", pair[0])))
 }
 
-/// Property 9: a removed node is dead, over the cap, or on a full disk. Classic also removes nodes under any pressure
-/// while nodes are outdated and no removal is in progress: they come back with the new version.
+/// Property 9: a removed node is dead, over the cap, or on a full disk.
 pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     for Planned { action, reason } in trial.decided() {
         let Action::Remove { node: id, .. } = action else { continue };
         let Some(node) = facts.node(*id) else { continue };
-        let for_upgrade = facts.room == Room::Pressure && facts.outdated > 0 && facts.removing == 0;
         let is_due = match reason {
             Reason::Dead => node.is_dead(),
             Reason::OverCap { .. } => facts.total() > trial.policy.node_cap,
-            Reason::Pressure { .. } if facts.disk_is_full => Facts::is_on_full_volume(trial, node.sample),
-            Reason::Pressure { .. } => for_upgrade,
+            Reason::Pressure { .. } => facts.disk_is_full && Facts::is_on_full_volume(trial, node.sample),
             Reason::Relief { relief: Relief::Disk, .. } => Facts::is_on_filling_volume(trial, node.sample),
             Reason::Relief { .. }
             | Reason::Outdated { .. }
@@ -79,6 +76,20 @@ pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         };
         if !is_due {
             return Err(format!("{id} is removed for {reason:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Property 21: no removal names CPU, memory, load or traffic as its reason.
+pub(super) fn kept(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let is_disk = |measure: &Measure| matches!(measure.signal, Signal::Disk(_));
+    for Planned { action, reason } in trial.decided() {
+        if let (Action::Remove { node, .. }, Reason::Pressure { measure } | Reason::Relief { measure, .. }) =
+            (action, reason)
+            && !is_disk(measure)
+        {
+            return Err(format!("{node} is removed for {}", measure.signal));
         }
     }
     Ok(())
@@ -106,8 +117,6 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
     let now = trial.observation.now;
     let target = trial.observation.target.as_ref();
-    let full_only = facts.disk_is_full && facts.total() <= trial.policy.node_cap;
-    let helps = |node: &Believed<'_>| !full_only || Facts::is_on_full_volume(trial, node.sample);
     let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);
     let free = |wanted: &dyn Fn(&Believed<'_>) -> bool| {
         let free = facts.nodes.iter().filter(|node| node.is_free() && wanted(node));
@@ -128,16 +137,45 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     };
     let stops = of_kind(|action| matches!(action, Action::Stop { .. }));
     follows("stops", stops, || youngest(&|node| node.is_running()))?;
-    let removals = of_kind(|action| matches!(action, Action::Remove { .. }));
-    let stopped_first = || {
-        let stopped = youngest(&|node| node.is_stopped() && helps(node));
-        stopped.chain(youngest(&|node| node.is_running() && helps(node)))
-    };
-    follows("removals", removals, stopped_first)?;
+    // The nodes of an unknown volume leave with those of the first full one, so that they have no order of their own.
+    let is_certain = trial.observation.host.volumes.len() < 2 || facts.nodes.iter().all(|n| n.sample.volume.is_some());
+    for leaving in leaving(trial).into_iter().filter(|_| is_certain) {
+        let helps = |node: &Believed<'_>| leaving.volume.is_none_or(|v| node.sample.volume.is_none_or(|on| on == v));
+        let stopped_first = || {
+            let stopped = youngest(&|node| node.is_stopped() && helps(node));
+            stopped.chain(youngest(&|node| node.is_running() && helps(node)))
+        };
+        follows("removals", leaving.nodes.into_iter(), stopped_first)?;
+    }
     let starts = of_kind(|action| matches!(action, Action::Start { .. }));
     follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
     let upgrades = of_kind(|action| matches!(action, Action::Upgrade { .. }));
     follows("upgrades", upgrades, || oldest(&|node| node.is_running() && is_older(node)))
+}
+
+/// The nodes that leave for one reason.
+struct Leaving {
+    /// The full volume; None for nodes over the cap.
+    volume: Option<usize>,
+    nodes: Vec<NodeId>,
+}
+
+/// Returns the removals of living nodes, by volume.
+fn leaving(trial: &Trial<'_>) -> Vec<Leaving> {
+    let mut groups: Vec<Leaving> = Vec::new();
+    for Planned { action, reason } in trial.decided() {
+        let Action::Remove { node, .. } = action else { continue };
+        let volume = match reason {
+            Reason::Dead => continue,
+            Reason::Pressure { measure: Measure { signal: Signal::Disk(volume), .. } } => Some(*volume),
+            _ => None,
+        };
+        match groups.iter_mut().find(|group| group.volume == volume) {
+            Some(group) => group.nodes.push(*node),
+            None => groups.push(Leaving { volume, nodes: vec![*node] }),
+        }
+    }
+    groups
 }
 
 /// Tells whether the planned nodes are the first of the expected list.

@@ -77,17 +77,6 @@ impl Believed<'_> {
     }
 }
 
-/// The signals compared with their thresholds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// All signals with thresholds are known and below the low one.
-    Free,
-    /// A signal is missing or between its thresholds, and none is over the high one.
-    Neither,
-    /// At least one signal is over its high threshold.
-    Pressure,
-}
-
 /// The facts that the properties use.
 pub(super) struct Facts<'a> {
     /// All nodes, by id.
@@ -99,20 +88,22 @@ pub(super) struct Facts<'a> {
     pub(super) under_way: u32,
     /// Nodes that run or are about to run.
     pub(super) active: u32,
-    /// Known versions that are not the binary's, disabled nodes aside.
-    pub(super) outdated: u32,
     pub(super) has_dead: bool,
     /// Nodes that vanished in this observation.
     pub(super) vanished: u32,
     /// More nodes vanished than independent failures explain.
     pub(super) is_anomalous: bool,
-    pub(super) room: Room,
+    /// At least one signal is over its high threshold.
+    pub(super) is_pressed: bool,
+    /// Every signal is below its low threshold, of the volumes at least one.
+    pub(super) has_headroom: bool,
     pub(super) disk_is_full: bool,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(trial: &Trial<'a>) -> Self {
         let Trial { policy, state, observation, .. } = *trial;
+        let (is_pressed, has_headroom) = compare(policy, &observation.host);
         let mut facts = Self {
             nodes: Vec::with_capacity(observation.nodes.len()),
             restarting: 0,
@@ -120,11 +111,11 @@ impl<'a> Facts<'a> {
             removing: 0,
             under_way: 0,
             active: 0,
-            outdated: 0,
             has_dead: false,
             vanished: 0,
             is_anomalous: false,
-            room: room(policy, &observation.host),
+            is_pressed,
+            has_headroom,
             disk_is_full: observation.host.volumes.iter().any(|volume| is_over(policy.disk, volume.used)),
         };
         facts.detect_anomaly(trial);
@@ -135,7 +126,7 @@ impl<'a> Facts<'a> {
             // A node without a recorded state cannot have lost its folder.
             let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
             let belief = believe(trial, sample.presence, recorded, acting, may_die);
-            facts.count(Believed { id, sample, belief, acting }, trial);
+            facts.count(Believed { id, sample, belief, acting });
         }
         facts
     }
@@ -163,7 +154,7 @@ impl<'a> Facts<'a> {
         self.is_anomalous = is_mass || (missing && is_moved);
     }
 
-    fn count(&mut self, node: Believed<'a>, trial: &Trial<'_>) {
+    fn count(&mut self, node: Believed<'a>) {
         let of_kind = match node.belief {
             Belief::Restarting => Some(&mut self.restarting),
             Belief::Upgrading => Some(&mut self.upgrading),
@@ -185,8 +176,6 @@ impl<'a> Facts<'a> {
         let is_at_rest = matches!(node.belief, Belief::Stopped(_) | Belief::Removing | Belief::Dead) || is_disabled;
         self.active += u32::from(!is_at_rest);
         self.has_dead |= node.is_dead();
-        let version = node.sample.version.as_ref().zip(trial.observation.target.as_ref());
-        self.outdated += u32::from(!is_disabled && version.is_some_and(|(has, target)| has != target));
         self.nodes.push(node);
     }
 
@@ -306,8 +295,9 @@ fn is_under<T: Copy + PartialOrd>(threshold: Threshold<T>, seen: Option<T>) -> b
     seen.is_some_and(|seen| seen < threshold.less_than)
 }
 
-/// Compares the signals. One volume with space is enough to add a node, and one full volume is enough for pressure.
-fn room(policy: &Policy, host: &HostSample) -> Room {
+/// Tells whether a signal is over its high threshold, and whether all are known and below the low one. One volume with
+/// space is enough to add a node, and one full volume is enough for pressure.
+fn compare(policy: &Policy, host: &HostSample) -> (bool, bool) {
     let loads = policy.load.into_iter().flat_map(|threshold| {
         let seen = |pick: fn(wnm_core::LoadAverages) -> wnm_core::Load| (threshold, host.load.map(pick));
         [seen(|load| load.one), seen(|load| load.five), seen(|load| load.fifteen)]
@@ -336,9 +326,5 @@ fn room(policy: &Policy, host: &HostSample) -> Room {
         && disks.any(|used| is_under(policy.disk, used))
         && loads.clone().all(|(threshold, seen)| is_under(threshold, seen))
         && rates_under;
-    match (over, under) {
-        (true, _) => Room::Pressure,
-        (false, true) => Room::Free,
-        (false, false) => Room::Neither,
-    }
+    (over, under)
 }

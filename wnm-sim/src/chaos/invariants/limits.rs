@@ -49,6 +49,16 @@ pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     Ok(())
 }
 
+/// Property 25: no more removals for the cap than nodes are over it, removals in progress included.
+pub(super) fn excess(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    let for_cap = trial.decided().filter(|planned| matches!(planned.reason, Reason::OverCap { .. })).count() as u32;
+    let over = facts.total().saturating_sub(trial.policy.node_cap);
+    if for_cap > 0 && for_cap.saturating_add(facts.removing) > over {
+        return Err(format!("{for_cap} removals beside {} in progress, and {over} nodes over the cap", facts.removing));
+    }
+    Ok(())
+}
+
 /// Property 5: a decision either relieves the host or uses its headroom.
 pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Tally { starts, reliefs, .. } = tally(trial.decided());

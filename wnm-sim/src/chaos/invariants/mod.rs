@@ -18,7 +18,7 @@ use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned,
 use facts::Facts;
 pub(crate) use host::limits_of_time;
 
-/// A property that always holds. The first fifteen are numbered, and so are three of steady.
+/// A property that always holds. The first fifteen are numbered, and so are some of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Property {
     /// Same input, byte-identical decision and state.
@@ -37,7 +37,7 @@ pub enum Property {
     Cap,
     /// A decision names a node at most once.
     Once,
-    /// A node is deleted only when it is dead, over the cap, for disk, or by the order of classic.
+    /// A node is deleted only when it is dead, over the cap, or for disk.
     Deleted,
     /// A full disk with a removable node and nothing under way has a removal in the same cycle.
     FullDisk,
@@ -57,6 +57,10 @@ pub enum Property {
     Predicted,
     /// No node starts within half an hour of its stop for pressure. Steady only.
     Rested,
+    /// Nothing is removed for CPU, memory, load or traffic.
+    Kept,
+    /// No more removals for the cap than nodes are over it.
+    Excess,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure leads to a relief when a node is available for it.
@@ -93,6 +97,8 @@ impl Property {
             Self::Curable => Some(18),
             Self::Predicted => Some(19),
             Self::Rested => Some(20),
+            Self::Kept => Some(21),
+            Self::Excess => Some(25),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -119,6 +125,8 @@ impl Property {
             Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
+            Self::Kept => "nothing is removed for CPU, memory, load or traffic",
+            Self::Excess => "no more removals for the cap than nodes are over it",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "headroom is used",
@@ -187,13 +195,15 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 11] = [
+const EVERY_CYCLE: [(Property, Check); 13] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
     (Property::Cap, limits::cap),
     (Property::Once, choices::once),
     (Property::Deleted, choices::deleted),
+    (Property::Kept, choices::kept),
+    (Property::Excess, limits::excess),
     (Property::FullDisk, signals::full_disk),
     (Property::Missing, signals::missing),
     (Property::Downgrade, choices::downgrade),

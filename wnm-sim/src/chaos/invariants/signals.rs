@@ -1,13 +1,11 @@
 //! Properties of signals: the actions they require and the actions they forbid.
 
-use wnm_core::{Action, HostSample, Planned, Policy, Upgrades};
+use std::time::Duration;
 
-use super::facts::{Believed, Facts, Room};
+use wnm_core::{Action, Bytes, HostSample, NodeState, Planned, Policy, StopCause, Upgrades};
+
+use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
-
-fn is_relief(planned: &Planned) -> bool {
-    matches!(planned.action, Action::Stop { .. } | Action::Remove { .. })
-}
 
 fn is_growth(planned: &Planned) -> bool {
     matches!(planned.action, Action::Add { .. } | Action::Start { .. })
@@ -15,17 +13,38 @@ fn is_growth(planned: &Planned) -> bool {
 
 /// Property 10: a full disk, a removable node and no operation in progress lead to a removal in the same cycle.
 ///
-/// A removable node is eligible, runs or is stopped, and lies on the full volume (or on any volume, when the colony
-/// exceeds the node cap). Cycles of a reboot, of dead nodes and of an anomaly are exempt: those rules come first.
+/// A removable node is eligible, runs or is stopped, and lies on a full volume whose nodes together hold more than is
+/// over (or on any volume, when the colony exceeds the node cap). Cycles of a reboot, of dead nodes and of an anomaly are
+/// exempt: those rules come first.
 pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !facts.disk_is_full || facts.under_way > 0 || !facts.may_plan(trial) {
         return Ok(());
     }
     let over_cap = facts.total() > trial.policy.node_cap;
-    let helps = |node: &&Believed<'_>| node.is_free() && (over_cap || Facts::is_on_full_volume(trial, node.sample));
+    let helps = |node: &&Believed<'_>| node.is_free() && (over_cap || is_on_relievable_volume(trial, facts, node));
     let Some(removable) = facts.nodes.iter().find(helps) else { return Ok(()) };
     let removes = trial.decided().any(|planned| matches!(planned.action, Action::Remove { .. }));
     if removes { Ok(()) } else { Err(format!("nothing is removed, and {} could be", removable.id)) }
+}
+
+/// Tells whether a node lies on a full volume that the removal of all its nodes would relieve.
+fn is_on_relievable_volume(trial: &Trial<'_>, facts: &Facts<'_>, node: &Believed<'_>) -> bool {
+    let volumes = &trial.observation.host.volumes;
+    let Some(i) = node.sample.volume.or((volumes.len() == 1).then_some(0)) else { return false };
+    let Some(used) = volumes.get(i).and_then(|volume| volume.used.filter(|used| *used > trial.policy.disk.remove))
+    else {
+        return false;
+    };
+    // The rule of steady acts on lower use, and so on more bytes over.
+    let level = match trial.policy.preset {
+        wnm_core::Preset::Classic => trial.policy.disk.remove.get(),
+        wnm_core::Preset::Steady => super::steady::below(trial.policy.disk, 0.02),
+    };
+    let total = volumes.get(i).and_then(|volume| volume.total);
+    let over = total.map_or(1.0, |Bytes(total)| (used.get() - level) / 100.0 * total as f64);
+    let on_it = facts.nodes.iter().filter(|other| other.is_free() && other.sample.volume == node.sample.volume);
+    let held = on_it.map(|other| other.sample.disk.map_or(f64::INFINITY, |Bytes(held)| held as f64)).sum::<f64>();
+    held > over * 1.001
 }
 
 /// Property 12: while a signal with thresholds is unknown, no node is added or started.
@@ -66,24 +85,57 @@ pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
-/// Classic relieves: pressure, or too many nodes, leads to a stop or a removal when a node is eligible and no operation
-/// is in progress; without pressure only dead nodes are removed, and no node is stopped.
+/// Classic relieves: CPU, memory or traffic over a high threshold leads to a stop when a node is eligible, no operation
+/// is in progress and the last stop shows its effect; no other signal stops a node.
 pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    let over_cap = facts.total() > trial.policy.node_cap;
-    let is_due = facts.room == Room::Pressure || over_cap;
-    let reliefs = trial.decided().filter(|planned| is_relief(planned));
-    let mut reliefs = reliefs.filter(|planned| planned.reason != wnm_core::Reason::Dead);
-    if let Some(planned) = reliefs.next() {
-        let (verb, id) = (planned.action.verb(), planned.action.node());
-        return if is_due { Ok(()) } else { Err(format!("{verb} {id} without pressure")) };
+    let is_due = is_relievable(trial);
+    let mut stops = trial.decided().filter(|planned| matches!(planned.action, Action::Stop { .. }));
+    if let Some(planned) = stops.next() {
+        let id = planned.action.node();
+        return if is_due { Ok(()) } else { Err(format!("stop {id} without pressure")) };
     }
-    if !is_due || facts.under_way > 0 || !facts.may_plan(trial) || (facts.disk_is_full && !over_cap) {
+    let is_acting = trial.decided().next().is_some();
+    if !is_due || is_acting || facts.under_way > 0 || !facts.may_plan(trial) || is_unsettled(trial) {
+        return Ok(());
+    }
+    // Where the use of single nodes is known, the rule may find that a stop does not help.
+    if facts.nodes.iter().any(|node| node.sample.cpu.is_some() || node.sample.memory.is_some()) {
         return Ok(());
     }
     match facts.nodes.iter().find(|node| node.is_free() && node.is_running()) {
-        Some(node) => Err(format!("nothing is stopped or removed, and {} could be", node.id)),
+        Some(node) => Err(format!("nothing is stopped, and {} could be", node.id)),
         None => Ok(()),
     }
+}
+
+/// Tells whether a signal that a stop lowers is over its high threshold.
+fn is_relievable(trial: &Trial<'_>) -> bool {
+    let (policy, host) = (trial.policy, &trial.observation.host);
+    let io = [
+        (policy.disk_io.map(|io| io.read), host.disk_read),
+        (policy.disk_io.map(|io| io.write), host.disk_write),
+        (policy.net_io.map(|io| io.read), host.net_read),
+        (policy.net_io.map(|io| io.write), host.net_write),
+    ];
+    policy.cpu.is_exceeded(host.cpu)
+        || policy.memory.is_exceeded(host.memory)
+        || io.iter().any(|(threshold, seen)| threshold.is_some_and(|threshold| threshold.is_exceeded(*seen)))
+}
+
+/// Tells whether a node started within three minutes, or stopped for pressure within one.
+fn is_unsettled(trial: &Trial<'_>) -> bool {
+    let now = trial.observation.now;
+    let is_recent = |since, seconds| now.since(since) < Duration::from_secs(seconds);
+    trial.observation.nodes.keys().filter_map(|id| trial.state.nodes.get(id)).any(|state| match state {
+        NodeState::Stopped { since: Some(since), cause: StopCause::Pressure } => is_recent(*since, 60),
+        NodeState::Stopped { .. } => false,
+        state => state.since().is_some_and(|since| is_recent(since, 180)),
+    }) || trial.observation.nodes.keys().any(|id| !trial.state.nodes.contains_key(id))
+        // An observation that changes a state to running starts that state now.
+        || trial.observation.nodes.iter().any(|(id, sample)| {
+            let runs = matches!(trial.state.nodes.get(id), Some(NodeState::Running { .. }));
+            !runs && matches!(sample.presence, wnm_core::Presence::Answering | wnm_core::Presence::Unverified)
+        })
 }
 
 /// Classic grows: with headroom on every signal, no operation in progress and fewer nodes than the cap, a stopped node
@@ -92,20 +144,22 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let (total, cap, now) = (facts.total(), trial.policy.node_cap, trial.observation.now);
     let running =
         facts.nodes.iter().filter(|node| matches!(node.belief, super::facts::Belief::Unknown) || node.is_running());
-    let has_room = facts.room == Room::Free && facts.under_way == 0 && total < cap && (running.count() as u32) < cap;
+    // A stopped node has its place in a full colony.
+    let has_place = total < cap || total == cap && facts.nodes.iter().any(Believed::is_stopped);
+    let has_room = facts.has_headroom && facts.under_way == 0 && has_place && (running.count() as u32) < cap;
     let mut grown = trial.decided().filter(|planned| is_growth(planned));
     if let Some(planned) = grown.next() {
         let (verb, id) = (planned.action.verb(), planned.action.node());
         return if has_room { Ok(()) } else { Err(format!("{verb} {id} without room")) };
     }
-    let is_upgrading = trial.decided().any(|planned| matches!(planned.action, Action::Upgrade { .. }));
-    if !has_room || !facts.may_plan(trial) || is_upgrading {
+    // An upgrade comes first, and so does a removal from a full volume beside one with space.
+    if !has_room || !facts.may_plan(trial) || trial.decided().next().is_some() {
         return Ok(());
     }
     let waits = facts.nodes.iter().any(|node| node.is_stopped() && !node.is_ready(now));
     match facts.nodes.iter().find(|node| node.is_free() && node.is_ready(now)) {
         Some(node) => Err(format!("nothing is started, and {} could be", node.id)),
-        None if !waits => Err(format!("nothing is added, and there are {total} nodes of {cap}")),
+        None if !waits && total < cap => Err(format!("nothing is added, and there are {total} nodes of {cap}")),
         None => Ok(()),
     }
 }
@@ -114,7 +168,7 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 /// is older, the first node is not newer than the binary, and no operation is in progress.
 pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let target = trial.observation.target.as_ref();
-    let is_pressed = facts.room == Room::Pressure || facts.total() > trial.policy.node_cap;
+    let is_pressed = facts.is_pressed || facts.total() > trial.policy.node_cap;
     let is_refused = target.is_some_and(|target| trial.state.is_refused(target));
     let is_newer = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has > to);
     let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);

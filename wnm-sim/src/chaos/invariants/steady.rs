@@ -11,7 +11,7 @@ use super::{Finding, Trial};
 const COOLDOWN: Duration = Duration::from_secs(1800);
 
 /// Returns the level below the high threshold by a share of the gap between both thresholds.
-fn below(marks: Threshold<Percent>, share: f64) -> f64 {
+pub(super) fn below(marks: Threshold<Percent>, share: f64) -> f64 {
     marks.remove.get() - (marks.remove.get() - marks.less_than.get()) * share
 }
 
