@@ -69,9 +69,9 @@ fn same_seed_gives_same_score() {
 }
 
 #[test]
-fn built_in_scenarios_run_on_both_hosts() {
+fn built_in_scenarios_run_on_all_hosts() {
     let all = CapacityScenario::find("all", &RawSettings::default(), TraceFacts::default()).unwrap();
-    assert_eq!(all.len(), 2 * crate::scenario::catalogue::NAMES.len());
+    assert_eq!(all.len(), 4 * crate::scenario::catalogue::NAMES.len());
     for spec in &all {
         let score = score(spec, "classic", 6.0);
         assert!(score.node_hours > 0.0 && score.node_hours_best > 0.0, "{}: {score:?}", spec.name);
@@ -353,10 +353,11 @@ fn time_over_limits_is_split_into_avoidable_and_not() {
 }
 
 #[test]
-fn starved_node_is_not_healthy() {
-    // The background load demands 16 of 4 cores: every demand is served at a quarter.
+fn starved_nodes_count_by_the_share_that_they_get() {
+    // The background load demands 16 of 4 cores, and the nodes 0.6: their weight of 10 gives them 4 · 10 / 110 cores.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 400"), "fixed:12", 1.0);
-    assert_eq!(score.node_hours, 0.0);
+    assert!(close(score.node_hours, 12.0 * (4.0 / 11.0) / 0.6), "{}", score.node_hours);
+    assert!(close(score.lost_core_hours, 4.0 / 11.0), "{}", score.lost_core_hours);
 }
 
 #[test]
@@ -428,7 +429,7 @@ fn scored(scenario: &str, set: &[(&str, &str)], groups: Groups) -> Score {
 
 #[test]
 fn idle_nodes_cost_other_work_nothing_and_lighter_ones_less() {
-    let lost = |set: &[(&str, &str)], groups| scored("neighbour-2", set, groups).lost_core_hours;
+    let lost = |set: &[(&str, &str)], groups| scored("trace-build-2", set, groups).lost_core_hours;
     let equals = lost(&[("preset", "classic")], Groups::Absent);
     let [idle, light, heavy] =
         ["idle", "10", "1000"].map(|weight| lost(&[("preset", "classic"), ("cpu_weight", weight)], Groups::Present));
