@@ -28,7 +28,7 @@ pub(super) struct Shares {
 /// Divides the processors. Demand beyond the CPU limit waits without being runnable, as in the kernel.
 ///
 /// Without a weight, processors are shared in proportion to demand. With one, each side gets its share by weight, and
-/// what the other side leaves: measured on one core, other work beside a group of ten nodes of weight 10 got as much as
+/// the rest of the other side: measured on one core, other work beside a group of ten nodes of weight 10 got as much as
 /// it got alone.
 pub(super) fn share(own: f64, background: f64, division: Division) -> Shares {
     let Division { cpus, cpu_limit, weight } = division;
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn group_behind_other_work_leaves_it_its_share() {
         let on_one_core = |weight| share(0.8, 1.0, Division { cpus: 1.0, cpu_limit: None, weight }).background;
-        // Weight 10 of 110: the foreign job loses a tenth. Separate tasks share in proportion to demand.
+        // Weight 10 of 110: the background load loses a tenth. Separate tasks share in proportion to demand.
         assert!((on_one_core(Some(10.0)) - 100.0 / 110.0).abs() < 1e-9);
         assert!((on_one_core(Some(100.0)) - 0.5).abs() < 1e-9);
         assert!((on_one_core(None) - 1.0 / 1.8).abs() < 1e-9);

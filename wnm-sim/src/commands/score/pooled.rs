@@ -46,9 +46,12 @@ pub(crate) struct Pooled {
     pub(crate) disk_full: Mean,
 }
 
+/// The scores of one seed, by scenario.
+type SeedScores<'a> = BTreeMap<&'a str, &'a Score>;
+
 /// Sums the runs of each policy and length of cycle over the scenarios, best share of the clairvoyant first.
 pub(crate) fn pooled(runs: &[RunLine]) -> Vec<Pooled> {
-    let mut policies: BTreeMap<(&str, u32), BTreeMap<u64, BTreeMap<&str, &Score>>> = BTreeMap::new();
+    let mut policies: BTreeMap<(&str, u32), BTreeMap<u64, SeedScores<'_>>> = BTreeMap::new();
     for run in runs {
         let seeds = policies.entry((&run.policy, run.cycle)).or_default();
         seeds.entry(run.seed).or_default().insert(&run.scenario, &run.score);
@@ -58,7 +61,7 @@ pub(crate) fn pooled(runs: &[RunLine]) -> Vec<Pooled> {
     all
 }
 
-fn pool(policy: &str, cycle: u32, seeds: &BTreeMap<u64, BTreeMap<&str, &Score>>) -> Pooled {
+fn pool(policy: &str, cycle: u32, seeds: &BTreeMap<u64, SeedScores<'_>>) -> Pooled {
     let scenarios = seeds.values().map(BTreeMap::len).max().unwrap_or_default();
     // A seed that lacks a scenario would have smaller sums for that reason alone.
     let whole: Vec<Vec<&Score>> = seeds
