@@ -87,7 +87,10 @@ impl SettingSources {
     ///
     /// # Errors
     /// A source cannot be read, the settings are not valid, or their process manager cannot work here.
-    pub(crate) fn refresh(&self, agent: &mut HostAgent) -> Result<(), CliError> {
+    pub(crate) fn refresh(&self, db: &Path, agent: &mut HostAgent) -> Result<(), CliError> {
+        if agent.store.follow(db)? {
+            tracing::warn!(database = %db.display(), "the database was replaced; opened the new one");
+        }
         let stored = agent.store.settings()?;
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != agent.settings {

@@ -10,6 +10,7 @@ mod daemon;
 mod error;
 mod freshness;
 mod interrupt;
+mod json;
 mod legacy;
 mod output;
 mod progress;
@@ -19,8 +20,11 @@ mod render;
 mod schema;
 mod takeover;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use args::Unparsed;
+use error::{CliError, Exit};
 use legacy::Rewritten;
 use output::Output;
 use wnm_platform::fake_node;
@@ -30,15 +34,26 @@ fn main() -> ExitCode {
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
-    let (args, notes) = match legacy::rewrite(std::env::args_os().collect()) {
-        Ok(Rewritten::Line { args, notes }) => (args::parse(args), notes),
-        Ok(Rewritten::Nothing { reason }) => return Output::plain().done(reason).into(),
-        Err(error) => return Output::plain().fail(&error.into()).into(),
+    wnm_platform::open_files::raise();
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let plain = Output::plain(&line);
+    let (args, notes) = match legacy::rewrite(line) {
+        Ok(Rewritten::Line { args, notes }) => (args, notes),
+        Ok(Rewritten::Nothing { reason }) => return plain.done(reason).into(),
+        Err(error) => return plain.fail(&error.into()).into(),
     };
-    let mut output = Output::new(&args.global);
+    let cli = match args::parse(&args) {
+        Ok(cli) => cli,
+        Err(Unparsed::Text(text)) => return ended(plain.text(&text).map(|()| Exit::Done), &plain),
+        Err(Unparsed::Usage(error)) => return plain.fail(&error.into()).into(),
+    };
+    let mut output = Output::new(&cli.global);
     notes.iter().for_each(|note| output.say(note));
-    match commands::run(args, &mut output) {
-        Ok(exit) => exit.into(),
-        Err(error) => output.fail(&error).into(),
-    }
+    let result = commands::run(cli, &mut output);
+    ended(result, &output)
+}
+
+/// Returns the exit code of a command, and writes its error.
+fn ended(result: Result<Exit, CliError>, output: &Output) -> ExitCode {
+    result.unwrap_or_else(|error| output.fail(&error)).into()
 }

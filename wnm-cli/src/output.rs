@@ -1,5 +1,6 @@
 //! All output of wnm: results on standard output, messages on standard error.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -9,21 +10,10 @@ use wnm_agent::Report;
 
 use crate::args::{Color, Global, LogFormat};
 use crate::error::{CliError, Exit};
+use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
-
-/// An error as JSON.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct ErrorReport {
-    /// The failure and its cause.
-    error: String,
-    /// The way to fix the cause; null without specific advice.
-    hint: Option<String>,
-    /// The exit code of the process.
-    exit_code: u8,
-}
 
 /// The output of a command, in the form that the global flags ask for.
 pub(crate) struct Output {
@@ -61,9 +51,10 @@ impl Output {
         Self { json: global.json, quiet: global.quiet, width: Width::of_output() }
     }
 
-    /// Returns the output for a command line that could not be parsed.
-    pub(crate) fn plain() -> Self {
-        Self { json: false, quiet: false, width: Width::Full }
+    /// Returns the output for a command line that could not be parsed: as JSON if `--json` is one of its words.
+    pub(crate) fn plain(args: &[OsString]) -> Self {
+        let json = args.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+        Self { json, quiet: false, width: Width::Full }
     }
 
     /// Prints why the command had nothing to do.
@@ -97,6 +88,16 @@ impl Output {
         if self.json { self.json(value) } else { self.page(&page(value)) }
     }
 
+    /// Writes a result as JSON, in another form, or as a page for people.
+    pub(crate) fn either<T, J: Serialize>(
+        &self,
+        value: &T,
+        json: impl FnOnce(&T) -> J,
+        page: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
+        if self.json { self.json(&json(value)) } else { self.page(&page(value)) }
+    }
+
     /// Writes a page for people to standard output.
     pub(crate) fn page(&self, text: &str) -> Result<(), CliError> {
         self.text(&page::fitted(text, self.width))
@@ -118,9 +119,9 @@ impl Output {
         write(&page.into_inner())
     }
 
-    /// Writes a value as one line of JSON to standard output.
-    pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
-        let mut line = serde_json::to_vec(value)?;
+    /// Writes a document with a value as one line of JSON to standard output. All JSON output goes through here.
+    fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
+        let mut line = serde_json::to_vec(&Document::now(value))?;
         line.push(b'\n');
         write(&line)
     }
@@ -147,17 +148,19 @@ impl Output {
 
     /// Writes an error and its hint to standard error. Returns the end of the command.
     ///
-    /// A closed pipe, as of `wnm history | head`, is no error.
+    /// A closed pipe, as of `wnm history | head`, ends the command without a message.
     pub(crate) fn fail(&self, error: &CliError) -> Exit {
         if matches!(error, CliError::Output(e) if e.kind() == io::ErrorKind::BrokenPipe) {
-            return Exit::Done;
+            return error.exit();
         }
         let exit = error.exit();
         let mut err = anstream::stderr().lock();
         // An error of this write has no other place to go.
         let _ = if self.json {
-            let report = ErrorReport { error: error.to_string(), hint: error.hint(), exit_code: exit.code() };
-            serde_json::to_string(&report).map_err(io::Error::from).and_then(|report| writeln!(err, "{report}"))
+            let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code: exit.code() };
+            serde_json::to_string(&ErrorDocument::now(report))
+                .map_err(io::Error::from)
+                .and_then(|report| writeln!(err, "{report}"))
         } else {
             render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
         };

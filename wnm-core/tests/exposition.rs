@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
-use wnm_core::{parse_identity, parse_metrics};
+use wnm_core::{is_node_metrics, parse_identity, parse_metrics};
 
 #[expect(clippy::unwrap_used, reason = "the data is part of the test")]
 fn unzip(bytes: &[u8]) -> Vec<u8> {
@@ -95,6 +95,24 @@ fn blanks_and_quoted_names_are_read() {
     );
     assert_eq!(identity.peer_id.as_deref(), Some("12D3Koo"));
     assert_eq!(identity.version.map(|version| version.to_string()).as_deref(), Some("0.4.17"));
+}
+
+#[test]
+fn text_of_a_node_names_a_metric_of_a_node() {
+    for text in [
+        "ant_node_uptime 5",
+        "# EOF-less\n# HELP ant_networking_records_stored The number.\n",
+        "up 1\n #  TYPE  libp2p_bandwidth_bytes counter",
+        "{\"ant_node_uptime\"} 5",
+        "ant_node_uptime NaN",
+    ] {
+        assert!(is_node_metrics(text.as_bytes()), "{text}");
+    }
+    for text in
+        ["", "# EOF\n", "<!DOCTYPE html>\n<title>ant_node_uptime 5</title>", "node_cpu_seconds_total 5", "# ant_node"]
+    {
+        assert!(!is_node_metrics(text.as_bytes()), "{text}");
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct Call {
     pub environment: Environment,
     /// The time after which it is killed with its process group.
     pub deadline: Duration,
-    /// The number of bytes of each stream that are kept; the rest is read and dropped.
+    /// The number of bytes of each stream after which it is killed with its process group.
     pub output_limit: usize,
 }
 
@@ -234,7 +234,7 @@ impl Exec {
     /// Runs a program and returns its output, success or not.
     ///
     /// # Errors
-    /// The program cannot be started, or exceeds its deadline and is killed with its process group.
+    /// The program cannot be started, or exceeds its deadline or its output limit and is killed with its process group.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
             Runner::Real => run::run(call),

@@ -1,4 +1,4 @@
-//! Access to the host: metrics, probes, process managers, firewalls, node folders and CPU limit.
+//! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
 pub mod binary;
 pub mod cpu_limit;
@@ -12,9 +12,12 @@ pub mod identity;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;
+pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
+pub mod volume;
+pub mod weight;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;

@@ -1,7 +1,10 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
+mod answers;
+pub(crate) mod exit;
 mod folders;
 pub mod host;
+pub mod isolation;
 pub mod ports;
 pub mod probe;
 pub mod process;
@@ -9,6 +12,7 @@ mod quick_check;
 mod sample;
 mod silent;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
@@ -16,15 +20,18 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, Psi, Settings, Timestamp,
+    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp, WeightSample,
 };
 
 use crate::Platform;
 use crate::binary::{BinaryCache, version_call};
 use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
-use crate::observe::host::{ColonyProcesses, Reading, SHORTEST_INTERVAL, Usage};
+use crate::observe::host::{ColonyProcesses, Placement, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::volume::{FolderState, Storage, volume_of};
+use crate::weight::{ColonyWeight, RunningNode};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
 
@@ -41,20 +48,29 @@ impl Platform {
     #[must_use]
     pub fn observe(&self, colony: &Colony, clock: &Clock, rebooted: bool) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
-        let services = self.survey(colony);
-        self.observe_services(colony, rebooted, &before, &reading, &services)
+        let storage = self.read_storage(colony);
+        let services = self.survey(colony, &storage);
+        self.observe_services(colony, rebooted, &before, &reading, Surveyed { services: &services, storage })
     }
 
-    /// Observes everything except the process managers, whose result is `services`.
+    /// Reads the volumes, and remembers their known identities for the actions of this cycle.
+    fn read_storage(&self, colony: &Colony) -> Storage {
+        self.know_volumes(&colony.state.volumes);
+        let nodes = colony.nodes.values().filter(|node| !is_disabled(colony, node.id));
+        Storage::read(&colony.settings.storage, nodes, &colony.state.volumes, &unsettled(colony))
+    }
+
+    /// Observes everything except the process managers and the volumes.
     pub(crate) fn observe_services(
         &self,
         colony: &Colony,
         rebooted: bool,
         before: &Counters,
         reading: &Reading,
-        services: &BTreeMap<NodeId, Service>,
+        Surveyed { services, storage }: Surveyed<'_>,
     ) -> (Observation, Counters) {
-        let answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let mut answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let mut wrong_answers = answers::take_wrong(colony, services, &mut answers);
         let running = services.values().filter_map(|service| match service {
             Service::Running(process) => Some(process),
             Service::Stopped | Service::Unknown(_) => None,
@@ -63,7 +79,9 @@ impl Platform {
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
-        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let weight = Some(self.observe_weight(colony, services));
+        let volumes = storage.volumes.clone();
+        let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -71,11 +89,12 @@ impl Platform {
         let mut observer = NodeObserver {
             platform: self,
             colony,
-            volumes: &host.volumes,
+            storage: &storage,
             unsettled: unsettled(colony),
             now: reading.at,
             before,
             elapsed: reading.since(before),
+            processes: OnceCell::new(),
             binaries: &mut binaries,
             versions_until: Instant::now() + VERSIONS_BUDGET,
         };
@@ -90,10 +109,13 @@ impl Platform {
                 counters.nodes.insert(node.id, NodeCounters { pid: process.pid, cpu_millis: usage.cpu_millis });
             }
             let usage = usage.map(|(_, usage)| usage);
-            nodes.insert(node.id, observer.sample(node, service, answers.get(&node.id), usage));
+            let wrong_answer = wrong_answers.remove(&node.id);
+            let sample = observer.sample(node, service, answers.get(&node.id), usage);
+            nodes.insert(node.id, NodeSample { wrong_answer, ..sample });
         }
         binaries.forget_unused();
         drop(binaries);
+        exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
@@ -101,7 +123,14 @@ impl Platform {
 
     /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.
     fn counters(&self, colony: &Colony, clock: &Clock) -> (Counters, Reading) {
-        let reading = self.host.read(clock);
+        let pids: Vec<u32> = processes_of_boot(colony, clock.boot()).map(|(_, process)| process.pid).collect();
+        let group = group_name(&colony.settings);
+        let nodes = ColonyProcesses { group: &group, pids: &pids };
+        let nodes = match self.manager.kind().program {
+            Program::Setsid => Placement::WithWnm(nodes),
+            Program::Systemd | Program::Docker | Program::Launchd | Program::Antctl => Placement::Apart(nodes),
+        };
+        let reading = self.host.read(clock, nodes);
         let is_of_this_run = |before: &&Counters| before.boot == reading.boot && before.uptime <= reading.uptime;
         let before = colony.counters.as_ref().filter(is_of_this_run).cloned().unwrap_or_else(|| reading.counters());
         if reading.since(&before).is_some() {
@@ -109,16 +138,27 @@ impl Platform {
         }
         let waited = Duration::from_millis(reading.uptime - before.uptime);
         thread::sleep(SHORTEST_INTERVAL.saturating_sub(waited) + Duration::from_millis(1));
-        (before, self.host.read(clock))
+        (before, self.host.read(clock, nodes))
     }
 
-    /// Queries each process manager once for all of its nodes.
-    fn survey(&self, colony: &Colony) -> BTreeMap<NodeId, Service> {
+    /// Queries each process manager once for all of its nodes, except those whose file system does not answer: a manager
+    /// reads files of the node.
+    fn survey(&self, colony: &Colony, storage: &Storage) -> BTreeMap<NodeId, Service> {
         let mut by_manager: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
         for node in colony.nodes.values().filter(|node| !is_disabled(colony, node.id)) {
             by_manager.entry(node.manager).or_default().push(node);
         }
-        by_manager
+        let mut silent = BTreeMap::new();
+        for nodes in by_manager.values_mut() {
+            nodes.retain(|node| {
+                let answers = storage.folders.get(&node.id) != Some(&FolderState::NoAnswer);
+                if !answers {
+                    silent.insert(node.id, Service::Unknown("the file system of its folder does not answer".into()));
+                }
+                answers
+            });
+        }
+        let surveyed: BTreeMap<NodeId, Service> = by_manager
             .into_iter()
             .flat_map(|(kind, nodes)| {
                 if kind == self.manager.kind() {
@@ -129,7 +169,8 @@ impl Platform {
                     Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
                 }
             })
-            .collect()
+            .collect();
+        surveyed.into_iter().chain(silent).collect()
     }
 
     /// Reads the CPU limit of the colony, unless the setting `cpu_limit` is off.
@@ -139,6 +180,15 @@ impl Platform {
         before: &Counters,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
+    }
+
+    /// Reads the means by which the running nodes run behind other work.
+    fn observe_weight(&self, colony: &Colony, services: &BTreeMap<NodeId, Service>) -> WeightSample {
+        let running = services.iter().filter_map(|(id, service)| match service {
+            Service::Running(process) => Some(RunningNode { node: colony.nodes.get(id)?, pid: process.pid }),
+            Service::Stopped | Service::Unknown(_) => None,
+        });
+        ColonyWeight::of(&colony.settings).look(&running.collect::<Vec<_>>()).sample()
     }
 
     /// Reads the pressure stall information of the host and of the nodes that run as these processes.
@@ -151,17 +201,25 @@ impl Platform {
     }
 }
 
+/// The state of the nodes in their process managers and on their volumes.
+pub(crate) struct Surveyed<'a> {
+    pub(crate) services: &'a BTreeMap<NodeId, Service>,
+    pub(crate) storage: Storage,
+}
+
 /// Combines all observations of one node into its sample.
 struct NodeObserver<'a> {
     platform: &'a Platform,
     colony: &'a Colony,
-    volumes: &'a [wnm_core::Volume],
+    storage: &'a Storage,
     /// Nodes with an unfinished addition or removal.
     unsettled: BTreeSet<NodeId>,
     now: Timestamp,
     before: &'a Counters,
     /// The time since the earlier counters.
     elapsed: Option<Duration>,
+    /// All processes of the host, read when a folder is missing.
+    processes: OnceCell<Vec<ProcessInfo>>,
     binaries: &'a mut BinaryCache,
     versions_until: Instant,
 }
@@ -175,9 +233,9 @@ impl NodeObserver<'_> {
         answer: Option<&Answer>,
         usage: Option<Usage>,
     ) -> NodeSample {
-        let folder = sample::folder(&node.root_dir);
+        let volume = volume_of(&node.root_dir, &self.colony.settings.storage);
         let seen = NodeFacts {
-            presence: self.presence(node, service, answer, &folder),
+            presence: self.presence(node, service, answer, volume),
             previous: previous(self.colony, node),
             process: match service {
                 Some(Service::Running(process)) => Some(process),
@@ -188,7 +246,7 @@ impl NodeObserver<'_> {
             now: self.now,
         };
         let mut sample = seen.sample(node);
-        sample.volume = sample::volume(node, &folder, self.volumes);
+        sample.volume = volume;
         sample.cpu = usage.and_then(|usage| {
             let before = self.before.nodes.get(&node.id).filter(|_| seen.is_same_process())?;
             sample::cores(*before, usage, seen.process?.pid, self.elapsed?)
@@ -204,12 +262,24 @@ impl NodeObserver<'_> {
         node: &Node,
         service: Option<&Service>,
         answer: Option<&Answer>,
-        folder: &sample::Folder,
+        volume: Option<usize>,
     ) -> Presence {
         let Some(service) = service else { return Presence::Unobserved };
-        if matches!(folder, sample::Folder::Missing) {
-            let is_unsettled = self.unsettled.contains(&node.id);
-            return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
+        let is_unsettled = self.unsettled.contains(&node.id);
+        // During its addition a folder is bare for a moment.
+        if self.storage.is_faulty(node.id, volume) {
+            let has_fault = self.storage.has_fault(volume);
+            return if is_unsettled && !has_fault { Presence::Unobserved } else { Presence::VolumeFault };
+        }
+        if self.storage.folders.get(&node.id) == Some(&FolderState::Missing) {
+            return match service {
+                _ if is_unsettled => Presence::Unobserved,
+                // A process without its folder is alive, whatever it answers: the node is not dead.
+                Service::Running(_) => Presence::Silent,
+                Service::Unknown(_) => Presence::Unreachable,
+                Service::Stopped if self.has_process(node) => Presence::Silent,
+                Service::Stopped => Presence::FolderMissing,
+            };
         }
         match (node.metrics_port(), service, answer) {
             (Some(_), Service::Running(_), None) => Presence::Silent,
@@ -219,6 +289,12 @@ impl NodeObserver<'_> {
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
         }
+    }
+
+    /// Tells whether a process names the folder of a node, also one that its process manager does not know.
+    fn has_process(&self, node: &Node) -> bool {
+        let all = self.processes.get_or_init(|| Processes::of_host().all());
+        all.iter().any(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node))
     }
 
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
@@ -236,6 +312,15 @@ impl NodeObserver<'_> {
 /// Returns the last sample of this node. An earlier node with the same number has another creation time.
 fn previous<'a>(colony: &'a Colony, node: &Node) -> Option<&'a NodeSample> {
     colony.samples.get(&node.id).filter(|previous| previous.born == node.born)
+}
+
+/// Returns the process of each node in the last samples, unless the host restarted since.
+fn processes_of_boot<'a>(
+    colony: &'a Colony,
+    boot: &'a str,
+) -> impl Iterator<Item = (NodeId, &'a ProcessIdentity)> + 'a {
+    let process = move |sample: &'a NodeSample| sample.process.as_ref().filter(|process| process.boot == boot);
+    colony.samples.iter().filter_map(move |(id, sample)| Some((*id, process(sample)?)))
 }
 
 fn is_disabled(colony: &Colony, node: NodeId) -> bool {
@@ -285,7 +370,8 @@ fn priority(previous: Option<&NodeSample>, service: &Service) -> Priority {
             | Presence::Answering
             | Presence::Unverified
             | Presence::Gone
-            | Presence::FolderMissing,
+            | Presence::FolderMissing
+            | Presence::VolumeFault,
         )
         | None => Priority::First,
     }

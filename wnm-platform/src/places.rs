@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_core::{HostDefaults, ManagerKind, Program, Scope};
+use wnm_core::{HostDefaults, ManagerKind, Program, Scope, VolumeFault};
 
 use crate::error::PlatformError;
+use crate::node_dir;
+use crate::volume;
 
 /// An operating system with its own conventions for paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +113,15 @@ fn service_manager() -> Program {
 /// Creates each storage folder and checks with a trial file that it is writable.
 ///
 /// # Errors
-/// A folder cannot be created or is not writable.
+/// A folder is `/`, inside the folder of a node, in the trash, or another user can write it; or it cannot be created or is
+/// not writable, or its file system does not answer.
 pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
+    let silent = volume::unanswering(storage.iter().map(PathBuf::as_path));
     storage.iter().try_for_each(|folder| {
+        if silent.contains(folder) {
+            return Err(PlatformError::Volume { path: folder.clone(), fault: VolumeFault::Hung });
+        }
+        node_dir::check_storage_place(folder)?;
         let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let trial = folder.join(format!(".wnm-trial-{}", std::process::id()));

@@ -1,6 +1,7 @@
 //! The host as one value, for observations and for actions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,11 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Options, ProcessManager};
+use crate::manager::{self, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
 const PROTECT_BUDGET: Duration = Duration::from_secs(2);
@@ -29,6 +31,8 @@ pub struct Platform {
     pub(crate) probe_limits: Limits,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
+    /// The identities of the volumes, by storage folder.
+    volumes: Mutex<BTreeMap<PathBuf, u64>>,
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
 }
@@ -47,6 +51,7 @@ impl Platform {
             probe_limits: Limits::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
+            volumes: Mutex::default(),
             unprotected: Mutex::default(),
         })
     }
@@ -55,6 +60,14 @@ impl Platform {
     #[must_use]
     pub fn cpu_limit(&self) -> &CpuLimit {
         &self.cpu_limit
+    }
+
+    /// Puts the running nodes behind other work, so far as their process manager can without a restart.
+    ///
+    /// # Errors
+    /// A weight cannot be applied. Nodes are not affected by that.
+    pub fn apply_weight(&self, settings: &Settings, nodes: &[RunningNode<'_>]) -> Result<(), PlatformError> {
+        ColonyWeight::of(settings).apply(nodes)
     }
 
     /// Replaces the cache of program versions by one that an earlier run stored.
@@ -100,6 +113,14 @@ impl Platform {
         self.manager.restarts(&own)
     }
 
+    /// Returns the nodes that their process manager reports as stopped. Nodes of other process managers, and nodes whose
+    /// state is unknown, are absent.
+    pub fn stopped<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        let services = self.manager.survey(&own);
+        services.into_iter().filter(|(_, service)| *service == Service::Stopped).map(|(id, _)| id).collect()
+    }
+
     /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release
     /// of wnm made. Running processes continue. The copies of many programs take several cycles. Returns the nodes that
     /// could not be converted, each once, with the reason.
@@ -142,7 +163,13 @@ impl Platform {
     /// Returns an executor of steps on these nodes, which include the nodes that an action is about to add.
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_volumes(volumes)
+    }
+
+    /// Sets the known identities of the volumes, which actions compare with before they change files.
+    pub(crate) fn know_volumes(&self, known: &BTreeMap<PathBuf, u64>) {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(known);
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {

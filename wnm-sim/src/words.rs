@@ -25,6 +25,7 @@ impl Heading {
             Reason::Relief { relief, measure } => (relief_name(*relief), Some(measure.signal)),
             Reason::OverCap { .. } => ("over cap", None),
             Reason::Outdated { .. } => ("outdated", None),
+            Reason::Ended { .. } => ("ended", None),
             Reason::HeadroomToStart => ("headroom to start", None),
             Reason::HeadroomToAdd { .. } => ("headroom to add", None),
             Reason::Requested => ("requested", None),
@@ -46,6 +47,10 @@ impl Heading {
             Blocker::NoCandidate => ("no node to stop", None),
             Blocker::Cooldown { .. } => ("cooldown", None),
             Blocker::RestartDelay { .. } => ("restart delay", None),
+            Blocker::RetryDelay { .. } => ("retry delay", None),
+            Blocker::CrashLoop { .. } => ("crash loop", None),
+            Blocker::AddDelay { .. } => ("failed additions", None),
+            Blocker::RestartOverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
             Blocker::MissingMetric { signal } => ("missing metric", Some(*signal)),
             Blocker::ObservationPeriod { .. } => ("observation period", None),
             Blocker::OverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
@@ -55,6 +60,7 @@ impl Heading {
             Blocker::ExternalOverload { .. } => ("external overload", None),
             Blocker::ExternalUse { signal, .. } => ("external use", Some(*signal)),
             Blocker::GracePeriod { .. } => ("grace period", None),
+            Blocker::NoVolume => ("no volume", None),
             Blocker::NodeCap { .. } => ("node cap", None),
         };
         Self { verb: WAIT, why, signal }

@@ -187,13 +187,15 @@ fn failed_action_does_not_change_the_state() {
         json!({"outcomes": ["failed"]}),
         // The node stopped by itself, at an unknown time before this line.
         case(1300.0, 10.0, &stopped),
-        json!({"outcomes": ["failed", "done"]}),
-        // The start failed at 1300, so that the node waits.
-        case(1360.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED"), (4, "RUNNING")]),
+        json!({"outcomes": ["failed"]}),
+        // The start failed at 1300: the node waits for ten seconds, and no node is added meanwhile.
+        case(1305.0, 10.0, &stopped),
+        case(1310.0, 10.0, &stopped),
     ]);
     assert_eq!(answers[1], json!({}));
-    assert_eq!(answers[2]["actions"], json!([["start", 3], ["add", 4]]));
+    assert_eq!(answers[2]["actions"], json!([["start", 3]]));
     assert_eq!(answers[4]["actions"], json!([["survey", null]]));
+    assert_eq!(answers[5]["actions"], json!([["start", 3]]));
 }
 
 #[test]

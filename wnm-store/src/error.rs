@@ -111,6 +111,20 @@ pub enum StoreError {
         /// The path of the file.
         path: PathBuf,
     },
+    /// Another file is at the path of the open database, or none.
+    #[error("cannot write database {path}: the file was removed or replaced")]
+    Replaced {
+        /// The path of the database.
+        path: PathBuf,
+    },
+    /// Another user than root and that of this process can write the database.
+    #[error("cannot open database {path}: another user can write it (its owner is user {owner})")]
+    Untrusted {
+        /// The path of the database.
+        path: PathBuf,
+        /// The ID of its owner.
+        owner: u32,
+    },
     /// Another node has a value that must be unique.
     #[error("{value} already belongs to node {owner}")]
     NotUnique {
@@ -189,6 +203,13 @@ impl StoreError {
             Self::Busy { .. } => "wait until the other program has ended",
             Self::Full { .. } => "free disk space",
             Self::CopyExists { .. } => "name a file that does not exist",
+            Self::Untrusted { path, .. } => {
+                let path = path.display();
+                return Some(format!("run wnm as its owner, or run `chown $(id -u) {path} && chmod o-w {path}`"));
+            }
+            Self::Replaced { .. } => {
+                "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
+            }
             Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
             Self::NotUnique { .. }
             | Self::NotUnderWay { .. }

@@ -64,6 +64,60 @@ pub(crate) fn inspect(path: &Path) -> Result<(), StoreError> {
     if start != b"SQLite format 3\0" { wrong(Content::NotSqlite) } else { Ok(()) }
 }
 
+/// The identity of a file: its device and inode numbers. Another file at the same path has another identity.
+pub(crate) type FileIdentity = (u64, u64);
+
+/// Returns the identity of the file at a path.
+///
+/// # Errors
+/// The file does not exist, or its folder may not be read.
+pub(crate) fn identity(path: &Path) -> Result<FileIdentity, StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    match fs::metadata(path) {
+        Ok(facts) => Ok((facts.dev(), facts.ino())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::NotInitialised { path: path.to_path_buf() })
+        }
+        Err(error) => Err(file_error(FileOperation::Read, path)(error)),
+    }
+}
+
+/// Creates an empty file that only its owner can read: a database contains the environment of the nodes. SQLite gives the
+/// files beside it the same mode.
+pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    made.map(drop).map_err(file_error(FileOperation::Write, path))
+}
+
+/// Takes away the rights of other users to a database that an earlier release created. A group may keep reading.
+pub(crate) fn make_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for path in ["", "-wal", "-shm"].map(|suffix| suffixed(path, suffix)) {
+        let Ok(facts) = fs::metadata(&path) else { continue };
+        let mode = facts.permissions().mode();
+        if mode & 0o137 != 0 {
+            // A file system without modes keeps the file as it is.
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o640));
+        }
+    }
+}
+
+/// Checks that no other user than root and that of this process decides about the content of a database: it names the
+/// programs that wnm runs.
+///
+/// # Errors
+/// Another user owns the file, or every user can write it.
+pub(crate) fn check_owner(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let facts = fs::metadata(path).map_err(file_error(FileOperation::Read, path))?;
+    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
+    if is_own && facts.mode() & 0o002 == 0 {
+        return Ok(());
+    }
+    Err(StoreError::Untrusted { path: path.to_path_buf(), owner: facts.uid() })
+}
+
 /// Flushes the folder of a file. A new name of a file survives a power loss only after its folder has been flushed.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = folder(path);
@@ -152,7 +206,7 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
 }
 
 fn write_copy(db: &Connection, draft: &Path) -> Result<(), DbError> {
-    File::create_new(draft).map_err(file_error(FileOperation::Write, draft))?;
+    create_private(draft)?;
     let mut target = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let backup = Backup::new(db, &mut target)?;
     // `Backup` ignores the busy timeout of the connection, so that the wait for a writer is done here.

@@ -68,6 +68,7 @@ impl Store {
         let now = observation.now;
         let engine = nodes::engine_json(state)?;
         let states = nodes::json_rows(&state.nodes, Record::NodeState)?;
+        let desired = nodes::desired_rows(state);
         let samples = nodes::sample_rows(observation)?;
         let counters = to_json(counters, Record::Counters)?;
         let outcomes: Vec<(ActionId, &Outcome, String)> = outcomes
@@ -83,6 +84,7 @@ impl Store {
             nodes::write_single(tx, Single::Engine, &engine)?;
             nodes::write_single(tx, Single::Counters, &counters)?;
             nodes::write_states(tx, &states)?;
+            nodes::write_desired(tx, &desired)?;
             nodes::write_samples(tx, &samples)?;
             let ended =
                 tx.prepare_cached("UPDATE cycles SET ended = ?2 WHERE id = ?1")?.execute((cycle.0, now.as_millis()))?;

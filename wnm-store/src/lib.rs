@@ -34,7 +34,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
+use wnm_core::{
+    Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
+};
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
 pub use history::{
@@ -45,7 +47,7 @@ pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
 use error::DbError;
-use file::IfExists;
+use file::{FileIdentity, IfExists};
 use nodes::Single;
 
 /// An open database.
@@ -56,6 +58,8 @@ use nodes::Single;
 pub struct Store {
     db: Connection,
     path: PathBuf,
+    /// The file that `db` has open.
+    identity: FileIdentity,
 }
 
 /// The data for commands that only show something, as of one moment.
@@ -136,6 +140,30 @@ impl Store {
         &self.path
     }
 
+    /// Tells whether another file, or none, is at the path of the database since it was opened.
+    ///
+    /// SQLite would go on with the file that has lost its name, and a removed node would come back with the next process
+    /// that opens the database.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        !file::identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+
+    /// Opens the database at `path` in the place of this one, if it is another file: a backup was restored beside a
+    /// daemon, or a link leads elsewhere. Returns whether it is.
+    ///
+    /// The caller holds the [`Lock`].
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open); this store then stays, and refuses to write.
+    pub fn follow(&mut self, path: &Path) -> Result<bool, StoreError> {
+        if file::resolved(path) == self.path && !self.is_replaced() {
+            return Ok(false);
+        }
+        *self = Self::open(path)?;
+        Ok(true)
+    }
+
     /// Returns the stored settings. Names that this version does not know are ignored.
     ///
     /// # Errors
@@ -164,7 +192,11 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            for error in ignored {
+                tracing::warn!(%error, "a desired state is ignored, and the next cycle replaces it");
+            }
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             if !unreadable.is_empty() {
                 return Err(unreadable.swap_remove(0).into());
@@ -185,7 +217,9 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             let samples = nodes::samples(db, &mut unreadable)?;
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             state.acting.extend(unfinished.iter().map(|action| action.record.node()));
@@ -228,8 +262,23 @@ impl Store {
             for (id, text) in &states {
                 write.execute((id.get(), text))?;
             }
+            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+            for (node, state) in nodes {
+                write.execute((node.id.get(), Desired::implied_by(state).word()))?;
+            }
             Ok(())
         })
+    }
+
+    /// Stores the identities of volumes for a new colony. A cycle stores them with its state.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn save_volumes(&mut self, volumes: BTreeMap<PathBuf, u64>) -> Result<(), StoreError> {
+        let mut state = self.read(|db| nodes::state(db, &mut Vec::new(), &mut Vec::new()))?;
+        state.volumes.extend(volumes);
+        let text = nodes::engine_json(&state)?;
+        self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
     }
 
     /// Adds the last known samples of nodes. For takeovers, so that the knowledge of another tool stands until the first
@@ -285,7 +334,9 @@ impl Store {
             let mut defects = dangling_references(db)?;
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
             nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;
@@ -327,6 +378,9 @@ impl Store {
     /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
     /// more, so that the end of a running action can still be recorded.
     fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
+        if self.is_replaced() {
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
         let mut attempt = || {
             // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
             // timeout, when another program has written in between.

@@ -1,11 +1,11 @@
 //! One writer at a time: a lock that the kernel releases when its holder ends, even by a crash.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
 use wnm_core::Timestamp;
 
@@ -81,13 +81,13 @@ impl Lock {
         let path = beside(&database, "lock");
         let unusable = |source| LockError::Unusable { path: path.clone(), source };
         fs::create_dir_all(crate::file::folder(&path)).map_err(unusable)?;
-        // The standard library opens with O_CLOEXEC: a node must not inherit the file, and with it the lock.
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+        let mut file = open(&path).map_err(unusable)?;
         let begun = Instant::now();
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
+                Ok(()) if is_at(&file, &path) => break,
+                // The file was removed or replaced: the lock on the old one excludes no later process.
+                Ok(()) => file = open(&path).map_err(unusable)?,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     let left = wait.saturating_sub(begun.elapsed());
@@ -111,8 +111,9 @@ impl Lock {
     /// Another process holds the lock, or the lock file cannot be used.
     pub fn check(database: &Path) -> Result<(), LockError> {
         let path = beside(&resolved(database), "lock");
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut file = match rustix::fs::open(&path, flags, Mode::empty()).map_err(std::io::Error::from) {
+            Ok(file) => File::from(file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(LockError::Unusable { path, source }),
         };
@@ -132,6 +133,25 @@ impl Lock {
         self.file.rewind()?;
         writeln!(self.file, "{text}")
     }
+}
+
+/// Opens the lock file, and creates it where it is missing. Only its owner may lock it: another user could hold the lock
+/// for ever. A link is refused, and a FIFO does not block.
+fn open(path: &Path) -> std::io::Result<File> {
+    // O_CLOEXEC: a node must not inherit the file, and with it the lock.
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Tells whether an open file is the one at a path.
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |facts: &fs::Metadata| (facts.dev(), facts.ino());
+    matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(open), Ok(there)) if identity(&open) == identity(&there))
 }
 
 impl Drop for Lock {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{EngineState, Node, NodeId, NodeMap, NodeSample, Observation, Presence};
+use wnm_core::{Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, Observation, Presence};
 
 use crate::error::{DbError, StoreError, UniqueValue};
 use crate::record::{self, Corruption, Record};
@@ -59,10 +59,66 @@ pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<No
 }
 
 /// Reads the state of the engine, without the parts that cannot be read.
-pub(crate) fn state(db: &Connection, unreadable: &mut Unreadable) -> Result<EngineState, DbError> {
+///
+/// Desired conditions that cannot be read are listed in `ignored`: their nodes have the conditions that their states
+/// imply, so that no node is lost.
+pub(crate) fn state(
+    db: &Connection,
+    unreadable: &mut Unreadable,
+    ignored: &mut Unreadable,
+) -> Result<EngineState, DbError> {
     let nodes = by_node(db, "SELECT node, state FROM states ORDER BY node", Record::NodeState, unreadable)?;
+    let desired = desired(db, &nodes, ignored)?;
     let rest: EngineState = single(db, Single::Engine, unreadable)?.unwrap_or_default();
-    Ok(EngineState { nodes, ..rest })
+    Ok(EngineState { nodes, desired, ..rest })
+}
+
+/// Reads the desired conditions that differ from those that the states imply.
+fn desired(
+    db: &Connection,
+    states: &NodeMap<NodeState>,
+    ignored: &mut Unreadable,
+) -> Result<NodeMap<Desired>, DbError> {
+    let mut statement = db.prepare_cached("SELECT node, desired FROM desired ORDER BY node")?;
+    let mut rows = statement.query([])?;
+    let mut found = NodeMap::new();
+    while let Some(row) = rows.next()? {
+        let id = id(row, 0)?;
+        // Such a row is left over from a node that no longer exists.
+        let Some(state) = states.get(&id) else { continue };
+        // A damaged text need not be UTF-8.
+        let word = row.get_ref(1)?.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
+        let cause = match Desired::from_word(&word) {
+            Some(desired) if !desired.is_possible_in(state) => Corruption::Contradicts { desired, state: state.word() },
+            Some(desired) if desired != Desired::implied_by(state) => {
+                found.insert(id, desired);
+                continue;
+            }
+            Some(_) => continue,
+            None => Corruption::UnknownWord(word.into_owned()),
+        };
+        ignored.push(StoreError::Corrupt { record: Record::Desired(id), cause });
+    }
+    Ok(found)
+}
+
+/// Returns the rows with the desired conditions of all nodes that have a state.
+pub(crate) fn desired_rows(state: &EngineState) -> JsonRows {
+    let word = |(id, node): (&NodeId, &NodeState)| (*id, state.desired(*id, node).word().to_owned());
+    state.nodes.iter().map(word).collect()
+}
+
+/// Writes the desired conditions that changed, and deletes those of nodes that no longer exist.
+pub(crate) fn write_desired(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
+    let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+    let mut delete = tx.prepare_cached("DELETE FROM desired WHERE node = ?1")?;
+    compare(tx, "SELECT node, desired FROM desired ORDER BY node", wanted, |difference| {
+        match difference {
+            Difference::Changed(id, word) | Difference::New(id, word) => write.execute((id, word))?,
+            Difference::Gone(id) => delete.execute([id])?,
+        };
+        Ok(())
+    })
 }
 
 /// A value of which the database holds one.
@@ -185,7 +241,7 @@ pub(crate) fn sample_rows(observation: &Observation) -> Result<JsonRows, StoreEr
 
 /// Returns the JSON text of the state of the engine without the states of the nodes, which have rows of their own.
 pub(crate) fn engine_json(state: &EngineState) -> Result<String, StoreError> {
-    let rest = EngineState { nodes: NodeMap::new(), ..state.clone() };
+    let rest = EngineState { nodes: NodeMap::new(), desired: NodeMap::new(), ..state.clone() };
     record::to_json(&rest, Record::Engine)
 }
 

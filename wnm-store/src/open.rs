@@ -35,6 +35,7 @@ impl Store {
         file::set_orphans_aside(&path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
+        file::create_private(&draft)?;
         let made = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .and_then(|mut db| schema::install(&mut db))
             .map_err(|error| error.at(&path))
@@ -58,13 +59,19 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
+        file::check_owner(&path)?;
         // For root too, which the mode does not bind: an operator has set it on purpose.
         if fs::metadata(&path).map_err(file_error(FileOperation::Read, &path))?.permissions().readonly() {
             return Err(StoreError::ReadOnly { path });
         }
+        reserve::make_room(&path)?;
+        let identity = file::identity(&path)?;
         let db = open_to_write(&path).map_err(|error| error.at(&path))?;
+        file::make_private(&path);
         reserve::hold(&path);
-        Ok(Self { db, path })
+        let store = Self { db, path, identity };
+        // Exchanged between the two calls: which of the files SQLite has open is unknown.
+        if store.is_replaced() { Err(StoreError::Replaced { path: store.path }) } else { Ok(store) }
     }
 
     /// Opens a database for reading, also while another process writes it.
@@ -74,12 +81,13 @@ impl Store {
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
+        let identity = file::identity(&path)?;
         let (db, found) = connect_to_read(&path).map_err(|error| error.at(&path))?;
         let supported = schema::latest(MIGRATIONS);
         if found < supported {
             return Err(StoreError::OlderVersion { path, supported, found });
         }
-        Ok(Self { db, path })
+        Ok(Self { db, path, identity })
     }
 
     /// Replaces the database by a copy of a backup. The previous database is renamed; returns its new path, if it existed.
@@ -102,11 +110,22 @@ impl Store {
             file::copy(&source, &draft, IfExists::Replace)
         });
         copied.map_err(|error| error.at(&from))?;
+        complete(&path);
         let aside = file::set_aside(&path)?;
         file::set_orphans_aside(&path)?;
         fs::rename(&draft, &path).map_err(file_error(FileOperation::Write, &path))?;
         file::sync_folder(&path)?;
         Ok(aside)
+    }
+}
+
+/// Moves the write-ahead log of a database into its file, as far as possible, before the file gets another name: SQLite
+/// finds the log by the name of the database.
+fn complete(path: &Path) {
+    let moved = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?));
+    if let Err(error) = moved {
+        tracing::debug!(?error, "the log of the replaced database keeps a name of its own");
     }
 }
 
@@ -149,8 +168,13 @@ fn connect_to_read(path: &Path) -> Result<(Connection, u32), DbError> {
         let version = schema::version(&db, path, MIGRATIONS)?;
         Ok((db, version))
     };
-    let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(attempt);
     let log = fs::metadata(suffixed(path, "-wal")).map_or(0, |log| log.len());
+    match reserve::make_room(path) {
+        // A reader too would map the index of the log.
+        Err(_) if log == 0 => return connect_immutable(path).and_then(attempt),
+        room => room?,
+    }
+    let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(attempt);
     match opened {
         // Even a reader creates the -shm file, and fails in a folder without write permission. When no log exists, the
         // database file is complete by itself and can be read as immutable.

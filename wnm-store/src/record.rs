@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{ActionId, NodeId, Problem};
+use wnm_core::{ActionId, Desired, NodeId, Problem};
 
 use crate::error::StoreError;
 use crate::history::CycleId;
@@ -20,6 +20,8 @@ pub enum Record {
     UnnumberedNode,
     /// The state of a node.
     NodeState(NodeId),
+    /// The desired condition of a node.
+    Desired(NodeId),
     /// The last sample of a node.
     NodeSample(NodeId),
     /// The state of the engine without the states of the nodes.
@@ -58,6 +60,7 @@ impl fmt::Display for Record {
             Self::Node(id) => write!(f, "node {id}"),
             Self::UnnumberedNode => f.write_str("the number of a node"),
             Self::NodeState(id) => write!(f, "the state of node {id}"),
+            Self::Desired(id) => write!(f, "the desired state of node {id}"),
             Self::NodeSample(id) => write!(f, "the last sample of node {id}"),
             Self::Engine => f.write_str("the state of the engine"),
             Self::Counters => f.write_str("the counters"),
@@ -98,6 +101,14 @@ pub enum Corruption {
     /// The word is none of those that this wnm knows.
     #[error("unknown word {0:?}")]
     UnknownWord(String),
+    /// The desired condition does not fit the state: a disabled node is disabled in both.
+    #[error("{} contradicts the state {state}", .desired.word())]
+    Contradicts {
+        /// The desired condition.
+        desired: Desired,
+        /// The state as in reports.
+        state: &'static str,
+    },
     /// The value of a setting cannot be used.
     #[error(transparent)]
     Setting(Box<Problem>),

@@ -12,7 +12,7 @@ use crate::file::{IfExists, copy, suffixed};
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
-pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES)];
+pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED)];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -109,6 +109,25 @@ UPDATE OR IGNORE settings SET key = 'steady_relief_target' WHERE key = 'steady_b
 UPDATE OR IGNORE settings SET key = 'steady_growth_target' WHERE key = 'steady_goal';
 UPDATE OR IGNORE settings SET key = 'steady_grace' WHERE key = 'steady_ride';
 UPDATE OR IGNORE settings SET key = 'steady_cooldown' WHERE key = 'steady_settle';
+";
+
+/// Stores the desired condition of each node beside its observed state. Of older nodes the cause of the last stop tells
+/// who stopped them; all others should run.
+const DESIRED: &str = "
+-- The condition that each node should be in. A node without a row has the condition that its state implies.
+CREATE TABLE desired (
+    node INTEGER PRIMARY KEY,
+    desired TEXT NOT NULL
+        CHECK (desired IN ('running', 'stopped_by_policy', 'stopped_by_request', 'disabled'))
+) STRICT;
+INSERT INTO desired SELECT node, CASE
+    WHEN NOT json_valid(state) THEN 'running'
+    WHEN state ->> '$.state' = 'disabled' THEN 'disabled'
+    WHEN state ->> '$.state' <> 'stopped' THEN 'running'
+    WHEN state ->> '$.cause' IN ('requested', 'asked') THEN 'stopped_by_request'
+    WHEN state ->> '$.cause' = 'pressure' THEN 'stopped_by_policy'
+    ELSE 'running'
+END FROM states;
 ";
 
 /// Creates the tables in an empty database.
@@ -217,6 +236,36 @@ mod tests {
         migrate(&mut db, &path, MIGRATIONS).unwrap();
         let kind: String = db.query_row("SELECT kind FROM cycles", [], |row| row.get(0)).unwrap();
         assert_eq!(kind, "scheduled");
+    }
+
+    #[test]
+    fn cause_of_the_last_stop_tells_the_desired_condition() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wnm.db");
+        let mut db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..3]).to_latest(&mut db).unwrap();
+        let states = [
+            (r#"{"state":"running","since":1}"#, "running"),
+            (r#"{"state":"restarting","since":1}"#, "running"),
+            (r#"{"state":"disabled","since":1}"#, "disabled"),
+            (r#"{"state":"stopped","since":1,"cause":"pressure"}"#, "stopped_by_policy"),
+            (r#"{"state":"stopped","since":null,"cause":"requested"}"#, "stopped_by_request"),
+            (r#"{"state":"stopped","since":1,"cause":"asked"}"#, "stopped_by_request"),
+            (r#"{"state":"stopped","since":1,"cause":"found"}"#, "running"),
+            (r#"{"state":"stopped","since":1,"cause":"start_failed"}"#, "running"),
+            ("no JSON", "running"),
+            ("{}", "running"),
+        ];
+        for (node, (state, _)) in (1..).zip(&states) {
+            db.execute("INSERT INTO states VALUES (?1, ?2)", (node, state)).unwrap();
+        }
+        migrate(&mut db, &path, MIGRATIONS).unwrap();
+        for (node, (state, want)) in (1..).zip(&states) {
+            let desired: String =
+                db.query_row("SELECT desired FROM desired WHERE node = ?1", [node], |row| row.get(0)).unwrap();
+            assert_eq!(desired, *want, "{state}");
+        }
     }
 
     #[test]

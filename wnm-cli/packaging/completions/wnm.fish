@@ -124,6 +124,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l db -d 'Database file [d
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l import -d 'Take over the nodes that the process manager runs already'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-anm -d 'Stop anm, and take over its settings and nodes'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-antctl -d 'Take over the nodes of antctl, which then runs them for wnm'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-ant -d 'Take over the nodes of the daemon of `ant`, which must not run, and rename its registry'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l dry-run -d 'Show what would be created or taken over, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -s q -l quiet -d 'Print only results and errors'

@@ -2,7 +2,9 @@
 
 mod columns;
 mod groups;
+mod help;
 mod moment;
+mod numbers;
 mod past;
 mod selected;
 mod settings;
@@ -13,22 +15,46 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::error::UsageError;
 
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
-pub(crate) use selected::{ConsentFlag, NodeRange, Removed, Selected};
+pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
 pub(crate) use upkeep::{Config, Db, Service, Supervision, Util};
 
-/// Parses a command line. Prints help, version and usage errors itself, and exits.
-pub(crate) fn parse(args: Vec<OsString>) -> Cli {
-    let mut command = in_both_spellings(selected::with_usage(groups::grouped(Cli::command())));
-    let matches = command.clone().try_get_matches_from(args);
-    let matches = matches.unwrap_or_else(|error| selected::with_choices(error).exit());
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+/// The end of a command line that runs no command.
+#[derive(Debug)]
+pub(crate) enum Unparsed {
+    /// The line asks for this text: help or the version.
+    Text(String),
+    /// The line is an error.
+    Usage(UsageError),
+}
+
+/// Parses a command line.
+///
+/// # Errors
+/// The line asks for help or the version, or it is not a valid command line.
+pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Unparsed> {
+    let mut command = command();
+    let args = help::as_flag(args, &command);
+    let refused = |error: clap::Error, command: &clap::Command| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unparsed::Text(error.render().ansi().to_string()),
+        _ => Unparsed::Usage(UsageError::new(&selected::with_choices(error), command, &args)),
+    };
+    let matches = command.try_get_matches_from_mut(&args).map_err(|error| refused(error, &command))?;
+    Cli::from_arg_matches(&matches).map_err(|error| refused(error.format(&mut command), &command))
+}
+
+/// Returns the definition of the command line, for parsing, completions and man pages.
+pub(crate) fn command() -> clap::Command {
+    in_both_spellings(selected::with_usage(groups::grouped(Cli::command())))
 }
 
 /// Accepts every flag of several words with underscores too, as the Python wnm wrote them.
@@ -51,7 +77,7 @@ const GLOBAL: &str = "Global options";
     name = "wnm",
     version,
     about = "Run as many Autonomi nodes as this host can carry",
-    after_help = "Examples:\n  wnm init --rewards-address 0x…  create a colony\n  wnm run --dry-run               show what wnm would do now\n  wnm service install             manage the nodes from now on\n  wnm status                      show the host and the nodes\n\nWithout a command, wnm runs one cycle, as `wnm run` does.",
+    after_help = "Examples:\n  wnm init --rewards-address 0x…  create a colony\n  wnm run --dry-run               show what wnm would do now\n  wnm service install             manage the nodes from now on\n  wnm status                      show the host and the nodes\n\nWithout a command, wnm runs one cycle, as `wnm run` does.\n`wnm help COMMAND` shows the flags of a command; `man wnm` lists exit codes and files.",
     disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
@@ -120,6 +146,7 @@ pub(crate) enum Command {
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
+        #[arg(value_parser = numbers::cycle)]
         cycle: Option<i64>,
     },
     /// List past cycles and actions, newest first
@@ -184,6 +211,9 @@ pub(crate) struct Init {
     /// Take over the nodes of antctl, which then runs them for wnm
     #[arg(long, group = "source")]
     pub(crate) from_antctl: bool,
+    /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
+    #[arg(long, group = "source")]
+    pub(crate) from_ant: bool,
     /// Show what would be created or taken over, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -212,7 +242,7 @@ pub(crate) struct Status {
 #[derive(Debug, Args)]
 pub(crate) struct Daemon {
     /// Time between two cycles, such as 5s or 1m; at least 100ms
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = interval)]
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
@@ -230,36 +260,19 @@ pub(crate) struct Teardown {
     pub(crate) purge: bool,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval = duration(text)?;
-    if interval < Duration::from_millis(100) {
-        return Err("shorter than 100ms".to_owned());
-    }
-    Ok(interval)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("not a time such as 30s, 5m or 1h: {error}"))
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let size = text.parse::<bytesize::ByteSize>();
-    size.map(|size| size.as_u64()).map_err(|error| format!("not a size such as 256MB: {error}"))
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Record {
     /// File to write, which must not exist; compressed if its name ends in .gz
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Time between two samples, such as 1s; at least 100ms
-    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = interval)]
+    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     /// Duration of the recording, such as 10m or 1d [default: until interrupted]
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = numbers::duration)]
     pub(crate) length: Option<Duration>,
     /// Size, before compression, at which a new file begins; five full files are kept
-    #[arg(long, default_value = "256MB", value_name = "SIZE", value_parser = size)]
+    #[arg(long, default_value = "256MB", value_name = "SIZE", value_parser = numbers::size)]
     pub(crate) rotate: u64,
     /// Note at the beginning of the trace
     #[arg(long, value_name = "TEXT")]
@@ -367,7 +380,7 @@ pub(crate) enum Node {
 #[derive(Debug, Args)]
 pub(crate) struct Survey {
     /// Pause between the probes of two nodes, in milliseconds [default: survey_delay]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Probe the nodes, and store nothing
     #[arg(long)]
@@ -384,10 +397,10 @@ pub(crate) struct Nodes {
 #[derive(Debug, Args)]
 pub(crate) struct Count {
     /// Number of nodes
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = numbers::count)]
     pub(crate) count: u32,
     /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Show the actions, and change nothing
     #[arg(long)]

@@ -3,7 +3,7 @@
 use clap::Args;
 use wnm_core::NodeId;
 
-use super::Moment;
+use super::{Moment, numbers};
 
 /// A part of the history.
 #[derive(Debug, Clone, Copy, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct History {
     #[arg(long, conflicts_with = "node")]
     pub(crate) idle: bool,
     /// Maximum number of cycles, the latest ones
-    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = numbers::count)]
     pub(crate) limit: u32,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Events {
         long = "lines",
         default_value_t = 50,
         value_name = "N",
-        value_parser = clap::value_parser!(u32).range(0..=100_000)
+        value_parser = numbers::lines
     )]
     pub(crate) lines: u32,
     /// Go on with new events until interrupted; with --json one document per event

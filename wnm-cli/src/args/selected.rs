@@ -7,6 +7,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, ValueEnum};
 use wnm_core::{NodeId, NodeState, NotANode};
 
+use super::numbers;
+
 /// One node, or the nodes of a range of numbers such as `5-9`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NodeRange {
@@ -76,7 +78,7 @@ pub(crate) struct Selected {
     #[arg(value_name = "NODE", value_delimiter = ',')]
     pub(crate) nodes: Vec<NodeRange>,
     /// Number of nodes, chosen by age
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     pub(crate) count: Option<u32>,
     /// All nodes that allow the action
     #[arg(long)]
@@ -92,7 +94,7 @@ pub(crate) struct Selected {
     )]
     pub(crate) state: Vec<StateName>,
     /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Show the actions, and change nothing
     #[arg(long)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{ConsentFlag, interval};
+use super::{ConsentFlag, numbers};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
@@ -102,7 +102,7 @@ pub(crate) struct Supervision {
     #[arg(long, conflicts_with = "interval")]
     pub(crate) cron: bool,
     /// Time between two cycles of the service, such as 5s or 1m; at least 100ms
-    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = interval)]
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
 }
 

@@ -33,12 +33,11 @@ pub(crate) fn run(db: &Path, cycle: Option<i64>, output: &Output) -> Result<Exit
         None => last(&store)?,
     };
     let record = found.ok_or(cycle.map_or(CommandError::NoCycle, CommandError::NoSuchCycle))?;
-    if output.is_json() {
-        let requested_later = requested.into_iter().map(CycleView::from).collect();
-        output.json(&Explanation { cycle: record.into(), requested_later })?;
-    } else {
-        output.page(&render::explain::text(&record, &requested, output.width()))?;
-    }
+    let json = |record: &CycleRecord| Explanation {
+        cycle: record.into(),
+        requested_later: requested.iter().map(CycleView::from).collect(),
+    };
+    output.either(&record, json, |record| render::explain::text(record, &requested, output.width()))?;
     Ok(Exit::Done)
 }
 

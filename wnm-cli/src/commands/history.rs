@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wnm_store::{Activity, HistoryFilter, Store};
+use wnm_store::{Activity, CycleRecord, HistoryFilter, Store};
 
 use super::period;
 use crate::args::History;
@@ -30,10 +30,7 @@ pub(crate) fn run(db: &Path, args: &History, output: &Output) -> Result<Exit, Cl
     for error in &found.unreadable {
         tracing::warn!(%error, "a record is left out");
     }
-    if output.is_json() {
-        output.json(&found.cycles.into_iter().map(CycleView::from).collect::<Vec<_>>())?;
-    } else {
-        output.page(&render::history::text(&found.cycles, selected.node, args.limit))?;
-    }
+    let json = |cycles: &Vec<CycleRecord>| cycles.iter().map(CycleView::from).collect::<Vec<_>>();
+    output.either(&found.cycles, json, |cycles| render::history::text(cycles, selected.node, args.limit))?;
     Ok(Exit::Done)
 }

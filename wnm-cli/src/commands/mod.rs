@@ -10,7 +10,7 @@ mod history;
 pub(crate) mod init;
 mod node;
 mod period;
-mod record;
+pub(crate) mod record;
 mod report;
 mod run;
 mod selection;

@@ -18,9 +18,10 @@ use crate::confirm::{self, Purpose};
 use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, CommandError, Exit};
 use crate::freshness::{self, Freshness};
+use crate::json::NodeJson;
 use crate::output::Output;
 use crate::render;
-use crate::render::node_show::{self, NodeDetails};
+use crate::render::node_show::{self, NodeDetails, NodeDetailsView};
 use crate::render::nodes::NodeView;
 use crate::render::work::{Work, WorkResult};
 
@@ -64,10 +65,11 @@ fn list(db: &Path, args: &NodeList, output: &Output) -> Result<Exit, CliError> {
     if let Some(column) = args.sort {
         render::node_list::sort(&mut views, column);
     }
-    if output.is_quiet() {
-        output.value(&views, |views| render::node_list::names(views))?;
+    let json = |views: &Vec<NodeView>| views.iter().map(NodeJson::from).collect::<Vec<_>>();
+    if output.is_quiet() && !output.is_json() {
+        output.text(&render::node_list::names(&views))?;
     } else {
-        output.result(&views, |views| render::node_list::table(views, &args.columns, output.width()))?;
+        output.either(&views, json, |views| render::node_list::table(views, &args.columns, output.width()))?;
     }
     Ok(Exit::Done)
 }
@@ -87,7 +89,8 @@ fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
         Ok(NodeDetails::new(view, events))
     };
     let details = views(db, &only.nodes)?.into_iter().map(details).collect::<Result<Vec<_>, CliError>>()?;
-    output.result(&details, |details| node_show::text(details))?;
+    let json: Vec<_> = details.iter().map(NodeDetailsView::from).collect();
+    output.result(&json, |_| node_show::text(&details))?;
     Ok(Exit::Done)
 }
 
@@ -129,7 +132,7 @@ fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliErro
     let (nodes, states) = (&report.observation.nodes, &report.colony.state.nodes);
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
     let mut works: Vec<Work> = seen.map(|(id, sample)| Work::surveyed(*id, states.get(id), sample)).collect();
-    works.extend(report.worked.iter().map(|(record, outcome)| Work::started(&record.planned, outcome.clone(), None)));
+    works.extend(report.worked.iter().map(|(record, outcome)| Work::started(&record.planned, outcome, None)));
     report_works(&works, mode, output)
 }
 
@@ -196,7 +199,7 @@ fn request(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode)
         Mode::DryRun => report.decision.actions.iter().map(Work::planned).collect(),
         Mode::Act => wait_for(context, report, begun)?,
     };
-    works.extend(refused.into_iter().map(|(node, refusal)| Work::refused(verb, node, refusal)));
+    works.extend(refused.into_iter().map(|(node, refusal)| Work::refused(verb, node, &refusal)));
     Ok(works)
 }
 
@@ -228,7 +231,7 @@ fn wait_for(context: &mut Context, first: Report, begun: Instant) -> Result<Vec<
     context.progress.end();
     let work = |(id, planned): (ActionId, Planned)| {
         let (outcome, seconds) = outcomes.remove(&id)?;
-        Some(Work::started(&planned, outcome, Some(seconds)))
+        Some(Work::started(&planned, &outcome, Some(seconds)))
     };
     Ok(mine.into_iter().filter_map(work).collect())
 }

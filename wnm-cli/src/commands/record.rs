@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde::Serialize;
 use wnm_core::trace::{TraceHeader, TraceWriter};
 use wnm_core::{Clock, Colony, HostDefaults, RawSettings, Settings};
 use wnm_platform::Platform;
@@ -24,6 +25,18 @@ use crate::output::Output;
 const COLONY_INTERVAL: Duration = Duration::from_secs(5);
 /// The number of full files that are kept.
 const KEPT: u32 = 5;
+
+/// A complete recording as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Recorded {
+    /// The trace.
+    file: PathBuf,
+    /// The number of samples in the trace and in the files that rotation filled before it.
+    samples: u64,
+    /// The length of the recording.
+    seconds: f64,
+}
 
 /// Records until the requested time has passed, or a signal arrives. Each line is written before the next sample.
 pub(crate) fn run(db: &Path, args: &Record, output: &Output) -> Result<Exit, CliError> {
@@ -53,7 +66,12 @@ pub(crate) fn run(db: &Path, args: &Record, output: &Output) -> Result<Exit, Cli
         pause(next.saturating_sub(begun.elapsed()), &ended);
     }
     file.finish()?;
-    output.say(&format!("wrote {samples} samples to {}", args.out.display()));
+    let recorded = Recorded { file: args.out.clone(), samples, seconds: begun.elapsed().as_secs_f64() };
+    if output.is_json() {
+        output.result(&recorded, |_| String::new())?;
+    } else {
+        output.say(&format!("wrote {samples} samples to {}", args.out.display()));
+    }
     Ok(Exit::Done)
 }
 

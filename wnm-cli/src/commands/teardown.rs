@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::Mode;
-use wnm_core::{Selection, Verb};
+use wnm_core::{Selection, Timestamp, Verb};
 use wnm_platform::node_dir::sweep_trash;
 use wnm_store::Store;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     let exit = node::act(db, Verb::Remove, &selection, options, output)?;
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     empty_trash(db)?;
-    cpu_limit::end(&cpu_limit::of(db)?);
+    cpu_limit::end(db)?;
     if !args.purge || exit != Exit::Done {
         return Ok(exit);
     }
@@ -47,7 +47,7 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
 /// Empties the trash. After a teardown the day of grace for removed nodes is over.
 fn empty_trash(db: &Path) -> Result<(), CliError> {
     let storage = Context::open(db, &SettingFlags::default())?.agent.settings.storage;
-    let swept = sweep_trash(&storage, SWEEP_TIMEOUT, Duration::ZERO);
+    let swept = sweep_trash(&storage, SWEEP_TIMEOUT, Duration::ZERO, Timestamp::default());
     for (path, found) in swept.refused {
         tracing::warn!(path = %path.display(), found, "part of the trash stays");
     }

@@ -5,6 +5,7 @@ mod config_file;
 mod edit;
 mod exit;
 mod trash;
+mod usage;
 
 use std::path::Path;
 
@@ -18,12 +19,14 @@ use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
+use crate::takeover::ant::AntError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
 pub(crate) use trash::TrashError;
+pub(crate) use usage::{UsageError, takes_value};
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,11 @@ pub(crate) enum CliError {
     Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
+    /// The registry of ant cannot be read, or its daemon runs.
+    #[error(transparent)]
+    Ant(#[from] AntError),
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     #[error(transparent)]
     Legacy(#[from] LegacyError),
     #[error(transparent)]
@@ -50,7 +58,7 @@ pub(crate) enum CliError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write standard output: {0}")]
     Output(std::io::Error),
     #[error("a call to the system failed: {0}")]
     System(#[from] std::io::Error),
@@ -93,12 +101,14 @@ impl CliError {
             | Self::FixedSetting { .. }
             | Self::Trash(_)
             | Self::Anm(_)
-            | Self::Legacy(_)
+            | Self::Ant(_)
             | Self::Allocation(_) => Exit::Unusable,
+            Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
             Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
-            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
+            Self::Output(_) => Exit::Output,
+            Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
         }
     }
 
@@ -111,13 +121,18 @@ impl CliError {
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
+            Self::Ant(error) => error.hint(),
+            Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint().to_owned(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
             Self::Store(error) => return error.hint(),
             Self::Platform(error) => return error.hint(),
             Self::Allocation(_) => "set another port_start, or remove the node that holds the ports".to_owned(),
-            Self::Output(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
+            Self::Output(_) => {
+                "free space on the disk of standard output; actions of the command have taken effect".to_owned()
+            }
+            Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
         };
         Some(hint)
     }

@@ -2,18 +2,21 @@
 
 use serde::Serialize;
 use wnm_agent::Report;
-use wnm_core::{ActionRecord, Blocker, Cores, NodeId, Observation, Outcome, Planned, Refusal};
+use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Refusal, Volume};
 
+use super::volumes::{self, VolumeView};
+use super::work::Work;
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
+use crate::json::{Cause, PlannedView, Time};
 
 /// A cycle as JSON.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Summary<'a> {
+pub(crate) struct Summary {
     /// The number of the cycle; null for a dry run, which is not recorded.
     cycle: Option<i64>,
     /// The time of its observation.
-    at: wnm_core::Timestamp,
+    at: Time,
     /// Whether the host was rebooted since the last cycle.
     rebooted: bool,
     /// The count of nodes that run or start.
@@ -21,51 +24,31 @@ pub(crate) struct Summary<'a> {
     /// The count of all nodes.
     nodes: usize,
     /// The actions that the policy decided.
-    decided: &'a [Planned],
-    /// The decided CPU limit of all nodes together; absent for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_limit: Option<Cores>,
+    decided: Vec<PlannedView>,
+    /// The decided CPU limit of all nodes together; null for none.
+    cpu_limit_cores: Option<f64>,
     /// The blocker that ended the cycle without an action; null when nothing called for one.
-    blocker: Option<&'a Blocker>,
-    /// Every action that it executed, resumed ones included.
-    worked: Vec<Work<'a>>,
-    /// The requested actions that cannot start.
-    refused: Vec<Refused<'a>>,
-}
-
-/// An executed action with its outcome.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Work<'a> {
-    #[serde(flatten)]
-    planned: &'a Planned,
-    #[serde(flatten)]
-    outcome: &'a Outcome,
-}
-
-/// A requested action that cannot start, with the reason.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Refused<'a> {
-    /// The node; null if an addition found no free number.
-    node: Option<NodeId>,
-    #[serde(flatten)]
-    refusal: &'a Refusal,
+    blocker: Option<Cause>,
+    /// Every action that the cycle executed, resumed ones included.
+    work: Vec<Work>,
+    /// The volumes of the storage folders.
+    volumes: Vec<VolumeView>,
 }
 
 /// Returns the JSON form of a report.
-pub(crate) fn summary(report: &Report) -> Summary<'_> {
+pub(crate) fn summary(report: &Report) -> Summary {
+    let now = report.observation.now;
     Summary {
         cycle: report.cycle.map(|cycle| cycle.0),
-        at: report.observation.now,
+        at: now.into(),
         rebooted: report.observation.rebooted,
         running: running(report),
         nodes: report.colony.nodes.len(),
-        decided: &report.decision.actions,
-        cpu_limit: report.decision.cpu_limit,
-        blocker: report.decision.blocker(),
-        worked: report.worked.iter().map(|(record, outcome)| Work { planned: &record.planned, outcome }).collect(),
-        refused: report.refused.iter().map(|(node, refusal)| Refused { node: *node, refusal }).collect(),
+        decided: report.decision.actions.iter().map(PlannedView::from).collect(),
+        cpu_limit_cores: report.decision.cpu_limit.map(Cores::get),
+        blocker: report.decision.blocker().map(|blocker| Cause::blocker(blocker, now)),
+        work: report.worked.iter().map(|(record, outcome)| Work::of_cycle(record, outcome, now)).collect(),
+        volumes: volumes::views(&report.observation.host.volumes, &report.observation.nodes),
     }
 }
 
@@ -85,12 +68,13 @@ pub(crate) fn text(report: &Report) -> String {
         running(report),
         report.colony.nodes.len(),
     )];
+    lines.extend(volumes::fault_lines(&volumes::views(&report.observation.host.volumes, &report.observation.nodes)));
     if report.cycle.is_none() {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
     }
     lines.extend(cpu_limit(report));
-    lines.extend(report.worked.iter().map(|(record, outcome)| work(record, outcome, now)));
+    lines.extend(report.worked.iter().map(|(record, outcome)| work_line(record, outcome, now)));
     lines.extend(report.refused.iter().map(|(node, refusal)| refused(*node, refusal)));
     if report.worked.is_empty() && report.refused.is_empty() && report.decision.actions.is_empty() {
         let decision = &report.decision;
@@ -110,7 +94,7 @@ fn cpu_limit(report: &Report) -> Option<String> {
 }
 
 /// Returns a line for an action with its outcome and reason.
-fn work(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> String {
+fn work_line(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> String {
     let style = match outcome {
         Outcome::Done => GREEN,
         Outcome::Pending { .. } => YELLOW,
@@ -134,7 +118,7 @@ fn signals(observation: &Observation) -> String {
     let host = &observation.host;
     let percent =
         |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0} %", p.get()));
-    let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
+    let fullest = host.volumes.iter().filter_map(Volume::fullness).max();
     let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
     format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))
 }

@@ -5,6 +5,7 @@ use wnm_core::{NodeId, Outcome, Timestamp};
 use wnm_store::{CycleAction, CycleId};
 
 use super::{DIM, GREEN, RED, duration, reason, styled, time};
+use crate::json;
 
 /// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,6 +25,8 @@ pub(crate) enum EventKind {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct EventView {
     /// The time of the event.
+    #[serde(serialize_with = "json::time")]
+    #[cfg_attr(test, schemars(with = "json::Time"))]
     pub(crate) at: Timestamp,
     /// The number of the action, which its begin and its end share.
     pub(crate) action_id: i64,
@@ -33,8 +36,10 @@ pub(crate) struct EventView {
     node: NodeId,
     /// The name of the node.
     name: String,
+    /// The action, such as `upgrade`.
+    action: &'static str,
     /// The action with its node and versions, such as `upgrade antnode0002 from 0.4.16 to 0.4.17`.
-    action: String,
+    description: String,
     /// The kind of the event.
     pub(crate) event: EventKind,
     /// The reason of a begin, and the cause of a failure; null for a complete action.
@@ -62,7 +67,8 @@ fn begin(cycle: CycleId, action: &CycleAction) -> EventView {
         cycle: cycle.0,
         node: record.node(),
         name: record.node().name(),
-        action: reason::action(&record.planned.action),
+        action: record.planned.action.verb(),
+        description: reason::action(&record.planned.action),
         event: EventKind::Begun,
         reason: Some(reason::reason(&record.planned.reason)),
         seconds: None,
@@ -90,7 +96,7 @@ pub(crate) fn line(event: &EventView) -> String {
         EventKind::Done => format!("{} in {}", styled(GREEN, "done"), spent()),
         EventKind::Failed => format!("{} after {} to {cause}", styled(RED, "failed"), spent()),
     };
-    format!("{}  {} {text}\n", time(event.at), event.action)
+    format!("{}  {} {text}\n", time(event.at), event.description)
 }
 
 /// Returns the lines of events.

@@ -1,11 +1,11 @@
 //! The actions of past cycles, newest first, and cycles as JSON.
 
 use serde::Serialize;
-use wnm_core::{Cores, Decision, HostSample, NodeId, Outcome, Planned, RuleVerdict, StepRecord, Timestamp};
+use wnm_core::{Cores, Decision, NodeId, Outcome};
 use wnm_store::{CycleAction, CycleKind, CycleRecord};
 
-use super::signal::SignalView;
 use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
+use crate::json::{ActionView, HostView, PlannedView, SignalView, Time, VerdictView};
 
 /// A recorded cycle as JSON.
 #[derive(Debug, Serialize)]
@@ -17,70 +17,38 @@ pub(crate) struct CycleView {
     #[cfg_attr(test, schemars(extend("enum" = ["scheduled", "requested", "resumed"])))]
     kind: &'static str,
     /// The time of its observation.
-    at: Timestamp,
+    at: Time,
     /// The time of its end; null if it still runs or was interrupted.
-    ended: Option<Timestamp>,
+    ended_at: Option<Time>,
     /// The sample of the host.
-    host: HostSample,
+    host: HostView,
     /// The signals with their thresholds.
     signals: Vec<SignalView>,
     /// The decided actions, in their order.
-    actions: Vec<Planned>,
+    decided: Vec<PlannedView>,
     /// The verdicts of the evaluated rules, in order of priority. The last one ended the evaluation.
-    verdicts: Vec<RuleVerdict>,
-    /// The decided CPU limit of all nodes together, in cores; absent for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_limit: Option<Cores>,
+    verdicts: Vec<VerdictView>,
+    /// The decided CPU limit of all nodes together; null for none.
+    cpu_limit_cores: Option<f64>,
     /// The actions that the cycle started, with their latest outcomes.
     work: Vec<ActionView>,
 }
 
-/// A recorded action as JSON.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct ActionView {
-    /// The number of the action.
-    id: i64,
-    #[serde(flatten)]
-    planned: Planned,
-    /// The time of its start.
-    started: Timestamp,
-    /// The time of its end; null while it is pending.
-    ended: Option<Timestamp>,
-    /// The outcome; null until the first cycle that executed it has ended.
-    outcome: Option<Outcome>,
-    /// The executed steps, then those of the rollback.
-    steps: Vec<StepRecord>,
-}
-
-impl From<CycleRecord> for CycleView {
-    fn from(cycle: CycleRecord) -> Self {
+impl From<&CycleRecord> for CycleView {
+    fn from(cycle: &CycleRecord) -> Self {
         // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces.
-        let Decision { measures, features: _, actions, verdicts, cpu_limit } = cycle.decision;
+        let Decision { measures, features: _, actions, verdicts, cpu_limit } = &cycle.decision;
         Self {
             cycle: cycle.id.0,
             kind: cycle.kind.word(),
-            at: cycle.at,
-            ended: cycle.ended,
-            host: cycle.host,
-            signals: measures.iter().map(SignalView::from).collect(),
-            actions,
-            verdicts,
-            cpu_limit,
-            work: cycle.actions.into_iter().map(ActionView::from).collect(),
-        }
-    }
-}
-
-impl From<CycleAction> for ActionView {
-    fn from(action: CycleAction) -> Self {
-        Self {
-            id: action.record.id.0,
-            planned: action.record.planned,
-            started: action.record.begun,
-            ended: action.ended,
-            outcome: action.outcome,
-            steps: action.record.done.into_iter().chain(action.record.undone).collect(),
+            at: cycle.at.into(),
+            ended_at: cycle.ended.map(Time::from),
+            host: HostView::from(&cycle.host),
+            signals: SignalView::all(measures, &cycle.host.volumes),
+            decided: actions.iter().map(PlannedView::from).collect(),
+            verdicts: verdicts.iter().map(|verdict| VerdictView::of(verdict, measures, cycle.at)).collect(),
+            cpu_limit_cores: cpu_limit.map(Cores::get),
+            work: cycle.actions.iter().map(ActionView::from).collect(),
         }
     }
 }

@@ -11,15 +11,16 @@ pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
+pub(crate) mod recovery;
 pub(crate) mod report;
-mod secret;
-mod signal;
+pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+pub(crate) mod volumes;
 pub(crate) mod work;
 
 use std::time::Duration;

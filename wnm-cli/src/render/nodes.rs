@@ -1,37 +1,36 @@
-//! Nodes as JSON, and the values that the list and the pages of nodes share.
+//! The values that the list and the pages of nodes share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
-use wnm_core::{Node, NodeId, NodeSample, NodeState, Presence, StopCause, Timestamp};
+use wnm_core::{Desired, Node, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
 
 use super::{DIM, secret, state_style, styled};
 use crate::freshness::Freshness;
 
 /// A node with its state and its last sample.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug)]
 pub(crate) struct NodeView {
-    #[serde(flatten)]
     pub(crate) node: Node,
     /// The name of the node's folder and service, such as `antnode0001`.
     pub(crate) name: String,
     /// The state in one word, such as `RUNNING`.
     pub(crate) status: &'static str,
-    /// The state with its details; null if the engine does not know the node.
+    /// The state with its details; None if the engine does not know the node.
     pub(crate) state: Option<NodeState>,
-    /// Why the node is in that state; null if the state says it all.
+    /// The condition that the node should be in.
+    pub(crate) desired: Desired,
+    /// The ends of a node that ended by itself, and its next start; None once it has been up for ten minutes.
+    pub(crate) recovery: Option<Recovery>,
+    /// Why the node is in that state; None if the state says it all.
     pub(crate) reason: Option<String>,
     /// How often wnm has started the node again, in the history of the last 30 days.
     pub(crate) restarts: u32,
-    /// The last sample; null before the first cycle that observed the node.
+    /// The last sample; None before the first cycle that observed the node.
     pub(crate) sample: Option<NodeSample>,
     /// The time now, for ages.
-    #[serde(skip)]
     pub(crate) now: Timestamp,
     /// Whether the last cycle is too old for the state to be the present one.
-    #[serde(skip)]
     pub(crate) is_stale: bool,
 }
 
@@ -85,11 +84,13 @@ pub(super) fn reason(state: &NodeState, sample: Option<&NodeSample>) -> Option<S
         NodeState::Stopped { cause: StopCause::Requested, .. } => "requested",
         NodeState::Stopped { cause: StopCause::Found, .. } => "process ended by itself",
         NodeState::Stopped { cause: StopCause::StartFailed, .. } => "start failed",
+        NodeState::Stopped { cause: StopCause::Imported, .. } => "stopped before import",
         NodeState::Upgrading { from: Some(from), to, .. } => return Some(format!("from {from} to {to}")),
         NodeState::Upgrading { from: None, to, .. } => return Some(format!("to {to}")),
         NodeState::Restarting { .. } => "delay after its start",
         NodeState::Unknown { .. } => match sample.map(|sample| sample.presence) {
             Some(Presence::Unverified) => "another process answers",
+            _ if sample.is_some_and(|sample| sample.wrong_answer.is_some()) => "wrong answer on its port",
             Some(Presence::Unreachable) => "manager does not answer",
             _ => "does not answer",
         },
@@ -115,11 +116,18 @@ pub(crate) fn views(
         .into_iter()
         .filter(|(id, _)| is_wanted(id))
         .map(|(id, node)| {
+            let recovery = state.recoveries.get(&id).cloned();
+            let desired = state.nodes.get(&id).map(|node| state.desired(id, node)).unwrap_or_default();
             let state = state.nodes.get(&id).cloned();
             NodeView {
                 name: id.name(),
                 status: state.as_ref().map_or("UNKNOWN", NodeState::word),
-                reason: state.as_ref().and_then(|state| reason(state, samples.get(&id))),
+                desired,
+                reason: match &recovery {
+                    Some(recovery) if recovery.is_crash_loop() => Some("crash loop".to_owned()),
+                    _ => state.as_ref().and_then(|state| reason(state, samples.get(&id))),
+                },
+                recovery,
                 sample: samples.get_mut(&id).map(std::mem::take).map(|sample| present(sample, state.as_ref())),
                 restarts: restarts.get(&id).copied().unwrap_or(0),
                 state,

@@ -6,21 +6,22 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, Bytes, CpuLimitSample, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading, Stalls,
-    Timestamp, WeightSample,
+    ActionRecord, Blocker, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading,
+    Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
+use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
+use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
 
 /// The content of `wnm status`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug)]
 pub(crate) struct Status {
-    /// The number of the last recorded cycle; null before the first.
+    /// The number of the last recorded cycle; None before the first.
     pub(crate) cycle: Option<i64>,
-    /// The time of its observation; null before the first cycle.
+    /// The time of its observation; None before the first cycle.
     pub(crate) at: Option<Timestamp>,
     /// The age of that observation, in seconds.
     pub(crate) age_seconds: u64,
@@ -29,37 +30,38 @@ pub(crate) struct Status {
     /// Whether no cycle ran for three intervals, so that the rest describes the past.
     pub(crate) stale: bool,
     /// The problem of a stale record, in a sentence.
-    #[serde(skip)]
     pub(crate) stale_problem: Option<String>,
-    /// The way to get cycles again; absent if not stale.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The way to get cycles again; None if not stale.
     pub(crate) hint: Option<String>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
-    /// The logical processors of the host; null if unknown.
+    /// The volumes of the storage folders in the last cycle.
+    pub(crate) storage: Vec<VolumeView>,
+    /// The logical processors of the host; None if unknown.
     pub(crate) cpus: Option<u32>,
-    /// The memory of the host, in bytes; null if unknown.
-    pub(crate) memory_total: Option<Bytes>,
-    /// The applied CPU limit; absent if this host does not support one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The memory of the host, in bytes; None if unknown.
+    pub(crate) memory_total: Option<u64>,
+    /// The processes that the load averages count; None if they are those of this host.
+    pub(crate) load_scope: Option<LoadScope>,
+    /// The CPU quota on a control group around the nodes that they are nearest to; None without one.
+    pub(crate) cpu_quota: Option<CpuLimitSample>,
+    /// The applied CPU limit; None if this host does not support one.
     pub(crate) cpu_limit: Option<CpuLimitSample>,
-    /// The pressure stall information of the kernel; absent if it provides none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The pressure stall information of the kernel; None if it provides none.
     pub(crate) psi: Option<Psi>,
-    /// The means by which the nodes run behind other work; absent if unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The means by which the nodes run behind other work; None if unknown.
     pub(crate) weight: Option<WeightSample>,
     /// The signals with their thresholds.
-    #[serde(serialize_with = "super::signal::serialize")]
-    #[cfg_attr(test, schemars(with = "Vec<super::signal::SignalView>"))]
     pub(crate) signals: Vec<Measure>,
+    /// The volumes of the storage folders, to which the signals of disks refer.
+    pub(crate) volumes: Vec<Volume>,
     /// The maximum number of nodes.
     pub(crate) node_cap: u32,
     /// The count of nodes.
     pub(crate) nodes: usize,
     /// The count of nodes in each state.
     pub(crate) by_state: BTreeMap<&'static str, usize>,
-    /// The count of nodes of each version; the empty key counts nodes of unknown version.
+    /// The count of nodes of each version, `unknown` included.
     pub(crate) by_version: BTreeMap<String, usize>,
     /// The actions that have started and not ended.
     pub(crate) under_way: Vec<UnderWay>,
@@ -70,17 +72,107 @@ pub(crate) struct Status {
     /// The blocker that ended the last cycle without an action; None when nothing called for one.
     pub(crate) blocker: Option<Blocker>,
     /// Blockers of the rules that were skipped in the last cycle.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) blockers: Vec<Blocker>,
     /// A state for each key of `by_state`, for its colour.
-    #[serde(skip)]
     pub(crate) states: BTreeMap<&'static str, NodeState>,
 }
 
+/// The status as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct StatusView<'a> {
+    /// The number of the last recorded cycle; null before the first.
+    cycle: Option<i64>,
+    /// The time of its observation; null before the first cycle.
+    at: Option<Time>,
+    /// The age of that observation, in seconds.
+    age_seconds: u64,
+    /// The schedule of the cycles.
+    schedule: &'a ScheduleView,
+    /// Whether no cycle ran for three intervals, so that the rest describes the past.
+    stale: bool,
+    /// The way to get cycles again; null if not stale.
+    hint: Option<&'a str>,
+    /// The nodes that should run and do not.
+    node_problems: &'a [NodeProblem],
+    /// The logical processors of the host; null if unknown.
+    cpus: Option<u32>,
+    /// The memory of the host; null if unknown.
+    memory_total_bytes: Option<u64>,
+    /// Whose processes the load averages count: `container` for those of the host around this container; null for
+    /// those of this host.
+    load_scope: Option<LoadScope>,
+    /// The CPU quota of another program on a control group around the nodes; null without one.
+    cpu_quota: Option<CpuLimitView>,
+    /// The CPU limit; null if this host does not support one.
+    cpu_limit: Option<CpuLimitView>,
+    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
+    psi: Option<Psi>,
+    /// The means by which the nodes run behind other work; null if unknown.
+    weight: Option<WeightSample>,
+    /// The signals with their thresholds.
+    signals: Vec<SignalView>,
+    /// The maximum number of nodes.
+    node_cap: u32,
+    /// The count of nodes.
+    nodes: usize,
+    /// The count of nodes in each state.
+    by_state: &'a BTreeMap<&'static str, usize>,
+    /// The count of nodes of each version; the key `unknown` counts those of unknown version.
+    by_version: &'a BTreeMap<String, usize>,
+    /// The actions that have started and not ended.
+    under_way: Vec<UnderWayView>,
+    /// The nodes that wait for the end of `delay_start` or `delay_upgrade`, the earliest end first.
+    delayed: &'a [Delayed],
+    /// The actions that the last cycle decided.
+    decided: Vec<PlannedView>,
+    /// The blocker that ended the last cycle without an action; null when nothing called for one.
+    blocker: Option<Cause>,
+    /// The blockers of the rules that were skipped in the last cycle.
+    blockers: Vec<Cause>,
+}
+
+impl<'a> From<&'a Status> for StatusView<'a> {
+    fn from(status: &'a Status) -> Self {
+        let cause = |blocker: &Blocker| Cause::blocker(blocker, status.at.unwrap_or_default());
+        Self {
+            cycle: status.cycle,
+            at: status.at.map(Time::from),
+            age_seconds: status.age_seconds,
+            schedule: &status.schedule,
+            stale: status.stale,
+            hint: status.hint.as_deref(),
+            node_problems: &status.node_problems,
+            cpus: status.cpus,
+            memory_total_bytes: status.memory_total,
+            load_scope: status.load_scope,
+            cpu_quota: status.cpu_quota.map(CpuLimitView::from),
+            cpu_limit: status.cpu_limit.map(CpuLimitView::from),
+            psi: status.psi,
+            weight: status.weight,
+            signals: SignalView::all(&status.signals, &status.volumes),
+            node_cap: status.node_cap,
+            nodes: status.nodes,
+            by_state: &status.by_state,
+            by_version: &status.by_version,
+            under_way: status
+                .under_way
+                .iter()
+                .map(|work| UnderWayView::of(&work.record, work.outcome.as_ref()))
+                .collect(),
+            delayed: &status.delayed,
+            decided: status.decided.iter().map(PlannedView::from).collect(),
+            blocker: status.blocker.as_ref().map(cause),
+            blockers: status.blockers.iter().map(cause).collect(),
+        }
+    }
+}
+
 impl Status {
-    /// Returns whether a recent cycle is on record and every node that should run runs.
+    /// Returns whether a recent cycle is on record, every node that should run runs, and no volume has a fault.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.cycle.is_some() && !self.stale && self.node_problems.is_empty()
+        let has_faults = self.storage.iter().any(|volume| volume.fault.is_some());
+        self.cycle.is_some() && !self.stale && self.node_problems.is_empty() && !has_faults
     }
 }
 
@@ -94,16 +186,14 @@ pub(crate) struct NodeProblem {
     /// The state in one word, such as `STOPPED`.
     pub(crate) status: &'static str,
     /// Why it does not run.
-    pub(crate) problem: &'static str,
+    pub(crate) problem: String,
 }
 
 /// An action that has started and not ended.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Debug)]
 pub(crate) struct UnderWay {
-    #[serde(flatten)]
     pub(crate) record: ActionRecord,
-    /// The last outcome; null if its first cycle was interrupted.
+    /// The last outcome; None if its first cycle was interrupted.
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -141,8 +231,19 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for measure in &status.signals {
         text.push_str(&signal(measure, bar, if status.stale { DIM } else { signal_style(measure) }));
     }
+    let faults = volumes::fault_lines(&status.storage);
+    text.extend(faults.iter().map(|line| format!("{line}\n")));
+    if status.load_scope == Some(LoadScope::Container) {
+        text.push_str(&format!("  {:<12}not judged: in this container it is the load of the host\n", "load"));
+    }
+    if let Some(line) = status.cpu_quota.and_then(cpu_quota) {
+        text.push_str(&format!("  {:<12}{line}\n", "CPU quota"));
+    }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
+    }
+    if let Some(weight) = &status.weight {
+        text.push_str(&format!("  {:<12}{}\n", "weight", weight_line(weight)));
     }
     if let Some(psi) = &status.psi {
         text.push_str(&stalls(psi));
@@ -154,10 +255,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         let style = if status.stale { DIM } else { known };
         text.push_str(&format!("  {}{count:>5}\n", styled(style, format!("{word:<12}"))));
     }
-    let versions = status.by_version.iter().map(|(version, count)| {
-        let version = if version.is_empty() { "unknown" } else { version };
-        format!("{version} × {count}")
-    });
+    let versions = status.by_version.iter().map(|(version, count)| format!("{version} × {count}"));
     let versions = versions.collect::<Vec<_>>().join(", ");
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
@@ -232,6 +330,25 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
+fn weight_line(weight: &WeightSample) -> String {
+    let means = |means: Option<WeightMeans>| match means {
+        Some(WeightMeans::Group) => "by control group",
+        Some(WeightMeans::UserGroup) => "by control group of the user",
+        Some(WeightMeans::NodeGroups) => "by container",
+        Some(WeightMeans::Priority) => "by priority",
+        None => "not applied",
+    };
+    format!("CPU {}, disks {}", means(weight.cpu), means(weight.io))
+}
+
+/// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.
+fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
+    let throttled =
+        quota.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
+    Some(format!("{:.1} cores around the nodes{throttled}", quota.limit?.get()))
 }
 
 /// Returns the lines of tasks that waited: of all, and of the background load where control groups tell.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use textwrap::core::display_width;
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, EngineState, FAUCET, Flavor, HostSample,
-    Load, LoadAverages, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent,
-    Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, Upnp,
-    Version, Volume, WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
+    HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
+    Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
+    Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -102,6 +102,8 @@ fn views() -> Vec<nodes::NodeView> {
         sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
         reason: nodes::reason(&state, None),
         restarts: number % 4,
+        desired: Desired::implied_by(&state),
+        recovery: None,
         state: Some(state),
         node: node(number),
         now: NOW,
@@ -272,9 +274,10 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         node: id(number),
         name: id(number).name(),
         status,
-        problem,
+        problem: problem.to_owned(),
     };
     super::status::Status {
+        storage: Vec::new(),
         cycle: Some(cycle.id.0),
         at: Some(NOW),
         age_seconds: freshness.age.unwrap_or_default().as_secs(),
@@ -284,17 +287,20 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         cpus: Some(8),
-        memory_total: host().memory_total,
+        memory_total: host().memory_total.map(|bytes| bytes.0),
         signals: cycle.decision.measures.clone(),
+        volumes: Vec::new(),
         node_cap: 50,
         nodes: 4,
         by_state: states().iter().map(|(_, state)| (state.word(), 1)).collect(),
-        by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), (String::new(), 2)]),
+        by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), ("unknown".to_owned(), 2)]),
         under_way: cycle
             .actions
             .into_iter()
             .map(|action| super::status::UnderWay { record: action.record, outcome: action.outcome })
             .collect(),
+        load_scope: Some(LoadScope::Container),
+        cpu_quota: Some(CpuLimitSample { limit: Cores::new(7.5).ok(), throttled: Percent::new(3.0).ok() }),
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         psi: Some(psi()),
         weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),

@@ -10,6 +10,7 @@ use wnm_platform::node_dir::RemovedNode;
 use super::duration;
 use super::page::Width;
 use super::table::Table;
+use crate::json;
 
 /// A removed node in the trash.
 #[derive(Debug, Serialize)]
@@ -22,10 +23,15 @@ pub(crate) struct TrashView {
     /// The UUID of the node.
     uuid: String,
     /// The time of the removal; null if it is unreadable.
+    #[serde(serialize_with = "json::optional_time")]
+    #[cfg_attr(test, schemars(with = "Option<json::Time>"))]
     removed_at: Option<Timestamp>,
     /// The time until which the folder stays, where disk use is below `hd_less_than`.
+    #[serde(serialize_with = "json::optional_time")]
+    #[cfg_attr(test, schemars(with = "Option<json::Time>"))]
     kept_until: Option<Timestamp>,
     /// Disk space of the folder in bytes; null if it could not be measured.
+    #[serde(rename = "size_bytes")]
     size: Option<Bytes>,
     /// The folder in the trash.
     folder: PathBuf,

@@ -1,11 +1,14 @@
 //! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
-use wnm_core::{Action, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Verb};
+use wnm_core::{
+    Action, ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
+};
 
 use super::page::Width;
 use super::table::Table;
 use super::{DIM, GREEN, RED, YELLOW, styled};
+use crate::json::Cause;
 
 /// The result of a command for one node. The variants have the order of the table: failures stand at its end, next to
 /// the prompt of the shell.
@@ -54,48 +57,58 @@ pub(crate) struct Work {
     pub(crate) action: &'static str,
     /// The result.
     pub(crate) result: WorkResult,
+    /// Why wnm decided the action; null if it did not start.
+    pub(crate) cause: Option<Cause>,
     /// Why the action is not complete, or its versions.
     pub(crate) reason: Option<String>,
-    /// Seconds from the command to the end of the action; null while it is pending.
+    /// The way to fix a failure; null without specific advice.
+    pub(crate) hint: Option<String>,
+    /// Seconds to the end of the action; null while it is pending, and if it did not start.
     pub(crate) seconds: Option<f64>,
-    /// The outcome of the action; null if it did not start.
-    pub(crate) outcome: Option<Outcome>,
-    /// Why the action did not start; null if it did.
-    pub(crate) refusal: Option<Refusal>,
 }
 
 impl Work {
     fn new(node: Option<NodeId>, action: &'static str, result: WorkResult, reason: Option<String>) -> Self {
         let name = node.map(NodeId::name);
-        Self { node, name, action, result, reason, seconds: None, outcome: None, refusal: None }
+        Self { node, name, action, result, cause: None, reason, hint: None, seconds: None }
     }
 
     /// Returns the result of a dry run.
     pub(crate) fn planned(planned: &Planned) -> Self {
-        let Planned { action, .. } = planned;
-        Self::new(Some(action.node()), action.verb(), WorkResult::Planned, versions(action))
+        let action = &planned.action;
+        let work = Self::new(Some(action.node()), action.verb(), WorkResult::Planned, versions(action));
+        Self { cause: Some(Cause::of(&planned.reason)), ..work }
     }
 
     /// Returns the result of an action that started `seconds` ago.
-    pub(crate) fn started(planned: &Planned, outcome: Outcome, seconds: Option<f64>) -> Self {
+    pub(crate) fn started(planned: &Planned, outcome: &Outcome, seconds: Option<f64>) -> Self {
         let action = &planned.action;
-        let (result, reason) = match &outcome {
+        let (result, reason) = match outcome {
             Outcome::Done => (WorkResult::Done, versions(action)),
             Outcome::Pending { step, why, .. } => (WorkResult::Pending, Some(format!("{step}: {why}"))),
             Outcome::Failed(failure) => (WorkResult::Failed, Some(super::reason::failure(failure))),
         };
         let work = Self::new(Some(action.node()), action.verb(), result, reason);
-        Self { seconds: seconds.filter(|_| result != WorkResult::Pending), outcome: Some(outcome), ..work }
+        let hint = match outcome {
+            Outcome::Failed(failure) => failure.failed.hint.clone(),
+            Outcome::Done | Outcome::Pending { .. } => None,
+        };
+        let seconds = seconds.filter(|_| result != WorkResult::Pending);
+        Self { cause: Some(Cause::of(&planned.reason)), hint, seconds, ..work }
+    }
+
+    /// Returns the result of an action in a cycle that observed the host at `now`.
+    pub(crate) fn of_cycle(record: &ActionRecord, outcome: &Outcome, now: Timestamp) -> Self {
+        Self::started(&record.planned, outcome, Some(now.since(record.begun).as_secs_f64()))
     }
 
     /// Returns the result of an action that cannot start, or does not need to.
-    pub(crate) fn refused(verb: Verb, node: Option<NodeId>, refusal: Refusal) -> Self {
+    pub(crate) fn refused(verb: Verb, node: Option<NodeId>, refusal: &Refusal) -> Self {
         let action = verb.word();
-        if let Some(reason) = already(verb, &refusal) {
+        if let Some(reason) = already(verb, refusal) {
             return Self::new(node, action, WorkResult::Already, Some(reason));
         }
-        let work = Self::new(node, action, WorkResult::Refused, Some(refusal.to_string()));
-        Self { refusal: Some(refusal), ..work }
+        Self::new(node, action, WorkResult::Refused, Some(refusal.to_string()))
     }
 
     /// Returns the result of the restore of one node.
@@ -239,16 +252,16 @@ mod tests {
         let works = [
             Work::started(
                 &planned(Action::Add { node: node(1) }),
-                Outcome::Failed(Failure { failed, rolled_back: true }),
+                &Outcome::Failed(Failure { failed, rolled_back: true }),
                 Some(12.34),
             ),
-            Work::started(&planned(upgrade), Outcome::Done, Some(3.21)),
-            Work::started(&planned(Action::Stop { node: node(3) }), pending, Some(180.0)),
-            Work::refused(Verb::Start, Some(node(4)), Refusal::InState { state: "REMOVING".to_owned() }),
-            Work::refused(Verb::Stop, Some(node(6)), Refusal::InState { state: "STOPPED".to_owned() }),
-            Work::refused(Verb::Add, None, Refusal::CapReached { total: 4, cap: 4 }),
+            Work::started(&planned(upgrade), &Outcome::Done, Some(3.21)),
+            Work::started(&planned(Action::Stop { node: node(3) }), &pending, Some(180.0)),
+            Work::refused(Verb::Start, Some(node(4)), &Refusal::InState { state: "REMOVING".to_owned() }),
+            Work::refused(Verb::Stop, Some(node(6)), &Refusal::InState { state: "STOPPED".to_owned() }),
+            Work::refused(Verb::Add, None, &Refusal::CapReached { total: 4, cap: 4 }),
             Work::planned(&planned(Action::Start { node: node(5), upgrade_to: Some(version("0.4.18")) })),
-            Work::started(&planned(Action::Restart { node: node(10_000) }), Outcome::Done, Some(0.05)),
+            Work::started(&planned(Action::Restart { node: node(10_000) }), &Outcome::Done, Some(0.05)),
             Work::surveyed(node(7), None, &NodeSample { presence: Presence::Answering, ..NodeSample::default() }),
         ];
         let page = |width| {

@@ -13,9 +13,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::args::Cli;
-use crate::commands::{config, db, doctor, explain, init, service};
-use crate::output::ErrorReport;
-use crate::render::{cycle, events, history, node_show, nodes, report, status, trash, work};
+use crate::commands::{config, db, doctor, explain, init, record, service};
+use crate::json::{Document, ErrorDocument, NodeJson};
+use crate::render::{cycle, events, history, node_show, report, status, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -26,35 +26,41 @@ fn schema<T: JsonSchema>() -> Value {
     Value::from(SchemaGenerator::new(settings).into_root_schema_for::<T>())
 }
 
+/// Returns the schema of a document whose `data` is a T.
+fn document<T: JsonSchema>() -> Value {
+    schema::<Document<T>>()
+}
+
 /// Returns all schemas by their file names without extension.
 fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
-        ("config-describe", schema::<Vec<config::describe::Description>>()),
-        ("config-get", schema::<Option<config::Entry>>()),
-        ("config-list", schema::<Vec<config::Entry>>()),
-        ("config-path", schema::<config::FileView>()),
-        ("config-set", schema::<Vec<config::change::Changed>>()),
-        ("cycle", schema::<cycle::Summary<'_>>()),
-        ("db-check", schema::<db::Checked>()),
-        ("db-copy", schema::<db::Copied>()),
-        ("db-path", schema::<PathBuf>()),
-        ("doctor", schema::<Vec<doctor::Check>>()),
-        ("error", schema::<ErrorReport>()),
-        ("events", schema::<Vec<events::EventView>>()),
-        ("explain", schema::<explain::Explanation>()),
-        ("history", schema::<Vec<history::CycleView>>()),
-        ("init", schema::<init::Created>()),
-        ("init-takeover", schema::<Takeover>()),
-        ("node", schema::<Vec<nodes::NodeView>>()),
-        ("node-show", schema::<Vec<node_show::NodeDetails>>()),
+        ("config-describe", document::<Vec<config::describe::Description>>()),
+        ("config-get", document::<Option<config::Entry>>()),
+        ("config-list", document::<Vec<config::Entry>>()),
+        ("config-path", document::<config::FileView>()),
+        ("config-set", document::<Vec<config::change::Changed>>()),
+        ("cycle", document::<cycle::Summary>()),
+        ("db-check", document::<db::Checked>()),
+        ("db-copy", document::<db::Copied>()),
+        ("db-path", document::<PathBuf>()),
+        ("doctor", document::<Vec<doctor::Check>>()),
+        ("error", schema::<ErrorDocument>()),
+        ("events", document::<Vec<events::EventView>>()),
+        ("explain", document::<explain::Explanation>()),
+        ("history", document::<Vec<history::CycleView>>()),
+        ("init", document::<init::Created>()),
+        ("init-takeover", document::<Takeover>()),
+        ("node", document::<Vec<NodeJson>>()),
+        ("node-show", document::<Vec<node_show::NodeDetailsView<'_>>>()),
+        ("record", document::<record::Recorded>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),
         ("report-machine-metrics", schema::<reports::MachineMetrics>()),
         ("report-node-status", schema::<Vec<report::node_status::Status>>()),
         ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
-        ("service", schema::<service::View>()),
-        ("status", schema::<status::Status>()),
-        ("trash", schema::<Vec<trash::TrashView>>()),
-        ("work", schema::<Vec<work::Work>>()),
+        ("service", document::<service::View>()),
+        ("status", document::<status::StatusView<'_>>()),
+        ("trash", document::<Vec<trash::TrashView>>()),
+        ("work", document::<Vec<work::Work>>()),
     ])
 }
 

@@ -2,6 +2,7 @@
 //! nothing on the host, apart from [`anm::Anm::halt`].
 
 pub(crate) mod anm;
+pub(crate) mod ant;
 pub(crate) mod found;
 mod node;
 mod obstacle;
@@ -14,6 +15,7 @@ use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
 use wnm_platform::node_dir::Marker;
 use wnm_store::python_db::PythonColony;
 
+use crate::json;
 use obstacle::Obstacle;
 
 /// The note on a node whose folder wnm does not delete.
@@ -63,8 +65,12 @@ impl Takeover {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ImportedNode {
+    #[serde(flatten, serialize_with = "json::description")]
+    #[cfg_attr(test, schemars(with = "json::NodeDescription"))]
     pub(crate) node: Node,
-    /// The assumed state until the first cycle observes the node.
+    /// The assumed state until the first cycle observes the node, such as `RUNNING`.
+    #[serde(rename = "status", serialize_with = "json::state_word")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub(crate) state: NodeState,
     /// The state that the other tool recorded, in its own word; null without one.
     pub(crate) previous_state: Option<String>,

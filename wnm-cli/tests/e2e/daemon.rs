@@ -21,7 +21,18 @@ fn spawn(host: &Host) -> Daemon {
     let _turn = turn();
     let mut command = host.command(&["daemon", "--interval", "200ms"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    Daemon(command.spawn().unwrap())
+    let daemon = Daemon(command.spawn().unwrap());
+    // Before it handles them, signals end it at once.
+    let mut attempts = (0..600).inspect(|_| std::thread::sleep(Duration::from_millis(50)));
+    assert!(attempts.any(|_| handles_signals(daemon.0.id())), "the daemon did not start");
+    daemon
+}
+
+/// Tells whether a process handles SIGTERM: bit 15 of the mask of caught signals, counted from 1.
+fn handles_signals(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << 14) != 0)
 }
 
 fn send(daemon: &Daemon, signal: Signal) {
@@ -54,6 +65,34 @@ fn commands_run_beside_the_daemon_and_sigterm_ends_it() {
 }
 
 #[test]
+fn daemon_prints_its_first_cycle_and_changes_but_no_idle_cycles() {
+    let host = Host::with_colony();
+    // The policy adds no node, whatever the load of the test host.
+    host.expect(0, "config set node_cap=0");
+    let mut daemon = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "100ms"]);
+        Daemon(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let cycles = || host.expect(0, "--json history --idle --limit 100").json().as_array().unwrap().len();
+    let started = Instant::now();
+    while cycles() < 5 {
+        assert!(started.elapsed() < Duration::from_secs(30), "five cycles take more than 30 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.expect(0, "config set node_cap=1");
+    host.expect(0, "node add");
+    host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    send(&daemon, Signal::TERM);
+    assert_eq!(wait_for_exit(&mut daemon), Some(0));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut daemon.0.stdout.take().unwrap(), &mut text).unwrap();
+    let printed: Vec<&str> = text.lines().filter(|line| line.contains("  cycle ")).collect();
+    assert!(printed.len() >= 2 && printed.len() < cycles(), "{text}");
+    assert!(printed.last().unwrap().ends_with("1 of 1 nodes up"), "{text}");
+}
+
+#[test]
 fn killed_daemon_leaves_no_lock_and_no_incomplete_node() {
     let host = Host::with_colony();
     for round in 0..4 {
@@ -68,4 +107,23 @@ fn killed_daemon_leaves_no_lock_and_no_incomplete_node() {
         status["under_way"].as_array().unwrap().is_empty() && nodes.iter().all(|node| node["status"] == "RUNNING")
     });
     assert_eq!(host.processes().len(), nodes.len(), "one process for each node");
+}
+
+#[test]
+fn restore_beside_the_daemon_does_not_split_the_colony() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 1");
+    let _daemon = spawn(&host);
+    let copy = host.path("copy.db");
+    host.expect(0, &format!("db backup {}", copy.display()));
+    host.expect(0, &format!("db restore {}", copy.display()));
+    let latest = || host.expect(0, "--json history --idle --limit 1").json();
+    let before = latest();
+    // The daemon records its cycles in the restored database.
+    let started = Instant::now();
+    while latest() == before {
+        assert!(started.elapsed() < Duration::from_secs(30), "the daemon still writes the replaced file");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.expect(0, "db check");
 }

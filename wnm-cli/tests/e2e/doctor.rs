@@ -20,8 +20,8 @@ fn script(path: &Path, text: &str) {
 
 /// Returns the level and the message of a check, the most severe of several; empty without a result.
 fn result(ran: &Ran, name: &str) -> (String, String) {
-    let checks: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
-    let mut results: Vec<_> = checks.iter().filter(|check| check["check"] == name).collect();
+    let checks = ran.data();
+    let mut results: Vec<&Value> = checks.as_array().unwrap().iter().filter(|check| check["check"] == name).collect();
     results.sort_by_key(|check| ["error", "warning", "ok"].iter().position(|level| check["level"] == *level));
     let text = |key: &str| results.first().map_or_else(String::new, |check| check[key].as_str().unwrap().to_owned());
     (text("level"), text("message"))
@@ -113,7 +113,7 @@ fn unmanaged_process_and_service_are_reported() {
     // A forgotten unit of another tool would start the node again.
     let units = host.path(".config/systemd/user");
     fs::create_dir_all(units.join("default.target.wants")).unwrap();
-    let root = node["root_dir"].as_str().unwrap();
+    let root = node["folder"].as_str().unwrap();
     fs::write(units.join("old.service"), format!("[Service]\nExecStart=/opt/antnode --root-dir {root}\n")).unwrap();
     std::os::unix::fs::symlink("../old.service", units.join("default.target.wants/old.service")).unwrap();
     let service = format!("antnode0001 by unit {}", units.join("old.service").display());

@@ -31,11 +31,20 @@ impl Ran {
         self.status.code().unwrap_or(-1)
     }
 
-    /// Returns the output as JSON. Panics if the command failed.
+    /// Returns the result in the output as JSON. Panics if the command failed.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code(), 0, "{}{}", self.out, self.err);
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+        self.data()
+    }
+
+    /// Returns the result in the output as JSON, whatever the exit code.
+    #[track_caller]
+    pub(crate) fn data(&self) -> Value {
+        let mut document: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out));
+        // A report has the shape of the Python wnm, without an envelope.
+        document.get_mut("data").map(Value::take).unwrap_or(document)
     }
 }
 
@@ -179,7 +188,7 @@ pub(crate) fn states(nodes: &[Value]) -> Vec<&str> {
 
 /// Returns the process ID of a node.
 pub(crate) fn pid(node: &Value) -> Option<Pid> {
-    Pid::from_raw(i32::try_from(node["sample"]["process"]["pid"].as_i64()?).ok()?)
+    Pid::from_raw(i32::try_from(node["sample"]["pid"].as_i64()?).ok()?)
 }
 
 /// Serialises writes of programs and starts of processes. A child that another thread has just forked holds an open

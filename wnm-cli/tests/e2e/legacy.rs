@@ -66,8 +66,10 @@ fn refused_line_changes_nothing() {
     assert!(locks.err.contains("the lock ends with its process"), "{}", locks.err);
     let unknown = host.expect(2, "--node_capp 50");
     assert!(unknown.err.contains("--node-cap"), "{}", unknown.err);
-    for line in ["--force_action disable_config --node_cap 60", "--migrate_anm", "--force_action frobnicate"] {
-        let refused = host.expect(1, line);
+    for (code, line) in
+        [(2, "--force_action disable_config --node_cap 60"), (1, "--migrate_anm"), (2, "--force_action frobnicate")]
+    {
+        let refused = host.expect(code, line);
         assert!(refused.err.contains("error:") && refused.err.contains("hint:"), "{}", refused.err);
     }
     assert_eq!(host.expect(0, "--json status").json()["node_cap"], json!(6));

@@ -59,7 +59,10 @@ fn nodes_are_added_stopped_started_and_removed() {
     assert_eq!(host.nodes().len(), 0);
     assert!(host.processes().is_empty());
     let left: Vec<_> = std::fs::read_dir(host.path(".local/share/autonomi/node")).unwrap().flatten().collect();
-    assert!(left.iter().all(|entry| entry.file_name() == ".trash"), "{left:?}");
+    assert!(
+        left.iter().all(|entry| [".trash", ".wnm-volume"].iter().any(|name| entry.file_name() == *name)),
+        "{left:?}"
+    );
     assert_eq!(std::fs::read_dir(host.path(".local/share/autonomi/node/.trash")).unwrap().count(), 0);
     assert_eq!(host.expect(0, "--json run --dry-run --cpu-remove 99").json()["nodes"], json!(0));
 }
@@ -173,11 +176,11 @@ fn table_shows_done_and_failed_actions() {
 
     // The same as JSON, in the order of the command line.
     let again = host.expect(0, "--json node start 1,2,3");
-    let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
+    let works = again.json().as_array().unwrap().clone();
     assert!(works.iter().all(|work| work["action"] == "start" && work["result"] == "done"), "{}", again.out);
     host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
     let again = host.expect(0, "--json node start 2");
-    let works: Vec<Value> = serde_json::from_str(&again.out).unwrap();
+    let works = again.json().as_array().unwrap().clone();
     assert_eq!((&works[0]["name"], &works[0]["result"]), (&json!("antnode0002"), &json!("already")));
     assert_eq!((&works[0]["reason"], &works[0]["seconds"]), (&json!("already running"), &Value::Null));
     assert_eq!(host.expect(0, "--json node start --all").json(), json!([]));
@@ -208,7 +211,7 @@ fn history_and_explain_show_past_actions() {
     host.expect(0, "node add");
     host.expect(0, "run");
     let history = host.expect(0, "--json history --node 1 --since 1h").json();
-    assert_eq!(history.as_array().unwrap().last().unwrap()["actions"][0]["action"]["action"], json!("add"));
+    assert_eq!(history.as_array().unwrap().last().unwrap()["decided"][0]["action"], json!("add"));
     let explained = host.expect(0, "explain").out;
     for rule in ["observe_after_reboot", "relieve_pressure", "grow"] {
         assert!(explained.contains(rule), "{explained}");
@@ -259,8 +262,9 @@ fn nodes_spread_over_the_storage_folders() {
     };
     assert_eq!((nodes(&one), nodes(&other)), (2, 2));
     let status = host.expect(0, "--json status").json();
-    let signals: Vec<_> = status["signals"].as_array().unwrap().iter().map(|signal| &signal["signal"]).collect();
-    assert!(signals.contains(&&json!({"disk": 0})) && signals.contains(&&json!({"disk": 1})), "{signals:?}");
+    let signals = status["signals"].as_array().unwrap().iter().filter(|signal| signal["signal"] == "disk");
+    let folders: Vec<_> = signals.map(|signal| signal["folder"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(folders, [&one, &other].map(|folder| folder.display().to_string()));
     host.wait_for("four running nodes", |nodes| states(nodes) == ["RUNNING"; 4]);
 }
 
@@ -343,7 +347,7 @@ fn reset_node_has_a_new_identity_and_the_same_ports() {
     host.expect(0, "node add --count 2");
     let facts = |nodes: &[Value]| {
         let fact = |node: &Value, key: &str| node[key].to_string();
-        let of = |node| [fact(node, "id"), fact(node, "ports"), fact(node, "root_dir")];
+        let of = |node| [fact(node, "node"), fact(node, "ports"), fact(node, "folder")];
         nodes.iter().map(of).collect::<Vec<_>>()
     };
     let uuids = |nodes: &[Value]| nodes.iter().map(|node| node["uuid"].to_string()).collect::<Vec<_>>();

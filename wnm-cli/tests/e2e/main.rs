@@ -10,6 +10,7 @@ mod legacy;
 mod life;
 mod load;
 mod moving_in;
+mod output;
 mod pages;
 mod real;
 mod record;

@@ -22,7 +22,7 @@ fn unmanaged(host: &Host) -> Vec<Value> {
     host.expect(0, "node disable 3");
     let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
     for node in &nodes {
-        let root = PathBuf::from(node["root_dir"].as_str().unwrap());
+        let root = PathBuf::from(node["folder"].as_str().unwrap());
         for name in [".wnm-node", ".wnm-lock", ".wnm-definition", "wnm.pid"] {
             let _ = std::fs::remove_file(root.join(name));
         }
@@ -84,7 +84,7 @@ fn assert_calm(host: &Host, before: &[Value]) {
     let processes = |nodes: &[Value]| nodes.iter().take(2).map(pid).collect::<Vec<_>>();
     for _ in 0..3 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     let after = host.nodes();
     assert_eq!(states(&after)[..2], ["RUNNING", "RUNNING"]);
@@ -93,7 +93,7 @@ fn assert_calm(host: &Host, before: &[Value]) {
         for which in ["node", "metrics"] {
             assert_eq!(after["ports"][which], before["ports"][which]);
         }
-        for key in ["id", "wallet", "root_dir", "log_dir", "network"] {
+        for key in ["node", "wallet", "folder", "log_folder", "network"] {
             assert_eq!(after[key], before[key], "{key}");
         }
         assert_eq!(after["sample"]["peer_id"], before["sample"]["peer_id"]);
@@ -126,9 +126,9 @@ fn unmanaged_processes_are_imported_and_continue() {
     assert_ne!(pid(&again[0]), pid(&nodes[0]));
     assert_eq!(again[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
     host.expect(0, "node remove 2 --yes");
-    assert!(!Path::new(nodes[1]["root_dir"].as_str().unwrap()).exists());
+    assert!(!Path::new(nodes[1]["folder"].as_str().unwrap()).exists());
     // The import skipped the third node, so its identity is still there.
-    assert!(Path::new(nodes[2]["root_dir"].as_str().unwrap()).join("secret-key").exists());
+    assert!(Path::new(nodes[2]["folder"].as_str().unwrap()).join("secret-key").exists());
 }
 
 /// Starts an `ant-node` in a folder of the storage, as its operator would: from that storage, in an environment of its own.
@@ -168,8 +168,8 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     let facts: Vec<_> = list
         .iter()
         .map(|node| {
-            let folder = Path::new(node["root_dir"].as_str().unwrap());
-            (node["id"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
+            let folder = Path::new(node["folder"].as_str().unwrap());
+            (node["node"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
         })
         .collect();
     let expected = [(1, "alpha", alpha), (2, "f00d4b1c", hex), (7, "node-7", seventh)];
@@ -178,7 +178,7 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_eq!(list[2]["ports"]["node"], json!(host.spare_port(2)));
     for _ in 0..2 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     // The node that had chosen its port itself keeps it.
     let key = host.path("nodes/f00d4b1c/node_identity.key");
@@ -188,6 +188,46 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_ne!(pid(&again[1]), hex);
     assert_eq!(again[1]["ports"]["node"], list[1]["ports"]["node"]);
     assert_eq!(std::fs::read(&key).unwrap(), identity);
+}
+
+#[test]
+fn nodes_of_the_ant_daemon_are_imported() {
+    let host = Host::new();
+    std::fs::create_dir(host.path("bin")).unwrap();
+    let program = host.path("bin/ant-node");
+    fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &program, &Script::of(Program::AntNode)).unwrap();
+    let pid_of_first = start_by_hand(&host, "node-1", &[], &[]);
+    std::fs::create_dir(host.path("nodes/node-2")).unwrap();
+    std::fs::write(host.path("nodes/node-2/node_identity.key"), [2; 32]).unwrap();
+    let entry = |id: u16, port: Option<u16>| {
+        json!({
+            "id": id, "service_name": format!("node{id}"), "log_dir": null, "node_port": port, "version": "0.23.1",
+            "rewards_address": "0x00455d78f850b0358E8cea5be24d415E01E107CF", "binary_path": program,
+            "data_dir": host.path(&format!("nodes/node-{id}")), "env_variables": {}, "bootstrap_peers": []
+        })
+    };
+    let registry = host.path(".local/share/ant/node_registry.json");
+    std::fs::create_dir_all(registry.parent().unwrap()).unwrap();
+    let text = json!({
+        "schema_version": 1, "next_id": 3,
+        "nodes": {"1": entry(1, None), "2": entry(2, Some(host.spare_port(1)))}
+    });
+    std::fs::write(&registry, text.to_string()).unwrap();
+    let is_ready = || {
+        let shown = init(&host, "--json init --from-ant --process-manager setsid+user --dry-run", &[]);
+        shown.code() == 0 && shown.json()["nodes"].as_array().is_some_and(|nodes| nodes.len() == 2)
+    };
+    let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
+    assert!(attempts.any(|_| is_ready()));
+    assert!(registry.exists());
+    let ran = init(&host, "init --from-ant --process-manager setsid+user", &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert!(!registry.exists() && registry.with_file_name("node_registry.json.before-wnm").exists());
+    let nodes = host.nodes();
+    assert_eq!((nodes.len(), pid(&nodes[0])), (2, pid_of_first));
+    assert_eq!(nodes[1]["ports"]["node"], json!(host.spare_port(1)));
+    let again = init(&host, "init --from-ant --process-manager setsid+user", &[]);
+    assert_ne!(again.code(), 0);
 }
 
 #[test]
@@ -202,12 +242,12 @@ fn import_rebuilds_a_lost_database() {
     let ran = init(&host, "init --import --process-manager setsid+user", &[]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let ran = host.expect(0, "--json run").json();
-    assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+    assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     let after = host.nodes();
     assert_eq!(states(&after), ["RUNNING", "STOPPED"]);
     assert_eq!(pid(&after[0]), pid(&nodes[0]));
     for (after, before) in after.iter().zip(&nodes) {
-        for key in ["uuid", "ports", "arguments", "born"] {
+        for key in ["uuid", "ports", "arguments", "created_at"] {
             assert_eq!(after[key], before[key], "{key}");
         }
     }
@@ -223,9 +263,9 @@ fn entry(nodes: &[Value], node: usize, changes: Value) -> Value {
     let described = json!({
         "number": number,
         "service_name": format!("antnode{number}"),
-        "data_dir_path": node["root_dir"],
-        "log_dir_path": node["log_dir"],
-        "antnode_path": node["binary"],
+        "data_dir_path": node["folder"],
+        "log_dir_path": node["log_folder"],
+        "antnode_path": node["program"],
         "node_port": node["ports"]["node"],
         "metrics_port": node["ports"]["metrics"],
         "rpc_socket_addr": format!("127.0.0.1:{}", node["ports"]["rpc"]),

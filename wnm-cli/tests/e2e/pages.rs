@@ -59,8 +59,7 @@ fn check_names_nodes_that_should_run() {
     host.wait_for("a stopped node", |nodes| states(nodes)[0] == "STOPPED");
     let page = host.expect(3, "status --check").out;
     assert!(page.contains("antnode0001 stopped: its process ended by itself"), "{page}");
-    let problems = host.expect(3, "--json status --check").out;
-    let problems: Value = serde_json::from_str(&problems).unwrap();
+    let problems = host.expect(3, "--json status --check").data();
     assert_eq!(problems["node_problems"].as_array().unwrap().len(), 1);
     host.expect(0, "status");
     host.expect(2, "status --chek");
@@ -71,13 +70,16 @@ fn stopped_node_shows_no_values_of_its_process() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     let before = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
-    assert!(before[0]["sample"]["metrics"].is_object() && before[0]["sample"]["memory"].is_number(), "{before:#?}");
+    assert!(
+        before[0]["sample"]["connected_peers"].is_number() && before[0]["sample"]["memory_bytes"].is_number(),
+        "{before:#?}"
+    );
     host.expect(0, "node stop 1");
     host.expect(0, "node disable 2");
     let nodes = host.expect(0, "--json node list").json();
     for node in nodes.as_array().unwrap() {
         let sample = &node["sample"];
-        for key in ["cpu", "memory", "process", "metrics"] {
+        for key in ["cpu_cores", "memory_bytes", "pid", "connected_peers"] {
             assert_eq!(sample[key], Value::Null, "{key}: {node:#}");
         }
         assert!(sample["peer_id"].is_string() && sample["version"].is_string(), "{node:#}");
@@ -204,12 +206,13 @@ fn followed_events_go_on_until_interrupted() {
         command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     };
     let mut events = BufReader::new(follower.stdout.take().unwrap()).lines();
-    let mut next = || -> Value { serde_json::from_str(&events.next().unwrap().unwrap()).unwrap() };
+    let mut next =
+        || -> Value { serde_json::from_str::<Value>(&events.next().unwrap().unwrap()).unwrap()["data"].take() };
     assert_eq!(next()["event"], json!("done"));
     host.expect(0, "node stop 1");
     let (begun, done) = (next(), next());
     assert_eq!((&begun["event"], &done["event"]), (&json!("begun"), &json!("done")));
-    assert_eq!((&done["action"], &done["action_id"]), (&json!("stop antnode0001"), &begun["action_id"]));
+    assert_eq!((&done["action"], &done["action_id"]), (&json!("stop"), &begun["action_id"]));
     kill_process(Pid::from_child(&follower), Signal::INT).unwrap();
     assert_eq!(follower.wait().unwrap().code(), Some(0));
 }

@@ -83,7 +83,7 @@ fn real_nodes_find_each_other() {
     assert_eq!(init.code(), 0, "{}{}", init.out, init.err);
     host.expect(0, "node add --count 3");
     let nodes = host.wait_for("three nodes with peers", |nodes| {
-        let peers = |node: &serde_json::Value| node["sample"]["metrics"]["routing_table_peers"].as_u64().unwrap_or(0);
+        let peers = |node: &serde_json::Value| node["sample"]["routing_table_peers"].as_u64().unwrap_or(0);
         states(nodes) == ["RUNNING"; 3] && nodes.iter().all(|node| peers(node) >= 3)
     });
     for node in &nodes {

@@ -143,9 +143,9 @@ fn dry_run_shows_the_import_and_changes_nothing() {
     let shown = host.wnm(&["--json", "init", "--from-wnm", &path, "--dry-run"]).json();
     assert_eq!(shown["settings"]["no_upnp"], json!("false"));
     assert_eq!(shown["nodes"].as_array().unwrap().len(), 9);
-    assert_eq!(shown["nodes"][1]["node"]["environment"], json!([["A", "b c"], ["D", "e"]]));
-    assert_eq!(shown["nodes"][0]["node"]["environment"], json!([["ANT_LOG", "all"]]));
-    assert!(shown["nodes"].as_array().unwrap().iter().all(|taken| taken["node"]["upnp"] == json!("on")));
+    assert_eq!(shown["nodes"][1]["environment"], json!(["A=b c", "D=e"]));
+    assert_eq!(shown["nodes"][0]["environment"], json!(["ANT_LOG=all"]));
+    assert!(shown["nodes"].as_array().unwrap().iter().all(|taken| taken["upnp"] == json!(true)));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn colony_is_imported_once() {
     let expected = ["RUNNING", "STOPPED", "UNKNOWN", "STOPPED", "DISABLED", "UNKNOWN", "UNKNOWN", "UNKNOWN", "UNKNOWN"];
     assert_eq!(states(listed.as_array().unwrap()), expected);
     for node in listed.as_array().unwrap() {
-        let marker = Path::new(node["root_dir"].as_str().unwrap()).join(".wnm-node");
+        let marker = Path::new(node["folder"].as_str().unwrap()).join(".wnm-node");
         let marker: Value = serde_json::from_slice(&std::fs::read(marker).unwrap()).unwrap();
         assert_eq!(marker["uuid"], node["uuid"]);
     }
@@ -205,10 +205,10 @@ fn import_changes_nothing_on_a_calm_host() {
         ],
     );
     for node in &nodes {
-        let root = PathBuf::from(node["root_dir"].as_str().unwrap());
+        let root = PathBuf::from(node["folder"].as_str().unwrap());
         let port = |which: &str| Sql::from(node["ports"][which].as_i64().unwrap());
         let changes = [("port", port("node")), ("metrics_port", port("metrics")), ("rpc_port", port("rpc"))];
-        python.node(node["id"].as_i64().unwrap(), node["status"].as_str().unwrap(), &root, &changes);
+        python.node(node["node"].as_i64().unwrap(), node["status"].as_str().unwrap(), &root, &changes);
         for name in [".wnm-node", ".wnm-lock", ".wnm-definition", "wnm.pid"] {
             let _ = std::fs::remove_file(root.join(name));
         }
@@ -220,14 +220,14 @@ fn import_changes_nothing_on_a_calm_host() {
     assert_eq!(init(&host, &[]).code(), 0);
     for _ in 0..3 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     let after = host.nodes();
     assert_eq!(states(&after), ["RUNNING", "RUNNING", "DISABLED"]);
     let processes = |nodes: &[Value]| nodes.iter().take(2).map(pid).collect::<Vec<_>>();
     assert_eq!(processes(&after), processes(&nodes));
     assert_eq!(after[0]["sample"]["peer_id"], nodes[0]["sample"]["peer_id"]);
-    assert_eq!(after[0]["born"], json!(1_750_000_000_000_i64));
+    assert_eq!(after[0]["created_at"], json!("2025-06-15T15:06:40.000Z"));
     // Commands work on imported nodes.
     host.expect(0, "node restart 1");
     let again = host.wait_for("the first node again", |nodes| states(nodes)[0] == "RUNNING");

@@ -32,8 +32,9 @@ fn removed_node_is_restored_with_its_identity() {
         (&json!(2), &json!("antnode0002"), &before[1]["uuid"])
     );
     assert_eq!(entry["has_identity"], json!(true));
-    assert_eq!(entry["kept_until"].as_i64().unwrap() - entry["removed_at"].as_i64().unwrap(), 86_400_000);
-    assert!(entry["size"].as_u64().unwrap() > 0, "{entry}");
+    let time = |key: &str| text(entry, key).parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("kept_until").duration_since(time("removed_at")).as_hours(), 24);
+    assert!(entry["size_bytes"].as_u64().unwrap() > 0, "{entry}");
     let shown = host.expect(0, "trash list").out;
     assert!(shown.contains("antnode0002") && shown.contains(text(&before[1], "uuid")), "{shown}");
 
@@ -45,7 +46,7 @@ fn removed_node_is_restored_with_its_identity() {
     assert_eq!((&restored[0]["action"], &restored[0]["result"]), (&json!("restore"), &json!("done")));
     let nodes = host.nodes();
     assert_eq!(states(&nodes), ["RUNNING", "STOPPED", "RUNNING"]);
-    for key in ["uuid", "ports", "wallet", "arguments", "born", "root_dir", "log_dir", "binary"] {
+    for key in ["uuid", "ports", "wallet", "arguments", "created_at", "folder", "log_folder", "program"] {
         assert_eq!(nodes[1][key], before[1][key], "{key}");
     }
     // A restored node is in the colony already.
@@ -83,8 +84,8 @@ fn taken_number_needs_another_one() {
     let nodes = host.nodes();
     assert_eq!(states(&nodes), ["RUNNING", "RUNNING", "STOPPED"]);
     assert_eq!(nodes[2]["uuid"], before[1]["uuid"]);
-    assert!(text(&nodes[2], "root_dir").ends_with("/antnode0003"), "{}", nodes[2]);
-    assert!(text(&nodes[2], "binary").contains("/antnode0003/"), "{}", nodes[2]);
+    assert!(text(&nodes[2], "folder").ends_with("/antnode0003"), "{}", nodes[2]);
+    assert!(text(&nodes[2], "program").contains("/antnode0003/"), "{}", nodes[2]);
     assert_ne!(nodes[2]["ports"], nodes[1]["ports"]);
     host.expect(0, "node start 3");
     let after = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);

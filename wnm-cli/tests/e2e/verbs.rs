@@ -11,7 +11,8 @@ const VERBS: [&str; 8] = ["remove", "stop", "start", "restart", "upgrade", "rese
 
 /// Returns the names and results of a command.
 fn results(out: &str) -> Vec<(String, String)> {
-    let works: Vec<Value> = serde_json::from_str(out).unwrap();
+    let document: Value = serde_json::from_str(out).unwrap();
+    let works = document["data"].as_array().unwrap();
     let text = |work: &Value, key: &str| work[key].as_str().unwrap().to_owned();
     works.iter().map(|work| (text(work, "name"), text(work, "result"))).collect()
 }
@@ -93,7 +94,7 @@ fn removal_without_a_terminal_needs_yes() {
         assert_eq!(ran.out, "", "{line}");
         let json = host.expect(1, &format!("--json {line}"));
         let error: Value = serde_json::from_str(json.err.lines().last().unwrap()).unwrap();
-        assert!(error["hint"].as_str().unwrap().contains(" --yes"), "{line}: {error}");
+        assert!(error["error"]["hint"].as_str().unwrap().contains(" --yes"), "{line}: {error}");
     }
     assert_eq!(host.nodes().len(), 3);
     for line in [

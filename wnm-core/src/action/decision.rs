@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::verdict::{Blocker, RuleVerdict, SkipReason, Verdict};
+use crate::model::exit::Exit;
 use crate::model::node::NodeId;
 use crate::model::units::{Cores, Version};
 use crate::policy::pressure::{Features, Measure};
@@ -128,6 +129,14 @@ pub enum Reason {
         from: Version,
         /// Version of the node binary.
         to: Version,
+    },
+    /// The node should run, and its process ended by itself or was not started.
+    Ended {
+        /// Starts since the node was last up for ten minutes, this one included.
+        attempt: u32,
+        /// The end of the process; None where nothing is known about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<Box<Exit>>,
     },
     /// All signals have headroom, and the node is the oldest stopped one.
     #[serde(alias = "room_to_start")]

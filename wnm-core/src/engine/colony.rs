@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::steps::ActionRecord;
 use crate::engine::state::EngineState;
-use crate::model::cpu_limit::CpuLimitCounters;
+use crate::model::cpu_limit::{CpuLimitCounters, CpuQuotaCounters};
 use crate::model::node::{Node, NodeId, NodeMap};
 use crate::model::observation::NodeSample;
 use crate::model::units::Timestamp;
@@ -55,6 +55,9 @@ pub struct Counters {
     /// Counters of the CPU limit, on a host that supports one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CpuLimitCounters>,
+    /// Counters of the control groups around the nodes that have a CPU quota, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cpu_quotas: BTreeMap<String, CpuQuotaCounters>,
     /// Counters of the process of each node.
     pub nodes: BTreeMap<NodeId, NodeCounters>,
 }

@@ -4,6 +4,7 @@ use crate::action::decision::{Action, Decision, Planned};
 use crate::action::steps::Outcome;
 use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::cpu_limit;
+use crate::engine::recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
@@ -96,9 +97,10 @@ impl<'a> Evaluation<'a> {
             }
             forecast
         });
-        state.nodes.extend(update.changes);
+        recovery::update(&mut state.recoveries, observation, &update.ended);
+        state.extend(update.changes);
         state.missing = update.missing;
-        state::remember_devices(&mut state, observation);
+        state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {
             state::apply(&mut state, planned, outcome, now);
         }

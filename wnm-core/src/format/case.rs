@@ -13,8 +13,9 @@ use crate::action::decision::Decision;
 use crate::action::verdict::Blocker;
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState, StopCause};
-use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation, Volume};
+use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation};
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
 
@@ -180,13 +181,19 @@ impl CaseNode {
         let given = self.since.map(timestamp);
         let same = remembered.filter(|state| state.word() == self.status.word());
         let since = given.or_else(|| same.and_then(NodeState::since));
-        if let (CaseStatus::Stopped, Some(NodeState::Stopped { cause, .. })) = (self.status, same) {
-            return NodeState::Stopped { since, cause: *cause };
-        }
         // A node that runs in the first line that shows it has run for long: a start is shown as RESTARTING.
         let long_ago = || (self.status == CaseStatus::Running && remembered.is_none()).then(|| now.before(LONG_AGO));
         let since = since.or_else(long_ago);
-        self.status.state(since, now, || self.version.clone(), target)
+        match (self.status.state(since, now, || self.version.clone(), target), remembered) {
+            (NodeState::Stopped { since, .. }, Some(NodeState::Stopped { cause, .. })) => {
+                NodeState::Stopped { since, cause: *cause }
+            }
+            // A node that ran and that no decision stopped has ended by itself.
+            (NodeState::Stopped { since, .. }, Some(remembered)) if remembered.is_active() => {
+                NodeState::Stopped { since: since.or(Some(now)), cause: StopCause::Found }
+            }
+            (state, _) => state,
+        }
     }
 
     /// Returns the case as a sample of the node.
@@ -234,7 +241,8 @@ impl CaseStatus {
         match self {
             Self::Running => NodeState::Running { since: begun },
             Self::Unknown => NodeState::Unknown { since: begun },
-            Self::Stopped => NodeState::Stopped { since, cause: StopCause::Found },
+            // As in the Python wnm, where the policy stops nodes and starts them again.
+            Self::Stopped => NodeState::Stopped { since, cause: StopCause::Pressure },
             Self::Restarting => NodeState::Restarting { since: begun },
             Self::Upgrading => NodeState::Upgrading {
                 since: begun,

@@ -50,6 +50,19 @@ pub fn parse_metrics(text: &[u8]) -> NodeMetrics {
     metrics
 }
 
+/// Tells whether a text of `/metrics` is that of a node: it declares or contains a metric of `antnode` or of its network
+/// library.
+#[must_use]
+pub fn is_node_metrics(text: &[u8]) -> bool {
+    let is_of_node = |name: &[u8]| name.starts_with(b"ant_") || name.starts_with(b"libp2p_");
+    lines(text).any(|line| {
+        let declared = line.strip_prefix(b"#").map(<[u8]>::trim_ascii_start);
+        let declared = declared.and_then(|line| line.strip_prefix(b"TYPE").or_else(|| line.strip_prefix(b"HELP")));
+        let quoted = line.strip_prefix(b"{").map(<[u8]>::trim_ascii_start).and_then(|line| line.strip_prefix(b"\""));
+        is_of_node(declared.map(<[u8]>::trim_ascii_start).or(quoted).unwrap_or(line))
+    })
+}
+
 /// Parses the text of `/metadata`. Never fails.
 #[must_use]
 pub fn parse_identity(text: &[u8]) -> NodeIdentity {

@@ -52,6 +52,16 @@ impl CpuLimitCounters {
     }
 }
 
+/// The counters of a control group with a CPU quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CpuQuotaCounters {
+    /// CPU time of the processes in the group, in microseconds.
+    pub used_micros: u64,
+    /// The periods of the CPU quota; None where the kernel does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub periods: Option<CpuLimitCounters>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

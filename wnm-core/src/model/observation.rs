@@ -1,14 +1,14 @@
 //! Observations of the host and its nodes at one moment. A value that could not be read is None, never a guess.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::cpu_limit::CpuLimitSample;
+use crate::model::exit::Exit;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::pressure_stall::Psi;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::model::weight::WeightSample;
 
 /// All data of one reading of the host and its nodes.
@@ -45,8 +45,11 @@ pub struct HostSample {
     pub memory_total: Option<Bytes>,
     /// The volumes of the storage folders, in the order of the setting.
     pub volumes: Vec<Volume>,
-    /// Load averages of the kernel.
+    /// Load averages of the kernel; None also where they are those of another host.
     pub load: Option<LoadAverages>,
+    /// The processes that the load averages of this host count.
+    #[serde(skip_serializing_if = "LoadScope::is_own")]
+    pub load_scope: LoadScope,
     /// Disk reads.
     pub disk_read: Option<BytesPerSecond>,
     /// Disk writes.
@@ -58,12 +61,34 @@ pub struct HostSample {
     /// Pressure stall information; None where the kernel does not provide it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub psi: Option<Psi>,
+    /// The CPU quota that the nodes are nearest to, which another program has set on a control group around them; None
+    /// without one. [`cpu`](Self::cpu) is the use of it where it is higher than that of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<CpuLimitSample>,
     /// The CPU limit; None where the host does not support one, or the setting `cpu_limit` forbids it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CpuLimitSample>,
     /// The means by which the nodes run behind other work; None if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<WeightSample>,
+}
+
+/// The processes that the load averages of a host count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LoadScope {
+    /// Those of this host.
+    #[default]
+    Own,
+    /// Those of the host around this container. The load is not judged: stopping nodes may not lower it.
+    Container,
+}
+
+impl LoadScope {
+    const fn is_own(&self) -> bool {
+        matches!(self, Self::Own)
+    }
 }
 
 /// The load averages of the kernel.
@@ -76,22 +101,6 @@ pub struct LoadAverages {
     pub five: Load,
     /// Average over fifteen minutes.
     pub fifteen: Load,
-}
-
-/// A volume with a storage folder.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Volume {
-    /// The storage folder.
-    pub root: PathBuf,
-    /// The device number. A change between two observations without a reboot means another disk.
-    pub device: u64,
-    /// Used share of the volume.
-    pub used: Option<Percent>,
-    /// Size of the volume.
-    pub total: Option<Bytes>,
-    /// Space that is available to users without privileges.
-    pub available: Option<Bytes>,
 }
 
 /// The observed condition of a node's process, metrics server and folder.
@@ -113,8 +122,10 @@ pub enum Presence {
     Gone,
     /// The process manager gave no answer, and the port neither.
     Unreachable,
-    /// The node's folder does not exist.
+    /// The node's folder does not exist, and no process runs on it.
     FolderMissing,
+    /// The volume of the node's folder has a fault, so that folder and process prove nothing.
+    VolumeFault,
 }
 
 /// The observation of a node.
@@ -140,10 +151,33 @@ pub struct NodeSample {
     pub process: Option<ProcessIdentity>,
     /// The peer id, which identifies the node in the network.
     pub peer_id: Option<String>,
+    /// The reason why the answer on the metrics port counts as none; None for an answer of the node, or without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong_answer: Option<WrongAnswer>,
     /// The first observation that peers of the close group shun the node; None if no peer is known to shun it now.
     pub shunned_since: Option<Timestamp>,
     /// The metrics that the node reports.
     pub metrics: Option<Box<NodeMetrics>>,
+    /// The end of the last process; None while a process runs, and where nothing is known about its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Box<Exit>>,
+}
+
+/// An answer on the metrics port of a node that is not the node's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WrongAnswer {
+    /// The text contains no metric of a node: a web page, or another program.
+    NotMetrics,
+    /// Another node answers.
+    OtherPeer {
+        /// The peer id in the answer.
+        answered: String,
+        /// The peer id of the node; None if unknown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<String>,
+    },
 }
 
 /// The identity of a process, which differs from a later process with the same PID.

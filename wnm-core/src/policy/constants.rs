@@ -29,6 +29,25 @@ pub(crate) const VANISHING_SHARE: u32 = 5;
 /// Failed upgrades to a version after which the version is refused; chosen: one failure may have a local cause.
 pub(crate) const REFUSED_AFTER: u32 = 2;
 
+// Nodes that end by themselves.
+
+/// Delay before the first restart of a node that ended by itself; it doubles with every further end. Chosen: a process
+/// manager such as systemd restarts a service within seconds, so that wnm acts only where it did not.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// Longest delay before a restart outside of a crash loop, as `CrashLoopBackOff` of Kubernetes has it.
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// Time up after which earlier ends of a node no longer count, as in Kubernetes.
+pub(crate) const STABLE: Duration = Duration::from_secs(600);
+/// Ends of a node within [`LOOP_WINDOW`] that make a crash loop; chosen: four restarts did not help.
+pub(crate) const LOOP_ENDS: usize = 5;
+/// Time in which [`LOOP_ENDS`] ends make a crash loop; chosen.
+pub(crate) const LOOP_WINDOW: Duration = Duration::from_secs(600);
+/// Delay between two restarts in a crash loop; chosen: a repaired node returns without a command.
+pub(crate) const LOOP_RETRY: Duration = Duration::from_secs(1800);
+
+/// Failed actions that are remembered at most; chosen: the memory is part of every stored state.
+pub(crate) const MOST_FAILURES: usize = 32;
+
 // Steps of actions.
 
 /// Time that a started process has to answer; chosen.

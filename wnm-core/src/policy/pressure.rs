@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::HostSample;
+use crate::model::observation::{HostSample, LoadScope};
 use crate::model::units::{BytesPerSecond, Load, Percent};
 use crate::policy::thresholds::{Policy, Threshold};
 
@@ -143,9 +143,11 @@ impl Measure {
     }
 }
 
-/// Returns every signal that has thresholds, in the order in which reasons name them.
+/// Returns every signal that has thresholds, in the order in which reasons name them. The load averages of a container
+/// are those of its host, and no signal.
 pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<Item = Measure> + 'a {
-    let load = policy.load.into_iter().flat_map(|threshold| {
+    let judged = policy.load.filter(|_| host.load_scope == LoadScope::Own);
+    let load = judged.into_iter().flat_map(|threshold| {
         let seen = host.load;
         [
             Measure::new(Signal::Load1, seen.map(|l| l.one), threshold),
@@ -165,10 +167,11 @@ pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<I
             Measure::new(Signal::NetWrite, host.net_write, io.write),
         ]
     });
-    let volumes = host.volumes.iter().enumerate();
+    // The values of a volume with a fault are unknown, and must not block growth on the others.
+    let volumes = host.volumes.iter().enumerate().filter(|(_, volume)| volume.fault.is_none());
     [Measure::new(Signal::Cpu, host.cpu, policy.cpu), Measure::new(Signal::Memory, host.memory, policy.memory)]
         .into_iter()
-        .chain(volumes.map(|(i, volume)| Measure::new(Signal::Disk(i), volume.used, policy.disk)))
+        .chain(volumes.map(|(i, volume)| Measure::new(Signal::Disk(i), volume.fullness(), policy.disk)))
         .chain(load)
         .chain(disk_io)
         .chain(net_io)
@@ -182,7 +185,7 @@ pub struct Features {
     pub allow_cpu: bool,
     /// Memory use is below its low threshold.
     pub allow_mem: bool,
-    /// The use of at least one volume is below the low threshold.
+    /// The use of at least one volume is below the low threshold, and a new node fits there.
     pub allow_hd: bool,
     /// CPU use exceeds its high threshold.
     pub remove_cpu: bool,
@@ -237,9 +240,10 @@ impl Features {
             let (allow, remove) = match measure.signal {
                 Signal::Cpu => (&mut features.allow_cpu, &mut features.remove_cpu),
                 Signal::Memory => (&mut features.allow_mem, &mut features.remove_mem),
-                Signal::Disk(_) => {
+                Signal::Disk(i) => {
                     // A new node goes to the emptiest volume, so one with space is enough.
-                    features.allow_hd |= measure.allows();
+                    let fits = host.volumes.get(i).is_some_and(|volume| volume.fits(policy.crisis));
+                    features.allow_hd |= measure.allows() && fits;
                     features.remove_hd |= measure.is_exceeded();
                     return;
                 }
@@ -270,5 +274,23 @@ impl Features {
             || self.remove_netio
             || self.remove_hdio
             || self.load_not_allow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::settings::RawSettings;
+
+    #[test]
+    fn load_of_a_container_is_no_signal() {
+        let policy = Policy::new(&RawSettings::default(), Some(4)).unwrap();
+        let judged = |load_scope| {
+            let host = HostSample { load_scope, ..HostSample::default() };
+            let signals: Vec<Signal> = measures(&policy, &host).map(|measure| measure.signal).collect();
+            (signals.contains(&Signal::Load1), Features::of_signals(&policy, &host).load_allow)
+        };
+        assert_eq!(judged(LoadScope::Own), (true, false), "an unknown load prevents growth");
+        assert_eq!(judged(LoadScope::Container), (false, true));
     }
 }

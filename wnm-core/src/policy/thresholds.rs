@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::units::{BytesPerSecond, Load, Percent};
+use crate::model::units::{Bytes, BytesPerSecond, Load, Percent};
 use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU};
 use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
@@ -122,6 +122,9 @@ pub struct Policy {
     pub memory: Threshold<Percent>,
     /// Thresholds of the use of each volume that holds nodes.
     pub disk: Threshold<Percent>,
+    /// Space that must be free on a volume for one more node.
+    #[serde(default)]
+    pub crisis: Bytes,
     /// Thresholds of the load averages; None when neither they are set nor the number of processors is known.
     pub load: Option<Threshold<Load>>,
     /// Thresholds of disk traffic; None when they are not set.
@@ -142,6 +145,8 @@ pub struct Policy {
 impl Policy {
     /// Default of `node_cap`.
     pub const DEFAULT_NODE_CAP: u32 = 20;
+    /// Default of `crisis_bytes`.
+    pub const DEFAULT_CRISIS: u64 = 2_000_000_000;
 
     /// Returns the policy that the settings describe, defaults filled in.
     ///
@@ -189,6 +194,7 @@ impl Policy {
             cpu,
             memory,
             disk,
+            crisis: Bytes(raw.crisis_bytes.unwrap_or(Self::DEFAULT_CRISIS)),
             load: load(raw, cpus, &mut problems),
             disk_io: io(
                 ["hdio_read_less_than", "hdio_read_remove", "hdio_write_less_than", "hdio_write_remove"],

@@ -14,6 +14,7 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }
@@ -37,10 +38,12 @@ impl PlatformError {
             Self::Refused { reason: Refusal::ClosedTo { closed, .. }, .. } => {
                 return Some(format!("run `chmod o+x {}`", closed.display()));
             }
-            Self::Refused { reason: Refusal::SharedFolder(path), .. } => {
+            Self::Refused { reason: Refusal::SharedFolder(path), .. }
+            | Self::StorageRefused { reason: Refusal::SharedFolder(path), .. } => {
                 let path = path.display();
                 return Some(format!("run `chown $(id -u) {path} && chmod o-w {path}`"));
             }
+            Self::StorageRefused { .. } => "set another folder with --node-storage FOLDER",
             Self::NoCpuLimit(reason) => return reason.hint(),
             _ => return None,
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::StepError;
-use wnm_core::{Bytes, Flavor, ManagerKind, NodeId};
+use wnm_core::{Bytes, Flavor, ManagerKind, NodeId, VolumeFault};
 
 pub use reason::{AntctlLimit, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
@@ -38,6 +38,14 @@ pub enum PlatformError {
         deadline: Duration,
         /// The first meaningful line of its output; empty when there was none.
         printed: String,
+    },
+    /// Another program printed more than its limit and was killed together with its process group.
+    #[error("`{command}` printed more than {limit} and was killed")]
+    Flooded {
+        /// The program and its arguments, shortened.
+        command: String,
+        /// The limit for each stream.
+        limit: Bytes,
     },
     /// Another program exited with an error.
     #[error("`{command}` failed with {ended}{}", suffix(.printed))]
@@ -72,6 +80,22 @@ pub enum PlatformError {
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,
+    },
+    /// The volume of a storage folder has a fault.
+    #[error("the volume of {} {}", .path.display(), .fault.sentence())]
+    Volume {
+        /// The storage folder.
+        path: PathBuf,
+        /// The fault.
+        fault: VolumeFault,
+    },
+    /// A folder is no place for the folders of nodes.
+    #[error("cannot use storage folder {}: {reason}", .path.display())]
+    StorageRefused {
+        /// The folder.
+        path: PathBuf,
+        /// The condition that the folder violates.
+        reason: Refusal,
     },
     /// The node program does not exist.
     #[error("no node program at {}", .path.display())]
@@ -245,6 +269,16 @@ pub enum PlatformError {
         /// The process.
         pid: u32,
         /// The error of the system call.
+        source: io::Error,
+    },
+    /// The priority of a node's process cannot be lowered.
+    #[error("cannot lower the priority of node {node} (process {pid}): {source}")]
+    PriorityFailed {
+        /// The node.
+        node: NodeId,
+        /// The process.
+        pid: u32,
+        /// The error of the system call or of the program.
         source: io::Error,
     },
     /// The container image of a node is not on this host.

@@ -5,6 +5,7 @@ mod program;
 mod start;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
@@ -15,6 +16,7 @@ use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
+use crate::volume;
 
 /// The executor of steps on this host.
 pub struct HostExecutor<'a> {
@@ -24,6 +26,8 @@ pub struct HostExecutor<'a> {
     nodes: &'a BTreeMap<NodeId, Node>,
     processes: Processes,
     last_start: Option<Instant>,
+    /// The known identities of the volumes, by storage folder.
+    volumes: BTreeMap<PathBuf, u64>,
 }
 
 impl<'a> HostExecutor<'a> {
@@ -35,7 +39,30 @@ impl<'a> HostExecutor<'a> {
         settings: &'a Settings,
         nodes: &'a BTreeMap<NodeId, Node>,
     ) -> Self {
-        Self { manager, firewall, settings, nodes, processes: Processes::of_host(), last_start: None }
+        Self {
+            manager,
+            firewall,
+            settings,
+            nodes,
+            processes: Processes::of_host(),
+            last_start: None,
+            volumes: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the executor with the known identities of the volumes, by storage folder.
+    pub(crate) fn on_volumes(self, volumes: BTreeMap<PathBuf, u64>) -> Self {
+        Self { volumes, ..self }
+    }
+
+    /// Checks that the volume of a node is in place. On the bare mount point of a lost one, a new node would be hidden when
+    /// the volume is back, and a removed one would seem to have no folder.
+    fn check_volume(&self, node: &Node) -> Result<(), PlatformError> {
+        let roots = &self.settings.storage;
+        match volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)) {
+            Some(root) => volume::check(root, self.volumes.get(root).copied()),
+            None => Ok(()),
+        }
     }
 
     fn service(&self, node: &Node) -> Service {
@@ -44,6 +71,9 @@ impl<'a> HostExecutor<'a> {
     }
 
     fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
+        if (touches_folder(step) || step == Step::Folder) && !was_never_made(record) {
+            self.check_volume(node)?;
+        }
         if touches_folder(step) && !was_never_made(record) {
             check_owner(node)?;
         }
@@ -62,7 +92,7 @@ impl<'a> HostExecutor<'a> {
             Step::Tombstone => DONE,
             Step::Linger => Ok(linger(record, now)),
             Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),
-            Step::Trash => self.trash(node),
+            Step::Trash => self.trash(record, node),
             Step::Stage => self.stage(node),
             Step::Swap => self.swap(record, node),
             Step::SwapBack => self.swap_back(record, node),

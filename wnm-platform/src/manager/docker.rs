@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use wnm_core::{ManagerKind, Node, NodeId};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId};
 
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definition, signal, slice_name};
 use crate::error::{NameHolder, PlatformError};
@@ -193,6 +193,17 @@ impl ProcessManager for Docker {
     fn last_words(&self, node: &Node) -> Option<String> {
         let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.service_name())).ok()?;
         Some(output.message()).filter(|message| output.is_success() && !message.is_empty())
+    }
+
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let names = nodes.iter().map(|node| node.id.name());
+        let output = self.exec.run(&self.call("inspect").args(["--format", container::FORMAT]).args(names));
+        let seen = output.map(|output| container::read(&output.text())).unwrap_or_default();
+        let exit = |node: &&Node| {
+            let own = seen.iter().find(|container| container.name == node.id.name() && container.is_of(node))?;
+            Some((node.id, own.exit()?))
+        };
+        nodes.iter().filter_map(exit).collect()
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use wnm_core::{ManagerKind, Node, NodeId, Scope};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::{
     Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal,
@@ -22,6 +22,7 @@ use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, Processes};
+use crate::weight::Weights;
 use output::Loaded;
 use service::Plist;
 
@@ -43,6 +44,8 @@ pub(super) struct Launchd {
     command: PathBuf,
     /// The folder of the property lists.
     folder: PathBuf,
+    /// The weights of the nodes, of which launchd knows only whether they are low.
+    weights: Option<Weights>,
     /// The launchd domain: `system` or `gui/UID`.
     domain: String,
 }
@@ -62,7 +65,15 @@ impl Launchd {
             Scope::Sudo => (&options.launch_daemons, "system".to_owned()),
         };
         let processes = Processes::of_host();
-        Self { kind, exec, processes, command: options.launchctl.clone(), folder: folder.clone(), domain }
+        Self {
+            kind,
+            exec,
+            processes,
+            command: options.launchctl.clone(),
+            folder: folder.clone(),
+            weights: options.weights,
+            domain,
+        }
     }
 
     fn call(&self, verb: &str) -> Call {
@@ -126,8 +137,10 @@ impl Launchd {
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is exiting")),
             },
             // Exit code 0 may be the end of a self-upgrade, and launchd restarts the service.
-            Some(Loaded { pid: None, failed: false }) => Service::Unknown("launchd starts it in a moment".to_owned()),
-            Some(Loaded { pid: None, failed: true }) => Service::Stopped,
+            Some(Loaded { pid: None, exit: None | Some(ExitStatus::Code(0)) }) => {
+                Service::Unknown("launchd starts it in a moment".to_owned())
+            }
+            Some(Loaded { pid: None, exit: Some(ExitStatus::Code(_) | ExitStatus::Signal(_)) }) => Service::Stopped,
         }
     }
 
@@ -172,7 +185,7 @@ impl ProcessManager for Launchd {
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         definition::write(node)?;
         let path = self.file(node);
-        let text = Plist::of(node, &label(node))?.to_text(&path)?;
+        let text = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
         if fs::read(&path).is_ok_and(|present| present == text) {
             return Ok(());
         }
@@ -232,6 +245,12 @@ impl ProcessManager for Launchd {
         }
     }
 
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let printed = self.exec.succeed(&self.call("print").arg(&self.domain)).ok();
+        let services = printed.and_then(|output| output::services(&output.text())).unwrap_or_default();
+        nodes.iter().filter_map(|node| Some((node.id, services.get(&label(node))?.exit?))).collect()
+    }
+
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let lists = service::below(&self.folder)?;
         let all = self.processes.all();
@@ -246,7 +265,7 @@ impl ProcessManager for Launchd {
 
     fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.file(node);
-        let ours = Plist::of(node, &label(node))?.to_text(&path)?;
+        let ours = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
         if path.exists() && !fs::read(&path).is_ok_and(|present| present == ours) {
             definition::keep(&path, node)?;
         }
@@ -261,6 +280,16 @@ impl ProcessManager for Launchd {
         };
         Ok(service::below(&self.folder)?.into_iter().map(listed).collect())
     }
+}
+
+/// Tells whether the definition with which launchd has loaded a node puts it behind other work. Each start of a node
+/// writes the definition before launchd loads it.
+pub(crate) fn runs_behind(options: &Options, kind: ManagerKind, node: &Node) -> bool {
+    let folder = match kind.scope {
+        Scope::User | Scope::Zen => &options.launch_agents,
+        Scope::Sudo => &options.launch_daemons,
+    };
+    service::read(&folder.join(format!("{}.plist", label(node)))).is_some_and(|list| list.is_behind())
 }
 
 fn label(node: &Node) -> String {

@@ -4,6 +4,7 @@
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
 mod confined;
+mod external;
 mod others;
 mod owner;
 mod query;
@@ -11,6 +12,7 @@ mod render;
 mod rights;
 mod show;
 mod slice;
+mod slice_weight;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use wnm_core::{ManagerKind, Node, NodeId, Scope};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
@@ -27,6 +29,7 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir;
 use crate::observe::process::Processes;
+pub(crate) use external::{ExternalUnit, has_systemd};
 pub(super) use others::other_holders;
 use render::Group;
 use rights::{Access, Bus, Rights};
@@ -312,6 +315,10 @@ impl ProcessManager for Systemd {
         shown.has_failed().then(|| shown.words())
     }
 
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        self.query_exits(nodes)
+    }
+
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
         definition::remove(node)?;
         if !self.is_ours(node) {
@@ -369,7 +376,12 @@ impl ProcessManager for Systemd {
     fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         let path = self.path(node);
         if let Some(unit) = Unit::read(&path)?.filter(|unit| unit.value("Unit", render::UUID).is_none()) {
-            if !root_of(&unit).is_some_and(|root| definition::is_same(&root, &node.root_dir)) {
+            let runs_it = match root_of(&unit) {
+                Some(root) => definition::is_same(&root, &node.root_dir),
+                // Only systemd can expand its command: the running process shows its folder.
+                None => self.processes.running(node).iter().any(|facts| is_in_unit(facts.pid, node)),
+            };
+            if !runs_it {
                 self.check_free(node)?;
             }
             definition::keep(&path, node)?;

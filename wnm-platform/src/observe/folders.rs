@@ -18,7 +18,9 @@ const MOST_RECORDS: usize = 200_000;
 ///
 /// `turn` is a number that differs between observations and selects the first node.
 pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
-    let here = samples.iter().filter(|(_, sample)| sample.presence != Presence::FolderMissing);
+    let here = samples
+        .iter()
+        .filter(|(_, sample)| !matches!(sample.presence, Presence::FolderMissing | Presence::VolumeFault));
     let mut due: Vec<_> = here.map(|(id, sample)| (*id, sample.disk.is_some())).collect();
     rotate_by_turn(&mut due, turn);
     due.sort_by_key(|(_, is_known)| *is_known);

@@ -17,20 +17,23 @@ mod macos;
 mod memory;
 #[cfg(not(target_os = "macos"))]
 mod pressure;
+mod rates;
 #[cfg(not(target_os = "macos"))]
 mod tasks;
-mod volumes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use wnm_core::{Bytes, BytesPerSecond, ClockReading, Counters, HostSample, Percent, Timestamp};
+use wnm_core::{Bytes, ClockReading, Counters, HostSample, LoadScope, Percent, Timestamp};
 
 use crate::error::PlatformError;
-pub use volumes::volume;
+pub use rates::{QuotaReading, Rates};
 
 /// The shortest interval for rates: the kernel counts CPU time in steps of 10 ms, so 250 ms gives 4 %.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
+/// The name of the first PID namespace, `PROC_PID_INIT_INO` of the kernel.
+#[cfg(not(target_os = "macos"))]
+const HOST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
 /// The source of host metrics.
 #[derive(Debug, Clone)]
@@ -57,6 +60,10 @@ pub struct Reading {
     pub disk: Option<Traffic>,
     /// Bytes received from and sent to the network.
     pub net: Option<Traffic>,
+    /// The control groups around the nodes that have a CPU quota.
+    pub cpu_quotas: Vec<QuotaReading>,
+    /// The limits of the control groups around the nodes on memory.
+    pub(crate) memory_limits: Vec<Memory>,
 }
 
 /// CPU time of all CPUs since the boot, in ticks of usually 10 ms.
@@ -98,7 +105,16 @@ pub struct Usage {
     pub age: u64,
 }
 
-/// The nodes of a colony, for the stalls of their control group.
+/// The place of the nodes in the control groups of the host.
+#[derive(Debug, Clone, Copy)]
+pub enum Placement<'a> {
+    /// wnm starts their processes itself: their control group is that of the wnm that started them.
+    WithWnm(ColonyProcesses<'a>),
+    /// Another program has put each node in a control group of its own.
+    Apart(ColonyProcesses<'a>),
+}
+
+/// The nodes of a colony, for the stalls and the limits of their control groups.
 #[derive(Debug, Clone, Copy)]
 pub struct ColonyProcesses<'a> {
     /// The name of the control group or, without `.slice`, of the slice that should contain them.
@@ -125,6 +141,7 @@ impl Reading {
             net_read: net.read,
             net_write: net.written,
             cpu_limit: None,
+            cpu_quotas: self.cpu_quotas.iter().map(|quota| (quota.path.clone(), quota.counters)).collect(),
             nodes: std::collections::BTreeMap::new(),
         }
     }
@@ -156,10 +173,10 @@ impl Host {
         std::fs::read_to_string(self.root.join(path)).ok()
     }
 
-    /// Reads the counters.
+    /// Reads the counters of the host, and of the control groups around the nodes.
     #[cfg(not(target_os = "macos"))]
     #[must_use]
-    pub fn read(&self, clock: &wnm_core::Clock) -> Reading {
+    pub fn read(&self, clock: &wnm_core::Clock, nodes: Placement<'_>) -> Reading {
         let boot = clock.boot().to_owned();
         // The clock was read at the start of the cycle; counters are read now, so their time is later.
         let uptime = uptime().max(clock.uptime());
@@ -171,19 +188,24 @@ impl Host {
             cpu_now: None,
             disk: self.text("proc/diskstats").map(|text| disks::traffic(&text, &self.root.join("sys/block"))),
             net: self.net_traffic(),
+            cpu_quotas: cgroup::cpu_quotas(&self.root, nodes),
+            memory_limits: cgroup::memory_limits(&self.root, nodes),
         }
     }
 
-    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
+    /// Returns the current metrics, with rates since `before` and without volumes.
     #[cfg(not(target_os = "macos"))]
     #[must_use]
-    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
-        let (memory, memory_total) = self.memory();
+    pub fn sample(&self, before: &Counters, now: &Reading) -> HostSample {
+        let (memory, memory_total) = self.memory(&now.memory_limits);
+        let load_scope = self.load_scope();
+        let load = self.text("proc/loadavg").filter(|_| load_scope == LoadScope::Own);
         HostSample {
             memory,
             memory_total,
-            load: self.text("proc/loadavg").and_then(|text| kernel::load_averages(&text)),
-            ..plain_sample(storage, before, now)
+            load: load.and_then(|text| kernel::load_averages(&text)),
+            load_scope,
+            ..plain_sample(before, now)
         }
     }
 
@@ -194,13 +216,30 @@ impl Host {
         Some(interfaces::traffic(&interfaces, &self.root.join("sys/class/net"), &routes.concat()))
     }
 
+    /// Tells which processes the load averages count.
+    ///
+    /// In a PID namespace of its own, which every container has, `/proc/loadavg` is that of the host, unless LXCFS is
+    /// mounted over it.
+    #[cfg(not(target_os = "macos"))]
+    #[must_use]
+    pub fn load_scope(&self) -> LoadScope {
+        let namespace = std::fs::read_link(self.root.join("proc/self/ns/pid"));
+        let is_of_host = namespace.map_or(true, |name| name == Path::new(HOST_PID_NAMESPACE));
+        let is_own_file = |text: String| text.lines().any(|line| line.split(' ').nth(4) == Some("/proc/loadavg"));
+        if is_of_host || self.text("proc/self/mountinfo").is_some_and(is_own_file) {
+            LoadScope::Own
+        } else {
+            LoadScope::Container
+        }
+    }
+
     /// Returns use and size of memory: of the host, or of the control group with less free memory.
     #[cfg(not(target_os = "macos"))]
-    fn memory(&self) -> (Option<Percent>, Option<Bytes>) {
+    fn memory(&self, limits: &[Memory]) -> (Option<Percent>, Option<Bytes>) {
         let zfs = self.text("proc/spl/kstat/zfs/arcstats").unwrap_or_default();
         let host = self.text("proc/meminfo").and_then(|text| memory::memory(&text, &zfs));
         let Some(host) = host else { return (None, None) };
-        let limits = cgroup::memory_limits(&self.root).into_iter().filter(|limit| limit.total < host.total);
+        let limits = limits.iter().filter(|limit| limit.total < host.total);
         let (mut used, mut total) = (host.used_share(), host.total);
         for limit in limits {
             used = used.max(limit.used_share());
@@ -239,68 +278,20 @@ impl Memory {
 }
 
 /// Returns the metrics that are read in the same way on every system.
-fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+fn plain_sample(before: &Counters, now: &Reading) -> HostSample {
     let rates = Rates::between(before, now);
     HostSample {
-        // Respects the affinity mask of this process and the CPU limit of its control group.
-        cpus: std::thread::available_parallelism().ok().and_then(|cpus| u32::try_from(cpus.get()).ok()),
+        cpus: rates::cpus(now),
         started: Some(now.at.before(Duration::from_millis(now.uptime))),
         cpu: rates.cpu.or(now.cpu_now),
         io_wait: rates.io_wait,
-        volumes: storage.iter().map(|folder| volume(folder)).collect(),
+        cpu_quota: rates.cpu_quota,
         disk_read: rates.disk.map(|(read, _)| read),
         disk_write: rates.disk.map(|(_, written)| written),
         net_read: rates.net.map(|(read, _)| read),
         net_write: rates.net.map(|(_, written)| written),
         ..HostSample::default()
     }
-}
-
-/// The rates between two readings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rates {
-    /// Use of all CPUs.
-    pub cpu: Option<Percent>,
-    /// Share of CPU time in I/O wait.
-    pub io_wait: Option<Percent>,
-    /// Disk reads and writes.
-    pub disk: Option<(BytesPerSecond, BytesPerSecond)>,
-    /// Network traffic received and sent.
-    pub net: Option<(BytesPerSecond, BytesPerSecond)>,
-}
-
-impl Rates {
-    /// Returns the rates between earlier counters and a reading.
-    ///
-    /// All are None after a reboot or for too short an interval. A single one is None when its counter decreased, is
-    /// missing, or was missing before.
-    #[must_use]
-    pub fn between(before: &Counters, now: &Reading) -> Self {
-        let Some(elapsed) = now.since(before) else { return Self::default() };
-        let cpu = now.cpu.and_then(|cpu| {
-            let total = cpu.total.checked_sub(before.cpu_total).filter(|_| before.cpu_total > 0)?;
-            let busy = share(cpu.busy.checked_sub(before.cpu_busy)?, total)?;
-            // I/O wait may decrease: proc(5) calls it unreliable, because a waiting task can move to another CPU.
-            Some((busy, share(cpu.io_wait.saturating_sub(before.cpu_io_wait), total)?))
-        });
-        let traffic = |now: Option<Traffic>, read: u64, written: u64| {
-            let now = now?;
-            let was_absent = read == 0 && written == 0 && now != Traffic::default();
-            let rates = (rate(now.read, read, elapsed)?, rate(now.written, written, elapsed)?);
-            (!was_absent).then_some(rates)
-        };
-        Self {
-            cpu: cpu.map(|(busy, _)| busy),
-            io_wait: cpu.map(|(_, io_wait)| io_wait),
-            disk: traffic(now.disk, before.disk_read, before.disk_write),
-            net: traffic(now.net, before.net_read, before.net_write),
-        }
-    }
-}
-
-fn rate(now: u64, before: u64, elapsed: Duration) -> Option<BytesPerSecond> {
-    let per_second = u128::from(now.checked_sub(before)?) * 1000 / elapsed.as_millis().max(1);
-    Some(BytesPerSecond(u64::try_from(per_second).unwrap_or(u64::MAX)))
 }
 
 /// Returns a part of a whole in percent; None when the whole is zero.
@@ -318,7 +309,19 @@ pub fn read_clock() -> Result<ClockReading, PlatformError> {
         Err(error) => Timestamp::from_millis(0).before(error.duration()),
     };
     let boot = boot_name(Path::new("/proc")).map_err(|source| PlatformError::Clock { source })?;
-    Ok(ClockReading { wall, uptime: uptime(), boot })
+    Ok(ClockReading { wall, uptime: uptime(), boot, init: init_start() })
+}
+
+/// Returns the start of process 1 in clock ticks since the boot; None where it is not visible.
+#[cfg(not(target_os = "macos"))]
+fn init_start() -> Option<u64> {
+    Some(procfs::process::Process::new(1).ok()?.stat().ok()?.starttime)
+}
+
+/// Returns None: macOS has no containers, so that the boot tells every restart.
+#[cfg(target_os = "macos")]
+const fn init_start() -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "macos"))]

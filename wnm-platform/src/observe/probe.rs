@@ -58,6 +58,18 @@ pub struct Answer {
     pub identity: Option<NodeIdentity>,
     /// Whether version and peer ID were requested.
     pub asked_identity: bool,
+    /// The program that answered.
+    pub answered_by: AnsweredBy,
+}
+
+/// The program that answered on a metrics port, by the text of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnsweredBy {
+    /// A node: this one or another.
+    #[default]
+    Node,
+    /// Another program, such as a web server.
+    Other,
 }
 
 /// The limits of one probe of all nodes.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, ProcessIdentity};
 
+use super::isolation::{Isolation, Namespace};
+
 /// The data of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -24,6 +26,8 @@ pub struct ProcessInfo {
     pub arguments: Vec<OsString>,
     /// Its working directory, read only where its `--root-dir` is relative; None without the rights to read it.
     pub working_dir: Option<PathBuf>,
+    /// Its namespaces, read only where it has a `--root-dir`.
+    pub isolation: Isolation,
 }
 
 /// Whether a process is alive.
@@ -42,11 +46,12 @@ impl ProcessInfo {
         self.life == Liveness::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
     }
 
-    /// Tells whether the `--root-dir` of the process is the folder of a node, with any program.
+    /// Tells whether the `--root-dir` of the process is the folder of a node, with any program. In a container the same
+    /// path is another folder.
     #[must_use]
     pub fn is_on_folder_of(&self, node: &Node) -> bool {
         let root = node.root_dir.to_string_lossy();
-        self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
+        self.isolation.pids == Namespace::Shared && self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
     /// Returns the value of `--root-dir`, below the working directory where it is relative; None without this flag.
@@ -187,6 +192,12 @@ impl Processes {
         self.facts(pid).map(|facts| self.identity(&facts))
     }
 
+    /// Returns the identity of a process that `/proc` hides from this user, from its start in microseconds since the boot.
+    pub(crate) fn hidden(&self, pid: u32, started_micros: u64) -> ProcessIdentity {
+        let ticks = u128::from(started_micros) * u128::from(rustix::param::clock_ticks_per_second()) / 1_000_000;
+        ProcessIdentity { boot: self.boot.clone(), pid, start: u64::try_from(ticks).unwrap_or(u64::MAX) }
+    }
+
     /// Returns the identity of a process from its data.
     #[must_use]
     pub fn identity(&self, facts: &ProcessInfo) -> ProcessIdentity {
@@ -227,11 +238,12 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     let arguments: Vec<OsString> = if line.is_empty() { Vec::new() } else { words.collect() };
-    let is_relative =
-        root_dir_in(arguments.get(1..).unwrap_or_default()).is_some_and(|dir| !Path::new(&dir).is_absolute());
+    let root_dir = root_dir_in(arguments.get(1..).unwrap_or_default());
+    let is_relative = root_dir.as_ref().is_some_and(|dir| !Path::new(dir).is_absolute());
     let working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
+    let isolation = root_dir.map(|_| Isolation::of(proc, pid)).unwrap_or_default();
     let executable = fs::read_link(folder.join("exe")).ok();
-    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir })
+    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, isolation })
 }
 
 /// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
@@ -250,7 +262,7 @@ fn parse_stat(stat: &[u8]) -> Option<(Liveness, u32, u64)> {
 mod macos {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-    use super::{Liveness, ProcessInfo};
+    use super::{Isolation, Liveness, ProcessInfo};
 
     /// Returns the process with this PID, or all processes.
     pub(super) fn facts(pid: Option<u32>) -> Vec<ProcessInfo> {
@@ -276,6 +288,7 @@ mod macos {
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
                 working_dir: process.cwd().map(Into::into),
+                isolation: Isolation::default(),
             })
             .collect();
         found.sort_by_key(|facts| facts.pid);
@@ -341,6 +354,18 @@ mod tests {
             symlink("/s/n", proc.path().join("7/cwd")).unwrap();
             assert_eq!(processes.running(&node).len(), 1, "{given}");
         }
+    }
+
+    #[test]
+    fn node_in_a_container_is_another_node() {
+        let words = ["antnode", "--root-dir", "/s/antnode0001"];
+        let proc = host("S", Path::new("/s/antnode0001/antnode"), &words);
+        for (name, inode) in [("self", 1), ("7", 2)] {
+            fs::create_dir_all(proc.path().join(name).join("ns")).unwrap();
+            symlink(format!("pid:[{inode}]"), proc.path().join(name).join("ns/pid")).unwrap();
+        }
+        let node = node_at(Path::new("/s/antnode0001"));
+        assert!(Processes::below(proc.path()).running(&node).is_empty());
     }
 
     #[test]

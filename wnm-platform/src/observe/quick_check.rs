@@ -6,7 +6,7 @@ use wnm_core::{
     Clock, Colony, Counters, HostSample, NodeCounters, NodeMap, NodeSample, Observation, Presence, ProcessIdentity,
 };
 
-use super::sample;
+use super::{processes_of_boot, sample};
 use crate::Platform;
 
 impl Platform {
@@ -16,10 +16,8 @@ impl Platform {
     #[must_use]
     pub fn quick_check(&self, colony: &Colony, clock: &Clock) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
-        let process = |sample: &NodeSample| sample.process.clone().filter(|process| process.boot == reading.boot);
-        let processes: BTreeMap<_, ProcessIdentity> =
-            colony.samples.iter().filter_map(|(id, sample)| Some((*id, process(sample)?))).collect();
-        let usage = self.host.usage(processes.values());
+        let processes: BTreeMap<_, &ProcessIdentity> = processes_of_boot(colony, &reading.boot).collect();
+        let usage = self.host.usage(processes.values().copied());
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, &before);
         let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
         let elapsed = reading.since(&before);
@@ -40,7 +38,8 @@ impl Platform {
         }
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
-        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, &before, &reading) };
+        let volumes = self.read_storage(colony).volumes;
+        let host = HostSample { cpu_limit, psi, volumes, ..self.host.sample(&before, &reading) };
         (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
     }
 }

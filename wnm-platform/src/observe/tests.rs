@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
     Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
-    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, new_node,
+    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, WrongAnswer, new_node,
 };
 
 use super::*;
@@ -93,8 +93,8 @@ impl TestHost {
     fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());
-        let (observation, counters) =
-            self.platform.observe_services(&self.colony, false, &before, &reading, &self.services);
+        let surveyed = Surveyed { services: &self.services, storage: self.platform.read_storage(&self.colony) };
+        let (observation, counters) = self.platform.observe_services(&self.colony, false, &before, &reading, surveyed);
         self.colony.counters = Some(counters);
         self.colony.samples = observation.nodes.clone();
         observation.nodes
@@ -134,6 +134,63 @@ fn serve(version: &'static str) -> (u16, Arc<AtomicUsize>) {
 }
 
 #[test]
+fn peer_id_belongs_to_the_identity() {
+    let mut host = TestHost::new();
+    let (one, two) = (host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode));
+    let process = |pid| ProcessIdentity { boot: "run".to_owned(), pid, start: 500 };
+    for (id, peer) in [(one, "one"), (two, "two")] {
+        let born = host.colony.nodes[&id].born;
+        let (peer_id, process) = (Some(peer.to_owned()), Some(process(7)));
+        host.colony.samples.insert(id, NodeSample { born, peer_id, process, ..NodeSample::default() });
+    }
+    let same = || Service::Running(process(7));
+    // No process has this PID, so that the holder of the port is unknown.
+    let restarted = || Service::Running(process(u32::MAX));
+    let unknown = || Service::Unknown(String::new());
+    for (service, peer, is_wrong) in [
+        (same(), "one", false),
+        (same(), "two", true),
+        (same(), "new", true),
+        (restarted(), "one", false),
+        (restarted(), "two", true),
+        (restarted(), "new", false),
+        (Service::Stopped, "one", false),
+        (Service::Stopped, "new", true),
+        (unknown(), "one", false),
+        (unknown(), "new", true),
+    ] {
+        let identity = wnm_core::NodeIdentity { peer_id: Some(peer.to_owned()), ..wnm_core::NodeIdentity::default() };
+        let answer = Answer { identity: Some(identity), asked_identity: true, ..Answer::default() };
+        let mut answers = BTreeMap::from([(one, answer)]);
+        let wrong = answers::take_wrong(&host.colony, &BTreeMap::from([(one, service.clone())]), &mut answers);
+        let want = WrongAnswer::OtherPeer { answered: peer.to_owned(), known: Some("one".to_owned()) };
+        assert_eq!(wrong.get(&one), is_wrong.then_some(&want), "{service:?} {peer}");
+        assert_eq!(answers.is_empty(), is_wrong);
+    }
+}
+
+#[test]
+fn web_page_on_the_port_of_a_node_is_no_node() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 512]);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>up</html>");
+        }
+    });
+    let running = || Service::Running(ProcessIdentity { boot: "run".to_owned(), pid: 9, start: 1 });
+    for (service, presence) in [(running(), Presence::Silent), (Service::Stopped, Presence::Gone)] {
+        let mut host = TestHost::new();
+        let id = host.add(1, Flavor::Antnode);
+        host.colony.nodes.get_mut(&id).unwrap().ports.metrics = Some(port);
+        host.services.insert(id, service);
+        let seen = host.look(1000).remove(&id).unwrap();
+        assert_eq!((seen.presence, seen.wrong_answer), (presence, Some(WrongAnswer::NotMetrics)));
+    }
+}
+
+#[test]
 fn presence_follows_from_folder_service_and_answer() {
     let (port, _) = serve("0.4.17");
     let unknown = || Service::Unknown("it said nothing".to_owned());
@@ -162,7 +219,7 @@ fn presence_follows_from_folder_service_and_answer() {
 #[test]
 fn missing_folder_is_reported_except_during_add_and_remove() {
     let mut host = TestHost::new();
-    let [lost, coming] = [host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode)];
+    let [lost, coming, _present] = [1, 2, 3].map(|number| host.add(number, Flavor::Antnode));
     for id in [lost, coming] {
         fs::remove_dir_all(&host.colony.nodes[&id].root_dir).unwrap();
     }
@@ -180,7 +237,8 @@ fn disabled_node_keeps_its_last_sample() {
     let known =
         NodeSample { version: Some(Version::new(0, 4, 1)), born: Timestamp::from_secs(1), ..NodeSample::default() };
     host.colony.samples.insert(id, known);
-    let clock = Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned() });
+    let clock =
+        Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned(), init: None });
     let (observation, _) = host.platform.observe(&host.colony, &clock, false);
     assert_eq!(observation.nodes[&id].presence, Presence::Unobserved);
     assert_eq!(observation.nodes[&id].version, Some(Version::new(0, 4, 1)));
@@ -270,7 +328,9 @@ fn node_without_metrics_is_sampled_from_process_and_logs() {
 #[test]
 fn second_observation_needs_no_pause() {
     let host = TestHost::new();
-    let clock = |uptime| Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned() });
+    let clock = |uptime| {
+        Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned(), init: None })
+    };
     let here = crate::observe::host::uptime();
     let begun = Instant::now();
     let (_, counters) = host.platform.observe(&host.colony, &clock(here), false);

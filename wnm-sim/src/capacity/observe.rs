@@ -57,9 +57,9 @@ impl CapacityModel {
         let spaces = self.volumes.all.iter().zip(self.volumes.shares());
         for (i, (volume, (space, (used, _)))) in host.volumes.iter_mut().zip(spaces).enumerate() {
             // Root, device and size never change, so they are filled once.
-            if volume.device == 0 {
+            if volume.identity == 0 {
                 volume.root = PathBuf::from(format!("/storage/{i}"));
-                volume.device = 100 + i as u64;
+                volume.identity = 100 + i as u64;
                 volume.total = Some(Bytes((space.size * 1e9) as u64));
             }
             let used = used.clamp(0.0, 1.0);

@@ -151,7 +151,7 @@ impl SteadyPart {
         // The engine applies the longer cooldown only to nodes that were stopped for pressure.
         for (_, node) in &mut state.nodes {
             if let NodeState::Stopped { cause: cause @ StopCause::Pressure, .. } = node {
-                *cause = StopCause::Requested;
+                *cause = StopCause::Imported;
             }
         }
     }

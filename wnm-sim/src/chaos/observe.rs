@@ -178,7 +178,7 @@ impl ChaosModel {
             let device = if is_mounted { 100 + i as u64 } else { 1 };
             let used_mb = (disk.background_mb + disk.nodes_mb + disk.trash_mb).min(disk.total_mb);
             let permille = if is_mounted { used_mb * 1000 / disk.total_mb.max(1) } else { 300 };
-            volume.device = device;
+            volume.identity = device;
             volume.used = self.figure(Figure::Disk, permille).and_then(|p| Percent::clamped(p as f64 / 10.0));
             volume.total = Some(Bytes(disk.total_mb.max(0) as u64 * MEGABYTE));
             volume.available = Some(Bytes((disk.total_mb - used_mb).max(0) as u64 * MEGABYTE));

@@ -160,7 +160,7 @@ fn answer_case(line: &[u8], rules: Rules, buffers: &mut Buffers, answer: &mut Ve
     let Buffers { state, observation } = buffers;
     // The buffer holds the nodes of the case before, whose state must not influence this one.
     for (_, node) in &mut state.nodes {
-        *node = NodeState::Stopped { since: None, cause: StopCause::Found };
+        *node = NodeState::Stopped { since: None, cause: StopCause::Pressure };
     }
     case.observe_into(config, observation, state).map_err(|error| error.to_string())?;
     write_decision(&rules.evaluate(&policy, state.clone(), observation).decision, answer);

@@ -9,7 +9,7 @@ use wnm_core::{
     Action, Cores, Counters, Decision, EngineState, FAUCET, Flavor, HostDefaults, HostSample, ManagerKind, Node,
     NodeCounters, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Percent, Planned, Ports, Presence,
     ProcessIdentity, RawSettings, Reason, RuleVerdict, Settings, SkipReason, StopCause, Timestamp, Upnp, Verdict,
-    Version, Volume, evaluate,
+    Version, Volume, WrongAnswer, evaluate,
 };
 use wnm_store::{CycleId, CycleKind, Store, StoreError};
 
@@ -67,17 +67,19 @@ pub(crate) fn sample(presence: Presence, number: u32) -> NodeSample {
         disk: None,
         process: Some(ProcessIdentity { boot: "b".into(), pid: 7, start: u64::MAX }),
         peer_id: Some("12D3Koo".into()),
+        wrong_answer: Some(WrongAnswer::OtherPeer { answered: "12D3b".into(), known: Some("12D3a".into()) }),
         shunned_since: Some(at(2)),
         metrics: Some(Box::new(NodeMetrics {
             reward_balance: Some(u128::MAX),
             memory_mb: Some(0.1),
             ..NodeMetrics::default()
         })),
+        exit: None,
     }
 }
 
 pub(crate) fn observation(now: i64, nodes: impl IntoIterator<Item = u32>) -> Observation {
-    let volume = Volume { root: "/s".into(), device: u64::MAX, ..Volume::default() };
+    let volume = Volume { root: "/s".into(), identity: u64::MAX, ..Volume::default() };
     Observation {
         now: at(now),
         host: HostSample { cpu: Percent::new(12.3).ok(), volumes: vec![volume], ..HostSample::default() },

@@ -57,3 +57,34 @@ fn lock_excludes_other_handles_and_names() {
     drop(lock);
     assert!(waiting.join().unwrap());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn replaced_lock_file_excludes_later_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wnm.db");
+    let lock = folder.path().join("wnm.lock");
+    let waiting = {
+        let held = Lock::acquire(&path, Duration::ZERO).unwrap();
+        let path = path.clone();
+        let waiting = std::thread::spawn(move || Lock::acquire(&path, Duration::from_secs(20)).unwrap());
+        while std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .flatten()
+            .filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == lock))
+            .count()
+            < 2
+        {
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(&lock).unwrap();
+        drop(held);
+        waiting
+    };
+    let held = waiting.join().unwrap();
+    assert!(matches!(Lock::acquire(&path, Duration::ZERO), Err(LockError::Held { .. })));
+    drop(held);
+    std::fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &lock).unwrap();
+    assert!(matches!(Lock::acquire(&path, Duration::ZERO), Err(LockError::Unusable { .. })));
+}

@@ -1,5 +1,7 @@
 //! The process manager, the program of new nodes, and the storage folders.
 
+use std::path::PathBuf;
+
 use wnm_core::Settings;
 use wnm_platform::{PlatformError, binary, places};
 
@@ -37,11 +39,11 @@ pub(super) fn program(settings: &Settings) -> Check {
     }
 }
 
-/// Checks whether wnm can write to each storage folder, or can create it.
-pub(super) fn storage(settings: &Settings) -> Check {
+/// Checks whether wnm can write to each storage folder whose volume has no fault, or can create it.
+pub(super) fn storage(usable: &[PathBuf]) -> Check {
     const CHECK: &str = "storage";
-    match places::unwritable(&settings.storage) {
-        None => Check::ok(CHECK, first_few(settings.storage.iter().map(|folder| folder.display().to_string()))),
+    match places::unwritable(usable) {
+        None => Check::ok(CHECK, first_few(usable.iter().map(|folder| folder.display().to_string()))),
         Some(folder) => Check::error(
             CHECK,
             format!("{} is not writable", folder.display()),

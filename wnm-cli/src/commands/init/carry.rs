@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, NodeSample, NodeState, Settings, Version};
-use wnm_platform::{Platform, places};
+use wnm_platform::{Platform, places, volume};
 use wnm_store::{FileOperation, Store, StoreError};
 
 use crate::args::Init;
@@ -32,7 +32,7 @@ pub(super) fn carry_over(
     for taken in &takeover.nodes {
         platform.adopt(&taken.node)?;
     }
-    store(db, takeover)?;
+    store(db, takeover, settings)?;
     if let Err(error) = platform.program_version(settings) {
         tracing::warn!(%error, "cannot add new nodes");
     }
@@ -52,7 +52,7 @@ fn last_sample(taken: &ImportedNode) -> NodeSample {
 }
 
 /// Writes the database under a draft name first, so that it either does not exist or is complete.
-fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
+fn store(db: &Path, takeover: &Takeover, settings: &Settings) -> Result<(), CliError> {
     let folder =
         db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
     let make = |source| StoreError::File { operation: FileOperation::CreateDraft, path: folder.clone(), source };
@@ -63,6 +63,7 @@ fn store(db: &Path, takeover: &Takeover) -> Result<(), CliError> {
     let nodes: Vec<(Node, NodeState)> =
         takeover.nodes.iter().map(|taken| (taken.node.clone(), taken.state.clone())).collect();
     store.insert_nodes(&nodes)?;
+    store.save_volumes(volume::identify(&settings.storage, nodes.iter().map(|(node, _)| node)))?;
     store.insert_samples(&takeover.nodes.iter().map(|taken| (taken.node.id, last_sample(taken))).collect())?;
     store.backup(db)?;
     drop(store);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wnm_core::{RawSettings, Settings};
-use wnm_platform::{Platform, places};
+use wnm_platform::{Platform, places, volume};
 use wnm_store::{Store, StoreError};
 
 use crate::args::Init;
@@ -30,9 +30,9 @@ pub(crate) struct Created {
     /// The maximum number of nodes.
     node_cap: u32,
     /// The node program.
-    node_binary: std::path::PathBuf,
+    program: std::path::PathBuf,
     /// The version of the node program.
-    version: String,
+    program_version: String,
 }
 
 /// Checks the settings and the host, then creates the database. On an error, no file is left behind.
@@ -44,6 +44,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
         Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
+        Init { from_ant: true, .. } => return found::from_ant(db, args, output),
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }
@@ -55,7 +56,9 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
-        Store::create(db)?.save_settings(&config::with_fixed(flags, &settings)?)?;
+        let mut store = Store::create(db)?;
+        store.save_settings(&config::with_fixed(flags, &settings)?)?;
+        store.save_volumes(volume::identify(&settings.storage, []))?;
     }
     let created = created(db, &settings, version);
     output.result(&created, |created| {
@@ -63,7 +66,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         format!(
             "created a colony of up to {} nodes, {} under {}\n  folders   {}\n  database  {}\n\nnext: wnm run --dry-run, then wnm service install\n",
             created.node_cap,
-            format_args!("{} {}", settings.flavor.program(), created.version),
+            format_args!("{} {}", settings.flavor.program(), created.program_version),
             created.process_manager,
             storage.join(", "),
             created.database.display(),
@@ -81,7 +84,7 @@ fn created(db: &Path, settings: &Settings, version: String) -> Created {
         storage: settings.storage.clone(),
         process_manager: settings.manager.to_string(),
         node_cap: settings.policy.node_cap,
-        node_binary: settings.binary.clone(),
-        version,
+        program: settings.binary.clone(),
+        program_version: version,
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
-use crate::engine::rules::{Plan, grow};
+use crate::engine::rules::{Plan, grow, no_volume_fits};
 use crate::engine::situation::{Situation, Steady};
 use crate::model::units::{Load, Percent};
+use crate::model::volume::Volume;
 use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
@@ -41,6 +42,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         if is_ready > 0 { (most.min(is_ready), false) } else { (most.min((cap.saturating_sub(total)) as usize), true) };
     if most == 0 {
         return Verdict::blocked(Blocker::NodeCap { total, cap });
+    }
+    if is_new && let Some(blocker) = grow::add_delay(situation) {
+        return Verdict::blocked(blocker);
     }
     let mut refused = None;
     let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
@@ -155,10 +159,15 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
 /// Returns the blocker of the emptiest volume; None when `more` nodes fit there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
+    if is_new && no_volume_fits(situation) {
+        return Some(Blocker::NoVolume);
+    }
     let ceiling = Policy::below_high(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
+    let fits = |volume: &Volume| if is_new { volume.fits(policy.crisis) } else { volume.fault.is_none() };
     let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
-    let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
+    let all = observation.host.volumes.iter().enumerate().filter(|(_, volume)| fits(volume));
+    let all = all.map(|(i, _)| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
     (expected >= ceiling).then(|| no_headroom(Signal::Disk(roomiest), expected, ceiling))
 }

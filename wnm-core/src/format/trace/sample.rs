@@ -10,9 +10,10 @@ use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
 use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::NodeId;
-use crate::model::observation::{HostSample, LoadAverages, Observation, Volume};
+use crate::model::observation::{HostSample, LoadAverages, LoadScope, Observation};
 use crate::model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::model::weight::WeightSample;
 
 /// The host and its nodes at one moment. An impossible value, such as a negative percentage, counts as missing.
@@ -99,6 +100,8 @@ struct SampleLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     load_average_15: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    load_scope: Option<LoadScope>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     psi_cpu: Option<StallLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     psi_memory: Option<StallLine>,
@@ -111,6 +114,8 @@ struct SampleLine<'a> {
     // Recorded traces have the key `quota`, which is older than the name of this field.
     #[serde(rename = "quota", skip_serializing_if = "Option::is_none")]
     cpu_limit: Option<CpuLimitSample>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_quota: Option<CpuLimitSample>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<WeightSample>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -263,6 +268,7 @@ impl SampleLine<'_> {
                 (Some(one), Some(five), Some(fifteen)) => Some(LoadAverages { one, five, fifteen }),
                 _ => None,
             },
+            load_scope: self.load_scope.unwrap_or_default(),
             disk_read: rate(self.hdio_read_bytes),
             disk_write: rate(self.hdio_write_bytes),
             net_read: rate(self.netio_read_bytes),
@@ -273,6 +279,7 @@ impl SampleLine<'_> {
                 }
                 _ => None,
             },
+            cpu_quota: self.cpu_quota,
             cpu_limit: self.cpu_limit,
             weight: self.weight,
         };
@@ -336,12 +343,14 @@ pub(super) fn line(sample: &TraceSample) -> Result<String, serde_json::Error> {
         load_average_1: host.load.map(|load| load.one.get()),
         load_average_5: host.load.map(|load| load.five.get()),
         load_average_15: host.load.map(|load| load.fifteen.get()),
+        load_scope: (host.load_scope != LoadScope::Own).then_some(host.load_scope),
         psi_cpu: stall(|stalls| stalls.cpu),
         psi_memory: stall(|stalls| stalls.memory),
         psi_io: stall(|stalls| stalls.io),
         psi_colony: part(|psi| &psi.colony),
         psi_background: part(|psi| &psi.background),
         cpu_limit: host.cpu_limit,
+        cpu_quota: host.cpu_quota,
         weight: host.weight,
         antnode_version: sample.target.as_ref().map(|version| Cow::Owned(version.to_string())),
         running_nodes: sample.running_nodes,

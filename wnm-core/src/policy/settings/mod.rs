@@ -140,7 +140,7 @@ impl Settings {
             cpu_limit: raw.cpu_limit.unwrap_or(true),
             cpu_weight: raw.cpu_weight.unwrap_or(Weight::BEHIND),
             io_weight: raw.io_weight.unwrap_or(Weight::BEHIND),
-            crisis: Bytes(raw.crisis_bytes.unwrap_or(2_000_000_000)),
+            crisis: Bytes(raw.crisis_bytes.unwrap_or(Policy::DEFAULT_CRISIS)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),

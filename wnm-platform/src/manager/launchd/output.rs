@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use wnm_core::ExitStatus;
+
 use crate::exec::Output;
 
 /// A loaded service.
@@ -9,8 +11,8 @@ use crate::exec::Output;
 pub(super) struct Loaded {
     /// The PID; None when the service does not run.
     pub(super) pid: Option<u32>,
-    /// Whether the last exit code was not 0.
-    pub(super) failed: bool,
+    /// The end of the last process; None when none has exited yet.
+    pub(super) exit: Option<ExitStatus>,
 }
 
 /// Tells whether launchctl reported an unknown service.
@@ -31,8 +33,8 @@ pub(super) fn service(text: &str) -> Loaded {
     let number = |key: &str| entries.get(key).and_then(|value| value.split(':').next()?.trim().parse::<u32>().ok());
     Loaded {
         pid: number("pid").filter(|pid| *pid != 0),
-        // "(never exited)" is not a number and counts as not failed.
-        failed: number("last exit code").is_some_and(|code| code != 0),
+        // "(never exited)" is not a number.
+        exit: number("last exit code").and_then(|code| i32::try_from(code).ok()).map(ExitStatus::Code),
     }
 }
 
@@ -45,8 +47,10 @@ pub(super) fn services(text: &str) -> Option<BTreeMap<String, Loaded>> {
         let (pid, end, label) = (words.next()?, words.next()?, words.next()?);
         let pid = pid.parse().ok().filter(|pid| *pid != 0);
         // "-" means that it has not exited yet, a word in parentheses that it waits for its start.
-        let failed = end.parse::<i64>().is_ok_and(|code| code != 0);
-        Some((label.to_owned(), Loaded { pid, failed }))
+        // launchctl(1): the number of a signal is negative.
+        let status =
+            |code: i32| if code < 0 { ExitStatus::Signal(code.saturating_neg()) } else { ExitStatus::Code(code) };
+        Some((label.to_owned(), Loaded { pid, exit: end.parse().ok().map(status) }))
     });
     Some(entries.collect())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use wnm_core::Program;
+use wnm_core::{ExitStatus, Program};
 
 use super::*;
 use crate::exec::Output;
@@ -108,15 +108,21 @@ fn loaded_service_is_kickstarted() {
 
 #[test]
 fn launchctl_output_is_parsed() {
-    assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), failed: false });
+    assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), exit: None });
     let ended = "x = {\n\tstate = not running\n\n\tlast exit code = 78: EX_CONFIG\n}\n";
-    assert_eq!(output::service(ended), Loaded { pid: None, failed: true });
+    assert_eq!(output::service(ended), Loaded { pid: None, exit: Some(ExitStatus::Code(78)) });
     let domain = "gui/501 = {\n\ttype = gui\n\tservices = {\n\t       0      - \tcom.apple.a\n\t     549      0 \tc.b\n\
-                  \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
+                  \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t       0     -9 \tc.f\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
     let services = output::services(domain).unwrap();
-    let expected = [("c.b", Some(549), false), ("c.c", None, false), ("c.d", None, true), ("com.apple.a", None, false)];
+    let expected = [
+        ("c.b", Some(549), Some(ExitStatus::Code(0))),
+        ("c.c", None, None),
+        ("c.d", None, Some(ExitStatus::Code(78))),
+        ("c.f", None, Some(ExitStatus::Signal(9))),
+        ("com.apple.a", None, None),
+    ];
     let expected: BTreeMap<_, _> =
-        expected.into_iter().map(|(label, pid, failed)| (label.to_owned(), Loaded { pid, failed })).collect();
+        expected.into_iter().map(|(label, pid, exit)| (label.to_owned(), Loaded { pid, exit })).collect();
     assert_eq!(services, expected);
     assert_eq!(output::services("Could not print domain: 1: Operation not permitted"), None);
 }
@@ -144,7 +150,7 @@ fn property_list() {
     let root = Path::new("/Users/u/Library/Application Support/autonomi/node/antnode0001");
     let node = Node { environment: vec![("ANT_LOG".into(), "<all> & \"more\"".into())], ..node_at(root) };
     let node = Node { manager: ManagerKind::new(Program::Launchd, Scope::User), ..node };
-    let list = Plist::of(&node, &label(&node)).unwrap();
+    let list = Plist::of(&node, &label(&node), None).unwrap();
     let text = list.to_text(Path::new("x.plist")).unwrap();
     let read = plist::from_bytes::<Plist>(&text).unwrap();
     assert_eq!(

@@ -1,8 +1,10 @@
 //! The state of nodes from systemctl.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use wnm_core::{Node, NodeId};
+use wnm_core::{ExitStatus, Node, NodeId};
 
 use super::rights::Access;
 use super::show::{self, UnitStatus};
@@ -82,8 +84,26 @@ impl Systemd {
         Ok(counted.collect())
     }
 
+    /// Returns the status with which the last process of each node ended, in one call.
+    pub(super) fn query_exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let Ok(shown) = self.show(nodes.iter().copied()) else { return BTreeMap::new() };
+        let exit = |node: &&Node| Some((node.id, shown.get(&unit_name(node))?.exit()?));
+        nodes.iter().filter_map(exit).collect()
+    }
+
     pub(super) fn show_one(&self, node: &Node) -> Result<UnitStatus, PlatformError> {
         Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Returns the state of a node whose main process is not in `/proc`.
+    ///
+    /// Mounted with `hidepid=2`, `/proc` hides the processes of other users. The control groups show them.
+    fn hidden_service(&self, node: &Node, shown: &UnitStatus, pid: u32) -> Service {
+        if shown.active == "active" && self.is_ours(node) && is_in_group(pid, &shown.group) {
+            Service::Running(self.processes.hidden(pid, shown.started_micros))
+        } else {
+            Service::Unknown(format!("systemd names process {pid}, which does not exist"))
+        }
     }
 
     /// Returns the state of a node from the properties of its unit.
@@ -94,7 +114,7 @@ impl Systemd {
                 Some(_) if shown.active == "activating" => {}
                 // A unit of the same name that runs another program is not this node.
                 Some(_) => return Service::Stopped,
-                None => return Service::Unknown(format!("systemd names process {pid}, which does not exist")),
+                None => return self.hidden_service(node, shown, pid),
             }
         }
         match shown.active.as_str() {
@@ -108,4 +128,16 @@ impl Systemd {
             active => Service::Unknown(format!("the unit is {active} ({})", shown.sub)),
         }
     }
+}
+
+/// Tells whether a process is in a control group, from the list of the kernel, which all users may read.
+fn is_in_group(pid: u32, group: &str) -> bool {
+    const MOUNTS: [&str; 3] = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    let pid = pid.to_string();
+    let path = Path::new(group.trim_start_matches('/')).join("cgroup.procs");
+    !group.is_empty()
+        && MOUNTS
+            .iter()
+            .filter_map(|mount| fs::read_to_string(Path::new(mount).join(&path)).ok())
+            .any(|list| list.lines().any(|line| line == pid))
 }

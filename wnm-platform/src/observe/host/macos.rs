@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sysinfo::{Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
-use wnm_core::{Bytes, Clock, Counters, HostSample, Load, LoadAverages, Percent, ProcessIdentity};
+use wnm_core::{Bytes, Clock, Counters, HostSample, Load, LoadAverages, LoadScope, Percent, ProcessIdentity};
 
-use super::{Host, Memory, Reading, Traffic, Usage, plain_sample};
+use super::{Host, Memory, Placement, Reading, Traffic, Usage, plain_sample};
 
 impl Host {
     /// Reads the counters. Blocks for 200 ms: sysinfo measures CPU use and has no counter of CPU time.
     #[must_use]
-    pub fn read(&self, clock: &Clock) -> Reading {
+    pub fn read(&self, clock: &Clock, _nodes: Placement<'_>) -> Reading {
         let uptime = uptime().max(clock.uptime());
         Reading {
             at: clock.now().after(Duration::from_millis(uptime - clock.uptime())),
@@ -23,19 +23,26 @@ impl Host {
             cpu_now: cpu_now(),
             disk: disk_traffic(),
             net: net_traffic(),
+            ..Reading::default()
         }
     }
 
-    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
+    /// Returns the current metrics, with rates since `before` and without volumes.
     #[must_use]
-    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+    pub fn sample(&self, before: &Counters, now: &Reading) -> HostSample {
         let memory = memory();
         HostSample {
             memory: memory.and_then(Memory::used_share),
             memory_total: memory.map(|memory| Bytes(memory.total)),
             load: load_averages(),
-            ..plain_sample(storage, before, now)
+            ..plain_sample(before, now)
         }
+    }
+
+    /// Tells which processes the load averages count: those of this host.
+    #[must_use]
+    pub fn load_scope(&self) -> LoadScope {
+        LoadScope::Own
     }
 
     /// Returns the resource use of processes by PID. Ended processes and reused PIDs are absent.

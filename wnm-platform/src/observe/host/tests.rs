@@ -5,7 +5,9 @@
 use std::fs;
 
 use proptest::prelude::*;
-use wnm_core::{Clock, Load, Psi, Stall, StallTime};
+use wnm_core::{
+    BytesPerSecond, Clock, Cores, CpuLimitCounters, CpuLimitSample, CpuQuotaCounters, Load, Psi, Stall, StallTime,
+};
 
 use super::*;
 
@@ -57,8 +59,16 @@ impl Recorded {
     }
 }
 
+/// No node runs, and the next one runs in the control group of wnm.
+const HERE: Placement<'_> = Placement::WithWnm(ColonyProcesses { group: "wnm-55000", pids: &[] });
+
 fn clock() -> Clock {
-    Clock::start(ClockReading { wall: Timestamp::from_secs(1_760_000_000), uptime: 1000, boot: "run".to_owned() })
+    Clock::start(ClockReading {
+        wall: Timestamp::from_secs(1_760_000_000),
+        uptime: 1000,
+        boot: "run".to_owned(),
+        init: None,
+    })
 }
 
 #[test]
@@ -74,12 +84,12 @@ fn recorded_host_is_read() {
         ("proc/pressure/io", PRESSURE),
     ];
     let recorded = Recorded::new(&files);
-    let reading = recorded.host().read(&clock());
+    let reading = recorded.host().read(&clock(), HERE);
     assert_eq!(reading.cpu, Some(CpuTicks { busy: 172_004, io_wait: 1512, total: 341_968 }));
     assert_eq!(reading.disk, Some(Traffic { read: 1019 * 512, written: 2032 * 512 }));
     assert_eq!(reading.net, Some(Traffic { read: 1005, written: 207 }));
 
-    let sample = recorded.host().sample(&[], &Counters::default(), &reading);
+    let sample = recorded.host().sample(&Counters::default(), &reading);
     assert_eq!(sample.memory, Percent::new(25.0).ok());
     assert_eq!(sample.memory_total, Some(Bytes(16_384_000_000)));
     assert_eq!(sample.load.unwrap().fifteen, Load::new(12.59).unwrap());
@@ -98,42 +108,10 @@ fn recorded_host_is_read() {
 fn empty_host_yields_no_values() {
     let recorded = Recorded::new(&[("proc/pressure/cpu", ""), ("proc/stat", "cpu  1 2"), ("proc/loadavg", "nan 1 1")]);
     let host = recorded.host();
-    let reading = host.read(&clock());
+    let reading = host.read(&clock(), HERE);
     assert_eq!((reading.cpu, reading.disk, reading.net), (None, None, None));
-    let sample = host.sample(&[], &reading.counters(), &reading);
+    let sample = host.sample(&reading.counters(), &reading);
     assert_eq!((sample.cpu, sample.memory, sample.load, sample.psi), (None, None, None, None));
-}
-
-#[test]
-fn tightest_cgroup_limits_memory() {
-    let version_1 = [
-        ("proc/meminfo", MEMINFO),
-        ("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n"),
-        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
-        ("sys/fs/cgroup/memory/memory.usage_in_bytes", "5000000000\n"),
-        ("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1000000000\n"),
-        ("sys/fs/cgroup/memory/docker/abc/memory.usage_in_bytes", "800000000\n"),
-        ("sys/fs/cgroup/memory/docker/abc/memory.stat", "inactive_file 1\ntotal_inactive_file 100000000\n"),
-    ];
-    assert_eq!(Recorded::new(&version_1).host().memory(), (Percent::new(70.0).ok(), Some(Bytes(1_000_000_000))));
-    let version_2 = [
-        ("proc/meminfo", MEMINFO),
-        ("proc/self/cgroup", "0::/user.slice/user-1000.slice/session.scope\n"),
-        ("sys/fs/cgroup/user.slice/user-1000.slice/session.scope/memory.max", "max\n"),
-        ("sys/fs/cgroup/user.slice/user-1000.slice/session.scope/memory.current", "5\n"),
-        ("sys/fs/cgroup/user.slice/user-1000.slice/memory.max", "2000000000\n"),
-        ("sys/fs/cgroup/user.slice/user-1000.slice/memory.current", "100000000\n"),
-    ];
-    let (used, total) = Recorded::new(&version_2).host().memory();
-    assert_eq!(total, Some(Bytes(2_000_000_000)));
-    assert_eq!(used, Percent::new(25.0).ok(), "the machine itself is fuller than the group");
-    let container = [
-        ("proc/meminfo", MEMINFO),
-        ("proc/self/cgroup", "0::/../../elsewhere\n"),
-        ("sys/fs/cgroup/memory.max", "500000000\n"),
-        ("sys/fs/cgroup/memory.current", "450000000\n"),
-    ];
-    assert_eq!(Recorded::new(&container).host().memory(), (Percent::new(90.0).ok(), Some(Bytes(500_000_000))));
 }
 
 #[test]
@@ -164,12 +142,56 @@ fn rates_cover_whole_interval() {
 }
 
 #[test]
-fn missing_folder_has_a_volume() {
-    let folder = tempfile::tempdir().unwrap();
-    let (there, later) = (volume(folder.path()), volume(&folder.path().join("a/b/c")));
-    assert_eq!((there.device, there.total), (later.device, later.total));
-    assert!(there.used.is_some() && there.available <= there.total);
-    assert_eq!(later.root, folder.path().join("a/b/c"));
+fn cpu_use_is_that_of_the_cpu_quota_around_the_nodes() {
+    let reading = |uptime, used_micros, throttled| Reading {
+        boot: "run".to_owned(),
+        uptime,
+        cpu: Some(CpuTicks { busy: uptime / 10, io_wait: 0, total: uptime }),
+        cpu_quotas: [("tight", 1.5), ("wide", 8.0)]
+            .map(|(path, limit)| QuotaReading {
+                path: path.to_owned(),
+                limit: Cores::new(limit).unwrap(),
+                counters: CpuQuotaCounters {
+                    used_micros,
+                    periods: Some(CpuLimitCounters { periods: uptime / 100, throttled }),
+                },
+            })
+            .to_vec(),
+        ..Reading::default()
+    };
+    let before = reading(1000, 5_000_000, 3).counters();
+    for (used, throttled, cpu) in
+        [(12_500_000, 3, 50.0), (5_000_000, 3, 10.0), (6_000_000, 83, 80.0), (99_000_000, 3, 100.0)]
+    {
+        let rates = Rates::between(&before, &reading(11_000, used, throttled));
+        assert_eq!(rates.cpu, Percent::new(cpu).ok(), "{used} µs, {throttled} throttled periods");
+        assert!(rates.cpu_quota.unwrap().throttled.is_some());
+    }
+    let rates = Rates::between(&before, &reading(11_000, 12_500_000, 53));
+    let nearest = CpuLimitSample { limit: Cores::new(1.5).ok(), throttled: Percent::new(50.0).ok() };
+    assert_eq!(rates.cpu_quota, Some(nearest));
+    assert_eq!(Rates::between(&before, &reading(11_000, 4_000_000, 3)).cpu, None, "the counter restarted");
+    let unknown = Counters { cpu_quotas: [].into(), ..before };
+    assert_eq!(Rates::between(&unknown, &reading(11_000, 12_500_000, 3)).cpu, None, "a new control group");
+}
+
+#[test]
+fn load_of_a_container_is_not_judged() {
+    let loads = |namespace: Option<&str>, mounts: &str| {
+        let recorded = Recorded::new(&[("proc/loadavg", "3 2 1 1/2 3\n"), ("proc/self/mountinfo", mounts)]);
+        if let Some(namespace) = namespace {
+            fs::create_dir_all(recorded.0.path().join("proc/self/ns")).unwrap();
+            std::os::unix::fs::symlink(namespace, recorded.0.path().join("proc/self/ns/pid")).unwrap();
+        }
+        let sample = recorded.host().sample(&Counters::default(), &Reading::default());
+        (sample.load.map(|load| load.one.get()), sample.load_scope)
+    };
+    let lxcfs =
+        "36 35 0:33 / / rw - ext4 /dev/sda rw\n40 36 0:50 /proc/loadavg /proc/loadavg rw - fuse.lxcfs lxcfs rw\n";
+    assert_eq!(loads(None, ""), (Some(3.0), LoadScope::Own));
+    assert_eq!(loads(Some("pid:[4026531836]"), ""), (Some(3.0), LoadScope::Own));
+    assert_eq!(loads(Some("pid:[4026532201]"), ""), (None, LoadScope::Container));
+    assert_eq!(loads(Some("pid:[4026532201]"), lxcfs), (Some(3.0), LoadScope::Own));
 }
 
 #[test]

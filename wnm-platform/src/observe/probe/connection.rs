@@ -9,10 +9,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
-use wnm_core::{NodeId, parse_identity, parse_metrics};
+use wnm_core::{NodeId, is_node_metrics, parse_identity, parse_metrics};
 
 use super::response::{Framing, Head, unchunk};
-use super::{Answer, AskIdentity, Target};
+use super::{Answer, AnsweredBy, AskIdentity, Target};
 
 /// The initial buffer size in bytes: the response of `antnode` 0.4 has about 43 kB.
 const USUAL_ANSWER: usize = 56 * 1024;
@@ -96,12 +96,16 @@ impl<'a> Connection<'a> {
             answer.identity = Some(parse_identity(text));
             return Ok(Progress::Over);
         }
+        if !is_node_metrics(text) {
+            self.answer = Some(Answer { answered_by: AnsweredBy::Other, ..Answer::default() });
+            return Ok(Progress::Over);
+        }
         let metrics = parse_metrics(text);
         let asked_identity = match self.target.identity {
             AskIdentity::Always => true,
             AskIdentity::IfYounger(known) => metrics.uptime.is_some_and(|uptime| uptime < known),
         };
-        self.answer = Some(Answer { metrics, identity: None, asked_identity });
+        self.answer = Some(Answer { metrics, asked_identity, ..Answer::default() });
         if !asked_identity {
             return Ok(Progress::Over);
         }

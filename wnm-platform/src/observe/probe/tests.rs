@@ -132,7 +132,16 @@ fn invalid_text_yields_empty_metrics() {
     let nonsense =
         b"ant_node_uptime NaN\nant_networking_records_stored 1e309\n\xff\xfe\x00 1\nant_networking_shunned{".to_vec();
     assert_eq!(uptime(answer(ok(nonsense))), Some(None));
-    assert_eq!(uptime(answer(ok(""))), Some(None));
+}
+
+#[test]
+fn other_programs_are_no_nodes() {
+    for body in ["", "<!DOCTYPE html><html><body>ant_node_uptime 5</body></html>", "node_cpu_seconds_total 7\n# EOF\n"]
+    {
+        let found = ask(answer(ok(body)), AskIdentity::Always).unwrap();
+        assert_eq!((found.answered_by, found.asked_identity), (AnsweredBy::Other, false), "{body}");
+    }
+    assert_eq!(ask(node(), AskIdentity::Always).unwrap().answered_by, AnsweredBy::Node);
 }
 
 #[test]

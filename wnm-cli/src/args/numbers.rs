@@ -1,0 +1,66 @@
+//! Values of flags that are numbers, times or sizes. Their errors name the allowed range, not the parser's fault.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+fn whole<T: FromStr + PartialOrd + Display>(text: &str, least: T, most: T) -> Result<T, String> {
+    let allowed = |number: &T| *number >= least && *number <= most;
+    text.parse().ok().filter(allowed).ok_or_else(|| format!("not a whole number from {least} to {most}"))
+}
+
+/// Parses a number of nodes, cycles or lines, at least 1.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    whole(text, 1, u32::MAX)
+}
+
+/// Parses a number of lines, which may be 0.
+pub(super) fn lines(text: &str) -> Result<u32, String> {
+    whole(text, 0, u32::MAX)
+}
+
+/// Parses a pause in milliseconds, at most an hour.
+pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
+    whole(text, 0, 3_600_000)
+}
+
+/// Parses the number of a cycle.
+pub(super) fn cycle(text: &str) -> Result<i64, String> {
+    whole(text, 1, i64::MAX)
+}
+
+/// Parses the time between two cycles or samples, at least 100 ms.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < Duration::from_millis(100) {
+        return Err("shorter than 100ms".to_owned());
+    }
+    Ok(interval)
+}
+
+/// Parses a time such as `30s`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "not a time such as 30s, 5m or 1h".to_owned())
+}
+
+/// Parses a size such as `256MB`, in bytes.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse::<bytesize::ByteSize>();
+    size.map(|size| size.as_u64()).map_err(|_| "not a size such as 256MB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_range() {
+        for text in ["0", "-1", "x", "", "4294967296", "1.5"] {
+            assert_eq!(count(text), Err("not a whole number from 1 to 4294967295".to_owned()), "{text}");
+        }
+        assert_eq!((count("1"), lines("0"), milliseconds("3600000")), (Ok(1), Ok(0), Ok(3_600_000)));
+        assert!(cycle("0").is_err() && cycle("9").is_ok());
+        assert!(interval("99ms").is_err() && interval("100ms").is_ok());
+        assert!(duration("soon").is_err() && size("many").is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! Errors of the command line itself: the words that clap refuses, in the form of all other errors.
+
+use std::error::Error as _;
+use std::ffi::{OsStr, OsString};
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use wnm_core::NotANode;
+
+use crate::args::NotNodes;
+
+/// A command line that wnm does not understand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct UsageError {
+    message: String,
+    hint: String,
+}
+
+impl UsageError {
+    /// Returns the error of a command line that clap refused.
+    pub(crate) fn new(error: &clap::Error, command: &Command, args: &[OsString]) -> Self {
+        let path = path(command, args);
+        let (message, advice) = described(error, &path);
+        let see = format!("see `{path} --help`");
+        Self { message, hint: advice.map_or_else(|| see.clone(), |advice| format!("{advice}; {see}")) }
+    }
+
+    /// Returns how to correct the command line.
+    pub(super) fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+/// Returns the words of the command that a line names, as far as they are commands: `wnm node list`.
+pub(crate) fn path(command: &Command, args: &[OsString]) -> String {
+    let (mut at, mut path) = (command, command.get_name().to_owned());
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if takes_value(at, word) {
+            words.next();
+        } else if let Some(below) = at.find_subcommand(word) {
+            at = below;
+            path.push(' ');
+            path.push_str(below.get_name());
+        }
+    }
+    path
+}
+
+/// Returns whether the word is a flag of the command, or of all commands, whose value is the next word.
+pub(crate) fn takes_value(command: &Command, word: &OsStr) -> bool {
+    let Some(flag) = word.to_str().and_then(|word| word.strip_prefix("--")) else { return false };
+    command.get_arguments().any(|arg| arg.get_long() == Some(flag) && arg.get_action().takes_values())
+}
+
+/// Returns the failure with its cause, and advice for this case.
+fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
+    let arg = argument(error);
+    let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UnknownArgument if arg.starts_with('-') => {
+            let nearest =
+                text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {}", nearest.replace('_', "-")));
+            (format!("unknown flag {arg} for `{path}`"), nearest)
+        }
+        ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
+        ErrorKind::InvalidSubcommand => {
+            let unknown = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let nearest = texts(error, ContextKind::SuggestedSubcommand);
+            // clap puts the most similar one last.
+            let nearest = nearest.last().map(|nearest| format!("use `{path} {nearest}`"));
+            (format!("unknown command {unknown:?} for `{path}`"), nearest)
+        }
+        ErrorKind::InvalidValue if value.is_empty() => (format!("{arg} needs a value"), allowed(error)),
+        ErrorKind::InvalidValue => {
+            let nearest = text(error, ContextKind::SuggestedValue).map(|nearest| format!("use {nearest}"));
+            let cause = match texts(error, ContextKind::ValidValue) {
+                values if values.is_empty() => "not allowed".to_owned(),
+                values => format!("not one of {}", values.join(", ")),
+            };
+            (format!("invalid value {value:?} for {arg}: {cause}"), nearest)
+        }
+        ErrorKind::ValueValidation if names_no_node(error).is_some() => {
+            (names_no_node(error).unwrap_or_default(), None)
+        }
+        ErrorKind::ValueValidation => {
+            let cause = error.source().map_or_else(|| "not allowed".to_owned(), ToString::to_string);
+            (format!("invalid value {value:?} for {arg}: {cause}"), None)
+        }
+        ErrorKind::NoEquals => (format!("{arg} needs its value in one word"), Some(format!("use {arg}=VALUE"))),
+        ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            (format!("{arg} has the wrong number of values"), None)
+        }
+        ErrorKind::ArgumentConflict => {
+            let others = texts(error, ContextKind::PriorArg);
+            let others: Vec<&str> = others.iter().filter_map(|other| other.split_whitespace().next()).collect();
+            match others.as_slice() {
+                [] => (format!("{arg} cannot be used with these flags"), None),
+                [other] if *other == arg => (format!("{arg} is given twice"), Some("leave one out".to_owned())),
+                others => {
+                    (format!("{arg} cannot be used with {}", others.join(", ")), Some("leave one out".to_owned()))
+                }
+            }
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = texts(error, ContextKind::InvalidArg);
+            let choices = texts(error, ContextKind::Suggested).into_iter().next();
+            let missing = if choices.is_some() { "no nodes given".to_owned() } else { missing.join(", ") + " missing" };
+            (format!("cannot run `{path}`: {missing}"), choices)
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            (format!("`{path}` needs a command"), None)
+        }
+        ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
+        _ => (format!("cannot read the command line of `{path}`"), None),
+    }
+}
+
+/// Returns the text of an invalid name of a node, which names the value itself; None for another error.
+fn names_no_node(error: &clap::Error) -> Option<String> {
+    let source = error.source()?;
+    match source.downcast_ref::<NotNodes>() {
+        Some(NotNodes::Node(found)) => Some(found.to_string()),
+        Some(NotNodes::Backwards { .. }) => None,
+        None => source.downcast_ref::<NotANode>().map(ToString::to_string),
+    }
+}
+
+/// Returns the argument that is wrong, without the name of its value: `--count`.
+fn argument(error: &clap::Error) -> String {
+    let arg = text(error, ContextKind::InvalidArg).unwrap_or_default();
+    if !arg.starts_with('-') {
+        return arg.trim_matches(|c| "<>[].".contains(c)).to_owned();
+    }
+    arg.split(['=', ' ', '[', '<']).next().unwrap_or_default().to_owned()
+}
+
+fn allowed(error: &clap::Error) -> Option<String> {
+    let values = texts(error, ContextKind::ValidValue);
+    (!values.is_empty()).then(|| format!("use one of {}", values.join(", ")))
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    texts(error, kind).into_iter().next()
+}
+
+fn texts(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        Some(ContextValue::StyledStr(text)) => vec![text.to_string()],
+        Some(ContextValue::StyledStrs(texts)) => texts.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    }
+}
