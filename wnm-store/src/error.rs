@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{ErrorCode, ffi};
 use wnm_core::{ActionId, NodeId};
 
+use crate::copies;
 use crate::history::CycleId;
 use crate::record::{Corruption, Record};
 
@@ -180,10 +181,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Tells whether the database cannot be read, or does not exist, so that only a copy can replace it. A database that
+    /// may not be read, is in use, or belongs to another version is none.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::NotInitialised { .. } | Self::NotADatabase { .. } | Self::Damaged { .. } => true,
+            // A setting that this version cannot use has been written so.
+            Self::Corrupt { cause, .. } => !matches!(cause, Corruption::Setting(_) | Corruption::Migration(_)),
+            _ => false,
+        }
+    }
+
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::NotADatabase { path, .. } | Self::Damaged { path, .. } if !copies::existing(path).is_empty() => {
+                "run `wnm run`, which rebuilds the database from its copies"
+            }
             Self::NotInitialised { .. } => "create a colony with `wnm init --rewards-address 0x…`",
             Self::AlreadyInitialised { .. } => {
                 "change settings with `wnm config set`, or remove the colony with `wnm teardown --purge`"
@@ -401,7 +417,10 @@ impl DbError {
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
             Some(ErrorCode::CannotOpen) => StoreError::CannotOpen { path },
             Some(ErrorCode::NotADatabase) => StoreError::NotADatabase { path, content: Content::DamagedHeader },
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, details: source.to_string() },
+            // All statements are constant: an unknown table or format is a damaged one.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown | ErrorCode::TypeMismatch) => {
+                StoreError::Damaged { path, details: source.to_string() }
+            }
             _ => StoreError::Sqlite { path, source },
         }
     }

@@ -12,8 +12,11 @@
 //! One process writes, under the [`Lock`]; any number of processes may read meanwhile.
 //!
 //! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock; `wnm.reserve` is
-//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N.
+//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
+//! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
 
+mod copies;
+mod digest;
 mod error;
 mod file;
 mod history;
@@ -22,6 +25,7 @@ mod lock;
 mod nodes;
 mod open;
 pub mod python_db;
+mod rebuild;
 mod record;
 mod reserve;
 mod schedule;
@@ -43,6 +47,7 @@ pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
@@ -258,11 +263,11 @@ impl Store {
             for (node, _) in nodes {
                 nodes::insert(tx, node)?;
             }
-            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?;
+            let mut write = tx.prepare_cached(nodes::INSERT_STATE)?;
             for (id, text) in &states {
                 write.execute((id.get(), text))?;
             }
-            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+            let mut write = tx.prepare_cached(nodes::INSERT_DESIRED)?;
             for (node, state) in nodes {
                 write.execute((node.id.get(), Desired::implied_by(state).word()))?;
             }
@@ -357,7 +362,7 @@ impl Store {
         file::copy(&self.db, to, IfExists::Fail).map_err(|error| error.at(to))
     }
 
-    /// Deletes the database with its settings, history and nodes. Copies stay, and so does the lock file, whose holder
+    /// Deletes the database with its settings, history, nodes and hourly copies. Backups stay, and so does the lock file, whose holder
     /// still needs it.
     ///
     /// # Errors
@@ -366,6 +371,8 @@ impl Store {
         let path = self.path.clone();
         drop(self);
         reserve::release(&path);
+        // Before the database: a copy without it would bring the colony back.
+        copies::remove(&path)?;
         file::remove(&path)
     }
 

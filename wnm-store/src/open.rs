@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Store, reserve};
+use crate::{Store, digest, reserve};
 
 impl Store {
     /// Tells whether a file of any content exists at the path.
@@ -130,9 +130,10 @@ fn complete(path: &Path) {
 }
 
 /// Opens a connection with the settings that every connection needs.
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
+    digest::register(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
@@ -264,7 +265,7 @@ mod tests {
             DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
         };
         let written = store.write(|tx| {
-            tx.execute("INSERT INTO settings VALUES ('k', 'v')", [])?;
+            tx.execute("INSERT INTO settings VALUES ('k', 'v', row_digest('k', 'v'))", [])?;
             if reserve.exists() { Err(full()) } else { Ok(()) }
         });
         written.unwrap();
