@@ -10,6 +10,9 @@
 //! `host`, behind the default feature of the same name, implements them for SQLite and for the host that wnm runs on.
 //! The simulator implements them for its fake store and its chaos model, and so explores this very sequence.
 //!
+//! A daemon publishes each cycle in [`live::Live`]: an immutable snapshot and the events since the one before, for any
+//! number of readers on other threads.
+//!
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
@@ -19,6 +22,7 @@ mod daemon;
 mod error;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod live;
 mod new_nodes;
 mod observer;
 mod platform;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wnm_agent::host::HostAgent;
+use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::{ChannelTimer, DaemonControl, Report, Wake, run_daemon};
 use wnm_platform::Platform;
 use wnm_store::{Lock, Schedule, Store};
@@ -27,7 +28,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let Context { mut agent, sources, .. } = Context::open(db, &args.settings)?;
     drop(lock);
     let schedule = Schedule::daemon(args.interval);
-    run_daemon(&mut agent, args.interval, &mut Control { db, sources, schedule, output }, &mut timer)?;
+    let mut control = Control { db, sources, schedule, output, cycles: 0 };
+    run_daemon(&mut agent, args.interval, &mut control, &mut timer, &Live::default())?;
     Ok(Exit::Done)
 }
 
@@ -37,6 +39,8 @@ struct Control<'a> {
     sources: SettingSources,
     schedule: Schedule,
     output: &'a Output,
+    /// The cycles that have completed.
+    cycles: u64,
 }
 
 impl DaemonControl<Store, Platform> for Control<'_> {
@@ -54,12 +58,15 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         Ok(())
     }
 
-    fn completed(&mut self, report: &Report) -> Result<(), CliError> {
-        self.output.cycle(report)
+    fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
+        self.cycles += 1;
+        // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
+        let is_idle = changes.is_empty() && report.worked.is_empty();
+        if self.output.is_json() || self.cycles == 1 || !is_idle { self.output.cycle(report) } else { Ok(()) }
     }
 
-    fn failed(&mut self, error: &CliError) {
-        tracing::error!(%error, hint = error.hint(), "cycle failed");
+    fn failed(&mut self, error: &CliError) -> CycleFailure {
+        CycleFailure { error: error.to_string(), hint: error.hint() }
     }
 }
 
