@@ -40,6 +40,11 @@ fn place(database: &Path, number: u32) -> PathBuf {
     suffixed(database, &format!(".copy-{number}"))
 }
 
+/// Renames the copies of a database that is gone: they must not become those of another colony.
+pub(crate) fn set_aside(database: &Path) -> Result<(), StoreError> {
+    existing(database).iter().try_for_each(|path| file::set_aside(path).map(drop))
+}
+
 /// Removes all copies of a database.
 pub(crate) fn remove(database: &Path) -> Result<(), StoreError> {
     (1..=KEPT).try_for_each(|number| file::remove_if_there(&place(database, number)))

@@ -160,6 +160,14 @@ pub enum StoreError {
         /// The error of the JSON writer.
         source: serde_json::Error,
     },
+    /// A database was damaged again after each of many rebuilds.
+    #[error("cannot rebuild database {path}: {count} earlier files of it are set aside already")]
+    RebuiltTooOften {
+        /// The path of the database.
+        path: PathBuf,
+        /// The number of the files.
+        count: usize,
+    },
     /// The system refused an operation on a file.
     #[error("cannot {operation} {path}: {source}")]
     File {
@@ -225,6 +233,9 @@ impl StoreError {
             }
             Self::Replaced { .. } => {
                 "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
+            }
+            Self::RebuiltTooOften { path, .. } => {
+                return Some(format!("check the disk, then move the files {}.set-aside-* away", path.display()));
             }
             Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
             Self::NotUnique { .. }
@@ -410,6 +421,13 @@ impl DbError {
         let source = match self {
             Self::Store(error) => return error,
             Self::Sqlite(_) if is_full => return StoreError::Full { path },
+            // A column of another type than that of its table.
+            Self::Sqlite(
+                source @ (rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::Utf8Error(..)),
+            ) => return StoreError::Damaged { path, details: source.to_string() },
             Self::Sqlite(source) => source,
         };
         match source.sqlite_error_code() {

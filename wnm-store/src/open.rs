@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Store, digest, reserve};
+use crate::{Store, copies, digest, reserve};
 
 impl Store {
     /// Tells whether a file of any content exists at the path.
@@ -33,6 +33,7 @@ impl Store {
         fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
         let path = file::resolved(path);
         file::set_orphans_aside(&path)?;
+        copies::set_aside(&path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
         file::create_private(&draft)?;
@@ -142,7 +143,15 @@ fn open_to_write(path: &Path) -> Result<Connection, DbError> {
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::version(&db, path, MIGRATIONS)?;
     if db.is_readonly(rusqlite::MAIN_DB)? {
-        return Err(StoreError::ReadOnly { path: path.to_path_buf() }.into());
+        // Of a writable file, SQLite writes none whose header names a later format.
+        let is_writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let path = path.to_path_buf();
+        return Err(if is_writable {
+            StoreError::Damaged { path, details: "its header names an unknown format".to_owned() }
+        } else {
+            StoreError::ReadOnly { path }
+        }
+        .into());
     }
     check_pages(&db, path)?;
     // With a write-ahead log, `wnm status` can read while a cycle writes.

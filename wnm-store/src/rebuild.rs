@@ -1,13 +1,12 @@
 //! The rebuilding of a database that cannot be read, from its readable rows and its copies.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use wnm_core::{Desired, EngineState, Node, NodeId, NodeMap, NodeState, RawSettings};
 
-use crate::error::{DbError, FileOperation, StoreError, file_error};
+use crate::error::{DbError, StoreError};
 use crate::file::{self, suffixed};
 use crate::nodes::{self, Single};
 use crate::record::{self, Record};
@@ -15,6 +14,8 @@ use crate::schedule::Schedule;
 use crate::schema::{self, MIGRATIONS};
 use crate::{Store, copies, open, settings};
 
+/// The number of files set aside from which a database is not rebuilt.
+const MOST_ASIDE: usize = 20;
 /// The numbers of cycles and actions that a rebuilt database leaves out: more than an hour of cycles, the age of a copy.
 /// A number must not name two cycles.
 const SKIPPED_NUMBERS: i64 = 10_000;
@@ -176,14 +177,15 @@ impl Store {
     /// Two nodes share a port, or the folder cannot be written.
     pub fn rebuild(database: &Path, remains: &Remains) -> Result<Option<PathBuf>, StoreError> {
         let path = file::resolved(database);
+        // A database that is damaged again and again must not fill the disk.
+        let count = file::count_aside(&path);
+        if count >= MOST_ASIDE {
+            return Err(StoreError::RebuiltTooOften { path, count });
+        }
         let draft = suffixed(&path, ".rebuilt");
         file::remove(&draft)?;
         write(&draft, remains).map_err(|error| error.at(&path))?;
-        file::set_orphans_aside(&path)?;
-        let aside = file::keep_aside(&path)?;
-        fs::rename(&draft, &path).map_err(file_error(FileOperation::Write, &path))?;
-        file::sync_folder(&path)?;
-        Ok(aside)
+        file::replace(&path, &draft)
     }
 }
 
