@@ -220,6 +220,9 @@ impl StoreError {
             Self::NewerVersion { .. } => "install the version of wnm that wrote it, or a later one",
             Self::OlderVersion { .. } => "migrate it with `wnm db migrate`",
             Self::Damaged { .. } => "restore a backup with `wnm db restore FILE`",
+            Self::Corrupt { .. } if self.is_unreadable() => {
+                "run `wnm run`, which takes the row from an hourly copy; without a copy, run `wnm db restore FILE`"
+            }
             Self::Corrupt { .. } => "see `wnm db check`, or restore a backup with `wnm db restore FILE`",
             Self::ReadOnly { .. } | Self::CannotOpen { .. } => {
                 "run wnm as the owner of the file, or make the file and its folder writable"

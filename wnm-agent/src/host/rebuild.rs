@@ -116,3 +116,146 @@ fn marker(found: &Found) -> Option<&Marker> {
 fn is_conflict(one: &Node, other: &Node) -> bool {
     one.id == other.id || one.ports.all().any(|port| other.ports.all().any(|taken| taken == port))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use wnm_core::{Desired, FAUCET, Flavor, ManagerKind, Ports, ProcessIdentity, Upnp};
+    use wnm_platform::manager::{Described, FoundProcess};
+    use wnm_platform::node_dir::Folder;
+
+    use super::*;
+
+    fn id(number: u32) -> NodeId {
+        NodeId::new(number).unwrap()
+    }
+
+    fn node(number: u32, uuid: &str) -> Node {
+        let port = u16::try_from(number).unwrap();
+        Node {
+            service: None,
+            id: id(number),
+            uuid: uuid.to_owned(),
+            flavor: Flavor::Antnode,
+            manager: ManagerKind::ALL[0],
+            root_dir: PathBuf::from(format!("/s/antnode{number:04}")),
+            log_dir: "/l".into(),
+            binary: "/b".into(),
+            ports: Ports { node: 55000 + port, metrics: None, rpc: None },
+            wallet: FAUCET,
+            network: Vec::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            upnp: Upnp::Off,
+            born: Timestamp::from_millis(1),
+        }
+    }
+
+    fn found(node: &Node, pid: Option<u32>) -> Found {
+        let identity = |pid| ProcessIdentity { boot: "b".to_owned(), pid, start: 1 };
+        let process =
+            |pid| FoundProcess { identity: identity(pid), executable: None, arguments: Vec::new(), working_dir: None };
+        Found {
+            folder: Folder { path: node.root_dir.clone(), marker: Some(Marker::of(node)), flavor: None },
+            // The number and the UUID are those of the marker.
+            node: Ok(Described::from(Node { id: id(99), uuid: String::new(), ..node.clone() })),
+            process: pid.map(process),
+            status: None,
+            version: None,
+            peer_id: None,
+        }
+    }
+
+    fn remains(nodes: impl IntoIterator<Item = (Node, NodeState)>) -> Remains {
+        let mut remains = Remains::default();
+        for (node, state) in nodes {
+            remains.state.nodes.insert(node.id, state);
+            remains.nodes.insert(node.id, node);
+        }
+        remains
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1000);
+    const RUNNING: NodeState = NodeState::Running { since: Timestamp::from_millis(5) };
+
+    fn words(remains: &Remains) -> Vec<String> {
+        let state = |node: &Node| {
+            let state = &remains.state.nodes[&node.id];
+            format!("{} {} {} {}", node.id.get(), node.uuid, state.word(), remains.state.desired(node.id, state).word())
+        };
+        remains.nodes.values().map(state).collect()
+    }
+
+    #[test]
+    fn nodes_of_a_copy_are_compared_with_the_host() {
+        let stopped = NodeState::Stopped { since: None, cause: StopCause::Requested };
+        let removing = NodeState::Removing { since: NOW };
+        let nodes = [
+            (node(1, "a"), RUNNING),
+            (node(2, "b"), stopped),
+            (node(3, "removed"), RUNNING),
+            (node(4, "replaced"), RUNNING),
+            (node(5, "unmounted"), RUNNING),
+            (node(6, "c"), removing),
+        ];
+        let mut remains = remains(nodes);
+        remains.state.acting.insert(id(6));
+        let other = Node { root_dir: "/s/antnode0004".into(), ..node(4, "new") };
+        let on_host = [
+            found(&node(1, "a"), None),
+            found(&node(2, "b"), Some(7)),
+            found(&other, Some(8)),
+            found(&node(6, "c"), None),
+            found(&node(7, "younger"), Some(9)),
+            found(&node(8, "ended"), None),
+        ];
+        let result = merge(&mut remains, &on_host, &BTreeSet::from(["removed".to_owned()]), NOW);
+        assert_eq!((result.found, result.dropped), (vec![id(4), id(7), id(8)], vec![id(3), id(4)]));
+        assert_eq!(result.unreadable, []);
+        assert_eq!(
+            words(&remains),
+            [
+                "1 a RUNNING running",
+                "2 b STOPPED stopped_by_request",
+                "4 new RUNNING running",
+                // Without a folder and not in the trash: its volume may be missing, and the observation decides.
+                "5 unmounted RUNNING running",
+                "6 c UNKNOWN running",
+                "7 younger RUNNING running",
+                "8 ended STOPPED running",
+            ]
+        );
+        assert!(remains.state.acting.is_empty());
+    }
+
+    #[test]
+    fn node_that_cannot_be_described_or_has_a_taken_port_is_reported() {
+        let mut remains = remains([(node(1, "a"), RUNNING)]);
+        let taken = Node { ports: node(1, "").ports, ..node(2, "b") };
+        let broken = Found { node: Err("no definition".to_owned()), ..found(&node(3, "c"), None) };
+        let unmarked = found(&node(4, "d"), Some(1));
+        let unmarked = Found { folder: Folder { marker: None, ..unmarked.folder }, ..unmarked };
+        let on_host = [found(&node(1, "a"), None), found(&taken, Some(3)), broken, unmarked];
+        let result = merge(&mut remains, &on_host, &BTreeSet::new(), NOW);
+        let reasons: Vec<(&Path, &str)> =
+            result.unreadable.iter().map(|(folder, reason)| (folder.as_path(), reason.as_str())).collect();
+        assert_eq!(
+            reasons,
+            [
+                (Path::new("/s/antnode0002"), "antnode0001 has the same number or port"),
+                (Path::new("/s/antnode0003"), "no definition"),
+            ]
+        );
+        assert_eq!(words(&remains), ["1 a RUNNING running"]);
+    }
+
+    #[test]
+    fn node_without_a_state_is_unknown_and_keeps_its_desired_condition() {
+        let mut remains = remains([(node(1, "a"), RUNNING)]);
+        remains.state = wnm_core::EngineState::default();
+        merge(&mut remains, &[found(&node(1, "a"), None)], &BTreeSet::new(), NOW);
+        assert_eq!(remains.state.nodes[&id(1)], NodeState::Unknown { since: NOW });
+        assert_eq!(remains.state.desired(id(1), &remains.state.nodes[&id(1)]), Desired::Running);
+    }
+}
