@@ -111,10 +111,10 @@ impl Part {
         let numbers = ["cycles", "actions"].map(|table| db.map_or(0, |db| highest(db, table)));
         let single = |single| db.and_then(|db| nodes::single(db, single, &mut Vec::new()).ok().flatten());
         Self {
-            settings: read(db, |db, unreadable| settings::readable(db, unreadable)),
+            settings: read(db, settings::readable),
             nodes: read(db, |db, unreadable| Ok(nodes::all(db, unreadable)?.into_iter().collect())),
             states: read(db, nodes::states),
-            desired: read(db, |db, unreadable| nodes::readable_desired(db, unreadable)),
+            desired: read(db, nodes::readable_desired),
             engine: single(Single::Engine),
             schedule: db.and_then(|db| nodes::single(db, Single::Schedule, &mut Vec::new()).ok().flatten()),
             numbers,

@@ -23,6 +23,9 @@ fn colony() -> Host {
     host
 }
 
+/// Damages the database at a path.
+type Damage = fn(&Path);
+
 /// The facts of a colony that a rebuild keeps.
 #[derive(Debug, PartialEq)]
 struct Facts {
@@ -55,7 +58,7 @@ fn every_damage_is_rebuilt_and_no_node_is_touched() {
     let db = host.path("wnm.db");
     let before = facts(&host);
     assert_eq!((before.nodes.len(), before.processes, before.cap.as_str()), (4, 3, "5"), "{before:?}");
-    let kinds: [(&str, fn(&Path)); 8] = [
+    let kinds: [(&str, Damage); 8] = [
         ("cut", |db| fs::File::options().write(true).open(db).unwrap().set_len(9_000).unwrap()),
         ("zeros", |db| fs::write(db, vec![0; 100_000]).unwrap()),
         ("random bytes", |db| {
@@ -125,7 +128,7 @@ fn daemon_writes_a_lost_database_again_and_rebuilds_a_damaged_one() {
     let db = host.path("wnm.db");
     let before = facts(&host);
     let daemon = daemon::spawn(&host);
-    let kinds: [(&str, fn(&Path)); 3] = [
+    let kinds: [(&str, Damage); 3] = [
         ("deleted", |db| fs::remove_file(db).unwrap()),
         ("exchanged", |db| {
             fs::remove_file(db).unwrap();

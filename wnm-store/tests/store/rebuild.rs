@@ -9,6 +9,9 @@ use wnm_store::{Corruption, Followed, Remains, Store, StoreError};
 
 use crate::fixtures::{at, folder, id, node, save, settings};
 
+/// Damages the database at a path.
+type Damage = fn(&Path);
+
 /// The time between two copies, and more.
 const LATER: i64 = 3_600_001;
 
@@ -140,7 +143,7 @@ fn each_changed_letter_is_noticed() {
 #[test]
 fn lost_and_exchanged_files_are_rebuilt() {
     let (folder, path, colony) = colony();
-    let kinds: [(&str, fn(&Path)); 4] = [
+    let kinds: [(&str, Damage); 4] = [
         ("deleted", |path| fs::remove_file(path).unwrap()),
         ("a folder", |path| {
             fs::remove_file(path).unwrap();
