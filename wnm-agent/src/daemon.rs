@@ -3,9 +3,12 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use wnm_core::Timestamp;
+
 use crate::agent::Agent;
 use crate::cpu_limit;
 use crate::error::AgentError;
+use crate::live::{CycleFailure, DaemonPhase, Event, Live, Snapshot, changes};
 use crate::platform::Platform;
 use crate::report::Report;
 use crate::store::Store;
@@ -76,6 +79,15 @@ impl Timer for ChannelTimer {
     }
 }
 
+/// The store after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The store is that of the last cycle, or one that an operator has put in its place.
+    Current,
+    /// The store was rebuilt, so that the cycle only observes: it begins no action.
+    Rebuilt,
+}
+
 /// The owner of a daemon: it holds the lock and the settings, and receives the reports.
 pub trait DaemonControl<S: Store, P: Platform> {
     /// The right to write the store, until it is dropped.
@@ -93,16 +105,16 @@ pub trait DaemonControl<S: Store, P: Platform> {
     ///
     /// # Errors
     /// The settings cannot be read. The cycle is skipped.
-    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<Refreshed, Self::Error>;
 
-    /// Receives the report of a cycle.
+    /// Receives the report of a cycle, and the changes since the last one.
     ///
     /// # Errors
     /// The report cannot be delivered. The daemon ends at once, without draining.
-    fn completed(&mut self, report: &Report) -> Result<(), Self::Error>;
+    fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), Self::Error>;
 
-    /// Receives the error of a turn. The daemon tries again in its next turn.
-    fn failed(&mut self, error: &Self::Error);
+    /// Receives the error of a turn, and returns it as a text with its hint. The daemon tries again in its next turn.
+    fn failed(&mut self, error: &Self::Error) -> CycleFailure;
 }
 
 /// Whether actions are pending after a turn.
@@ -113,7 +125,7 @@ enum Pending {
 }
 
 /// Runs a cycle every `interval` until the timer tells the daemon to end; then resumes pending actions for at most
-/// [`DRAIN_LIMIT`], and lifts the CPU limit.
+/// [`DRAIN_LIMIT`], and lifts the CPU limit. Each cycle is published in `live`.
 ///
 /// The lock is held for each cycle only, so that commands get their turn. A cycle that takes longer than the interval
 /// delays the next one.
@@ -125,43 +137,99 @@ pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
     interval: Duration,
     control: &mut C,
     timer: &mut impl Timer,
+    live: &Live,
 ) -> Result<(), C::Error> {
     tracing::info!(?interval, "daemon starts");
+    let wall = now(agent);
+    live.set_status(|status| {
+        status.started = wall;
+        status.interval = interval;
+    });
+    live.log(wall.unwrap_or_default(), vec![Event::DaemonStarted { interval }]);
     loop {
         let started = timer.elapsed();
-        run_turn(agent, &Trigger::Scheduled, control)?;
+        run_turn(agent, &Trigger::Scheduled, control, timer, live)?;
         let taken = timer.elapsed().saturating_sub(started);
         match timer.wait(interval.saturating_sub(taken).max(LOCK_PAUSE)) {
             Wake::Timeout | Wake::Now => {}
             Wake::End => break,
         }
     }
+    drain(agent, control, timer, live)
+}
+
+/// Resumes pending actions for at most [`DRAIN_LIMIT`], and lifts the CPU limit.
+fn drain<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    control: &mut C,
+    timer: &mut impl Timer,
+    live: &Live,
+) -> Result<(), C::Error> {
     tracing::info!("daemon drains");
+    live.set_status(|status| status.phase = DaemonPhase::Draining);
+    let at = now(agent);
+    live.log(at.unwrap_or_default(), vec![Event::DaemonDrains]);
     let told = timer.elapsed();
-    while run_turn(agent, &Trigger::Resumed, control)? == Pending::Yes
+    while run_turn(agent, &Trigger::Resumed, control, timer, live)? == Pending::Yes
         && timer.elapsed().saturating_sub(told) < DRAIN_LIMIT
     {
         timer.sleep(DRAIN_INTERVAL);
     }
     // No daemon adjusts the limit any more, and an old limit could starve the nodes.
     cpu_limit::lift(&mut agent.platform);
+    live.set_status(|status| status.phase = DaemonPhase::Ended);
     tracing::info!("daemon ends");
     Ok(())
 }
 
-/// Runs one cycle under the lock. An error is reported, and leaves the next turn to try again.
+/// Returns the time of the wall clock; None if it cannot be read.
+fn now<S, P: Platform>(agent: &mut Agent<S, P>) -> Option<Timestamp> {
+    agent.platform.read_clock().ok().map(|reading| reading.wall)
+}
+
+/// Runs one cycle under the lock, and publishes it. An error is published, and leaves the next turn to try again.
 fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
     agent: &mut Agent<S, P>,
     trigger: &Trigger,
     control: &mut C,
+    timer: &impl Timer,
+    live: &Live,
 ) -> Result<Pending, C::Error> {
+    let started = timer.elapsed();
     match run_locked(agent, trigger, control) {
         Ok(report) => {
-            control.completed(&report)?;
-            Ok(if report.is_pending() { Pending::Yes } else { Pending::No })
+            let took = timer.elapsed().saturating_sub(started);
+            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            let before = live.snapshot();
+            let mut events = changes(before.as_deref().map(|snapshot| &snapshot.report), &report);
+            if live.status().failure.is_some() {
+                events.insert(0, Event::CyclesRecovered);
+            }
+            control.completed(&report, &events)?;
+            live.set_status(|status| {
+                status.cycles += 1;
+                status.failure = None;
+                match trigger {
+                    Trigger::Scheduled => {
+                        status.phase = DaemonPhase::Running;
+                        status.next = Some(report.observation.now.after(status.interval));
+                    }
+                    Trigger::Resumed => status.next = None,
+                    Trigger::Requested(..) => {}
+                }
+            });
+            live.publish(Snapshot { report, took }, events);
+            Ok(pending)
         }
         Err(error) => {
-            control.failed(&error);
+            let failure = control.failed(&error);
+            // A daemon repeats its turn every few seconds, and would fill the log with the same failure.
+            if live.status().failure.as_ref() != Some(&failure) {
+                tracing::error!(error = failure.error, hint = failure.hint, "cycle failed");
+                live.set_status(|status| status.failure = Some(failure.clone()));
+                let at = now(agent);
+                live.log(at.unwrap_or_default(), vec![Event::CycleFailed(failure)]);
+            }
             // A daemon that drains must not repeat an error until its limit.
             Ok(Pending::No)
         }
@@ -175,6 +243,9 @@ fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
 ) -> Result<Report, C::Error> {
     let _lock = control.lock()?;
     // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
-    control.refresh(agent)?;
+    let trigger = match control.refresh(agent)? {
+        Refreshed::Current => trigger,
+        Refreshed::Rebuilt => &Trigger::Resumed,
+    };
     Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
 }

@@ -4,3 +4,4 @@
 mod common;
 mod cycle;
 mod daemon;
+mod live;

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, states, turn};
 
 /// A daemon that is killed at the end of its test.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -17,7 +17,7 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(host: &Host) -> Daemon {
+pub(crate) fn spawn(host: &Host) -> Daemon {
     let _turn = turn();
     let mut command = host.command(&["daemon", "--interval", "200ms"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -62,6 +62,34 @@ fn commands_run_beside_the_daemon_and_sigterm_ends_it() {
     assert_eq!(wait_for_exit(&mut daemon), Some(0));
     // Nodes outlive the daemon.
     assert!(host.processes().len() >= 2);
+}
+
+#[test]
+fn daemon_prints_its_first_cycle_and_changes_but_no_idle_cycles() {
+    let host = Host::with_colony();
+    // The policy adds no node, whatever the load of the test host.
+    host.expect(0, "config set node_cap=0");
+    let mut daemon = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "100ms"]);
+        Daemon(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let cycles = || host.expect(0, "--json history --idle --limit 100").json().as_array().unwrap().len();
+    let started = Instant::now();
+    while cycles() < 5 {
+        assert!(started.elapsed() < Duration::from_secs(30), "five cycles take more than 30 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.expect(0, "config set node_cap=1");
+    host.expect(0, "node add");
+    host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    send(&daemon, Signal::TERM);
+    assert_eq!(wait_for_exit(&mut daemon), Some(0));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut daemon.0.stdout.take().unwrap(), &mut text).unwrap();
+    let printed: Vec<&str> = text.lines().filter(|line| line.contains("  cycle ")).collect();
+    assert!(printed.len() >= 2 && printed.len() < cycles(), "{text}");
+    assert!(printed.last().unwrap().ends_with("1 of 1 nodes up"), "{text}");
 }
 
 #[test]
