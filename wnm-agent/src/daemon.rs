@@ -79,6 +79,15 @@ impl Timer for ChannelTimer {
     }
 }
 
+/// The store after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The store is that of the last cycle, or one that an operator has put in its place.
+    Current,
+    /// The store was rebuilt, so that the cycle only observes: it begins no action.
+    Rebuilt,
+}
+
 /// The owner of a daemon: it holds the lock and the settings, and receives the reports.
 pub trait DaemonControl<S: Store, P: Platform> {
     /// The right to write the store, until it is dropped.
@@ -96,7 +105,7 @@ pub trait DaemonControl<S: Store, P: Platform> {
     ///
     /// # Errors
     /// The settings cannot be read. The cycle is skipped.
-    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<Refreshed, Self::Error>;
 
     /// Receives the report of a cycle, and the changes since the last one.
     ///
@@ -234,6 +243,9 @@ fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
 ) -> Result<Report, C::Error> {
     let _lock = control.lock()?;
     // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
-    control.refresh(agent)?;
+    let trigger = match control.refresh(agent)? {
+        Refreshed::Current => trigger,
+        Refreshed::Rebuilt => &Trigger::Resumed,
+    };
     Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
 }
