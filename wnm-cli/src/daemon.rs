@@ -26,6 +26,7 @@ use crate::rebuild::{self, Attempt};
 pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
     // A signal during the start must not kill the process with the lock just taken.
     let mut timer = ChannelTimer::new(signals()?);
+    let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let lock = context::lock(db, LOCK_TIMEOUT)?;
     let Context { mut agent, sources, .. } = match Context::open(db, &args.settings) {
         Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
