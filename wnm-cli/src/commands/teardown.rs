@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wnm_agent::Mode;
 use wnm_core::{Node, Selection, Timestamp, Verb};
-use wnm_platform::node_dir::{list_trash, sweep_trash};
+use wnm_platform::node_dir::sweep_trash;
 
 use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
@@ -70,6 +70,6 @@ fn empty_trash(context: &Context) -> bool {
     if swept.left > 0 {
         tracing::warn!(folders = swept.left, "part of the trash stays: `wnm teardown --yes` goes on with it");
     }
-    // Files that are not of a node stay, and are no trace of one.
-    swept.left == 0 && list_trash(&context.agent.settings.storage).is_empty()
+    // Entries that are not of a node stay, and are no trace of one.
+    swept.left == 0
 }

@@ -151,7 +151,10 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, no
         match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
             Ok(Progress::Complete) => swept.deleted += 1,
             Ok(Progress::OutOfTime) => swept.left += 1,
-            Err(error) => swept.refused.push((path, error.to_string())),
+            Err(error) => {
+                swept.left += 1;
+                swept.refused.push((path, error.to_string()));
+            }
         }
     }
     swept
