@@ -88,6 +88,15 @@ impl Timer for ChannelTimer {
     }
 }
 
+/// The store after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The store is that of the last cycle, or one that an operator has put in its place.
+    Current,
+    /// The store was rebuilt, so that the cycle only observes: it begins no action.
+    Rebuilt,
+}
+
 /// The owner of a daemon: it holds the lock and the settings, and receives the reports.
 pub trait DaemonControl<S: Store, P: Platform> {
     /// The right to write the store, until it is dropped.
@@ -105,7 +114,7 @@ pub trait DaemonControl<S: Store, P: Platform> {
     ///
     /// # Errors
     /// The settings cannot be read. The cycle is skipped.
-    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<Refreshed, Self::Error>;
 
     /// Receives the report of a cycle, and the changes since the last one.
     ///
@@ -231,7 +240,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
 ) -> Result<Pending, C::Error> {
     let started = timer.elapsed();
     match run_locked(agent, trigger, control) {
-        Ok(report) => {
+        Ok((report, _)) => {
             let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
             publish(report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
             Ok(pending)
@@ -263,12 +272,18 @@ fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
     let trigger = Trigger::Requested(verb, selection);
     let started = timer.elapsed();
     match run_locked(agent, &trigger, control) {
-        Ok(report) => {
-            let begun = Begun::of(&report);
+        Ok((report, refreshed)) => {
+            let answer = match refreshed {
+                Refreshed::Current => Ok(Begun::of(&report)),
+                Refreshed::Rebuilt => Err(CycleFailure {
+                    error: "the request did not begin: the database was rebuilt".to_owned(),
+                    hint: Some("run the command again".to_owned()),
+                }),
+            };
             let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
             // The answer comes last: a requester that reads the snapshot or the events then finds the request's effects.
             let published = publish(report, &trigger, timer.elapsed().saturating_sub(started), control, live);
-            requester.answer(Ok(begun));
+            requester.answer(answer);
             published.map(|()| pending)
         }
         Err(error) => {
@@ -312,9 +327,13 @@ fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
     agent: &mut Agent<S, P>,
     trigger: &Trigger,
     control: &mut C,
-) -> Result<Report, C::Error> {
+) -> Result<(Report, Refreshed), C::Error> {
     let _lock = control.lock()?;
     // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
-    control.refresh(agent)?;
-    Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
+    let refreshed = control.refresh(agent)?;
+    let trigger = match refreshed {
+        Refreshed::Current => trigger,
+        Refreshed::Rebuilt => &Trigger::Resumed,
+    };
+    Ok((agent.run_cycle(trigger, Mode::Act, &mut ())?, refreshed))
 }

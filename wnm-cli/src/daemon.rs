@@ -9,15 +9,17 @@ use wnm_agent::control::socket_path;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::serve::{self, ServeError, Server};
-use wnm_agent::{ChannelTimer, DaemonControl, Report, Request, RequestQueue, Wake, run_daemon};
+use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
 use wnm_platform::Platform;
 use wnm_store::{Lock, Schedule, Store};
 
 use crate::args::Daemon;
+use crate::config;
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
 use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
+use crate::rebuild::{self, Attempt};
 
 /// Runs cycles until SIGTERM or SIGINT.
 ///
@@ -29,12 +31,18 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     forward_signals(wake.clone())?;
     let mut timer = ChannelTimer::new(wakes);
     let lock = context::lock(db, LOCK_TIMEOUT)?;
-    let Context { mut agent, sources, .. } = Context::open(db, &args.settings)?;
+    let Context { mut agent, sources, .. } = match Context::open(db, &args.settings) {
+        Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
+            Attempt::Rebuilt => Context::open(db, &args.settings)?,
+            Attempt::NoCopy => return Err(error),
+        },
+        other => other?,
+    };
     drop(lock);
     let (live, requests) = (Live::default(), RequestQueue::default());
     let server = start_server(db, &live, &requests, wake)?;
     let schedule = Schedule::daemon(args.interval);
-    let mut control = Control { db, sources, schedule, output, cycles: 0, requests };
+    let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
     // Requests that came too late are dropped, so that their commands run without the daemon.
     while control.requests.pop().is_some() {}
@@ -75,6 +83,8 @@ struct Control<'a> {
     sources: SettingSources,
     schedule: Schedule,
     output: &'a Output,
+    /// The last cycle could not read the database.
+    is_unreadable: bool,
     /// The cycles that have completed.
     cycles: u64,
     requests: RequestQueue,
@@ -88,11 +98,17 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         context::lock(self.db, LOCK_TIMEOUT)
     }
 
-    fn refresh(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
+    fn refresh(&mut self, agent: &mut HostAgent) -> Result<Refreshed, CliError> {
+        let is_unreadable = std::mem::take(&mut self.is_unreadable);
+        let refreshed = if is_unreadable && self.sources.rebuild(self.db)? == Attempt::Rebuilt {
+            Refreshed::Rebuilt
+        } else {
+            Refreshed::Current
+        };
         self.sources.refresh(self.db, agent)?;
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
-        Ok(())
+        Ok(refreshed)
     }
 
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
@@ -103,6 +119,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 
     fn failed(&mut self, error: &CliError) -> CycleFailure {
+        self.is_unreadable = rebuild::is_needed(error);
         CycleFailure { error: error.to_string(), hint: error.hint() }
     }
 

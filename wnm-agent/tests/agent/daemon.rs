@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::{
-    AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Report, Request, RequestQueue, Timer, Wake, run_daemon,
+    AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Report, Request, RequestQueue, Timer, Wake,
+    run_daemon,
 };
 use wnm_core::steps::Step;
 
@@ -97,7 +98,7 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         if self.now.get() < self.locked_until { Err(TurnError::Locked) } else { Ok(()) }
     }
 
-    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<(), TurnError> {
+    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<Refreshed, TurnError> {
         agent.platform.uptime = self.now.get().as_millis() as u64;
         if self.start_completes.is_some_and(|at| at <= self.now.get()) {
             agent.platform.stuck = None;
@@ -105,7 +106,7 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         if let Some(change) = self.script.pop_front() {
             change(agent);
         }
-        Ok(())
+        Ok(Refreshed::Current)
     }
 
     fn completed(&mut self, _: &Report, _: &[Event]) -> Result<(), TurnError> {

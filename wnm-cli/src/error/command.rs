@@ -30,6 +30,8 @@ pub(crate) enum CommandError {
     Unconfirmed { purpose: Purpose, nodes: Vec<NodeId>, line: String },
     #[error("nothing was changed: not confirmed")]
     Declined,
+    #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
+    OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
     #[error("cannot remove the database: {count} nodes are still being removed")]
     NodesLeft { count: usize },
     #[error("no value given for {key}")]
@@ -112,6 +114,9 @@ impl CommandError {
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::Declined => return None,
+            Self::OwnedStorage { .. } => {
+                "take them over with `wnm init --import`, or choose another folder with --node-storage"
+            }
             Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
@@ -170,11 +175,7 @@ impl CommandError {
 
 /// Returns the effect of a command that lacks a consent, with at most five nodes by name.
 fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
-    const NAMED: usize = 5;
-    let count = match nodes.len() {
-        1 => "1 node".to_owned(),
-        count => format!("{count} nodes"),
-    };
+    let count = counted(nodes.len());
     let effect = match purpose {
         Purpose::Remove => format!("removing {count} needs --yes"),
         Purpose::Reset => format!("giving {count} a new identity needs --yes"),
@@ -185,9 +186,19 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
     if nodes.is_empty() {
         return effect;
     }
+    format!("{effect}: {}", listed(nodes))
+}
+
+fn counted(nodes: usize) -> String {
+    if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") }
+}
+
+/// Returns at most five nodes by name, and the number of the others.
+fn listed(nodes: &[NodeId]) -> String {
+    const NAMED: usize = 5;
     let mut names: Vec<String> = nodes.iter().take(NAMED).map(|id| id.name()).collect();
     if nodes.len() > NAMED {
         names.push(format!("{} more", nodes.len() - NAMED));
     }
-    format!("{effect}: {}", names.join(", "))
+    names.join(", ")
 }

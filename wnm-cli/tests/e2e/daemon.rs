@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, states, turn};
 
 /// A daemon that is killed at the end of its test.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -17,7 +17,7 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(host: &Host) -> Daemon {
+pub(crate) fn spawn(host: &Host) -> Daemon {
     let _turn = turn();
     let mut command = host.command(&["daemon", "--interval", "200ms"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());

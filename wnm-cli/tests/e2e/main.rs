@@ -13,6 +13,7 @@ mod moving_in;
 mod output;
 mod pages;
 mod real;
+mod rebuild;
 mod record;
 mod reports;
 mod schema;
