@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use wnm_agent::control::ClientError;
+use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{EditError, Exit};
@@ -73,6 +75,17 @@ pub(crate) enum CommandError {
     UnknownManager { path: PathBuf, manager: String },
     #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    /// A daemon runs and does not answer a request, or refuses it.
+    #[error("cannot ask the daemon: {0}")]
+    Daemon(ClientError),
+    /// The cycle of a request failed in the daemon.
+    #[error("{error}")]
+    Requested { error: String, hint: Option<String> },
+    #[error("the daemon ended before it began the request")]
+    DaemonEnded,
+    /// The server of the daemon cannot start.
+    #[error(transparent)]
+    Serve(ServeError),
     #[error("the demo was interrupted")]
     DemoInterrupted,
     #[error("the demo failed: {scene:?} did not end within {cycles} cycles")]
@@ -145,6 +158,13 @@ impl CommandError {
             Self::NothingToTakeOver { .. } => {
                 "name the process manager with --process-manager, and the folders with --node-storage"
             }
+            Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
+            Self::Requested { hint, .. } => return hint.clone(),
+            Self::DaemonEnded => "run the command again",
+            Self::Serve(ServeError::Taken { .. }) => {
+                "run `wnm status`, which shows the daemon, or end that daemon first"
+            }
+            Self::Serve(_) => return None,
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }
