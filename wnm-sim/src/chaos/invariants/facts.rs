@@ -367,7 +367,7 @@ fn believe(
     };
     match presence {
         _ if is_fixed => remembered,
-        // What an addition left that could not be undone.
+        // The remnant of an addition that failed and could not be undone.
         Presence::Gone | Presence::VolumeFault
             if remembered == Belief::Dead && sample.version.is_none() && sample.peer_id.is_none() =>
         {
