@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, Reason, Relief,
-    StopCause, Weight, evaluate,
+    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings,
+    Reason, Relief, StopCause, Weight, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
