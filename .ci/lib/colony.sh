@@ -9,8 +9,9 @@ faucet=0x00455d78f850b0358E8cea5be24d415E01E107CF
 # With these thresholds only node_cap limits the number of nodes.
 no_pressure=(--mem-remove 100 --hd-remove 100 --cpu-remove 100 --max-load-average-allowed 10000)
 no_delays=(--delay-start 0 --delay-restart 0 --delay-upgrade 0 --delay-remove 0)
-calm=(--mem-less-than 99 --hd-less-than 99 --cpu-less-than 99.9 --desired-load-average 9999
-  "${no_pressure[@]}" "${no_delays[@]}")
+# With these as well, whatever runs beside the scenario.
+no_limits=(--mem-less-than 99 --hd-less-than 99 --cpu-less-than 99.9 --desired-load-average 9999 "${no_pressure[@]}")
+calm=("${no_limits[@]}" "${no_delays[@]}")
 # Nodes that need no peers.
 local_node='--local --first --ip 127.0.0.1'
 

@@ -5,6 +5,7 @@
 # Test programs, and tests that are named.
 suite_test=conformance
 cpu_limit_check=cpu_limit_throttles_nodes
+weight_check=weight_puts_nodes_behind
 many_nodes_check=two_hundred_nodes
 load_test=load::cpu_limit_throttles_nodes_and_is_lifted_again
 # Each process manager must pass as many checks: a check that is skipped would not be noticed otherwise.
@@ -26,7 +27,6 @@ text_reboot='the host was rebooted'
 text_sudo_password='sudo asks for a password'
 text_two_supervisors=/etc/systemd/system/wnm.service
 text_cron_removed='/etc/cron.d/anm is removed'
-text_unknown_unit='antnode0004: only systemd can expand the command of unit antnode0004'
 text_log_of_cycle='nodes up'
 # doctor on the CPU limit: no node yet, not set, set to half a core, switched off, set by an administrator.
 text_limit_without_nodes='not available: no node is in the control group'
@@ -34,6 +34,11 @@ text_limit_unset='supported, not applied now'
 text_limit_half='0.50 cores for all nodes together'
 text_limit_off='off (the setting cpu_limit is false)'
 text_limit_external='not available: another program limits the CPU of wnm-55000.slice'
+# doctor on the weight: of an ordinary service, by a control group, by priority; and status.
+text_weight_ordinary='nodes compete with other work as equals'
+text_weight_group='10, by a control group around all nodes'
+text_weight_priority='10, by a low scheduling priority of each process'
+text_status_weight='CPU by control group'
 # status on the CPU limit, in text and in JSON.
 text_status_limit='0.5 of '
 text_status_throttled=' % of the time'

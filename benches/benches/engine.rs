@@ -28,12 +28,17 @@ fn calm(nodes: u32) -> (Policy, EngineState, Observation) {
         cpu: Percent::clamped(60.0),
         memory: Percent::clamped(50.0),
         load: Some(LoadAverages { one: load, five: load, fifteen: load }),
-        volumes: vec![Volume { used: Percent::clamped(50.0), device: 1, root: "/storage".into(), ..Volume::default() }],
+        volumes: vec![Volume {
+            used: Percent::clamped(50.0),
+            identity: 1,
+            root: "/storage".into(),
+            ..Volume::default()
+        }],
         ..HostSample::default()
     };
     let state = EngineState {
         nodes: ids().map(|id| (id, NodeState::Running { since: now })).collect(),
-        devices: BTreeMap::from([("/storage".into(), 1)]),
+        volumes: BTreeMap::from([("/storage".into(), 1)]),
         ..EngineState::default()
     };
     let raw = RawSettings { node_cap: Some(nodes), enable_upgrade: Some(true), ..RawSettings::default() };

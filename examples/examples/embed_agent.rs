@@ -104,7 +104,7 @@ impl Platform for SimulatedPlatform {
     fn read_clock(&mut self) -> Result<ClockReading, Infallible> {
         self.uptime += 60_000;
         let wall = Timestamp::from_millis(1_780_000_000_000).after(std::time::Duration::from_millis(self.uptime));
-        Ok(ClockReading { wall, uptime: self.uptime, boot: "boot".to_owned() })
+        Ok(ClockReading { wall, uptime: self.uptime, boot: "boot".to_owned(), init: None })
     }
 
     fn observe(&mut self, colony: &Colony, clock: &Clock, boot: Boot) -> (Observation, Counters) {

@@ -13,7 +13,7 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::{cpu_limit, trash};
+use crate::{cpu_limit, trash, volumes, weight};
 
 impl<S: Store, P: Platform> Agent<S, P> {
     /// Runs one management cycle. The caller excludes every other writer of the store.
@@ -38,7 +38,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
             observation.host.clone_from(host);
         }
         // The evaluation owns a copy: observers and dry runs need the state from before the cycle.
-        let RequestEvaluation { mut evaluation, refused } =
+        let RequestEvaluation { mut evaluation, mut refused } =
             evaluate_trigger(&colony.settings.policy, colony.state.clone(), &observation, trigger);
         let decision = &evaluation.decision;
         observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
@@ -47,13 +47,15 @@ impl<S: Store, P: Platform> Agent<S, P> {
             return Ok(Report { cycle: None, observation, decision, refused, worked: Vec::new(), colony });
         }
 
-        let new_nodes = self.new_nodes(&colony, &observation, &mut evaluation.decision)?;
+        let new_nodes = self.new_nodes(&colony, &observation, &mut evaluation.decision, &mut refused)?;
         self.record_numbers(&new_nodes).map_err(AgentError::Store)?;
         let begin = Begin { trigger, observation: &observation, decision: &evaluation.decision, new_nodes: &new_nodes };
         let (cycle, begun) = self.store.begin(begin).map_err(AgentError::Store)?;
 
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
         cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        let identified = volumes::identify(&mut self.platform, &colony.state, &observation);
+        weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.
         let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
         self.platform.protect(settled);
@@ -72,11 +74,12 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let decision = evaluation.decision.clone();
         colony.state = evaluation.apply(&planned);
         colony.state.clock = Some(clock);
+        colony.state.volumes.extend(identified);
         let finish =
             Finish { cycle, worked: &worked, state: &colony.state, observation: &observation, counters: &counters };
         self.store.finish(finish).map_err(AgentError::Store)?;
         self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
-        trash::sweep(&mut self.platform, &colony.settings, &observation.host);
+        trash::sweep(&mut self.platform, &colony.settings, &observation.host, observation.now);
 
         // Only an action that ended can end a node.
         for (record, _) in &worked {
@@ -92,8 +95,10 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
         Ok(match last {
             None => (Clock::start(reading), Boot::Same),
-            Some(last) if last.boot() == reading.boot => (last.advance(reading), Boot::Same),
-            Some(last) => (last.advance(reading), Boot::New),
+            Some(last) => {
+                let boot = if last.is_restarted(&reading) { Boot::New } else { Boot::Same };
+                (last.advance(reading), boot)
+            }
         })
     }
 }

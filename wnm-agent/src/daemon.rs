@@ -1,13 +1,18 @@
 //! The daemon: cycles at an interval until it is told to end, and then until no action is pending.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+
+use wnm_core::Timestamp;
 
 use crate::agent::Agent;
 use crate::cpu_limit;
 use crate::error::AgentError;
+use crate::live::{CycleFailure, DaemonPhase, Event, Live, Snapshot, changes};
 use crate::platform::Platform;
 use crate::report::Report;
+use crate::request::{Begun, Request};
 use crate::store::Store;
 use crate::trigger::{Mode, Trigger};
 
@@ -20,6 +25,11 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(200);
 /// for it every 20 ms.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time between two cycles while actions of a request are pending.
+const RESUME_INTERVAL: Duration = Duration::from_millis(250);
+/// Time after a request for which cycles follow at [`RESUME_INTERVAL`]. The wait for exit, the longest step, is shorter.
+const RESUME_LIMIT: Duration = Duration::from_secs(180);
+
 /// The reason why the daemon stops waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
@@ -27,6 +37,8 @@ pub enum Wake {
     Timeout,
     /// A cycle is due at once, as after SIGHUP.
     Now,
+    /// A request waits.
+    Requested,
     /// The daemon is to end, as after SIGTERM.
     End,
 }
@@ -76,6 +88,15 @@ impl Timer for ChannelTimer {
     }
 }
 
+/// The store after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The store is that of the last cycle, or one that an operator has put in its place.
+    Current,
+    /// The store was rebuilt, so that the cycle only observes: it begins no action.
+    Rebuilt,
+}
+
 /// The owner of a daemon: it holds the lock and the settings, and receives the reports.
 pub trait DaemonControl<S: Store, P: Platform> {
     /// The right to write the store, until it is dropped.
@@ -93,16 +114,21 @@ pub trait DaemonControl<S: Store, P: Platform> {
     ///
     /// # Errors
     /// The settings cannot be read. The cycle is skipped.
-    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<Refreshed, Self::Error>;
 
-    /// Receives the report of a cycle.
+    /// Receives the report of a cycle, and the changes since the last one.
     ///
     /// # Errors
     /// The report cannot be delivered. The daemon ends at once, without draining.
-    fn completed(&mut self, report: &Report) -> Result<(), Self::Error>;
+    fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), Self::Error>;
 
-    /// Receives the error of a turn. The daemon tries again in its next turn.
-    fn failed(&mut self, error: &Self::Error);
+    /// Receives the error of a turn, and returns it as a text with its hint. The daemon tries again in its next turn.
+    fn failed(&mut self, error: &Self::Error) -> CycleFailure;
+
+    /// Returns the next request, after [`Wake::Requested`]. A draining daemon drops it. The default has none.
+    fn next_request(&mut self) -> Option<Request> {
+        None
+    }
 }
 
 /// Whether actions are pending after a turn.
@@ -113,7 +139,7 @@ enum Pending {
 }
 
 /// Runs a cycle every `interval` until the timer tells the daemon to end; then resumes pending actions for at most
-/// [`DRAIN_LIMIT`], and lifts the CPU limit.
+/// [`DRAIN_LIMIT`], and lifts the CPU limit. Each cycle is published in `live`.
 ///
 /// The lock is held for each cycle only, so that commands get their turn. A cycle that takes longer than the interval
 /// delays the next one.
@@ -125,56 +151,189 @@ pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
     interval: Duration,
     control: &mut C,
     timer: &mut impl Timer,
+    live: &Live,
 ) -> Result<(), C::Error> {
     tracing::info!(?interval, "daemon starts");
+    let wall = now(agent);
+    live.set_status(|status| {
+        status.started = wall;
+        status.interval = interval;
+    });
+    live.log(wall.unwrap_or_default(), vec![Event::DaemonStarted { interval }]);
+    let mut due = timer.elapsed();
+    let mut resume_until = None;
     loop {
-        let started = timer.elapsed();
-        run_turn(agent, &Trigger::Scheduled, control)?;
-        let taken = timer.elapsed().saturating_sub(started);
-        match timer.wait(interval.saturating_sub(taken).max(LOCK_PAUSE)) {
-            Wake::Timeout | Wake::Now => {}
+        let now = timer.elapsed();
+        if now >= due {
+            let pending = run_turn(agent, &Trigger::Scheduled, control, timer, live)?;
+            resume_until = resume_until.filter(|_| pending == Pending::Yes);
+            due = (now + interval).max(timer.elapsed() + LOCK_PAUSE);
+        }
+        let left = due.saturating_sub(timer.elapsed());
+        resume_until = resume_until.filter(|until| timer.elapsed() < *until);
+        match timer.wait(if resume_until.is_some() { left.min(RESUME_INTERVAL) } else { left }) {
+            Wake::Timeout if timer.elapsed() < due => {
+                let pending = run_turn(agent, &Trigger::Resumed, control, timer, live)?;
+                resume_until = resume_until.filter(|_| pending == Pending::Yes);
+            }
+            Wake::Timeout => {}
+            Wake::Now => due = timer.elapsed(),
+            Wake::Requested => {
+                while let Some(request) = control.next_request() {
+                    if serve(agent, request, control, timer, live)? == Pending::Yes {
+                        resume_until = Some(timer.elapsed() + RESUME_LIMIT);
+                    }
+                }
+            }
             Wake::End => break,
         }
     }
+    drain(agent, control, timer, live)
+}
+
+/// Resumes pending actions for at most [`DRAIN_LIMIT`], and lifts the CPU limit.
+fn drain<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    control: &mut C,
+    timer: &mut impl Timer,
+    live: &Live,
+) -> Result<(), C::Error> {
     tracing::info!("daemon drains");
+    live.set_status(|status| {
+        status.phase = DaemonPhase::Draining;
+        status.next = None;
+    });
+    let at = now(agent);
+    live.log(at.unwrap_or_default(), vec![Event::DaemonDrains]);
     let told = timer.elapsed();
-    while run_turn(agent, &Trigger::Resumed, control)? == Pending::Yes
+    while run_turn(agent, &Trigger::Resumed, control, timer, live)? == Pending::Yes
         && timer.elapsed().saturating_sub(told) < DRAIN_LIMIT
     {
+        refuse_requests(control);
         timer.sleep(DRAIN_INTERVAL);
     }
+    refuse_requests(control);
     // No daemon adjusts the limit any more, and an old limit could starve the nodes.
     cpu_limit::lift(&mut agent.platform);
+    live.set_status(|status| status.phase = DaemonPhase::Ended);
     tracing::info!("daemon ends");
     Ok(())
 }
 
-/// Runs one cycle under the lock. An error is reported, and leaves the next turn to try again.
+/// Drops the requests that wait: the daemon begins no action while it drains.
+fn refuse_requests<S: Store, P: Platform, C: DaemonControl<S, P>>(control: &mut C) {
+    while control.next_request().is_some() {}
+}
+
+/// Returns the time of the wall clock; None if it cannot be read.
+fn now<S, P: Platform>(agent: &mut Agent<S, P>) -> Option<Timestamp> {
+    agent.platform.read_clock().ok().map(|reading| reading.wall)
+}
+
+/// Runs one cycle under the lock, and publishes it. An error is published, and leaves the next turn to try again.
 fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
     agent: &mut Agent<S, P>,
     trigger: &Trigger,
     control: &mut C,
+    timer: &impl Timer,
+    live: &Live,
 ) -> Result<Pending, C::Error> {
+    let started = timer.elapsed();
     match run_locked(agent, trigger, control) {
-        Ok(report) => {
-            control.completed(&report)?;
-            Ok(if report.is_pending() { Pending::Yes } else { Pending::No })
+        Ok((report, _)) => {
+            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            publish(report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
+            Ok(pending)
         }
         Err(error) => {
-            control.failed(&error);
+            let failure = control.failed(&error);
+            // A daemon repeats its turn every few seconds, and would fill the log with the same failure.
+            if live.status().failure.as_ref() != Some(&failure) {
+                tracing::error!(error = failure.error, hint = failure.hint, "cycle failed");
+                live.set_status(|status| status.failure = Some(failure.clone()));
+                let at = now(agent);
+                live.log(at.unwrap_or_default(), vec![Event::CycleFailed(failure)]);
+            }
             // A daemon that drains must not repeat an error until its limit.
             Ok(Pending::No)
         }
     }
 }
 
+/// Runs the cycle of a request, and answers it. Its failure is the requester's, and no failure of the daemon.
+fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    request: Request,
+    control: &mut C,
+    timer: &impl Timer,
+    live: &Live,
+) -> Result<Pending, C::Error> {
+    let Request { verb, selection, requester } = request;
+    let trigger = Trigger::Requested(verb, selection);
+    let started = timer.elapsed();
+    match run_locked(agent, &trigger, control) {
+        Ok((report, refreshed)) => {
+            let answer = match refreshed {
+                Refreshed::Current => Ok(Begun::of(&report)),
+                Refreshed::Rebuilt => Err(CycleFailure {
+                    error: "the request did not begin: the database was rebuilt".to_owned(),
+                    hint: Some("run the command again".to_owned()),
+                }),
+            };
+            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            // The answer comes last: a requester that reads the snapshot or the events then finds the request's effects.
+            let published = publish(report, &trigger, timer.elapsed().saturating_sub(started), control, live);
+            requester.answer(answer);
+            published.map(|()| pending)
+        }
+        Err(error) => {
+            requester.answer(Err(control.failed(&error)));
+            Ok(Pending::No)
+        }
+    }
+}
+
+/// Publishes the report of a cycle.
+fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    report: Report,
+    trigger: &Trigger,
+    took: Duration,
+    control: &mut C,
+    live: &Live,
+) -> Result<(), C::Error> {
+    let before = live.snapshot();
+    let mut events = changes(before.as_deref(), &report, trigger);
+    if live.status().failure.is_some() {
+        events.insert(0, Event::CyclesRecovered);
+    }
+    control.completed(&report, &events)?;
+    live.set_status(|status| {
+        status.cycles += 1;
+        status.failure = None;
+        if *trigger == Trigger::Scheduled {
+            status.phase = DaemonPhase::Running;
+            status.next = Some(report.observation.now.after(status.interval));
+        }
+    });
+    let scheduled = match trigger {
+        Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
+        Trigger::Requested(..) | Trigger::Resumed => before.and_then(|before| before.scheduled.clone()),
+    };
+    live.publish(Snapshot { report, scheduled, took }, events);
+    Ok(())
+}
+
 fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
     agent: &mut Agent<S, P>,
     trigger: &Trigger,
     control: &mut C,
-) -> Result<Report, C::Error> {
+) -> Result<(Report, Refreshed), C::Error> {
     let _lock = control.lock()?;
     // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
-    control.refresh(agent)?;
-    Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
+    let refreshed = control.refresh(agent)?;
+    let trigger = match refreshed {
+        Refreshed::Current => trigger,
+        Refreshed::Rebuilt => &Trigger::Resumed,
+    };
+    Ok((agent.run_cycle(trigger, Mode::Act, &mut ())?, refreshed))
 }

@@ -1,16 +1,20 @@
 //! The store in SQLite and the platform of this host, as a cycle needs them.
 
+mod rebuild;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Outcome,
-    ProgramCache, Settings,
+    ProgramCache, Settings, Timestamp,
 };
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::node_dir::sweep_trash;
+use wnm_platform::volume;
+use wnm_platform::weight::RunningNode;
 use wnm_store::{CycleKind, StoreError};
 
 use crate::error::HintedError;
@@ -18,6 +22,8 @@ use crate::platform::{Boot, NewNodeIdentity, Platform};
 use crate::store::{Begin, CycleId, Finish, Store};
 use crate::trigger::Trigger;
 use crate::{Agent, AgentError};
+
+pub use rebuild::{Reconciled, reconcile};
 
 /// The agent of this host.
 pub type HostAgent = Agent<wnm_store::Store, wnm_platform::Platform>;
@@ -125,16 +131,25 @@ impl Platform for wnm_platform::Platform {
         Ok(self.cpu_limit().lift()?)
     }
 
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), HostError> {
+        let nodes: Vec<RunningNode<'_>> = nodes.iter().map(|(node, pid)| RunningNode { node, pid: *pid }).collect();
+        Ok(wnm_platform::Platform::apply_weight(self, settings, &nodes)?)
+    }
+
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         wnm_platform::Platform::executor(self, settings, nodes)
     }
 
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+    fn identify_volumes(&mut self, storage: &[&Path]) -> BTreeMap<PathBuf, u64> {
+        storage.iter().filter_map(|root| Some((root.to_path_buf(), volume::mark(root)?))).collect()
+    }
+
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {
         if storage.is_empty() {
             return;
         }
         let folders: Vec<PathBuf> = storage.iter().map(|folder| folder.to_path_buf()).collect();
-        for (path, cause) in sweep_trash(&folders, SWEEP_BUDGET, min_age).refused {
+        for (path, cause) in sweep_trash(&folders, SWEEP_BUDGET, min_age, now).refused {
             tracing::warn!(path = %path.display(), cause, "cannot delete a folder of the trash");
         }
     }

@@ -10,30 +10,42 @@
 //! `host`, behind the default feature of the same name, implements them for SQLite and for the host that wnm runs on.
 //! The simulator implements them for its fake store and its chaos model, and so explores this very sequence.
 //!
+//! A daemon publishes each cycle in [`live::Live`]: an immutable snapshot and the events since the one before, for any
+//! number of readers on other threads.
+//!
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
+#[cfg(feature = "serve")]
+pub mod control;
 mod cpu_limit;
 mod cycle;
 mod daemon;
 mod error;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod live;
 mod new_nodes;
 mod observer;
 mod platform;
 mod report;
+mod request;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod store;
 mod trash;
 mod trigger;
+mod volumes;
+mod weight;
 
 pub use agent::{Agent, Signals};
 pub use cpu_limit::lift as lift_cpu_limit;
-pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Timer, Wake, run_daemon};
+pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Timer, Wake, run_daemon};
 pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
+pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester};
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_core::steps::Executor;
 use wnm_core::{
-    Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings,
+    Bytes, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, Timestamp,
     storage_with_most_space,
 };
 
@@ -17,7 +17,7 @@ use crate::error::HintedError;
 pub enum Boot {
     /// The host is up since before the last cycle, or this is the first cycle.
     Same,
-    /// The host restarted.
+    /// The host, or the container of wnm, restarted: its processes have ended.
     New,
 }
 
@@ -56,16 +56,43 @@ pub trait Platform {
     /// The host has no random numbers.
     fn new_identity(&mut self) -> Result<NewNodeIdentity, Self::Error>;
 
-    /// Returns the storage folder for the next new node, besides those that this cycle already `created`.
+    /// Returns the storage folder for the next new node, besides those that this cycle already `created`; None when no
+    /// volume can take it.
     ///
     /// The default is the folder with the most headroom after the growth that the settings expect of every node.
-    fn storage_for(&self, colony: &Colony, observation: &Observation, created: &BTreeMap<NodeId, Node>) -> PathBuf {
+    fn storage_for(
+        &self,
+        colony: &Colony,
+        observation: &Observation,
+        created: &BTreeMap<NodeId, Node>,
+    ) -> Option<PathBuf> {
         let nodes = colony.nodes.values().chain(created.values()).map(|node| {
             let used = observation.nodes.get(&node.id).and_then(|sample| sample.disk);
             (node.root_dir.as_path(), used.unwrap_or_default())
         });
         let Settings { storage, crisis, .. } = &colony.settings;
-        storage_with_most_space(storage, &observation.host.volumes, *crisis, nodes).cloned().unwrap_or_default()
+        let mut volumes = observation.host.volumes.clone();
+        for node in created.values() {
+            // Each new node claims its space before the next one is placed.
+            let Some(own) = volumes.iter().find(|volume| node.root_dir.starts_with(&volume.root)).cloned() else {
+                continue;
+            };
+            for volume in volumes.iter_mut().filter(|volume| volume.shares_space_with(&own)) {
+                volume.available = volume.available.map(|free| Bytes(free.0.saturating_sub(crisis.0)));
+            }
+        }
+        let fits = |folder: &&PathBuf| {
+            volumes.iter().find(|volume| volume.root == **folder).is_none_or(|volume| volume.fits(*crisis))
+        };
+        let usable: Vec<PathBuf> = storage.iter().filter(fits).cloned().collect();
+        storage_with_most_space(&usable, &observation.host.volumes, *crisis, nodes).cloned()
+    }
+
+    /// Returns the identities of the volumes of these storage folders, and marks volumes that have none. A volume without
+    /// an identity is absent. The default has no identities.
+    fn identify_volumes(&mut self, storage: &[&Path]) -> BTreeMap<PathBuf, u64> {
+        let _ = storage;
+        BTreeMap::new()
     }
 
     /// Moves files that the platform believes or runs out of the folders where these nodes write, for nodes of earlier
@@ -84,13 +111,22 @@ pub trait Platform {
     /// The host does not remove the limit.
     fn lift_cpu_limit(&mut self) -> Result<(), Self::Error>;
 
+    /// Puts the running nodes of a colony behind the host's other work, as the settings say. The default does nothing.
+    ///
+    /// # Errors
+    /// The host cannot do so.
+    fn apply_weight(&mut self, settings: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Self::Error> {
+        let _ = (settings, nodes);
+        Ok(())
+    }
+
     /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
 
     /// Deletes from the trash of these storage folders, for a bounded time, the node folders that were moved there at
-    /// least `min_age` ago. The default deletes nothing.
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
-        let _ = (storage, min_age);
+    /// least `min_age` before `now`, the time of the colony's clock. The default deletes nothing.
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {
+        let _ = (storage, min_age, now);
     }
 
     /// Returns the cached versions of node programs, which the cycle hands to

@@ -8,12 +8,13 @@ use wnm_agent::{Agent, Mode, Report, Trigger};
 use wnm_core::{HostDefaults, RawSettings};
 use wnm_platform::Platform;
 use wnm_platform::places;
-use wnm_store::{Lock, Store};
+use wnm_store::{Followed, Lock, Store};
 
 use crate::args::{Global, SettingFlags};
 use crate::config;
 use crate::error::CliError;
 use crate::progress::Progress;
+use crate::rebuild::{self, Attempt};
 
 /// Time for which commands that change the colony wait for the lock.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,7 +69,7 @@ impl Context {
         }
         let platform = Platform::new(&settings)?;
         platform.restore_program_cache(store.cached()?);
-        let logs = places::logs(settings.manager.scope);
+        let logs = places::logs_of(&settings);
         let agent = Agent { logs, ..Agent::new(store, platform, settings) };
         Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
     }
@@ -83,17 +84,34 @@ impl Context {
 }
 
 impl SettingSources {
+    /// Rebuilds the database of a daemon, which its last cycle could not read.
+    ///
+    /// # Errors
+    /// As for [`rebuild::rebuild`].
+    pub(crate) fn rebuild(&self, db: &Path) -> Result<Attempt, CliError> {
+        rebuild::rebuild(db, &self.flags)
+    }
+
     /// Brings the settings of an agent up to date with the database, the environment and the config file.
     ///
     /// # Errors
     /// A source cannot be read, the settings are not valid, or their process manager cannot work here.
-    pub(crate) fn refresh(&self, agent: &mut HostAgent) -> Result<(), CliError> {
+    pub(crate) fn refresh(&self, db: &Path, agent: &mut HostAgent) -> Result<(), CliError> {
+        let database = db.display();
+        match agent.store.follow(db)? {
+            Followed::Unchanged => {}
+            Followed::Replaced => tracing::warn!(%database, "the database was replaced; opened the new one"),
+            Followed::WrittenBack => {
+                tracing::warn!(%database, "the database was removed or damaged; wrote it again, without a loss");
+            }
+        }
         let stored = agent.store.settings()?;
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
         if settings != agent.settings {
             let platform = Platform::new(&settings)?;
             platform.restore_program_cache(agent.platform.program_cache());
             agent.platform = platform;
+            agent.logs = places::logs_of(&settings);
             agent.settings = settings;
         }
         Ok(())

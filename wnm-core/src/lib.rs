@@ -48,30 +48,34 @@ pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason,
 pub use engine::Forecast;
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
+pub use engine::failures::FailedAction;
+pub use engine::recovery::Recovery;
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use engine::state::EngineState;
 pub use format::command_line::{CommandLine, NotANodeCommand, Surroundings};
 pub use format::exposition::{is_node_metrics, parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
 pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample, CpuQuotaCounters};
+pub use model::exit::{Exit, ExitStatus};
 pub use model::firewall::{FirewallKind, NotAFirewall};
 pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, MetricsSource};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
-pub use model::node::{Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
 pub use model::observation::{
-    HostSample, LoadAverages, LoadScope, NodeSample, Observation, Presence, ProcessIdentity, Volume, WrongAnswer,
+    HostSample, LoadAverages, LoadScope, NodeSample, Observation, Presence, ProcessIdentity, WrongAnswer,
 };
 pub use model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
+pub use model::volume::{Volume, VolumeFault};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folders, HostDefaults, OldVariable, Problem, ProblemCause, Problems, RawSettings,
-    Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, OldVariable, Problem, ProblemCause, Problems,
+    RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
 };
-pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
+pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

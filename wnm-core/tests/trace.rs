@@ -67,7 +67,7 @@ fn observation(second: i64) -> Observation {
 
 fn states() -> NodeMap<NodeState> {
     let since = Timestamp::from_millis(1_795_000_000_001);
-    let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Found };
+    let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Pressure };
     [(id(1), NodeState::Running { since }), (id(2), stopped), (id(3), NodeState::Removing { since })]
         .into_iter()
         .collect()
@@ -124,7 +124,7 @@ fn written_observations_are_read_back_completely() {
     seen.nodes.insert(id(9), node(1_795_000_000));
     state.acting.clear();
     state.nodes.remove(&id(3));
-    state.nodes.insert(id(2), NodeState::Stopped { since: None, cause: StopCause::Found });
+    state.nodes.insert(id(2), NodeState::Stopped { since: None, cause: StopCause::Pressure });
     state.nodes.insert(id(9), NodeState::Restarting { since: seen.now });
     check(&seen, &state, 2000);
     // All values that can be unknown are.
@@ -234,7 +234,7 @@ fn changes_of_unlisted_nodes_are_refused() {
     let twice = r#"{"ts": 1, "nodes": [{"id": 4, "state": "DEAD"}, {"id": 4, "state": "DEAD"}]}"#;
     assert_eq!(reader.read(twice).unwrap_err(), TraceError::NodeTwice { id: id(4) });
     reader.read(r#"{"ts": 1, "nodes": [{"id": 4, "state": "STOPPED", "version": ""}]}"#).unwrap();
-    assert_eq!(reader.state.nodes[&id(4)], NodeState::Stopped { since: None, cause: StopCause::Found });
+    assert_eq!(reader.state.nodes[&id(4)], NodeState::Stopped { since: None, cause: StopCause::Pressure });
     reader.read(r#"{"ts": 2.5, "changed": [{"id": 4, "state": "RUNNING"}]}"#).unwrap();
     let running = NodeState::Running { since: Timestamp::from_millis(2500) };
     assert_eq!(reader.state.nodes[&id(4)], running);

@@ -1,4 +1,4 @@
-//! Access to the host: metrics, probes, process managers, firewalls, node folders and CPU limit.
+//! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
 pub mod binary;
 pub mod cpu_limit;
@@ -9,6 +9,7 @@ pub mod fake_node;
 pub mod firewall;
 mod guarded;
 pub mod identity;
+mod leftovers;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;
@@ -16,8 +17,13 @@ pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
+pub mod volume;
+pub mod weight;
 
-pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
+pub use error::{
+    AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem,
+};
 pub use exec::Exec;
+pub use leftovers::Leftover;
 pub use observe::host::read_clock;
-pub use platform::Platform;
+pub use platform::{ManagerFailure, Platform};

@@ -1,8 +1,10 @@
 //! Observation of the host and its nodes. A value that cannot be read is absent: no function here fails.
 
 mod answers;
+pub(crate) mod exit;
 mod folders;
 pub mod host;
+pub mod isolation;
 pub mod ports;
 pub mod probe;
 pub mod process;
@@ -10,6 +12,7 @@ mod quick_check;
 mod sample;
 mod silent;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{
     Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
+    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp, WeightSample,
 };
 
 use crate::Platform;
@@ -26,6 +29,9 @@ use crate::cpu_limit::group_name;
 use crate::manager::{self, Options, Service};
 use crate::observe::host::{ColonyProcesses, Placement, Reading, SHORTEST_INTERVAL, Usage};
 use crate::observe::probe::{Answer, AskIdentity, Priority, Target};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::volume::{FolderState, Storage, volume_of};
+use crate::weight::{ColonyWeight, RunningNode};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
 
@@ -42,18 +48,26 @@ impl Platform {
     #[must_use]
     pub fn observe(&self, colony: &Colony, clock: &Clock, rebooted: bool) -> (Observation, Counters) {
         let (before, reading) = self.counters(colony, clock);
-        let services = self.survey(colony);
-        self.observe_services(colony, rebooted, &before, &reading, &services)
+        let storage = self.read_storage(colony);
+        let services = self.survey(colony, &storage);
+        self.observe_services(colony, rebooted, &before, &reading, Surveyed { services: &services, storage })
     }
 
-    /// Observes everything except the process managers, whose result is `services`.
+    /// Reads the volumes, and remembers their known identities for the actions of this cycle.
+    fn read_storage(&self, colony: &Colony) -> Storage {
+        self.know_volumes(&colony.state.volumes);
+        let nodes = colony.nodes.values().filter(|node| !is_disabled(colony, node.id));
+        Storage::read(&colony.settings.storage, nodes, &colony.state.volumes, &unsettled(colony))
+    }
+
+    /// Observes everything except the process managers and the volumes.
     pub(crate) fn observe_services(
         &self,
         colony: &Colony,
         rebooted: bool,
         before: &Counters,
         reading: &Reading,
-        services: &BTreeMap<NodeId, Service>,
+        Surveyed { services, storage }: Surveyed<'_>,
     ) -> (Observation, Counters) {
         let mut answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
         let mut wrong_answers = answers::take_wrong(colony, services, &mut answers);
@@ -65,7 +79,9 @@ impl Platform {
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
-        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, before, reading) };
+        let weight = Some(self.observe_weight(colony, services));
+        let volumes = storage.volumes.clone();
+        let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
@@ -73,11 +89,12 @@ impl Platform {
         let mut observer = NodeObserver {
             platform: self,
             colony,
-            volumes: &host.volumes,
+            storage: &storage,
             unsettled: unsettled(colony),
             now: reading.at,
             before,
             elapsed: reading.since(before),
+            processes: OnceCell::new(),
             binaries: &mut binaries,
             versions_until: Instant::now() + VERSIONS_BUDGET,
         };
@@ -98,6 +115,7 @@ impl Platform {
         }
         binaries.forget_unused();
         drop(binaries);
+        exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
@@ -123,24 +141,38 @@ impl Platform {
         (before, self.host.read(clock, nodes))
     }
 
-    /// Queries each process manager once for all of its nodes.
-    fn survey(&self, colony: &Colony) -> BTreeMap<NodeId, Service> {
+    /// Queries each process manager once for all of its nodes, except those whose file system does not answer: a manager
+    /// reads files of the node.
+    fn survey(&self, colony: &Colony, storage: &Storage) -> BTreeMap<NodeId, Service> {
         let mut by_manager: BTreeMap<_, Vec<&Node>> = BTreeMap::new();
         for node in colony.nodes.values().filter(|node| !is_disabled(colony, node.id)) {
             by_manager.entry(node.manager).or_default().push(node);
         }
-        by_manager
+        let mut silent = BTreeMap::new();
+        for nodes in by_manager.values_mut() {
+            nodes.retain(|node| {
+                let answers = storage.folders.get(&node.id) != Some(&FolderState::NoAnswer);
+                if !answers {
+                    silent.insert(node.id, Service::Unknown("the file system of its folder does not answer".into()));
+                }
+                answers
+            });
+        }
+        let surveyed: BTreeMap<NodeId, Service> = by_manager
             .into_iter()
             .flat_map(|(kind, nodes)| {
                 if kind == self.manager.kind() {
-                    return self.manager.survey(&nodes);
+                    let services = self.manager.survey(&nodes);
+                    self.judge_manager(&services);
+                    return services;
                 }
                 match manager::open(kind, &Options::of(&colony.settings)) {
                     Ok(manager) => manager.survey(&nodes),
                     Err(error) => nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
                 }
             })
-            .collect()
+            .collect();
+        surveyed.into_iter().chain(silent).collect()
     }
 
     /// Reads the CPU limit of the colony, unless the setting `cpu_limit` is off.
@@ -150,6 +182,15 @@ impl Platform {
         before: &Counters,
     ) -> (Option<CpuLimitSample>, Option<CpuLimitCounters>) {
         if colony.settings.cpu_limit { self.cpu_limit().sample(before.cpu_limit) } else { (None, None) }
+    }
+
+    /// Reads the means by which the running nodes run behind other work.
+    fn observe_weight(&self, colony: &Colony, services: &BTreeMap<NodeId, Service>) -> WeightSample {
+        let running = services.iter().filter_map(|(id, service)| match service {
+            Service::Running(process) => Some(RunningNode { node: colony.nodes.get(id)?, pid: process.pid }),
+            Service::Stopped | Service::Unknown(_) => None,
+        });
+        ColonyWeight::of(&colony.settings).look(&running.collect::<Vec<_>>()).sample()
     }
 
     /// Reads the pressure stall information of the host and of the nodes that run as these processes.
@@ -162,17 +203,25 @@ impl Platform {
     }
 }
 
+/// The state of the nodes in their process managers and on their volumes.
+pub(crate) struct Surveyed<'a> {
+    pub(crate) services: &'a BTreeMap<NodeId, Service>,
+    pub(crate) storage: Storage,
+}
+
 /// Combines all observations of one node into its sample.
 struct NodeObserver<'a> {
     platform: &'a Platform,
     colony: &'a Colony,
-    volumes: &'a [wnm_core::Volume],
+    storage: &'a Storage,
     /// Nodes with an unfinished addition or removal.
     unsettled: BTreeSet<NodeId>,
     now: Timestamp,
     before: &'a Counters,
     /// The time since the earlier counters.
     elapsed: Option<Duration>,
+    /// All processes of the host, read when a folder is missing.
+    processes: OnceCell<Vec<ProcessInfo>>,
     binaries: &'a mut BinaryCache,
     versions_until: Instant,
 }
@@ -186,9 +235,9 @@ impl NodeObserver<'_> {
         answer: Option<&Answer>,
         usage: Option<Usage>,
     ) -> NodeSample {
-        let folder = sample::folder(&node.root_dir);
+        let volume = volume_of(&node.root_dir, &self.colony.settings.storage);
         let seen = NodeFacts {
-            presence: self.presence(node, service, answer, &folder),
+            presence: self.presence(node, service, answer, volume),
             previous: previous(self.colony, node),
             process: match service {
                 Some(Service::Running(process)) => Some(process),
@@ -199,7 +248,7 @@ impl NodeObserver<'_> {
             now: self.now,
         };
         let mut sample = seen.sample(node);
-        sample.volume = sample::volume(node, &folder, self.volumes);
+        sample.volume = volume;
         sample.cpu = usage.and_then(|usage| {
             let before = self.before.nodes.get(&node.id).filter(|_| seen.is_same_process())?;
             sample::cores(*before, usage, seen.process?.pid, self.elapsed?)
@@ -215,12 +264,24 @@ impl NodeObserver<'_> {
         node: &Node,
         service: Option<&Service>,
         answer: Option<&Answer>,
-        folder: &sample::Folder,
+        volume: Option<usize>,
     ) -> Presence {
         let Some(service) = service else { return Presence::Unobserved };
-        if matches!(folder, sample::Folder::Missing) {
-            let is_unsettled = self.unsettled.contains(&node.id);
-            return if is_unsettled { Presence::Unobserved } else { Presence::FolderMissing };
+        let is_unsettled = self.unsettled.contains(&node.id);
+        // During its addition a folder is bare for a moment.
+        if self.storage.is_faulty(node.id, volume) {
+            let has_fault = self.storage.has_fault(volume);
+            return if is_unsettled && !has_fault { Presence::Unobserved } else { Presence::VolumeFault };
+        }
+        if self.storage.folders.get(&node.id) == Some(&FolderState::Missing) {
+            return match service {
+                _ if is_unsettled => Presence::Unobserved,
+                // A process without its folder is alive, whatever it answers: the node is not dead.
+                Service::Running(_) => Presence::Silent,
+                Service::Unknown(_) => Presence::Unreachable,
+                Service::Stopped if self.has_process(node) => Presence::Silent,
+                Service::Stopped => Presence::FolderMissing,
+            };
         }
         match (node.metrics_port(), service, answer) {
             (Some(_), Service::Running(_), None) => Presence::Silent,
@@ -230,6 +291,12 @@ impl NodeObserver<'_> {
             (_, Service::Unknown(_), Some(_)) => Presence::Answering,
             (_, Service::Unknown(_), None) => Presence::Unreachable,
         }
+    }
+
+    /// Tells whether a process names the folder of a node, also one that its process manager does not know.
+    fn has_process(&self, node: &Node) -> bool {
+        let all = self.processes.get_or_init(|| Processes::of_host().all());
+        all.iter().any(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node))
     }
 
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.
@@ -305,7 +372,8 @@ fn priority(previous: Option<&NodeSample>, service: &Service) -> Priority {
             | Presence::Answering
             | Presence::Unverified
             | Presence::Gone
-            | Presence::FolderMissing,
+            | Presence::FolderMissing
+            | Presence::VolumeFault,
         )
         | None => Priority::First,
     }

@@ -1,10 +1,11 @@
 //! The host as one value, for observations and for actions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
+use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
 
 use crate::binary::BinaryCache;
 use crate::cpu_limit::CpuLimit;
@@ -12,10 +13,11 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Options, ProcessManager};
+use crate::manager::{self, Found, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
 const PROTECT_BUDGET: Duration = Duration::from_secs(2);
@@ -29,8 +31,25 @@ pub struct Platform {
     pub(crate) probe_limits: Limits,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
+    /// The identities of the volumes, by storage folder.
+    volumes: Mutex<BTreeMap<PathBuf, u64>>,
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
+    /// The failure of the process manager in the last observation.
+    failed_manager: Mutex<Option<ManagerFailure>>,
+}
+
+/// A process manager that did not answer, so that the state of its nodes is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagerFailure {
+    /// The process manager.
+    pub manager: ManagerKind,
+    /// Its nodes.
+    pub nodes: Vec<NodeId>,
+    /// The failure.
+    pub message: String,
+    /// The fix, where one is known.
+    pub hint: Option<String>,
 }
 
 impl Platform {
@@ -47,7 +66,9 @@ impl Platform {
             probe_limits: Limits::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
+            volumes: Mutex::default(),
             unprotected: Mutex::default(),
+            failed_manager: Mutex::default(),
         })
     }
 
@@ -55,6 +76,14 @@ impl Platform {
     #[must_use]
     pub fn cpu_limit(&self) -> &CpuLimit {
         &self.cpu_limit
+    }
+
+    /// Puts the running nodes behind other work, so far as their process manager can without a restart.
+    ///
+    /// # Errors
+    /// A weight cannot be applied. Nodes are not affected by that.
+    pub fn apply_weight(&self, settings: &Settings, nodes: &[RunningNode<'_>]) -> Result<(), PlatformError> {
+        ColonyWeight::of(settings).apply(nodes)
     }
 
     /// Replaces the cache of program versions by one that an earlier run stored.
@@ -68,24 +97,12 @@ impl Platform {
         self.binaries().save()
     }
 
-    /// Asks the program of the process manager for its version, which shows that it is installed and, for docker, that
-    /// its daemon answers.
+    /// Tries the process manager: it answers, and has all that a new node needs.
     ///
     /// # Errors
-    /// The program is not installed or does not answer.
-    pub fn check_manager(&self, settings: &Settings) -> Result<(), PlatformError> {
-        let call = match settings.manager.program {
-            Program::Docker => Call::new("docker").args(["version", "--format", "{{.Server.Version}}"]),
-            Program::Launchd => Call::new("launchctl").arg("version"),
-            Program::Antctl => {
-                let antctl = settings.antctl.clone().unwrap_or_else(|| "antctl".into());
-                Call::new(antctl).arg("--version")
-            }
-            // `Platform::new` checks systemd, and the kernel itself runs the nodes of setsid.
-            Program::Systemd | Program::Setsid => return Ok(()),
-        };
-        let output = self.exec.run(&call)?;
-        if output.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
+    /// The manager is not installed, does not answer, or lacks a right or a file.
+    pub fn check_manager(&self) -> Result<(), PlatformError> {
+        self.manager.check()
     }
 
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
@@ -120,6 +137,34 @@ impl Platform {
         self.manager.restarts(&own)
     }
 
+    /// Returns the state of these nodes in their process manager. Nodes of other process managers are absent.
+    pub fn services<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> BTreeMap<NodeId, Service> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        self.manager.survey(&own)
+    }
+
+    /// Returns the failure of the process manager in the last observation, if it reported no node.
+    #[must_use]
+    pub fn manager_failure(&self) -> Option<ManagerFailure> {
+        self.failed_manager().clone()
+    }
+
+    /// Notes whether the process manager reported any of its nodes, and why not.
+    pub(crate) fn judge_manager(&self, services: &BTreeMap<NodeId, Service>) {
+        let is_silent = !services.is_empty() && services.values().all(|it| matches!(it, Service::Unknown(_)));
+        // Each node can have a reason of its own, so the manager is asked by itself.
+        let error = is_silent.then(|| self.manager.check().err()).flatten();
+        *self.failed_manager() =
+            error.filter(|error| !matches!(error, PlatformError::ImageAbsent { .. })).map(|error| {
+                let (manager, nodes) = (self.manager.kind(), services.keys().copied().collect());
+                ManagerFailure { manager, nodes, message: error.to_string(), hint: error.hint() }
+            });
+    }
+
+    fn failed_manager(&self) -> MutexGuard<'_, Option<ManagerFailure>> {
+        self.failed_manager.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release
     /// of wnm made. Running processes continue. The copies of many programs take several cycles. Returns the nodes that
     /// could not be converted, each once, with the reason.
@@ -149,6 +194,14 @@ impl Platform {
         (node.manager.scope != Scope::Sudo && node.manager.program != Program::Docker).then_some(call)
     }
 
+    /// Finds the nodes in storage folders by their markers, definitions and processes, without a database.
+    ///
+    /// # Errors
+    /// The storage folders or the definitions are unreadable.
+    pub fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        self.manager.discover(roots)
+    }
+
     /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process
     /// continues without a restart.
     ///
@@ -162,7 +215,13 @@ impl Platform {
     /// Returns an executor of steps on these nodes, which include the nodes that an action is about to add.
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes)
+        let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_volumes(volumes)
+    }
+
+    /// Sets the known identities of the volumes, which actions compare with before they change files.
+    pub(crate) fn know_volumes(&self, known: &BTreeMap<PathBuf, u64>) {
+        self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(known);
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {

@@ -18,6 +18,8 @@ mod launchctl;
 mod lifecycle;
 #[path = "conformance/trouble.rs"]
 mod trouble;
+#[path = "conformance/weight.rs"]
+mod weight;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -95,6 +97,21 @@ fn main() -> ExitCode {
         };
         let trial = Trial::test("cpu_limit_throttles_nodes", run).with_kind(kind.to_string());
         trials.push(trial.with_ignored_flag(!can_work_here(kind) || !cpu_limit::can_be_tried(kind)));
+    }
+    for kind in ManagerKind::ALL {
+        let is_launchd = kind.program == Program::Launchd;
+        let run = move || {
+            let _alone = alone(kind);
+            if is_launchd {
+                weight::is_in_definitions(kind)
+            } else {
+                weight::puts_nodes_behind(kind)
+            }
+            Ok::<(), Failed>(())
+        };
+        let trial = Trial::test("weight_puts_nodes_behind", run).with_kind(kind.to_string());
+        let can_be_tried = can_work_here(kind) && (is_launchd || weight::can_be_tried(kind));
+        trials.push(trial.with_ignored_flag(!can_be_tried));
     }
     let system = ManagerKind::new(Program::Systemd, Scope::Sudo);
     let figures = move || {

@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4031, with 37 nodes on average
-    actions  add 74 disable 5 remove 245 restart 1 start 109 stop 95 upgrade 24; 524 done, 29 failed
-    crashes  17 at 4 points; 19 reboots
-    digest   b4d5753302d71f08
+    cycles   4063, with 37 nodes on average
+    actions  add 78 disable 5 remove 247 restart 1 start 422 stop 92 upgrade 23; 835 done, 33 failed
+    crashes  18 at 5 points; 19 reboots
+    digest   7e8d73dd0938ee2d
     no violation
     "#);
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
+use wnm_core::steps::Step;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, EngineState, HostSample, IoThresholds, Limits, Load,
-    LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, StopCause,
-    Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
+    HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
+    Policy, Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -80,6 +81,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             cpu,
             memory,
             disk,
+            crisis: Bytes(0),
             load,
             disk_io,
             net_io,
@@ -87,6 +89,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             delays: Delays { start: delays.0, restart: delays.1, upgrade: delays.2, remove: delays.3 },
             upgrades: if upgrades { Upgrades::ByManager } else { Upgrades::ByNodes },
             tuning: Tuning::default(),
+            defaults: DefaultThresholds::default(),
         }
     })
 }
@@ -100,7 +103,8 @@ fn id() -> impl Strategy<Value = NodeId> {
 }
 
 fn state() -> impl Strategy<Value = NodeState> {
-    let cause = prop_oneof![Just(StopCause::Pressure), Just(StopCause::Found), Just(StopCause::StartFailed)];
+    let causes = [StopCause::Pressure, StopCause::Requested, StopCause::Found, StopCause::StartFailed];
+    let cause = prop::sample::select(causes.to_vec());
     prop_oneof![
         6 => moment().prop_map(|since| NodeState::Running { since }),
         1 => moment().prop_map(|since| NodeState::Unknown { since }),
@@ -139,6 +143,31 @@ fn sample(presence: impl Strategy<Value = Presence>) -> impl Strategy<Value = No
     )
 }
 
+/// A node that ended by itself, and starts again within half an hour.
+fn recovery() -> impl Strategy<Value = Recovery> {
+    (1..9_u32, -600_000..1_800_000_i64, any::<bool>()).prop_map(|(attempts, wait, is_loop)| Recovery {
+        attempts,
+        retry_at: Timestamp::from_millis(NOW + wait),
+        crash_loop_since: is_loop.then_some(Timestamp::from_millis(NOW)),
+        ..Recovery::default()
+    })
+}
+
+/// An action that failed, with a delay that may have passed.
+fn failure() -> impl Strategy<Value = FailedAction> {
+    let verb = prop::sample::select(vec!["add", "stop", "remove"]);
+    (verb, id(), -600_000..600_000_i64, any::<bool>()).prop_map(|(verb, node, wait, is_early)| FailedAction {
+        verb: verb.to_owned(),
+        node,
+        step: if is_early { Step::Start } else { Step::Confirm },
+        error: String::new(),
+        hint: None,
+        failures: 1,
+        at: Timestamp::from_millis(NOW),
+        retry_at: Timestamp::from_millis(NOW + wait),
+    })
+}
+
 /// The nodes of an observation: none, up to 30, or a thousand.
 fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
     let unobserved = || sample(Just(Presence::Unobserved));
@@ -151,10 +180,10 @@ fn nodes() -> impl Strategy<Value = NodeMap<NodeSample>> {
 fn volumes() -> impl Strategy<Value = Vec<Volume>> {
     let volume = (prop::option::weighted(0.9, percent()), 1..3_u64);
     vec(volume, 0..3).prop_map(|volumes| {
-        let volume = |(i, (used, device))| Volume {
+        let volume = |(i, (used, identity))| Volume {
             root: PathBuf::from(format!("/storage/{i}")),
             used,
-            device,
+            identity,
             ..Volume::default()
         };
         volumes.into_iter().enumerate().map(volume).collect()
@@ -194,10 +223,13 @@ fn given() -> impl Strategy<Value = Given> {
         btree_set(id(), 0..12),
         vec(prop::option::of(1..3_u64), 3),
         prop::option::weighted(0.1, version()),
+        btree_map(id(), prop::sample::select(Desired::ALL.to_vec()), 0..4),
+        btree_map(id(), recovery(), 0..8),
+        vec(failure(), 0..4),
     );
     let observed = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
     (policy(), memory, observed, prop::bool::weighted(0.3)).prop_map(|(policy, memory, observed, is_calm)| {
-        let (states, spare, acting, missing, devices, refused) = memory;
+        let (states, spare, acting, missing, devices, refused, desired, recoveries, failures) = memory;
         let (host, nodes, target, rebooted) = observed;
         // The states above end at number 40; the further nodes of a thousand need one too.
         let mut states: NodeMap<NodeState> = states.into_iter().collect();
@@ -212,8 +244,11 @@ fn given() -> impl Strategy<Value = Given> {
             nodes: states,
             acting: if is_calm { BTreeSet::new() } else { acting },
             missing,
-            devices: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
+            volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
+            desired: desired.into_iter().collect(),
+            recoveries: recoveries.into_iter().collect(),
+            failures: if is_calm { failures } else { Vec::new() },
             forecast: None,
             clock: None,
         };
@@ -283,6 +318,8 @@ properties! {
     property_12_missing_metric_adds_nothing: Missing;
     property_13_no_downgrade: Downgrade;
     property_15_mass_disappearance_removes_nothing: Vanished;
+    property_22_node_that_should_run_is_started: Recovers;
+    property_24_failed_addition_is_delayed: Bounded;
     property_21_nothing_is_removed_for_other_signals: Kept;
     property_25_only_the_excess_is_removed: Excess;
     classic_order_of_nodes: Order;
@@ -309,6 +346,7 @@ properties! {
     steady_12_missing_metric_adds_nothing: Missing;
     steady_13_no_downgrade: Downgrade;
     steady_15_mass_disappearance_removes_nothing: Vanished;
+    steady_22_node_that_should_run_is_started: Recovers;
     steady_18_relief_is_near_its_threshold: Curable;
     steady_19_growth_keeps_signals_below_target: Predicted;
     steady_20_cooldown_after_stop: Rested;
@@ -330,6 +368,7 @@ proptest! {
             wall: Timestamp::from_millis(wall),
             uptime,
             boot: boot.to_string(),
+            init: None,
         };
         let last = Clock::start(reading(walls.0, uptimes.0, boots.0));
         check_clock(&last, &reading(walls.1, uptimes.1, boots.1))

@@ -1,7 +1,9 @@
 //! The database as a file: its path, the files beside it, and copies.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -64,6 +66,86 @@ pub(crate) fn inspect(path: &Path) -> Result<(), StoreError> {
     if start != b"SQLite format 3\0" { wrong(Content::NotSqlite) } else { Ok(()) }
 }
 
+/// The identity of a file: its device and inode numbers. Another file at the same path has another identity.
+pub(crate) type FileIdentity = (u64, u64);
+
+/// Returns the identity of the file at a path.
+///
+/// # Errors
+/// The file does not exist, or its folder may not be read.
+pub(crate) fn identity(path: &Path) -> Result<FileIdentity, StoreError> {
+    match fs::metadata(path) {
+        Ok(facts) => Ok((facts.dev(), facts.ino())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::NotInitialised { path: path.to_path_buf() })
+        }
+        Err(error) => Err(file_error(FileOperation::Read, path)(error)),
+    }
+}
+
+/// Creates an empty file that only its owner can read: a database contains the environment of the nodes. SQLite gives the
+/// files beside it the same mode.
+pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    made.map(drop).map_err(file_error(FileOperation::Write, path))
+}
+
+/// Takes away the rights of other users to a database that an earlier release created. A group may keep reading.
+pub(crate) fn make_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for path in ["", "-wal", "-shm"].map(|suffix| suffixed(path, suffix)) {
+        let Ok(facts) = fs::metadata(&path) else { continue };
+        let mode = facts.permissions().mode();
+        if mode & 0o137 != 0 {
+            // A file system without modes keeps the file as it is.
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o640));
+        }
+    }
+}
+
+/// Checks that no other user than root and that of this process decides about the content of a database: it names the
+/// programs that wnm runs.
+///
+/// # Errors
+/// Another user owns the file, or every user can write it.
+pub(crate) fn check_owner(path: &Path) -> Result<(), StoreError> {
+    let facts = fs::metadata(path).map_err(file_error(FileOperation::Read, path))?;
+    if let Some(owner) = other_owner(&facts) {
+        return Err(StoreError::OtherOwner { path: path.to_path_buf(), owner });
+    }
+    if facts.mode() & 0o002 == 0 { Ok(()) } else { Err(StoreError::Untrusted { path: path.to_path_buf() }) }
+}
+
+/// A user who owns a file, by name where the host has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Owner {
+    /// Returns the command line that runs a command of wnm for a database as its owner.
+    pub(crate) fn command(&self, database: &Path, command: &str) -> String {
+        // sudo takes an ID behind a number sign.
+        let user = if self.0.bytes().all(|byte| byte.is_ascii_digit()) { format!("'#{self}'") } else { self.0.clone() };
+        format!("sudo -u {user} wnm --db {} {command}", database.display())
+    }
+}
+
+/// Returns the owner of a file, unless that is root or the user of this process.
+pub(crate) fn other_owner(facts: &fs::Metadata) -> Option<Owner> {
+    let user = facts.uid();
+    if [0, rustix::process::geteuid().as_raw()].contains(&user) {
+        return None;
+    }
+    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user)).ok().flatten();
+    Some(Owner(known.map_or_else(|| user.to_string(), |known| known.name)))
+}
+
 /// Flushes the folder of a file. A new name of a file survives a power loss only after its folder has been flushed.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let folder = folder(path);
@@ -82,14 +164,43 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
 
 /// Renames a file to a free name. Returns the new path, or None when no such file exists.
 pub(crate) fn set_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(None);
-    }
-    let free =
-        (1u32..).map(|n| suffixed(path, &format!(".set-aside-{n}"))).find(|to| fs::symlink_metadata(to).is_err());
-    let Some(to) = free else { return Ok(None) };
+    let Some(to) = free_name(path) else { return Ok(None) };
     fs::rename(path, &to).map_err(file_error(FileOperation::SetAside, path))?;
     Ok(Some(to))
+}
+
+/// Replaces a database that no process writes by a finished file. The old one is set aside; returns its new path, or None
+/// when no such file exists.
+pub(crate) fn replace(path: &Path, draft: &Path) -> Result<Option<PathBuf>, StoreError> {
+    set_orphans_aside(path)?;
+    let aside = keep_aside(path)?;
+    fs::rename(draft, path).map_err(file_error(FileOperation::Write, path))?;
+    sync_folder(path)?;
+    Ok(aside)
+}
+
+/// Gives a file that is about to be replaced a second name, so that a crash before that leaves it in its place. A folder
+/// is renamed. Returns the new path, or None when no such file exists.
+fn keep_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let Some(to) = free_name(path) else { return Ok(None) };
+    match fs::hard_link(path, &to) {
+        Ok(()) => Ok(Some(to)),
+        Err(_) => set_aside(path),
+    }
+}
+
+/// Returns a free name for a file that is set aside; None when no such file exists.
+fn free_name(path: &Path) -> Option<PathBuf> {
+    fs::symlink_metadata(path).ok()?;
+    (1u32..).map(|n| suffixed(path, &format!(".set-aside-{n}"))).find(|to| fs::symlink_metadata(to).is_err())
+}
+
+/// Returns the number of files of this database that are set aside.
+pub(crate) fn count_aside(path: &Path) -> usize {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".set-aside-");
+    let names = fs::read_dir(folder(path)).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes())).count()
 }
 
 /// Renames a write-ahead log or a rollback journal whose database is gone. SQLite would replay it into the next database
@@ -152,7 +263,7 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
 }
 
 fn write_copy(db: &Connection, draft: &Path) -> Result<(), DbError> {
-    File::create_new(draft).map_err(file_error(FileOperation::Write, draft))?;
+    create_private(draft)?;
     let mut target = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let backup = Backup::new(db, &mut target)?;
     // `Backup` ignores the busy timeout of the connection, so that the wait for a writer is done here.

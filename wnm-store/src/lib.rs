@@ -11,17 +11,22 @@
 //!
 //! One process writes, under the [`Lock`]; any number of processes may read meanwhile.
 //!
-//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock; `wnm.reserve` is
-//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N.
+//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock, `wnm.daemon` that of a daemon; `wnm.reserve` is
+//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
+//! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
 
+mod copies;
+mod digest;
 mod error;
 mod file;
+mod follow;
 mod history;
 mod journal;
 mod lock;
 mod nodes;
 mod open;
 pub mod python_db;
+mod rebuild;
 mod record;
 mod reserve;
 mod schedule;
@@ -34,18 +39,23 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{Colony, Counters, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings};
+use wnm_core::{
+    Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
+};
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use file::Owner;
+pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
 use error::DbError;
-use file::IfExists;
+use file::{FileIdentity, IfExists};
 use nodes::Single;
 
 /// An open database.
@@ -56,6 +66,8 @@ use nodes::Single;
 pub struct Store {
     db: Connection,
     path: PathBuf,
+    /// The file that `db` has open.
+    identity: FileIdentity,
 }
 
 /// The data for commands that only show something, as of one moment.
@@ -136,6 +148,12 @@ impl Store {
         &self.path
     }
 
+    /// Tells whether a copy of a database exists from which it can be rebuilt.
+    #[must_use]
+    pub fn has_copy(path: &Path) -> bool {
+        !copies::existing(&file::resolved(path)).is_empty()
+    }
+
     /// Returns the stored settings. Names that this version does not know are ignored.
     ///
     /// # Errors
@@ -164,7 +182,11 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            for error in ignored {
+                tracing::warn!(%error, "a desired state is ignored, and the next cycle replaces it");
+            }
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             if !unreadable.is_empty() {
                 return Err(unreadable.swap_remove(0).into());
@@ -185,7 +207,9 @@ impl Store {
         self.read(|db| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            let mut state = nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             let samples = nodes::samples(db, &mut unreadable)?;
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             state.acting.extend(unfinished.iter().map(|action| action.record.node()));
@@ -224,12 +248,27 @@ impl Store {
             for (node, _) in nodes {
                 nodes::insert(tx, node)?;
             }
-            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?;
+            let mut write = tx.prepare_cached(nodes::INSERT_STATE)?;
             for (id, text) in &states {
                 write.execute((id.get(), text))?;
             }
+            let mut write = tx.prepare_cached(nodes::INSERT_DESIRED)?;
+            for (node, state) in nodes {
+                write.execute((node.id.get(), Desired::implied_by(state).word()))?;
+            }
             Ok(())
         })
+    }
+
+    /// Stores the identities of volumes for a new colony. A cycle stores them with its state.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub fn save_volumes(&mut self, volumes: BTreeMap<PathBuf, u64>) -> Result<(), StoreError> {
+        let mut state = self.read(|db| nodes::state(db, &mut Vec::new(), &mut Vec::new()))?;
+        state.volumes.extend(volumes);
+        let text = nodes::engine_json(&state)?;
+        self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
     }
 
     /// Adds the last known samples of nodes. For takeovers, so that the knowledge of another tool stands until the first
@@ -285,7 +324,9 @@ impl Store {
             let mut defects = dangling_references(db)?;
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
-            nodes::state(db, &mut unreadable)?;
+            let mut ignored = Vec::new();
+            nodes::state(db, &mut unreadable, &mut ignored)?;
+            unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
             nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;
@@ -306,7 +347,7 @@ impl Store {
         file::copy(&self.db, to, IfExists::Fail).map_err(|error| error.at(to))
     }
 
-    /// Deletes the database with its settings, history and nodes. Copies stay, and so does the lock file, whose holder
+    /// Deletes the database with its settings, history, nodes and hourly copies. Backups stay, and so does the lock file, whose holder
     /// still needs it.
     ///
     /// # Errors
@@ -315,6 +356,8 @@ impl Store {
         let path = self.path.clone();
         drop(self);
         reserve::release(&path);
+        // Before the database: a copy without it would bring the colony back.
+        copies::remove(&path)?;
         file::remove(&path)
     }
 
@@ -327,6 +370,9 @@ impl Store {
     /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
     /// more, so that the end of a running action can still be recorded.
     fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
+        if self.is_replaced() {
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
         let mut attempt = || {
             // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
             // timeout, when another program has written in between.

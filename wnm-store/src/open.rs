@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Store, reserve};
+use crate::{Store, copies, digest, reserve};
 
 impl Store {
     /// Tells whether a file of any content exists at the path.
@@ -33,8 +33,10 @@ impl Store {
         fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
         let path = file::resolved(path);
         file::set_orphans_aside(&path)?;
+        copies::set_aside(&path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
+        file::create_private(&draft)?;
         let made = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .and_then(|mut db| schema::install(&mut db))
             .map_err(|error| error.at(&path))
@@ -58,13 +60,19 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
+        file::check_owner(&path)?;
         // For root too, which the mode does not bind: an operator has set it on purpose.
         if fs::metadata(&path).map_err(file_error(FileOperation::Read, &path))?.permissions().readonly() {
             return Err(StoreError::ReadOnly { path });
         }
+        reserve::make_room(&path)?;
+        let identity = file::identity(&path)?;
         let db = open_to_write(&path).map_err(|error| error.at(&path))?;
+        file::make_private(&path);
         reserve::hold(&path);
-        Ok(Self { db, path })
+        let store = Self { db, path, identity };
+        // Exchanged between the two calls: which of the files SQLite has open is unknown.
+        if store.is_replaced() { Err(StoreError::Replaced { path: store.path }) } else { Ok(store) }
     }
 
     /// Opens a database for reading, also while another process writes it.
@@ -74,12 +82,13 @@ impl Store {
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let path = file::resolved(path);
         file::inspect(&path)?;
+        let identity = file::identity(&path)?;
         let (db, found) = connect_to_read(&path).map_err(|error| error.at(&path))?;
         let supported = schema::latest(MIGRATIONS);
         if found < supported {
             return Err(StoreError::OlderVersion { path, supported, found });
         }
-        Ok(Self { db, path })
+        Ok(Self { db, path, identity })
     }
 
     /// Replaces the database by a copy of a backup. The previous database is renamed; returns its new path, if it existed.
@@ -102,6 +111,7 @@ impl Store {
             file::copy(&source, &draft, IfExists::Replace)
         });
         copied.map_err(|error| error.at(&from))?;
+        complete(&path);
         let aside = file::set_aside(&path)?;
         file::set_orphans_aside(&path)?;
         fs::rename(&draft, &path).map_err(file_error(FileOperation::Write, &path))?;
@@ -110,10 +120,21 @@ impl Store {
     }
 }
 
+/// Moves the write-ahead log of a database into its file, as far as possible, before the file gets another name: SQLite
+/// finds the log by the name of the database.
+fn complete(path: &Path) {
+    let moved = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|db| Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?));
+    if let Err(error) = moved {
+        tracing::debug!(?error, "the log of the replaced database keeps a name of its own");
+    }
+}
+
 /// Opens a connection with the settings that every connection needs.
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
+    digest::register(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
@@ -122,7 +143,15 @@ fn open_to_write(path: &Path) -> Result<Connection, DbError> {
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::version(&db, path, MIGRATIONS)?;
     if db.is_readonly(rusqlite::MAIN_DB)? {
-        return Err(StoreError::ReadOnly { path: path.to_path_buf() }.into());
+        // Of a writable file, SQLite writes none whose header names a later format.
+        let is_writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let path = path.to_path_buf();
+        return Err(if is_writable {
+            StoreError::Damaged { path, details: "its header names an unknown format".to_owned() }
+        } else {
+            StoreError::ReadOnly { path }
+        }
+        .into());
     }
     check_pages(&db, path)?;
     // With a write-ahead log, `wnm status` can read while a cycle writes.
@@ -149,8 +178,13 @@ fn connect_to_read(path: &Path) -> Result<(Connection, u32), DbError> {
         let version = schema::version(&db, path, MIGRATIONS)?;
         Ok((db, version))
     };
-    let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(attempt);
     let log = fs::metadata(suffixed(path, "-wal")).map_or(0, |log| log.len());
+    match reserve::make_room(path) {
+        // A reader too would map the index of the log.
+        Err(_) if log == 0 => return connect_immutable(path).and_then(attempt),
+        room => room?,
+    }
+    let opened = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(attempt);
     match opened {
         // Even a reader creates the -shm file, and fails in a folder without write permission. When no log exists, the
         // database file is complete by itself and can be read as immutable.
@@ -240,7 +274,7 @@ mod tests {
             DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
         };
         let written = store.write(|tx| {
-            tx.execute("INSERT INTO settings VALUES ('k', 'v')", [])?;
+            tx.execute("INSERT INTO settings VALUES ('k', 'v', row_digest('k', 'v'))", [])?;
             if reserve.exists() { Err(full()) } else { Ok(()) }
         });
         written.unwrap();

@@ -12,7 +12,8 @@ use crate::file::{IfExists, copy, suffixed};
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
-pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES)];
+pub(crate) const MIGRATIONS: &[M<'static>] =
+    &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED), M::up(DIGESTS)];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -111,6 +112,47 @@ UPDATE OR IGNORE settings SET key = 'steady_grace' WHERE key = 'steady_ride';
 UPDATE OR IGNORE settings SET key = 'steady_cooldown' WHERE key = 'steady_settle';
 ";
 
+/// Stores the desired condition of each node beside its observed state. Of older nodes the cause of the last stop tells
+/// who stopped them; all others should run.
+const DESIRED: &str = "
+-- The condition that each node should be in. A node without a row has the condition that its state implies.
+CREATE TABLE desired (
+    node INTEGER PRIMARY KEY,
+    desired TEXT NOT NULL
+        CHECK (desired IN ('running', 'stopped_by_policy', 'stopped_by_request', 'disabled'))
+) STRICT;
+INSERT INTO desired SELECT node, CASE
+    WHEN NOT json_valid(state) THEN 'running'
+    WHEN state ->> '$.state' = 'disabled' THEN 'disabled'
+    WHEN state ->> '$.state' <> 'stopped' THEN 'running'
+    WHEN state ->> '$.cause' IN ('requested', 'asked') THEN 'stopped_by_request'
+    WHEN state ->> '$.cause' = 'pressure' THEN 'stopped_by_policy'
+    ELSE 'running'
+END FROM states;
+";
+
+/// Adds a digest to each row whose texts a cycle believes. A row without one counts as damaged.
+const DIGESTS: &str = "
+ALTER TABLE settings ADD COLUMN digest INTEGER;
+UPDATE settings SET digest = row_digest(key, value);
+ALTER TABLE nodes ADD COLUMN digest INTEGER;
+UPDATE nodes SET digest = row_digest(id, uuid, facts);
+ALTER TABLE samples ADD COLUMN digest INTEGER;
+UPDATE samples SET digest = row_digest(node, sample);
+ALTER TABLE states ADD COLUMN digest INTEGER;
+UPDATE states SET digest = row_digest(node, state);
+ALTER TABLE desired ADD COLUMN digest INTEGER;
+UPDATE desired SET digest = row_digest(node, desired);
+ALTER TABLE singles ADD COLUMN digest INTEGER;
+UPDATE singles SET digest = row_digest(name, value);
+ALTER TABLE cycles ADD COLUMN digest INTEGER;
+UPDATE cycles SET digest = row_digest(host, decision);
+ALTER TABLE actions ADD COLUMN digest INTEGER;
+UPDATE actions SET digest = row_digest(node, planned, failure, outcome);
+ALTER TABLE steps ADD COLUMN digest INTEGER;
+UPDATE steps SET digest = row_digest(way, step, position, record);
+";
+
 /// Creates the tables in an empty database.
 pub(crate) fn install(db: &mut Connection) -> Result<(), DbError> {
     db.pragma_update(None, "application_id", APPLICATION)?;
@@ -161,7 +203,9 @@ mod tests {
 
     #[test]
     fn migrations_are_valid() {
-        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::digest::register(&db).unwrap();
+        Migrations::from_slice(MIGRATIONS).to_latest(&mut db).unwrap();
     }
 
     #[test]
@@ -169,14 +213,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         let first = Store::create(&path).unwrap();
-        first.db.execute("INSERT INTO settings VALUES ('k', 'v')", []).unwrap();
+        first.db.execute("INSERT INTO settings (key, value) VALUES ('k', 'v')", []).unwrap();
         drop(first);
 
         let later =
             [MIGRATIONS, &[M::up("CREATE TABLE later (a);"), M::up("ALTER TABLE later ADD b; DROP TABLE settings;")]]
                 .concat();
         let [first, second] = [MIGRATIONS.len() as u32 + 1, MIGRATIONS.len() as u32 + 2];
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         migrate(&mut db, &path, &later).unwrap();
         migrate(&mut db, &path, &later).unwrap();
         assert_eq!(version(&db, &path, &later).unwrap(), second);
@@ -200,7 +244,7 @@ mod tests {
         let path = folder.path().join("wnm.db");
         drop(Store::create(&path).unwrap());
         let broken = [MIGRATIONS, &[M::up("CREATE TABLE later (a); INSERT INTO nowhere VALUES (1);")]].concat();
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         migrate(&mut db, &path, &broken).unwrap_err();
         drop(db);
         assert!(Store::open(&path).is_ok());
@@ -210,7 +254,7 @@ mod tests {
     fn cycles_of_version_1_become_scheduled() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         db.pragma_update(None, "application_id", APPLICATION).unwrap();
         Migrations::from_slice(&MIGRATIONS[..1]).to_latest(&mut db).unwrap();
         db.execute("INSERT INTO cycles (at, acted, host, decision) VALUES (1, 0, '{}', '{}')", []).unwrap();
@@ -220,13 +264,43 @@ mod tests {
     }
 
     #[test]
+    fn cause_of_the_last_stop_tells_the_desired_condition() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wnm.db");
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..3]).to_latest(&mut db).unwrap();
+        let states = [
+            (r#"{"state":"running","since":1}"#, "running"),
+            (r#"{"state":"restarting","since":1}"#, "running"),
+            (r#"{"state":"disabled","since":1}"#, "disabled"),
+            (r#"{"state":"stopped","since":1,"cause":"pressure"}"#, "stopped_by_policy"),
+            (r#"{"state":"stopped","since":null,"cause":"requested"}"#, "stopped_by_request"),
+            (r#"{"state":"stopped","since":1,"cause":"asked"}"#, "stopped_by_request"),
+            (r#"{"state":"stopped","since":1,"cause":"found"}"#, "running"),
+            (r#"{"state":"stopped","since":1,"cause":"start_failed"}"#, "running"),
+            ("no JSON", "running"),
+            ("{}", "running"),
+        ];
+        for (node, (state, _)) in (1..).zip(&states) {
+            db.execute("INSERT INTO states VALUES (?1, ?2)", (node, state)).unwrap();
+        }
+        migrate(&mut db, &path, MIGRATIONS).unwrap();
+        for (node, (state, want)) in (1..).zip(&states) {
+            let desired: String =
+                db.query_row("SELECT desired FROM desired WHERE node = ?1", [node], |row| row.get(0)).unwrap();
+            assert_eq!(desired, *want, "{state}");
+        }
+    }
+
+    #[test]
     fn stored_settings_get_their_new_names() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         db.pragma_update(None, "application_id", APPLICATION).unwrap();
         Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut db).unwrap();
-        let old = "INSERT INTO settings VALUES ('steady_soft', '30'), ('steady_ride', '60'), ('steady_grace', '90')";
+        let old = "INSERT INTO settings (key, value) VALUES ('steady_soft', '30'), ('steady_ride', '60'), ('steady_grace', '90')";
         db.execute(old, []).unwrap();
         migrate(&mut db, &path, MIGRATIONS).unwrap();
         let value = |key: &str| {

@@ -132,6 +132,8 @@ pub(crate) struct MemoryPlatform {
     /// Milliseconds since the host started.
     pub(crate) uptime: u64,
     pub(crate) boot: String,
+    /// The start of process 1.
+    pub(crate) init: Option<u64>,
     pub(crate) cpu: Option<Percent>,
     pub(crate) cpu_limit: Option<CpuLimitSample>,
     pub(crate) running: BTreeMap<NodeId, u32>,
@@ -146,6 +148,7 @@ impl MemoryPlatform {
             calls,
             uptime: 0,
             boot: "boot-1".to_owned(),
+            init: Some(100),
             cpu: Percent::clamped(10.0),
             cpu_limit: None,
             running: BTreeMap::new(),
@@ -161,7 +164,7 @@ impl Platform for MemoryPlatform {
 
     fn read_clock(&mut self) -> Result<ClockReading, Refused> {
         let wall = Timestamp::from_millis(1_780_000_000_000 + self.uptime.cast_signed());
-        Ok(ClockReading { wall, uptime: self.uptime, boot: self.boot.clone() })
+        Ok(ClockReading { wall, uptime: self.uptime, boot: self.boot.clone(), init: self.init })
     }
 
     fn observe(&mut self, colony: &Colony, clock: &Clock, boot: Boot) -> (Observation, Counters) {
@@ -208,7 +211,7 @@ impl Platform for MemoryPlatform {
         MemoryExecutor { platform: self, nodes }
     }
 
-    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration) {
+    fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, _: Timestamp) {
         if !storage.is_empty() {
             self.calls.add(format!("sweep_trash {} after {} s", storage.len(), min_age.as_secs()));
         }

@@ -147,6 +147,10 @@ fn full_volume_loses_its_trash_at_once() {
 fn restart_of_the_host_is_observed_once() {
     let (mut agent, _) = agent(&[]);
     assert!(!run(&mut agent, &Trigger::Resumed).unwrap().observation.rebooted);
+    // A container restarts: the host has not.
+    agent.platform.init = Some(9_000);
+    assert!(run(&mut agent, &Trigger::Resumed).unwrap().observation.rebooted);
+    assert!(!run(&mut agent, &Trigger::Resumed).unwrap().observation.rebooted);
     agent.platform.boot = "boot-2".to_owned();
     assert!(run(&mut agent, &Trigger::Resumed).unwrap().observation.rebooted);
     assert!(!run(&mut agent, &Trigger::Resumed).unwrap().observation.rebooted);

@@ -5,14 +5,18 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wnm_agent::{AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Report, Timer, Wake, run_daemon};
+use wnm_agent::live::{CycleFailure, Event, Live};
+use wnm_agent::{
+    AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Report, Request, RequestQueue, Timer, Wake,
+    run_daemon,
+};
 use wnm_core::steps::Step;
 
 use crate::common::{Calls, MemoryAgent, MemoryPlatform, MemoryStore, Refused, agent};
 
-const INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 
-type Now = Rc<Cell<Duration>>;
+pub(crate) type Now = Rc<Cell<Duration>>;
 
 /// A timer that delivers signals at given times.
 struct SteppedTimer {
@@ -53,8 +57,8 @@ impl Timer for SteppedTimer {
     }
 }
 
-#[derive(Debug, PartialEq)]
-enum TurnError {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TurnError {
     Locked,
     Closed,
     Agent(String),
@@ -68,18 +72,22 @@ impl From<AgentError<Refused, Refused>> for TurnError {
 
 /// A control that notes when each turn takes place.
 #[derive(Default)]
-struct Control {
-    now: Now,
-    calls: Calls,
+pub(crate) struct Control {
+    pub(crate) now: Now,
+    pub(crate) calls: Calls,
+    pub(crate) live: Live,
+    pub(crate) requests: RequestQueue,
+    /// Changes of the host and the store, one before each turn.
+    pub(crate) script: VecDeque<fn(&mut MemoryAgent)>,
     /// The time at which another process releases the lock.
-    locked_until: Duration,
+    pub(crate) locked_until: Duration,
     /// Time that each cycle takes.
-    cycle_takes: Duration,
-    is_output_closed: bool,
+    pub(crate) cycle_takes: Duration,
+    pub(crate) is_output_closed: bool,
     /// The time from which `Start` is complete.
-    start_completes: Option<Duration>,
-    turns: Vec<u64>,
-    failures: Vec<TurnError>,
+    pub(crate) start_completes: Option<Duration>,
+    pub(crate) turns: Vec<u64>,
+    pub(crate) failures: Vec<TurnError>,
 }
 
 impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
@@ -90,36 +98,45 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         if self.now.get() < self.locked_until { Err(TurnError::Locked) } else { Ok(()) }
     }
 
-    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<(), TurnError> {
+    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<Refreshed, TurnError> {
         agent.platform.uptime = self.now.get().as_millis() as u64;
         if self.start_completes.is_some_and(|at| at <= self.now.get()) {
             agent.platform.stuck = None;
         }
-        Ok(())
+        if let Some(change) = self.script.pop_front() {
+            change(agent);
+        }
+        Ok(Refreshed::Current)
     }
 
-    fn completed(&mut self, _: &Report) -> Result<(), TurnError> {
+    fn completed(&mut self, _: &Report, _: &[Event]) -> Result<(), TurnError> {
         self.turns.push(self.now.get().as_millis() as u64);
         self.now.set(self.now.get() + self.cycle_takes);
         if self.is_output_closed { Err(TurnError::Closed) } else { Ok(()) }
     }
 
-    fn failed(&mut self, error: &TurnError) {
+    fn failed(&mut self, error: &TurnError) -> CycleFailure {
         self.turns.push(self.now.get().as_millis() as u64);
-        self.failures.push(match error {
-            TurnError::Locked => TurnError::Locked,
-            TurnError::Closed => TurnError::Closed,
-            TurnError::Agent(text) => TurnError::Agent(text.clone()),
-        });
+        self.failures.push(error.clone());
+        CycleFailure { error: format!("{error:?}"), hint: None }
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop()
     }
 }
 
 /// Runs a daemon that gets these signals, given in milliseconds, and returns its control.
-fn run(agent: &mut MemoryAgent, signals: &[(u64, Wake)], control: Control) -> (Control, Result<(), TurnError>) {
+pub(crate) fn run(
+    agent: &mut MemoryAgent,
+    signals: &[(u64, Wake)],
+    control: Control,
+) -> (Control, Result<(), TurnError>) {
     let mut control = control;
     let signals = signals.iter().map(|(at, wake)| (Duration::from_millis(*at), *wake)).collect();
     let mut timer = SteppedTimer { now: Rc::clone(&control.now), signals };
-    let ended = run_daemon(agent, INTERVAL, &mut control, &mut timer);
+    let live = control.live.clone();
+    let ended = run_daemon(agent, INTERVAL, &mut control, &mut timer, &live);
     (control, ended)
 }
 

@@ -4,3 +4,7 @@
 mod common;
 mod cycle;
 mod daemon;
+mod live;
+mod requests;
+#[cfg(feature = "serve")]
+mod serve;

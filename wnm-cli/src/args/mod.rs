@@ -192,6 +192,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Util(Util),
     /// Remove all nodes with their identities
+    #[command(
+        after_help = "A service of wnm for this database is removed first, and a running daemon ends. Exit code 3: a node, or a trace\nof one, is left."
+    )]
     Teardown(Teardown),
     /// Run a short demo with fake nodes
     Demo(Demo),
@@ -211,6 +214,9 @@ pub(crate) struct Init {
     /// Take over the nodes of antctl, which then runs them for wnm
     #[arg(long, group = "source")]
     pub(crate) from_antctl: bool,
+    /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
+    #[arg(long, group = "source")]
+    pub(crate) from_ant: bool,
     /// Show what would be created or taken over, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

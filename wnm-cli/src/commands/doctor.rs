@@ -10,6 +10,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod volumes;
+mod weight;
 
 use std::path::Path;
 
@@ -100,18 +101,26 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
 fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
-    checks.push(host::manager(settings, platform.as_ref().err()));
+    checks.push(host::manager(settings, platform.as_ref()));
     checks.push(host::program(settings));
-    checks.push(host::storage(settings));
-    checks.extend(volumes::check(settings, snapshot));
+    let storage = volumes::read(settings, snapshot);
+    let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
+    checks.push(host::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
+    checks.extend(volumes::check(settings, &storage, snapshot));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
+    checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
-    checks.extend(platform.ok().and_then(|platform| colony::restarts(&platform, snapshot)));
+    if let Ok(platform) = &platform {
+        checks.extend(colony::restarts(platform, snapshot, &storage));
+        checks.push(colony::down(platform, snapshot, &storage));
+    }
+    checks.extend(colony::crash_loops(snapshot));
+    checks.extend(colony::failures(snapshot));
     checks.extend(colony::check(snapshot));
 }
 

@@ -9,20 +9,37 @@ use wnm_store::Schedule;
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
+use crate::rebuild::{self, Attempt};
 
 /// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let _lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
-    let mut context = Context::open_once(db, &args.settings, once, mode)?;
-    if mode == Mode::Act {
-        freshness::record(&mut context.agent.store, Schedule::CRON);
-    }
-    let report = context.run_cycle(&Trigger::Scheduled, mode)?;
+    let cycle = |trigger| {
+        let mut context = Context::open_once(db, &args.settings, once.clone(), mode)?;
+        if mode == Mode::Act {
+            freshness::record(&mut context.agent.store, Schedule::CRON);
+        }
+        let report = context.run_cycle(&trigger, mode)?;
+        Ok((report, context.agent.platform.manager_failure()))
+    };
+    let (report, failure) = match cycle(Trigger::Scheduled) {
+        Err(error) if mode == Mode::Act && rebuild::is_needed(&error) => {
+            match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
+                // Its first cycle observes the nodes, and begins no action.
+                Attempt::Rebuilt => cycle(Trigger::Resumed)?,
+                Attempt::NoCopy => return Err(error),
+            }
+        }
+        other => other?,
+    };
     output.cycle(&report)?;
+    if let Some(failure) = failure {
+        return Err(CommandError::ManagerFailure(failure).into());
+    }
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

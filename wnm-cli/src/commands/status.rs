@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{Clock, LoadScope, NodeState, Policy, RawSettings, StopCause, Timestamp};
+use wnm_agent::control::Client;
+use wnm_core::{Clock, Desired, LoadScope, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -14,6 +15,7 @@ use crate::error::{CliError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
+use crate::render::daemon::Daemon;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
@@ -30,12 +32,23 @@ pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exi
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    let mut status = status(&policy, snapshot, survey);
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let mut status = status(&policy, snapshot, survey, now);
+    status.daemon = daemon(db, now);
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
     output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
     Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+}
+
+/// Returns the running daemon; None without one. A daemon that does not answer is a warning: the page must show.
+fn daemon(db: &Path, now: Timestamp) -> Option<Daemon> {
+    let daemon = Client::of(db).daemon().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the status does not show the daemon");
+        None
+    });
+    daemon.map(|info| Daemon { info, now })
 }
 
 /// Warns of each record that could not be read and is missing in the output.
@@ -58,13 +71,21 @@ pub(crate) fn colony_time(clock: Option<&Clock>) -> Timestamp {
 
 /// Returns why a node that should run does not; None for all other nodes. A node that has just started, or gets another
 /// program, counts as running: its state ends with a delay, or becomes another one.
-fn node_problem(state: &NodeState) -> Option<&'static str> {
+fn node_problem(snapshot: &Snapshot, id: NodeId, state: &NodeState, now: Timestamp) -> Option<String> {
+    let recovery = snapshot.state.recoveries.get(&id);
+    let ended = || render::recovery::text(recovery, snapshot.samples.get(&id), now);
     match state {
-        NodeState::Unknown { .. } => Some("does not answer"),
-        NodeState::Dead { .. } => Some("its folder is missing"),
-        NodeState::Stopped { cause: StopCause::Found, .. } => Some("its process ended by itself"),
-        NodeState::Stopped { cause: StopCause::StartFailed, .. } => Some("its start failed"),
-        NodeState::Stopped { cause: StopCause::Pressure | StopCause::Requested, .. }
+        NodeState::Unknown { .. } => Some("does not answer".to_owned()),
+        NodeState::Dead { .. } => Some("its folder is missing".to_owned()),
+        NodeState::Stopped { cause, .. } if snapshot.state.desired(id, state) == Desired::Running => {
+            let problem =
+                if *cause == StopCause::StartFailed { "its start failed" } else { "its process ended by itself" };
+            Some(format!("{problem}; {}", ended()))
+        }
+        NodeState::Running { .. } | NodeState::Restarting { .. } if recovery.is_some_and(Recovery::is_crash_loop) => {
+            Some("it runs again after a crash loop, and is watched for 10min".to_owned())
+        }
+        NodeState::Stopped { .. }
         | NodeState::Running { .. }
         | NodeState::Restarting { .. }
         | NodeState::Upgrading { .. }
@@ -74,15 +95,20 @@ fn node_problem(state: &NodeState) -> Option<&'static str> {
     }
 }
 
-fn node_problems(snapshot: &Snapshot) -> Vec<NodeProblem> {
+fn node_problems(snapshot: &Snapshot, now: Timestamp) -> Vec<NodeProblem> {
     let known = snapshot.state.nodes.iter().filter(|(id, _)| snapshot.nodes.contains_key(id));
     let found = known.filter_map(|(id, state)| {
-        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem: node_problem(state)? })
+        let problem = if render::volumes::is_affected(snapshot.samples.get(id)) {
+            "its volume is lost or faulty".to_owned()
+        } else {
+            node_problem(snapshot, *id, state, now)?
+        };
+        Some(NodeProblem { node: *id, name: id.name(), status: state.word(), problem })
     });
     found.collect()
 }
 
-fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
+fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp) -> Status {
     let mut by_state: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut by_version: BTreeMap<String, usize> = BTreeMap::new();
     let mut states: BTreeMap<&'static str, NodeState> = BTreeMap::new();
@@ -92,7 +118,6 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         let version = snapshot.samples.get(id).and_then(|sample| sample.version.as_ref());
         *by_version.entry(version.map_or_else(|| "unknown".to_owned(), ToString::to_string)).or_default() += 1;
     }
-    let now = colony_time(snapshot.state.clock.as_ref());
     let freshness = Freshness::of(&snapshot, now, survey);
     let last = snapshot.last.as_ref();
     Status {
@@ -103,7 +128,9 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         stale: freshness.is_stale(),
         stale_problem: render::freshness::problem(freshness),
         hint: None,
-        node_problems: node_problems(&snapshot),
+        daemon: None,
+        node_problems: node_problems(&snapshot, now),
+        storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),
         load_scope: last.map(|cycle| cycle.host.load_scope).filter(|scope| *scope != LoadScope::Own),

@@ -13,12 +13,13 @@ use wnm_agent::AgentError;
 use wnm_agent::host::{HostAgentError, HostError};
 use wnm_core::{AllocationError, Problem, Problems};
 use wnm_platform::PlatformError;
-use wnm_store::{LockError, StoreError};
+use wnm_store::{LockError, Store, StoreError};
 
 use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
+use crate::takeover::ant::AntError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -42,6 +43,9 @@ pub(crate) enum CliError {
     Trash(#[from] TrashError),
     #[error(transparent)]
     Anm(#[from] AnmError),
+    /// The registry of ant cannot be read, or its daemon runs.
+    #[error(transparent)]
+    Ant(#[from] AntError),
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -68,9 +72,17 @@ impl From<HostAgentError> for CliError {
     fn from(error: HostAgentError) -> Self {
         match error {
             AgentError::Store(error) => Self::Store(error),
-            AgentError::Platform(HostError::Platform(error)) => Self::Platform(error),
-            AgentError::Platform(HostError::Random(error)) => Self::Random(error),
+            AgentError::Platform(error) => error.into(),
             AgentError::Allocation(error) => Self::Allocation(error),
+        }
+    }
+}
+
+impl From<HostError> for CliError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Platform(error) => Self::Platform(error),
+            HostError::Random(error) => Self::Random(error),
         }
     }
 }
@@ -97,6 +109,7 @@ impl CliError {
             | Self::FixedSetting { .. }
             | Self::Trash(_)
             | Self::Anm(_)
+            | Self::Ant(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -116,9 +129,10 @@ impl CliError {
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Anm(error) => error.hint(),
+            Self::Ant(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
-            Self::Lock(error) => error.hint().to_owned(),
+            Self::Lock(error) => error.hint(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
             Self::Store(error) => return error.hint(),
             Self::Platform(error) => return error.hint(),
@@ -138,12 +152,17 @@ fn lock_text(error: &LockError) -> String {
         LockError::Held { holder: Some(holder), .. } => {
             format!("another wnm (PID {}) is running since {}", holder.pid, render::time(holder.since))
         }
-        LockError::Held { holder: None, .. } | LockError::Unusable { .. } => error.to_string(),
+        LockError::Held { holder: None, .. } | LockError::OtherOwner { .. } | LockError::Unusable { .. } => {
+            error.to_string()
+        }
     }
 }
 
 /// Returns the command that creates a colony. Beside a database of the Python wnm, a takeover is more likely.
 fn init_hint(path: &Path) -> String {
+    if Store::has_copy(path) {
+        return "run `wnm run`, which rebuilds the database from its copies".to_owned();
+    }
     let python = path.with_file_name("colony.db");
     if python.is_file() {
         return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", python.display());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use wnm_core::{Node, NodeSample, NodeState, Presence, Upnp, WrongAnswer};
+use wnm_core::{ExitStatus, Node, NodeSample, NodeState, Presence, Recovery, Upnp, WrongAnswer};
 
 use super::{Time, word};
 use crate::render::nodes::NodeView;
@@ -102,6 +102,11 @@ pub(crate) struct NodeJson {
     status: &'static str,
     /// The start of the state; null if it is unknown.
     status_since: Option<Time>,
+    /// The condition that the node should be in.
+    #[cfg_attr(test, schemars(extend("enum" = ["running", "stopped_by_policy", "stopped_by_request", "disabled"])))]
+    desired: &'static str,
+    /// The last end of a node that ended by itself; null once it has been up for ten minutes.
+    ended: Option<EndedView>,
     /// Why the node is in that state; null if the state says it all.
     reason: Option<String>,
     /// How often wnm has started the node again, in the history of the last 30 days.
@@ -116,9 +121,48 @@ impl From<&NodeView> for NodeJson {
             node: NodeDescription::from(&view.node),
             status: view.status,
             status_since: view.state.as_ref().and_then(|state| state.since()).map(Time),
+            desired: view.desired.word(),
+            ended: view.recovery.as_ref().map(|recovery| EndedView::of(recovery, view.sample.as_ref())),
             reason: view.reason.clone(),
             restarts: view.restarts,
             sample: view.sample.as_ref().map(SampleView::from),
+        }
+    }
+}
+
+/// The end of a node that ended by itself, and its next start.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct EndedView {
+    /// The exit code; null after a signal, and where the process manager does not report it.
+    exit_code: Option<i32>,
+    /// The number of the signal that ended the process; null after an exit.
+    exit_signal: Option<i32>,
+    /// The last line of the standard error; null if it is empty or unknown.
+    last_message: Option<String>,
+    /// The error of the last start; null if the process ended after its start.
+    start_error: Option<String>,
+    /// Ends and failed starts since the node was last up for ten minutes.
+    attempts: u32,
+    /// The start of the crash loop; null outside of one.
+    crash_loop_since: Option<Time>,
+    /// The time from which the node may start again.
+    next_start_at: Time,
+}
+
+impl EndedView {
+    fn of(recovery: &Recovery, sample: Option<&NodeSample>) -> Self {
+        let exit = recovery.exit.as_ref().or(sample.and_then(|sample| sample.exit.as_deref()));
+        let status = exit.and_then(|exit| exit.status);
+        Self {
+            exit_code: status.and_then(|status| if let ExitStatus::Code(code) = status { Some(code) } else { None }),
+            exit_signal: status
+                .and_then(|status| if let ExitStatus::Signal(signal) = status { Some(signal) } else { None }),
+            last_message: exit.and_then(|exit| exit.message.clone()),
+            start_error: recovery.error.clone(),
+            attempts: recovery.attempts,
+            crash_loop_since: recovery.crash_loop_since.map(Time),
+            next_start_at: Time(recovery.retry_at),
         }
     }
 }
@@ -193,6 +237,7 @@ impl From<&NodeSample> for SampleView {
                 Presence::Unverified => "unverified",
                 Presence::Gone => "gone",
                 Presence::Unreachable => "unreachable",
+                Presence::VolumeFault => "volume_fault",
                 Presence::FolderMissing => "folder_missing",
             },
             wrong_answer: sample.wrong_answer.as_ref().map(|answer| match answer {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use wnm_agent::Report;
-use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Refusal};
+use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Refusal, Volume};
 
+use super::volumes::{self, VolumeView};
 use super::work::Work;
 use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
 use crate::json::{Cause, PlannedView, Time};
@@ -30,6 +31,8 @@ pub(crate) struct Summary {
     blocker: Option<Cause>,
     /// Every action that the cycle executed, resumed ones included.
     work: Vec<Work>,
+    /// The volumes of the storage folders.
+    volumes: Vec<VolumeView>,
 }
 
 /// Returns the JSON form of a report.
@@ -45,6 +48,7 @@ pub(crate) fn summary(report: &Report) -> Summary {
         cpu_limit_cores: report.decision.cpu_limit.map(Cores::get),
         blocker: report.decision.blocker().map(|blocker| Cause::blocker(blocker, now)),
         work: report.worked.iter().map(|(record, outcome)| Work::of_cycle(record, outcome, now)).collect(),
+        volumes: volumes::views(&report.observation.host.volumes, &report.observation.nodes),
     }
 }
 
@@ -64,6 +68,7 @@ pub(crate) fn text(report: &Report) -> String {
         running(report),
         report.colony.nodes.len(),
     )];
+    lines.extend(volumes::fault_lines(&volumes::views(&report.observation.host.volumes, &report.observation.nodes)));
     if report.cycle.is_none() {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
@@ -113,7 +118,7 @@ fn signals(observation: &Observation) -> String {
     let host = &observation.host;
     let percent =
         |value: Option<wnm_core::Percent>| value.map_or_else(|| "?".to_owned(), |p| format!("{:.0} %", p.get()));
-    let fullest = host.volumes.iter().filter_map(|volume| volume.used).max();
+    let fullest = host.volumes.iter().filter_map(Volume::fullness).max();
     let load = host.load.map_or_else(|| "?".to_owned(), |load| load.one.to_string());
     format!("cpu {}  mem {}  disk {}  load {load}", percent(host.cpu), percent(host.memory), percent(fullest))
 }

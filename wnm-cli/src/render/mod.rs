@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod cycle;
+pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod freshness;
@@ -11,6 +12,7 @@ pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod reason;
+pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;
@@ -19,6 +21,7 @@ pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+pub(crate) mod volumes;
 pub(crate) mod work;
 
 use std::time::Duration;

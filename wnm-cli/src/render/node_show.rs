@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_core::{Node, Upnp};
+use wnm_core::{Desired, Node, NodeState, Upnp};
 
 use super::events::{self, EventView};
 use super::nodes::{NodeView, or_dash};
@@ -67,6 +67,9 @@ fn page(details: &NodeDetails) -> String {
         text.extend(lines.iter().map(|(key, value)| format!("  {key:<12}  {value}\n")));
     };
     section("identity", identity(view, node));
+    if let Some(ended) = ended(view) {
+        section("ended by itself", ended);
+    }
     section("process", process(details));
     section("network", network(view, node));
     section("storage", storage(view, node));
@@ -84,6 +87,29 @@ fn page(details: &NodeDetails) -> String {
     text
 }
 
+/// Returns the lines about the last end of a node that is down, or that has not been up for ten minutes since; None for
+/// any other node.
+fn ended(view: &NodeView) -> Option<Vec<(&'static str, String)>> {
+    let sample = view.sample.as_ref();
+    let is_down = matches!(view.state, Some(NodeState::Stopped { .. })) && view.desired == Desired::Running;
+    if !is_down && view.recovery.is_none() {
+        return None;
+    }
+    let recovery = view.recovery.as_ref();
+    let exit =
+        recovery.and_then(|recovery| recovery.exit.as_ref()).or(sample.and_then(|sample| sample.exit.as_deref()));
+    let wait = recovery.map(|recovery| recovery.retry_at.since(view.now)).unwrap_or_default();
+    let next = if wait.is_zero() { "in the next cycle".to_owned() } else { format!("in {}", duration(wait)) };
+    Some(vec![
+        ("exit status", or_dash(exit.and_then(|exit| exit.status))),
+        ("last message", or_dash(exit.and_then(|exit| exit.message.as_ref()))),
+        ("last start", or_dash(recovery.and_then(|recovery| recovery.error.as_ref()))),
+        ("attempts", or_dash(recovery.map(|recovery| recovery.attempts))),
+        ("crash loop", if recovery.is_some_and(wnm_core::Recovery::is_crash_loop) { "yes" } else { "no" }.to_owned()),
+        ("next start", if is_down { next } else { "-".to_owned() }),
+    ])
+}
+
 fn identity(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
     vec![
         ("peer ID", or_dash(view.peer_id())),
@@ -98,6 +124,7 @@ fn process(details: &NodeDetails) -> Vec<(&'static str, String)> {
     let sample = view.sample.as_ref();
     let metrics = sample.and_then(|sample| sample.metrics.as_ref());
     vec![
+        ("desired", view.desired.word().replace('_', " ")),
         ("manager", node.manager.to_string()),
         ("PID", or_dash(sample.and_then(|s| s.process.as_ref()).map(|p| p.pid))),
         ("uptime", or_dash(metrics.and_then(|m| m.uptime).map(|s| duration(Duration::from_secs(s))))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{Node, NodeId, NodeSample, NodeState, Presence, StopCause, Timestamp};
+use wnm_core::{Desired, Node, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
 
 use super::{DIM, secret, state_style, styled};
 use crate::freshness::Freshness;
@@ -18,6 +18,10 @@ pub(crate) struct NodeView {
     pub(crate) status: &'static str,
     /// The state with its details; None if the engine does not know the node.
     pub(crate) state: Option<NodeState>,
+    /// The condition that the node should be in.
+    pub(crate) desired: Desired,
+    /// The ends of a node that ended by itself, and its next start; None once it has been up for ten minutes.
+    pub(crate) recovery: Option<Recovery>,
     /// Why the node is in that state; None if the state says it all.
     pub(crate) reason: Option<String>,
     /// How often wnm has started the node again, in the history of the last 30 days.
@@ -80,6 +84,7 @@ pub(super) fn reason(state: &NodeState, sample: Option<&NodeSample>) -> Option<S
         NodeState::Stopped { cause: StopCause::Requested, .. } => "requested",
         NodeState::Stopped { cause: StopCause::Found, .. } => "process ended by itself",
         NodeState::Stopped { cause: StopCause::StartFailed, .. } => "start failed",
+        NodeState::Stopped { cause: StopCause::Imported, .. } => "stopped before import",
         NodeState::Upgrading { from: Some(from), to, .. } => return Some(format!("from {from} to {to}")),
         NodeState::Upgrading { from: None, to, .. } => return Some(format!("to {to}")),
         NodeState::Restarting { .. } => "delay after its start",
@@ -111,11 +116,18 @@ pub(crate) fn views(
         .into_iter()
         .filter(|(id, _)| is_wanted(id))
         .map(|(id, node)| {
+            let recovery = state.recoveries.get(&id).cloned();
+            let desired = state.nodes.get(&id).map(|node| state.desired(id, node)).unwrap_or_default();
             let state = state.nodes.get(&id).cloned();
             NodeView {
                 name: id.name(),
                 status: state.as_ref().map_or("UNKNOWN", NodeState::word),
-                reason: state.as_ref().and_then(|state| reason(state, samples.get(&id))),
+                desired,
+                reason: match &recovery {
+                    Some(recovery) if recovery.is_crash_loop() => Some("crash loop".to_owned()),
+                    _ => state.as_ref().and_then(|state| reason(state, samples.get(&id))),
+                },
+                recovery,
                 sample: samples.get_mut(&id).map(std::mem::take).map(|sample| present(sample, state.as_ref())),
                 restarts: restarts.get(&id).copied().unwrap_or(0),
                 state,

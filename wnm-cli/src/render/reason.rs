@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Comparison, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason, Timestamp,
-    Verdict,
+    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason,
+    Timestamp, Verdict,
 };
 
 use super::duration;
@@ -36,10 +36,17 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Relief { relief: cause, measure } => relief(*cause, measure),
         Reason::OverCap { total, cap } => format!("over node_cap: {total} nodes > {cap}"),
         Reason::Outdated { from, to } => format!("version {from} is older than the node program ({to})"),
+        Reason::Ended { attempt, exit } => ended(*attempt, exit.as_deref()),
         Reason::HeadroomToStart => "headroom for one more node; this is the oldest stopped one".to_owned(),
         Reason::HeadroomToAdd { total, cap } => format!("headroom for one more node; {total} of {cap} nodes"),
         Reason::Requested => "requested".to_owned(),
     }
+}
+
+fn ended(attempt: u32, exit: Option<&Exit>) -> String {
+    let end = exit.map_or_else(String::new, |exit| format!(" ({exit})"));
+    let again = if attempt > 1 { format!("; start {attempt} since it was last stable") } else { String::new() };
+    format!("it should run, and its process has ended{end}{again}")
 }
 
 fn over_high(measure: &Measure) -> String {
@@ -75,7 +82,7 @@ fn anomaly(anomaly: &Anomaly) -> String {
             format!("anomaly: {vanished} of {total} nodes vanished at once; check the host")
         }
         Anomaly::StorageChanged => {
-            "anomaly: node folders are missing and their storage is on another device; check the mounts".to_owned()
+            "anomaly: node folders are missing and their storage is on another volume; check the mounts".to_owned()
         }
     }
 }
@@ -130,6 +137,7 @@ pub(crate) fn skip(reason: &SkipReason, now: Timestamp) -> String {
         SkipReason::NotRebooted => "no reboot since the last cycle".to_owned(),
         SkipReason::NoAnomaly => "no anomaly".to_owned(),
         SkipReason::NoDeadNode => "every node has its folder".to_owned(),
+        SkipReason::NothingDown => "every node that should run is up".to_owned(),
         SkipReason::OperationsWithinLimit { in_progress, limit } => {
             format!("{in_progress} of {limit} operations in progress")
         }
@@ -173,6 +181,19 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::RestartDelay { node, until } => {
             format!("cooldown: {} can start in {}", node.name(), duration(until.since(now)))
         }
+        Blocker::RetryDelay { node, until } => {
+            format!("{} ended by itself: next start in {}", node.name(), duration(until.since(now)))
+        }
+        Blocker::CrashLoop { node, until } => {
+            format!("{} is in a crash loop: next start in {}", node.name(), duration(until.since(now)))
+        }
+        Blocker::AddDelay { failures, until, error } => {
+            let times = if *failures == 1 { "failed".to_owned() } else { format!("failed {failures} times") };
+            format!("adding a node {times}: {error}; next try in {}", duration(until.since(now)))
+        }
+        Blocker::RestartOverThreshold(comparison) => {
+            format!("over threshold: {} > {}; nodes that ended wait", compared(comparison), comparison.threshold)
+        }
         Blocker::MissingMetric { signal } => format!("missing metric: {signal}"),
         Blocker::ObservationPeriod { covered, required } => {
             format!("observation period: {} of {}", duration(*covered), duration(*required))
@@ -190,6 +211,9 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::ExternalOverload { background, threshold } => format!(
             "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
         ),
+        Blocker::BackgroundStalls { share, threshold } => format!(
+            "no headroom: the background load waits for a CPU {share} of the time; nodes are added below {threshold}"
+        ),
         Blocker::ExternalUse { signal, held, over } => format!(
             "external use: {signal} is {over} over its threshold, and all nodes together hold {held}; fewer nodes do not help"
         ),
@@ -200,6 +224,7 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
             duration(*over_warning),
             duration(*warning_grace)
         ),
+        Blocker::NoVolume => "no volume can take a node: each has a fault, or lacks crisis_bytes or inodes".to_owned(),
         Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
     }
 }
@@ -224,6 +249,7 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
         Presence::Gone => "no process and no answer",
         Presence::Unreachable => "its process manager is unavailable, and no answer",
         Presence::FolderMissing => "its folder is missing",
+        Presence::VolumeFault => "its volume is lost or faulty",
     }
 }
 
@@ -279,6 +305,10 @@ mod tests {
         Measure { signal: Signal::Load1, seen: Some(load(12.0)), less_than: load(6.0), remove: load(10.0) }
     }
 
+    fn exit() -> Exit {
+        Exit { status: Some(wnm_core::ExitStatus::Code(1)), message: Some("no such wallet".into()) }
+    }
+
     fn reasons() -> Vec<Reason> {
         let relief = |relief, signal| Reason::Relief { relief, measure: measure(signal, 72.0) };
         vec![
@@ -293,6 +323,8 @@ mod tests {
             relief(Relief::Throttled, Signal::Cpu),
             Reason::OverCap { total: 21, cap: 20 },
             Reason::Outdated { from: Version::new(0, 4, 16), to: Version::new(0, 4, 17) },
+            Reason::Ended { attempt: 1, exit: None },
+            Reason::Ended { attempt: 3, exit: Some(Box::new(exit())) },
             Reason::HeadroomToStart,
             Reason::HeadroomToAdd { total: 3, cap: 20 },
             Reason::Requested,
@@ -312,6 +344,11 @@ mod tests {
             Blocker::NoCandidate,
             Blocker::Cooldown { until: NOW.after(minutes(3)) },
             Blocker::RestartDelay { node: NodeId::FIRST, until: NOW.after(minutes(125)) },
+            Blocker::RetryDelay { node: NodeId::FIRST, until: NOW.after(minutes(1)) },
+            Blocker::CrashLoop { node: NodeId::FIRST, until: NOW.after(minutes(30)) },
+            Blocker::AddDelay { failures: 1, until: NOW.after(minutes(1)), error: "port 1 is in use".into() },
+            Blocker::AddDelay { failures: 5, until: NOW.after(minutes(30)), error: "port 1 is in use".into() },
+            Blocker::RestartOverThreshold(comparison(Signal::Memory, 80.0, 75.0, None)),
             Blocker::MissingMetric { signal: Signal::Load1 },
             Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },
             Blocker::OverThreshold(comparison(Signal::Memory, 72.0, 66.0, None)),
@@ -322,6 +359,7 @@ mod tests {
             throttled(20.0, None),
             throttled(20.0, Some(load())),
             Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::BackgroundStalls { share: percent(35.0), threshold: percent(20.0) },
             Blocker::ExternalUse { signal: Signal::Memory, held: Bytes(300_000_000), over: Bytes(2_000_000_000) },
             Blocker::GracePeriod {
                 over: minutes(1),
@@ -330,6 +368,7 @@ mod tests {
                 warning_grace: minutes(15),
             },
             Blocker::NodeCap { total: 20, cap: 20 },
+            Blocker::NoVolume,
         ]
     }
 
@@ -339,6 +378,7 @@ mod tests {
             SkipReason::NotRebooted,
             SkipReason::NoAnomaly,
             SkipReason::NoDeadNode,
+            SkipReason::NothingDown,
             SkipReason::OperationsWithinLimit { in_progress: 0, limit: 1 },
             SkipReason::NodesWithinCap { total: 3, cap: 20 },
             below(Some(comparison(Signal::Cpu, 45.0, 66.0, Some(minutes(1))))),
@@ -367,6 +407,7 @@ mod tests {
             Presence::Gone,
             Presence::Unreachable,
             Presence::FolderMissing,
+            Presence::VolumeFault,
         ];
         let mut page = String::new();
         for (title, sentences) in [

@@ -7,11 +7,13 @@ use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
     ActionRecord, Blocker, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading,
-    Stalls, Timestamp, Volume, WeightSample,
+    Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
+use super::daemon::{self, Daemon, DaemonView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
+use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
 
@@ -32,8 +34,12 @@ pub(crate) struct Status {
     pub(crate) stale_problem: Option<String>,
     /// The way to get cycles again; None if not stale.
     pub(crate) hint: Option<String>,
+    /// The running daemon; None without one.
+    pub(crate) daemon: Option<Daemon>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
+    /// The volumes of the storage folders in the last cycle.
+    pub(crate) storage: Vec<VolumeView>,
     /// The logical processors of the host; None if unknown.
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; None if unknown.
@@ -90,8 +96,12 @@ pub(crate) struct StatusView<'a> {
     stale: bool,
     /// The way to get cycles again; null if not stale.
     hint: Option<&'a str>,
+    /// The running daemon; null without one.
+    daemon: Option<DaemonView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
+    /// The volumes of the storage folders in the last cycle.
+    storage: &'a [VolumeView],
     /// The logical processors of the host; null if unknown.
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
@@ -139,7 +149,9 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             schedule: &status.schedule,
             stale: status.stale,
             hint: status.hint.as_deref(),
+            daemon: status.daemon.as_ref().map(DaemonView::from),
             node_problems: &status.node_problems,
+            storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
             load_scope: status.load_scope,
@@ -166,9 +178,10 @@ impl<'a> From<&'a Status> for StatusView<'a> {
 }
 
 impl Status {
-    /// Returns whether a recent cycle is on record and every node that should run runs.
+    /// Returns whether a recent cycle is on record, every node that should run runs, and no volume has a fault.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.cycle.is_some() && !self.stale && self.node_problems.is_empty()
+        let has_faults = self.storage.iter().any(|volume| volume.fault.is_some());
+        self.cycle.is_some() && !self.stale && self.node_problems.is_empty() && !has_faults
     }
 }
 
@@ -182,7 +195,7 @@ pub(crate) struct NodeProblem {
     /// The state in one word, such as `STOPPED`.
     pub(crate) status: &'static str,
     /// Why it does not run.
-    pub(crate) problem: &'static str,
+    pub(crate) problem: String,
 }
 
 /// An action that has started and not ended.
@@ -213,13 +226,16 @@ const MOST_NODES: usize = 5;
 /// Returns the page: at most 78 columns wide, with shorter bars on a narrow terminal.
 pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
+    let daemon = status.daemon.as_ref().map(daemon::text).unwrap_or_default();
     let Some(at) = status.at else {
-        return "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n".to_owned();
+        let none = "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n";
+        return format!("{daemon}{none}");
     };
     let mut text = match (&status.stale_problem, &status.hint) {
         (Some(problem), hint) => freshness::warning(problem, hint.as_deref().unwrap_or("run `wnm run`")),
         (None, _) => String::new(),
     };
+    text.push_str(&daemon);
     let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
     let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");
     let fill = BESIDE_BAR + bar - "host  ".len() - columns.len();
@@ -227,6 +243,8 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for measure in &status.signals {
         text.push_str(&signal(measure, bar, if status.stale { DIM } else { signal_style(measure) }));
     }
+    let faults = volumes::fault_lines(&status.storage);
+    text.extend(faults.iter().map(|line| format!("{line}\n")));
     if status.load_scope == Some(LoadScope::Container) {
         text.push_str(&format!("  {:<12}not judged: in this container it is the load of the host\n", "load"));
     }
@@ -235,6 +253,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     }
     if let Some(line) = status.cpu_limit.and_then(|applied| cpu_limit(applied, status.cpus)) {
         text.push_str(&format!("  {:<12}{line}\n", "CPU limit"));
+    }
+    if let Some(weight) = &status.weight {
+        text.push_str(&format!("  {:<12}{}\n", "weight", weight_line(weight)));
     }
     if let Some(psi) = &status.psi {
         text.push_str(&stalls(psi));
@@ -321,6 +342,18 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
         .throttled
         .map_or_else(String::new, |share| format!(", nodes throttled {:.0} % of the time", share.get()));
     Some(format!("{limit:.1}{of} cores{throttled}"))
+}
+
+/// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
+fn weight_line(weight: &WeightSample) -> String {
+    let means = |means: Option<WeightMeans>| match means {
+        Some(WeightMeans::Group) => "by control group",
+        Some(WeightMeans::UserGroup) => "by control group of the user",
+        Some(WeightMeans::NodeGroups) => "by container",
+        Some(WeightMeans::Priority) => "by priority",
+        None => "not applied",
+    };
+    format!("CPU {}, disks {}", means(weight.cpu), means(weight.io))
 }
 
 /// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.

@@ -147,6 +147,8 @@ fn import(
         }
         None => node.uuid = uuid(),
     }
+    // A tool with a record stops nodes to relieve the host; other managers only when their operator says so.
+    let relieves = records.contains_key(&node.id);
     let record = records.get(&node.id).cloned().unwrap_or_default();
     let previous_state = record.status.or_else(|| found.status.clone());
     let mut notes = notes(found, &node, &unknown_arguments);
@@ -157,7 +159,11 @@ fn import(
             notes.push("it was recorded as running, but has no process".to_owned());
             NodeState::Stopped { since: None, cause: StopCause::Found }
         }
-        (None, _) => NodeState::Stopped { since: None, cause: StopCause::Found },
+        (None, _) if relieves => NodeState::Stopped { since: None, cause: StopCause::Imported },
+        (None, _) => {
+            notes.push("it does not run, and wnm leaves it stopped: `wnm node start` starts it".to_owned());
+            NodeState::Stopped { since: None, cause: StopCause::Requested }
+        }
     };
     Ok(ImportedNode {
         state,

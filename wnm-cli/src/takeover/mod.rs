@@ -2,6 +2,7 @@
 //! nothing on the host, apart from [`anm::Anm::halt`].
 
 pub(crate) mod anm;
+pub(crate) mod ant;
 pub(crate) mod found;
 mod node;
 mod obstacle;

@@ -159,7 +159,7 @@ fn state(old: &PythonNode, now: Timestamp, notes: &mut Vec<String>) -> NodeState
     };
     match old.status.as_deref() {
         Some("RUNNING") => NodeState::Running { since },
-        Some("STOPPED") => NodeState::Stopped { since: changed, cause: StopCause::Found },
+        Some("STOPPED") => NodeState::Stopped { since: changed, cause: StopCause::Imported },
         Some("DISABLED") => NodeState::Disabled { since },
         Some("REMOVING") => {
             notes.push("its removal was under way: it is imported as a stopped node".to_owned());

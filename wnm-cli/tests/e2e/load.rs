@@ -152,6 +152,8 @@ fn real(timing: &Timing, cpu_limit: bool) -> Vec<(Means, f64)> {
         init.extend([flag.to_owned(), value.to_owned()]);
     }
     init.push(format!("--cpu-limit={cpu_limit}"));
+    // The model gives nodes and other processes the same weight, so that only the limit decides.
+    init.push("--cpu-weight=100".to_owned());
     let ran = host.wnm(&init);
     assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
     host.expect(0, &format!("node add --count {NODES}"));

@@ -178,7 +178,7 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_eq!(list[2]["ports"]["node"], json!(host.spare_port(2)));
     for _ in 0..2 {
         let ran = host.expect(0, "--json run").json();
-        assert_eq!((&ran["decided"], &ran["worked"]), (&json!([]), &json!([])), "{ran}");
+        assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
     }
     // The node that had chosen its port itself keeps it.
     let key = host.path("nodes/f00d4b1c/node_identity.key");
@@ -188,6 +188,46 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_ne!(pid(&again[1]), hex);
     assert_eq!(again[1]["ports"]["node"], list[1]["ports"]["node"]);
     assert_eq!(std::fs::read(&key).unwrap(), identity);
+}
+
+#[test]
+fn nodes_of_the_ant_daemon_are_imported() {
+    let host = Host::new();
+    std::fs::create_dir(host.path("bin")).unwrap();
+    let program = host.path("bin/ant-node");
+    fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &program, &Script::of(Program::AntNode)).unwrap();
+    let pid_of_first = start_by_hand(&host, "node-1", &[], &[]);
+    std::fs::create_dir(host.path("nodes/node-2")).unwrap();
+    std::fs::write(host.path("nodes/node-2/node_identity.key"), [2; 32]).unwrap();
+    let entry = |id: u16, port: Option<u16>| {
+        json!({
+            "id": id, "service_name": format!("node{id}"), "log_dir": null, "node_port": port, "version": "0.23.1",
+            "rewards_address": "0x00455d78f850b0358E8cea5be24d415E01E107CF", "binary_path": program,
+            "data_dir": host.path(&format!("nodes/node-{id}")), "env_variables": {}, "bootstrap_peers": []
+        })
+    };
+    let registry = host.path(".local/share/ant/node_registry.json");
+    std::fs::create_dir_all(registry.parent().unwrap()).unwrap();
+    let text = json!({
+        "schema_version": 1, "next_id": 3,
+        "nodes": {"1": entry(1, None), "2": entry(2, Some(host.spare_port(1)))}
+    });
+    std::fs::write(&registry, text.to_string()).unwrap();
+    let is_ready = || {
+        let shown = init(&host, "--json init --from-ant --process-manager setsid+user --dry-run", &[]);
+        shown.code() == 0 && shown.json()["nodes"].as_array().is_some_and(|nodes| nodes.len() == 2)
+    };
+    let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
+    assert!(attempts.any(|_| is_ready()));
+    assert!(registry.exists());
+    let ran = init(&host, "init --from-ant --process-manager setsid+user", &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert!(!registry.exists() && registry.with_file_name("node_registry.json.before-wnm").exists());
+    let nodes = host.nodes();
+    assert_eq!((nodes.len(), pid(&nodes[0])), (2, pid_of_first));
+    assert_eq!(nodes[1]["ports"]["node"], json!(host.spare_port(1)));
+    let again = init(&host, "init --from-ant --process-manager setsid+user", &[]);
+    assert_ne!(again.code(), 0);
 }
 
 #[test]
@@ -277,12 +317,12 @@ fn nodes_of_antctl_are_imported_and_continue() {
     let whole = json!({"nodes": entries, "save_path": "x"}).to_string();
     write_registry(&host, &whole);
     let before = files(&host);
-    let shown = init(&host, "init --from-antctl --process-manager antctl+user --dry-run", &[]);
+    let shown = init(&host, "init --from-antctl --process-manager antctl+user --antctl-path /bin/true --dry-run", &[]);
     assert_eq!(shown.code(), 0, "{}", shown.err);
     assert_output!(&host, &shown);
     assert_eq!(files(&host), before);
 
-    let ran = init(&host, "init --from-antctl --process-manager antctl+user", &[]);
+    let ran = init(&host, "init --from-antctl --process-manager antctl+user --antctl-path /bin/true", &[]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let registry = std::fs::read_to_string(host.path(".local/share/autonomi/node/node_registry.json")).unwrap();
     assert_eq!(registry, whole);

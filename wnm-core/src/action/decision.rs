@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::verdict::{Blocker, RuleVerdict, SkipReason, Verdict};
+use crate::model::exit::Exit;
 use crate::model::node::NodeId;
 use crate::model::units::{Cores, Version};
 use crate::policy::pressure::{Features, Measure};
@@ -129,6 +130,14 @@ pub enum Reason {
         /// Version of the node binary.
         to: Version,
     },
+    /// The node should run, and its process ended by itself or was not started.
+    Ended {
+        /// Starts since the node was last up for ten minutes, this one included.
+        attempt: u32,
+        /// The end of the process; None where nothing is known about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit: Option<Box<Exit>>,
+    },
     /// All signals have headroom, and the node is the oldest stopped one.
     #[serde(alias = "room_to_start")]
     HeadroomToStart,
@@ -164,7 +173,7 @@ pub enum Relief {
     Disk,
     /// The traffic of disks or network exceeds its high threshold.
     Traffic,
-    /// The CPU limit has starved the nodes for an hour.
+    /// The CPU limit held the nodes below the CPU with which they serve. No rule gives this cause any more.
     Throttled,
 }
 

@@ -74,6 +74,31 @@ pub enum Blocker {
         /// End of that node's cooldown.
         until: Timestamp,
     },
+    /// A node that should run has ended by itself, and waits for its next start.
+    RetryDelay {
+        /// The node that starts first.
+        node: NodeId,
+        /// The time of its start.
+        until: Timestamp,
+    },
+    /// A node ended five times within ten minutes, and waits for its next start.
+    CrashLoop {
+        /// The node that starts first.
+        node: NodeId,
+        /// The time of its start.
+        until: Timestamp,
+    },
+    /// An addition failed, and the next one waits.
+    AddDelay {
+        /// Failed additions in succession.
+        failures: u32,
+        /// End of the delay.
+        until: Timestamp,
+        /// The last failure and its cause.
+        error: String,
+    },
+    /// A node that should run would be stopped or removed again: a signal exceeds its high threshold.
+    RestartOverThreshold(Comparison),
     /// A metric that the rule needs could not be read.
     MissingMetric {
         /// The signal without a value.
@@ -104,6 +129,13 @@ pub enum Blocker {
         /// The level that it must stay below.
         ceiling: Percent,
     },
+    /// The background load waits for a CPU too often to add a node.
+    BackgroundStalls {
+        /// Share of the time in which a task of the background load waited.
+        share: Percent,
+        /// The share from which no node is added.
+        threshold: Percent,
+    },
     /// The CPU limit throttles the nodes.
     Throttled {
         /// Share of the time in which the kernel throttled them.
@@ -133,6 +165,8 @@ pub enum Blocker {
         /// Grace period of the warning threshold.
         warning_grace: Duration,
     },
+    /// No volume can take another node: each has a fault, or lacks `crisis_bytes` or inodes.
+    NoVolume,
     /// The colony has as many nodes as `node_cap` allows.
     NodeCap {
         /// Nodes of the colony.
@@ -188,6 +222,8 @@ pub enum SkipReason {
     NoAnomaly,
     /// Every node has its folder.
     NoDeadNode,
+    /// Every node that should run is up, or is being started.
+    NothingDown,
     /// Fewer operations are in progress than `max_concurrent_operations` allows.
     OperationsWithinLimit {
         /// Operations in progress.

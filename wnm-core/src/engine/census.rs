@@ -6,9 +6,10 @@ use crate::action::verdict::Anomaly;
 use crate::engine::node_status::{NodeStatus, StateRef};
 use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
-use crate::model::node::{NodeId, NodeState, StopCause};
-use crate::model::observation::{NodeSample, Observation, Presence, Volume};
+use crate::model::node::{Desired, NodeId, NodeState};
+use crate::model::observation::{NodeSample, Observation, Presence};
 use crate::model::units::Version;
+use crate::model::volume::Volume;
 use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::thresholds::Policy;
 
@@ -112,10 +113,11 @@ fn current_state<'a>(
     let (now, presence) = (observation.now, sample.presence);
     let Some(recorded) = recorded else {
         let new_node = NodeState::Unknown { since: now };
-        let now = observed(&new_node, presence, observation, false).unwrap_or(new_node);
+        let now = observed(&new_node, presence, observation, false, Desired::default).unwrap_or(new_node);
         return StateRef::New(Box::new(now));
     };
-    let settled = |since, delay| !acting && now.since(since) >= delay;
+    // A process that is gone has ended: the delays are for nodes that come up.
+    let settled = |since, delay| !acting && (presence == Presence::Gone || now.since(since) >= delay);
     let is_open = match recorded {
         NodeState::Running { .. } | NodeState::Unknown { .. } | NodeState::Stopped { .. } | NodeState::Dead { .. } => {
             true
@@ -125,7 +127,7 @@ fn current_state<'a>(
         // An action or an operator ends these states, never an observation.
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
-    if !is_open {
+    if !is_open || is_remnant(recorded, sample) {
         return StateRef::Stored(recorded);
     }
     // After a reboot volumes may not be mounted yet, so that a missing folder proves nothing.
@@ -134,17 +136,33 @@ fn current_state<'a>(
         && state.missing.contains(&id)
         && anomaly.is_none()
         && is_in_place(state, observation, sample.volume);
-    observed(recorded, presence, observation, may_die)
+    observed(recorded, presence, observation, may_die, || state.desired(id, recorded))
         .map_or(StateRef::Stored(recorded), |now| StateRef::New(Box::new(now)))
 }
 
+/// Returns whether a dead node is the remnant of an addition that failed and could not be undone, as on a disk that broke
+/// during the copy. Without a program and an identity it can never run, so that its folder and its number are freed once
+/// the volume is back.
+fn is_remnant(recorded: &NodeState, sample: &NodeSample) -> bool {
+    matches!(recorded, NodeState::Dead { .. })
+        && matches!(sample.presence, Presence::Gone | Presence::VolumeFault)
+        && sample.peer_id.is_none()
+        && sample.version.is_none()
+}
+
 /// Returns the state that an observation shows; None when it confirms the stored one.
-fn observed(recorded: &NodeState, presence: Presence, observation: &Observation, may_die: bool) -> Option<NodeState> {
+fn observed(
+    recorded: &NodeState,
+    presence: Presence,
+    observation: &Observation,
+    may_die: bool,
+    desired: impl FnOnce() -> Desired,
+) -> Option<NodeState> {
     let since = observation.now;
     match (presence, recorded) {
         (Presence::Unobserved, _)
         | (Presence::Answering | Presence::Unverified, NodeState::Running { .. })
-        | (Presence::Silent | Presence::Unreachable, NodeState::Unknown { .. })
+        | (Presence::Silent | Presence::Unreachable | Presence::VolumeFault, NodeState::Unknown { .. })
         | (Presence::FolderMissing, NodeState::Dead { .. }) => None,
         // After a reboot the time of the stop is unknown and no connection of the old process is left: no cooldown.
         (Presence::Gone, NodeState::Stopped { since: Some(_), cause }) if observation.rebooted => {
@@ -152,10 +170,10 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
         }
         (Presence::Gone, NodeState::Stopped { .. }) => None,
         (Presence::Answering | Presence::Unverified, _) => Some(NodeState::Running { since }),
-        (Presence::Silent | Presence::Unreachable, _) => Some(NodeState::Unknown { since }),
+        (Presence::Silent | Presence::Unreachable | Presence::VolumeFault, _) => Some(NodeState::Unknown { since }),
         (Presence::Gone, _) => {
             let since = (!observation.rebooted).then_some(since);
-            Some(NodeState::Stopped { since, cause: StopCause::Found })
+            Some(NodeState::Stopped { since, cause: desired().cause_of_a_found_stop() })
         }
         (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
         // The operation has ended, and without its folder its result cannot be observed.
@@ -166,9 +184,9 @@ fn observed(recorded: &NodeState, presence: Presence, observation: &Observation,
     }
 }
 
-/// Returns whether a volume is on its known device; without a volume, whether every volume is.
+/// Returns whether a volume has its known identity; without a volume, whether every volume has.
 fn is_in_place(state: &EngineState, observation: &Observation, volume: Option<usize>) -> bool {
-    let is_known = |volume: &Volume| state.devices.get(&volume.root) == Some(&volume.device);
+    let is_known = |volume: &Volume| state.volumes.get(&volume.root) == Some(&volume.identity);
     let volumes = &observation.host.volumes;
     match volume {
         Some(volume) => volumes.get(volume).is_some_and(is_known),
@@ -184,8 +202,11 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
     let mut vanished = 0;
     let mut total = 0;
     let mut missing = false;
+    // Whether every observed node lacks its folder, at any size of the colony.
+    let mut all_missing = true;
     for (id, sample) in &observation.nodes {
         total += 1;
+        all_missing &= matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
         let recorded = || state.nodes.get(id);
         match sample.presence {
             Presence::FolderMissing if !state.acting.contains(id) => {
@@ -203,16 +224,17 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
             | Presence::Answering
             | Presence::Silent
             | Presence::Unverified
-            | Presence::Unreachable => {}
+            | Presence::Unreachable
+            | Presence::VolumeFault => {}
         }
     }
     let is_moved = || {
         let volumes = &observation.host.volumes;
-        volumes.iter().any(|v| state.devices.get(&v.root).is_some_and(|device| *device != v.device))
+        volumes.iter().any(|v| state.volumes.get(&v.root).is_some_and(|known| *known != v.identity))
     };
     if missing && is_moved() {
         Some(Anomaly::StorageChanged)
-    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) {
+    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) || missing && all_missing {
         Some(Anomaly::MassDisappearance { vanished, total })
     } else {
         None

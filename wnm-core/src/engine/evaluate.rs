@@ -4,11 +4,13 @@ use crate::action::decision::{Action, Decision, Planned};
 use crate::action::steps::Outcome;
 use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::cpu_limit;
+use crate::engine::recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
 use crate::model::observation::Observation;
+use crate::model::units::Cores;
 use crate::policy::thresholds::Policy;
 
 /// One evaluated cycle: the decision, and everything needed to derive the next state from its outcomes.
@@ -48,6 +50,7 @@ fn evaluate_with<'a>(
     mut state: EngineState,
     observation: &'a Observation,
 ) -> Evaluation<'a> {
+    let policy = &*policy.on(&observation.host);
     let forecast = state.forecast.take();
     let situation = Situation::new(policy, rule_set, &state, forecast, observation);
     // The forecast moves through the cycle: a copy of it in every cycle is measurable.
@@ -63,6 +66,13 @@ impl<'a> Evaluation<'a> {
         &self.state
     }
 
+    /// Returns the CPU that a mature node needs, in cores, as the forecast knows it; None under `classic`, and before a
+    /// node was measured.
+    #[must_use]
+    pub fn node_cpu(&self) -> Option<Cores> {
+        self.update.steady.as_ref()?.forecast.node_cpu()
+    }
+
     /// Evaluates a cycle whose actions come from `plan` instead of from the rules.
     pub(crate) fn with_plan<T>(
         policy: &Policy,
@@ -70,6 +80,7 @@ impl<'a> Evaluation<'a> {
         observation: &'a Observation,
         plan: impl FnOnce(&Situation<'_>) -> (Decision, T),
     ) -> (Self, T) {
+        let policy = &*policy.on(&observation.host);
         let forecast = state.forecast.take();
         let situation = Situation::new(policy, RuleSet::OfPreset, &state, forecast, observation);
         let (decision, rest) = plan(&situation);
@@ -96,9 +107,10 @@ impl<'a> Evaluation<'a> {
             }
             forecast
         });
-        state.nodes.extend(update.changes);
+        recovery::update(&mut state.recoveries, observation, &update.ended);
+        state.extend(update.changes);
         state.missing = update.missing;
-        state::remember_devices(&mut state, observation);
+        state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {
             state::apply(&mut state, planned, outcome, now);
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::model::node::{NodeId, NodeState};
+use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{NodeSample, Presence};
 
 /// The state of a node in this cycle.
@@ -35,10 +35,11 @@ pub(crate) struct NodeStatus<'a> {
 }
 
 impl NodeStatus<'_> {
-    /// Returns whether a rule may select the node: no operation is in progress on it, its process is verified, and its
-    /// folder exists.
+    /// Returns whether a rule may select the node: no operation is in progress on it, its process is verified, its folder
+    /// exists, and its volume has no fault.
     pub(crate) fn is_free(&self) -> bool {
-        let is_usable = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
+        let is_usable =
+            !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault);
         !self.acting && !self.state.is_in_operation() && is_usable
     }
 
@@ -48,6 +49,12 @@ impl NodeStatus<'_> {
 
     pub(crate) fn is_stopped(&self) -> bool {
         matches!(*self.state, NodeState::Stopped { .. })
+    }
+
+    /// Returns whether this observation found no process, and no action or request explains it.
+    pub(crate) fn is_found_stopped(&self) -> bool {
+        let StateRef::New(now) = &self.state else { return false };
+        !self.acting && matches!(**now, NodeState::Stopped { cause: StopCause::Found, .. })
     }
 
     pub(crate) fn is_dead(&self) -> bool {

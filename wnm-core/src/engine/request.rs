@@ -1,5 +1,6 @@
 //! Requests of an operator: the actions that carry one out, and the parts that are refused.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,12 +9,13 @@ use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::evaluate::Evaluation;
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, choose_any};
+use crate::engine::rules::{First, choose_any, no_volume_fits};
 use crate::engine::situation::Situation;
 use crate::engine::state::EngineState;
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Version;
+use crate::model::volume::{Volume, VolumeFault};
 use crate::policy::allocation::free_ids;
 use crate::policy::thresholds::Policy;
 
@@ -105,6 +107,20 @@ pub enum Refusal {
         /// Version of the node binary.
         target: Version,
     },
+    /// The volume of the node has a fault, so that nothing on it can be changed or verified.
+    #[error("its volume {}", fault.sentence())]
+    VolumeFault {
+        /// The fault.
+        fault: VolumeFault,
+    },
+    /// No volume can take another node: each has a fault, or lacks `crisis_bytes` or inodes.
+    #[error("no volume can take a node: {}", first_obstacle(root, *fault))]
+    NoVolume {
+        /// The first storage folder.
+        root: PathBuf,
+        /// The fault of its volume; None when the volume is too full.
+        fault: Option<VolumeFault>,
+    },
     /// The process manager does not allow the reuse of a number.
     #[error("the process manager does not allow the reuse of a number")]
     NumberUsed,
@@ -116,6 +132,23 @@ pub enum Refusal {
         /// The node cap.
         cap: u32,
     },
+}
+
+fn first_obstacle(root: &Path, fault: Option<VolumeFault>) -> String {
+    let root = root.display();
+    match fault {
+        Some(fault) => format!("the volume of {root} {}", fault.sentence()),
+        None => format!("{root} has less space than crisis_bytes, or too few inodes"),
+    }
+}
+
+impl Refusal {
+    /// Returns the refusal of a new node for which no volume has room.
+    #[must_use]
+    pub fn no_volume(volumes: &[Volume]) -> Self {
+        let first = volumes.first().cloned().unwrap_or_default();
+        Self::NoVolume { root: first.root, fault: first.fault }
+    }
 }
 
 /// An evaluated request of the operator.
@@ -161,6 +194,10 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
     let policy = situation.policy;
     let mut actions = Vec::new();
     let mut refused = Vec::new();
+    if verb == Verb::Add && no_volume_fits(situation) {
+        refused.push((None, Refusal::no_volume(&situation.observation.host.volumes)));
+        return (actions, refused);
+    }
     match selection {
         Selection::Named(ids) if verb == Verb::Add => {
             for id in ids {
@@ -198,9 +235,21 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
         Selection::Count(_) | Selection::All => {
             let count = if let Selection::Count(count) = selection { *count as usize } else { usize::MAX };
             actions.extend(by_age(situation, verb, count));
+            if *selection == Selection::All {
+                // Named, so that a teardown does not claim to have reached every node.
+                refused.extend(out_of_reach(situation, verb));
+            }
         }
     }
     (actions, refused)
+}
+
+/// Returns the refusals of nodes that only the fault of their volume keeps from an action.
+fn out_of_reach(situation: &Situation<'_>, verb: Verb) -> impl Iterator<Item = (Option<NodeId>, Refusal)> {
+    situation.nodes.iter().filter_map(move |seen| match action(situation, verb, seen) {
+        Err(refusal @ Refusal::VolumeFault { .. }) => Some((Some(seen.id), refusal)),
+        Ok(_) | Err(_) => None,
+    })
 }
 
 /// Returns the actions on up to `count` nodes, selected in the order of the rules.
@@ -254,6 +303,11 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Resul
     }
     if seen.sample.presence == Presence::Unverified && verb != Verb::Enable {
         return Err(Refusal::NotOurs);
+    }
+    if seen.sample.presence == Presence::VolumeFault && verb != Verb::Enable {
+        let volume = seen.sample.volume.and_then(|volume| situation.observation.host.volumes.get(volume));
+        let fault = volume.and_then(|volume| volume.fault).unwrap_or(VolumeFault::Lost);
+        return Err(Refusal::VolumeFault { fault });
     }
     let is_down = matches!(*seen.state, NodeState::Stopped { .. } | NodeState::Disabled { .. });
     match verb {

@@ -7,10 +7,12 @@ use crate::action::verdict::Anomaly;
 use crate::engine::census::{Census, anomaly, node_statuses};
 use crate::engine::forecast::{Forecast, Outlook, Usage};
 use crate::engine::node_status::{NodeStatus, StateRef};
+use crate::engine::recovery::Recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
-use crate::model::node::{NodeId, NodeState};
+use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
+use crate::model::units::Timestamp;
 use crate::policy::constants::MOST_MEASURES;
 use crate::policy::pressure::{Features, Measure, measures};
 use crate::policy::thresholds::{Policy, Preset, Upgrades};
@@ -27,6 +29,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) anomaly: Option<Anomaly>,
     /// Nodes whose folder is missing, or was missing when it was last observed.
     missing: BTreeSet<NodeId>,
+    /// Nodes whose process ended by itself since the last observation. A restart of the host ends processes, too, and
+    /// is not counted.
+    ended: Vec<NodeId>,
     /// Input of the steady rules; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }
@@ -54,20 +59,28 @@ impl<'a> Situation<'a> {
         let census = Census::of(&nodes, policy, rule_set, observation.target.as_ref());
         let mut missing = BTreeSet::new();
         let mut vanished = false;
+        let mut ended = Vec::new();
         for seen in nodes.iter().filter(|seen| seen.sample.presence != Presence::Answering) {
             match seen.sample.presence {
                 Presence::FolderMissing => {
                     vanished = true;
                     missing.insert(seen.id);
                 }
-                Presence::Gone => vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. })),
+                Presence::Gone => {
+                    vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. }));
+                    let ran = || state.nodes.get(&seen.id).is_some_and(NodeState::is_active);
+                    if !observation.rebooted && seen.is_found_stopped() && ran() {
+                        ended.push(seen.id);
+                    }
+                }
                 // An action in progress hides the folder, so the last observation of it stays.
                 Presence::Unobserved if state.missing.contains(&seen.id) => _ = missing.insert(seen.id),
                 Presence::Unobserved
                 | Presence::Answering
                 | Presence::Silent
                 | Presence::Unverified
-                | Presence::Unreachable => {}
+                | Presence::Unreachable
+                | Presence::VolumeFault => {}
             }
         }
         // The count of vanished nodes is lazy: most cycles have none.
@@ -79,7 +92,7 @@ impl<'a> Situation<'a> {
             let outlook = forecast.update(policy, observation, &usage);
             Steady { forecast, outlook, usage }
         });
-        Self { policy, state, observation, nodes, census, features, anomaly, missing, steady }
+        Self { policy, state, observation, nodes, census, features, anomaly, missing, ended, steady }
     }
 
     /// Returns every signal that has thresholds, with its value.
@@ -90,9 +103,42 @@ impl<'a> Situation<'a> {
         all
     }
 
+    /// Returns the desired condition of a node.
+    pub(crate) fn desired(&self, seen: &NodeStatus<'_>) -> Desired {
+        self.state.desired(seen.id, &seen.state)
+    }
+
+    /// Returns whether a node is down although it should run.
+    pub(crate) fn is_down(&self, seen: &NodeStatus<'_>) -> bool {
+        seen.is_stopped() && self.desired(seen) == Desired::Running
+    }
+
+    /// Returns whether the policy stopped a node, and may start it again.
+    pub(crate) fn waits_for_headroom(&self, seen: &NodeStatus<'_>) -> bool {
+        seen.is_stopped() && self.desired(seen) == Desired::StoppedByPolicy
+    }
+
+    /// Returns whether a node is down that should run, unless it is in a crash loop: no new node is added beside it.
+    pub(crate) fn comes_back(&self, seen: &NodeStatus<'_>) -> bool {
+        let is_crash_loop = || self.state.recoveries.get(&seen.id).is_some_and(Recovery::is_crash_loop);
+        self.is_down(seen) && !is_crash_loop()
+    }
+
+    /// Returns the time from which a node that is down may start.
+    pub(crate) fn recovers_at(&self, id: NodeId) -> Timestamp {
+        let recovery = self.state.recoveries.get(&id);
+        if self.ended.contains(&id) {
+            let mut recovery = recovery.cloned().unwrap_or_default();
+            recovery.record_end(self.observation.now, None);
+            recovery.retry_at
+        } else {
+            recovery.map_or(self.observation.now, |recovery| recovery.retry_at)
+        }
+    }
+
     /// Returns the changes that this observation makes to the state.
     pub(crate) fn into_update(self) -> StateUpdate {
-        let Self { state, nodes, missing, steady, .. } = self;
+        let Self { state, nodes, missing, ended, steady, .. } = self;
         let mut changes = Vec::new();
         for seen in nodes {
             match seen.state {
@@ -100,7 +146,7 @@ impl<'a> Situation<'a> {
                 StateRef::New(_) | StateRef::Stored(_) => {}
             }
         }
-        StateUpdate { changes, missing, steady }
+        StateUpdate { changes, missing, ended, steady }
     }
 }
 
@@ -111,6 +157,8 @@ pub(crate) struct StateUpdate {
     pub(crate) changes: Vec<(NodeId, NodeState)>,
     /// Nodes whose folder is missing, or was missing when it was last observed.
     pub(crate) missing: BTreeSet<NodeId>,
+    /// Nodes whose process ended by itself since the last observation.
+    pub(crate) ended: Vec<NodeId>,
     /// The updated forecast; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::steps::{ActionRecord, Outcome};
+use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
+use crate::engine::recovery::Recovery;
 use crate::model::clock::Clock;
-use crate::model::node::{NodeId, NodeMap, NodeState, StopCause};
+use crate::model::node::{Desired, NodeId, NodeMap, NodeState, StopCause};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::{Timestamp, Version};
 use crate::policy::constants::REFUSED_AFTER;
@@ -21,12 +23,23 @@ pub struct EngineState {
     /// State of each node.
     #[serde(skip_serializing_if = "NodeMap::is_empty")]
     pub nodes: NodeMap<NodeState>,
+    /// Desired conditions that differ from [`Desired::implied_by`] the state of their node.
+    ///
+    /// Few nodes have one: a node that was stopped by request and whose process manager does not answer, for example.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub desired: NodeMap<Desired>,
+    /// Nodes that ended by themselves and have not been up for ten minutes since.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub recoveries: NodeMap<Recovery>,
+    /// Actions that failed, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailedAction>,
     /// Nodes with an action in progress.
     pub acting: BTreeSet<NodeId>,
     /// Nodes whose folder was missing in the last observation.
     pub missing: BTreeSet<NodeId>,
-    /// Device of each storage folder, as of the last observation without a missing folder.
-    pub devices: BTreeMap<PathBuf, u64>,
+    /// Identity of the volume of each storage folder, as of the last observation without a missing folder.
+    pub volumes: BTreeMap<PathBuf, u64>,
     /// Failed upgrades to each version.
     pub failed_upgrades: BTreeMap<Version, u32>,
     /// Forecast of the steady rules.
@@ -37,6 +50,35 @@ pub struct EngineState {
 }
 
 impl EngineState {
+    /// Returns the desired condition of a node in this state.
+    #[must_use]
+    pub fn desired(&self, id: NodeId, state: &NodeState) -> Desired {
+        self.desired.get(&id).copied().unwrap_or_else(|| Desired::implied_by(state))
+    }
+
+    /// Sets the desired condition of a node. Call this after a change of its state.
+    pub fn set_desired(&mut self, id: NodeId, desired: Desired) {
+        let implied = self.nodes.get(&id).map_or(Desired::Running, Desired::implied_by);
+        if desired == implied {
+            self.desired.remove(&id);
+        } else {
+            self.desired.insert(id, desired);
+        }
+    }
+
+    /// Applies the changes of states by an observation. A stopped node stays desired stopped, whatever is observed of
+    /// it, until its process is seen up.
+    pub(crate) fn extend(&mut self, changes: Vec<(NodeId, NodeState)>) {
+        for (id, next) in changes {
+            let desired = match (&next, self.nodes.get(&id)) {
+                (NodeState::Running { .. }, _) | (_, None) => Desired::Running,
+                (_, Some(recorded)) => self.desired(id, recorded),
+            };
+            self.nodes.insert(id, next);
+            self.set_desired(id, desired);
+        }
+    }
+
     /// Returns whether upgrades to a version failed too often to be tried again.
     #[must_use]
     pub fn is_refused(&self, version: &Version) -> bool {
@@ -54,25 +96,29 @@ impl EngineState {
             if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
                 self.nodes.insert(id, state);
             }
+            if let Some(desired) = desired_by(&record.planned, Progress::Pending) {
+                self.set_desired(id, desired);
+            }
         }
     }
 }
 
-pub(crate) fn remember_devices(state: &mut EngineState, observation: &Observation) {
-    for (i, volume) in observation.host.volumes.iter().enumerate() {
-        if state.devices.get(&volume.root) != Some(&volume.device) && is_ours(state, observation, i) {
-            state.devices.insert(volume.root.clone(), volume.device);
+pub(crate) fn remember_volumes(state: &mut EngineState, observation: &Observation) {
+    for (i, volume) in observation.host.volumes.iter().enumerate().filter(|(_, volume)| volume.fault.is_none()) {
+        if state.volumes.get(&volume.root) != Some(&volume.identity) && is_ours(state, observation, i) {
+            state.volumes.insert(volume.root.clone(), volume.identity);
         }
     }
 }
 
-/// Returns whether a volume with a new device holds nodes of the colony: at least one is observed there.
+/// Returns whether a volume with a new identity holds nodes of the colony: at least one is observed there.
 ///
-/// While folders are missing, the known device stays, so that a volume that is not mounted remains an anomaly.
+/// While folders are missing, the known identity stays, so that a volume that is not mounted remains an anomaly.
 fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> bool {
     let on_it = || observation.nodes.iter().filter(|(_, sample)| sample.volume.is_none_or(|v| v == volume));
-    let is_seen = |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing);
-    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.devices.contains_key(&v.root));
+    let is_seen =
+        |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing | Presence::VolumeFault);
+    let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.volumes.contains_key(&v.root));
     let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
     let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));
     on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()
@@ -85,11 +131,19 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Outcome::Pending { .. } => state.acting.insert(id),
         Outcome::Done | Outcome::Failed(_) => state.acting.remove(&id),
     };
+    if *outcome == Outcome::Done {
+        failures::forget(&mut state.failures, &planned.action);
+    }
     let recorded = state.nodes.get(&id);
     let next = match outcome {
         Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
         Outcome::Done => after_success(planned, recorded, now),
         Outcome::Failed(failure) => {
+            failures::record(&mut state.failures, &planned.action, &failure.failed, now);
+            if let Action::Start { .. } = &planned.action {
+                let error = &failure.failed.error;
+                state.recoveries.entry(id).or_default().record_failed_start(failure.failed.step, now, error);
+            }
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
             }
@@ -104,7 +158,48 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Next::NoMore => {
             state.nodes.remove(&id);
             state.missing.remove(&id);
+            state.desired.remove(&id);
+            state.recoveries.remove(&id);
+            return;
         }
+    }
+    if planned.reason == Reason::Requested && *outcome == Outcome::Done {
+        // A request begins anew: the operator has changed the node, or wants to see it start now.
+        state.recoveries.remove(&id);
+    }
+    let progress = match outcome {
+        Outcome::Pending { .. } => Progress::Pending,
+        Outcome::Done => Progress::Done,
+        Outcome::Failed(_) => Progress::Failed,
+    };
+    if let Some(desired) = desired_by(planned, progress) {
+        state.set_desired(id, desired);
+    }
+}
+
+/// How far an action has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Pending,
+    Done,
+    Failed,
+}
+
+/// Returns the desired condition that an action sets; None for an action that sets none.
+fn desired_by(planned: &Planned, progress: Progress) -> Option<Desired> {
+    let is_requested = planned.reason == Reason::Requested;
+    match (&planned.action, progress) {
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. }, _) => {
+            Some(Desired::Running)
+        }
+        // An operator's stop that fails is still desired: the process may end later, and must then stay down.
+        (Action::Stop { .. }, _) if is_requested => Some(Desired::StoppedByRequest),
+        (Action::Stop { .. }, Progress::Failed) => Some(Desired::Running),
+        (Action::Stop { .. }, Progress::Pending | Progress::Done) => Some(Desired::StoppedByPolicy),
+        (Action::Disable { .. }, Progress::Done) => Some(Desired::Disabled),
+        (Action::Disable { .. }, Progress::Pending | Progress::Failed) => Some(Desired::StoppedByRequest),
+        (Action::Enable { .. }, Progress::Done) => Some(Desired::StoppedByPolicy),
+        (Action::Enable { .. }, Progress::Pending | Progress::Failed) | (Action::Remove { .. }, _) => None,
     }
 }
 

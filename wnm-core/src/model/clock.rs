@@ -13,6 +13,10 @@ pub struct ClockReading {
     pub uptime: u64,
     /// The identifier of the boot, unique for each start of the host.
     pub boot: String,
+    /// The start of process 1, in clock ticks since the boot; None where it is not visible.
+    ///
+    /// A container that restarts has a new process 1, and keeps the identifier of the boot.
+    pub init: Option<u64>,
 }
 
 /// The clock of the colony. It starts at the wall clock and then advances with the uptime of the host.
@@ -24,13 +28,23 @@ pub struct Clock {
     now: Timestamp,
     uptime: u64,
     boot: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    init: Option<u64>,
 }
 
 impl Clock {
     /// Returns a clock that starts at the wall clock of the reading.
     #[must_use]
     pub fn start(reading: ClockReading) -> Self {
-        Self { now: reading.wall, uptime: reading.uptime, boot: reading.boot }
+        Self { now: reading.wall, uptime: reading.uptime, boot: reading.boot, init: reading.init }
+    }
+
+    /// Returns whether all processes ended since the last reading: the host or the container restarted.
+    #[must_use]
+    pub fn is_restarted(&self, reading: &ClockReading) -> bool {
+        // A start that only one of the readings has tells nothing: `hidepid` may have been changed.
+        let is_other_init = self.init.zip(reading.init).is_some_and(|(last, now)| last != now);
+        self.boot != reading.boot || is_other_init
     }
 
     /// Returns the clock at a later reading.
@@ -43,7 +57,7 @@ impl Clock {
         } else {
             self.now.max(reading.wall)
         };
-        Self { now, uptime: reading.uptime, boot: reading.boot }
+        Self { now, uptime: reading.uptime, boot: reading.boot, init: reading.init.or(self.init) }
     }
 
     /// Returns the time of the colony.
@@ -70,7 +84,7 @@ mod tests {
     use super::*;
 
     fn reading(wall: i64, uptime: u64, boot: &str) -> ClockReading {
-        ClockReading { wall: Timestamp::from_millis(wall), uptime, boot: boot.to_owned() }
+        ClockReading { wall: Timestamp::from_millis(wall), uptime, boot: boot.to_owned(), init: None }
     }
 
     #[test]
@@ -86,6 +100,24 @@ mod tests {
         let start = Clock::start(reading(1_000_000, 500, "a"));
         assert_eq!(start.advance(reading(1_060_000, 10, "b")).now().as_millis(), 1_060_000);
         assert_eq!(start.advance(reading(0, 10, "b")).now().as_millis(), 1_000_000);
+    }
+
+    #[test]
+    fn restart_is_a_new_boot_or_a_new_process_1() {
+        let of = |boot: &str, init| ClockReading { init, ..reading(0, 500, boot) };
+        for (before, after, is_restarted) in [
+            (of("a", Some(1)), of("a", Some(1)), false),
+            (of("a", Some(1)), of("b", Some(1)), true),
+            (of("a", Some(1)), of("a", Some(9000)), true),
+            (of("a", Some(1)), of("a", None), false),
+            (of("a", None), of("a", Some(9000)), false),
+            (of("a", None), of("b", None), true),
+        ] {
+            assert_eq!(Clock::start(before.clone()).is_restarted(&after), is_restarted, "{before:?} {after:?}");
+        }
+        // A reading without the start of process 1 in between hides no restart.
+        let hidden = Clock::start(of("a", Some(1))).advance(of("a", None));
+        assert!(hidden.is_restarted(&of("a", Some(2))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod cpu_limit;
+pub(crate) mod exit;
 pub(crate) mod firewall;
 pub(crate) mod flavor;
 pub(crate) mod manager;
@@ -13,5 +14,6 @@ pub(crate) mod observation;
 pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
 pub(crate) mod units;
+pub(crate) mod volume;
 pub(crate) mod wallet;
 pub(crate) mod weight;

@@ -192,6 +192,80 @@ pub enum StopCause {
     Found,
     /// The start of the node failed.
     StartFailed,
+    /// The node was stopped when wnm took it over.
+    Imported,
+}
+
+/// The condition that a node should be in, in contrast to its observed [`NodeState`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Desired {
+    /// The node should run: the rule `recover` starts it when it ends by itself.
+    #[default]
+    Running,
+    /// The policy stopped the node, and starts it again when the host has headroom.
+    StoppedByPolicy,
+    /// The operator stopped the node: no rule starts it.
+    StoppedByRequest,
+    /// The operator disabled the node: no rule starts, upgrades or observes it.
+    Disabled,
+}
+
+impl Desired {
+    /// All conditions.
+    pub const ALL: [Self; 4] = [Self::Running, Self::StoppedByPolicy, Self::StoppedByRequest, Self::Disabled];
+
+    /// Returns the word in the database and in reports, such as `stopped_by_policy`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::StoppedByPolicy => "stopped_by_policy",
+            Self::StoppedByRequest => "stopped_by_request",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// Returns the condition with this word; None for any other word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|desired| desired.word() == word)
+    }
+
+    /// Returns the desired condition that a state implies: the cause of a stop tells who stopped the node.
+    #[must_use]
+    pub const fn implied_by(state: &NodeState) -> Self {
+        match state {
+            NodeState::Disabled { .. } => Self::Disabled,
+            NodeState::Stopped { cause: StopCause::Pressure | StopCause::Imported, .. } => Self::StoppedByPolicy,
+            NodeState::Stopped { cause: StopCause::Requested, .. } => Self::StoppedByRequest,
+            NodeState::Stopped { cause: StopCause::Found | StopCause::StartFailed, .. }
+            | NodeState::Running { .. }
+            | NodeState::Unknown { .. }
+            | NodeState::Restarting { .. }
+            | NodeState::Upgrading { .. }
+            | NodeState::Migrating { .. }
+            | NodeState::Removing { .. }
+            | NodeState::Dead { .. } => Self::Running,
+        }
+    }
+
+    /// Returns whether a node in this state can have this desired condition: a disabled node is disabled in both.
+    #[must_use]
+    pub const fn is_possible_in(self, state: &NodeState) -> bool {
+        matches!(self, Self::Disabled) == matches!(state, NodeState::Disabled { .. })
+    }
+
+    /// Returns the cause of a stop that an observation finds; the desired condition tells whether the stop was planned.
+    #[must_use]
+    pub(crate) const fn cause_of_a_found_stop(self) -> StopCause {
+        match self {
+            Self::Running => StopCause::Found,
+            Self::StoppedByPolicy => StopCause::Pressure,
+            Self::StoppedByRequest | Self::Disabled => StopCause::Requested,
+        }
+    }
 }
 
 /// The state of a node, with the facts of that state.

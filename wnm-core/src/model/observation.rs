@@ -1,14 +1,14 @@
 //! Observations of the host and its nodes at one moment. A value that could not be read is None, never a guess.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::cpu_limit::CpuLimitSample;
+use crate::model::exit::Exit;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::pressure_stall::Psi;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::model::weight::WeightSample;
 
 /// All data of one reading of the host and its nodes.
@@ -103,22 +103,6 @@ pub struct LoadAverages {
     pub fifteen: Load,
 }
 
-/// A volume with a storage folder.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Volume {
-    /// The storage folder.
-    pub root: PathBuf,
-    /// The device number. A change between two observations without a reboot means another disk.
-    pub device: u64,
-    /// Used share of the volume.
-    pub used: Option<Percent>,
-    /// Size of the volume.
-    pub total: Option<Bytes>,
-    /// Space that is available to users without privileges.
-    pub available: Option<Bytes>,
-}
-
 /// The observed condition of a node's process, metrics server and folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -138,8 +122,10 @@ pub enum Presence {
     Gone,
     /// The process manager gave no answer, and the port neither.
     Unreachable,
-    /// The node's folder does not exist.
+    /// The node's folder does not exist, and no process runs on it.
     FolderMissing,
+    /// The volume of the node's folder has a fault, so that folder and process prove nothing.
+    VolumeFault,
 }
 
 /// The observation of a node.
@@ -172,6 +158,9 @@ pub struct NodeSample {
     pub shunned_since: Option<Timestamp>,
     /// The metrics that the node reports.
     pub metrics: Option<Box<NodeMetrics>>,
+    /// The end of the last process; None while a process runs, and where nothing is known about its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Box<Exit>>,
 }
 
 /// An answer on the metrics port of a node that is not the node's.

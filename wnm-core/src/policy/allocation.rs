@@ -1,12 +1,13 @@
 //! Numbers, ports and folders of new nodes.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::node::{Node, NodeId, Ports};
-use crate::model::observation::Volume;
 use crate::model::units::{Bytes, Timestamp};
+use crate::model::volume::Volume;
 use crate::policy::settings::{Problem, ProblemCause, RawSettings, Settings, Thousands};
 use crate::policy::thresholds::Policy;
 
@@ -81,24 +82,32 @@ pub fn free_ids(taken: impl IntoIterator<Item = NodeId>, highest_used: Option<u3
     })
 }
 
-/// Returns the storage folder with the most space for one more node; the first of several equal ones, None of none.
+/// Returns the storage folder with the most space for one more node; the first of several equal ones, None when no volume
+/// can take a node. A folder without a known volume counts as usable.
 ///
-/// The space is the free space of the volume, minus the growth that its nodes still have until each uses `full`.
-/// `nodes` gives the folder of each node and its present size.
+/// The space is the free space of the volume, minus the growth that its nodes still have until each uses `full`; volumes
+/// of one pool share both. `nodes` gives the folder of each node and its present size.
 pub fn storage_with_most_space<'a, 'n>(
     storage: &'a [PathBuf],
     volumes: &[Volume],
     full: Bytes,
     nodes: impl Iterator<Item = (&'n Path, Bytes)> + Clone,
 ) -> Option<&'a PathBuf> {
+    let of = |folder: &PathBuf| volumes.iter().find(|volume| volume.root == *folder);
     let space = |folder: &PathBuf| {
-        let free = volumes.iter().find(|volume| volume.root == *folder)?.available?;
-        let growth = nodes.clone().filter(|(root, _)| root.starts_with(folder));
+        let volume = of(folder)?;
+        let free = volume.available?;
+        let pool: Vec<&Volume> = volumes.iter().filter(|other| other.shares_space_with(volume)).collect();
+        let growth = nodes.clone().filter(|(root, _)| pool.iter().any(|volume| root.starts_with(&volume.root)));
         let growth: u64 = growth.map(|(_, held)| full.0.saturating_sub(held.0)).fold(0, u64::saturating_add);
         Some(free.0.saturating_sub(growth))
     };
     // `max_by_key` returns the last of several equal elements.
-    storage.iter().rev().max_by_key(|folder| space(folder))
+    let usable = storage.iter().rev().filter(|folder| of(folder).is_none_or(|volume| volume.fits(full)));
+    // Folders that share their space get equal numbers of nodes.
+    usable.max_by_key(|folder| {
+        (space(folder), Reverse(nodes.clone().filter(|(root, _)| root.starts_with(folder)).count()))
+    })
 }
 
 /// The inputs of a new node that the core cannot produce: random numbers, the time and folders.
@@ -219,10 +228,31 @@ mod tests {
         assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 0)]), Some("/a"));
         assert_eq!(goes([Some(50), Some(60), Some(40)], &[("/b/antnode0001", 20)]), Some("/b"));
         assert_eq!(goes([Some(50), Some(60), None], &[("/b/1", 0), ("/b/2", 5), ("/a/3", 1), ("/a/4", 9)]), Some("/b"));
-        assert_eq!(goes([Some(9), Some(9), Some(9)], &[]), Some("/a"));
-        assert_eq!(goes([None, None, Some(1)], &[("/c/1", 0)]), Some("/c"));
+        assert_eq!(goes([Some(20), Some(20), Some(20)], &[]), Some("/a"));
+        // Less space than a full node needs.
+        assert_eq!(goes([Some(19), Some(19), Some(19)], &[]), None);
+        assert_eq!(goes([Some(19), Some(19), None], &[]), Some("/c"));
         assert_eq!(goes([None; 3], &[]), Some("/a"));
         assert_eq!(storage_with_most_space(&[], &[], Bytes(1), std::iter::empty()), None);
+    }
+
+    #[test]
+    fn volumes_of_a_pool_share_the_growth_of_their_nodes() {
+        let storage = ["/a", "/b", "/c"].map(PathBuf::from);
+        let on = |(root, pool): (&PathBuf, &str)| Volume {
+            root: root.clone(),
+            pool: pool.to_owned(),
+            available: Some(Bytes(if pool == "x" { 100 } else { 70 })),
+            ..Volume::default()
+        };
+        let volumes: Vec<Volume> = storage.iter().zip(["x", "x", "y"]).map(on).collect();
+        let goes = |nodes: &[&str]| {
+            let nodes = nodes.iter().map(|root| (Path::new(*root), Bytes(0)));
+            storage_with_most_space(&storage, &volumes, Bytes(20), nodes)
+        };
+        assert_eq!(goes(&[]), Some(&storage[0]));
+        assert_eq!(goes(&["/a/1"]), Some(&storage[1]));
+        assert_eq!(goes(&["/a/1", "/b/2"]), Some(&storage[2]), "two nodes will take 40 of 100");
     }
 
     #[test]

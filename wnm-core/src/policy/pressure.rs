@@ -167,10 +167,11 @@ pub fn measures<'a>(policy: &'a Policy, host: &'a HostSample) -> impl Iterator<I
             Measure::new(Signal::NetWrite, host.net_write, io.write),
         ]
     });
-    let volumes = host.volumes.iter().enumerate();
+    // The values of a volume with a fault are unknown, and must not block growth on the others.
+    let volumes = host.volumes.iter().enumerate().filter(|(_, volume)| volume.fault.is_none());
     [Measure::new(Signal::Cpu, host.cpu, policy.cpu), Measure::new(Signal::Memory, host.memory, policy.memory)]
         .into_iter()
-        .chain(volumes.map(|(i, volume)| Measure::new(Signal::Disk(i), volume.used, policy.disk)))
+        .chain(volumes.map(|(i, volume)| Measure::new(Signal::Disk(i), volume.fullness(), policy.disk)))
         .chain(load)
         .chain(disk_io)
         .chain(net_io)
@@ -184,7 +185,7 @@ pub struct Features {
     pub allow_cpu: bool,
     /// Memory use is below its low threshold.
     pub allow_mem: bool,
-    /// The use of at least one volume is below the low threshold.
+    /// The use of at least one volume is below the low threshold, and a new node fits there.
     pub allow_hd: bool,
     /// CPU use exceeds its high threshold.
     pub remove_cpu: bool,
@@ -239,9 +240,10 @@ impl Features {
             let (allow, remove) = match measure.signal {
                 Signal::Cpu => (&mut features.allow_cpu, &mut features.remove_cpu),
                 Signal::Memory => (&mut features.allow_mem, &mut features.remove_mem),
-                Signal::Disk(_) => {
+                Signal::Disk(i) => {
                     // A new node goes to the emptiest volume, so one with space is enough.
-                    features.allow_hd |= measure.allows();
+                    let fits = host.volumes.get(i).is_some_and(|volume| volume.fits(policy.crisis));
+                    features.allow_hd |= measure.allows() && fits;
                     features.remove_hd |= measure.is_exceeded();
                     return;
                 }

@@ -5,7 +5,9 @@ mod classic;
 mod colony;
 mod comparisons;
 mod reasons;
+mod recover;
 mod steady;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -149,10 +151,10 @@ fn node_is_dead_after_two_observations_without_folder() {
 }
 
 #[test]
-fn device_of_a_volume_is_learned_from_its_nodes() {
+fn identity_of_a_volume_is_learned_from_its_nodes() {
     use Presence::{Answering, FolderMissing, Gone, Unobserved};
     let (old, new) = (5, 7);
-    // Known devices, presence of nodes 1 and 2, whether an action on 2 is in progress; known devices after the cycle.
+    // Known identities, presence of nodes 1 and 2, whether an action on 2 is in progress; known ones after the cycle.
     let cases = [
         (None, [Unobserved, Unobserved], false, None),
         (None, [FolderMissing, FolderMissing], false, None),
@@ -160,7 +162,7 @@ fn device_of_a_volume_is_learned_from_its_nodes() {
         (None, [Answering, FolderMissing], false, Some(new)),
         (Some(old), [Answering, Answering], false, Some(new)),
         (Some(old), [Unobserved, FolderMissing], false, Some(old)),
-        // One of the nodes is still on the known device.
+        // One of the nodes is still on the known volume.
         (Some(old), [Answering, FolderMissing], false, Some(old)),
         (Some(old), [Answering, FolderMissing], true, Some(new)),
         (Some(old), [Answering, Answering], true, Some(new)),
@@ -169,12 +171,12 @@ fn device_of_a_volume_is_learned_from_its_nodes() {
     for (known, presence, is_acting, want) in cases {
         let [one, two] = presence;
         let mut colony = Colony::new(&[]).running(1).running(2).seen(1, one).seen(2, two);
-        let elsewhere = Volume { root: "/elsewhere".into(), device: 9, ..Volume::default() };
-        colony.look.host.volumes[0].device = new;
+        let elsewhere = Volume { root: "/elsewhere".into(), identity: 9, ..Volume::default() };
+        colony.look.host.volumes[0].identity = new;
         colony.look.host.volumes.push(elsewhere);
-        colony.state.devices = known.map(|device| (PathBuf::new(), device)).into_iter().collect();
+        colony.state.volumes = known.map(|device| (PathBuf::new(), device)).into_iter().collect();
         colony.state.acting = is_acting.then_some(id(2)).into_iter().collect();
-        let devices = colony.settled_state(&[]).devices;
+        let devices = colony.settled_state(&[]).volumes;
         let want: BTreeMap<_, _> = want.map(|device| (PathBuf::new(), device)).into_iter().collect();
         assert_eq!(devices, want, "{known:?} {presence:?} {is_acting}");
     }
@@ -213,11 +215,12 @@ fn observation_sets_the_state_after_the_delay() {
         let state = NodeState::Restarting { since: ago(seconds) };
         Colony::new(&[]).node(1, state, presence).settled(&[])[&id(1)].clone()
     };
-    assert_eq!(restarting(299, Presence::Gone), NodeState::Restarting { since: ago(299) });
+    assert_eq!(restarting(299, Presence::Silent), NodeState::Restarting { since: ago(299) });
     assert_eq!(restarting(300, Presence::Answering), NodeState::Running { since: NOW });
     assert_eq!(restarting(300, Presence::Silent), NodeState::Unknown { since: NOW });
     let gone = NodeState::Stopped { since: Some(NOW), cause: StopCause::Found };
     assert_eq!(restarting(300, Presence::Gone), gone);
+    assert_eq!(restarting(1, Presence::Gone), gone, "an ended process is not waited for");
     // Without an observation the state stays.
     assert_eq!(restarting(300, Presence::Unobserved), NodeState::Restarting { since: ago(300) });
 }

@@ -72,13 +72,13 @@ fn expected_absence_is_no_anomaly() {
 }
 
 #[test]
-fn missing_folder_on_a_changed_device_is_not_dead() {
+fn missing_folder_on_another_volume_is_not_dead() {
     let on = |known: Option<u64>, volume: Option<usize>| {
         let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
-        colony.look.host.volumes[0].device = 7;
-        let other = Volume { root: "/other".into(), device: 8, used: percent(20.0), ..Volume::default() };
+        colony.look.host.volumes[0].identity = 7;
+        let other = Volume { root: "/other".into(), identity: 8, used: percent(20.0), ..Volume::default() };
         colony.look.host.volumes.push(other);
-        colony.state.devices = known.map(|device| (Default::default(), device)).into_iter().collect();
+        colony.state.volumes = known.map(|device| (Default::default(), device)).into_iter().collect();
         colony.state.missing.insert(id(2));
         if let Some(sample) = colony.look.nodes.get_mut(&id(2)) {
             sample.volume = volume;
@@ -87,16 +87,16 @@ fn missing_folder_on_a_changed_device_is_not_dead() {
     };
     assert_eq!(on(Some(7), Some(0)).decided(), [("remove", 2)]);
     assert_eq!(reasons(&on(Some(7), Some(0))), [Reason::Dead]);
-    // The folder, its device or the volume of the node is unknown.
+    // The identity or the volume of the node is unknown.
     for colony in [on(None, Some(0)), on(Some(7), Some(2)), on(Some(7), None)] {
         assert_eq!(colony.decided(), []);
     }
     let mut all_known = on(Some(7), None);
-    all_known.state.devices.insert("/other".into(), 8);
+    all_known.state.volumes.insert("/other".into(), 8);
     assert_eq!(all_known.decided(), [("remove", 2)]);
     let moved = on(Some(6), Some(0));
     assert_eq!(moved.blocker(), Some(Blocker::Anomaly { anomaly: Anomaly::StorageChanged }));
-    // While nothing is missing, another device is just that.
+    // While nothing is missing, another volume is just that.
     assert!(!matches!(moved.seen(2, Presence::Answering).blocker(), Some(Blocker::Anomaly { .. })));
     let both_seen = on(Some(7), Some(0));
     assert_eq!(both_seen.seen(2, Presence::Gone).decided(), []);

@@ -121,11 +121,11 @@ impl Controller {
         Some(CpuLimitCounters { periods: count("nr_periods ")?, throttled: count("nr_throttled ")? })
     }
 
-    /// Enables the CPU controller for the children of a group.
-    pub(crate) fn offer(&self, folder: &Path) -> io::Result<()> {
+    /// Enables a controller of version 2 for the children of a group.
+    pub(crate) fn offer(&self, folder: &Path, controller: &str) -> io::Result<()> {
         match self.version {
             Version::One => Ok(()),
-            Version::Two => fs::write(folder.join("cgroup.subtree_control"), "+cpu"),
+            Version::Two => fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}")),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::error::PlatformError;
 use crate::exec::Exec;
 use crate::manager::Slice;
 pub(crate) use controller::{Controller, Version};
-use own::OwnGroup;
+pub(crate) use own::OwnGroup;
 pub use unavailable::NoCpuLimit;
 
 /// The CPU limit of a colony, in the way that its process manager supports.
@@ -166,10 +166,7 @@ impl CpuLimit {
     pub fn holds(&self, process: u32) -> bool {
         match self.group() {
             Ok((_, Group::Slice(slice))) => slice.holds(process),
-            Ok((controller, Group::Docker(group) | Group::Own(group))) => {
-                let path = controller.group_of(&process.to_string());
-                path.is_some_and(|path| controller.folder(&path).starts_with(&group.folder))
-            }
+            Ok((_, Group::Docker(group) | Group::Own(group))) => group.holds(process),
             Err(_) => false,
         }
     }

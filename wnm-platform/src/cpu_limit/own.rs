@@ -13,11 +13,11 @@ use crate::error::{FileOperation, PlatformError};
 
 /// A control group inside the outermost writable one.
 #[derive(Debug)]
-pub(super) struct OwnGroup {
-    controller: Controller,
+pub(crate) struct OwnGroup {
+    pub(crate) controller: Controller,
     /// Its parent.
     base: PathBuf,
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl OwnGroup {
@@ -25,7 +25,7 @@ impl OwnGroup {
     ///
     /// # Errors
     /// No group is writable, or that group has no CPU controller.
-    pub(super) fn around_us(controller: &Controller, name: &str) -> Result<Self, NoCpuLimit> {
+    pub(crate) fn around_us(controller: &Controller, name: &str) -> Result<Self, NoCpuLimit> {
         let top = controller.folder("");
         let own = controller.group_of("self").map(|path| controller.folder(&path)).unwrap_or_default();
         let around = own.ancestors().take_while(|folder| folder.starts_with(&top));
@@ -39,32 +39,43 @@ impl OwnGroup {
     }
 
     /// Returns the group with this parent.
-    pub(super) fn within(controller: &Controller, base: PathBuf, name: &str) -> Self {
+    pub(crate) fn within(controller: &Controller, base: PathBuf, name: &str) -> Self {
         Self { controller: controller.clone(), folder: base.join(name), base }
     }
 
     /// Creates the group, unless it exists.
-    pub(super) fn make(&self) -> Result<(), PlatformError> {
+    pub(crate) fn make(&self) -> Result<(), PlatformError> {
         fs::create_dir_all(&self.folder).map_err(|source| self.failed(FileOperation::Create, source))
     }
 
     /// Puts a process into the group. ESRCH means that the process has exited meanwhile, which is no error.
-    pub(super) fn enter(&self, process: u32) -> Result<(), PlatformError> {
+    pub(crate) fn enter(&self, process: u32) -> Result<(), PlatformError> {
         match fs::write(self.folder.join("cgroup.procs"), process.to_string()) {
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(()),
             entered => entered.map_err(|source| self.failed(FileOperation::AddProcessTo, source)),
         }
     }
 
+    /// Tells whether a process is in the group.
+    pub(crate) fn holds(&self, process: u32) -> bool {
+        let path = self.controller.group_of(&process.to_string());
+        path.is_some_and(|path| self.controller.folder(&path).starts_with(&self.folder))
+    }
+
+    /// Enables a controller for the group.
+    pub(crate) fn offer(&self, controller: &str) -> io::Result<()> {
+        self.controller.offer(&self.base, controller)
+    }
+
     /// Sets the limit; None removes it.
     pub(super) fn cap(&self, limit: Option<Cores>) -> Result<(), PlatformError> {
         // Enabled each time: another program that manages the parent may have disabled the controller.
-        let capped = self.controller.offer(&self.base).and_then(|()| self.controller.cap(&self.folder, limit));
+        let capped = self.offer("cpu").and_then(|()| self.controller.cap(&self.folder, limit));
         capped.map_err(|source| self.failed(FileOperation::LimitCpuOf, source))
     }
 
     /// Removes the group if it contains no processes.
-    pub(super) fn remove(&self) {
+    pub(crate) fn remove(&self) {
         let _ = fs::remove_dir(&self.folder);
     }
 

@@ -1,6 +1,6 @@
 //! The fix for an error, where one is known.
 
-use super::{NameHolder, ParsedFile, PlatformError, Refusal};
+use super::{EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
@@ -14,10 +14,13 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }
-            Self::SudoAsks { .. } => "run wnm as root, or allow the command without a password in /etc/sudoers",
+            Self::SudoAsks { .. } | Self::SudoRefuses { .. } => {
+                "run wnm as root, or allow the command without a password in /etc/sudoers"
+            }
             Self::NeedsRoot { .. } => "run wnm as root",
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoUserSession { user } => {
@@ -25,7 +28,13 @@ impl PlatformError {
                     "run `loginctl enable-linger`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
                 ));
             }
-            Self::ImageMissing { command, .. } => return Some(format!("run `{command}`")),
+            Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",
+            Self::Engine { problem: EngineProblem::NotPermitted, .. } => {
+                "run wnm as root, or run `sudo usermod -aG docker $USER` and log in again"
+            }
+            Self::ImageMissing { command, .. } | Self::ImageAbsent { command, .. } => {
+                return Some(format!("run `{command}`"));
+            }
             Self::Taken { holder: NameHolder::Mask { unit }, .. } => {
                 return Some(format!("run `systemctl unmask {unit}`"));
             }
@@ -37,10 +46,12 @@ impl PlatformError {
             Self::Refused { reason: Refusal::ClosedTo { closed, .. }, .. } => {
                 return Some(format!("run `chmod o+x {}`", closed.display()));
             }
-            Self::Refused { reason: Refusal::SharedFolder(path), .. } => {
+            Self::Refused { reason: Refusal::SharedFolder(path), .. }
+            | Self::StorageRefused { reason: Refusal::SharedFolder(path), .. } => {
                 let path = path.display();
                 return Some(format!("run `chown $(id -u) {path} && chmod o-w {path}`"));
             }
+            Self::StorageRefused { .. } => "set another folder with --node-storage FOLDER",
             Self::NoCpuLimit(reason) => return reason.hint(),
             Self::NoSystemd { .. } => {
                 "use another process manager, as in `wnm init --process-manager setsid+user --rewards-address 0x…`"

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::StepError;
-use wnm_core::{Bytes, Flavor, ManagerKind, NodeId};
+use wnm_core::{Bytes, Flavor, ManagerKind, NodeId, VolumeFault};
 
-pub use reason::{AntctlLimit, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
+pub use reason::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
 use crate::cpu_limit::NoCpuLimit;
 use reason::{cause, suffix};
@@ -39,6 +39,14 @@ pub enum PlatformError {
         /// The first meaningful line of its output; empty when there was none.
         printed: String,
     },
+    /// Another program printed more than its limit and was killed together with its process group.
+    #[error("`{command}` printed more than {limit} and was killed")]
+    Flooded {
+        /// The program and its arguments, shortened.
+        command: String,
+        /// The limit for each stream.
+        limit: Bytes,
+    },
     /// Another program exited with an error.
     #[error("`{command}` failed with {ended}{}", suffix(.printed))]
     ProgramFailed {
@@ -65,6 +73,14 @@ pub enum PlatformError {
         /// The command without `sudo`.
         command: String,
     },
+    /// A command needs root, and `sudo` refuses for another reason than a password.
+    #[error("cannot run `{command}` as root: sudo refuses ({reason})")]
+    SudoRefuses {
+        /// The command without `sudo`.
+        command: String,
+        /// The reason in the words of `sudo`.
+        reason: String,
+    },
     /// A storage folder cannot be created or written to.
     #[error("cannot write to storage folder {}: {}", .path.display(), cause(.source))]
     StorageUnusable {
@@ -72,6 +88,22 @@ pub enum PlatformError {
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,
+    },
+    /// The volume of a storage folder has a fault.
+    #[error("the volume of {} {}", .path.display(), .fault.sentence())]
+    Volume {
+        /// The storage folder.
+        path: PathBuf,
+        /// The fault.
+        fault: VolumeFault,
+    },
+    /// A folder is no place for the folders of nodes.
+    #[error("cannot use storage folder {}: {reason}", .path.display())]
+    StorageRefused {
+        /// The folder.
+        path: PathBuf,
+        /// The condition that the folder violates.
+        reason: Refusal,
     },
     /// The node program does not exist.
     #[error("no node program at {}", .path.display())]
@@ -247,6 +279,16 @@ pub enum PlatformError {
         /// The error of the system call.
         source: io::Error,
     },
+    /// The priority of a node's process cannot be lowered.
+    #[error("cannot lower the priority of node {node} (process {pid}): {source}")]
+    PriorityFailed {
+        /// The node.
+        node: NodeId,
+        /// The process.
+        pid: u32,
+        /// The error of the system call or of the program.
+        source: io::Error,
+    },
     /// The container image of a node is not on this host.
     #[error("cannot create the container of node {node}: image {image} is not on this host")]
     ImageMissing {
@@ -256,6 +298,22 @@ pub enum PlatformError {
         image: String,
         /// The command that fetches it.
         command: String,
+    },
+    /// The container image of new nodes is not on this host.
+    #[error("image {image} is not on this host")]
+    ImageAbsent {
+        /// The image.
+        image: String,
+        /// The command that fetches it.
+        command: String,
+    },
+    /// The engine of containers cannot be asked.
+    #[error("{problem} (`{command}`)")]
+    Engine {
+        /// The command, shortened.
+        command: String,
+        /// The cause.
+        problem: EngineProblem,
     },
     /// The name of a node in its process manager is taken.
     #[error("cannot define node {node}: {name} is taken by {holder}")]
@@ -278,6 +336,12 @@ pub enum PlatformError {
     NoUserSession {
         /// The user ID.
         user: u32,
+    },
+    /// launchd lists no services of a domain.
+    #[error("launchctl shows no list of services in domain {domain}")]
+    NoDomain {
+        /// The domains that were asked.
+        domain: String,
     },
     /// The registry of antctl does not contain the node as requested.
     #[error("antctl did not keep node {node} as requested: {problem} in {}", .path.display())]

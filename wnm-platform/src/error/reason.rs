@@ -39,6 +39,8 @@ pub enum FileOperation {
     AddProcessTo,
     /// Write the CPU limit of a control group.
     LimitCpuOf,
+    /// Write the weight of a control group.
+    WeighGroup,
     /// Serialize a node for this path.
     Serialize,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for FileOperation {
             Self::MoveFromTrash => "move out of the trash",
             Self::AddProcessTo => "add a process to control group",
             Self::LimitCpuOf => "set the CPU limit of control group",
+            Self::WeighGroup => "set the weight of control group",
             Self::Serialize => "serialize the node for",
         })
     }
@@ -95,6 +98,10 @@ pub enum Refusal {
     ContainsStorage(PathBuf),
     /// The path is in the trash.
     InTrash,
+    /// The path is the root of all folders.
+    RootFolder,
+    /// The path is the folder of a node, or is inside this folder of a node.
+    InsideNode(PathBuf),
     /// A part of the path is a symbolic link.
     Link(PathBuf),
     /// A part of the path is a file.
@@ -142,6 +149,8 @@ impl fmt::Display for Refusal {
             Self::OutsideStorage => f.write_str("it is outside the storage folders"),
             Self::ContainsStorage(root) => write!(f, "it contains the storage folder {}", root.display()),
             Self::InTrash => f.write_str("it is in the trash"),
+            Self::RootFolder => f.write_str("it is the root folder"),
+            Self::InsideNode(path) => write!(f, "{} is the folder of a node", path.display()),
             Self::Link(path) => write!(f, "{} is a symbolic link", path.display()),
             Self::File(path) => write!(f, "{} is a file", path.display()),
             Self::Missing => f.write_str("it does not exist"),
@@ -202,6 +211,24 @@ impl fmt::Display for NameHolder {
             Self::Container { root: None } => f.write_str("a container that wnm did not create"),
             Self::AntctlCounter { next } => write!(f, "antctl, which assigns number {next} next"),
         }
+    }
+}
+
+/// The reason why the engine of containers cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineProblem {
+    /// Its daemon does not run.
+    NotRunning,
+    /// The socket of its daemon is closed to this user.
+    NotPermitted,
+}
+
+impl fmt::Display for EngineProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRunning => "the docker daemon does not run",
+            Self::NotPermitted => "this user may not use the docker daemon",
+        })
     }
 }
 

@@ -16,6 +16,13 @@ pub(crate) fn first_meaningful_line(text: &str) -> String {
     line.chars().filter(|c| !c.is_control()).take(MAX_LENGTH).collect()
 }
 
+/// Returns the last line of an output that is not blank; empty when there is none.
+pub(crate) fn last_line(text: &str) -> String {
+    let plain = without_escapes(text);
+    let line = plain.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(MAX_LENGTH).collect()
+}
+
 /// Returns the content of a line without the numbering of `color_eyre`, which antctl prints: `0: message`.
 fn content(line: &str) -> &str {
     let line = line.trim();

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use wnm_core::Bytes;
+
 use super::{Call, Output};
 use crate::error::PlatformError;
 
@@ -26,16 +28,27 @@ pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
     let mut group = Group(Some(Pid::from_child(&child)));
     let mut out = Stream::new(child.stdout.take(), call.output_limit).map_err(not_started)?;
     let mut err = Stream::new(child.stderr.take(), call.output_limit).map_err(not_started)?;
-    let status = follow(&mut child, &mut out, &mut err, begun + call.deadline);
-    if let Some(status) = status.map_err(not_started)? {
+    let followed = follow(&mut child, &mut out, &mut err, begun + call.deadline).map_err(not_started)?;
+    if let Followed::Ended(status) = followed {
         group.0 = None;
         return Ok(Output { code: status.code(), signal: status.signal(), stdout: out.kept, stderr: err.kept });
     }
     drop(group);
     // The group was killed, so this returns at once and removes the zombie.
     let _ = child.wait();
+    if followed == Followed::Flooded {
+        return Err(PlatformError::Flooded { command: call.summary(), limit: Bytes(call.output_limit as u64) });
+    }
     let printed = Output { stdout: out.kept, stderr: err.kept, ..Output::default() }.message();
     Err(PlatformError::Hung { command: call.summary(), deadline: call.deadline, printed })
+}
+
+/// The end of a program, or the reason to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Ended(ExitStatus),
+    OutOfTime,
+    Flooded,
 }
 
 /// A process group that is killed on drop.
@@ -62,25 +75,28 @@ fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
     }
 }
 
-/// Collects output until the program exits; None when the deadline passes first.
+/// Collects output until the program exits, the deadline passes, or a stream exceeds its limit.
 fn follow(
     child: &mut Child,
     out: &mut Stream<impl Read + AsFd>,
     err: &mut Stream<impl Read + AsFd>,
     deadline: Instant,
-) -> io::Result<Option<ExitStatus>> {
+) -> io::Result<Followed> {
     let mut pause = Duration::from_millis(1);
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
         let progress = out.drain() | err.drain();
+        if out.is_flooded() || err.is_flooded() {
+            return Ok(Followed::Flooded);
+        }
         if ended.is_none() {
             ended = child.try_wait()?.map(|status| (status, Instant::now()));
         }
         let is_complete = out.source.is_none() && err.source.is_none();
         match ended {
-            Some((status, at)) if is_complete || at.elapsed() >= GRACE => return Ok(Some(status)),
+            Some((status, at)) if is_complete || at.elapsed() >= GRACE => return Ok(Followed::Ended(status)),
             Some(_) => {}
-            None if Instant::now() >= deadline => return Ok(None),
+            None if Instant::now() >= deadline => return Ok(Followed::OutOfTime),
             None => {}
         }
         // poll(2) does not report an exit, so the pause between two checks doubles up to 20 ms.
@@ -106,6 +122,8 @@ struct Stream<S> {
     source: Option<S>,
     kept: Vec<u8>,
     limit: usize,
+    /// Whether the program printed more than the limit. Its answer is incomplete, and it may never end.
+    flooded: bool,
 }
 
 impl<S: Read + AsFd> Stream<S> {
@@ -113,7 +131,11 @@ impl<S: Read + AsFd> Stream<S> {
         if let Some(source) = &source {
             rustix::io::ioctl_fionbio(source, true)?;
         }
-        Ok(Self { source, kept: Vec::new(), limit })
+        Ok(Self { source, kept: Vec::new(), limit, flooded: false })
+    }
+
+    fn is_flooded(&self) -> bool {
+        self.flooded
     }
 
     /// Reads the available bytes, at most about one limit. Returns whether there were any.
@@ -127,6 +149,7 @@ impl<S: Read + AsFd> Stream<S> {
                 Ok(n) => {
                     let room = self.limit.saturating_sub(self.kept.len()).min(n);
                     self.kept.extend_from_slice(&buffer[..room]);
+                    self.flooded |= room < n;
                     read += n;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

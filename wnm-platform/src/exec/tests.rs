@@ -40,8 +40,16 @@ fn clean_environment_has_only_given_variables() {
 }
 
 #[test]
-fn output_beyond_limit_is_dropped() {
-    let mut call = shell("head -c 3000000 /dev/zero; head -c 200000 /dev/zero >&2; echo end >&2");
+fn output_beyond_limit_ends_the_program() {
+    let begun = Instant::now();
+    for script in ["yes", "yes >&2", "head -c 3000000 /dev/zero; sleep 60"] {
+        let mut call = shell(script).within(Duration::from_secs(60));
+        call.output_limit = 1000;
+        let error = Exec::real().run(&call).unwrap_err();
+        assert!(matches!(&error, PlatformError::Flooded { limit: wnm_core::Bytes(1000), .. }), "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let mut call = shell("head -c 1000 /dev/zero; head -c 1000 /dev/zero >&2");
     call.output_limit = 1000;
     let output = Exec::real().run(&call).unwrap();
     assert_eq!((output.stdout.len(), output.stderr.len(), output.is_success()), (1000, 1000, true));

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
-use wnm_core::{Node, Timestamp};
+use wnm_core::{Action, Node, Timestamp};
 
 use super::{DONE, HostExecutor, Performed, evidence};
 use crate::manager::{Service, StopSignal};
 use crate::node_dir;
 
+/// The time for the deletion of a folder whose node was never up. The next cycles delete the rest.
+const UNBORN_BUDGET: Duration = Duration::from_secs(2);
 /// The time between SIGTERM and SIGKILL.
 const KILL_AFTER: Duration = Duration::from_secs(20);
 
@@ -44,11 +46,19 @@ impl HostExecutor<'_> {
         Ok(Effect::NotYet(format!("process {} is exiting", running.pid)))
     }
 
-    pub(super) fn trash(&self, node: &Node) -> Performed {
+    pub(super) fn trash(&self, record: &ActionRecord, node: &Node) -> Performed {
         if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
-        let moved = node_dir::trash(node, &self.settings.storage)?;
-        Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+        let storage = self.settings.storage.clone();
+        let is_unborn = matches!(record.planned.action, Action::Add { .. });
+        self.on_volume(node, move |node| {
+            let moved = node_dir::trash(node, &storage)?;
+            if let Some(moved) = moved.as_deref().filter(|_| is_unborn) {
+                // The node never ran: its folder holds nothing of value, and each further try would leave another one.
+                node_dir::delete_trashed(moved, UNBORN_BUDGET);
+            }
+            Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+        })
     }
 }

@@ -5,16 +5,22 @@ mod program;
 mod start;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
-use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp};
+use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp, VolumeFault};
 
 use crate::error::PlatformError;
 use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
+use crate::volume;
+
+/// The time for the changes of one step on a volume. The program of a node, 100 MB, takes half a minute on a slow disk
+/// that others use as well.
+const STEP_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The executor of steps on this host.
 pub struct HostExecutor<'a> {
@@ -24,6 +30,8 @@ pub struct HostExecutor<'a> {
     nodes: &'a BTreeMap<NodeId, Node>,
     processes: Processes,
     last_start: Option<Instant>,
+    /// The known identities of the volumes, by storage folder.
+    volumes: BTreeMap<PathBuf, u64>,
 }
 
 impl<'a> HostExecutor<'a> {
@@ -35,7 +43,41 @@ impl<'a> HostExecutor<'a> {
         settings: &'a Settings,
         nodes: &'a BTreeMap<NodeId, Node>,
     ) -> Self {
-        Self { manager, firewall, settings, nodes, processes: Processes::of_host(), last_start: None }
+        Self {
+            manager,
+            firewall,
+            settings,
+            nodes,
+            processes: Processes::of_host(),
+            last_start: None,
+            volumes: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the executor with the known identities of the volumes, by storage folder.
+    pub(crate) fn on_volumes(self, volumes: BTreeMap<PathBuf, u64>) -> Self {
+        Self { volumes, ..self }
+    }
+
+    /// Checks that the volume of a node is in place. On the bare mount point of a lost one, a new node would be hidden when
+    /// the volume is back, and a removed one would seem to have no folder.
+    fn check_volume(&self, node: &Node) -> Result<(), PlatformError> {
+        let roots = &self.settings.storage;
+        match volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)) {
+            Some(root) => volume::check(root, self.volumes.get(root).copied()),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the part of a step that changes files below a storage folder, in a helper thread: a file system that hangs in
+    /// the middle of it must not hold the cycle and its lock. Until the thread returns, each further call on that storage
+    /// folder fails, so that no two of them change the same files.
+    fn on_volume(&self, node: &Node, change: impl FnOnce(&Node) -> Performed + Send + 'static) -> Performed {
+        let roots = &self.settings.storage;
+        let root = volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)).unwrap_or(&node.root_dir);
+        let node = node.clone();
+        volume::within(root, STEP_DEADLINE, move || change(&node))
+            .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))
     }
 
     fn service(&self, node: &Node) -> Service {
@@ -44,13 +86,19 @@ impl<'a> HostExecutor<'a> {
     }
 
     fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
+        if (touches_folder(step) || step == Step::Folder) && !was_never_made(record) {
+            self.check_volume(node)?;
+        }
         if touches_folder(step) && !was_never_made(record) {
             check_owner(node)?;
         }
         match step {
             // The addition failed at its first step: folder and processes belong to another node.
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
-            Step::Folder => node_dir::create(node, &self.settings.storage).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::Folder => {
+                let storage = self.settings.storage.clone();
+                self.on_volume(node, move |node| node_dir::create(node, &storage).and(DONE))
+            }
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
             Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),
@@ -62,13 +110,15 @@ impl<'a> HostExecutor<'a> {
             Step::Tombstone => DONE,
             Step::Linger => Ok(linger(record, now)),
             Step::Undefine => self.manager.undefine(node).map(|()| Effect::Done(Evidence::Nothing)),
-            Step::Trash => self.trash(node),
+            Step::Trash => self.trash(record, node),
             Step::Stage => self.stage(node),
             Step::Swap => self.swap(record, node),
             Step::SwapBack => self.swap_back(record, node),
-            Step::DropOld => node_dir::drop_old(&node_dir::installed(node))
-                .and_then(|()| node_dir::drop_leftovers(node))
-                .map(|()| Effect::Done(Evidence::Nothing)),
+            Step::DropOld => self.on_volume(node, |node| {
+                node_dir::drop_old(&node_dir::installed(node))?;
+                node_dir::drop_leftovers(node)?;
+                DONE
+            }),
         }
     }
 

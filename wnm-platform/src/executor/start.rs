@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence};
-use wnm_core::{Action, BoundPort, Node, ProcessIdentity, Timestamp};
+use wnm_core::{Action, BoundPort, Exit, Node, ProcessIdentity, Timestamp};
 
 use super::{HostExecutor, Performed};
 use crate::error::PlatformError;
@@ -105,6 +105,9 @@ impl HostExecutor<'_> {
             Service::Unknown(why) => return Effect::NotYet(format!("cannot tell whether it runs: {why}")),
             Service::Stopped => {
                 let message = last_words(node).or_else(|| self.manager.last_words(node));
+                let status = self.manager.exits(&[node]).remove(&node.id);
+                let exit = Some(Exit { status, message }).filter(|exit| !exit.is_unknown());
+                let message = exit.map(|exit| exit.to_string());
                 let within = now.since(record.waiting_since());
                 return Effect::Failed(PlatformError::ExitedAtStart { node: node.id, within, message }.into());
             }

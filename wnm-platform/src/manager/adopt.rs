@@ -10,6 +10,7 @@ use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, 
 
 use super::{Described, FoundProcess};
 use crate::error::PlatformError;
+use crate::identity;
 use crate::node_dir::Folder;
 use crate::observe::{ports, process};
 
@@ -63,9 +64,9 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
     let surroundings = Surroundings { environment: &service.environment, working_dir: service.working_dir };
     let line = CommandLine::read(&flavor, service.arguments, surroundings)?;
-    let port = match line.port {
-        Some(port) => port,
-        None => bound_port(service.process.ok_or(NotAdoptable::NoPort)?, line.rpc_port)?,
+    let (port, rpc) = match line.port {
+        Some(port) => (port, line.rpc_port),
+        None => bound_ports(service.process.ok_or(NotAdoptable::NoPort)?, &line.root_dir, line.rpc_port)?,
     };
     let node = Node {
         id,
@@ -74,7 +75,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
         service: (service.name != id.name()).then(|| service.name.to_owned()),
         log_dir: line.log_dir.unwrap_or_else(|| line.root_dir.join("logs")),
         binary: service.program.to_owned(),
-        ports: Ports { node: port, metrics: line.metrics_port, rpc: line.rpc_port },
+        ports: Ports { node: port, metrics: line.metrics_port, rpc },
         wallet: line.wallet,
         network: line.network,
         arguments: line.rest,
@@ -87,14 +88,32 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
     Ok(Described { node, unknown_arguments: line.unknown })
 }
 
-/// Returns the port that a node has chosen itself, so that wnm can start it with the same one.
-pub(super) fn bound_port(process: &FoundProcess, other: Option<u16>) -> Result<u16, NotAdoptable> {
+/// Returns the port that a node has chosen itself, so that wnm can start it with the same one, and its third port.
+///
+/// An `ant-node` also opens a port for WebRTC, unless told otherwise, and writes it into its folder.
+pub(super) fn bound_ports(
+    process: &FoundProcess,
+    root: &Path,
+    rpc: Option<u16>,
+) -> Result<(u16, Option<u16>), NotAdoptable> {
+    let rpc = rpc.or_else(|| webrtc_port(root));
     let mut bound = ports::udp_of(process.identity.pid);
-    bound.retain(|port| *port != MDNS && Some(*port) != other);
+    bound.retain(|port| *port != MDNS && Some(*port) != rpc);
     match bound.as_slice() {
-        [port] => Ok(*port),
+        [port] => Ok((*port, rpc)),
         _ => Err(NotAdoptable::NoSinglePort(bound)),
     }
+}
+
+/// Returns the port for WebRTC of the last start of an `ant-node`, from the address that it writes into its folder.
+fn webrtc_port(root: &Path) -> Option<u16> {
+    udp_port_in(&identity::webrtc_address(root)?)
+}
+
+/// Returns the UDP port in a multiaddress such as `/ip4/127.0.0.1/udp/56215/quic-v1`.
+pub(super) fn udp_port_in(address: &str) -> Option<u16> {
+    let mut parts = address.trim().split('/').skip_while(|part| *part != "udp");
+    parts.nth(1)?.parse().ok().filter(|port| *port != 0)
 }
 
 /// Tells whether this is the path of a node program.
@@ -136,6 +155,22 @@ pub(super) fn text(path: &Path) -> Result<String, PlatformError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn port_for_webrtc_stands_in_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(webrtc_port(folder.path()), None);
+        for (text, port) in [
+            ("/ip4/127.0.0.1/udp/55318/webrtc-direct/certhash/uEiBG31Z/p2p/e49238084ce2\n", Some(55318)),
+            ("/ip4/127.0.0.1/udp/0/webrtc-direct", None),
+            ("/ip4/127.0.0.1/tcp/7", None),
+            ("/udp", None),
+            ("", None),
+        ] {
+            std::fs::write(folder.path().join(identity::WEBRTC_ADDRESS), text).unwrap();
+            assert_eq!(webrtc_port(folder.path()), port, "{text}");
+        }
+    }
 
     #[test]
     fn numbers_stand_at_the_end_of_names() {

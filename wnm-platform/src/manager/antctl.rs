@@ -16,8 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
 
 use super::{
-    Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity, adopt, definition,
-    signal,
+    Described, ExternalUnit, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
+    adopt, definition, signal,
 };
 use crate::error::{AntctlLimit, FileOperation, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
@@ -118,6 +118,23 @@ impl Antctl {
         let paths: Vec<PathBuf> = new.iter().map(|entry| entry.data_dir_path.clone()).collect();
         let problem = if paths.is_empty() { RegistryProblem::NoEntry } else { RegistryProblem::AddedAt(paths) };
         Err(PlatformError::Registry { node: node.id, path: self.registry.clone(), problem })
+    }
+
+    /// Returns the unit of an entry; None for another antctl than that of this host, as in tests, and without systemd.
+    fn unit(&self, entry: &Entry) -> Option<ExternalUnit> {
+        let is_usual = self.options.antctl_registry.is_none();
+        is_usual.then(|| ExternalUnit::of(&entry.service_name, self.kind.scope))?
+    }
+
+    /// Puts the service of a node into the slice of the colony. A failure leaves the node as an equal of other work,
+    /// which doctor reports.
+    fn place(&self, node: &Node) {
+        let Some(group) = &self.options.group else { return };
+        let registry = self.read();
+        let unit = registry.as_ref().ok().and_then(|registry| self.unit(registry.of(node)?));
+        if let Some(Err(error)) = unit.map(|unit| unit.place(group)) {
+            tracing::warn!(node = %node.id, %error, "cannot put the service of antctl into a slice");
+        }
     }
 
     fn not_next(&self, node: &Node, next: usize) -> PlatformError {
@@ -225,7 +242,9 @@ impl Antctl {
         let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
         let port = match (entry.port(), process) {
             (Some(port), _) => port,
-            (None, Some(process)) => adopt::bound_port(process, rpc).map_err(|error| error.to_string())?,
+            (None, Some(process)) => {
+                adopt::bound_ports(process, &entry.data_dir_path, rpc).map_err(|error| error.to_string())?.0
+            }
             (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
         };
         let network = entry.network().ok_or_else(|| "its payment network is unknown to wnm".to_owned())?;
@@ -260,6 +279,11 @@ impl ProcessManager for Antctl {
         self.kind
     }
 
+    fn check(&self) -> Result<(), PlatformError> {
+        self.read()?;
+        self.exec.succeed(&Call::new(&self.options.antctl).arg("--version")).map(drop)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
         let registry = self.read()?;
@@ -267,6 +291,7 @@ impl ProcessManager for Antctl {
             Some(entry) => self.upgrade(node, entry)?,
             None => self.add(node, &registry)?,
         }
+        self.place(node);
         definition::write(node)
     }
 
@@ -320,6 +345,9 @@ impl ProcessManager for Antctl {
         if let Some(entry) = self.read()?.of(node) {
             if entry.status == Status::Running {
                 self.exec.succeed(&self.named("stop", entry))?;
+            }
+            if let Some(unit) = self.unit(entry) {
+                unit.release()?;
             }
             // wnm moves the folders itself after checking their marker.
             self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;

@@ -14,16 +14,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity, Program, Scope, Version};
 
 use crate::error::PlatformError;
 use crate::exec::Call;
 use crate::node_dir::Folder;
 
+pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
-pub(crate) use systemd::{Slice, slice_name};
+pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
 
 /// A process manager.
 ///
@@ -33,6 +34,14 @@ pub(crate) use systemd::{Slice, slice_name};
 pub trait ProcessManager: Send + Sync {
     /// Returns the kind of this manager.
     fn kind(&self) -> ManagerKind;
+
+    /// Tries the manager: it answers, and has all that a new node needs.
+    ///
+    /// # Errors
+    /// The manager is not installed, does not answer, or lacks a right or a file.
+    fn check(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
 
     /// Writes or updates the definition of a node.
     ///
@@ -71,6 +80,12 @@ pub trait ProcessManager: Send + Sync {
     /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {
         None
+    }
+
+    /// Returns the status with which the last process of each node ended, with as few calls as possible. Nodes whose
+    /// status is unknown are absent.
+    fn exits(&self, _nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        BTreeMap::new()
     }
 
     /// Removes the definition of a node, if it exists.

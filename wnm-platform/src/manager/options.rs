@@ -6,6 +6,7 @@ use wnm_core::Settings;
 
 use crate::cpu_limit;
 use crate::places::home;
+use crate::weight::Weights;
 
 /// The programs, folders and options of process managers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,10 @@ pub struct Options {
     pub antctl_verbosity: Verbosity,
     /// The program of new nodes.
     pub binary: PathBuf,
-    /// The control group of all nodes, for the CPU limit; None without a CPU limit.
+    /// The control group of all nodes; None to leave nodes where their manager puts them.
     pub group: Option<String>,
+    /// The weights of all nodes; None to start them with the usual priority.
+    pub weights: Option<Weights>,
 }
 
 /// The verbosity of another program.
@@ -54,7 +57,8 @@ impl Options {
             antctl_version: settings.antctl_version.clone(),
             antctl_verbosity: if settings.antctl_debug { Verbosity::Debug } else { Verbosity::Default },
             binary: settings.binary.clone(),
-            group: settings.cpu_limit.then(|| cpu_limit::group_name(settings)),
+            group: Some(cpu_limit::group_name(settings)),
+            weights: Some(Weights::of(settings)),
             ..usual
         }
     }
@@ -75,6 +79,7 @@ impl Default for Options {
             antctl_verbosity: Verbosity::Default,
             binary: PathBuf::new(),
             group: None,
+            weights: None,
         }
     }
 }

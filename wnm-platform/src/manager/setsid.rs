@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
-use wnm_core::{ManagerKind, Node, NodeId, ProcessIdentity};
+use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity};
 
 use super::definition::{self, is_missing};
 use super::signal;
@@ -30,6 +31,7 @@ use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::weight::ColonyWeight;
 
 /// The lock file of the node's process. It is never replaced: a lock belongs to an inode, not to a name.
 const LOCK: &str = ".wnm-lock";
@@ -48,12 +50,18 @@ pub(super) struct Setsid {
     processes: Processes,
     /// The CPU limit that the nodes enter at their start.
     cpu_limit: Option<CpuLimit>,
+    /// The weight that the nodes get at their start.
+    weight: Option<ColonyWeight>,
+    /// The ends of the processes that this wnm started. The kernel tells them to the parent of a process only.
+    exits: Mutex<BTreeMap<NodeId, ExitStatus>>,
 }
 
 impl Setsid {
     pub(super) fn new(kind: ManagerKind, options: &Options) -> Self {
         let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
-        Self { kind, processes: Processes::of_host(), cpu_limit }
+        let weight = options.group.clone().zip(options.weights);
+        let weight = weight.map(|(group, weights)| ColonyWeight::new(kind, group, weights, options));
+        Self { kind, processes: Processes::of_host(), cpu_limit, weight, exits: Mutex::default() }
     }
 
     fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
@@ -61,7 +69,7 @@ impl Setsid {
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
                 Some(facts) if facts.runs(node) => return Service::Running(identity.clone()),
-                Some(facts) => reap(&facts),
+                Some(facts) => self.reap(node, &facts),
                 None => {}
             }
         }
@@ -86,6 +94,25 @@ impl Setsid {
                 Service::Stopped
             }
         }
+    }
+
+    /// Waits for an ended child of wnm, so that the kernel removes the zombie, and keeps its exit status.
+    fn reap(&self, node: &Node, facts: &ProcessInfo) {
+        if facts.life != Liveness::Ended || facts.parent != std::process::id() {
+            return;
+        }
+        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
+        let ended = pid.and_then(|pid| waitpid(Some(pid), WaitOptions::NOHANG).ok().flatten());
+        let Some((_, status)) = ended else { return };
+        let exit = status.exit_status().map(ExitStatus::Code);
+        if let Some(exit) = exit.or_else(|| status.terminating_signal().map(ExitStatus::Signal)) {
+            self.known_exits().insert(node.id, exit);
+        }
+    }
+
+    fn known_exits(&self) -> MutexGuard<'_, BTreeMap<NodeId, ExitStatus>> {
+        // Each entry is complete when it is inserted.
+        self.exits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the node of an external process on a folder.
@@ -129,10 +156,18 @@ impl Setsid {
             .wrap(ProcessSession)
             .spawn()
         };
-        let child = retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy).map_err(fail)?;
+        self.known_exits().remove(&node.id);
+        if let Some(weight) = &self.weight {
+            weight.prepare();
+        }
+        let start = || retry(once, |error| error.kind() == io::ErrorKind::ExecutableFileBusy);
+        let child = start_behind(self.weight.as_ref(), start).map_err(fail)?;
         // A process that the node starts inherits the control group.
         if let Some(Err(error)) = self.cpu_limit.as_ref().map(|cpu_limit| cpu_limit.enter(child.id())) {
             tracing::warn!(node = %node.id, %error, "cannot put the node under the CPU limit");
+        }
+        if let Some(weight) = &self.weight {
+            weight.enter(child.id());
         }
         if let Some(identity) = self.processes.identify(child.id()) {
             record(node, &identity);
@@ -163,6 +198,11 @@ impl ProcessManager for Setsid {
         signal::all_but(None, &self.processes, node, stop_signal)
     }
 
+    fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let known = self.known_exits();
+        nodes.iter().filter_map(|node| Some((node.id, *known.get(&node.id)?))).collect()
+    }
+
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
         definition::remove(node)?;
         definition::remove_file(&node.root_dir.join(PID_FILE))
@@ -190,14 +230,22 @@ impl ProcessManager for Setsid {
     }
 }
 
-/// Waits for an ended child of wnm, so that the kernel removes the zombie.
-fn reap(facts: &ProcessInfo) {
-    if facts.life == Liveness::Ended && facts.parent == std::process::id() {
-        let pid = i32::try_from(facts.pid).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-        }
-    }
+/// Starts a process from a thread of low priority, which the process inherits: all its threads have it from the first
+/// instruction on, and wnm keeps its own priority.
+#[cfg(target_os = "linux")]
+fn start_behind<T: Send>(weight: Option<&ColonyWeight>, start: impl Fn() -> io::Result<T> + Send) -> io::Result<T> {
+    let Some(weight) = weight else { return start() };
+    let lowered = move || {
+        weight.lower_thread();
+        start()
+    };
+    thread::scope(|scope| scope.spawn(lowered).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Starts a process. macOS has priorities of processes only, so that the started process gets it.
+#[cfg(not(target_os = "linux"))]
+fn start_behind<T>(_weight: Option<&ColonyWeight>, start: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    start()
 }
 
 /// The state of a lock file.

@@ -18,6 +18,7 @@ use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault
 use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
+pub(crate) use place::check_storage_place;
 pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
 pub use protected::protected;
@@ -26,7 +27,7 @@ pub(crate) use protected::{
     remove as remove_protected, take_over, take_over_first,
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
-pub use trash::{Swept, sweep_trash, trash};
+pub use trash::{Swept, delete_trashed, sweep_trash, trash};
 
 /// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";
@@ -99,7 +100,7 @@ pub fn owner(node: &Node) -> Result<Owner, PlatformError> {
     owner_of(&node.root_dir, node)
 }
 
-fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
+pub(crate) fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
     match fs::symlink_metadata(folder) {
         Ok(_) => {}
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -4,8 +4,50 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::{TRASH, refused};
+use wnm_core::Flavor;
+
+use super::{MARKER, TRASH, holds_identity, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::guarded;
+
+/// Checks that a folder, which need not exist, is a place for the folders of nodes.
+///
+/// # Errors
+/// The folder is `/`, is relative or contains `..`, is in the trash or in the folder of a node, or another user can write
+/// it.
+pub(crate) fn check_storage_place(folder: &Path) -> Result<(), PlatformError> {
+    let refused = |reason| Err(PlatformError::StorageRefused { path: folder.to_owned(), reason });
+    if !folder.is_absolute() || folder.components().any(|part| part == Component::ParentDir) {
+        return refused(Refusal::NotAbsolute);
+    }
+    // Links on the way may lead into the folder of a node.
+    let existing = folder.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));
+    let resolved = match existing {
+        Some((path, real)) if path == folder => real,
+        Some((path, real)) => folder.strip_prefix(path).map_or_else(|_| real.clone(), |rest| real.join(rest)),
+        None => folder.to_owned(),
+    };
+    if resolved.parent().is_none() {
+        return refused(Refusal::RootFolder);
+    }
+    if resolved.components().any(|part| part.as_os_str() == TRASH) {
+        return refused(Refusal::InTrash);
+    }
+    let is_node = |path: &&Path| {
+        path.join(MARKER).symlink_metadata().is_ok() || Flavor::ALL.iter().any(|flavor| holds_identity(path, flavor))
+    };
+    if let Some(node) = resolved.ancestors().find(is_node) {
+        return refused(Refusal::InsideNode(node.to_owned()));
+    }
+    match guarded::facts(&resolved) {
+        // In a folder with the sticky bit, such as /tmp, no other user can exchange a folder of wnm.
+        Ok(Some(facts)) if !guarded::is_own(&facts) && facts.st_mode & 0o1000 == 0 => {
+            refused(Refusal::SharedFolder(resolved))
+        }
+        Ok(_) => Ok(()),
+        Err(source) => Err(PlatformError::StorageUnusable { path: folder.to_owned(), source }),
+    }
+}
 
 /// A path below a storage folder without links on the way. It need not exist.
 #[derive(Debug)]

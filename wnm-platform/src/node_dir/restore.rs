@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp};
 
 use super::place::CheckedPath;
-use super::trash::{LOGS, check, has_begun, is_folder, list};
+use super::trash::{LOGS, check, end_age, has_begun, is_folder, list, since};
 use super::{MARKER, Marker, TRASH, create, holds_identity, mark, refused, write};
 use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
 use crate::guarded::{self, Trust, sync_folder};
@@ -91,6 +91,7 @@ pub fn restore(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<
         sync_folder(&place.path).and_then(|()| sync_folder(&removed.folder)).map_err(fail)?;
         restore_logs(removed, node);
     }
+    end_age(&place.path);
     mark(&place.path, node)?;
     create(node, roots)
 }
@@ -140,13 +141,18 @@ fn read(folder: PathBuf) -> RemovedNode {
     let identity = known.into_iter().find(|flavor| holds_identity(&folder, flavor));
     RemovedNode {
         id: node.as_ref().map(|node| node.id).or(marker.map(|marker| marker.id)),
-        removed: fs::symlink_metadata(&folder).ok().map(|facts| Timestamp::from_secs(facts.ctime())),
+        removed: since(&folder).or_else(|| ctime(&folder)),
         size: disk_use(&folder, Instant::now() + SIZE_TIMEOUT).map(Bytes),
         uuid,
         node,
         identity,
         folder,
     }
+}
+
+/// Returns the time of the rename into the trash by the wall clock, for a folder that no sweep has seen yet.
+fn ctime(folder: &Path) -> Option<Timestamp> {
+    fs::symlink_metadata(folder).ok().map(|facts| Timestamp::from_secs(facts.ctime()))
 }
 
 fn description(folder: &Path) -> Option<Node> {

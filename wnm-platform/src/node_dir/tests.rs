@@ -10,6 +10,7 @@ use super::*;
 const UUID: &str = "0b2ad0d5-5d4e-4c7e-9f55-3b7a6f4d9a01";
 const ALWAYS: Duration = Duration::ZERO;
 const LONG: Duration = Duration::from_secs(60);
+const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
 /// A node with its folder here.
 pub(crate) fn node_at(root: &Path) -> Node {
@@ -100,11 +101,11 @@ fn node_is_created_trashed_and_swept() {
     assert!(moved.ends_with(format!(".trash/{UUID}")));
     assert_eq!(owner(&node).unwrap(), Owner::Absent);
     assert_eq!(trash(&node, &storage.roots).unwrap(), Some(moved.clone()), "twice is harmless");
-    assert_eq!(sweep_trash(&storage.roots, LONG, LONG), Swept { left: 1, ..Swept::default() });
-    assert_eq!(sweep_trash(&storage.roots, Duration::ZERO, ALWAYS), Swept { left: 1, ..Swept::default() });
+    assert_eq!(sweep_trash(&storage.roots, LONG, LONG, NOW), Swept { left: 1, ..Swept::default() });
+    assert_eq!(sweep_trash(&storage.roots, Duration::ZERO, ALWAYS, NOW), Swept { left: 1, ..Swept::default() });
     assert!(moved.exists());
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS), Swept { deleted: 1, ..Swept::default() });
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS), Swept::default());
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW), Swept { deleted: 1, ..Swept::default() });
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW), Swept::default());
     assert_eq!(trash(&node, &storage.roots).unwrap(), None);
     assert!(storage.path("precious/photo").exists());
 }
@@ -115,7 +116,7 @@ fn same_uuid_gets_two_folders_in_trash() {
     let first = trash(&storage.made(), &storage.roots).unwrap().unwrap();
     let second = trash(&storage.made(), &storage.roots).unwrap().unwrap();
     assert_ne!(first, second);
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS).deleted, 2);
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 2);
 }
 
 #[test]
@@ -273,7 +274,7 @@ fn unmarked_folder_needs_identity_file() {
     storage.assert_refused(&Node { uuid: "short".to_owned(), ..node.clone() }, "identity file");
     storage.assert_refused(&Node { flavor: Flavor::AntNode, ..node.clone() }, "identity file");
     trash(&node, &storage.roots).unwrap();
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS).deleted, 1);
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 1);
 }
 
 #[test]
@@ -295,7 +296,7 @@ fn linked_trash_is_not_used() {
     fs::remove_dir(storage.path("storage/.trash")).unwrap();
     symlink(storage.path("precious"), storage.path("storage/.trash")).unwrap();
     storage.assert_refused(&node, "a link or a file");
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS), Swept::default());
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW), Swept::default());
     assert!(elsewhere.exists());
 }
 
@@ -311,7 +312,7 @@ fn sweep_keeps_unknown_folders() {
     fs::write(bin.join("letter"), "").unwrap();
     symlink(storage.path("precious"), bin.join(UUID)).unwrap();
     let before = storage.listing();
-    let swept = sweep_trash(&storage.roots, LONG, ALWAYS);
+    let swept = sweep_trash(&storage.roots, LONG, ALWAYS, NOW);
     assert_eq!((swept.deleted, swept.refused.len()), (0, 4), "{swept:?}");
     assert_eq!(storage.listing(), before);
 }
@@ -323,7 +324,7 @@ fn deletion_does_not_follow_links() {
     symlink(storage.path("precious"), node.root_dir.join("link")).unwrap();
     symlink(storage.path("precious/photo"), node.root_dir.join("record_store/link")).unwrap();
     trash(&node, &storage.roots).unwrap();
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS).deleted, 1);
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 1);
     assert!(storage.path("precious/photo").exists());
 }
 
@@ -339,7 +340,7 @@ fn interrupted_deletion_continues() {
         let _ = if path.is_dir() { fs::remove_dir(&path) } else { fs::remove_file(&path) };
     }
     fs::remove_dir_all(begun.join("logs")).unwrap();
-    assert_eq!(sweep_trash(&storage.roots, LONG, LONG).deleted, 1, "however young, and empty");
+    assert_eq!(sweep_trash(&storage.roots, LONG, LONG, NOW).deleted, 1, "however young, and empty");
 }
 
 #[test]
@@ -351,7 +352,7 @@ fn marked_external_logs_move_to_trash() {
     trash(&node, &storage.roots).unwrap();
     assert!(!node.log_dir.exists());
     assert!(storage.path("logs").exists());
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS).deleted, 2);
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 2);
 }
 
 #[test]
@@ -604,4 +605,59 @@ fn description_of_another_user_is_not_believed() {
     assert!(described());
     fs::set_permissions(moved.join(".wnm-removed"), fs::Permissions::from_mode(0o606)).unwrap();
     assert!(!described());
+}
+
+#[test]
+fn trash_ages_by_the_clock_of_wnm() {
+    let storage = Storage::new();
+    let node = storage.made();
+    fs::write(node.root_dir.join("secret-key"), [7; 32]).unwrap();
+    let moved = trash(&node, &storage.roots).unwrap().unwrap();
+    let sweep = |now: Timestamp| sweep_trash(&storage.roots, LONG, LONG, now).deleted;
+    // The wall clock of this host is decades ahead of the colony's clock.
+    assert_eq!(sweep(NOW), 0);
+    assert_eq!(list_trash(&storage.roots)[0].removed, Some(NOW));
+    assert_eq!(sweep(NOW.after(LONG - Duration::from_secs(1))), 0);
+    // After a restore the next removal begins a new age.
+    let removed = list_trash(&storage.roots).remove(0);
+    restore(&removed, &node, &storage.roots).unwrap();
+    complete_restore(&node).unwrap();
+    assert_eq!(trash(&node, &storage.roots).unwrap().unwrap(), moved);
+    let later = NOW.after(LONG * 2);
+    assert_eq!(sweep(later), 0);
+    assert_eq!(sweep(later.after(LONG)), 1);
+}
+
+#[test]
+fn storage_in_wrong_places_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let storage = Storage::new();
+    let node = storage.made();
+    fs::write(storage.path("precious/secret-key"), [7; 32]).unwrap();
+    symlink(&node.root_dir, storage.path("link")).unwrap();
+    fs::create_dir(storage.path("open")).unwrap();
+    fs::set_permissions(storage.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
+    let refusal = |path: &Path| match check_storage_place(path) {
+        Err(error @ PlatformError::StorageRefused { .. }) => {
+            assert!(error.hint().is_some(), "{error}");
+            error.to_string().split(": ").last().unwrap_or_default().to_owned()
+        }
+        other => format!("{other:?}"),
+    };
+    for (path, reason) in [
+        (PathBuf::from("/"), "it is the root folder"),
+        (PathBuf::from("nodes"), "the path is relative or contains `..`"),
+        (storage.path("storage/../other"), "the path is relative or contains `..`"),
+        (storage.path("storage/.trash/nodes"), "it is in the trash"),
+        (node.root_dir.clone(), "/storage/antnode0001 is the folder of a node"),
+        (node.root_dir.join("a/b"), "/storage/antnode0001 is the folder of a node"),
+        (storage.path("link/nodes"), "/storage/antnode0001 is the folder of a node"),
+        (storage.path("precious/nodes"), "/precious is the folder of a node"),
+        (storage.path("open"), "/open"),
+    ] {
+        let found = refusal(&path);
+        assert!(found.ends_with(reason), "{}: {found}", path.display());
+    }
+    assert!(check_storage_place(&storage.path("storage")).is_ok());
+    assert!(check_storage_place(&storage.path("new/folder")).is_ok());
 }

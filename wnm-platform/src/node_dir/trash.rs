@@ -5,20 +5,27 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, openat};
-use wnm_core::{Flavor, Node};
+use wnm_core::{Flavor, Node, Timestamp};
 
 use super::delete::{Progress, delete};
 use super::place::CheckedPath;
 use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
-use crate::guarded::sync_folder;
+use crate::guarded::{self, Trust, sync_folder};
+use crate::volume;
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
 pub(super) const LOGS: &str = "-logs";
+/// The file in a folder of the trash with the time from which its age counts, in milliseconds of wnm's clock.
+const SINCE: &str = ".wnm-trashed";
+/// The maximum size of that file, in bytes.
+const SINCE_LIMIT: u64 = 32;
+/// The time that the deletion of one file can take beyond a budget: that of a large store on a busy disk.
+const ONE_DELETION: Duration = Duration::from_secs(30);
 /// The suffix of a folder in the trash whose deletion has begun.
 const BEGUN: &str = ".deleting";
 /// The maximum number of folders with the same UUID in the trash.
@@ -57,6 +64,7 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     if let Err(error) = describe(&place.path, node) {
         tracing::warn!(node = %node.id, %error, "cannot describe a removed node for a later restore");
     }
+    end_age(&place.path);
     rename_into(&bin, &place.path, &node.uuid).map(Some)
 }
 
@@ -117,20 +125,34 @@ pub struct Swept {
     pub refused: Vec<(PathBuf, String)>,
 }
 
-/// Deletes the folders that have been in the trash for `older_than`, oldest first, within `budget`. The next sweep
-/// continues.
-pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration) -> Swept {
+/// Deletes the folders that have been in the trash for `older_than`, within `budget`; in each storage folder the oldest
+/// first. The next sweep continues. `now` is the time of wnm's clock: a wall clock that jumps ahead must not end the time
+/// for a restore. The trash of a file system that does not answer stays.
+pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, now: Timestamp) -> Swept {
     let deadline = Instant::now() + budget;
-    let now = SystemTime::now();
+    let mut swept = Swept::default();
+    for root in roots {
+        let folder = root.clone();
+        let call = move || sweep_one(&folder, deadline, older_than, now);
+        let Ok(of_root) = volume::within(root, budget + ONE_DELETION, call) else { continue };
+        swept.deleted += of_root.deleted;
+        swept.left += of_root.left;
+        swept.refused.extend(of_root.refused);
+    }
+    swept
+}
+
+/// Sweeps the trash of one storage folder until the deadline.
+fn sweep_one(root: &Path, deadline: Instant, older_than: Duration, now: Timestamp) -> Swept {
     let mut swept = Swept::default();
     let mut due = Vec::new();
-    for path in roots.iter().filter_map(|root| root.canonicalize().ok()).flat_map(|root| list(&root.join(TRASH))) {
+    for path in root.canonicalize().iter().flat_map(|root| list(&root.join(TRASH))) {
         if let Err(found) = check(&path) {
             swept.refused.push((path, found));
             continue;
         }
-        let since = moved_at(&path);
-        let is_old = since.is_some_and(|since| now.duration_since(since).is_ok_and(|age| age >= older_than));
+        let since = since(&path).or_else(|| begin_age(&path, now));
+        let is_old = older_than.is_zero() || since.is_some_and(|since| now.since(since) >= older_than);
         if is_old || has_begun(&path) {
             due.push((since, path));
         } else {
@@ -138,7 +160,6 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration) ->
         }
     }
     due.sort();
-    due.dedup();
     for (_, path) in due {
         if Instant::now() >= deadline {
             swept.left += 1;
@@ -147,10 +168,26 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration) ->
         match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
             Ok(Progress::Complete) => swept.deleted += 1,
             Ok(Progress::OutOfTime) => swept.left += 1,
-            Err(error) => swept.refused.push((path, error.to_string())),
+            Err(error) => {
+                swept.left += 1;
+                swept.refused.push((path, error.to_string()));
+            }
         }
     }
     swept
+}
+
+/// Deletes a folder in the trash with its logs, at most for the given time. The next sweeps delete the rest, whatever its
+/// age, and report what cannot be deleted.
+pub fn delete_trashed(moved: &Path, budget: Duration) {
+    let deadline = Instant::now() + budget;
+    let mut logs = moved.as_os_str().to_owned();
+    logs.push(LOGS);
+    for path in [moved.to_owned(), PathBuf::from(logs)].iter().filter(|path| check(path).is_ok()) {
+        if let Err(error) = begin(path).and_then(|path| delete_folder(&path, deadline)) {
+            tracing::debug!(path = %path.display(), %error, "the trash keeps a folder");
+        }
+    }
 }
 
 /// Marks a folder in its name as being deleted. Its age is its ctime, which each deletion in it resets, so that without
@@ -214,11 +251,25 @@ fn delete_folder(path: &Path, deadline: Instant) -> io::Result<Progress> {
     delete(&parent, &CString::new(name.as_bytes())?, &last, deadline)
 }
 
-/// Returns the time when a folder was moved into the trash: rename(2) sets the ctime on Linux file systems.
-fn moved_at(path: &Path) -> Option<SystemTime> {
-    use std::os::unix::fs::MetadataExt as _;
-    let seconds = u64::try_from(fs::symlink_metadata(path).ok()?.ctime()).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+/// Returns the time from which the age of a folder in the trash counts; None before the first sweep that saw it. A file
+/// that the node wrote does not count.
+pub(super) fn since(path: &Path) -> Option<Timestamp> {
+    let text = guarded::read(&path.join(SINCE), SINCE_LIMIT, Trust::Owner).ok()?;
+    Some(Timestamp::from_millis(std::str::from_utf8(&text).ok()?.trim().parse().ok()?))
+}
+
+/// Writes the time from which the age counts. None when that is impossible, as on a full disk: the folder then stays until
+/// its volume is short of space.
+fn begin_age(path: &Path, now: Timestamp) -> Option<Timestamp> {
+    guarded::write(&path.join(SINCE), now.as_millis().to_string().as_bytes(), 0o600).ok()?;
+    Some(now)
+}
+
+/// Forgets the time that an earlier stay in the trash left.
+pub(super) fn end_age(path: &Path) {
+    if let Err(error) = guarded::remove(&path.join(SINCE)) {
+        tracing::debug!(path = %path.display(), %error, "the time of an earlier removal stays");
+    }
 }
 
 /// Tells whether a path is a folder and not a link.

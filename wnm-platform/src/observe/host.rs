@@ -20,16 +20,16 @@ mod pressure;
 mod rates;
 #[cfg(not(target_os = "macos"))]
 mod tasks;
-mod volumes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use wnm_core::{Bytes, ClockReading, Counters, HostSample, LoadScope, Percent, Timestamp};
+#[cfg(not(target_os = "macos"))]
+use wnm_core::LoadScope;
+use wnm_core::{Bytes, ClockReading, Counters, HostSample, Percent, Timestamp};
 
 use crate::error::PlatformError;
 pub use rates::{QuotaReading, Rates};
-pub use volumes::volume;
 
 /// The shortest interval for rates: the kernel counts CPU time in steps of 10 ms, so 250 ms gives 4 %.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
@@ -195,10 +195,10 @@ impl Host {
         }
     }
 
-    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
+    /// Returns the current metrics, with rates since `before` and without volumes.
     #[cfg(not(target_os = "macos"))]
     #[must_use]
-    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+    pub fn sample(&self, before: &Counters, now: &Reading) -> HostSample {
         let (memory, memory_total) = self.memory(&now.memory_limits);
         let load_scope = self.load_scope();
         let load = self.text("proc/loadavg").filter(|_| load_scope == LoadScope::Own);
@@ -207,7 +207,7 @@ impl Host {
             memory_total,
             load: load.and_then(|text| kernel::load_averages(&text)),
             load_scope,
-            ..plain_sample(storage, before, now)
+            ..plain_sample(before, now)
         }
     }
 
@@ -280,7 +280,7 @@ impl Memory {
 }
 
 /// Returns the metrics that are read in the same way on every system.
-fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+fn plain_sample(before: &Counters, now: &Reading) -> HostSample {
     let rates = Rates::between(before, now);
     HostSample {
         cpus: rates::cpus(now),
@@ -288,7 +288,6 @@ fn plain_sample(storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSa
         cpu: rates.cpu.or(now.cpu_now),
         io_wait: rates.io_wait,
         cpu_quota: rates.cpu_quota,
-        volumes: storage.iter().map(|folder| volume(folder)).collect(),
         disk_read: rates.disk.map(|(read, _)| read),
         disk_write: rates.disk.map(|(_, written)| written),
         net_read: rates.net.map(|(read, _)| read),
@@ -312,7 +311,19 @@ pub fn read_clock() -> Result<ClockReading, PlatformError> {
         Err(error) => Timestamp::from_millis(0).before(error.duration()),
     };
     let boot = boot_name(Path::new("/proc")).map_err(|source| PlatformError::Clock { source })?;
-    Ok(ClockReading { wall, uptime: uptime(), boot })
+    Ok(ClockReading { wall, uptime: uptime(), boot, init: init_start() })
+}
+
+/// Returns the start of process 1 in clock ticks since the boot; None where it is not visible.
+#[cfg(not(target_os = "macos"))]
+fn init_start() -> Option<u64> {
+    Some(procfs::process::Process::new(1).ok()?.stat().ok()?.starttime)
+}
+
+/// Returns None: macOS has no containers, so that the boot tells every restart.
+#[cfg(target_os = "macos")]
+const fn init_start() -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "macos"))]

@@ -63,7 +63,10 @@ pub(crate) fn is_held_by(port: BoundPort, pid: u32) -> Option<bool> {
     }
 }
 
-/// Returns the UDP ports that a process has opened, in the order of their opening; empty without the rights to see them.
+/// Returns the UDP ports that a process has opened: those of IPv4, or those of IPv6 where it has no other. Empty without
+/// the rights to see them.
+///
+/// A node that chooses its port itself chooses one for each of both families.
 #[must_use]
 pub fn udp_of(pid: u32) -> Vec<u16> {
     #[cfg(target_os = "linux")]
@@ -77,7 +80,7 @@ pub fn udp_of(pid: u32) -> Vec<u16> {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use procfs::process::{FDTarget, Process, all_processes};
     use wnm_core::BoundPort;
@@ -114,19 +117,12 @@ mod linux {
                 _ => None,
             })
             .collect();
-        let all = [procfs::net::udp(), procfs::net::udp6()].into_iter().flatten().flatten();
-        // The kernel numbers sockets in the order of their creation.
-        let bound: BTreeMap<u64, u16> = all
-            .filter(|entry| own.contains(&entry.inode) && entry.local_address.port() != 0)
-            .map(|entry| (entry.inode, entry.local_address.port()))
-            .collect();
-        let mut ports = Vec::new();
-        for port in bound.into_values() {
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
-        ports
+        let families = [procfs::net::udp(), procfs::net::udp6()];
+        let bound = families.into_iter().map(|family| -> BTreeSet<u16> {
+            let entries = family.into_iter().flatten().filter(|entry| own.contains(&entry.inode));
+            entries.map(|entry| entry.local_address.port()).filter(|port| *port != 0).collect()
+        });
+        bound.into_iter().find(|ports| !ports.is_empty()).into_iter().flatten().collect()
     }
 
     /// Returns the inodes of the sockets that are bound to a port.

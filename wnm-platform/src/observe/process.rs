@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, ProcessIdentity};
 
+use super::isolation::{Isolation, Namespace};
+
 /// The data of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -24,6 +26,8 @@ pub struct ProcessInfo {
     pub arguments: Vec<OsString>,
     /// Its working directory, read only where its `--root-dir` is relative; None without the rights to read it.
     pub working_dir: Option<PathBuf>,
+    /// Its namespaces, read only where it has a `--root-dir`.
+    pub isolation: Isolation,
 }
 
 /// Whether a process is alive.
@@ -42,11 +46,12 @@ impl ProcessInfo {
         self.life == Liveness::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
     }
 
-    /// Tells whether the `--root-dir` of the process is the folder of a node, with any program.
+    /// Tells whether the `--root-dir` of the process is the folder of a node, with any program. In a container the same
+    /// path is another folder.
     #[must_use]
     pub fn is_on_folder_of(&self, node: &Node) -> bool {
         let root = node.root_dir.to_string_lossy();
-        self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
+        self.isolation.pids == Namespace::Shared && self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
     /// Returns the value of `--root-dir`, below the working directory where it is relative; None without this flag.
@@ -69,14 +74,18 @@ impl ProcessInfo {
 
     /// Tells whether the executable is this program, or was before an upgrade replaced it. wnm keeps the old
     /// program as `.old`, a self-upgrading `ant-node` as `.backup`.
+    ///
+    /// When its volume was detached while the process ran, as by `umount -l`, the kernel shows the path of the executable
+    /// below the root of that volume, which is the end of the program's path and leads nowhere.
     fn executes(&self, binary: &Path) -> bool {
         let Some(program) = self.program() else { return false };
+        let is_end_of = |binary: &Path| program.strip_prefix("/").is_ok_and(|rest| binary.ends_with(rest));
         let named = |stem: &Path| {
             let program = program.as_os_str().as_bytes();
             let rest = program.strip_prefix(stem.as_os_str().as_bytes());
             rest.is_some_and(|rest| matches!(rest, b"" | b".old" | b".backup"))
         };
-        named(binary) || named(&resolved(binary))
+        named(binary) || named(&resolved(binary)) || is_end_of(binary) && !program.exists()
     }
 }
 
@@ -233,11 +242,12 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     let arguments: Vec<OsString> = if line.is_empty() { Vec::new() } else { words.collect() };
-    let is_relative =
-        root_dir_in(arguments.get(1..).unwrap_or_default()).is_some_and(|dir| !Path::new(&dir).is_absolute());
+    let root_dir = root_dir_in(arguments.get(1..).unwrap_or_default());
+    let is_relative = root_dir.as_ref().is_some_and(|dir| !Path::new(dir).is_absolute());
     let working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
+    let isolation = root_dir.map(|_| Isolation::of(proc, pid)).unwrap_or_default();
     let executable = fs::read_link(folder.join("exe")).ok();
-    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir })
+    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, isolation })
 }
 
 /// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
@@ -256,7 +266,7 @@ fn parse_stat(stat: &[u8]) -> Option<(Liveness, u32, u64)> {
 mod macos {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-    use super::{Liveness, ProcessInfo};
+    use super::{Isolation, Liveness, ProcessInfo};
 
     /// Returns the process with this PID, or all processes.
     pub(super) fn facts(pid: Option<u32>) -> Vec<ProcessInfo> {
@@ -282,6 +292,7 @@ mod macos {
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
                 working_dir: process.cwd().map(Into::into),
+                isolation: Isolation::default(),
             })
             .collect();
         found.sort_by_key(|facts| facts.pid);
@@ -338,6 +349,16 @@ mod tests {
     }
 
     #[test]
+    fn executable_on_a_detached_volume_has_the_end_of_its_path() {
+        let words = ["antnode", "--root-dir", "/s p/antnode0001"];
+        assert!(runs("/antnode0001/antnode", &words), "the volume was mounted on the storage folder");
+        assert!(runs("/antnode", &words), "the volume was mounted on the folder of the node");
+        assert!(!runs("/0001/antnode", &words));
+        assert!(!runs("/antnode0002/antnode", &words));
+        assert!(!runs("/", &words));
+    }
+
+    #[test]
     fn relative_root_dir_is_below_the_working_directory() {
         let node = node_at(Path::new("/s/n/antnode0001"));
         for given in ["antnode0001", "./antnode0001/"] {
@@ -347,6 +368,18 @@ mod tests {
             symlink("/s/n", proc.path().join("7/cwd")).unwrap();
             assert_eq!(processes.running(&node).len(), 1, "{given}");
         }
+    }
+
+    #[test]
+    fn node_in_a_container_is_another_node() {
+        let words = ["antnode", "--root-dir", "/s/antnode0001"];
+        let proc = host("S", Path::new("/s/antnode0001/antnode"), &words);
+        for (name, inode) in [("self", 1), ("7", 2)] {
+            fs::create_dir_all(proc.path().join(name).join("ns")).unwrap();
+            symlink(format!("pid:[{inode}]"), proc.path().join(name).join("ns/pid")).unwrap();
+        }
+        let node = node_at(Path::new("/s/antnode0001"));
+        assert!(Processes::below(proc.path()).running(&node).is_empty());
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Platform {
         }
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
-        let host = HostSample { cpu_limit, psi, ..self.host.sample(&colony.settings.storage, &before, &reading) };
+        let volumes = self.read_storage(colony).volumes;
+        let host = HostSample { cpu_limit, psi, volumes, ..self.host.sample(&before, &reading) };
         (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
     }
 }

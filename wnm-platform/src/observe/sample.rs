@@ -1,13 +1,8 @@
 //! The sample of one node, from this observation and the previous sample.
 
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{
-    Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version, Volume,
-};
+use wnm_core::{Cores, Node, NodeCounters, NodeMetrics, NodeSample, Presence, ProcessIdentity, Timestamp, Version};
 
 use super::silent;
 use crate::identity;
@@ -44,7 +39,8 @@ impl NodeFacts<'_> {
             | Presence::Silent
             | Presence::Unverified
             | Presence::Unreachable
-            | Presence::FolderMissing => false,
+            | Presence::FolderMissing
+            | Presence::VolumeFault => false,
         }
     }
 
@@ -63,6 +59,7 @@ impl NodeFacts<'_> {
             shunned_since: self.shunned_since(),
             wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
+            exit: None,
         }
     }
 
@@ -87,7 +84,9 @@ impl NodeFacts<'_> {
                 None => of_same_process(),
             },
             (Presence::Answering | Presence::Unverified, None) | (Presence::Silent, _) => of_same_process(),
-            (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing, _) => previous,
+            (Presence::Unobserved | Presence::Unreachable | Presence::FolderMissing | Presence::VolumeFault, _) => {
+                previous
+            }
             (Presence::Gone, _) => None,
         }
     }
@@ -98,8 +97,8 @@ impl NodeFacts<'_> {
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
         let of_key = || identity::peer_id(&node.root_dir, &node.flavor);
         let logged = || match (node.metrics_port(), self.process) {
-            (None, Some(_)) => silent::peer_id(&node.log_dir),
-            (None, None) | (Some(_), _) => None,
+            (None, Some(_)) if self.presence != Presence::VolumeFault => silent::peer_id(&node.log_dir),
+            (None | Some(_), _) => None,
         };
         told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(of_key).or_else(logged)
     }
@@ -113,36 +112,6 @@ impl NodeFacts<'_> {
                 ..NodeMetrics::default()
             }),
         }
-    }
-}
-
-/// The state of a node's folder.
-pub(super) enum Folder {
-    /// The folder exists, on this device.
-    On(u64),
-    Missing,
-    /// The folder cannot be inspected, for example without permission. It counts as present.
-    Unreadable,
-}
-
-pub(super) fn folder(path: &Path) -> Folder {
-    match path.metadata() {
-        Ok(metadata) => Folder::On(metadata.dev()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Folder::Missing,
-        Err(_) => Folder::Unreadable,
-    }
-}
-
-/// Returns the index of the volume that contains a node. A mount inside a storage folder is another device, so the
-/// device decides where it is known.
-pub(super) fn volume(node: &Node, folder: &Folder, volumes: &[Volume]) -> Option<usize> {
-    let is_around = |volume: &Volume| node.root_dir.starts_with(&volume.root);
-    let around = volumes.iter().enumerate().filter(|(_, volume)| is_around(volume));
-    let nearest = around.max_by_key(|(_, volume)| volume.root.as_os_str().len());
-    match (folder, nearest) {
-        (Folder::On(device), Some((at, volume))) if volume.device == *device => Some(at),
-        (Folder::On(device), _) => volumes.iter().position(|volume| volume.device == *device),
-        (Folder::Missing | Folder::Unreadable, nearest) => nearest.map(|(at, _)| at),
     }
 }
 

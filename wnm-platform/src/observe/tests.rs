@@ -93,8 +93,8 @@ impl TestHost {
     fn look(&mut self, uptime: u64) -> NodeMap<NodeSample> {
         let reading = Reading { boot: "run".to_owned(), uptime, ..Reading::default() };
         let before = self.colony.counters.clone().unwrap_or_else(|| reading.counters());
-        let (observation, counters) =
-            self.platform.observe_services(&self.colony, false, &before, &reading, &self.services);
+        let surveyed = Surveyed { services: &self.services, storage: self.platform.read_storage(&self.colony) };
+        let (observation, counters) = self.platform.observe_services(&self.colony, false, &before, &reading, surveyed);
         self.colony.counters = Some(counters);
         self.colony.samples = observation.nodes.clone();
         observation.nodes
@@ -219,7 +219,7 @@ fn presence_follows_from_folder_service_and_answer() {
 #[test]
 fn missing_folder_is_reported_except_during_add_and_remove() {
     let mut host = TestHost::new();
-    let [lost, coming] = [host.add(1, Flavor::Antnode), host.add(2, Flavor::Antnode)];
+    let [lost, coming, _present] = [1, 2, 3].map(|number| host.add(number, Flavor::Antnode));
     for id in [lost, coming] {
         fs::remove_dir_all(&host.colony.nodes[&id].root_dir).unwrap();
     }
@@ -237,7 +237,8 @@ fn disabled_node_keeps_its_last_sample() {
     let known =
         NodeSample { version: Some(Version::new(0, 4, 1)), born: Timestamp::from_secs(1), ..NodeSample::default() };
     host.colony.samples.insert(id, known);
-    let clock = Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned() });
+    let clock =
+        Clock::start(ClockReading { wall: Timestamp::from_secs(1), uptime: 1, boot: "run".to_owned(), init: None });
     let (observation, _) = host.platform.observe(&host.colony, &clock, false);
     assert_eq!(observation.nodes[&id].presence, Presence::Unobserved);
     assert_eq!(observation.nodes[&id].version, Some(Version::new(0, 4, 1)));
@@ -327,7 +328,9 @@ fn node_without_metrics_is_sampled_from_process_and_logs() {
 #[test]
 fn second_observation_needs_no_pause() {
     let host = TestHost::new();
-    let clock = |uptime| Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned() });
+    let clock = |uptime| {
+        Clock::start(ClockReading { wall: Timestamp::from_secs(9), uptime, boot: "run".to_owned(), init: None })
+    };
     let here = crate::observe::host::uptime();
     let begun = Instant::now();
     let (_, counters) = host.platform.observe(&host.colony, &clock(here), false);

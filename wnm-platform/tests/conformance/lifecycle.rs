@@ -181,7 +181,8 @@ pub(crate) fn remove(kind: ManagerKind) {
     let trash = colony.settings.storage[0].join(node_dir::TRASH).join(&node.uuid);
     assert!(trash.join("secret-key").exists());
     colony.done(remove_of(id));
-    let swept = node_dir::sweep_trash(&colony.settings.storage, PATIENCE, Duration::ZERO);
+    let swept =
+        node_dir::sweep_trash(&colony.settings.storage, PATIENCE, Duration::ZERO, wnm_core::Timestamp::default());
     // Logs that lie elsewhere go there by themselves.
     let folders = if node.log_dir.starts_with(&node.root_dir) { 1 } else { 2 };
     assert_eq!((swept.deleted, swept.left), (folders, 0), "{swept:?}");

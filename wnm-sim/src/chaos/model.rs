@@ -179,6 +179,7 @@ impl ChaosModel {
             wall: Timestamp::from_millis(START + self.now + self.clock_error),
             uptime: (self.now - self.booted).max(0) as u64,
             boot: format!("boot-{}", self.boots),
+            init: Some(u64::from(self.boots)),
         }
     }
 

@@ -64,10 +64,10 @@ impl Platform for ChaosPlatform {
         Ok(NewNodeIdentity { uuid: self.identities.to_string(), roll: 0 })
     }
 
-    fn storage_for(&self, _: &Colony, _: &Observation, _: &BTreeMap<NodeId, Node>) -> PathBuf {
+    fn storage_for(&self, _: &Colony, _: &Observation, _: &BTreeMap<NodeId, Node>) -> Option<PathBuf> {
         // By the truth, not by the observation: where a node goes must not depend on a wrong figure, so that a
         // scenario without that fault differs in nothing else.
-        storage_folder(self.model.volume_with_most_free_space())
+        Some(storage_folder(self.model.volume_with_most_free_space()))
     }
 
     fn set_cpu_limit(&mut self, _: Cores, _: &[u32]) -> Result<(), Violation> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 use wnm_core::steps::{Evidence, Journal, Step, StepRecord};
 use wnm_core::{
-    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeState, Outcome, Presence, Verdict,
-    Version,
+    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome, Presence,
+    Verdict, Version,
 };
 use wnm_store::{CycleKind, Store, StoreError};
 
@@ -27,10 +27,13 @@ fn colony_is_loaded_as_it_was_stored() {
         nodes: (1..=9).map(id).zip(every_state()).collect(),
         acting: records.iter().map(wnm_core::ActionRecord::node).collect(),
         missing: [id(9)].into(),
-        devices: [("/s".into(), u64::MAX)].into(),
+        volumes: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
+        desired: NodeMap::new(),
+        recoveries: NodeMap::new(),
+        failures: Vec::new(),
         forecast: None,
-        clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into() })),
+        clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into(), init: Some(7) })),
     };
     let pending = Outcome::Pending { step: Step::Linger, since: at(100), why: "until 5".into() };
     let outcomes: Vec<_> = records.iter().map(|record| (record.id, pending.clone())).collect();

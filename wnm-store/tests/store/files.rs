@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 use std::fs;
-use wnm_store::{Store, StoreError};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+use wnm_store::{Followed, Lock, Store, StoreError};
 
 use crate::fixtures::{add, folder, node};
 
@@ -51,6 +54,61 @@ fn backup_is_complete_and_can_be_restored() {
     let restored = Store::open(&path).unwrap();
     assert_eq!(restored.nodes().unwrap().len(), 1, "and no log of the other one played into it");
     assert!(restored.check().unwrap().is_empty());
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn replaced_database_is_not_written_and_the_new_one_is_followed() {
+    let (folder, path) = folder();
+    let mut daemon = Store::create(&path).unwrap();
+    add(&mut daemon, node(1)).unwrap();
+    let copy = folder.path().join("copy.db");
+    daemon.backup(&copy).unwrap();
+    add(&mut daemon, node(2)).unwrap();
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Unchanged);
+
+    let aside = Store::restore(&path, &copy).unwrap().unwrap();
+    assert!(matches!(add(&mut daemon, node(3)), Err(StoreError::Replaced { .. })));
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Replaced);
+    assert_eq!(daemon.nodes().unwrap().len(), 1);
+    add(&mut daemon, node(3)).unwrap();
+    assert_eq!(Store::open_read_only(&aside).unwrap().nodes().unwrap().len(), 2, "with the end of its log");
+
+    // Removed, as by a teardown: no write brings it back.
+    fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
+    assert!(matches!(add(&mut daemon, node(4)), Err(StoreError::Replaced { .. })));
+    assert!(matches!(daemon.follow(&path), Err(StoreError::NotInitialised { .. })));
+    assert!(!path.exists());
+    fs::rename(folder.path().join("elsewhere.db"), &path).unwrap();
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Unchanged);
+    add(&mut daemon, node(4)).unwrap();
+}
+
+#[test]
+fn files_are_private() {
+    let (folder, path) = folder();
+    let store = Store::create(&path).unwrap();
+    let _lock = Lock::acquire(&path, Duration::ZERO).unwrap();
+    let copy = folder.path().join("copy.db");
+    store.backup(&copy).unwrap();
+    for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm", "wnm.lock", "wnm.reserve"] {
+        assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+    }
+    assert_eq!(mode(&copy), 0o600);
+    drop(store);
+    // Of an earlier release.
+    for (before, after) in [(0o644, 0o640), (0o664, 0o640), (0o600, 0o600)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(before)).unwrap();
+        drop(Store::open(&path).unwrap());
+        assert_eq!(mode(&path), after, "{before:o}");
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let error = Store::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Untrusted { .. }), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("chmod o-w")));
 }
 
 #[test]

@@ -74,11 +74,12 @@ pub(crate) fn sample(presence: Presence, number: u32) -> NodeSample {
             memory_mb: Some(0.1),
             ..NodeMetrics::default()
         })),
+        exit: None,
     }
 }
 
 pub(crate) fn observation(now: i64, nodes: impl IntoIterator<Item = u32>) -> Observation {
-    let volume = Volume { root: "/s".into(), device: u64::MAX, ..Volume::default() };
+    let volume = Volume { root: "/s".into(), identity: u64::MAX, ..Volume::default() };
     Observation {
         now: at(now),
         host: HostSample { cpu: Percent::new(12.3).ok(), volumes: vec![volume], ..HostSample::default() },

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use std::path::PathBuf;
-use wnm_core::{Clock, ClockReading, EngineState, NodeId, NodeState, StopCause, Timestamp, Version};
+use wnm_core::{
+    Clock, ClockReading, EngineState, Exit, ExitStatus, NodeId, NodeMap, NodeState, Recovery, StopCause, Timestamp,
+    Version,
+};
 use wnm_store::Store;
 
 use crate::fixtures::{at, folder, id, save, settings};
@@ -35,6 +38,20 @@ fn any_state() -> impl Strategy<Value = NodeState> {
     ]
 }
 
+fn any_recovery() -> impl Strategy<Value = Recovery> {
+    let exit = (proptest::option::of(any::<i32>()), proptest::option::of(any::<String>()));
+    (any::<u32>(), any_time(), proptest::option::of(any_time()), exit).prop_map(
+        |(attempts, retry_at, crash_loop_since, (code, message))| Recovery {
+            attempts,
+            ends: vec![retry_at],
+            retry_at,
+            crash_loop_since,
+            exit: Some(Exit { status: code.map(ExitStatus::Code), message }),
+            ..Recovery::default()
+        },
+    )
+}
+
 fn any_id() -> impl Strategy<Value = NodeId> {
     prop_oneof![(1..12u32).prop_map(id), (1..=u32::MAX).prop_map(id)]
 }
@@ -48,14 +65,21 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
         btree_set(any_id(), 0..4),
         btree_map(any::<String>().prop_map(PathBuf::from), any::<u64>(), 0..3),
         btree_map(any_version(), any::<u32>(), 0..3),
-        proptest::option::of(clock.prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot }))),
+        proptest::option::of(
+            clock
+                .prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot, init: Some(uptime) })),
+        ),
+        btree_map(any_id(), any_recovery(), 0..3),
     )
-        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock)| EngineState {
+        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries)| EngineState {
             nodes: nodes.into_iter().collect(),
             acting,
             missing,
-            devices,
+            volumes: devices,
             failed_upgrades,
+            desired: NodeMap::new(),
+            recoveries: recoveries.into_iter().collect(),
+            failures: Vec::new(),
             forecast: None,
             clock,
         })

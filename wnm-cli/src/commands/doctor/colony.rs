@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{NodeId, NodeMap, NodeSample, NodeState, Presence, StopCause, Timestamp};
+use wnm_core::{
+    Desired, FailedAction, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
+};
 use wnm_platform::Platform;
+use wnm_platform::manager::Service;
+use wnm_platform::volume::Storage;
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
 use crate::commands::status::colony_time;
-use crate::render::duration;
+use crate::render::{duration, recovery};
 
 /// Age of the last cycle from which it is reported: ten runs of a crontab line with the shortest interval of cron.
 const STALE: Duration = Duration::from_secs(600);
@@ -93,8 +97,93 @@ fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
     })
 }
 
+/// Lists the nodes that should run and do not, by a question to their process managers: after a reboot the last cycle on
+/// record is of the time before. Nodes on file systems that do not answer are left out: the check of volumes lists them.
+pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) -> Check {
+    const CHECK: &str = "nodes_down";
+    let state = &snapshot.state;
+    let should_run = |id: &NodeId| {
+        let is_leaving = matches!(state.nodes.get(id), Some(NodeState::Removing { .. }));
+        let desired = state.nodes.get(id).map(|node| state.desired(*id, node)).unwrap_or_default();
+        desired == Desired::Running && !is_leaving && !state.acting.contains(id)
+    };
+    let can_be_asked = |node: &&Node| should_run(&node.id) && storage.answers(node.id);
+    let nodes: Vec<_> = snapshot.nodes.values().filter(can_be_asked).collect();
+    let services = platform.services(nodes.iter().copied());
+    let in_state = |wanted: fn(&Service) -> bool| {
+        services.iter().filter(move |(_, service)| wanted(service)).map(|(id, _)| *id).collect::<Vec<_>>()
+    };
+    let mut down = in_state(|service| *service == Service::Stopped);
+    let unknown = in_state(|service| matches!(service, Service::Unknown(_)));
+    let is_dead = |id: &NodeId| matches!(state.nodes.get(id), Some(NodeState::Dead { .. }));
+    down.extend(nodes.iter().map(|node| node.id).filter(is_dead));
+    down.sort_unstable();
+    down.dedup();
+    if down.is_empty() && !unknown.is_empty() {
+        let subject = counted(unknown.len(), "node", "nodes");
+        let message = format!("the process manager does not tell the state of {subject}: {}", names(&unknown));
+        return Check::warning(
+            CHECK,
+            message,
+            "`wnm node list` shows the state of each node; `wnm run` observes again",
+        );
+    }
+    if down.is_empty() {
+        return Check::ok(CHECK, format!("all nodes that should run have a process: {}", nodes.len()));
+    }
+    let now = colony_time(state.clock.as_ref());
+    let list = down.iter().map(|id| {
+        let why = if is_dead(id) {
+            "its folder is missing".to_owned()
+        } else {
+            recovery::text(state.recoveries.get(id), snapshot.samples.get(id), now)
+        };
+        format!("{} ({why})", id.name())
+    });
+    let message =
+        format!("{} not run although desired: {}", counted(down.len(), "node does", "nodes do"), first_few(list));
+    let hint =
+        "`wnm run` or the daemon starts them again; `wnm node show NODE` prints the end of a node and its log folder";
+    Check::error(CHECK, message, hint)
+}
+
+/// Lists the actions that failed, the latest first, with the hint of the latest.
+pub(super) fn failures(snapshot: &Snapshot) -> Option<Check> {
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let failed: Vec<_> = snapshot.state.failures.iter().rev().collect();
+    let latest = failed.first()?;
+    let line = |entry: &&FailedAction| {
+        let wait = entry.retry_at.since(now);
+        let next = if wait.is_zero() {
+            "next try in the next cycle".to_owned()
+        } else {
+            format!("next try in {}", duration(wait))
+        };
+        format!("{} {}: {} (failure {}, {next})", entry.verb, entry.node.name(), entry.error, entry.failures)
+    };
+    let message = format!("failed actions: {}", first_few(failed.iter().map(line)));
+    let hint =
+        latest.hint.clone().unwrap_or_else(|| "`wnm history` lists the actions with their failed steps".to_owned());
+    Some(Check::warning("failures", message, hint))
+}
+
+/// Lists the nodes in a crash loop.
+pub(super) fn crash_loops(snapshot: &Snapshot) -> Option<Check> {
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let looping: Vec<_> = snapshot.state.recoveries.iter().filter(|(_, recovery)| recovery.is_crash_loop()).collect();
+    (!looping.is_empty()).then(|| {
+        let subject = counted(looping.len(), "node is", "nodes are");
+        let end = |(id, found): &(&NodeId, &Recovery)| {
+            format!("{} ({})", id.name(), recovery::text(Some(found), snapshot.samples.get(id), now))
+        };
+        let message = format!("{subject} in a crash loop: {}", first_few(looping.iter().map(end)));
+        let hint = "`wnm node show NODE` prints its log folder; once the cause is fixed, `wnm node start NODE` starts it at once";
+        Check::error("crash_loop", message, hint)
+    })
+}
+
 /// Lists the nodes that their process manager restarts again and again.
-pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check> {
+pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot, storage: &Storage) -> Option<Check> {
     // A node that an operator or the policy stopped does not restart: its count is from an earlier time.
     let should_run = |id: &NodeId| {
         let state = snapshot.state.nodes.get(id);
@@ -102,7 +191,7 @@ pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check
             state.is_active() || matches!(state, NodeState::Stopped { cause: StopCause::Found, .. })
         })
     };
-    let nodes = snapshot.nodes.values().filter(|node| should_run(&node.id));
+    let nodes = snapshot.nodes.values().filter(|node| should_run(&node.id) && storage.answers(node.id));
     match platform.restarts(nodes) {
         Ok(counts) => restarting(&counts, &snapshot.samples),
         Err(error) => {

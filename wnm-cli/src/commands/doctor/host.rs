@@ -1,20 +1,26 @@
 //! The process manager, the program of new nodes, and the storage folders.
 
+use std::path::PathBuf;
+
 use wnm_core::Settings;
-use wnm_platform::{PlatformError, binary, places};
+use wnm_platform::{Platform, PlatformError, binary, places};
 
 use super::{Check, first_few};
 
-/// Checks whether the process manager of the settings works here. `error` is the reason why it cannot be opened.
-pub(super) fn manager(settings: &Settings, error: Option<&PlatformError>) -> Check {
+/// Checks whether the process manager of the settings can be opened here, and tries it.
+pub(super) fn manager(settings: &Settings, platform: Result<&Platform, &PlatformError>) -> Check {
     const CHECK: &str = "process_manager";
+    const HINT: &str = "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`";
     let kind = settings.manager;
-    match (error, wnm_platform::manager::warning(kind)) {
-        (Some(error), _) => Check::error(
-            CHECK,
-            error.to_string(),
-            "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`",
-        ),
+    let failed = |error: &PlatformError| {
+        Check::error(CHECK, format!("{kind}: {error}"), error.hint().unwrap_or_else(|| HINT.to_owned()))
+    };
+    let tried = match platform {
+        Err(error) => return failed(error),
+        Ok(platform) => platform.check_manager().err(),
+    };
+    match (&tried, wnm_platform::manager::warning(kind)) {
+        (Some(error), _) => failed(error),
         (None, Some(doubt)) => Check::warning(CHECK, format!("{kind}: {}", doubt.found), doubt.hint),
         (None, None) => Check::ok(CHECK, kind.to_string()),
     }
@@ -37,11 +43,11 @@ pub(super) fn program(settings: &Settings) -> Check {
     }
 }
 
-/// Checks whether wnm can write to each storage folder, or can create it.
-pub(super) fn storage(settings: &Settings) -> Check {
+/// Checks whether wnm can write to each storage folder whose volume has no fault, or can create it.
+pub(super) fn storage(usable: &[PathBuf]) -> Check {
     const CHECK: &str = "storage";
-    match places::unwritable(&settings.storage) {
-        None => Check::ok(CHECK, first_few(settings.storage.iter().map(|folder| folder.display().to_string()))),
+    match places::unwritable(usable) {
+        None => Check::ok(CHECK, first_few(usable.iter().map(|folder| folder.display().to_string()))),
         Some(folder) => Check::error(
             CHECK,
             format!("{} is not writable", folder.display()),

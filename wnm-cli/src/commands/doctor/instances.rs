@@ -6,6 +6,7 @@ use std::path::Path;
 
 use wnm_core::{Flavor, Node, NodeId, Settings};
 use wnm_platform::manager;
+use wnm_platform::observe::isolation::{Isolation, Namespace};
 use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
 use wnm_store::Snapshot;
 
@@ -50,14 +51,19 @@ impl Instances {
         let mut instances = Self::default();
         for facts in all.iter().filter(|facts| facts.life == Liveness::Alive && is_node(facts, &settings.flavor)) {
             let root = facts.root_dir();
-            let node = root.as_deref().and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
+            let Isolation { pids, network } = facts.isolation;
+            let here = root.as_deref().filter(|_| pids == Namespace::Shared);
+            let node = here.and_then(|root| known.get(root).copied().or_else(|| node_at(root, snapshot)));
             let ProcessInfo { pid, .. } = facts;
             match node {
                 Some(id) => instances.of_nodes.entry(id).or_default().push(*pid),
+                // A node in a container with a network of its own uses nothing of this colony.
+                None if network == Namespace::Other => {}
                 None => match ports(facts).find_map(|port| Some((port, owners.get(&port)?))) {
                     Some((port, owner)) => {
                         instances.on_ports.push(format!("process {pid} on port {port} of {}", owner.name()));
                     }
+                    None if pids == Namespace::Other => {}
                     None => instances.unmanaged.push(description(*pid, root)),
                 },
             }
@@ -145,6 +151,7 @@ mod tests {
     fn process(pid: u32, program: &str, words: &[&str]) -> ProcessInfo {
         ProcessInfo {
             working_dir: None,
+            isolation: Isolation::default(),
             pid,
             parent: 1,
             start: 1,
@@ -181,6 +188,22 @@ mod tests {
         snapshot.nodes.get_mut(&NodeId::FIRST).unwrap().root_dir = folder.path().join("link/antnode0001");
         let words = ["--root-dir", root.to_str().unwrap(), "--port", "55001"];
         assert_eq!(of_processes(&settings, &snapshot, &[process(1, "/bin/antnode", &words)]), []);
+    }
+
+    #[test]
+    fn nodes_in_containers_are_no_instances_of_a_node() {
+        let (settings, snapshot) = colony();
+        let words = ["--root-dir", "/s/antnode0001", "--port", "55001"];
+        let own = process(1, "/s/antnode0001/antnode", &words);
+        let beside = |pid, pids, network| ProcessInfo {
+            isolation: Isolation { pids, network },
+            ..process(pid, "/s/antnode0001/antnode", &words)
+        };
+        use Namespace::{Other, Shared};
+        let machine = beside(2, Other, Other);
+        assert_eq!(of_processes(&settings, &snapshot, &[own.clone(), machine])[..], []);
+        let on_our_network = of_processes(&settings, &snapshot, &[own, beside(4, Other, Shared)]);
+        assert!(on_our_network[0].message.contains("process 4 on port 55001 of antnode0001"), "{on_our_network:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use wnm_platform::service_install::{self, Job, Tool};
 
 use super::Check;
 use crate::commands::service;
+use crate::takeover::ant::Ant;
 
 const CHECK: &str = "supervisor";
 /// The cron file of anm, which starts and stops nodes.
@@ -35,6 +36,11 @@ const NO_CYCLES: &[&str] = &[
 
 /// Checks that at most one supervisor runs cycles. Two of them only waste time, but another tool reverses the actions of wnm.
 pub(super) fn check(db: &Path) -> Check {
+    if let Some(pid) = Ant::of_user().supervises() {
+        let message =
+            format!("the daemon of ant (process {pid}) manages nodes on this host too, and deletes nodes itself");
+        return Check::error(CHECK, message, "`ant node daemon stop` ends it, and its nodes continue to run");
+    }
     of_jobs(service::installed(db), &service_install::jobs(&Exec::real()), Path::new(ANM).exists())
 }
 

@@ -1,26 +1,96 @@
 //! Disk space for nodes: of all volumes together for a full colony, and of each volume now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wnm_core::{Bytes, Flavor, Settings, Volume};
-use wnm_platform::observe::host;
+use wnm_core::{Bytes, Flavor, Node, NodeId, Settings, Volume, VolumeFault};
+use wnm_platform::volume::{self, FolderState, Storage, volume_of};
 use wnm_store::Snapshot;
 
-use super::{Check, counted};
+use super::{Check, counted, first_few, names};
 
 /// Disk space that a node can need. When many nodes leave the network at once, the others take over their records.
 const NEEDED: Bytes = Bytes(35_000_000_000);
 /// Free space below which an `ant-node` stores no record: 500 MiB, a constant of its program.
 const ANT_NODE_RESERVE: Bytes = Bytes(500 << 20);
 
-pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Vec<Check> {
-    let mut devices = BTreeSet::new();
-    let volumes = settings.storage.iter().map(|folder| host::volume(folder));
-    // Two storage folders on one device share its space.
-    let volumes: Vec<Volume> = volumes.filter(|volume| devices.insert(volume.device)).collect();
-    let nodes = snapshot.map_or(0, |snapshot| snapshot.nodes.len());
-    let all = all_volumes(settings, &volumes, nodes);
-    std::iter::once(all).chain(volumes.iter().filter_map(|volume| one_volume(settings, volume))).collect()
+/// Reads the volumes of the storage folders and the folders of the nodes.
+pub(super) fn read(settings: &Settings, snapshot: Option<&Snapshot>) -> Storage {
+    let Some(Snapshot { nodes, state, .. }) = snapshot else {
+        return Storage::read(&settings.storage, [], &BTreeMap::new(), &BTreeSet::new());
+    };
+    Storage::read(&settings.storage, nodes.values(), &state.volumes, &state.acting)
+}
+
+pub(super) fn check(settings: &Settings, storage: &Storage, snapshot: Option<&Snapshot>) -> Vec<Check> {
+    let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
+    let mut pools: Vec<Volume> = Vec::new();
+    for volume in usable.clone() {
+        // Two storage folders on one file system, and two file systems of one pool, share their space.
+        if !pools.iter().any(|pool| pool.shares_space_with(volume)) {
+            pools.push(volume.clone());
+        }
+    }
+    let nodes = snapshot.map(|snapshot| &snapshot.nodes);
+    let count = nodes.map_or(0, BTreeMap::len);
+    let mut checks = Vec::new();
+    if !pools.is_empty() {
+        checks.push(all_volumes(settings, &pools, count));
+    }
+    checks.extend(usable.filter_map(|volume| one_volume(settings, volume)));
+    let nodes: Vec<&Node> = nodes.into_iter().flat_map(BTreeMap::values).collect();
+    checks.extend(faults(settings, storage, &nodes));
+    checks.extend(folders(settings, storage, &nodes));
+    checks
+}
+
+/// Reports each volume with a fault, with its nodes.
+fn faults(settings: &Settings, storage: &Storage, nodes: &[&Node]) -> Vec<Check> {
+    let with_fault = storage.volumes.iter().enumerate().filter_map(|(at, volume)| Some((at, volume, volume.fault?)));
+    let check = |(at, volume, fault): (usize, &Volume, VolumeFault)| {
+        let on_it = nodes.iter().filter(|node| volume_of(&node.root_dir, &settings.storage) == Some(at));
+        let on_it: Vec<NodeId> = on_it.map(|node| node.id).collect();
+        let of_nodes = if on_it.is_empty() {
+            String::new()
+        } else {
+            format!("; {}: {}", counted(on_it.len(), "node", "nodes"), names(&on_it))
+        };
+        let message = format!("the volume of {} {}{of_nodes}", volume.root.display(), fault.sentence());
+        Check::error("volume", message, volume::hint(&volume.root, fault))
+    };
+    with_fault.map(check).collect()
+}
+
+/// Reports folders of nodes that are missing, or are mount points without their volume, on volumes without a fault.
+fn folders(settings: &Settings, storage: &Storage, nodes: &[&Node]) -> Vec<Check> {
+    const CHECK: &str = "folder";
+    let on_usable = |node: &&Node| {
+        let volume = volume_of(&node.root_dir, &settings.storage).and_then(|at| storage.volumes.get(at));
+        volume.is_none_or(|volume| volume.fault.is_none())
+    };
+    let in_state = |state: FolderState| {
+        let found = nodes.iter().copied().filter(move |node| storage.folders.get(&node.id) == Some(&state));
+        found.filter(on_usable).map(|node| format!("{} ({})", node.id.name(), node.root_dir.display()))
+    };
+    let report = |state: FolderState, problem: &str, hint: &str| {
+        let found: Vec<String> = in_state(state).collect();
+        (!found.is_empty()).then(|| Check::error(CHECK, format!("{problem}: {}", first_few(found.into_iter())), hint))
+    };
+    [
+        report(
+            FolderState::Missing,
+            "missing folders of nodes",
+            "restore the folder from a backup, or remove the node: `wnm node remove NODE`",
+        ),
+        report(
+            FolderState::Bare,
+            "empty folders of nodes, as mount points without their volumes",
+            "mount the volume of the node again",
+        ),
+        report(FolderState::NoAnswer, "folders of nodes that do not answer", "restore the file system of the folder"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Compares the size of all volumes with the space that a full colony can need.
@@ -59,8 +129,11 @@ fn one_volume(settings: &Settings, volume: &Volume) -> Option<Check> {
     const CHECK: &str = "volume";
     let root = volume.root.display();
     let limits = settings.policy.disk;
-    let (used, free) = (volume.used?, volume.available?);
-    let space = format!("{root}: {used} used, {free} free");
+    let (used, free) = (volume.fullness()?, volume.available?);
+    let space = match volume.inodes_used.filter(|inodes| *inodes == used && volume.used != Some(used)) {
+        Some(inodes) => format!("{root}: {inodes} of the inodes used"),
+        None => format!("{root}: {used} used, {free} free"),
+    };
     if used > limits.remove {
         let message = format!("{space}: over hd_remove ({}), wnm removes nodes", limits.remove);
         return Some(Check::error(CHECK, message, "free space there, or raise hd_remove"));
@@ -68,6 +141,14 @@ fn one_volume(settings: &Settings, volume: &Volume) -> Option<Check> {
     if settings.flavor == Flavor::AntNode && free < ANT_NODE_RESERVE {
         let message = format!("{space}: below {ANT_NODE_RESERVE}, at which an ant-node stores no record");
         return Some(Check::error(CHECK, message, "free space there"));
+    }
+    if !volume.fits(settings.crisis) {
+        let needed = if free < settings.crisis {
+            format!("less than {} (crisis_bytes)", settings.crisis)
+        } else {
+            "too few inodes for one more node".to_owned()
+        };
+        return Some(Check::error(CHECK, format!("{space}: {needed}, wnm adds no node"), "free space there"));
     }
     (used >= limits.less_than).then(|| {
         let message = format!("{space}: not below hd_less_than ({}), wnm adds no node", limits.less_than);
@@ -96,10 +177,10 @@ mod tests {
         let gigabytes = |bytes: f64| Some(Bytes((bytes * 1e9) as u64));
         Volume {
             root: root.into(),
-            device: 1,
             used: Percent::new(used).ok(),
             total: gigabytes(total as f64),
             available: gigabytes(total as f64 * (100.0 - used) / 100.0),
+            ..Volume::default()
         }
     }
 
@@ -165,7 +246,8 @@ mod tests {
     fn two_folders_on_one_device_count_once() {
         let folder = tempfile::tempdir().unwrap();
         let two = ["a", "b"].map(|name| folder.path().join(name).display().to_string()).join(",");
-        let checks = check(&settings(&[("node_storage", &two)]), None);
+        let settings = settings(&[("node_storage", &two)]);
+        let checks = check(&settings, &read(&settings, None), None);
         assert!(!checks[0].message.contains("volumes"), "{}", checks[0].message);
     }
 }

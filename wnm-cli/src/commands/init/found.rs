@@ -12,7 +12,8 @@ use crate::args::Init;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::takeover::anm::{Anm, AnmColony};
-use crate::takeover::{self, Takeover, found};
+use crate::takeover::ant::Ant;
+use crate::takeover::{self, Skipped, Takeover, found};
 use crate::{config, context};
 
 /// The maximum time for the running pass of anm to end.
@@ -22,7 +23,7 @@ const ANM_TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) fn import(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
     let given = given(args)?;
     let kind = given.process_manager.unwrap_or_else(|| context::host_defaults(&given, &given).manager);
-    let (takeover, settings) = plan(kind, args, AnmColony::default())?;
+    let (takeover, settings) = plan(kind, args, AnmColony::default(), None)?;
     carry_over(db, &takeover, &settings, args, output)?;
     next(args, output, "check with wnm doctor that no other tool manages these nodes, then wnm run --dry-run");
     Ok(Exit::Done)
@@ -35,10 +36,40 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     if kind.program != Program::Antctl {
         return Err(CommandError::WrongManager { tool: "antctl", manager: kind, required: "antctl" }.into());
     }
-    let (takeover, settings) = plan(kind, args, AnmColony::default())?;
+    let (takeover, settings) = plan(kind, args, AnmColony::default(), None)?;
     carry_over(db, &takeover, &settings, args, output)?;
     next(args, output, "do not use antctl for these nodes any more, then wnm run --dry-run");
     Ok(Exit::Done)
+}
+
+/// Takes over the nodes of the daemon of `ant`. They are processes without a service, so they come under `setsid`.
+pub(super) fn from_ant(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
+    let own = ManagerKind::new(Program::Setsid, places::own_scope());
+    let kind = given(args)?.process_manager.unwrap_or(own);
+    if kind.program != Program::Setsid {
+        return Err(CommandError::WrongManager { tool: "ant", manager: kind, required: "setsid" }.into());
+    }
+    let ant = Ant::of_user();
+    let (mut takeover, settings) = plan(kind, args, AnmColony::default(), Some(&ant))?;
+    takeover.changes = ant.changes();
+    if args.dry_run {
+        carry_over(db, &takeover, &settings, args, output)?;
+        if let Some(pid) = ant.daemon() {
+            output.say(&format!("the daemon of ant runs as process {pid}: end it with `ant node daemon stop` first"));
+        }
+        return Ok(Exit::Done);
+    }
+    let retired = ant.retire()?;
+    match carry_over(db, &takeover, &settings, args, output) {
+        Ok(()) => {
+            next(args, output, "wnm run --dry-run, then wnm service install");
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            retired.undo();
+            Err(error)
+        }
+    }
 }
 
 /// Takes over the nodes of anm, after its running pass has ended.
@@ -50,7 +81,7 @@ pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, 
     let anm = Anm::below(Path::new("/"));
     let changes = anm.changes();
     // Planned once before the stop, so that anm keeps running after an error.
-    let (mut takeover, settings) = plan(kind, args, anm.read()?)?;
+    let (mut takeover, settings) = plan(kind, args, anm.read()?, None)?;
     if args.dry_run {
         takeover.changes = changes;
         carry_over(db, &takeover, &settings, args, output)?;
@@ -59,7 +90,7 @@ pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, 
     let halted = anm.halt(ANM_TIMEOUT)?;
     let carry = || {
         // Planned again, because the last pass of anm may have changed nodes.
-        let (mut takeover, settings) = plan(kind, args, anm.read()?)?;
+        let (mut takeover, settings) = plan(kind, args, anm.read()?, None)?;
         takeover.changes = changes;
         carry_over(db, &takeover, &settings, args, output)
     };
@@ -88,7 +119,7 @@ fn given(args: &Init) -> Result<RawSettings, CliError> {
 
 /// Plans a takeover. Settings of the operator take precedence over those of the other tool, and those over the values that
 /// the nodes show.
-fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Settings), CliError> {
+fn plan(kind: ManagerKind, args: &Init, told: AnmColony, ant: Option<&Ant>) -> Result<(Takeover, Settings), CliError> {
     let flags = config::from_flags(&args.settings)?;
     let environment = config::surroundings()?;
     let given = flags.clone().over(environment.clone());
@@ -101,10 +132,17 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony) -> Result<(Takeover, Se
         options.docker_image.clone_from(image);
     }
     let manager = manager::open(kind, &options)?;
-    let roots = found::roots(&given.over(told.settings.clone()), &host.storage);
-    let survey = found::survey(&*manager, &roots)?;
+    let mut roots = found::roots(&given.over(told.settings.clone()), &host.storage);
+    roots.extend(
+        ant.map(Ant::folders).unwrap_or_default().iter().filter_map(|folder| folder.parent()).map(Path::to_owned),
+    );
+    roots.sort();
+    roots.dedup();
+    let mut survey = found::survey(&*manager, &roots)?;
+    let others = ant.map(|ant| ant.complete(&mut survey.found, kind)).transpose()?.unwrap_or_default();
     let now = wnm_platform::read_clock()?.wall;
     let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());
+    takeover.skipped.extend(others.into_iter().map(|(name, reason)| Skipped { name, reason }));
     takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
         return Err(nothing_found(kind, &roots, &takeover).into());

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::node::NodeId;
-use crate::model::observation::{Observation, Volume};
+use crate::model::observation::Observation;
 use crate::model::units::Timestamp;
+use crate::model::volume::Volume;
 use crate::policy::constants::{GROWTH_POINTS, GROWTH_STEP, SHORTEST_GROWTH};
 
 /// The growth of one volume.

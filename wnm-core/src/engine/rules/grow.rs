@@ -1,9 +1,10 @@
-//! Starts stopped nodes, the oldest first, then adds new ones, while all signals are below their low thresholds.
+//! Starts nodes that the policy stopped, the oldest first, then adds new ones, while all signals are below their low thresholds.
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, Verdict};
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, Plan, choose};
+use crate::engine::rules::{First, Plan, choose, no_volume_fits};
 use crate::engine::situation::Situation;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::units::{Timestamp, Version};
@@ -30,13 +31,24 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     match waiting {
         _ if plan.has_actions() => Verdict::Act,
         Some((until, node)) => Verdict::Wait(Blocker::RestartDelay { node, until }),
-        None => Verdict::blocked(Blocker::OperationInProgress),
+        None if total >= cap => Verdict::blocked(Blocker::NodeCap { total, cap }),
+        None => Verdict::blocked(add_delay(situation).unwrap_or(Blocker::OperationInProgress)),
     }
+}
+
+/// Returns the delay after a failed addition, while it runs.
+pub(crate) fn add_delay(situation: &Situation<'_>) -> Option<Blocker> {
+    let failed = failures::delayed_addition(&situation.state.failures, situation.observation.now)?;
+    let (failures, until, error) = (failed.failures, failed.retry_at, failed.error.clone());
+    Some(Blocker::AddDelay { failures, until, error })
 }
 
 /// Returns the first signal that is missing or not below its low threshold.
 fn obstacle(situation: &Situation<'_>) -> Blocker {
     let Situation { policy, observation, features, .. } = situation;
+    if no_volume_fits(situation) {
+        return Blocker::NoVolume;
+    }
     // One volume with space is enough, because a new node goes to the emptiest one.
     let blocks =
         |measure: &Measure| !(measure.allows() || features.allow_hd && matches!(measure.signal, Signal::Disk(_)));
@@ -50,11 +62,11 @@ fn obstacle(situation: &Situation<'_>) -> Blocker {
     }
 }
 
-/// Returns the number of stopped nodes that may start now, and the node whose cooldown ends first, with that time.
+/// Returns the number of nodes stopped by the policy that may start now, and the node whose cooldown ends first, with that time.
 pub(crate) fn stopped(situation: &Situation<'_>) -> (usize, Option<(Timestamp, NodeId)>) {
     let mut ready = 0;
     let mut waiting = None;
-    for seen in situation.nodes.iter().filter(|seen| seen.is_stopped()) {
+    for seen in situation.nodes.iter().filter(|seen| situation.waits_for_headroom(seen)) {
         match ready_at(situation, seen).filter(|at| *at > situation.observation.now) {
             None => ready += usize::from(seen.is_free()),
             Some(at) => waiting = waiting.into_iter().chain([(at, seen.id)]).min(),
@@ -70,20 +82,28 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     let is_ready = |seen: &NodeStatus<'_>| ready_at(situation, seen).is_none_or(|at| at <= observation.now);
     // Nodes that run without an answer take a place, too.
     let allowance = allowance.min(cap.saturating_sub(census.running) as usize);
-    let ready = choose(situation, First::Oldest, allowance, |seen| seen.is_stopped() && is_ready(seen));
+    let ready =
+        choose(situation, First::Oldest, allowance, |seen| situation.waits_for_headroom(seen) && is_ready(seen));
     let mut left = allowance - ready.len();
     for seen in ready {
         let upgrade_to = newer(situation, seen.sample.version.as_ref());
         plan.push(Action::Start { node: seen.id, upgrade_to }, Reason::HeadroomToStart);
     }
     // A stopped node keeps its identity, whose age has value: no new node is added while one waits for its cooldown.
-    if situation.nodes.iter().any(|seen| seen.is_stopped() && !is_ready(seen)) {
+    let waits =
+        |seen: &NodeStatus<'_>| situation.waits_for_headroom(seen) && !is_ready(seen) || situation.comes_back(seen);
+    if situation.nodes.iter().any(waits) {
         left = 0;
     }
     // Holes in the numbering are refilled from 1, as operators of the Python wnm expect.
     let taken = situation.nodes.iter().map(|seen| seen.id);
+    let failed = &situation.state.failures;
+    if failures::delayed_addition(failed, observation.now).is_some() {
+        left = 0;
+    }
     let most = left.min(cap.saturating_sub(total) as usize);
-    for node in free_ids(taken, policy.highest_node_id_used).take(most) {
+    let free = free_ids(taken, policy.highest_node_id_used).filter(|id| !failures::avoids(failed, *id));
+    for node in free.take(most) {
         plan.push(Action::Add { node }, Reason::HeadroomToAdd { total, cap });
     }
 }

@@ -2,10 +2,14 @@
 
 use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
-use crate::engine::rules::{Plan, grow};
+use crate::engine::rules::{Plan, grow, no_volume_fits};
 use crate::engine::situation::{Situation, Steady};
+use crate::model::observation::Observation;
 use crate::model::units::{Load, Percent};
-use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
+use crate::model::volume::Volume;
+use crate::policy::constants::{
+    BACKGROUND_STALLS, CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, LEAST_SEEN_CALM, SURGE, SURGE_MARGIN, WINDOW,
+};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
 
@@ -42,6 +46,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if most == 0 {
         return Verdict::blocked(Blocker::NodeCap { total, cap });
     }
+    if is_new && let Some(blocker) = grow::add_delay(situation) {
+        return Verdict::blocked(blocker);
+    }
     let mut refused = None;
     let fits = |more: &usize| match obstacle(situation, steady, &cpu, *more, is_new) {
         None => true,
@@ -57,7 +64,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if plan.has_actions() { Verdict::Act } else { Verdict::blocked(Blocker::OperationInProgress) }
 }
 
-/// Returns the blocker of all growth: a missing metric, a signal over its level, starved nodes, or a short observation.
+/// Returns the blocker of all growth: a missing metric, a signal over its level, a limit at its floor, or a short observation.
 fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     for measure in measures(policy, &observation.host) {
@@ -99,7 +106,15 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     if observation.host.volumes.is_empty() {
         return Some(Blocker::MissingMetric { signal: Signal::Disk(0) });
     }
-    if steady.forecast.was_starved(observation.now) {
+    if let Some(share) = background_stalls(observation) {
+        let threshold = Percent::clamped(BACKGROUND_STALLS).unwrap_or_default();
+        return Some(Blocker::BackgroundStalls { share, threshold });
+    }
+    if steady.forecast.is_lifted() {
+        let (covered, required) = steady.forecast.measured();
+        return Some(Blocker::ObservationPeriod { covered, required });
+    }
+    if steady.forecast.was_at_floor(observation.now) {
         return Some(Blocker::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
@@ -107,7 +122,16 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
         });
     }
     let covered = steady.forecast.covered();
-    (covered < LEAST_SEEN).then_some(Blocker::ObservationPeriod { covered, required: LEAST_SEEN })
+    let is_calm = steady.outlook.cpu.is_some_and(|cpu| cpu.mean < policy.cpu.less_than.get());
+    let required = if is_calm { LEAST_SEEN_CALM } else { LEAST_SEEN };
+    (covered < required).then_some(Blocker::ObservationPeriod { covered, required })
+}
+
+/// Returns the share of the time in which background load waits for a CPU, when it is too high for more nodes. Stalls of
+/// the whole host are not judged: they include the nodes, which wait because they have a low weight or a limit.
+fn background_stalls(observation: &Observation) -> Option<Percent> {
+    let stalls = observation.host.psi?.background?;
+    Some(stalls.cpu.some.avg10).filter(|share| share.get() >= BACKGROUND_STALLS)
 }
 
 /// Returns the blocker of `more` additional nodes; None when they fit.
@@ -155,10 +179,15 @@ fn obstacle(situation: &Situation<'_>, steady: &Steady, cpu: &Cpu, more: usize, 
 /// Returns the blocker of the emptiest volume; None when `more` nodes fit there.
 fn volumes(situation: &Situation<'_>, steady: &Steady, more: usize, is_new: bool) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
+    if is_new && no_volume_fits(situation) {
+        return Some(Blocker::NoVolume);
+    }
     let ceiling = Policy::below_high(policy.disk, DISK_GROWTH_MARGIN);
     let more = if is_new { more } else { 0 };
+    let fits = |volume: &Volume| if is_new { volume.fits(policy.crisis) } else { volume.fault.is_none() };
     let held = |i: usize| steady.forecast.disk_with(more, i, observation, &steady.usage);
-    let all = (0..observation.host.volumes.len()).map(|i| (held(i).unwrap_or(f64::INFINITY), i));
+    let all = observation.host.volumes.iter().enumerate().filter(|(_, volume)| fits(volume));
+    let all = all.map(|(i, _)| (held(i).unwrap_or(f64::INFINITY), i));
     let (expected, roomiest) = all.min_by(|a, b| a.0.total_cmp(&b.0))?;
     (expected >= ceiling).then(|| no_headroom(Signal::Disk(roomiest), expected, ceiling))
 }

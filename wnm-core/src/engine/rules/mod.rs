@@ -8,6 +8,7 @@ mod grow_steadily;
 mod observe_after_reboot;
 mod parity;
 mod pause_on_anomaly;
+mod recover;
 mod relieve_cpu;
 mod relieve_disk;
 mod relieve_memory;
@@ -17,6 +18,7 @@ mod upgrade;
 
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::verdict::Verdict;
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::situation::Situation;
@@ -54,10 +56,11 @@ const PARITY: [Rule; 7] = [
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const CLASSIC: [Rule; 9] = [
+const CLASSIC: [Rule; 10] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "await_operations", evaluate: await_operations::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
@@ -66,10 +69,11 @@ const CLASSIC: [Rule; 9] = [
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const STEADY: [Rule; 11] = [
+const STEADY: [Rule; 12] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
+    Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_memory", evaluate: relieve_memory::evaluate },
@@ -112,6 +116,12 @@ impl Plan {
     }
 }
 
+/// Returns whether the volumes are known, and none of them can take another node.
+pub(crate) fn no_volume_fits(situation: &Situation<'_>) -> bool {
+    let volumes = &situation.observation.host.volumes;
+    !volumes.is_empty() && !volumes.iter().any(|volume| volume.fits(situation.policy.crisis))
+}
+
 /// The order of selection by age.
 #[derive(Clone, Copy)]
 pub(crate) enum First {
@@ -127,7 +137,10 @@ pub(crate) fn choose<'s, 'a>(
     count: usize,
     wanted: impl Fn(&NodeStatus<'a>) -> bool,
 ) -> Vec<&'s NodeStatus<'a>> {
-    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen))
+    let (failed, now) = (&situation.state.failures, situation.observation.now);
+    // Another node may do: an action that failed shortly before is not repeated at once.
+    let may = |seen: &NodeStatus<'a>| failed.is_empty() || !failures::delays(failed, seen.id, now);
+    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen) && may(seen))
 }
 
 /// Returns up to `count` running nodes, the youngest first. Nodes that started within the last half hour come last, so

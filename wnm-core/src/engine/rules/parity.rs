@@ -47,7 +47,7 @@ fn remove_youngest(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
     let would_help = |seen: &NodeStatus<'_>| {
         let is_full = |volume: usize| {
             let volume = situation.observation.host.volumes.get(volume);
-            volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.used))
+            volume.is_some_and(|volume| situation.policy.disk.is_exceeded(volume.fullness()))
         };
         !for_disk || seen.sample.volume.is_none_or(is_full)
     };

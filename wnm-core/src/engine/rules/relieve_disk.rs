@@ -8,8 +8,8 @@ use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
-use crate::model::observation::Volume;
 use crate::model::units::{Bytes, Percent};
+use crate::model::volume::Volume;
 use crate::policy::constants::{DISK_MARGIN, MOST_DISK_REMOVALS};
 use crate::policy::pressure::{Measure, Signal};
 use crate::policy::thresholds::{Policy, Preset};
@@ -21,7 +21,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let mut is_over = false;
     let mut external = None;
     for (i, volume) in observation.host.volumes.iter().enumerate() {
-        let Some(used) = volume.used.filter(|used| used.get() > threshold) else { continue };
+        let used = volume.fullness().filter(|used| volume.fault.is_none() && used.get() > threshold);
+        let Some(used) = used else { continue };
         // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
@@ -57,7 +58,8 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         (false, true) => Verdict::blocked(external.unwrap_or(Blocker::NoCandidate)),
         (false, false) => {
             let level = Percent::clamped(threshold).unwrap_or_default().into();
-            let used = observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.used?)));
+            let used =
+                observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.fullness()?)));
             let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
             Verdict::Skip(SkipReason::below(disks))
         }
@@ -79,9 +81,11 @@ fn reason(policy: &Policy, measure: Measure) -> Reason {
     }
 }
 
-/// Returns the bytes over a level; 1 when the size of the volume is unknown, so that one node at a time leaves it.
+/// Returns the bytes over a level; 1 when the size of the volume is unknown or its inodes are over the level, so that one
+/// node at a time leaves it.
 fn bytes_over(volume: &Volume, used: Percent, level: f64) -> f64 {
-    volume.total.map_or(1.0, |total| (used.get() - level) / 100.0 * total.0 as f64)
+    let total = volume.total.filter(|_| volume.used == Some(used));
+    total.map_or(1.0, |total| (used.get() - level) / 100.0 * total.0 as f64)
 }
 
 /// Returns the bytes that the wanted nodes hold together.

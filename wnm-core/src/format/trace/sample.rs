@@ -10,9 +10,10 @@ use crate::format::trace::nodes::{NodeChange, NodeChanges};
 use crate::format::trace::{MOST_NODES, TraceError, seconds};
 use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::NodeId;
-use crate::model::observation::{HostSample, LoadAverages, LoadScope, Observation, Volume};
+use crate::model::observation::{HostSample, LoadAverages, LoadScope, Observation};
 use crate::model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent, Timestamp, Version};
+use crate::model::volume::Volume;
 use crate::model::weight::WeightSample;
 
 /// The host and its nodes at one moment. An impossible value, such as a negative percentage, counts as missing.

@@ -34,7 +34,7 @@ pub struct TraceWriter {
 
 impl TraceHeader {
     /// The settings that decisions depend on. The others are private, such as the rewards address.
-    pub const POLICY_KEYS: [&'static str; 34] = [
+    pub const POLICY_KEYS: [&'static str; 35] = [
         "preset",
         "node_cap",
         "cpu_less_than",
@@ -43,6 +43,7 @@ impl TraceHeader {
         "mem_remove",
         "hd_less_than",
         "hd_remove",
+        "crisis_bytes",
         "hdio_read_less_than",
         "hdio_read_remove",
         "hdio_write_less_than",

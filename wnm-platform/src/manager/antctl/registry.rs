@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use wnm_core::{Node, Upnp, Version};
 
+use super::super::adopt;
 use crate::error::{FileOperation, ParsedFile, PlatformError, json_fault};
 use crate::guarded::{self, Trust};
 
@@ -218,11 +219,7 @@ impl Entry {
 
     /// Returns the UDP port for peers: the fixed one, or else that of its last start.
     pub(super) fn port(&self) -> Option<u16> {
-        let of_address = |address: &String| {
-            let mut parts = address.split('/').skip_while(|part| *part != "udp");
-            parts.nth(1)?.parse().ok().filter(|port| *port != 0)
-        };
-        self.node_port.or_else(|| self.listen_addr.iter().flatten().find_map(of_address))
+        self.node_port.or_else(|| self.listen_addr.iter().flatten().find_map(|address| adopt::udp_port_in(address)))
     }
 
     /// Returns the arguments that wnm does not generate itself, in the words of `antnode`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use wnm_core::{ManagerKind, Node};
+use wnm_core::{ExitStatus, ManagerKind, Node};
 
 use super::super::{Described, FoundProcess, adopt, definition};
 use super::create;
@@ -88,6 +88,13 @@ impl Container {
     /// Tells whether the container runs or docker restarts it in a moment.
     pub(super) fn is_up(&self) -> bool {
         self.pid != 0 || self.status == "restarting"
+    }
+
+    /// Returns the status with which the process of a stopped container ended. Docker reports a signal as 128 and its
+    /// number, as a shell does.
+    pub(super) fn exit(&self) -> Option<ExitStatus> {
+        let code = i32::try_from(self.code).ok().filter(|_| self.pid == 0 && self.status != "created")?;
+        Some(if (129..=192).contains(&code) { ExitStatus::Signal(code - 128) } else { ExitStatus::Code(code) })
     }
 
     /// Returns the argument of `create` that set its digest label.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use wnm_core::ExitStatus;
+
 use crate::exec::Output;
 
 /// A loaded service.
@@ -9,8 +11,8 @@ use crate::exec::Output;
 pub(super) struct Loaded {
     /// The PID; None when the service does not run.
     pub(super) pid: Option<u32>,
-    /// Whether the last exit code was not 0.
-    pub(super) failed: bool,
+    /// The end of the last process; None when none has exited yet.
+    pub(super) exit: Option<ExitStatus>,
 }
 
 /// Tells whether launchctl reported an unknown service.
@@ -24,6 +26,17 @@ pub(super) fn says_missing(output: &Output) -> bool {
     }
 }
 
+/// Tells whether launchctl reported that a domain does not exist: `gui/UID` without a graphical login.
+pub(super) fn says_no_domain(output: &Output) -> bool {
+    // 112 and 113 are launchd's own codes, 125 is "Domain does not support specified action".
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    match output.code {
+        Some(125) => true,
+        Some(112 | 113) => said.contains("could not find domain"),
+        Some(_) | None => false,
+    }
+}
+
 /// Parses `print SERVICE`: lines of `key = value`, those of the service itself indented by one tab.
 pub(super) fn service(text: &str) -> Loaded {
     let own = text.lines().filter_map(|line| line.strip_prefix('\t').filter(|rest| !rest.starts_with('\t')));
@@ -31,8 +44,8 @@ pub(super) fn service(text: &str) -> Loaded {
     let number = |key: &str| entries.get(key).and_then(|value| value.split(':').next()?.trim().parse::<u32>().ok());
     Loaded {
         pid: number("pid").filter(|pid| *pid != 0),
-        // "(never exited)" is not a number and counts as not failed.
-        failed: number("last exit code").is_some_and(|code| code != 0),
+        // "(never exited)" is not a number.
+        exit: number("last exit code").and_then(|code| i32::try_from(code).ok()).map(ExitStatus::Code),
     }
 }
 
@@ -45,8 +58,10 @@ pub(super) fn services(text: &str) -> Option<BTreeMap<String, Loaded>> {
         let (pid, end, label) = (words.next()?, words.next()?, words.next()?);
         let pid = pid.parse().ok().filter(|pid| *pid != 0);
         // "-" means that it has not exited yet, a word in parentheses that it waits for its start.
-        let failed = end.parse::<i64>().is_ok_and(|code| code != 0);
-        Some((label.to_owned(), Loaded { pid, failed }))
+        // launchctl(1): the number of a signal is negative.
+        let status =
+            |code: i32| if code < 0 { ExitStatus::Signal(code.saturating_neg()) } else { ExitStatus::Code(code) };
+        Some((label.to_owned(), Loaded { pid, exit: end.parse().ok().map(status) }))
     });
     Some(entries.collect())
 }

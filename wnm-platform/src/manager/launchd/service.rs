@@ -6,13 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wnm_core::Node;
+use wnm_core::{Node, Scope};
 
 use super::super::adopt;
 use super::PREFIX;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 use crate::node_dir::STDERR_LOG;
+use crate::weight::Weights;
 
 /// The maximum size of a property list, in bytes.
 const LIMIT: u64 = 256 * 1024;
@@ -39,6 +40,16 @@ pub(super) struct Plist {
     /// Seconds between SIGTERM and SIGKILL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_time_out: Option<u32>,
+    /// `Background` gives the CPU time that other work leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process_type: Option<String>,
+    /// Disk access with low priority.
+    #[serde(default, rename = "LowPriorityIO", skip_serializing_if = "Option::is_none")]
+    low_priority_io: Option<bool>,
+    /// The sessions that load the service: with `Background`, also the domain `user/UID` of a Mac without a graphical
+    /// login does. An external list may have a single text here.
+    #[serde(default, skip_deserializing, skip_serializing_if = "<[&str]>::is_empty")]
+    limit_load_to_session_type: &'static [&'static str],
     #[serde(default, skip_serializing_if = "Option::is_none")]
     soft_resource_limits: Option<Limits>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +65,7 @@ struct Limits {
 
 impl Plist {
     /// Returns the list of a node.
-    pub(super) fn of(node: &Node, label: &str) -> Result<Self, PlatformError> {
+    pub(super) fn of(node: &Node, label: &str, weights: Option<Weights>) -> Result<Self, PlatformError> {
         let files = Some(Limits { number_of_files: 65_536 });
         let mut program_arguments = vec![adopt::text(&node.binary)?];
         program_arguments.extend(node.flavor.arguments(node));
@@ -68,9 +79,20 @@ impl Plist {
             run_at_load: true,
             keep_alive: true,
             exit_time_out: Some(30),
+            process_type: weights.filter(|it| it.cpu.is_behind()).map(|_| "Background".to_owned()),
+            low_priority_io: weights.filter(|it| it.io.is_behind()).map(|_| true),
+            limit_load_to_session_type: match node.manager.scope {
+                Scope::User | Scope::Zen => &["Aqua", "Background"],
+                Scope::Sudo => &[],
+            },
             soft_resource_limits: files,
             hard_resource_limits: files,
         })
+    }
+
+    /// Tells whether the service runs behind other work.
+    pub(super) fn is_behind(&self) -> bool {
+        self.process_type.as_deref() == Some("Background") || self.low_priority_io == Some(true)
     }
 
     /// Returns the `--root-dir` of its program; None without this flag.
@@ -91,6 +113,11 @@ impl Plist {
     }
 }
 
+/// Returns a property list; None if it is missing or unreadable.
+pub(super) fn read(path: &Path) -> Option<Plist> {
+    plist::from_bytes(&guarded::read(path, LIMIT, Trust::Anyone).ok()?).ok()
+}
+
 /// Returns the property lists of nodes in a folder with their labels; None for an unreadable list with a label of wnm.
 pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, PlatformError> {
     let entries = match fs::read_dir(folder) {
@@ -102,11 +129,10 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    let read = |path: PathBuf| {
+    let labelled = |path: PathBuf| {
         let label = path.file_name()?.to_str()?.strip_suffix(".plist")?.to_owned();
         let is_named = label.starts_with(PREFIX);
-        let text = guarded::read(&path, LIMIT, Trust::Anyone).ok();
-        let list = text.and_then(|text| plist::from_bytes::<Plist>(&text).ok());
+        let list = read(&path);
         if !is_named && !list.as_ref().is_some_and(|list| adopt::is_node_program(list.program_arguments.first())) {
             return None;
         }
@@ -115,5 +141,5 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
         }
         Some((label, list))
     };
-    Ok(paths.into_iter().filter_map(read).collect())
+    Ok(paths.into_iter().filter_map(labelled).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use wnm_core::Program;
+use wnm_core::{ExitStatus, Program};
 
 use super::*;
 use crate::exec::Output;
@@ -53,12 +53,49 @@ fn stopped_service_starts_in_its_domain() {
         launchd.define(&node).unwrap();
         launchd.start(&node).unwrap();
         let list = folder.path().join(format!("{name}.plist"));
-        let expected = [
+        let mut expected = vec![
             format!("print {domain}/{name}"),
             format!("enable {domain}/{name}"),
             format!("bootstrap {domain} {}", list.display()),
         ];
+        if scope == Scope::User {
+            expected.insert(1, format!("print user/501/{name}"));
+        }
         assert_eq!(*calls.lock().unwrap(), expected);
+    }
+}
+
+#[test]
+fn mac_without_a_graphical_login_has_another_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let name = label(&node);
+    for (code, said) in [
+        (125, "Domain does not support specified action"),
+        (112, "Could not find domain for user gui: 501"),
+        (113, "Bad request.\nCould not find domain for user gui: 501"),
+    ] {
+        let calls = Calls::default();
+        let log = Arc::clone(&calls);
+        let listing = format!("user/501 = {{\n\tservices = {{\n\t{:8} - \t{name}\n\t}}\n}}", std::process::id());
+        let exec = Exec::scripted(move |call| {
+            let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let line = words.join(" ");
+            log.lock().unwrap().push(line.clone());
+            Ok(match line.as_str() {
+                line if line.contains("gui/501") => Output::failure(code, said),
+                "print user/501" => Output::success(listing.clone()),
+                line if line.starts_with("print ") => missing(),
+                _ => Output::success(""),
+            })
+        });
+        let options = Options { launch_agents: folder.path().to_owned(), ..Options::default() };
+        let launchd = Launchd::with(ManagerKind::new(Program::Launchd, Scope::User), &options, 501, exec);
+        launchd.boot(&node).unwrap();
+        assert!(calls.lock().unwrap().last().unwrap().starts_with("bootstrap user/501 "), "{calls:?}");
+        assert!(matches!(launchd.survey(&[&node])[&node.id], Service::Running(_)), "{code}");
+        launchd.stop(&node, StopSignal::Term).unwrap();
+        assert_eq!(calls.lock().unwrap().last().unwrap(), &format!("disable user/501/{name}"));
     }
 }
 
@@ -108,15 +145,21 @@ fn loaded_service_is_kickstarted() {
 
 #[test]
 fn launchctl_output_is_parsed() {
-    assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), failed: false });
+    assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), exit: None });
     let ended = "x = {\n\tstate = not running\n\n\tlast exit code = 78: EX_CONFIG\n}\n";
-    assert_eq!(output::service(ended), Loaded { pid: None, failed: true });
+    assert_eq!(output::service(ended), Loaded { pid: None, exit: Some(ExitStatus::Code(78)) });
     let domain = "gui/501 = {\n\ttype = gui\n\tservices = {\n\t       0      - \tcom.apple.a\n\t     549      0 \tc.b\n\
-                  \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
+                  \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t       0     -9 \tc.f\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
     let services = output::services(domain).unwrap();
-    let expected = [("c.b", Some(549), false), ("c.c", None, false), ("c.d", None, true), ("com.apple.a", None, false)];
+    let expected = [
+        ("c.b", Some(549), Some(ExitStatus::Code(0))),
+        ("c.c", None, None),
+        ("c.d", None, Some(ExitStatus::Code(78))),
+        ("c.f", None, Some(ExitStatus::Signal(9))),
+        ("com.apple.a", None, None),
+    ];
     let expected: BTreeMap<_, _> =
-        expected.into_iter().map(|(label, pid, failed)| (label.to_owned(), Loaded { pid, failed })).collect();
+        expected.into_iter().map(|(label, pid, exit)| (label.to_owned(), Loaded { pid, exit })).collect();
     assert_eq!(services, expected);
     assert_eq!(output::services("Could not print domain: 1: Operation not permitted"), None);
 }
@@ -144,7 +187,7 @@ fn property_list() {
     let root = Path::new("/Users/u/Library/Application Support/autonomi/node/antnode0001");
     let node = Node { environment: vec![("ANT_LOG".into(), "<all> & \"more\"".into())], ..node_at(root) };
     let node = Node { manager: ManagerKind::new(Program::Launchd, Scope::User), ..node };
-    let list = Plist::of(&node, &label(&node)).unwrap();
+    let list = Plist::of(&node, &label(&node), None).unwrap();
     let text = list.to_text(Path::new("x.plist")).unwrap();
     let read = plist::from_bytes::<Plist>(&text).unwrap();
     assert_eq!(

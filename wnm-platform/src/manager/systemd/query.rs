@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use wnm_core::{Node, NodeId};
+use wnm_core::{ExitStatus, Node, NodeId};
 
 use super::rights::Access;
 use super::show::{self, UnitStatus};
@@ -82,6 +82,13 @@ impl Systemd {
         let counts = show::restarts(&output.text());
         let counted = nodes.iter().zip(&names).filter_map(|(node, name)| Some((node.id, *counts.get(name)?)));
         Ok(counted.collect())
+    }
+
+    /// Returns the status with which the last process of each node ended, in one call.
+    pub(super) fn query_exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
+        let Ok(shown) = self.show(nodes.iter().copied()) else { return BTreeMap::new() };
+        let exit = |node: &&Node| Some((node.id, shown.get(&unit_name(node))?.exit()?));
+        nodes.iter().filter_map(exit).collect()
     }
 
     pub(super) fn show_one(&self, node: &Node) -> Result<UnitStatus, PlatformError> {

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use wnm_core::ExitStatus;
+
 /// The requested properties.
 pub(super) const PROPERTIES: &str = "--property=Id,ActiveState,SubState,MainPID,Result,ExecMainCode,ExecMainStatus,\
                                     ControlGroup,ExecMainStartTimestampMonotonic";
 /// The value of `ExecMainCode` after a normal exit: CLD_EXITED of sigaction(2).
 const EXITED: &str = "1";
+/// The value of `ExecMainCode` after a signal: CLD_KILLED of sigaction(2).
+const KILLED: &str = "2";
+/// The value of `ExecMainCode` after a signal with a core dump: CLD_DUMPED of sigaction(2).
+const DUMPED: &str = "3";
 
 /// The properties of one unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +39,16 @@ impl UnitStatus {
     /// Tells whether systemd refused to start the unit because of its start limit.
     pub(super) fn was_started_too_often(&self) -> bool {
         self.result == "start-limit-hit"
+    }
+
+    /// Returns the status with which the last process ended; None before the first one, and where systemd does not tell.
+    pub(super) fn exit(&self) -> Option<ExitStatus> {
+        let status = self.status.parse().ok()?;
+        match self.code.as_str() {
+            EXITED => Some(ExitStatus::Code(status)),
+            KILLED | DUMPED => Some(ExitStatus::Signal(status)),
+            _ => None,
+        }
     }
 
     /// Returns the result of the last run as text.
@@ -117,5 +133,21 @@ mod tests {
         let second = &units["antnode0002.service"];
         assert_eq!(second.pid, None);
         assert!(second.is_coming_back() && second.ended_well());
+    }
+
+    #[test]
+    fn end_of_the_last_process() {
+        for (code, status, exit) in [
+            ("0", "0", None),
+            ("1", "0", Some(ExitStatus::Code(0))),
+            ("1", "203", Some(ExitStatus::Code(203))),
+            ("2", "9", Some(ExitStatus::Signal(9))),
+            ("3", "6", Some(ExitStatus::Signal(6))),
+            ("1", "no number", None),
+        ] {
+            let unit =
+                parse(&format!("Id=a.service\nActiveState=failed\nExecMainCode={code}\nExecMainStatus={status}\n"));
+            assert_eq!(unit["a.service"].exit(), exit, "{code} {status}");
+        }
     }
 }

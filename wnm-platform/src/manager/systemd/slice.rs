@@ -19,7 +19,9 @@ pub(crate) struct Slice {
     controller: Controller,
     /// The path of its control group.
     path: String,
-    /// The file in which systemd stores a limit that was set with `--runtime`.
+    /// The folder in which systemd stores properties that were set with `--runtime`.
+    control: PathBuf,
+    /// Its file for a limit.
     note: PathBuf,
 }
 
@@ -56,7 +58,25 @@ impl Slice {
         let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };
         let note = control.join(format!("{name}.d/50-CPUQuota.conf"));
         let path = format!("{around}/{}", path_of(&name));
-        Ok(Self { bus, controller: controller.clone(), path, note, name })
+        Ok(Self { bus, controller: controller.clone(), path, control, note, name })
+    }
+
+    pub(super) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub(super) fn control(&self) -> &Path {
+        &self.control
+    }
+
+    /// Returns the controller of CPU time.
+    pub(crate) fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    /// Tells whether the slice is one of the user who runs wnm.
+    pub(super) fn is_users(&self) -> bool {
+        self.bus.scope != Scope::Sudo
     }
 
     pub(crate) fn name(&self) -> &str {

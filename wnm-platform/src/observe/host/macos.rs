@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sysinfo::{Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
@@ -27,15 +27,15 @@ impl Host {
         }
     }
 
-    /// Returns the current metrics, with rates since `before` and the volumes of the `storage` folders.
+    /// Returns the current metrics, with rates since `before` and without volumes.
     #[must_use]
-    pub fn sample(&self, storage: &[PathBuf], before: &Counters, now: &Reading) -> HostSample {
+    pub fn sample(&self, before: &Counters, now: &Reading) -> HostSample {
         let memory = memory();
         HostSample {
             memory: memory.and_then(Memory::used_share),
             memory_total: memory.map(|memory| Bytes(memory.total)),
             load: load_averages(),
-            ..plain_sample(storage, before, now)
+            ..plain_sample(before, now)
         }
     }
 

@@ -63,7 +63,12 @@ impl Recorded {
 const HERE: Placement<'_> = Placement::WithWnm(ColonyProcesses { group: "wnm-55000", pids: &[] });
 
 fn clock() -> Clock {
-    Clock::start(ClockReading { wall: Timestamp::from_secs(1_760_000_000), uptime: 1000, boot: "run".to_owned() })
+    Clock::start(ClockReading {
+        wall: Timestamp::from_secs(1_760_000_000),
+        uptime: 1000,
+        boot: "run".to_owned(),
+        init: None,
+    })
 }
 
 #[test]
@@ -84,7 +89,7 @@ fn recorded_host_is_read() {
     assert_eq!(reading.disk, Some(Traffic { read: 1019 * 512, written: 2032 * 512 }));
     assert_eq!(reading.net, Some(Traffic { read: 1005, written: 207 }));
 
-    let sample = recorded.host().sample(&[], &Counters::default(), &reading);
+    let sample = recorded.host().sample(&Counters::default(), &reading);
     assert_eq!(sample.memory, Percent::new(25.0).ok());
     assert_eq!(sample.memory_total, Some(Bytes(16_384_000_000)));
     assert_eq!(sample.load.unwrap().fifteen, Load::new(12.59).unwrap());
@@ -105,7 +110,7 @@ fn empty_host_yields_no_values() {
     let host = recorded.host();
     let reading = host.read(&clock(), HERE);
     assert_eq!((reading.cpu, reading.disk, reading.net), (None, None, None));
-    let sample = host.sample(&[], &reading.counters(), &reading);
+    let sample = host.sample(&reading.counters(), &reading);
     assert_eq!((sample.cpu, sample.memory, sample.load, sample.psi), (None, None, None, None));
 }
 
@@ -178,7 +183,7 @@ fn load_of_a_container_is_not_judged() {
             fs::create_dir_all(recorded.0.path().join("proc/self/ns")).unwrap();
             std::os::unix::fs::symlink(namespace, recorded.0.path().join("proc/self/ns/pid")).unwrap();
         }
-        let sample = recorded.host().sample(&[], &Counters::default(), &Reading::default());
+        let sample = recorded.host().sample(&Counters::default(), &Reading::default());
         (sample.load.map(|load| load.one.get()), sample.load_scope)
     };
     let lxcfs =
@@ -187,15 +192,6 @@ fn load_of_a_container_is_not_judged() {
     assert_eq!(loads(Some("pid:[4026531836]"), ""), (Some(3.0), LoadScope::Own));
     assert_eq!(loads(Some("pid:[4026532201]"), ""), (None, LoadScope::Container));
     assert_eq!(loads(Some("pid:[4026532201]"), lxcfs), (Some(3.0), LoadScope::Own));
-}
-
-#[test]
-fn missing_folder_has_a_volume() {
-    let folder = tempfile::tempdir().unwrap();
-    let (there, later) = (volume(folder.path()), volume(&folder.path().join("a/b/c")));
-    assert_eq!((there.device, there.total), (later.device, later.total));
-    assert!(there.used.is_some() && there.available <= there.total);
-    assert_eq!(later.root, folder.path().join("a/b/c"));
 }
 
 #[test]

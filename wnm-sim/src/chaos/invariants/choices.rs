@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::iter;
 
-use wnm_core::{Action, Measure, NodeId, Planned, Reason, Relief, Signal};
+use wnm_core::steps::Step;
+use wnm_core::{Action, FailedAction, Measure, NodeId, Planned, Reason, Relief, Signal};
 
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial};
@@ -14,7 +15,14 @@ use super::{Finding, Trial};
 pub(super) fn left_alone(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     // Where numbers are not used twice, those up to the highest one ever used are taken.
     let first = trial.policy.highest_node_id_used.map_or(1, |used| used.saturating_add(1));
-    let mut free = (first..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none());
+    let is_taken = |id: NodeId| {
+        let failed = |entry: &FailedAction| {
+            let of_number = matches!(entry.step, Step::Folder | Step::Define | Step::OpenPort | Step::Start);
+            entry.verb == "add" && entry.node == id && of_number
+        };
+        trial.state.failures.iter().any(failed)
+    };
+    let mut free = (first..).filter_map(NodeId::new).filter(|id| facts.node(*id).is_none() && !is_taken(*id));
     for added in trial.decided().filter_map(added) {
         match free.next() {
             Some(free) if free == added => {}
@@ -70,6 +78,7 @@ pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             Reason::Relief { relief: Relief::Disk, .. } => Facts::is_on_filling_volume(trial, node.sample),
             Reason::Relief { .. }
             | Reason::Outdated { .. }
+            | Reason::Ended { .. }
             | Reason::HeadroomToStart
             | Reason::HeadroomToAdd { .. }
             | Reason::Requested => false,
@@ -148,7 +157,11 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         follows("removals", leaving.nodes.into_iter(), stopped_first)?;
     }
     let starts = of_kind(|action| matches!(action, Action::Start { .. }));
-    follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
+    if trial.recovers() {
+        follows("restarts", starts, || oldest(&|node| node.is_due(now)))?;
+    } else {
+        follows("starts", starts, || oldest(&|node| node.is_ready(now)))?;
+    }
     let upgrades = of_kind(|action| matches!(action, Action::Upgrade { .. }));
     follows("upgrades", upgrades, || oldest(&|node| node.is_running() && is_older(node)))
 }
@@ -199,13 +212,18 @@ fn follows<D: Iterator<Item = NodeId>>(
     Ok(())
 }
 
-/// Classic's time: a stopped node starts once `delay_restart` has passed, and while one waits no node is added.
+/// A node that the policy stopped starts once `delay_restart` has passed, and a node that ended by itself once its own
+/// delay has passed. While one of them waits, no node is added. A node that was stopped by request never starts.
 pub(super) fn waiting(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let now = trial.observation.now;
-    let waits = facts.nodes.iter().find(|node| node.is_stopped() && !node.is_ready(now));
-    for Planned { action, .. } in trial.decided() {
+    let waits = facts.nodes.iter().find(|node| node.blocks_additions(now));
+    for Planned { action, reason } in trial.decided() {
+        let may_start = |node: &Believed<'_>| match reason {
+            Reason::Ended { .. } => node.is_due(now),
+            _ => node.is_ready(now),
+        };
         match (action, waits) {
-            (Action::Start { node, .. }, _) if facts.node(*node).is_some_and(|node| !node.is_ready(now)) => {
+            (Action::Start { node, .. }, _) if facts.node(*node).is_some_and(|node| !may_start(node)) => {
                 return Err(format!("{node} starts, and has not waited for its time"));
             }
             (Action::Add { node }, Some(waits)) => {

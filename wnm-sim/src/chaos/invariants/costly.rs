@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wnm_core::{
-    BytesPerSecond, EngineState, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned, Presence, evaluate,
+    BytesPerSecond, EngineState, FailedAction, HostSample, Load, NodeId, NodeState, Observation, Percent, Planned,
+    Presence, evaluate,
 };
 
 use super::facts::Facts;
@@ -59,6 +60,13 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         nodes: state.nodes.iter().map(|(id, state)| (renamed(id), state.clone())).collect(),
         acting: state.acting.iter().map(renamed).collect(),
         missing: state.missing.iter().map(renamed).collect(),
+        desired: state.desired.iter().map(|(id, desired)| (renamed(id), *desired)).collect(),
+        recoveries: state.recoveries.iter().map(|(id, recovery)| (renamed(id), recovery.clone())).collect(),
+        failures: state
+            .failures
+            .iter()
+            .map(|entry| FailedAction { node: renamed(&entry.node), ..entry.clone() })
+            .collect(),
         ..state.clone()
     };
     let observation = Observation {
@@ -144,9 +152,12 @@ pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let is_missing = match sample.presence {
             Presence::FolderMissing => true,
             Presence::Unobserved => state.missing.contains(id),
-            Presence::Answering | Presence::Silent | Presence::Unverified | Presence::Gone | Presence::Unreachable => {
-                false
-            }
+            Presence::Answering
+            | Presence::Silent
+            | Presence::Unverified
+            | Presence::Gone
+            | Presence::Unreachable
+            | Presence::VolumeFault => false,
         };
         if after.missing.contains(id) != is_missing {
             return Err(format!("the folder of {id} is taken for {}", if is_missing { "there" } else { "missing" }));

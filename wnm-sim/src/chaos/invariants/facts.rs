@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wnm_core::{HostSample, NodeId, NodeSample, NodeState, Policy, Presence, Threshold, Timestamp};
+use wnm_core::{
+    Desired, FailedAction, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold, Timestamp,
+};
 
 use super::{Trial, steady};
 
@@ -44,14 +46,23 @@ pub(super) struct Believed<'a> {
     pub(super) sample: &'a NodeSample,
     pub(super) belief: Belief,
     pub(super) acting: bool,
+    pub(super) desired: Desired,
+    /// The time from which a node that ended by itself may start again.
+    pub(super) retry_at: Timestamp,
+    pub(super) is_crash_loop: bool,
+    /// The volume of the node is not over its high threshold.
+    has_space: bool,
+    /// An action on the node failed, and its delay has not passed.
+    has_failed: bool,
 }
 
 impl Believed<'_> {
     /// Tells whether the rules may choose the node at all.
     pub(super) fn is_free(&self) -> bool {
-        let is_ours = !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing);
+        let is_ours =
+            !matches!(self.sample.presence, Presence::Unverified | Presence::FolderMissing | Presence::VolumeFault);
         let may_be_chosen = matches!(self.belief, Belief::Running | Belief::Stopped(_));
-        !self.acting && is_ours && may_be_chosen
+        !self.acting && is_ours && may_be_chosen && !self.has_failed
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -62,9 +73,36 @@ impl Believed<'_> {
         matches!(self.belief, Belief::Stopped(_))
     }
 
-    /// Tells whether a stopped node may start now.
+    /// Tells whether the policy stopped the node, and may start it with headroom.
+    pub(super) fn waits_for_headroom(&self) -> bool {
+        self.is_stopped() && self.desired == Desired::StoppedByPolicy
+    }
+
+    /// Tells whether a node that the policy stopped may start now.
     pub(super) fn is_ready(&self, now: Timestamp) -> bool {
-        matches!(self.belief, Belief::Stopped(ready) if ready.is_none_or(|at| at <= now))
+        let has_waited = matches!(self.belief, Belief::Stopped(ready) if ready.is_none_or(|at| at <= now));
+        has_waited && self.desired == Desired::StoppedByPolicy
+    }
+
+    /// Tells whether the node should run and does not.
+    pub(super) fn is_down(&self) -> bool {
+        self.is_stopped() && self.desired == Desired::Running
+    }
+
+    /// Tells whether a node that is down may start now.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.is_down() && self.retry_at <= now && self.has_space
+    }
+
+    /// Tells whether no node is added because of this one: it is expected to run again.
+    pub(super) fn blocks_additions(&self, now: Timestamp) -> bool {
+        let waits = self.waits_for_headroom() && !self.is_ready(now);
+        waits || (self.is_down() && !self.is_crash_loop)
+    }
+
+    /// Tells whether a started node runs and answers.
+    fn is_up(&self) -> bool {
+        self.belief == Belief::Restarting && !self.acting && self.sample.presence == Presence::Answering
     }
 
     /// Tells whether the node is known to be dead and nothing is done about it yet.
@@ -82,6 +120,8 @@ pub(super) struct Facts<'a> {
     /// All nodes, by id.
     pub(super) nodes: Vec<Believed<'a>>,
     pub(super) restarting: u32,
+    /// Of these, the nodes that are seen up.
+    pub(super) settled: u32,
     pub(super) upgrading: u32,
     pub(super) removing: u32,
     /// Nodes with any operation in progress.
@@ -107,6 +147,7 @@ impl<'a> Facts<'a> {
         let mut facts = Self {
             nodes: Vec::with_capacity(observation.nodes.len()),
             restarting: 0,
+            settled: 0,
             upgrading: 0,
             removing: 0,
             under_way: 0,
@@ -125,8 +166,21 @@ impl<'a> Facts<'a> {
             let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
             // A node without a recorded state cannot have lost its folder.
             let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
-            let belief = believe(trial, sample.presence, recorded, acting, may_die);
-            facts.count(Believed { id, sample, belief, acting });
+            let belief = believe(trial, sample, recorded, acting, may_die);
+            let desired = desired(trial, id, recorded, belief);
+            let recovery = state.recoveries.get(&id);
+            let known_retry = recovery.map_or(observation.now, |recovery| recovery.retry_at);
+            let has_ended = !acting && !observation.rebooted && ran(recorded) && sample.presence == Presence::Gone;
+            // The delay begins with the end, and is never zero.
+            let retry_at = if has_ended { observation.now.after(Duration::from_secs(10)) } else { known_retry };
+            let is_crash_loop = recovery.is_some_and(wnm_core::Recovery::is_crash_loop);
+            let volume = sample.volume.and_then(|i| observation.host.volumes.get(i));
+            let has_space = !volume.is_some_and(|volume| is_over(policy.disk, volume.used));
+            let waits =
+                |entry: &FailedAction| entry.node == id && entry.verb != "add" && entry.retry_at > observation.now;
+            let has_failed = state.failures.iter().any(waits);
+            let node = Believed { id, sample, belief, acting, desired, retry_at, is_crash_loop, has_space, has_failed };
+            facts.count(node);
         }
         facts
     }
@@ -147,11 +201,14 @@ impl<'a> Facts<'a> {
             }
         }
         let is_moved = observation.host.volumes.iter().any(|volume| {
-            let known = state.devices.get(&volume.root);
-            known.is_some_and(|device| *device != volume.device)
+            let known = state.volumes.get(&volume.root);
+            known.is_some_and(|device| *device != volume.identity)
         });
         let is_mass = self.vanished > 3.max(observation.nodes.len() as u32 / 5);
-        self.is_anomalous = is_mass || (missing && is_moved);
+        let lacks_folder =
+            |sample: &NodeSample| matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
+        let all_missing = missing && observation.nodes.values().all(lacks_folder);
+        self.is_anomalous = is_mass || all_missing || (missing && is_moved);
     }
 
     fn count(&mut self, node: Believed<'a>) {
@@ -175,6 +232,7 @@ impl<'a> Facts<'a> {
         self.under_way += u32::from(is_operation || (node.acting && !is_elsewhere));
         let is_at_rest = matches!(node.belief, Belief::Stopped(_) | Belief::Removing | Belief::Dead) || is_disabled;
         self.active += u32::from(!is_at_rest);
+        self.settled += u32::from(node.is_up());
         self.has_dead |= node.is_dead();
         self.nodes.push(node);
     }
@@ -226,8 +284,40 @@ fn joined<'a>(trial: &Trial<'a>) -> impl Iterator<Item = (NodeId, &'a NodeSample
 fn is_in_place(trial: &Trial<'_>, sample: &NodeSample) -> bool {
     let volumes = trial.observation.host.volumes.iter().enumerate();
     let mut of_node = volumes.filter(|(i, _)| sample.volume.is_none_or(|volume| volume == *i)).peekable();
-    let devices = &trial.state.devices;
-    of_node.peek().is_some() && of_node.all(|(_, volume)| devices.get(&volume.root) == Some(&volume.device))
+    let devices = &trial.state.volumes;
+    of_node.peek().is_some() && of_node.all(|(_, volume)| devices.get(&volume.root) == Some(&volume.identity))
+}
+
+/// Tells whether a node was taken to run, or to come up.
+const fn ran(recorded: Option<&NodeState>) -> bool {
+    matches!(
+        recorded,
+        Some(
+            NodeState::Running { .. }
+                | NodeState::Unknown { .. }
+                | NodeState::Restarting { .. }
+                | NodeState::Upgrading { .. }
+        )
+    )
+}
+
+/// Returns the desired condition of a node: an entry of the state, else what its last stop tells. A node that is seen
+/// up should run.
+fn desired(trial: &Trial<'_>, id: NodeId, recorded: Option<&NodeState>, belief: Belief) -> Desired {
+    let was_running = matches!(recorded, Some(NodeState::Running { .. }));
+    if belief == Belief::Running && !was_running {
+        return Desired::Running;
+    }
+    let told = match recorded {
+        Some(NodeState::Disabled { .. }) => Desired::Disabled,
+        Some(NodeState::Stopped { cause, .. }) => match cause {
+            StopCause::Requested => Desired::StoppedByRequest,
+            StopCause::Pressure | StopCause::Imported => Desired::StoppedByPolicy,
+            StopCause::Found | StopCause::StartFailed => Desired::Running,
+        },
+        _ => Desired::Running,
+    };
+    trial.state.desired.get(&id).copied().unwrap_or(told)
 }
 
 fn has_lost_its_folder(presence: Presence, recorded: Option<&NodeState>) -> bool {
@@ -240,7 +330,14 @@ fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bo
 }
 
 /// Returns the state that a node must have: an operation lasts for its delay, and then the observation decides.
-fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, acting: bool, may_die: bool) -> Belief {
+fn believe(
+    trial: &Trial<'_>,
+    sample: &NodeSample,
+    recorded: Option<&NodeState>,
+    acting: bool,
+    may_die: bool,
+) -> Belief {
+    let presence = sample.presence;
     let delays = &trial.policy.delays;
     let now = trial.observation.now;
     let lasts = |since: Timestamp, delay: Duration| acting || now.since(since) < delay;
@@ -257,6 +354,10 @@ fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, 
     };
     let is_fixed = match recorded {
         Some(NodeState::Removing { .. } | NodeState::Migrating { .. } | NodeState::Disabled { .. }) => true,
+        // A process that is gone has ended, and is not waited for.
+        Some(NodeState::Restarting { .. } | NodeState::Upgrading { .. }) if presence == Presence::Gone && !acting => {
+            false
+        }
         Some(NodeState::Restarting { since }) => lasts(*since, delays.start),
         Some(NodeState::Upgrading { since, .. }) => lasts(*since, delays.upgrade),
         Some(
@@ -266,9 +367,15 @@ fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, 
     };
     match presence {
         _ if is_fixed => remembered,
+        // The remnant of an addition that failed and could not be undone.
+        Presence::Gone | Presence::VolumeFault
+            if remembered == Belief::Dead && sample.version.is_none() && sample.peer_id.is_none() =>
+        {
+            Belief::Dead
+        }
         Presence::Unobserved => remembered,
         Presence::Answering | Presence::Unverified => Belief::Running,
-        Presence::Silent | Presence::Unreachable => Belief::Unknown,
+        Presence::Silent | Presence::Unreachable | Presence::VolumeFault => Belief::Unknown,
         Presence::Gone if trial.observation.rebooted => Belief::Stopped(None),
         Presence::Gone => match remembered {
             Belief::Stopped(ready) => Belief::Stopped(ready),
@@ -324,6 +431,7 @@ fn compare(policy: &Policy, host: &HostSample) -> (bool, bool) {
     let under = is_under(policy.cpu, host.cpu)
         && is_under(policy.memory, host.memory)
         && disks.any(|used| is_under(policy.disk, used))
+        && host.volumes.iter().any(|volume| volume.available.is_none_or(|available| available >= policy.crisis))
         && loads.clone().all(|(threshold, seen)| is_under(threshold, seen))
         && rates_under;
     (over, under)

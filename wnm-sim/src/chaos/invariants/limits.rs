@@ -3,7 +3,7 @@
 use wnm_core::{Action, Planned, Reason};
 
 use super::facts::Facts;
-use super::{Finding, Trial};
+use super::{Finding, Trial, is_recovery};
 
 /// The actions of a decision by kind, without the removal of dead nodes.
 #[derive(Default)]
@@ -36,11 +36,13 @@ pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let is_steady_stop =
         |planned: &&Planned| matches!((&planned.action, &planned.reason), (Action::Stop { .. }, Reason::Relief { .. }));
     let Tally { starts, reliefs, upgrades } = tally(trial.decided().filter(|planned| !is_steady_stop(planned)));
+    // A started node that is seen up holds back no restart of another one.
+    let settled = if trial.recovers() { facts.settled } else { 0 };
     for (kind, planned, under_way, limit) in [
-        ("starts", starts, facts.restarting, limits.starts),
+        ("starts", starts, facts.restarting - settled, limits.starts),
         ("stops and removals", reliefs, facts.removing, limits.removals),
         ("upgrades", upgrades, facts.upgrading, limits.upgrades),
-        ("operations", starts + reliefs + upgrades, facts.under_way, limits.operations),
+        ("operations", starts + reliefs + upgrades, facts.under_way - settled, limits.operations),
     ] {
         if planned > 0 && planned.saturating_add(under_way) > limit {
             return Err(format!("{planned} {kind} planned beside {under_way} in progress, and {limit} allowed"));
@@ -73,7 +75,8 @@ pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 /// The operator may lower the cap below the running nodes, or start nodes by name. Only decisions of the rules are
 /// checked.
 pub(super) fn cap(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    let Tally { starts, .. } = tally(trial.decided());
+    // A node that ended by itself has its place in the colony.
+    let Tally { starts, .. } = tally(trial.decided().filter(|planned| !is_recovery(planned)));
     let (active, cap) = (facts.active, trial.policy.node_cap);
     if starts > 0 && active.saturating_add(starts) > cap {
         return Err(format!("{starts} starts beside {active} active nodes, and a cap of {cap}"));

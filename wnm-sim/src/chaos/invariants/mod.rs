@@ -57,6 +57,10 @@ pub enum Property {
     Predicted,
     /// No node starts within half an hour of its stop for pressure. Steady only.
     Rested,
+    /// What is desired and can run, runs again within a bounded time after its cause has gone.
+    Recovers,
+    /// A repeated failure never costs more than a bounded number of folders and bytes.
+    Bounded,
     /// Nothing is removed for CPU, memory, load or traffic.
     Kept,
     /// No more removals for the cap than nodes are over it.
@@ -99,6 +103,8 @@ impl Property {
             Self::Rested => Some(20),
             Self::Kept => Some(21),
             Self::Excess => Some(25),
+            Self::Recovers => Some(22),
+            Self::Bounded => Some(24),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -125,6 +131,8 @@ impl Property {
             Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
+            Self::Bounded => "a failed addition is repeated after a delay",
+            Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
             Self::Excess => "no more removals for the cap than nodes are over it",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
@@ -187,6 +195,16 @@ impl<'a> Trial<'a> {
     fn decided(&self) -> impl Iterator<Item = &'a Planned> + use<'a> {
         self.decision.actions.iter().filter(|planned| planned.reason != Reason::Requested)
     }
+
+    /// Tells whether the decision starts nodes that ended by themselves. It has no other actions then.
+    fn recovers(&self) -> bool {
+        self.decision.actions.iter().any(is_recovery)
+    }
+}
+
+/// Tells whether an action starts a node that ended by itself. The node is no addition.
+fn is_recovery(planned: &Planned) -> bool {
+    matches!(planned.reason, Reason::Ended { .. })
 }
 
 /// The result of a check: the violation as text for a developer.
@@ -195,7 +213,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 13] = [
+const EVERY_CYCLE: [(Property, Check); 15] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -209,6 +227,8 @@ const EVERY_CYCLE: [(Property, Check); 13] = [
     (Property::Downgrade, choices::downgrade),
     (Property::Vanished, signals::vanished),
     (Property::Waiting, choices::waiting),
+    (Property::Recovers, signals::recovers),
+    (Property::Bounded, signals::bounded),
 ];
 
 /// The properties of one preset only.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, Bytes, HostSample, NodeState, Planned, Policy, StopCause, Upgrades};
+use wnm_core::{Action, Bytes, FailedAction, HostSample, NodeState, Planned, Policy, Preset, StopCause, Upgrades};
 
 use super::facts::{Believed, Facts};
-use super::{Finding, Trial};
+use super::{Finding, Trial, is_recovery};
 
 fn is_growth(planned: &Planned) -> bool {
     matches!(planned.action, Action::Add { .. } | Action::Start { .. })
@@ -17,7 +17,8 @@ fn is_growth(planned: &Planned) -> bool {
 /// over (or on any volume, when the colony exceeds the node cap). Cycles of a reboot, of dead nodes and of an anomaly are
 /// exempt: those rules come first.
 pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    if !facts.disk_is_full || facts.under_way > 0 || !facts.may_plan(trial) {
+    // A node that ended on another volume starts first; the removal follows in the next cycle.
+    if !facts.disk_is_full || facts.under_way > 0 || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
     let over_cap = facts.total() > trial.policy.node_cap;
@@ -52,7 +53,7 @@ fn is_on_relievable_volume(trial: &Trial<'_>, facts: &Facts<'_>, node: &Believed
 /// One known volume is enough, because a new node goes to a known one.
 pub(super) fn missing(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(missing) = first_missing(trial.policy, &trial.observation.host) else { return Ok(()) };
-    match trial.decided().find(|planned| is_growth(planned)) {
+    match trial.decided().find(|planned| is_growth(planned) && !is_recovery(planned)) {
         Some(planned) => Err(format!("{} {} without knowing {missing}", planned.action.verb(), planned.action.node())),
         None => Ok(()),
     }
@@ -85,6 +86,41 @@ pub(super) fn vanished(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
+/// Returns the failed addition whose delay runs.
+fn failed_addition<'a>(trial: &Trial<'a>) -> Option<&'a FailedAction> {
+    trial.state.failures.iter().find(|entry| entry.verb == "add" && entry.retry_at > trial.observation.now)
+}
+
+/// Property 24: while the delay after a failed addition runs, no node is added. The delay grows to half an hour, and a
+/// failed addition leaves no folder, so that a repeated failure costs a bounded number of folders and bytes.
+pub(super) fn bounded(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Some(failed) = failed_addition(trial) else { return Ok(()) };
+    match trial.decided().find(|planned| matches!(planned.action, Action::Add { .. })) {
+        Some(planned) => Err(format!("add {} within the delay after {failed:?}", planned.action.node())),
+        None => Ok(()),
+    }
+}
+
+/// Property 22: a node that should run and is down is started again as soon as its delay has passed, whatever the node
+/// cap says: no delay is longer than half an hour. A signal over its high threshold that a stop would lower, a full
+/// volume under the node, starts in progress up to the limit, and more nodes than the cap postpone it.
+pub(super) fn recovers(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    const LONGEST_DELAY: Duration = Duration::from_secs(1800);
+    let now = trial.observation.now;
+    if let Some(node) = facts.nodes.iter().find(|node| node.is_down() && node.retry_at.since(now) > LONGEST_DELAY) {
+        return Err(format!("{} is down, and waits for {:?}", node.id, node.retry_at.since(now)));
+    }
+    let limits = &trial.policy.limits;
+    let is_busy = facts.restarting - facts.settled >= limits.starts
+        || facts.under_way - facts.settled >= limits.operations
+        || facts.total() > trial.policy.node_cap;
+    if is_restart_postponed(trial) || is_busy || !facts.may_plan(trial) || trial.recovers() {
+        return Ok(());
+    }
+    let due = facts.nodes.iter().find(|node| node.is_free() && node.is_due(now));
+    due.map_or(Ok(()), |node| Err(format!("{} is down and due, and is not started", node.id)))
+}
+
 /// Classic relieves: CPU, memory or traffic over a high threshold leads to a stop when a node is eligible, no operation
 /// is in progress and the last stop shows its effect; no other signal stops a node.
 pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
@@ -108,9 +144,21 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
 }
 
+/// Tells whether a relief may stop a started node again. Under steady a stop for CPU has conditions of its own.
+fn is_restart_postponed(trial: &Trial<'_>) -> bool {
+    let mut host = trial.observation.host.clone();
+    if trial.policy.preset == Preset::Steady {
+        host.cpu = None;
+    }
+    is_exceeded(trial.policy, &host)
+}
+
 /// Tells whether a signal that a stop lowers is over its high threshold.
 fn is_relievable(trial: &Trial<'_>) -> bool {
-    let (policy, host) = (trial.policy, &trial.observation.host);
+    is_exceeded(trial.policy, &trial.observation.host)
+}
+
+fn is_exceeded(policy: &Policy, host: &HostSample) -> bool {
     let io = [
         (policy.disk_io.map(|io| io.read), host.disk_read),
         (policy.disk_io.map(|io| io.write), host.disk_write),
@@ -144,8 +192,11 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let (total, cap, now) = (facts.total(), trial.policy.node_cap, trial.observation.now);
     let running =
         facts.nodes.iter().filter(|node| matches!(node.belief, super::facts::Belief::Unknown) || node.is_running());
+    if trial.recovers() {
+        return Ok(());
+    }
     // A stopped node has its place in a full colony.
-    let has_place = total < cap || total == cap && facts.nodes.iter().any(Believed::is_stopped);
+    let has_place = total < cap || total == cap && facts.nodes.iter().any(Believed::waits_for_headroom);
     let has_room = facts.has_headroom && facts.under_way == 0 && has_place && (running.count() as u32) < cap;
     let mut grown = trial.decided().filter(|planned| is_growth(planned));
     if let Some(planned) = grown.next() {
@@ -156,10 +207,12 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !has_room || !facts.may_plan(trial) || trial.decided().next().is_some() {
         return Ok(());
     }
-    let waits = facts.nodes.iter().any(|node| node.is_stopped() && !node.is_ready(now));
+    let waits = facts.nodes.iter().any(|node| node.blocks_additions(now));
     match facts.nodes.iter().find(|node| node.is_free() && node.is_ready(now)) {
         Some(node) => Err(format!("nothing is started, and {} could be", node.id)),
-        None if !waits && total < cap => Err(format!("nothing is added, and there are {total} nodes of {cap}")),
+        None if !waits && total < cap && failed_addition(trial).is_none() => {
+            Err(format!("nothing is added, and there are {total} nodes of {cap}"))
+        }
         None => Ok(()),
     }
 }
@@ -180,7 +233,7 @@ pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let id = planned.action.node();
         return if may { Ok(()) } else { Err(format!("{id} is upgraded, and may not be")) };
     }
-    if !may || facts.under_way > 0 || !facts.may_plan(trial) {
+    if !may || facts.under_way > 0 || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
     let is_due = |node: &&Believed<'_>| node.is_free() && node.is_running() && is_older(node);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wnm_core::{Action, NodeId, NodeState, Percent, Planned, Policy, Reason, Relief, Signal, StopCause, Threshold};
 
 use super::facts::{Believed, Facts};
-use super::{Finding, Trial};
+use super::{Finding, Trial, is_recovery};
 
 /// Cooldown of a node after its stop for pressure.
 const COOLDOWN: Duration = Duration::from_secs(1800);
@@ -46,6 +46,7 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             },
             Reason::Pressure { .. }
             | Reason::Outdated { .. }
+            | Reason::Ended { .. }
             | Reason::HeadroomToStart
             | Reason::HeadroomToAdd { .. }
             | Reason::Requested => false,
@@ -59,7 +60,8 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 
 /// Property 19: growth leaves every known signal under its ceiling.
 pub(super) fn predicted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
-    let Some(planned) = trial.decided().find(|planned| is_growth(planned)) else { return Ok(()) };
+    let is_grown = |planned: &&Planned| is_growth(planned) && !is_recovery(planned);
+    let Some(planned) = trial.decided().find(is_grown) else { return Ok(()) };
     let (policy, host) = (trial.policy, &trial.observation.host);
     let is_under = |seen: Option<Percent>, ceiling: f64| seen.is_some_and(|seen| seen.get() < ceiling);
     let goal = |marks| below(marks, 1.0 - policy.tuning.growth_target);
@@ -129,7 +131,11 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
     let starts = chosen(&|planned: &Planned| matches!(planned.action, Action::Start { .. }));
     if !starts.is_empty() {
-        let ready = by_age(&|node: &Believed<'_>| node.is_ready(trial.observation.now) && !is_in_cooldown(trial, node));
+        let now = trial.observation.now;
+        let is_next = |node: &Believed<'_>| {
+            if trial.recovers() { node.is_due(now) } else { node.is_ready(now) && !is_in_cooldown(trial, node) }
+        };
+        let ready = by_age(&is_next);
         if !ready.iter().take(starts.len()).eq(starts.iter()) {
             return Err(format!("{starts:?} start, and the oldest come first"));
         }

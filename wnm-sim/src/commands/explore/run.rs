@@ -191,12 +191,13 @@ impl<'a> Run<'a> {
         }
         let state = &ledger.state;
         // The limit of the engine is higher in large colonies; then this check requires less.
-        let has_mass_disappearance = state.missing.len() > 3;
+        let is_missing = |id: &NodeId| state.missing.contains(id);
+        let has_mass_disappearance = state.missing.len() > 3 || ledger.nodes.keys().all(is_missing);
         // Without a known device an empty mount point and a lost folder look the same.
         let is_device_known = |id: &NodeId| {
             let volume = ledger.nodes.get(id).map(|stored| stored.volume);
             let volume = volume.and_then(|volume| self.agent.platform.observed.host.volumes.get(volume));
-            volume.is_some_and(|volume| state.devices.contains_key(&volume.root))
+            volume.is_some_and(|volume| state.volumes.contains_key(&volume.root))
         };
         let is_unfinished = |(id, node): &(&NodeId, &NodeState)| {
             let is_lost = is_device_known(id) && state.missing.contains(id);

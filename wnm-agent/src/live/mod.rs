@@ -1,0 +1,103 @@
+//! The live data of a daemon: the snapshot of its last cycle, its condition, and its latest events.
+//!
+//! The thread of the cycles publishes; any number of other threads read. A reader gets values that never change, and
+//! neither side waits for the other.
+
+mod changes;
+mod event;
+mod log;
+mod snapshot;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+pub(crate) use changes::changes;
+pub use event::Event;
+pub use log::{Events, LOG_LENGTH, LoggedEvent};
+pub use snapshot::{CycleFailure, DaemonPhase, DaemonStatus, Snapshot};
+
+use log::Log;
+use wnm_core::Timestamp;
+
+/// A function that the publishing thread calls after each change. It must not wait.
+type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// The live data of a daemon. A clone shares the data.
+#[derive(Clone, Default)]
+pub struct Live(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    snapshot: ArcSwapOption<Snapshot>,
+    status: ArcSwap<DaemonStatus>,
+    log: Mutex<Log>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// Returns the colony after the last cycle of the daemon; None before the first.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Returns the condition of the daemon.
+    #[must_use]
+    pub fn status(&self) -> Arc<DaemonStatus> {
+        self.0.status.load_full()
+    }
+
+    /// Returns the logged events with numbers above `after`, oldest first; 0 selects all that are still logged.
+    #[must_use]
+    pub fn events(&self, after: u64) -> Events {
+        lock(&self.0.log).after(after)
+    }
+
+    /// Returns the number of the latest event; 0 without one.
+    #[must_use]
+    pub fn last_event(&self) -> u64 {
+        lock(&self.0.log).last()
+    }
+
+    /// Calls `listener` after each publication, on the thread of the cycles. It must not wait.
+    pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        lock(&self.0.listeners).push(Box::new(listener));
+    }
+
+    /// Replaces the condition of the daemon.
+    pub(crate) fn set_status(&self, change: impl FnOnce(&mut DaemonStatus)) {
+        let mut status = DaemonStatus::clone(&self.0.status.load());
+        change(&mut status);
+        self.0.status.store(Arc::new(status));
+    }
+
+    /// Replaces the snapshot, logs the events of its cycle, and calls the listeners.
+    pub(crate) fn publish(&self, snapshot: Snapshot, events: Vec<Event>) {
+        let at = snapshot.report.observation.now;
+        // The snapshot comes first, so that a reader of an event finds its effect.
+        self.0.snapshot.store(Some(Arc::new(snapshot)));
+        self.log(at, events);
+    }
+
+    /// Logs events without a new snapshot, and calls the listeners.
+    pub(crate) fn log(&self, at: Timestamp, events: Vec<Event>) {
+        {
+            let mut log = lock(&self.0.log);
+            events.into_iter().for_each(|event| log.push(at, event));
+        }
+        lock(&self.0.listeners).iter().for_each(|listener| listener());
+    }
+}
+
+/// Locks data that is complete after every statement, so that a panic of another thread leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,377 @@
+//! The registry of the daemon of `ant`, which starts `ant-node` processes as its children. Only [`Ant::retire`] changes a
+//! file, and [`Retired::undo`] restores it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use wnm_core::{Address, Flavor, ManagerKind, Node, NodeId, Ports, Timestamp, Upnp, Version};
+use wnm_platform::manager::{Described, Found};
+use wnm_platform::observe::process::Processes;
+use wnm_platform::places;
+
+/// The registry in the data folder of `ant`.
+const REGISTRY: &str = "node_registry.json";
+/// The name of the registry after the takeover: a daemon that starts later must not find the nodes.
+const RETIRED: &str = "node_registry.json.before-wnm";
+const PID_FILE: &str = "daemon.pid";
+/// The maximum size of the registry in bytes: about 1 kB for each node.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The data folder of `ant`.
+pub(crate) struct Ant {
+    folder: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Registry {
+    nodes: BTreeMap<String, serde_json::Value>,
+}
+
+/// The values of a node that wnm uses.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Entry {
+    id: u32,
+    service_name: String,
+    rewards_address: String,
+    data_dir: PathBuf,
+    #[serde(default)]
+    log_dir: Option<PathBuf>,
+    #[serde(default)]
+    node_port: Option<u16>,
+    binary_path: PathBuf,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    env_variables: BTreeMap<String, String>,
+    #[serde(default)]
+    bootstrap_peers: Vec<String>,
+    #[serde(default)]
+    upgrade_channel: Option<String>,
+    #[serde(default)]
+    evm_network: Option<String>,
+    #[serde(default)]
+    eviction: Option<Eviction>,
+}
+
+/// The record of a node whose folder the daemon deleted for lack of disk space.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Eviction {
+    reason: String,
+}
+
+/// An entry of the registry, or the name of a node that cannot come over with the reason.
+type Read = Result<Entry, (String, String)>;
+
+impl Ant {
+    /// Returns the data folder of this user.
+    pub(crate) fn of_user() -> Self {
+        let home = places::home();
+        let folder = match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from) {
+            _ if cfg!(target_os = "macos") => home.join("Library/Application Support/ant"),
+            Some(data) if data.is_absolute() => data.join("ant"),
+            Some(_) | None => home.join(".local/share/ant"),
+        };
+        Self { folder }
+    }
+
+    fn registry(&self) -> PathBuf {
+        self.folder.join(REGISTRY)
+    }
+
+    /// Returns the daemon that runs, by its PID file.
+    pub(crate) fn daemon(&self) -> Option<u32> {
+        self.daemon_in(&Processes::of_host())
+    }
+
+    fn daemon_in(&self, processes: &Processes) -> Option<u32> {
+        let pid = fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()?;
+        let facts = processes.facts(pid)?;
+        facts.program().is_some_and(|program| program.ends_with("ant")).then_some(pid)
+    }
+
+    /// Returns the daemon that runs, if its registry has nodes.
+    pub(crate) fn supervises(&self) -> Option<u32> {
+        self.daemon().filter(|_| !self.folders().is_empty())
+    }
+
+    /// Returns the folders of the nodes in the registry; empty without a registry.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let entries = self.entries().unwrap_or_default();
+        entries.into_iter().filter_map(|read| Some(read.ok()?.data_dir)).collect()
+    }
+
+    fn entries(&self) -> Result<Vec<Read>, AntError> {
+        let path = self.registry();
+        let text = read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => AntError::NoRegistry { path: path.clone() },
+            _ => AntError::File { verb: "read", path: path.clone(), source },
+        })?;
+        let registry: Registry = serde_json::from_slice(&text)
+            .map_err(|error| AntError::Registry { path, fault: format!("line {}: {}", error.line(), kind(&error)) })?;
+        let entry = |(id, value): (String, serde_json::Value)| -> Read {
+            let name = format!("node {id}");
+            let entry: Entry =
+                serde_json::from_value(value).map_err(|error| (name, format!("its entry is unreadable: {error}")))?;
+            match &entry.eviction {
+                Some(eviction) => {
+                    let reason = format!("the daemon deleted its folder: {}", eviction.reason);
+                    Err((entry.service_name, reason))
+                }
+                None => Ok(entry),
+            }
+        };
+        Ok(registry.nodes.into_iter().map(entry).collect())
+    }
+
+    /// Completes what a process manager found on the folders of the nodes: a node that does not run is described by the
+    /// registry alone. Also returns the names of the nodes that cannot come over, with the reasons.
+    ///
+    /// # Errors
+    /// The registry is missing or unreadable.
+    pub(crate) fn complete(
+        &self,
+        found: &mut Vec<Found>,
+        manager: ManagerKind,
+    ) -> Result<Vec<(String, String)>, AntError> {
+        let mut others = Vec::new();
+        let mut registered = BTreeSet::new();
+        for read in self.entries()? {
+            let entry = match read {
+                Ok(entry) => entry,
+                Err(other) => {
+                    others.push(other);
+                    continue;
+                }
+            };
+            let Some(found) = found.iter_mut().find(|found| found.folder.path == entry.data_dir) else {
+                let reason = format!("the folder {} holds no identity of a node", entry.data_dir.display());
+                others.push((entry.service_name, reason));
+                continue;
+            };
+            registered.insert(entry.data_dir.clone());
+            found.version = Version::find_in(&entry.version);
+            if let (Ok(found), Some(id)) = (&mut found.node, NodeId::new(entry.id)) {
+                found.node.id = id;
+            } else if found.process.is_none() {
+                found.node = entry.node(manager).map(Described::from);
+            }
+        }
+        // Other folders beside those of the registry are not those of ant, unless a node runs on them.
+        found.retain(|found| registered.contains(&found.folder.path) || found.process.is_some());
+        Ok(others)
+    }
+
+    /// Returns the changes that [`retire`](Self::retire) makes, a sentence each.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let (from, to) = (self.registry(), self.folder.join(RETIRED));
+        vec![format!("{} is renamed to {}, so that ant does not start these nodes", from.display(), to.display())]
+    }
+
+    /// Refuses a running daemon, and renames the registry.
+    ///
+    /// # Errors
+    /// The daemon runs, or the registry cannot be renamed.
+    pub(crate) fn retire(&self) -> Result<Retired, AntError> {
+        if let Some(pid) = self.daemon() {
+            return Err(AntError::Runs { pid });
+        }
+        let retired = Retired { from: self.registry(), to: self.folder.join(RETIRED) };
+        fs::rename(&retired.from, &retired.to).map_err(|source| AntError::File {
+            verb: "rename",
+            path: retired.from.clone(),
+            source,
+        })?;
+        Ok(retired)
+    }
+}
+
+/// The right to restore a renamed registry.
+pub(crate) struct Retired {
+    from: PathBuf,
+    to: PathBuf,
+}
+
+impl Retired {
+    /// Restores the registry.
+    pub(crate) fn undo(self) {
+        if let Err(error) = fs::rename(&self.to, &self.from) {
+            tracing::error!(path = %self.to.display(), %error, "cannot restore the registry of ant");
+        }
+    }
+}
+
+/// A failure to read or retire the registry.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AntError {
+    #[error("no registry of ant at {}", path.display())]
+    NoRegistry { path: PathBuf },
+    #[error("cannot {verb} {}: {source}", path.display())]
+    File { verb: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot parse registry of ant {}: {fault}", path.display())]
+    Registry { path: PathBuf, fault: String },
+    #[error("the daemon of ant runs as process {pid}: it would start, stop and delete the same nodes")]
+    Runs { pid: u32 },
+}
+
+impl AntError {
+    /// Returns how to fix the problem.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NoRegistry { .. } => "`wnm init --import` imports running nodes without it",
+            Self::File { .. } => "run wnm as the user of ant; nothing was changed",
+            Self::Registry { .. } => "restore the registry from a backup; nothing was changed",
+            Self::Runs { .. } => {
+                "`ant node daemon stop` ends the daemon, and its nodes continue to run; then try again"
+            }
+        }
+        .to_owned()
+    }
+}
+
+impl Entry {
+    /// Returns the node as the registry describes it.
+    ///
+    /// # Errors
+    /// The port is unknown, or the rewards address is invalid.
+    fn node(self, manager: ManagerKind) -> Result<Node, String> {
+        let id = NodeId::new(self.id).unwrap_or(NodeId::FIRST);
+        let port = self.node_port.ok_or_else(|| {
+            "its port is unknown: the registry has none, and the node does not run: start it, then import it".to_owned()
+        })?;
+        let wallet: Address = self.rewards_address.parse().map_err(|error: wnm_core::WalletError| error.to_string())?;
+        let mut arguments: Vec<String> =
+            self.bootstrap_peers.into_iter().flat_map(|peer| ["--bootstrap".to_owned(), peer]).collect();
+        arguments.extend(self.upgrade_channel.into_iter().flat_map(|one| ["--upgrade-channel".to_owned(), one]));
+        let network = match self.evm_network.as_deref() {
+            Some("arbitrum-sepolia" | "arbitrum_sepolia") => "evm-arbitrum-sepolia-test",
+            Some(_) | None => "evm-arbitrum-one",
+        };
+        Ok(Node {
+            id,
+            uuid: String::new(),
+            flavor: Flavor::AntNode,
+            manager,
+            service: None,
+            log_dir: self.log_dir.unwrap_or_else(|| self.data_dir.join("logs")),
+            binary: self.binary_path,
+            ports: Ports { node: port, metrics: None, rpc: None },
+            wallet,
+            network: vec![network.to_owned()],
+            arguments,
+            environment: self.env_variables.into_iter().collect(),
+            upnp: Upnp::On,
+            born: identity_time(&self.data_dir),
+            root_dir: self.data_dir,
+        })
+    }
+}
+
+/// Returns the time of the identity in a folder; the beginning of time without one.
+fn identity_time(folder: &Path) -> Timestamp {
+    super::read_folder(folder).identity.unwrap_or_default()
+}
+
+/// Reads a file of at most [`LIMIT`] bytes.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(LIMIT).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Returns the kind of a fault in JSON.
+fn kind(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "the file is truncated",
+        serde_json::error::Category::Data => "not a registry of ant",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not valid JSON",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wnm_core::{Program, Scope};
+
+    const KIND: ManagerKind = ManagerKind::new(Program::Setsid, Scope::User);
+
+    /// A registry as ant 0.14 writes it, with a node of an older version and an evicted one.
+    const REGISTRY_TEXT: &str = r#"{
+        "schema_version": 1,
+        "nodes": {
+            "1": {"id": 1, "service_name": "node1", "rewards_address": "0x00455d78f850b0358E8cea5be24d415E01E107CF",
+                  "data_dir": "DIR/node-1", "log_dir": "DIR/logs/node-1", "node_port": 12000, "metrics_port": 13000,
+                  "network_id": 2, "binary_path": "DIR/node-1/ant-node", "version": "0.23.1",
+                  "env_variables": {"RUST_LOG": "info"}, "bootstrap_peers": ["203.0.113.7:12000"],
+                  "upgrade_channel": "beta", "evm_network": "arbitrum_sepolia"},
+            "2": {"id": 2, "service_name": "node2", "rewards_address": "0x00455d78f850b0358E8cea5be24d415E01E107CF",
+                  "data_dir": "DIR/node-2", "log_dir": null, "node_port": null, "binary_path": "DIR/node-2/ant-node",
+                  "version": "0.23.1", "env_variables": {}, "bootstrap_peers": [], "upgrade_channel": null,
+                  "evm_network": "arbitrum-one"},
+            "3": {"id": 3, "service_name": "node3", "rewards_address": "0x0", "data_dir": "DIR/node-3", "log_dir": null,
+                  "node_port": 12002, "binary_path": "DIR/node-3/ant-node", "version": "0.23.1", "env_variables": {},
+                  "bootstrap_peers": [], "eviction": {"reason": "disk full", "evicted_at": 1, "reclaimed_bytes": 2}},
+            "4": {"id": "four"},
+            "5": {"id": 5, "service_name": "node5", "rewards_address": "0x1", "data_dir": "DIR/node-5", "node_port": 1,
+                  "binary_path": "/b"}
+        },
+        "next_id": 6
+    }"#;
+
+    fn ant() -> (tempfile::TempDir, Ant) {
+        let folder = tempfile::tempdir().unwrap();
+        let text = REGISTRY_TEXT.replace("DIR", folder.path().to_str().unwrap());
+        fs::write(folder.path().join(REGISTRY), text).unwrap();
+        let ant = Ant { folder: folder.path().to_owned() };
+        (folder, ant)
+    }
+
+    #[test]
+    fn registry_describes_nodes_that_do_not_run() {
+        let (folder, ant) = ant();
+        for name in ["node-1", "node-2", "node-9"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name).join("node_identity.key"), [1; 32]).unwrap();
+        }
+        let manager = wnm_platform::manager::open(KIND, &wnm_platform::manager::Options::default()).unwrap();
+        let mut found = manager.discover(&[folder.path().to_owned()]).unwrap();
+        let others = ant.complete(&mut found, KIND).unwrap();
+        let node = &found[0].node.as_ref().unwrap().node;
+        assert_eq!((node.id.get(), node.ports.node, node.network[0].as_str()), (1, 12000, "evm-arbitrum-sepolia-test"));
+        assert_eq!(node.arguments.join(" "), "--bootstrap 203.0.113.7:12000 --upgrade-channel beta");
+        assert_eq!(node.environment, [("RUST_LOG".to_owned(), "info".to_owned())]);
+        assert!(found[1].node.as_ref().is_err_and(|reason| reason.starts_with("its port is unknown")));
+        assert_eq!((found.len(), &found[0].version), (2, &Version::find_in("0.23.1")));
+        let others: Vec<String> = others.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+        insta::assert_snapshot!(others.join("\n").replace(folder.path().to_str().unwrap(), "DIR"), @r#"
+        node3: the daemon deleted its folder: disk full
+        node 4: its entry is unreadable: invalid type: string "four", expected u32
+        node5: the folder DIR/node-5 holds no identity of a node
+        "#);
+    }
+
+    #[test]
+    fn registry_is_renamed_and_restored() {
+        let (folder, ant) = ant();
+        let before = fs::read(ant.registry()).unwrap();
+        let retired = ant.retire().unwrap();
+        assert!(!ant.registry().exists() && folder.path().join(RETIRED).exists());
+        assert!(matches!(ant.entries(), Err(AntError::NoRegistry { .. })));
+        retired.undo();
+        assert_eq!(fs::read(ant.registry()).unwrap(), before);
+        // A process of another program has the recorded number.
+        fs::write(folder.path().join(PID_FILE), std::process::id().to_string()).unwrap();
+        assert_eq!(ant.daemon(), None);
+        let process = folder.path().join("proc/4711");
+        fs::create_dir_all(&process).unwrap();
+        fs::write(process.join("stat"), format!("4711 (ant) S 1 {}9 9 9", "0 ".repeat(17))).unwrap();
+        std::os::unix::fs::symlink("/home/op/.local/bin/ant", process.join("exe")).unwrap();
+        fs::write(folder.path().join(PID_FILE), "4711\n").unwrap();
+        assert_eq!(ant.daemon_in(&Processes::below(&folder.path().join("proc"))), Some(4711));
+        assert_eq!(ant.folders().len(), 3);
+        fs::write(ant.registry(), &before[..before.len() / 2]).unwrap();
+        assert!(ant.entries().unwrap_err().to_string().ends_with("the file is truncated"));
+    }
+}
