@@ -19,6 +19,10 @@ use wnm_platform::ManagerFailure;
 pub(crate) enum CommandError {
     #[error("no such node: {}", .0.name())]
     NoSuchNode(NodeId),
+    #[error("no log of {} in {}", node.name(), folder.display())]
+    NoLogFile { node: NodeId, folder: PathBuf },
+    #[error("no log of {}: its program has written none to {}, and its process manager keeps none", node.name(), folder.display())]
+    NoManagerLog { node: NodeId, folder: PathBuf },
     #[error("no cycle {0} on record")]
     NoSuchCycle(i64),
     #[error("no time between {since} (--since) and {until} (--until)")]
@@ -117,6 +121,12 @@ impl CommandError {
     pub(super) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
+            Self::NoLogFile { node, .. } => {
+                return Some(format!("read that of its process manager with `wnm node logs {} --source manager`", node.name()));
+            }
+            Self::NoManagerLog { node, .. } => {
+                return Some(format!("see its state and its last events with `wnm node show {}`", node.name()));
+            }
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::NoCycle => "run the first cycle with `wnm run`",

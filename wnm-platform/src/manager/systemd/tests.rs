@@ -477,3 +477,12 @@ fn other_unit_of_node_is_found() {
     std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
     assert_eq!(holders("", false), found);
 }
+
+#[test]
+fn journal_of_a_node_is_that_of_its_unit() {
+    let fake = Fake::new();
+    let line = |follow| fake.systemd.log(&fake.node(), 20, follow).unwrap().to_string();
+    let journal = "journalctl --no-pager --quiet --output=short-iso --lines=20 --user-unit=antnode0001.service";
+    assert_eq!(line(Follow::No), journal);
+    assert_eq!(line(Follow::Yes), format!("{journal} --follow"));
+}
