@@ -9,6 +9,7 @@ mod host;
 mod legacy;
 mod life;
 mod load;
+mod metrics;
 mod moving_in;
 mod output;
 mod pages;
