@@ -1,6 +1,6 @@
 //! The HTTP server: its address, its routes, and the checks of every request.
 //!
-//! It serves the loopback interface without a password, so that it refuses what a web page on this host could send: a
+//! It serves the loopback interface without a password, so that it refuses the requests of web pages on this host: a
 //! request with the name of another host (DNS rebinding), from another origin, or with a method that changes something.
 
 use std::collections::BTreeMap;

@@ -99,6 +99,19 @@ fn formats_have_the_same_samples() {
 }
 
 #[test]
+fn each_family_is_documented_with_its_meaning() {
+    let documented = include_str!("../../../docs/metrics.md");
+    for line in text(&thousand_nodes(), Format::Prometheus).lines().filter(|line| line.starts_with("# HELP ")) {
+        let (name, help) = line["# HELP ".len()..].split_once(' ').unwrap();
+        let row = documented.lines().find(|row| row.starts_with(&format!("| `{name}` | ")));
+        assert!(
+            row.is_some_and(|row| row.ends_with(&format!("| {} |", help.trim_end_matches('.')))),
+            "{name}: {row:?}"
+        );
+    }
+}
+
+#[test]
 fn daemon_without_a_cycle_has_metrics_of_its_own_only() {
     let samples = samples(&text(&Live::default(), Format::Prometheus));
     assert_eq!(samples.get("wnm_cycles_total{trigger=\"scheduled\"}"), Some(&0.0));
