@@ -32,8 +32,8 @@ pub(crate) enum CommandError {
     Declined,
     #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
     OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
-    #[error("cannot remove the database: {count} nodes are still being removed")]
-    NodesLeft { count: usize },
+    #[error("the daemon of the colony{} runs", daemon(*.pid))]
+    DaemonRuns { pid: u32 },
     #[error("no value given for {key}")]
     NoValue { key: &'static str, example: &'static str },
     /// The command has the place SETTING for the most similar name.
@@ -117,7 +117,8 @@ impl CommandError {
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
+            Self::DaemonRuns { pid: 0 } => "end it as the user that started it",
+            Self::DaemonRuns { pid } => return Some(format!("end it as the user that started it, with `kill {pid}`")),
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
             }
@@ -187,6 +188,10 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
         return effect;
     }
     format!("{effect}: {}", listed(nodes))
+}
+
+fn daemon(pid: u32) -> String {
+    if pid == 0 { String::new() } else { format!(" (PID {pid})") }
 }
 
 fn counted(nodes: usize) -> String {

@@ -20,6 +20,7 @@ mod reports;
 mod schema;
 mod service;
 mod takeover;
+mod teardown;
 mod terminal;
 mod trash;
 mod verbs;
