@@ -89,6 +89,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
@@ -168,6 +169,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll 
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
@@ -241,6 +243,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Ro
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r

@@ -9,7 +9,7 @@ use super::listen::Listen;
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
-use super::values::{Folders, Thousands, Value, Words};
+use super::values::{Folder, Folders, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -167,6 +167,8 @@ settings! {
     donate_address: Address = default("the community faucet").example("0x00455d78f850b0358E8cea5be24d415E01E107CF").for_new_nodes(),
     /// Folders for new nodes, absolute, separated by commas.
     node_storage: Folders = default("depends on the process manager").example("~/nodes").for_new_nodes().path(),
+    /// Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it.
+    log_dir: Folder = default("depends on the process manager").example("/var/log/nodes").for_new_nodes().without_old_variable().path(),
     /// Start of the node ports in thousands, 1 to 64.
     port_start: Thousands = default("55").unit(Unit::Thousands).fixed(),
     /// Start of the metrics ports in thousands, 1 to 64.
@@ -337,6 +339,7 @@ mod tests {
             let bad: &[&str] = match *key {
                 "rewards_address" | "donate_address" => &["", "0x1", "x", "-1"],
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
+                "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
