@@ -11,6 +11,7 @@ mod life;
 mod load;
 mod logs;
 mod managers;
+mod metrics;
 mod moving_in;
 mod output;
 mod pages;
