@@ -528,6 +528,8 @@ fn conversion_that_was_cut_at_any_step_is_completed() {
             assert!(crate::manager::unprotected(&[&node]).is_empty());
         }
     }
+}
+
 #[test]
 fn journal_of_a_node_is_that_of_its_unit() {
     let fake = user(calm);
