@@ -143,7 +143,9 @@ pub(crate) enum Command {
     )]
     Daemon(Daemon),
     /// Show the host and the colony
-    #[command(after_help = "Examples:\n  wnm status --watch\n  wnm status --watch=10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0.")]
+    #[command(
+        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch=10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
+    )]
     Status(Status),
     /// Show why wnm acted or did not act
     Explain {

@@ -121,12 +121,8 @@ impl CommandError {
     pub(super) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
-            Self::NoLogFile { node, .. } => {
-                return Some(format!("read that of its process manager with `wnm node logs {} --source manager`", node.name()));
-            }
-            Self::NoManagerLog { node, .. } => {
-                return Some(format!("see its state and its last events with `wnm node show {}`", node.name()));
-            }
+            Self::NoLogFile { node, .. } => return Some(manager_log(*node)),
+            Self::NoManagerLog { node, .. } => return Some(last_events(*node)),
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::NoCycle => "run the first cycle with `wnm run`",
@@ -168,7 +164,9 @@ impl CommandError {
             Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),
-            Self::NoServiceManager => "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line",
+            Self::NoServiceManager => {
+                "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
+            }
             Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
             Self::ManPages { .. } => "choose a writable folder",
@@ -194,6 +192,14 @@ impl CommandError {
         };
         Some(hint.to_owned())
     }
+}
+
+fn manager_log(node: NodeId) -> String {
+    format!("read that of its process manager with `wnm node logs {} --source manager`", node.name())
+}
+
+fn last_events(node: NodeId) -> String {
+    format!("see its state and its last events with `wnm node show {}`", node.name())
 }
 
 /// Returns the effect of a command that lacks a consent, with at most five nodes by name.

@@ -38,7 +38,8 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
 /// Returns the decision with its reasons: the actions, or why there is none.
 fn decision(cycle: &CycleRecord) -> String {
     let decision = &cycle.decision;
-    let action = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
+    let action =
+        |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
     let lines: String = if decision.actions.is_empty() {
         let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
         lines.iter().map(|line| format!("  {line}\n")).collect()

@@ -412,7 +412,13 @@ mod tests {
         let mut page = String::new();
         for (title, sentences) in [
             ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
-            ("verdicts", verdicts.map(|found| verdict(&found, &[], NOW)).map(|(word, reason)| format!("{word} {reason}").trim_end().to_owned()).collect()),
+            (
+                "verdicts",
+                verdicts
+                    .map(|found| verdict(&found, &[], NOW))
+                    .map(|(word, reason)| format!("{word} {reason}").trim_end().to_owned())
+                    .collect(),
+            ),
             ("presences", presences.iter().map(|found| presence(*found).to_owned()).collect()),
         ] {
             page.push_str(&format!("{title}\n  {}\n", sentences.join("\n  ")));

@@ -55,7 +55,8 @@ mod tests {
             (&[("LANG", "C"), ("LC_ALL", "en_US.UTF-8")], false),
             (&[("LANG", "en_US.UTF-8"), ("LC_CTYPE", "C")], true),
         ] {
-            let value = |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+            let value =
+                |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
             assert_eq!(is_ascii(value), expected, "{variables:?}");
         }
     }

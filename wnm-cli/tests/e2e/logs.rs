@@ -54,7 +54,11 @@ fn absent_logs_are_errors() {
     assert!(ran.err.contains("no such node: antnode0009") && ran.err.contains("hint: "), "{}", ran.err);
     let ran = host.expect(1, "node logs 1 --source manager");
     assert!(ran.err.contains("its process manager keeps none"), "{}", ran.err);
-    assert!(ran.err.contains("hint: see its state and its last events with `wnm node show antnode0001`"), "{}", ran.err);
+    assert!(
+        ran.err.contains("hint: see its state and its last events with `wnm node show antnode0001`"),
+        "{}",
+        ran.err
+    );
     let folder = log_file(&host).parent().unwrap().to_owned();
     host.expect(0, "node stop 1");
     std::fs::remove_dir_all(folder).unwrap();

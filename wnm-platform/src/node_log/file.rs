@@ -158,7 +158,16 @@ mod tests {
         for name in ["antnode.log", "antnode_20261129T031500.log", "ant-node.2026-11-29", "ant-node.log.2026-11-29"] {
             assert!(is_log(name), "{name}");
         }
-        for name in [STDERR_LOG, "critical_failure.log", "antnode", "ant-node", "antnode_20261129.log.gz", "antnode.pid", "secret_key", "log"] {
+        for name in [
+            STDERR_LOG,
+            "critical_failure.log",
+            "antnode",
+            "ant-node",
+            "antnode_20261129.log.gz",
+            "antnode.pid",
+            "secret_key",
+            "log",
+        ] {
             assert!(!is_log(name), "{name}");
         }
     }

@@ -132,7 +132,6 @@ fn ports(settings: &Settings) -> String {
         let start: u32 = raw.get(key)?.parse().ok()?;
         Some(format!("{}-{} ({name})", start * 1000 + 1, start * 1000 + settings.policy.node_cap))
     };
-    let ranges =
-        [range("port_start", "node"), range("metrics_port_start", "metrics"), range("rpc_port_start", "rpc")];
+    let ranges = [range("port_start", "node"), range("metrics_port_start", "metrics"), range("rpc_port_start", "rpc")];
     ranges.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
