@@ -89,7 +89,7 @@ impl NodeLog {
     }
 }
 
-/// Returns a line as text that cannot command a terminal: a node, or a peer of it, chooses the words of its log.
+/// Returns a line as text that cannot control a terminal: a node, or a peer of it, chooses the words of its log.
 fn printable(line: &[u8]) -> String {
     let text = without_escapes(&String::from_utf8_lossy(line));
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()

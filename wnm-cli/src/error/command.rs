@@ -127,7 +127,6 @@ impl CommandError {
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
-            Self::Declined => return None,
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
@@ -142,16 +141,14 @@ impl CommandError {
                 }
                 _ => "list all settings with `wnm config list`",
             },
-            Self::Required { key } => {
-                return Some(format!("give another value with `wnm config set {key}=0x…`"));
-            }
+            Self::Required { key } => return Some(format!("run `wnm config set {key}=0x…` with another value")),
             Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
                 return Some(format!("change the variable, or run `unset {variable}` first"));
             }
             Self::SetElsewhere { key, place: Source::File { path } } => {
                 return Some(format!("change {key} in {path}, or delete it there"));
             }
-            Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
+            Self::Declined | Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
