@@ -54,7 +54,7 @@ impl Lines {
     /// The program has ended with a failure.
     pub(super) fn read(&mut self) -> Result<NewLines, PlatformError> {
         let mut has_ended = false;
-        // One reading returns at most what waits now, so that a program that prints without end does not hold it.
+        // One reading returns at most the parts that wait now, so that a program that prints without end does not hold it.
         for _ in 0..PARTS {
             match self.parts.try_recv() {
                 Ok(mut part) => self.pending.append(&mut part),

@@ -301,8 +301,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// Settings of earlier builds with their present names. A similar name would be a wrong guess for them.
-const RENAMED: [(&str, &str); 6] = [
-    ("quota", "cpu_limit"),
+const RENAMED: [(&str, &str); 5] = [
     ("steady_soft", "steady_warning"),
     ("steady_back", "steady_relief_target"),
     ("steady_goal", "steady_growth_target"),
