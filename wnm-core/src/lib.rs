@@ -77,5 +77,5 @@ pub use policy::settings::{
     Affects, DOCKER_IMAGE, Facts, Folders, HostDefaults, OldVariable, Problem, ProblemCause, Problems, RawSettings,
     Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
 };
-pub use policy::thresholds::{Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
+pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

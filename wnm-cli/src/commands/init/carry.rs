@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_core::{Node, NodeSample, NodeState, Settings, Version};
+use wnm_core::{Node, NodeSample, NodeState, Preset, Settings, Version};
 use wnm_platform::{Platform, places, volume};
 use wnm_store::{FileOperation, Store, StoreError};
 
@@ -38,6 +38,9 @@ pub(super) fn carry_over(
     }
     output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
     output.say(&format!("took over {} nodes to {}", takeover.nodes.len(), db.display()));
+    if settings.policy.preset == Preset::Classic {
+        output.say("the colony keeps the preset classic; for steady: wnm config set preset steady");
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ mod from_wnm;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{NodeId, RawSettings, Settings};
+use wnm_core::{NodeId, Preset, RawSettings, Settings};
 use wnm_platform::{Platform, node_dir, places, volume};
 use wnm_store::{Store, StoreError};
 
@@ -48,8 +48,12 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }
-    let flags = config::from_flags(&args.settings)?;
+    let mut flags = config::from_flags(&args.settings)?;
     let surroundings = config::surroundings()?;
+    if surroundings.preset.is_none() {
+        // Stored with the new colony: colonies from before keep their rules.
+        flags.preset = flags.preset.or(Some(Preset::Steady));
+    }
     let host = context::host_defaults(&surroundings, &flags);
     let settings = config::fold([flags.clone(), surroundings, RawSettings::default()], &host)?;
     let version = Platform::new(&settings)?.program_version(&settings)?;

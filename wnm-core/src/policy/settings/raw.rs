@@ -130,7 +130,7 @@ settings! {
     netio_write_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
     /// Add nodes only while all three load averages are below this.
     desired_load_average: Load = default("0.6 per CPU").example("2"),
-    /// Stop nodes while any load average is above this.
+    /// Add no node while any load average is above this. Load averages stop no node.
     max_load_average_allowed: Load = default("1 per CPU").example("1000"),
     /// Allow a CPU limit on all nodes together, on hosts that support one.
     cpu_limit: bool = default("true").without_old_variable(),
@@ -190,7 +190,7 @@ settings! {
     no_upnp: bool = default("true").for_new_nodes(),
     /// Disk space that a full node may use.
     crisis_bytes: u64 = default("2 GB").unit(Unit::Bytes),
-    /// Set of rules: classic or steady.
+    /// Set of rules: classic or steady. wnm init stores steady in a new colony.
     preset: Preset = default("classic").without_old_variable(),
     /// Steady: distance of the warning threshold below the high one, as a share of the gap to the low one.
     steady_warning: Percent = default("20").unit(Unit::Percent).without_old_variable(),

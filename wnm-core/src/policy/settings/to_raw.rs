@@ -130,7 +130,9 @@ mod tests {
         ] {
             set.set(key, text).unwrap();
         }
-        let settings = Settings::new(&set, &host).unwrap();
+        let mut settings = Settings::new(&set, &host).unwrap();
+        // The effective values do not tell which of them are defaults.
+        settings.policy.defaults = crate::policy::thresholds::DefaultThresholds::default();
         let all = settings.to_raw();
         for key in RawSettings::KEYS {
             let may_be_unset = key.starts_with("netio_") || *key == "antctl_version";
