@@ -21,6 +21,17 @@ pub(crate) struct PilotSpec {
     without: Option<SteadyPart>,
     baseline: Option<Baseline>,
     groups: Groups,
+    thresholds: Thresholds,
+}
+
+/// The thresholds of a policy that sets none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Thresholds {
+    /// Those that the engine has by default on this host.
+    #[default]
+    Default,
+    /// Those by which the scenario scores, as if its operator had set them.
+    Scored,
 }
 
 /// Whether the host has control groups, and with them a weight and a CPU limit for the colony.
@@ -52,13 +63,19 @@ impl PilotSpec {
                 return Err(SimError::input(format!("--policy {name}: {problem}, {baselines}")));
             }
         }
-        let (settings, groups) = (set.clone().over(settings), Groups::default());
-        Ok(Self { name: shown, settings, without: None, baseline, groups })
+        let settings = set.clone().over(settings);
+        Ok(Self { baseline, ..Self::engine(shown, settings, None) })
     }
 
     /// Returns the engine under these settings.
     pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<SteadyPart>) -> Self {
-        Self { name: name.into(), settings, without, baseline: None, groups: Groups::default() }
+        let (groups, thresholds) = (Groups::default(), Thresholds::default());
+        Self { name: name.into(), settings, without, baseline: None, groups, thresholds }
+    }
+
+    /// Returns the policy with the thresholds of the scenario's score for CPU and load, where it sets none itself.
+    pub(crate) fn at_limits(self) -> Self {
+        Self { thresholds: Thresholds::Scored, ..self }
     }
 
     /// Returns the policy on a host with or without control groups.
@@ -69,7 +86,7 @@ impl PilotSpec {
     /// Returns the baseline that runs a fixed number of nodes.
     pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
         let baseline = Some(Baseline::Fixed(nodes));
-        Self { name: name.into(), settings: RawSettings::default(), without: None, baseline, groups: Groups::default() }
+        Self { baseline, ..Self::engine(name, RawSettings::default(), None) }
     }
 
     /// Tells whether the host has control groups.
@@ -87,7 +104,10 @@ impl PilotSpec {
     /// # Errors
     /// Its settings and those of the host contradict each other.
     pub(crate) fn pilot(&self, spec: &CapacityScenario) -> Result<Pilot, SimError> {
-        let settings = self.settings.clone().over(spec.settings.clone());
+        let mut settings = self.settings.clone().over(spec.settings.clone());
+        if self.thresholds == Thresholds::Scored {
+            settings = settings.over(limits(&spec.limits));
+        }
         let mut policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::input(format!("policy {}: {problems}", self.name)))?;
         if let Some(part) = self.without {
@@ -102,6 +122,17 @@ impl PilotSpec {
         });
         let pilot = Pilot::new(policy, has_cpu_limit, self.baseline.clone());
         Ok(Pilot { without: self.without, weight, ..pilot })
+    }
+}
+
+/// Returns the thresholds of CPU and load as settings.
+fn limits(policy: &Policy) -> RawSettings {
+    RawSettings {
+        cpu_less_than: Some(policy.cpu.less_than),
+        cpu_remove: Some(policy.cpu.remove),
+        desired_load_average: policy.load.map(|load| load.less_than),
+        max_load_average_allowed: policy.load.map(|load| load.remove),
+        ..RawSettings::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Load, Percent, Preset, RawSettings};
+use wnm_core::{Preset, RawSettings};
 
 use crate::SimError;
 use crate::capacity::{CapacityScenario, Groups, PilotSpec, SteadyPart};
@@ -23,12 +23,8 @@ const CLASSIC_WEIGHT: &str = "classic-weight";
 /// Variants of steady: among other work as equals; behind other work with the thresholds of the operator; behind other
 /// work with its own thresholds; and with the settings of `--tuned`.
 pub(super) const STEADY: [&str; 4] = ["steady", "steady-weight", STEADY_DEFAULTS, "steady-tuned"];
-/// The variant with its own thresholds.
+/// The variant with its own thresholds: those that the engine has on a host where nodes run behind other work.
 pub(super) const STEADY_DEFAULTS: &str = "steady-defaults";
-/// The thresholds of CPU use of a fresh colony behind other work, in percent.
-const DEFAULT_CPU: [f64; 2] = [75.0, 92.0];
-/// Load thresholds that no host reaches: a fresh colony behind other work has none.
-const NO_LOAD: [f64; 2] = [90_000.0, 100_000.0];
 
 /// Whether steady also runs without each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,29 +79,21 @@ impl Policies {
         let steady = preset(Preset::Steady);
         let [plain, weighted, defaults, tuned_name] = STEADY;
         let wholes = [(weighted, Groups::Present), (plain, Groups::Absent)];
-        let percent = |value| Percent::clamped(value);
-        let own = RawSettings {
-            cpu_less_than: percent(DEFAULT_CPU[0]),
-            cpu_remove: percent(DEFAULT_CPU[1]),
-            desired_load_average: Load::clamped(NO_LOAD[0]),
-            max_load_average_allowed: Load::clamped(NO_LOAD[1]),
-            ..steady.clone()
-        };
         let mut ablated = Vec::new();
         for (of, groups) in wholes.iter().filter(|_| ablation == Ablation::Run) {
             // Without a CPU limit there is no effect to measure.
             let has = |part: &SteadyPart| *groups == Groups::Present || *part != SteadyPart::CpuLimit;
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
-                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups);
+                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups).at_limits();
                 ablated.push(Ablated { of, part, pilot });
             }
         }
-        let mut variants: Vec<_> =
-            wholes.into_iter().rev().map(|(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on)).collect();
-        variants.push(PilotSpec::engine(defaults, own, None));
+        let whole = |(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on).at_limits();
+        let mut variants: Vec<_> = wholes.into_iter().rev().map(whole).collect();
+        variants.push(PilotSpec::engine(defaults, steady.clone(), None));
         if let Some(path) = tuned {
-            variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None));
+            variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None).at_limits());
         }
         let [classic, classic_4] = CLASSICS;
         Ok(Self {
