@@ -71,7 +71,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -101,7 +101,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
@@ -149,7 +149,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'St
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -179,7 +179,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further a
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
@@ -221,7 +221,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -251,7 +251,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Furthe
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r

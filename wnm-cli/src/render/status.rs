@@ -95,6 +95,8 @@ pub(crate) struct StatusView<'a> {
     hint: Option<&'a str>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
+    /// The volumes of the storage folders in the last cycle.
+    storage: &'a [VolumeView],
     /// The logical processors of the host; null if unknown.
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
@@ -143,6 +145,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             stale: status.stale,
             hint: status.hint.as_deref(),
             node_problems: &status.node_problems,
+            storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
             load_scope: status.load_scope,

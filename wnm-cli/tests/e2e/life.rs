@@ -213,7 +213,7 @@ fn history_and_explain_show_past_actions() {
     let history = host.expect(0, "--json history --node 1 --since 1h").json();
     assert_eq!(history.as_array().unwrap().last().unwrap()["decided"][0]["action"], json!("add"));
     let explained = host.expect(0, "explain").out;
-    for rule in ["observe_after_reboot", "relieve_pressure", "grow"] {
+    for rule in ["observe_after_reboot", "relieve_cpu", "grow_steadily"] {
         assert!(explained.contains(rule), "{explained}");
     }
     assert!(host.expect(1, "history --node 2").err.contains("no such node: antnode0002"));
