@@ -16,6 +16,8 @@
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
+#[cfg(feature = "serve")]
+pub mod control;
 mod cpu_limit;
 mod cycle;
 mod daemon;
@@ -27,6 +29,9 @@ mod new_nodes;
 mod observer;
 mod platform;
 mod report;
+mod request;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod store;
 mod trash;
 mod trigger;
@@ -40,6 +45,7 @@ pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
+pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester};
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use wnm_agent::control::ClientError;
+use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{EditError, Exit};
@@ -30,8 +32,8 @@ pub(crate) enum CommandError {
     Declined,
     #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
     OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
-    #[error("cannot remove the database: {count} nodes are still being removed")]
-    NodesLeft { count: usize },
+    #[error("the daemon of the colony{} runs", daemon(*.pid))]
+    DaemonRuns { pid: u32 },
     #[error("no value given for {key}")]
     NoValue { key: &'static str, example: &'static str },
     /// The command has the place SETTING for the most similar name.
@@ -73,6 +75,17 @@ pub(crate) enum CommandError {
     UnknownManager { path: PathBuf, manager: String },
     #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    /// A daemon runs and does not answer a request, or refuses it.
+    #[error("cannot ask the daemon: {0}")]
+    Daemon(ClientError),
+    /// The cycle of a request failed in the daemon.
+    #[error("{error}")]
+    Requested { error: String, hint: Option<String> },
+    #[error("the daemon ended before it began the request")]
+    DaemonEnded,
+    /// The server of the daemon cannot start.
+    #[error(transparent)]
+    Serve(ServeError),
     #[error("the demo was interrupted")]
     DemoInterrupted,
     #[error("the demo failed: {scene:?} did not end within {cycles} cycles")]
@@ -104,7 +117,8 @@ impl CommandError {
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
+            Self::DaemonRuns { pid: 0 } => "end it as the user that started it",
+            Self::DaemonRuns { pid } => return Some(format!("end it as the user that started it, with `kill {pid}`")),
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
             }
@@ -145,6 +159,13 @@ impl CommandError {
             Self::NothingToTakeOver { .. } => {
                 "name the process manager with --process-manager, and the folders with --node-storage"
             }
+            Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
+            Self::Requested { hint, .. } => return hint.clone(),
+            Self::DaemonEnded => "run the command again",
+            Self::Serve(ServeError::Taken { .. }) => {
+                "run `wnm status`, which shows the daemon, or end that daemon first"
+            }
+            Self::Serve(_) => return None,
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }
@@ -167,6 +188,10 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
         return effect;
     }
     format!("{effect}: {}", listed(nodes))
+}
+
+fn daemon(pid: u32) -> String {
+    if pid == 0 { String::new() } else { format!(" (PID {pid})") }
 }
 
 fn counted(nodes: usize) -> String {

@@ -19,6 +19,7 @@ mod reports;
 mod schema;
 mod service;
 mod takeover;
+mod teardown;
 mod terminal;
 mod trash;
 mod verbs;

@@ -97,7 +97,7 @@ impl<'a> HostExecutor<'a> {
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
             Step::Folder => {
                 let storage = self.settings.storage.clone();
-                self.on_volume(node, move |node| node_dir::create(node, &storage).and_then(|()| DONE))
+                self.on_volume(node, move |node| node_dir::create(node, &storage).and(DONE))
             }
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),

@@ -1,10 +1,11 @@
 //! The source of decisions in a run: the engine under a policy, or a simple baseline.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, Reason, Relief,
-    StopCause, Weight, evaluate,
+    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings,
+    Reason, Relief, StopCause, Weight, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
@@ -24,14 +25,14 @@ pub(crate) struct PilotSpec {
     thresholds: Thresholds,
 }
 
-/// The thresholds of a policy that sets none.
+/// The CPU and load thresholds that no setting gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Thresholds {
-    /// Those that the engine has by default on this host.
+    /// Those of the preset on the host, which are higher behind other work.
     #[default]
-    Default,
-    /// Those by which the scenario scores, as if its operator had set them.
-    Scored,
+    OfHost,
+    /// Those of every host, so that policies compare at equal thresholds.
+    Equal,
 }
 
 /// Whether the host has control groups, and with them a weight and a CPU limit for the colony.
@@ -63,8 +64,8 @@ impl PilotSpec {
                 return Err(SimError::input(format!("--policy {name}: {problem}, {baselines}")));
             }
         }
-        let settings = set.clone().over(settings);
-        Ok(Self { baseline, ..Self::engine(shown, settings, None) })
+        let (settings, groups) = (set.clone().over(settings), Groups::default());
+        Ok(Self { name: shown, settings, without: None, baseline, groups, thresholds: Thresholds::default() })
     }
 
     /// Returns the engine under these settings.
@@ -73,20 +74,19 @@ impl PilotSpec {
         Self { name: name.into(), settings, without, baseline: None, groups, thresholds }
     }
 
-    /// Returns the policy with the thresholds of the scenario's score for CPU and load, where it sets none itself.
-    pub(crate) fn at_limits(self) -> Self {
-        Self { thresholds: Thresholds::Scored, ..self }
-    }
-
     /// Returns the policy on a host with or without control groups.
     pub(crate) fn on(self, groups: Groups) -> Self {
         Self { groups, ..self }
     }
 
+    /// Returns the policy with the same default thresholds on every host.
+    pub(crate) fn at_equal_thresholds(self) -> Self {
+        Self { thresholds: Thresholds::Equal, ..self }
+    }
+
     /// Returns the baseline that runs a fixed number of nodes.
     pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
-        let baseline = Some(Baseline::Fixed(nodes));
-        Self { baseline, ..Self::engine(name, RawSettings::default(), None) }
+        Self { baseline: Some(Baseline::Fixed(nodes)), ..Self::engine(name, RawSettings::default(), None) }
     }
 
     /// Tells whether the host has control groups.
@@ -104,12 +104,12 @@ impl PilotSpec {
     /// # Errors
     /// Its settings and those of the host contradict each other.
     pub(crate) fn pilot(&self, spec: &CapacityScenario) -> Result<Pilot, SimError> {
-        let mut settings = self.settings.clone().over(spec.settings.clone());
-        if self.thresholds == Thresholds::Scored {
-            settings = settings.over(limits(&spec.limits));
-        }
+        let settings = self.settings.clone().over(spec.settings.clone());
         let mut policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::input(format!("policy {}: {problems}", self.name)))?;
+        if self.thresholds == Thresholds::Equal {
+            policy.defaults = DefaultThresholds::default();
+        }
         if let Some(part) = self.without {
             part.disable_in(&mut policy);
         }
@@ -125,20 +125,10 @@ impl PilotSpec {
     }
 }
 
-/// Returns the thresholds of CPU and load as settings.
-fn limits(policy: &Policy) -> RawSettings {
-    RawSettings {
-        cpu_less_than: Some(policy.cpu.less_than),
-        cpu_remove: Some(policy.cpu.remove),
-        desired_load_average: policy.load.map(|load| load.less_than),
-        max_load_average_allowed: policy.load.map(|load| load.remove),
-        ..RawSettings::default()
-    }
-}
-
 /// A part of steady that an ablation disables from outside the engine.
 ///
-/// The engine has no switches for experiments: a part is disabled through the policy, the state or the decision.
+/// The engine has no switches for experiments: a part is disabled through the policy, the state, the observation or the
+/// decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SteadyPart {
     /// The relief after a quarter of an hour over the warning threshold.
@@ -151,11 +141,14 @@ pub(crate) enum SteadyPart {
     Cooldown,
     /// The CPU limit: without it, nodes are stopped instead.
     CpuLimit,
+    /// The patience where other work goes first: without it, the rules treat the nodes as its equals.
+    Yielding,
 }
 
 impl SteadyPart {
     /// All parts that can be disabled.
-    pub(crate) const ALL: [Self; 5] = [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit, Self::Yielding];
 
     /// Returns the name of the part in tables and names of policies.
     pub(crate) const fn word(self) -> &'static str {
@@ -165,13 +158,27 @@ impl SteadyPart {
             Self::LoadGate => "load-gate",
             Self::Cooldown => "cooldown",
             Self::CpuLimit => "cpu-limit",
+            Self::Yielding => "yielding",
         }
+    }
+
+    /// Tells whether the part has no effect on a host without control groups.
+    pub(crate) const fn needs_groups(self) -> bool {
+        matches!(self, Self::CpuLimit | Self::Yielding)
+    }
+
+    fn disable_in_observation(self, seen: &Observation) -> Cow<'_, Observation> {
+        let mut seen = Cow::Borrowed(seen);
+        if self == Self::Yielding {
+            seen.to_mut().host.weight = None;
+        }
+        seen
     }
 
     fn disable_in(self, policy: &mut Policy) {
         match self {
             Self::LoadGate => policy.load = None,
-            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit => {}
+            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit | Self::Yielding => {}
         }
     }
 
@@ -205,7 +212,7 @@ impl SteadyPart {
                 decision.actions.retain(|planned| !is_relief(planned));
             }
             Self::CpuLimit => decision.cpu_limit = None,
-            Self::LoadGate | Self::Cooldown => {}
+            Self::LoadGate | Self::Cooldown | Self::Yielding => {}
         }
     }
 }
@@ -254,6 +261,8 @@ impl Pilot {
         if let Some(part) = self.without {
             part.disable_in_state(&mut self.state);
         }
+        let seen = self.without.map_or(Cow::Borrowed(seen), |part| part.disable_in_observation(seen));
+        let seen = &*seen;
         let mut evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), seen);
         if let Some(part) = self.without {
             part.disable_in_decision(&mut evaluation.decision);

@@ -98,7 +98,8 @@ pub(crate) fn check_length(days: f64, cycle: u32) -> Result<(), SimError> {
 pub fn healthy_nodes(scenario: &str, policy: &str, seed: u64, days: f64, cycle_s: u32) -> Result<f64, SimError> {
     let specs = CapacityScenario::find(scenario, &RawSettings::default(), TraceFacts::default())?;
     let [spec] = specs.as_slice() else {
-        return Err(SimError::input(format!("scenario {scenario} covers several hosts")).hint("add the number of processors to its name: -64, -16, -4 or -2"));
+        return Err(SimError::input(format!("scenario {scenario} covers several hosts"))
+            .hint("add the number of processors to its name: -64, -16, -4 or -2"));
     };
     let mut pilot = PilotSpec::parse(policy, &RawSettings::default())?.pilot(spec)?;
     Ok(run_once(spec, &mut pilot, seed, days, cycle_s).node_hours / days / 24.0)

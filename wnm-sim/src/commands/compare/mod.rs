@@ -26,7 +26,7 @@ use crate::{Exit, SimError, candidates, jobs};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
-use policies::{Ablated, Ablation, FixedCount, Policies, STEADY_DEFAULTS};
+use policies::{Ablated, Ablation, FixedCount, Policies, STEADY_DEFAULTS, STEADY_IDLE};
 use variant::{Conditions, Reference, RoundScores, VariantComparison};
 
 /// Compare steady with classic and with baselines, and check the targets of steady
@@ -180,7 +180,8 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), SimError> {
 /// Returns the conditions under which a variant must reach its targets.
 fn conditions(pilot: &PilotSpec, cycle: u32) -> Conditions {
     let has_weight = pilot.groups() == Groups::Present;
-    Conditions { has_weight, has_own_thresholds: pilot.name == STEADY_DEFAULTS, cycle }
+    let has_own_thresholds = [STEADY_DEFAULTS, STEADY_IDLE].contains(&pilot.name.as_str());
+    Conditions { has_weight, has_own_thresholds, cycle }
 }
 
 fn compared(

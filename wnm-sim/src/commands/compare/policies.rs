@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Preset, RawSettings};
+use wnm_core::{Preset, RawSettings, Weight};
 
 use crate::SimError;
 use crate::capacity::{CapacityScenario, Groups, PilotSpec, SteadyPart};
@@ -21,10 +21,12 @@ pub(super) const BASELINES: [&str; 3] = ["fixed", "proportional", "aimd"];
 const CLASSIC_WEIGHT: &str = "classic-weight";
 
 /// Variants of steady: among other work as equals; behind other work with the thresholds of the operator; behind other
-/// work with its own thresholds; and with the settings of `--tuned`.
-pub(super) const STEADY: [&str; 4] = ["steady", "steady-weight", STEADY_DEFAULTS, "steady-tuned"];
+/// work with its own thresholds, and there only on idle processors; and with the settings of `--tuned`.
+pub(super) const STEADY: [&str; 5] = ["steady", "steady-weight", STEADY_DEFAULTS, STEADY_IDLE, "steady-tuned"];
 /// The variant with its own thresholds: those that the engine has on a host where nodes run behind other work.
 pub(super) const STEADY_DEFAULTS: &str = "steady-defaults";
+/// The same with the weight `idle`: nodes get only the processors that no other work wants.
+pub(super) const STEADY_IDLE: &str = "steady-idle";
 
 /// Whether steady also runs without each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,23 +79,26 @@ impl Policies {
             ..one.clone()
         };
         let steady = preset(Preset::Steady);
-        let [plain, weighted, defaults, tuned_name] = STEADY;
+        let [plain, weighted, defaults, idle_name, tuned_name] = STEADY;
         let wholes = [(weighted, Groups::Present), (plain, Groups::Absent)];
         let mut ablated = Vec::new();
         for (of, groups) in wholes.iter().filter(|_| ablation == Ablation::Run) {
-            // Without a CPU limit there is no effect to measure.
-            let has = |part: &SteadyPart| *groups == Groups::Present || *part != SteadyPart::CpuLimit;
+            // Without control groups there is no effect to measure.
+            let has = |part: &SteadyPart| *groups == Groups::Present || !part.needs_groups();
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
-                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups).at_limits();
+                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups).at_equal_thresholds();
                 ablated.push(Ablated { of, part, pilot });
             }
         }
-        let whole = |(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on).at_limits();
+        let whole = |(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on).at_equal_thresholds();
         let mut variants: Vec<_> = wholes.into_iter().rev().map(whole).collect();
-        variants.push(PilotSpec::engine(defaults, steady.clone(), None));
+        let idle = RawSettings { cpu_weight: Some(Weight::Idle), ..steady.clone() };
+        variants
+            .extend([(defaults, steady.clone()), (idle_name, idle)].map(|(n, set)| PilotSpec::engine(n, set, None)));
         if let Some(path) = tuned {
-            variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None).at_limits());
+            let tuned = read_settings(path)?.over(steady);
+            variants.push(PilotSpec::engine(tuned_name, tuned, None).at_equal_thresholds());
         }
         let [classic, classic_4] = CLASSICS;
         Ok(Self {

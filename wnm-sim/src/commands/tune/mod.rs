@@ -182,12 +182,12 @@ fn plan(args: &Args) -> Result<Search, SimError> {
     };
     let (searched, validated_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
     // Thresholds are promises to the operator: a policy has those of the score, unless --bound tunes them.
-    let base = PilotSpec::parse(&args.policy, &set)?.at_limits();
+    let base = PilotSpec::parse(&args.policy, &set)?.at_equal_thresholds();
     if base.is_baseline() {
         let problem = format!("invalid --policy {}: a baseline has no settings to tune", args.policy);
         return Err(SimError::input(problem).hint("use a preset (steady, classic) or a file of settings"));
     }
-    let parse = |name: &String| Ok::<_, SimError>(PilotSpec::parse(name, &set)?.at_limits());
+    let parse = |name: &String| Ok::<_, SimError>(PilotSpec::parse(name, &set)?.at_equal_thresholds());
     let against = args.against.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let starts: Vec<Policy> = searched
         .iter()
