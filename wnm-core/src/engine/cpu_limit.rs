@@ -2,7 +2,6 @@
 
 use crate::engine::situation::{Situation, Steady};
 use crate::model::observation::HostSample;
-use crate::model::pressure_stall::Psi;
 use crate::model::units::Cores;
 use crate::policy::constants::{BACKGROUND_STALLS, FINE_GRAIN, GRAIN, LIMIT_ROUNDING};
 use crate::policy::pressure::{Measure, Signal};
@@ -41,11 +40,12 @@ pub(crate) fn reserve(situation: &Situation<'_>, steady: &Steady) -> Option<f64>
     steady.forecast.reserve().map(|reserve| if is_free { 0.0 } else { reserve })
 }
 
-/// Returns whether other work goes before the nodes and gets the CPU that it asks for: the kernel gives way to its peaks
-/// at once, which a limit can do only in the next cycle.
+/// Returns whether other work goes before the nodes and gets the CPU that it asks for, as far as pressure stall
+/// information tells: the kernel gives way to its peaks at once, which a limit can do only in the next cycle.
 pub(crate) fn yields_calmly(host: &HostSample) -> bool {
-    let is_calm = |psi: Psi| psi.background.is_some_and(|other| other.cpu.some.avg10.get() < BACKGROUND_STALLS);
-    host.weight.is_some_and(|weight| weight.yields_cpu()) && host.psi.is_some_and(is_calm)
+    let background = host.psi.and_then(|psi| psi.background);
+    let is_calm = background.is_none_or(|background| background.cpu.some.avg10.get() < BACKGROUND_STALLS);
+    host.weight.is_some_and(|weight| weight.yields_cpu()) && is_calm
 }
 
 /// Returns the one-minute load average with its thresholds, while it is over the high one.

@@ -95,11 +95,10 @@ fn colony_that_does_not_fit_at_the_floor_stops_nodes() {
     assert!(actions.iter().all(|(_, verb, _)| *verb == "stop") && actions.len() <= 5, "{actions:?}");
 }
 
-/// Puts the nodes behind other work, which waits for a CPU for this share of the time.
-fn behind(mut host: Host, stalls: f64) -> Host {
+/// Puts the nodes behind other work, which waits for a CPU for this share of the time; None on a host that cannot tell.
+fn behind(mut host: Host, stalls: Option<f64>) -> Host {
     let time = |share| StallTime { avg10: Percent::new(share).expect("a percentage"), total: None };
-    let cpu = Stall { some: time(stalls), full: None };
-    let background = Some(Stalls { cpu, ..Stalls::default() });
+    let background = stalls.map(|share| Stalls { cpu: Stall { some: time(share), full: None }, ..Stalls::default() });
     let seen = &mut host.colony.look.host;
     seen.weight = Some(WeightSample { cpu: Some(WeightMeans::Group), io: None });
     seen.psi = Some(Psi { host: Stalls::default(), colony: background, background });
@@ -111,7 +110,7 @@ const SET: &[(&str, &str)] = &[("node_cap", "10"), ("cpu_less_than", "50"), ("cp
 
 #[test]
 fn nodes_behind_other_work_have_no_reserve() {
-    for (stalls, limits) in [(5.0, [31.0, 61.0]), (25.0, [28.0, 28.0])] {
+    for (stalls, limits) in [(None, [31.0, 61.0]), (Some(5.0), [31.0, 61.0]), (Some(25.0), [28.0, 28.0])] {
         let mut host = behind(Host::new(10, SET).with_cpu_limit(), stalls);
         host.minutes(60);
         host.background = 35.0;
@@ -119,19 +118,19 @@ fn nodes_behind_other_work_have_no_reserve() {
         let during = host.limit();
         host.background = 5.0;
         host.minutes(3);
-        assert_eq!([during, host.limit()], limits, "background load that waits for {stalls} % of the time");
+        assert_eq!([during, host.limit()], limits, "background load that waits for {stalls:?} % of the time");
     }
 }
 
 #[test]
 fn nodes_behind_other_work_stop_after_an_hour_over_the_threshold() {
-    for (stalls, first) in [(5.0, 120), (25.0, 75)] {
+    for (stalls, first) in [(None, 120), (Some(5.0), 120), (Some(25.0), 75)] {
         let mut host = behind(Host::new(10, SET).with_cpu_limit(), stalls);
         host.minutes(60);
         // Ten nodes need 50 %, of which 28 % are the floor: together 78 %.
         host.background = 50.0;
         let actions = host.actions(90);
-        assert_eq!(actions.first(), Some(&(first, "stop", 10)), "{stalls} %: {actions:?}");
+        assert_eq!(actions.first(), Some(&(first, "stop", 10)), "{stalls:?} %: {actions:?}");
     }
 }
 
