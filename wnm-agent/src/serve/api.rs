@@ -15,7 +15,7 @@ use super::Shared;
 use super::crowd::Streaming;
 use super::routes::{Waited, text, wait};
 use super::stream::{Left, LineWriter, lines};
-use crate::live::{Live, LoggedEvent};
+use crate::live::{DaemonPhase, Live, LoggedEvent};
 
 /// The maximum number of readers of the events.
 pub const MOST_READERS: usize = 50;
@@ -189,6 +189,8 @@ async fn tell(
     // A reader learns at once that it is connected.
     send(writer, b": wnm\n\n".to_vec()).await?;
     loop {
+        // Before the events are read, so that the last ones are written too.
+        let has_ended = live.status().phase == DaemonPhase::Ended;
         let events = live.events(last);
         if events.missed > 0 {
             send(writer, format!("event: missed\ndata: {}\n\n", events.missed).into_bytes()).await?;
@@ -200,9 +202,13 @@ async fn tell(
             send(writer, message).await?;
             last = event.number;
         }
+        if has_ended {
+            return Ok(());
+        }
         match wait(&mut changed, writer, live).await {
             Waited::Changed => {}
             Waited::Quiet => send(writer, b":\n\n".to_vec()).await?,
+            Waited::Ended if live.status().phase == DaemonPhase::Ended => {}
             Waited::Ended => return Ok(()),
         }
     }
