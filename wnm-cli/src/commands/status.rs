@@ -47,8 +47,11 @@ fn watch(db: &Path, period: Duration, output: &Output) -> Result<Exit, CliError>
     }
 }
 
-/// Reads the status from the database.
-fn read(db: &Path) -> Result<Status, CliError> {
+/// Returns the status of the colony from its database, and of its daemon.
+///
+/// # Errors
+/// The database cannot be read.
+pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
     let survey = freshness::survey_delay(&stored);
