@@ -52,7 +52,7 @@ pub(crate) enum CommandError {
     Edit(EditError),
     #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
     ResetWithoutReuse { manager: ManagerKind },
-    #[error("report {report} has no format {format}")]
+    #[error("report {report} has no format {format}: only {}", known.join(" and "))]
     ReportFormat { report: String, format: String, known: Vec<String> },
     #[error("cannot push report {report}: only influx-resources can be pushed")]
     NotPushable { report: String },
@@ -152,7 +152,8 @@ impl CommandError {
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
-                return Some(format!("run `wnm report {report} --format {}`", known.join("|")));
+                let format = known.first().map_or("text", String::as_str);
+                return Some(format!("run `wnm report {report} --format {format}`"));
             }
             Self::NotPushable { .. } | Self::InvalidUrl { .. } => {
                 "run `wnm report influx-resources --push http://127.0.0.1:8086`"

@@ -28,3 +28,4 @@ mod terminal;
 mod trash;
 mod verbs;
 mod words;
+mod wrong_lines;
