@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason,
-    Timestamp, Verdict,
+    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
 use super::duration;
@@ -257,6 +257,18 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
             format!("pending for {}: {step}: {why}", duration(now.since(*since)))
         }
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
+        Outcome::Cancelled { because } => format!("cancelled: {}", cancelled(because)),
+    }
+}
+
+/// Returns why a removal in its delay ended.
+pub(crate) fn cancelled(because: &ReasonGone) -> String {
+    match because {
+        ReasonGone::WithinCap { total, cap } => format!("the node is within node_cap again: {total} of {cap} nodes"),
+        ReasonGone::Relieved { below: Comparison { signal, seen, threshold, .. } } => {
+            format!("{signal} is {seen} again, and nodes leave the volume above {threshold}")
+        }
+        ReasonGone::NotRemovedFor => "no rule removes a node for its reason".to_owned(),
     }
 }
 
