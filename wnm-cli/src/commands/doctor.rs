@@ -6,6 +6,7 @@ mod firewall;
 mod host;
 mod instances;
 mod ports;
+mod protected;
 mod signals;
 mod stored;
 mod supervisors;
@@ -101,7 +102,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
 fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
-    checks.push(host::manager(settings, platform.as_ref().err()));
+    checks.push(host::manager(settings, platform.as_ref()));
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
@@ -119,6 +120,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
     }
+    checks.extend(protected::check(snapshot));
     checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::failures(snapshot));
     checks.extend(colony::check(snapshot));

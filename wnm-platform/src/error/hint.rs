@@ -1,6 +1,6 @@
 //! The fix for an error, where one is known.
 
-use super::{NameHolder, ParsedFile, PlatformError, Refusal};
+use super::{EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
@@ -12,13 +12,21 @@ impl PlatformError {
             Self::BinaryUnrecognized { .. } | Self::BinaryHangs { .. } => {
                 "set the node program with --antnode-path PATH; for ant-node also set --flavor ant-node"
             }
+            Self::BinaryUntrusted { at, .. } => {
+                let at = at.display();
+                return Some(format!(
+                    "run `chown $(id -u) {at} && chmod o-w {at}`, or set another --antnode-path PATH"
+                ));
+            }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
             Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }
-            Self::SudoAsks { .. } => "run wnm as root, or allow the command without a password in /etc/sudoers",
+            Self::SudoAsks { .. } | Self::SudoRefuses { .. } => {
+                "run wnm as root, or allow the command without a password in /etc/sudoers"
+            }
             Self::NeedsRoot { .. } => "run wnm as root",
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoUserSession { user } => {
@@ -26,7 +34,13 @@ impl PlatformError {
                     "run `loginctl enable-linger`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
                 ));
             }
-            Self::ImageMissing { command, .. } => return Some(format!("run `{command}`")),
+            Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",
+            Self::Engine { problem: EngineProblem::NotPermitted, .. } => {
+                "run wnm as root, or run `sudo usermod -aG docker $USER` and log in again"
+            }
+            Self::ImageMissing { command, .. } | Self::ImageAbsent { command, .. } => {
+                return Some(format!("run `{command}`"));
+            }
             Self::Taken { holder: NameHolder::Mask { unit }, .. } => {
                 return Some(format!("run `systemctl unmask {unit}`"));
             }

@@ -35,6 +35,14 @@ pub trait ProcessManager: Send + Sync {
     /// Returns the kind of this manager.
     fn kind(&self) -> ManagerKind;
 
+    /// Tries the manager: it answers, and has all that a new node needs.
+    ///
+    /// # Errors
+    /// The manager is not installed, does not answer, or lacks a right or a file.
+    fn check(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Writes or updates the definition of a node.
     ///
     /// # Errors
@@ -259,6 +267,13 @@ pub fn warning(kind: ManagerKind) -> Option<ManagerWarning> {
 /// Returns an external service that would start a node: "unit /etc/…". None when there is none.
 pub(crate) fn other_holder(node: &Node) -> Option<String> {
     other_holders(&[node]).pop().map(|(_, holder)| holder)
+}
+
+/// Returns the nodes that have a user of their own, and whose definition is in a folder where that user can write: an
+/// earlier release of wnm made them, and [`ProcessManager::protect`] has not converted them.
+#[must_use]
+pub fn unprotected(nodes: &[&Node]) -> Vec<NodeId> {
+    nodes.iter().filter(|node| !definition::is_protected(node)).map(|node| node.id).collect()
 }
 
 /// Returns the external services that would start these nodes.

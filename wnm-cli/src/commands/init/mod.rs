@@ -40,6 +40,10 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     if Store::exists(db) {
         return Err(StoreError::AlreadyInitialised { path: db.to_owned() }.into());
     }
+    if places::known_home().is_none() {
+        // Otherwise the colony would be in folders of `/`, and elsewhere for a command that has a home directory.
+        return Err(CommandError::NoHome { user: places::user() }.into());
+    }
     match args {
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
@@ -56,11 +60,14 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     }
     let host = context::host_defaults(&surroundings, &flags);
     let settings = config::fold([flags.clone(), surroundings, RawSettings::default()], &host)?;
-    let version = Platform::new(&settings)?.program_version(&settings)?;
+    let platform = Platform::new(&settings)?;
+    platform.check_manager()?;
+    let version = platform.program_version(&settings)?;
     let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
         check_unowned(&settings.storage)?;
+        let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
         let mut store = Store::create(db)?;
         store.save_settings(&config::with_fixed(flags, &settings)?)?;
         store.save_volumes(volume::identify(&settings.storage, []))?;

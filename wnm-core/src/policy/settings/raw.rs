@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess};
 
 use super::entry::{Entry, read};
+use super::listen::Listen;
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
-use super::values::{Folders, Thousands, Value, Words};
+use super::values::{Folder, Folders, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -166,6 +167,8 @@ settings! {
     donate_address: Address = default("the community faucet").example("0x00455d78f850b0358E8cea5be24d415E01E107CF").for_new_nodes(),
     /// Folders for new nodes, absolute, separated by commas.
     node_storage: Folders = default("depends on the process manager").example("~/nodes").for_new_nodes().path(),
+    /// Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it.
+    log_dir: Folder = default("depends on the process manager").example("/var/log/nodes").for_new_nodes().without_old_variable().path(),
     /// Start of the node ports in thousands, 1 to 64.
     port_start: Thousands = default("55").unit(Unit::Thousands).fixed(),
     /// Start of the metrics ports in thousands, 1 to 64.
@@ -206,6 +209,8 @@ settings! {
     steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
     /// Host name or address of the metrics servers.
     host: String = default("127.0.0.1").without_old_variable(),
+    /// Address of the daemon's HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves.
+    listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
     /// Image of new containers under docker, present on the host.
     docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),
     /// Path of the antctl program.
@@ -334,11 +339,13 @@ mod tests {
             let bad: &[&str] = match *key {
                 "rewards_address" | "donate_address" => &["", "0x1", "x", "-1"],
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
+                "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" => &["'unclosed"],
                 "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {
                     &["", "x", "-1", "101", "NaN", "inf"]

@@ -152,7 +152,7 @@ fn restart_counts_are_one_call() {
 fn missing_lingering_is_a_warning() {
     for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
         let fake = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
-        assert_eq!(lingers(&fake.systemd.bus), lingering, "{told}");
+        assert_eq!(lingering::lingers(&fake.systemd.bus), lingering, "{told}");
     }
 }
 
@@ -380,14 +380,67 @@ fn unit_files() {
     node.log_dir = "/var/log/antnode/antnode0001".into();
     node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
     node.environment = vec![("A".to_owned(), "100% \"$x\"".to_owned())];
-    insta::assert_snapshot!("system", render::render(&node, Scope::Sudo, Group::Own, Some("wnm-55000.slice")).unwrap());
+    let slice = Some("wnm-55000.slice");
+    let of_system = Surroundings { scope: Scope::Sudo, group: Group::Own, slice, version: Version::CURRENT };
+    let of_user = Surroundings { scope: Scope::User, slice: None, ..of_system };
+    insta::assert_snapshot!("system", render::render(&node, of_system).unwrap());
     node.flavor = Flavor::AntNode;
     node.root_dir = "/home/u/my nodes/antnode0001".into();
     node.binary = node.root_dir.join("ant-node");
     node.manager.scope = Scope::User;
-    insta::assert_snapshot!("user", render::render(&node, Scope::User, Group::Own, None).unwrap());
+    insta::assert_snapshot!("user", render::render(&node, of_user).unwrap());
     node.root_dir = "/home/u/a\nb".into();
-    assert!(render::render(&node, Scope::User, Group::Own, None).is_err());
+    assert!(render::render(&node, of_user).is_err());
+}
+
+#[test]
+fn old_systemd_gets_values_that_it_knows() {
+    let mut node = node_at(Path::new("/var/antctl/services/antnode0001"));
+    node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
+    for (log_dir, version, group, want) in [
+        (
+            "/l",
+            247,
+            Group::Own,
+            &["Type=exec", "StandardError=append:/var/antctl/services/.wnm/antnode0001/stderr.log"][..],
+        ),
+        ("/l", 239, Group::Own, &["Type=simple", "StandardError=journal"]),
+        ("/var/log/antnode0001", 252, Group::Own, &["LogsDirectory=antnode0001", "LogsDirectoryMode=0755"]),
+        (
+            "/var/log/a b/antnode0001",
+            252,
+            Group::Operator(7),
+            &["LogsDirectory=\"a b/antnode0001\"", "LogsDirectoryMode=2775"],
+        ),
+    ] {
+        node.log_dir = log_dir.into();
+        let unit =
+            render::render(&node, Surroundings { scope: Scope::Sudo, group, slice: None, version: Version(version) });
+        let unit = unit.unwrap();
+        assert!(want.iter().all(|line| unit.lines().any(|present| present == *line)), "{unit}");
+    }
+    for shared in ["/var/log", "/var/log/nodes", "/srv/antnode0001"] {
+        node.log_dir = shared.into();
+        let unit = render::render(
+            &node,
+            Surroundings { scope: Scope::Sudo, group: Group::Own, slice: None, version: Version::CURRENT },
+        );
+        assert!(!unit.unwrap().contains("LogsDirectory"), "{shared}");
+    }
+}
+
+#[test]
+fn growing_error_file_is_emptied_at_the_start() {
+    let fake = user(|line| match line {
+        line if line.ends_with("--version") => Ok(Output::success("systemd 241 (241)\n")),
+        line => calm(line),
+    });
+    let node = fake.node();
+    fake.systemd.define(&node).unwrap();
+    let log = node_dir::errors_log(&node);
+    fs::write(&log, "of the last start").unwrap();
+    fake.systemd.start(&node).unwrap();
+    assert_eq!(fs::read(&log).unwrap(), b"");
 }
 
 #[test]
@@ -423,4 +476,56 @@ fn other_unit_of_node_is_found() {
     fs::create_dir(folder.path().join("multi-user.target.wants")).unwrap();
     std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
     assert_eq!(holders("", false), found);
+}
+
+/// Files by their name, with their texts.
+fn texts(paths: &[PathBuf]) -> Vec<Option<String>> {
+    paths.iter().map(|path| fs::read_to_string(path).ok()).collect()
+}
+
+#[test]
+fn conversion_that_was_cut_at_any_step_is_completed() {
+    let fake = FakeSystemd::new(Scope::Sudo, Rights::Own, |_| Ok(Output::success("")));
+    let mut node = fake.node();
+    node.binary = node.root_dir.join("antnode");
+    fs::write(&node.binary, "program").unwrap();
+    // As an earlier release left them.
+    let unit = fake.systemd.path(&node);
+    fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    let before = format!("[Unit]\nX-Wnm-Uuid={}\n[Service]\nExecStart=/old\n", node.uuid);
+    fs::write(&unit, &before).unwrap();
+    let old_definition = node.root_dir.join(".wnm-definition");
+    fs::write(&old_definition, serde_json::to_vec(&node).unwrap()).unwrap();
+    fake.systemd.protect(&node).unwrap();
+    let folder = node_dir::protected(&node).unwrap();
+    let made = [folder.join("antnode"), unit.clone(), folder.join(".wnm-definition")];
+    let complete = texts(&made);
+    assert!(complete.iter().all(Option::is_some) && complete[1].as_deref() != Some(before.as_str()), "{complete:?}");
+    assert!(!old_definition.exists());
+
+    // Cut after none, one or two of the files, in the order in which they appear, and with half of the next one.
+    for done in 0..made.len() {
+        for half in [false, true] {
+            for path in &made[done..] {
+                let _ = fs::remove_file(path);
+                let mut draft = path.file_name().unwrap().to_owned();
+                draft.push(".tmp");
+                if half && path == &made[done] && folder.exists() {
+                    fs::write(path.with_file_name(draft), "ha").unwrap();
+                }
+            }
+            if done < 2 {
+                fs::write(&unit, &before).unwrap();
+            }
+            if done == 0 && !half {
+                fs::remove_dir_all(&folder).unwrap();
+            }
+            fs::write(&old_definition, serde_json::to_vec(&node).unwrap()).unwrap();
+            fake.systemd.protect(&node).unwrap();
+            assert_eq!(texts(&made), complete, "cut after {done} files, half of the next: {half}");
+            assert!(!old_definition.exists());
+            assert_eq!(fs::read_to_string(&node.binary).unwrap(), "program");
+            assert!(crate::manager::unprotected(&[&node]).is_empty());
+        }
+    }
 }
