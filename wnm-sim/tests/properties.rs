@@ -12,7 +12,7 @@ use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
     HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
-    Policy, Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 

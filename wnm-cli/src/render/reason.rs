@@ -415,8 +415,15 @@ mod tests {
             Presence::FolderMissing,
             Presence::VolumeFault,
         ];
+        let because = [
+            ReasonGone::WithinCap { total: 5, cap: 6 },
+            ReasonGone::Relieved { below: comparison(Signal::Disk(0), 80.0, 90.0, None) },
+            ReasonGone::NotRemovedFor,
+        ];
+        let cancelled = because.map(|because| outcome(&Outcome::Cancelled { because }, NOW));
         let mut page = String::new();
         for (title, sentences) in [
+            ("outcomes", cancelled.to_vec()),
             ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
             ("verdicts", verdicts.map(|found| verdict(&found, &[], NOW)).collect()),
             ("presences", presences.iter().map(|found| presence(*found).to_owned()).collect()),

@@ -42,7 +42,8 @@ fn pressure(signal: Signal) -> Reason {
 
 /// Returns six nodes of a cap of four; the removals of the youngest two are in their delay.
 fn six() -> Colony {
-    let four = (1..=4).fold(Colony::new(&[("node_cap", "4")]), Colony::running);
+    let settings = [("node_cap", "4"), ("max_concurrent_operations", "3")];
+    let four = (1..=4).fold(Colony::new(&settings), Colony::running);
     four.lingering(5, over_cap()).lingering(6, over_cap())
 }
 

@@ -1,6 +1,6 @@
 //! Properties of amounts: the limits, the node cap, and one direction at a time.
 
-use wnm_core::{Action, Planned, Reason};
+use wnm_core::{Action, NodeId, Planned, Reason};
 
 use super::facts::Facts;
 use super::{Finding, Trial, is_recovery};
