@@ -153,7 +153,10 @@ impl Session {
     fn apply_pending(&mut self, case: &Case, policy: &Policy, observation: &mut Observation) {
         let now = observation.now;
         self.pending.retain(|id, pending| match (find(case, *id), &pending.before) {
-            (Some(node), Some(before)) => condition(node) == *before,
+            (Some(node), Some(before)) => {
+                let is_removal = matches!(pending.planned.action, Action::Remove { .. });
+                condition(node) == *before || (is_removal && node.status == CaseStatus::Removing)
+            }
             // An add that no line ever shows must not block the session for ever.
             (None, None) => now.since(pending.begun) < policy.delays.start,
             (Some(_), None) | (None, Some(_)) => false,
