@@ -65,6 +65,14 @@ impl PlatformError {
             }
             Self::StorageRefused { .. } => "set another folder with --node-storage FOLDER",
             Self::NoCpuLimit(reason) => return reason.hint(),
+            Self::NoSystemd { .. } => {
+                "use another process manager, as in `wnm init --process-manager setsid+user --rewards-address 0x…`"
+            }
+            Self::NotStarted { command, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                let program = command.split_whitespace().next().unwrap_or("the program");
+                return Some(format!("install {program}, or add its folder to PATH; `wnm doctor` checks this host"));
+            }
+            Self::NotStarted { .. } | Self::Hung { .. } => "check this host with `wnm doctor`",
             _ => return None,
         };
         Some(hint.to_owned())

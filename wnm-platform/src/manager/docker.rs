@@ -19,6 +19,7 @@ use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definit
 use crate::error::{NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
+use crate::node_log::Follow;
 use crate::observe::process::{Liveness, Processes};
 use container::Container;
 use engine::Engine;
@@ -231,6 +232,12 @@ impl ProcessManager for Docker {
     fn last_words(&self, node: &Node) -> Option<String> {
         let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.service_name())).ok()?;
         Some(output.message()).filter(|message| output.is_success() && !message.is_empty())
+    }
+
+    fn log(&self, node: &Node, lines: u32, follow: Follow) -> Option<Call> {
+        let call = self.call("logs").arg("--tail").arg(lines.to_string());
+        let call = if follow == Follow::Yes { call.arg("--follow") } else { call };
+        Some(call.arg(node.service_name()))
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {

@@ -31,6 +31,7 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
+use crate::node_log::Follow;
 use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
 pub use lingering::ManagerWarning;
@@ -336,6 +337,10 @@ impl ProcessManager for Systemd {
     fn last_words(&self, node: &Node) -> Option<String> {
         let shown = self.show_one(node).ok()?;
         shown.has_failed().then(|| shown.words())
+    }
+
+    fn log(&self, node: &Node, lines: u32, follow: Follow) -> Option<Call> {
+        Some(self.journal(node, lines, follow))
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {

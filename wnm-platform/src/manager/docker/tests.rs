@@ -267,3 +267,12 @@ fn version_is_asked_in_a_container() {
     }
     assert!(call.ends_with(" --version"), "{call}");
 }
+
+#[test]
+fn log_of_a_node_is_that_of_its_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let (docker, _) = scripted(Vec::new());
+    let line = |follow| docker.log(&node_at(folder.path()), 20, follow).unwrap().to_string();
+    assert_eq!(line(Follow::No), "docker container logs --tail 20 antnode0001");
+    assert_eq!(line(Follow::Yes), "docker container logs --tail 20 --follow antnode0001");
+}
