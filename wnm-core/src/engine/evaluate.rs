@@ -3,12 +3,12 @@
 use crate::action::decision::{Action, Cancellation, Decision, Planned};
 use crate::action::steps::Outcome;
 use crate::action::verdict::{RuleVerdict, Verdict};
-use crate::engine::{cancel, cpu_limit};
 use crate::engine::recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
+use crate::engine::{cancel, cpu_limit};
 use crate::model::observation::Observation;
 use crate::model::units::Cores;
 use crate::policy::thresholds::Policy;

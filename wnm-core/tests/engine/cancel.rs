@@ -7,8 +7,8 @@ use wnm_core::steps::{
     carry_out,
 };
 use wnm_core::{
-    Action, Cancellation, Desired, NodeState, Percent, Planned, Presence, Reason, ReasonGone, Relief, Selection, Signal,
-    StopCause, Timestamp, Verb, evaluate, evaluate_parity, evaluate_request,
+    Action, Cancellation, Desired, NodeState, Percent, Planned, Presence, Reason, ReasonGone, Relief, Selection,
+    Signal, StopCause, Timestamp, Verb, evaluate, evaluate_parity, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::{
-    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome, ReasonGone, Settings,
-    Timestamp,
+    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome,
+    ReasonGone, Settings, Timestamp,
 };
 
 /// A stored node.

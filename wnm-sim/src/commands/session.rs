@@ -6,7 +6,8 @@ use serde::Deserialize;
 use wnm_core::case::{Case, CaseConfig, CaseNode, CaseStatus};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, Cancellation, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp, Version,
+    Action, Cancellation, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp,
+    Version,
 };
 
 use crate::commands::decide::{Rules, parse, write_answer};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 use wnm_core::steps::{Evidence, Journal, Step, StepRecord};
 use wnm_core::{
-    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome, Presence, Reason,
-    Verdict, Version,
+    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome, Presence,
+    Reason, Verdict, Version,
 };
 use wnm_store::{CycleKind, Store, StoreError};
 
