@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod live_event;
 pub(crate) mod node_list;
 pub(crate) mod node_show;
 pub(crate) mod nodes;
@@ -16,6 +17,7 @@ pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]
