@@ -8,7 +8,7 @@ use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::PlatformError;
 
@@ -84,14 +84,21 @@ impl Call {
         self
     }
 
-    /// Returns the command for an error message: without the template after `--format`, and shortened.
+    /// Returns the command for a message: without the template after `--format`, without the values of the variables
+    /// that it passes to a node, which may be secrets, and shortened.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut arguments = Vec::with_capacity(self.arguments.len());
         let mut words = self.arguments.iter();
         while let Some(word) = words.next() {
+            let text = word.to_string_lossy();
             if word == "--format" {
                 words.next();
+            } else if word == "--env" {
+                arguments.push("--env=***".into());
+                words.next();
+            } else if let Some((name, _)) = text.strip_prefix("--env=").and_then(|pair| pair.split_once('=')) {
+                arguments.push(format!("--env={name}=***").into());
             } else {
                 arguments.push(word.clone());
             }
@@ -103,7 +110,7 @@ impl Call {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -249,7 +256,15 @@ impl Exec {
     /// The program cannot be started, or exceeds its deadline or its output limit and is killed with its process group.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Runner::Real => run::run(call),
+            Runner::Real => {
+                let begun = Instant::now();
+                let result = run::run(call);
+                // The level of `wnm -v`.
+                let milliseconds = begun.elapsed().as_millis();
+                let ended = result.as_ref().map_or_else(ToString::to_string, Output::ended);
+                tracing::debug!(command = %call.summary(), milliseconds, "{ended}");
+                result
+            }
             Runner::Scripted(answer) => answer(call),
         }
     }

@@ -10,6 +10,7 @@ mod host;
 mod legacy;
 mod life;
 mod load;
+mod logs;
 mod managers;
 mod metrics;
 mod moving_in;
