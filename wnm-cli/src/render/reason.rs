@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason,
-    Timestamp, Verdict,
+    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
 use super::duration;
@@ -263,6 +263,18 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
             format!("pending for {}: {step}: {why}", duration(now.since(*since)))
         }
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
+        Outcome::Cancelled { because } => format!("cancelled: {}", cancelled(because)),
+    }
+}
+
+/// Returns why a removal in its delay ended.
+pub(crate) fn cancelled(because: &ReasonGone) -> String {
+    match because {
+        ReasonGone::WithinCap { total, cap } => format!("the node is within node_cap again: {total} of {cap} nodes"),
+        ReasonGone::Relieved { below: Comparison { signal, seen, threshold, .. } } => {
+            format!("{signal} is {seen} again, and nodes leave the volume above {threshold}")
+        }
+        ReasonGone::NotRemovedFor => "no rule removes a node for its reason".to_owned(),
     }
 }
 
@@ -409,8 +421,15 @@ mod tests {
             Presence::FolderMissing,
             Presence::VolumeFault,
         ];
+        let because = [
+            ReasonGone::WithinCap { total: 5, cap: 6 },
+            ReasonGone::Relieved { below: comparison(Signal::Disk(0), 80.0, 90.0, None) },
+            ReasonGone::NotRemovedFor,
+        ];
+        let cancelled = because.map(|because| outcome(&Outcome::Cancelled { because }, NOW));
         let mut page = String::new();
         for (title, sentences) in [
+            ("outcomes", cancelled.to_vec()),
             ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
             (
                 "verdicts",

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod config;
+mod crash;
 mod daemon;
 mod doctor;
 mod host;

@@ -20,6 +20,12 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::NoExecution { path, .. } => {
+                let path = path.display();
+                return Some(format!(
+                    "run `mount -o remount,exec $(findmnt -nT {path} -o TARGET)`, or set node_storage"
+                ));
+            }
             Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
@@ -31,7 +37,7 @@ impl PlatformError {
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoUserSession { user } => {
                 return Some(format!(
-                    "run `loginctl enable-linger`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
+                    "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
                 ));
             }
             Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",

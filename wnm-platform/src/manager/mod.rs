@@ -25,6 +25,7 @@ pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
+pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
 
 /// A process manager.

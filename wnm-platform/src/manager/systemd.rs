@@ -38,6 +38,7 @@ pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
+pub(crate) use rights::runtime_folder;
 use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
