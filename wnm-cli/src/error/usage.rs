@@ -120,7 +120,7 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
 }
 
 /// Returns a group of commands with the command in it that a word names: `node stop` for `stop`, as the first word alone
-/// is where newcomers look for it; None within a group, and for other words.
+/// is where new operators look for it; None within a group, and for other words.
 fn in_a_group(word: &str, at: &Command, path: &str) -> Option<String> {
     if path != at.get_name() {
         return None;
