@@ -7,8 +7,8 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
-    HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailureCause,
+    Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
     Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
     Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
@@ -157,6 +157,7 @@ pub(crate) fn cycle() -> CycleRecord {
         step: Step::Confirm,
         at: NOW,
         error: "the process exited 2 s after its start (code 1)".to_owned(),
+        cause: FailureCause::Exit,
         hint: None,
     };
     let pending =

@@ -15,6 +15,7 @@ mod pages;
 mod real;
 mod rebuild;
 mod record;
+mod recovery;
 mod reports;
 mod schema;
 mod service;
