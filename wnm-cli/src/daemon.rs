@@ -41,6 +41,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     drop(lock);
     let (live, requests) = (Live::default(), RequestQueue::default());
     let server = start_server(db, &live, &requests, wake)?;
+    // Also without a socket, so that a teardown finds the daemon.
+    let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let schedule = Schedule::daemon(args.interval);
     let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);

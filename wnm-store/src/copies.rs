@@ -13,7 +13,7 @@ use crate::error::{DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, suffixed};
 use crate::nodes::{self, Single};
 use crate::record::{self, Record};
-use crate::{Store, open, schema};
+use crate::{Store, open, reserve, schema};
 
 /// The number of copies. Damage that only a person notices is some hours old.
 const KEPT: u32 = 3;
@@ -57,7 +57,8 @@ impl Store {
         let last: Option<Copied> = self.read(|db| nodes::single(db, Single::Copied, &mut Vec::new()))?;
         let is_fresh =
             last.is_some_and(|last| last.settings == settings && last.at <= now && now.since(last.at) < INTERVAL);
-        if is_fresh && place(&self.path, 1).is_file() {
+        // On a nearly full disk the space is for the database; the copies that exist stay.
+        if (is_fresh && place(&self.path, 1).is_file()) || !reserve::has_room(&self.path) {
             return Ok(());
         }
         let draft = suffixed(&self.path, ".copy-new");

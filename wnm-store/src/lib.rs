@@ -11,7 +11,7 @@
 //!
 //! One process writes, under the [`Lock`]; any number of processes may read meanwhile.
 //!
-//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock; `wnm.reserve` is
+//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock, `wnm.daemon` that of a daemon; `wnm.reserve` is
 //! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
 //! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
 
@@ -44,6 +44,7 @@ use wnm_core::{
 };
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use file::Owner;
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,

@@ -71,7 +71,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-read-remove -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -89,6 +89,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
@@ -101,7 +102,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
@@ -149,7 +150,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-read-remove -d 'St
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -167,6 +168,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll 
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
@@ -179,7 +181,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further a
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r
@@ -221,7 +223,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-read-remove -d 
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-less-than -d 'Add nodes only while sent network traffic is below this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l netio-write-remove -d 'Stop nodes while sent network traffic is above this, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l desired-load-average -d 'Add nodes only while all three load averages are below this [default: 0.6 per CPU]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Stop nodes while any load average is above this [default: 1 per CPU]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-load-average-allowed -d 'Add no node while any load average is above this. Load averages stop no node [default: 1 per CPU]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-limit -d 'Allow a CPU limit on all nodes together, on hosts that support one [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l cpu-weight -d 'Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host [default: 10]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l io-weight -d 'Weight of all nodes together for disks, where an ordinary service has 100; idle gives nodes only disk time that no other work wants, so that their reads and writes can wait without end [default: 10]' -r
@@ -239,6 +241,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Ro
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rpc-port-start -d 'Start of the third ports (RPC or WebRTC) in thousands, 1 to 64 [default: 30]' -r
@@ -251,7 +254,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Furthe
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady [default: classic]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-growth-target -d 'Steady: distance of the growth target above the low threshold, as a share of the gap, in percent [default: 50]' -r

@@ -196,7 +196,12 @@ fn reset(db: &Path, Removed { which, consent }: Removed, output: &mut Output) ->
     report_works(&works, mode, output)
 }
 
-fn request(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
+pub(super) fn request(
+    context: &mut Context,
+    verb: Verb,
+    selection: &Selection,
+    mode: Mode,
+) -> Result<Vec<Work>, CliError> {
     let begun = Instant::now();
     let report = context.run_cycle(&Trigger::Requested(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
@@ -215,6 +220,15 @@ pub(super) fn report_works(works: &[Work], mode: Mode, output: &Output) -> Resul
     output.result(&works, |works| render::work::text(works, output.width()))?;
     let is_undone = |work: &Work| matches!(work.result, WorkResult::Refused | WorkResult::Failed);
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })
+}
+
+/// Runs cycles that begin no action until none is pending, at most for [`TIMEOUT`].
+pub(super) fn finish_pending(context: &mut Context) -> Result<(), CliError> {
+    let begun = Instant::now();
+    while context.run_cycle(&Trigger::Resumed, Mode::Act)?.is_pending() && begun.elapsed() < TIMEOUT {
+        std::thread::sleep(CYCLE_PAUSE);
+    }
+    Ok(())
 }
 
 /// Returns the time since the begin of a command, in seconds with three decimals.

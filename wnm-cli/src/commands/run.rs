@@ -9,7 +9,7 @@ use wnm_store::Schedule;
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
@@ -24,9 +24,10 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         if mode == Mode::Act {
             freshness::record(&mut context.agent.store, Schedule::CRON);
         }
-        context.run_cycle(&trigger, mode)
+        let report = context.run_cycle(&trigger, mode)?;
+        Ok((report, context.agent.platform.manager_failure()))
     };
-    let report = match cycle(Trigger::Scheduled) {
+    let (report, failure) = match cycle(Trigger::Scheduled) {
         Err(error) if mode == Mode::Act && rebuild::is_needed(&error) => {
             match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
                 // Its first cycle observes the nodes, and begins no action.
@@ -37,5 +38,8 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         other => other?,
     };
     output.cycle(&report)?;
+    if let Some(failure) = failure {
+        return Err(CommandError::ManagerFailure(failure).into());
+    }
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

@@ -12,6 +12,7 @@ use crate::commands::config::Source;
 use crate::confirm::Purpose;
 use crate::push::PushError;
 use crate::render::shell_text;
+use wnm_platform::ManagerFailure;
 
 /// An error of a single command.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +33,8 @@ pub(crate) enum CommandError {
     Declined,
     #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
     OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
-    #[error("cannot remove the database: {count} nodes are still being removed")]
-    NodesLeft { count: usize },
+    #[error("the daemon of the colony{} runs", daemon(*.pid))]
+    DaemonRuns { pid: u32 },
     #[error("no value given for {key}")]
     NoValue { key: &'static str, example: &'static str },
     /// The command has the place SETTING for the most similar name.
@@ -75,6 +76,13 @@ pub(crate) enum CommandError {
     UnknownManager { path: PathBuf, manager: String },
     #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    #[error("cannot find the home directory of user {user}: neither HOME nor the user database has an absolute path")]
+    NoHome { user: u32 },
+    #[error(
+        "process manager {} does not answer: {}; nodes of unknown state: {}",
+        .0.manager, .0.message, listed(&.0.nodes)
+    )]
+    ManagerFailure(ManagerFailure),
     /// A daemon runs and does not answer a request, or refuses it.
     #[error("cannot ask the daemon: {0}")]
     Daemon(ClientError),
@@ -100,7 +108,7 @@ impl CommandError {
     /// Returns the end of the command.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Push { .. } => Exit::ActionFailed,
+            Self::Push { .. } | Self::ManagerFailure(_) => Exit::ActionFailed,
             _ => Exit::Unusable,
         }
     }
@@ -117,7 +125,8 @@ impl CommandError {
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
+            Self::DaemonRuns { pid: 0 } => "end it as the user that started it",
+            Self::DaemonRuns { pid } => return Some(format!("end it as the user that started it, with `kill {pid}`")),
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
             }
@@ -158,6 +167,10 @@ impl CommandError {
             Self::NothingToTakeOver { .. } => {
                 "name the process manager with --process-manager, and the folders with --node-storage"
             }
+            Self::ManagerFailure(failure) => {
+                return Some(failure.hint.clone().unwrap_or_else(|| "check this host with `wnm doctor`".to_owned()));
+            }
+            Self::NoHome { .. } => "set HOME, as in `HOME=/srv/wnm wnm init --rewards-address 0x…`",
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),
             Self::DaemonEnded => "run the command again",
@@ -187,6 +200,10 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
         return effect;
     }
     format!("{effect}: {}", listed(nodes))
+}
+
+fn daemon(pid: u32) -> String {
+    if pid == 0 { String::new() } else { format!(" (PID {pid})") }
 }
 
 fn counted(nodes: usize) -> String {

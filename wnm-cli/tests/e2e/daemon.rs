@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, states, turn};
 
 /// A daemon that is killed at the end of its test.
-pub(crate) struct Daemon(Child);
+pub(crate) struct Daemon(pub(crate) Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -40,7 +40,7 @@ fn send(daemon: &Daemon, signal: Signal) {
 }
 
 #[track_caller]
-fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
+pub(crate) fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(40) {
         if let Some(status) = daemon.0.try_wait().unwrap() {

@@ -31,7 +31,11 @@ impl PlatformError {
             | Self::ProgramFailed { .. }
             | Self::NotAsked { .. }
             | Self::SudoAsks { .. }
+            | Self::SudoRefuses { .. }
             | Self::NoUserSession { .. }
+            | Self::NoDomain { .. }
+            | Self::ImageAbsent { .. }
+            | Self::Engine { .. }
             | Self::ImageMissing { .. } => FailureCause::Tool,
             Self::File { source, .. } => of_system(source),
             Self::StorageRefused { .. }

@@ -58,7 +58,7 @@ impl HostExecutor<'_> {
     pub(super) fn swap_back(&self, record: &ActionRecord, node: &Node) -> Performed {
         let Some(Evidence::Programs { from, to }) = evidence(record, Step::Stage) else {
             // Nothing was staged, so the installed program is unchanged and the node may run.
-            return self.on_volume(node, |node| node_dir::drop_staged(&node_dir::installed(node)).and_then(|()| DONE));
+            return self.on_volume(node, |node| node_dir::drop_staged(&node_dir::installed(node)).and(DONE));
         };
         if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);

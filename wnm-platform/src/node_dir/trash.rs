@@ -168,7 +168,10 @@ fn sweep_one(root: &Path, deadline: Instant, older_than: Duration, now: Timestam
         match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
             Ok(Progress::Complete) => swept.deleted += 1,
             Ok(Progress::OutOfTime) => swept.left += 1,
-            Err(error) => swept.refused.push((path, error.to_string())),
+            Err(error) => {
+                swept.left += 1;
+                swept.refused.push((path, error.to_string()));
+            }
         }
     }
     swept
