@@ -7,10 +7,10 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailureCause,
-    Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
-    Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
-    Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailedAction,
+    FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics,
+    NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason,
+    Stall, StallTime, Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
