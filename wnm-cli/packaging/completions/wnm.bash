@@ -443,7 +443,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__daemon)
-            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -670,6 +670,10 @@ _wnm() {
                     return 0
                     ;;
                 --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1083,7 +1087,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__init)
-            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --from-ant --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --from-ant --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1310,6 +1314,10 @@ _wnm() {
                     return 0
                     ;;
                 --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1989,7 +1997,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__run)
-            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2224,6 +2232,10 @@ _wnm() {
                     return 0
                     ;;
                 --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -22,6 +22,7 @@ impl PlatformError {
             Self::BinaryMissing { .. }
             | Self::BinaryNotExecutable { .. }
             | Self::BinaryUnrecognized { .. }
+            | Self::BinaryUntrusted { .. }
             | Self::BinaryOtherMachine { .. }
             | Self::BinaryHangs { .. } => FailureCause::Program,
             Self::ExitedAtStart { .. } => FailureCause::Exit,
