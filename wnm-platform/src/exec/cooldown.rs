@@ -65,7 +65,7 @@ impl Cooldowns {
 /// Returns the tool of a call, whatever `sudo` it runs under; None for any other program. The instances of systemd are
 /// tools of their own, because that of a user can hang alone.
 fn tool(call: &Call) -> Option<String> {
-    let words = || std::iter::once(&call.program).chain(&call.arguments).map(|word| Path::new(word));
+    let words = || std::iter::once(&call.program).chain(&call.arguments).map(Path::new);
     let is_sudo = Path::new(&call.program).file_name() == Some(OsStr::new("sudo"));
     let is_of_sudo =
         |word: &&Path| is_sudo && (*word == Path::new("sudo") || word.as_os_str().as_encoded_bytes().starts_with(b"-"));

@@ -68,12 +68,14 @@ fn check_inodes(folder: &Path, needed: u64) -> Result<(), PlatformError> {
 
 /// Checks that programs can run from a volume.
 fn check_executable(folder: &Path) -> Result<(), PlatformError> {
-    match statvfs(folder) {
-        Ok(volume) if volume.f_flag.contains(StatVfsMountFlags::NOEXEC) => {
-            Err(PlatformError::NoExec { path: folder.to_owned() })
-        }
-        Ok(_) | Err(_) => Ok(()),
+    statvfs(folder).map_or(Ok(()), |volume| refuse_noexec(folder, volume.f_flag))
+}
+
+fn refuse_noexec(folder: &Path, flags: StatVfsMountFlags) -> Result<(), PlatformError> {
+    if flags.contains(StatVfsMountFlags::NOEXEC) {
+        return Err(PlatformError::NoExec { path: folder.to_owned() });
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -82,9 +84,10 @@ mod tests {
 
     #[test]
     fn volume_without_programs_is_recognised() {
-        // A mount of the kernel that never allows programs.
-        let proc = Path::new("/proc");
-        assert!(matches!(check_executable(existing(&proc.join("no/such"))), Err(PlatformError::NoExec { .. })));
+        let at = Path::new("/x");
+        let (noexec, nosuid) = (StatVfsMountFlags::NOEXEC, StatVfsMountFlags::NOSUID);
+        assert!(matches!(refuse_noexec(at, noexec | nosuid), Err(PlatformError::NoExec { .. })));
+        refuse_noexec(at, nosuid).unwrap();
         let folder = tempfile::tempdir().unwrap();
         check_executable(existing(&folder.path().join("a/b"))).unwrap();
         check_inodes(folder.path(), 1).unwrap();
