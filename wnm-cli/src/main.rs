@@ -1,5 +1,6 @@
 //! `wnm`, the Weave Node Manager: parse, run, map to an exit code.
 
+mod api;
 mod args;
 mod commands;
 mod config;

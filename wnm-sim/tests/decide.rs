@@ -303,6 +303,10 @@ fn answer_of_steady_names_what_is_missing() {
     };
     assert!(with("used_mem_percent", json!(10)).contains("load_average_15"));
     assert!(!with("yields_cpu", json!(true)).contains("load_average_15"));
+    // An impossible value is no metric.
+    for (key, impossible) in [("used_cpu_percent", json!(-3)), ("cpus", json!(0)), ("hd_total_bytes", json!(0))] {
+        assert!(with(key, impossible.clone()).contains(key), "{key} {impossible}");
+    }
 }
 
 /// The example of the documentation must run unchanged.

@@ -16,6 +16,12 @@ pub(crate) struct NodeRange {
     pub(crate) last: NodeId,
 }
 
+impl From<NodeId> for NodeRange {
+    fn from(node: NodeId) -> Self {
+        Self { first: node, last: node }
+    }
+}
+
 /// A word that names neither a node nor a range of nodes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotNodes {

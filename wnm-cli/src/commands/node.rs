@@ -77,6 +77,17 @@ fn list(db: &Path, args: &NodeList, output: &Output) -> Result<Exit, CliError> {
 
 /// Shows a page for each node, with the last events of the node.
 fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
+    let details = details(db, &only.nodes)?;
+    let json: Vec<_> = details.iter().map(NodeDetailsView::from).collect();
+    output.result(&json, |_| node_show::text(&details))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the details of the named nodes, or of all.
+///
+/// # Errors
+/// A named node does not exist, or the database cannot be read.
+pub(crate) fn details(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeDetails>, CliError> {
     let store = Store::open_read_only(db)?;
     let details = |view: NodeView| {
         let filter = ActionFilter {
@@ -89,14 +100,14 @@ fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
         events.drain(..events.len().saturating_sub(node_show::EVENTS));
         Ok(NodeDetails::new(view, events))
     };
-    let details = views(db, &only.nodes)?.into_iter().map(details).collect::<Result<Vec<_>, CliError>>()?;
-    let json: Vec<_> = details.iter().map(NodeDetailsView::from).collect();
-    output.result(&json, |_| node_show::text(&details))?;
-    Ok(Exit::Done)
+    views(db, only)?.into_iter().map(details).collect()
 }
 
 /// Returns the views of the named nodes, or of all. Warns if their record is stale.
-fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliError> {
+///
+/// # Errors
+/// A named node does not exist, or the database cannot be read.
+pub(crate) fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliError> {
     let store = Store::open_read_only(db)?;
     let snapshot = store.snapshot()?;
     let only = selection::named(only, snapshot.nodes.keys().copied())?;

@@ -23,6 +23,16 @@ use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, 
 /// # Errors
 /// The database cannot be read, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exit, CliError> {
+    let status = read(db)?;
+    output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
+    Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+}
+
+/// Returns the status of the colony from its database, and of its daemon.
+///
+/// # Errors
+/// The database cannot be read.
+pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
     let survey = freshness::survey_delay(&stored);
@@ -38,8 +48,7 @@ pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exi
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
-    output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
-    Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+    Ok(status)
 }
 
 /// Returns the running daemon; None without one. A daemon that does not answer is a warning: the page must show.

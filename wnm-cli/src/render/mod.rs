@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod failures;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod live_event;
 pub(crate) mod node_list;
 pub(crate) mod node_show;
 pub(crate) mod nodes;

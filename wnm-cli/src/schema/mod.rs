@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, node_show, report, status, trash, work};
+use crate::render::{cycle, events, history, live_event, node_show, report, status, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -48,6 +48,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("events", document::<Vec<events::EventView>>()),
         ("explain", document::<explain::Explanation>()),
         ("history", document::<Vec<history::CycleView>>()),
+        ("live-event", document::<live_event::LiveEventView>()),
         ("init", document::<init::Created>()),
         ("init-takeover", document::<Takeover>()),
         ("node", document::<Vec<NodeJson>>()),

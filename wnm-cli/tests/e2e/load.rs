@@ -152,7 +152,7 @@ fn real(timing: &Timing, cpu_limit: bool) -> Vec<(Means, f64)> {
         init.extend([flag.to_owned(), value.to_owned()]);
     }
     init.push(format!("--cpu-limit={cpu_limit}"));
-    // The model gives nodes and other processes the same weight, so that only the limit decides.
+    // Nodes have the weight of other work, as in the model, so that only the limit decides.
     init.push("--cpu-weight=100".to_owned());
     let ran = host.wnm(&init);
     assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
@@ -231,7 +231,7 @@ fn simulated(timing: &Timing, cpu_limit: bool) -> Vec<Means> {
         ),
     )
     .unwrap();
-    fs::write(&policy, format!("preset = \"steady\"\ncpu_limit = {cpu_limit}\n")).unwrap();
+    fs::write(&policy, format!("preset = \"steady\"\ncpu_limit = {cpu_limit}\ncpu_weight = 100\n")).unwrap();
     let mut run = Command::new(program);
     run.arg("run").arg(&scenario).arg("--policy").arg(&policy).arg("--trace").arg(&trace);
     let ran = run.args(["--cycle", "5", "--seeds", "1", "--days", &days.to_string()]).output().unwrap();

@@ -20,9 +20,9 @@ use crate::{Exit, SimError};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-    wnm-sim decide cases.jsonl            each line on its own
+  wnm-sim decide cases.jsonl            each line on its own
   wnm-sim decide cases.jsonl.gz | jq -c .actions
-    my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
+  my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
 
 An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code is then 1.
 See docs/decide-protocol.md for the format.")]
