@@ -160,7 +160,7 @@ mod tests {
             step: Step::Stop,
             at,
             error: "the process manager does not answer".to_owned(),
-            cause: wnm_core::FailureCause::Exit,
+            cause: wnm_core::FailureCause::Tool,
             hint: Some("wnm doctor".to_owned()),
         };
         let action = ActionId(7);
