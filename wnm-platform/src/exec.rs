@@ -9,7 +9,7 @@ use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::PlatformError;
 use cooldown::Cooldowns;
@@ -86,14 +86,21 @@ impl Call {
         self
     }
 
-    /// Returns the command for an error message: without the template after `--format`, and shortened.
+    /// Returns the command for a message: without the template after `--format`, without the values of the variables
+    /// that it passes to a node, which may be secrets, and shortened.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut arguments = Vec::with_capacity(self.arguments.len());
         let mut words = self.arguments.iter();
         while let Some(word) = words.next() {
+            let text = word.to_string_lossy();
             if word == "--format" {
                 words.next();
+            } else if word == "--env" {
+                arguments.push("--env=***".into());
+                words.next();
+            } else if let Some((name, _)) = text.strip_prefix("--env=").and_then(|pair| pair.split_once('=')) {
+                arguments.push(format!("--env={name}=***").into());
             } else {
                 arguments.push(word.clone());
             }
@@ -105,7 +112,7 @@ impl Call {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -256,7 +263,7 @@ impl Exec {
     /// is a tool that did so less than a minute before.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Runner::Real => OF_HOST.around(call, run::run),
+            Runner::Real => OF_HOST.around(call, logged),
             Runner::Scripted(answer, cooldowns) => cooldowns.around(call, |call| answer(call)),
         }
     }
@@ -272,6 +279,16 @@ impl Exec {
         }
         Err(output.failure_of(call.summary()))
     }
+}
+
+/// Runs a program of the host, and logs its end at the level of `wnm -v`.
+fn logged(call: &Call) -> Result<Output, PlatformError> {
+    let begun = Instant::now();
+    let result = run::run(call);
+    let milliseconds = begun.elapsed().as_millis();
+    let ended = result.as_ref().map_or_else(ToString::to_string, Output::ended);
+    tracing::debug!(command = %call.summary(), milliseconds, "{ended}");
+    result
 }
 
 impl fmt::Debug for Exec {

@@ -12,8 +12,8 @@ use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
     FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
-    Observation, Percent, Policy, Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades,
-    Version, Volume, evaluate,
+    Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning,
+    Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -242,8 +242,15 @@ fn given() -> impl Strategy<Value = Given> {
             states.retain(|_, state| matches!(state, NodeState::Running { .. } | NodeState::Stopped { .. }));
         }
         let known = devices.into_iter().enumerate();
+        // Removals begin for the cap or for a volume; the others of these have passed their delay.
+        let is_delayed = |id: &NodeId| acting.contains(id) && !is_calm && id.get() % 3 > 0;
+        let is_removing = |state: &NodeState| matches!(state, NodeState::Removing { .. });
+        let delayed =
+            states.iter().filter(|(id, state)| is_removing(state) && is_delayed(id) && nodes.contains_key(id));
+        let removals = delayed.map(|(id, _)| (*id, Reason::OverCap { total: 1, cap: 0 })).collect();
         let state = EngineState {
             nodes: states,
+            removals,
             acting: if is_calm { BTreeSet::new() } else { acting },
             missing,
             volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),

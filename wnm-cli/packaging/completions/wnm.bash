@@ -118,6 +118,9 @@ _wnm() {
             wnm__subcmd__node,list)
                 cmd="wnm__subcmd__node__subcmd__list"
                 ;;
+            wnm__subcmd__node,logs)
+                cmd="wnm__subcmd__node__subcmd__logs"
+                ;;
             wnm__subcmd__node,remove)
                 cmd="wnm__subcmd__node__subcmd__remove"
                 ;;
@@ -1365,7 +1368,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__node)
-            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show add remove start stop restart upgrade reset enable disable restore survey"
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help list show logs add remove start stop restart upgrade reset enable disable restore survey"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1533,6 +1536,48 @@ _wnm() {
                     ;;
                 --columns)
                     COMPREPLY=($(compgen -W "name state since reason restarts version peers records cpu memory disk port age peer-id manager" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__node__subcmd__logs)
+            opts="-n -f -q -v -h --lines --follow --source --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -W "program manager" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -2415,12 +2460,20 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__status)
-            opts="-q -v -h --check --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-w -q -v -h --check --watch --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -9,6 +9,7 @@ mod events;
 pub(crate) mod explain;
 mod history;
 pub(crate) mod init;
+pub(crate) mod logs;
 pub(crate) mod node;
 mod period;
 pub(crate) mod record;

@@ -11,6 +11,7 @@ use wnm_core::{
 use wnm_store::{ActionFilter, Store};
 
 use super::by_daemon;
+use super::logs;
 use super::selection;
 use super::status::colony_time;
 use super::trash;
@@ -36,6 +37,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
     match command {
         Node::List(args) => list(db, &args, output),
         Node::Show(nodes) => show(db, &nodes, output),
+        Node::Logs(args) => logs::run(db, &args, output),
         Node::Add(Count { count, interval, dry_run }) => {
             act(db, Verb::Add, &Selection::Count(count), RequestOptions { mode: mode(dry_run), interval }, output)
         }

@@ -17,8 +17,8 @@ pub(crate) struct LiveEventView {
     at: Time,
     /// The kind of the event.
     #[cfg_attr(test, schemars(extend("enum" = ["daemon_started", "daemon_drains", "cycle_failed", "cycles_recovered",
-        "host_restarted", "settings_changed", "action_begun", "action_ended", "node_changed", "signal_exceeded",
-        "signal_relieved", "volume_changed", "cpu_limit_changed", "blocker_changed"])))]
+        "host_restarted", "settings_changed", "action_begun", "action_ended", "action_cancelled", "node_changed",
+        "signal_exceeded", "signal_relieved", "volume_changed", "cpu_limit_changed", "blocker_changed"])))]
     event: &'static str,
     /// The event in a sentence.
     text: String,
@@ -31,7 +31,7 @@ pub(crate) struct LiveEventView {
     /// The action, such as `stop`; null for other events.
     action: Option<&'static str>,
     /// The result of an action that ended; null for other events.
-    #[cfg_attr(test, schemars(extend("enum" = ["done", "failed", null])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["done", "failed", "cancelled", null])))]
     result: Option<&'static str>,
     /// The state of the node after a change, such as `RUNNING`; null for other events, and for a node that left the colony.
     status: Option<&'static str>,
@@ -67,6 +67,11 @@ impl From<&LoggedEvent> for LiveEventView {
                 view.result = Some(if failure.is_some() { "failed" } else { "done" });
                 view.hint = failure.as_ref().and_then(|failure| failure.failed.hint.clone());
             }
+            Event::ActionCancelled { action, planned, .. } => {
+                view.action_id = Some(action.0);
+                view.action = Some(planned.action.verb());
+                view.result = Some("cancelled");
+            }
             Event::NodeChanged { to, .. } => view.status = to.as_ref().map(NodeState::word),
             Event::DaemonStarted { .. }
             | Event::DaemonDrains
@@ -86,7 +91,9 @@ impl From<&LoggedEvent> for LiveEventView {
 /// Returns the node of an event; None for an event of the host or of the daemon.
 const fn node(event: &Event) -> Option<NodeId> {
     match event {
-        Event::ActionBegun { planned, .. } | Event::ActionEnded { planned, .. } => Some(planned.action.node()),
+        Event::ActionBegun { planned, .. }
+        | Event::ActionEnded { planned, .. }
+        | Event::ActionCancelled { planned, .. } => Some(planned.action.node()),
         Event::NodeChanged { node, .. } => Some(*node),
         _ => None,
     }
@@ -110,6 +117,9 @@ fn text(LoggedEvent { at, event, .. }: &LoggedEvent) -> String {
                 None => format!("{action} done in {spent}"),
                 Some(failure) => format!("{action} failed after {spent} to {}", reason::failure(failure)),
             }
+        }
+        Event::ActionCancelled { planned, because, .. } => {
+            format!("{} cancelled: {}", reason::action(&planned.action), reason::cancelled(because))
         }
         Event::NodeChanged { node, from, to } => {
             let word = |state: &Option<NodeState>, absent| state.as_ref().map_or(absent, NodeState::word);

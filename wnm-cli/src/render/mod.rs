@@ -18,6 +18,7 @@ pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]

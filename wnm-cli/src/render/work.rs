@@ -26,6 +26,8 @@ pub(crate) enum WorkResult {
     Planned,
     /// The action has started. The next cycles continue it.
     Pending,
+    /// The removal ended in its delay, and the node stays.
+    Cancelled,
     /// The action cannot start.
     Refused,
     /// The action started and failed.
@@ -33,7 +35,8 @@ pub(crate) enum WorkResult {
 }
 
 impl WorkResult {
-    const ALL: [Self; 6] = [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Refused, Self::Failed];
+    const ALL: [Self; 7] =
+        [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Cancelled, Self::Refused, Self::Failed];
 
     fn word(self) -> &'static str {
         match self {
@@ -41,6 +44,7 @@ impl WorkResult {
             Self::Already => "already",
             Self::Planned => "planned",
             Self::Pending => "pending",
+            Self::Cancelled => "cancelled",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -89,11 +93,12 @@ impl Work {
             Outcome::Done => (WorkResult::Done, versions(action)),
             Outcome::Pending { step, why, .. } => (WorkResult::Pending, Some(format!("{step}: {why}"))),
             Outcome::Failed(failure) => (WorkResult::Failed, Some(super::reason::failure(failure))),
+            Outcome::Cancelled { because } => (WorkResult::Cancelled, Some(super::reason::cancelled(because))),
         };
         let work = Self::new(Some(action.node()), action.verb(), result, reason);
         let hint = match outcome {
             Outcome::Failed(failure) => failure.failed.hint.clone(),
-            Outcome::Done | Outcome::Pending { .. } => None,
+            Outcome::Done | Outcome::Pending { .. } | Outcome::Cancelled { .. } => None,
         };
         let seconds = seconds.filter(|_| result != WorkResult::Pending);
         Self { cause: Some(Cause::of(&planned.reason)), hint, seconds, ..work }
@@ -230,7 +235,7 @@ fn style(result: WorkResult) -> anstyle::Style {
     match result {
         WorkResult::Done => GREEN,
         WorkResult::Already | WorkResult::Planned => DIM,
-        WorkResult::Pending | WorkResult::Refused => YELLOW,
+        WorkResult::Pending | WorkResult::Cancelled | WorkResult::Refused => YELLOW,
         WorkResult::Failed => RED,
     }
 }

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::args::Cli;
-use crate::commands::{config, db, doctor, explain, init, record, service};
+use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
 use crate::render::{cycle, events, history, live_event, node_show, report, status, trash, work};
 use crate::takeover::Takeover;
@@ -52,6 +52,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("init", document::<init::Created>()),
         ("init-takeover", document::<Takeover>()),
         ("node", document::<Vec<NodeJson>>()),
+        ("node-logs", document::<logs::LogView>()),
         ("node-show", document::<Vec<node_show::NodeDetailsView<'_>>>()),
         ("record", document::<record::Recorded>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),

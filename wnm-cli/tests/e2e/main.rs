@@ -3,12 +3,14 @@
 
 mod bad_input;
 mod config;
+mod crash;
 mod daemon;
 mod doctor;
 mod host;
 mod legacy;
 mod life;
 mod load;
+mod logs;
 mod managers;
 mod metrics;
 mod moving_in;

@@ -89,6 +89,7 @@ const LINES: &[(i32, &str)] = &[
     (0, "node list"),
     (0, "node list 1"),
     (0, "node show"),
+    (0, "node logs 1"),
     (0, "node stop 1"),
     (0, "node start 1"),
     (0, "node restart 1"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Planned};
+use crate::action::decision::{Action, Cancellation, Planned, ReasonGone};
 use crate::action::failure_cause::FailureCause;
 use crate::model::node::NodeId;
 use crate::model::observation::ProcessIdentity;
@@ -123,7 +123,11 @@ impl Action {
             Self::Enable { .. } => &[],
             Self::Restart { .. } => &[Stop, SeeGone, Define, OpenPort, Start, Confirm],
             Self::Upgrade { .. } => &[Stage, Stop, SeeGone, Swap, Define, Start, Confirm, DropOld],
-            Self::Remove { .. } => &[Tombstone, Stop, SeeGone, Linger, Undefine, Trash, ClosePort],
+            Self::Remove { linger, .. } if linger.is_zero() => {
+                &[Tombstone, Stop, SeeGone, Linger, Undefine, Trash, ClosePort]
+            }
+            // In its delay the node is like a stopped one, so that the removal may still be cancelled.
+            Self::Remove { .. } => &[Stop, SeeGone, ClosePort, Linger, Tombstone, Undefine, Trash],
         }
     }
 
@@ -245,7 +249,11 @@ impl ActionRecord {
     #[must_use]
     pub fn next_step(&self) -> Option<Step> {
         match &self.failure {
-            None => self.planned.action.steps().get(self.done.len()).copied(),
+            // By name and not by position: a record of an earlier version may have another order.
+            None => {
+                let is_done = |step: &Step| self.done.iter().any(|record| record.step == *step);
+                self.planned.action.steps().iter().copied().find(|step| !is_done(step))
+            }
             Some(failure) => self.planned.action.steps_back(failure.step).get(self.undone.len()).copied(),
         }
     }
@@ -261,6 +269,13 @@ impl ActionRecord {
     #[must_use]
     pub fn evidence(&self, step: Step) -> Option<&Evidence> {
         self.done.iter().find(|record| record.step == step).map(|record| &record.evidence)
+    }
+
+    /// Returns whether the action is a removal in its delay, which may still be cancelled.
+    #[must_use]
+    pub fn is_cancellable(&self) -> bool {
+        let is_removal = matches!(self.planned.action, Action::Remove { .. });
+        is_removal && self.next_step() == Some(Step::Linger) && self.evidence(Step::Tombstone).is_none()
     }
 
     fn ended(&self) -> Outcome {
@@ -356,6 +371,11 @@ pub enum Outcome {
     },
     /// A step failed.
     Failed(Failure),
+    /// A removal ended in its delay: the node stays, stopped.
+    Cancelled {
+        /// The change that ended the reason of the removal.
+        because: ReasonGone,
+    },
 }
 
 /// Runs the next step of an action, or of its undo, and journals it.
@@ -398,17 +418,23 @@ pub fn take_step(
     record.next_step().is_none().then(|| record.ended())
 }
 
-/// Runs the steps of all actions until each action has ended or is pending.
+/// Runs the steps of all actions until each action has ended or is pending. A removal in its delay ends at once when the
+/// engine has cancelled it.
 ///
 /// The actions advance in lockstep, so that an effect shared by many nodes, such as the reload of the service manager
 /// between definitions and starts, happens once.
 pub fn carry_out(
     records: &mut [ActionRecord],
+    cancelled: &[Cancellation],
     executor: &mut (impl Executor + ?Sized),
     journal: &mut (impl Journal + ?Sized),
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; records.len()];
+    let cancel = |record: &ActionRecord| {
+        let found = cancelled.iter().find(|found| found.node == record.node() && record.is_cancellable())?;
+        Some(Outcome::Cancelled { because: found.because.clone() })
+    };
+    let mut outcomes: Vec<Option<Outcome>> = records.iter().map(cancel).collect();
     while outcomes.iter().any(Option::is_none) {
         for (record, outcome) in records.iter_mut().zip(&mut outcomes) {
             if outcome.is_none() {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
+use crate::engine::cancel;
 use crate::engine::evaluate::Evaluation;
 use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
@@ -179,6 +180,8 @@ pub fn evaluate_request<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
+            // A request must not let the delay of a removal pass whose reason has gone.
+            cancelled: cancel::evaluate(situation),
             verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };

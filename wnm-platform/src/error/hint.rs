@@ -20,6 +20,12 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::NoExecution { path, .. } => {
+                let path = path.display();
+                return Some(format!(
+                    "run `mount -o remount,exec $(findmnt -nT {path} -o TARGET)`, or set node_storage"
+                ));
+            }
             Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
@@ -35,7 +41,7 @@ impl PlatformError {
             }
             Self::NoUserSession { user } => {
                 return Some(format!(
-                    "run `loginctl enable-linger`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
+                    "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
                 ));
             }
             Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",
@@ -63,6 +69,14 @@ impl PlatformError {
             }
             Self::StorageRefused { .. } => "set another folder with --node-storage FOLDER",
             Self::NoCpuLimit(reason) => return reason.hint(),
+            Self::NoSystemd { .. } => {
+                "use another process manager, as in `wnm init --process-manager setsid+user --rewards-address 0x…`"
+            }
+            Self::NotStarted { command, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                let program = command.split_whitespace().next().unwrap_or("the program");
+                return Some(format!("install {program}, or add its folder to PATH; `wnm doctor` checks this host"));
+            }
+            Self::NotStarted { .. } | Self::Hung { .. } => "check this host with `wnm doctor`",
             _ => return None,
         };
         Some(hint.to_owned())

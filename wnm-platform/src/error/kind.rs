@@ -18,7 +18,9 @@ impl PlatformError {
             | Self::Taken { .. }
             | Self::Refused { reason: Refusal::Unmarked | Refusal::OtherNode { .. }, .. } => FailureCause::Number,
             Self::NoHeadroom { .. } | Self::NoInodes { .. } => FailureCause::Space,
-            Self::NoExec { .. } | Self::Volume { .. } | Self::StorageUnusable { .. } => FailureCause::Volume,
+            Self::NoExec { .. } | Self::NoExecution { .. } | Self::Volume { .. } | Self::StorageUnusable { .. } => {
+                FailureCause::Volume
+            }
             Self::BinaryMissing { .. }
             | Self::BinaryNotExecutable { .. }
             | Self::BinaryUnrecognized { .. }

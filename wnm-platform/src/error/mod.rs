@@ -90,6 +90,14 @@ pub enum PlatformError {
         /// The error of the system call.
         source: io::Error,
     },
+    /// The volume of a storage folder runs no programs.
+    #[error("cannot run programs in storage folder {}: {}", .path.display(), cause(.source))]
+    NoExecution {
+        /// The folder.
+        path: PathBuf,
+        /// The error of the system call.
+        source: io::Error,
+    },
     /// The volume of a storage folder has a fault.
     #[error("the volume of {} {}", .path.display(), .fault.sentence())]
     Volume {

@@ -31,12 +31,14 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
+use crate::node_log::Follow;
 use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
+pub(crate) use rights::runtime_folder;
 use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
@@ -335,6 +337,10 @@ impl ProcessManager for Systemd {
     fn last_words(&self, node: &Node) -> Option<String> {
         let shown = self.show_one(node).ok()?;
         shown.has_failed().then(|| shown.words())
+    }
+
+    fn log(&self, node: &Node, lines: u32, follow: Follow) -> Option<Call> {
+        Some(self.journal(node, lines, follow))
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {

@@ -187,6 +187,13 @@ pub(crate) fn write_answer(
     answer: &mut Vec<u8>,
 ) {
     write_decision(&evaluation.decision, answer);
+    let cancelled = &evaluation.decision.cancelled;
+    if !cancelled.is_empty() {
+        answer.pop();
+        answer.extend_from_slice(b",\"cancelled\":");
+        write_json(&cancelled.iter().map(|found| found.node).collect::<Vec<_>>(), answer);
+        answer.push(b'}');
+    }
     if rules == Rules::Parity || policy.preset == Preset::Classic {
         return;
     }

@@ -220,7 +220,7 @@ pub(super) fn uid() -> u32 {
 }
 
 /// Returns the folder of the sockets of the user's systemd; None when the user has no instance.
-pub(super) fn runtime_folder() -> Option<PathBuf> {
+pub(crate) fn runtime_folder() -> Option<PathBuf> {
     // `su` and cron leave XDG_RUNTIME_DIR unset although the instance runs with lingering.
     let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = PathBuf::from(format!("/run/user/{}", uid()));

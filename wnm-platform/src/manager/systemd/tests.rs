@@ -529,3 +529,12 @@ fn conversion_that_was_cut_at_any_step_is_completed() {
         }
     }
 }
+
+#[test]
+fn journal_of_a_node_is_that_of_its_unit() {
+    let fake = user(calm);
+    let line = |follow| fake.systemd.log(&fake.node(), 20, follow).unwrap().to_string();
+    let journal = "journalctl --no-pager --quiet --output=short-iso --lines=20 --user-unit=antnode0001.service";
+    assert_eq!(line(Follow::No), journal);
+    assert_eq!(line(Follow::Yes), format!("{journal} --follow"));
+}
