@@ -43,6 +43,7 @@ pub use action::steps;
 pub use format::{case, trace};
 
 pub use action::decision::{Action, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
+pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;

@@ -217,7 +217,7 @@ impl Platform {
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_volumes(volumes)
+        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_host(self, volumes)
     }
 
     /// Sets the known identities of the volumes, which actions compare with before they change files.

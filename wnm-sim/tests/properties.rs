@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
-    HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
-    Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume,
-    evaluate,
+    FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
+    Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning,
+    Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -162,6 +162,7 @@ fn failure() -> impl Strategy<Value = FailedAction> {
         node,
         step: if is_early { Step::Start } else { Step::Confirm },
         error: String::new(),
+        cause: FailureCause::Other,
         hint: None,
         failures: 1,
         at: Timestamp::from_millis(NOW),

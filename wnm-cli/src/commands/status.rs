@@ -158,6 +158,8 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         hint: None,
         daemon: None,
         node_problems: node_problems(&snapshot, now),
+        failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),
+        now,
         storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),

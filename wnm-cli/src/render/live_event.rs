@@ -170,6 +170,7 @@ mod tests {
             step: Step::Stop,
             at,
             error: "the process manager does not answer".to_owned(),
+            cause: wnm_core::FailureCause::Tool,
             hint: Some("wnm doctor".to_owned()),
         };
         let action = ActionId(7);

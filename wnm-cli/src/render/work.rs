@@ -243,7 +243,7 @@ fn style(result: WorkResult) -> anstyle::Style {
 #[cfg(test)]
 mod tests {
     use wnm_core::steps::{Failure, Step, StepFailure};
-    use wnm_core::{Reason, Timestamp};
+    use wnm_core::{FailureCause, Reason, Timestamp};
 
     use super::*;
     use crate::render::page::fitted;
@@ -256,6 +256,7 @@ mod tests {
             step: Step::Confirm,
             at: Timestamp::default(),
             error: "the process exited 2 s after its start (code 1)".to_owned(),
+            cause: FailureCause::Exit,
             hint: None,
         };
         let version = |text: &str| text.parse().unwrap();

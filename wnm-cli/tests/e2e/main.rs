@@ -19,6 +19,7 @@ mod pages;
 mod real;
 mod rebuild;
 mod record;
+mod recovery;
 mod reports;
 mod rights;
 mod schema;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Cancellation, Planned, ReasonGone};
+use crate::action::failure_cause::FailureCause;
 use crate::model::node::NodeId;
 use crate::model::observation::ProcessIdentity;
 use crate::model::units::Timestamp;
@@ -205,6 +206,9 @@ pub struct StepFailure {
     pub at: Timestamp,
     /// The failure and its cause, lower case and without a full stop.
     pub error: String,
+    /// The kind of cause.
+    #[serde(default, skip_serializing_if = "FailureCause::is_other")]
+    pub cause: FailureCause,
     /// How the operator can fix the cause; absent when there is no specific advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -319,6 +323,8 @@ pub enum Effect {
 pub struct StepError {
     /// The failure and its cause, lower case and without a full stop.
     pub message: String,
+    /// The kind of cause.
+    pub cause: FailureCause,
     /// How the operator can fix the cause; None when there is no specific advice.
     pub hint: Option<String>,
 }
@@ -326,7 +332,7 @@ pub struct StepError {
 impl StepError {
     /// Returns an error without a hint.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), cause: FailureCause::Other, hint: None }
     }
 }
 
@@ -400,7 +406,7 @@ pub fn take_step(
         },
         Effect::Failed(error) => error,
     };
-    let failure = StepFailure { step, at: now, error: error.message, hint: error.hint };
+    let failure = StepFailure { step, at: now, error: error.message, cause: error.cause, hint: error.hint };
     if record.failure.is_some() {
         // An undo has no undo: the action ends here, not rolled back.
         return Some(Outcome::Failed(Failure { failed: failure, rolled_back: false }));

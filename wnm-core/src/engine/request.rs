@@ -9,6 +9,7 @@ use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
 use crate::engine::cancel;
 use crate::engine::evaluate::Evaluation;
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any, no_volume_fits};
 use crate::engine::situation::Situation;
@@ -226,8 +227,10 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
             let (total, cap) = (situation.census.total, policy.node_cap);
             let free = cap.saturating_sub(total);
             let taken = situation.nodes.iter().map(|seen| seen.id);
+            let avoids = |id: &NodeId| failures::avoids(&situation.state.failures, *id);
             actions.extend(
                 free_ids(taken, policy.highest_node_id_used)
+                    .filter(|id| !avoids(id))
                     .take(free.min(wanted) as usize)
                     .map(|node| Action::Add { node }),
             );

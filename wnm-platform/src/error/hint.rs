@@ -35,6 +35,10 @@ impl PlatformError {
             }
             Self::NeedsRoot { .. } => "run wnm as root",
             Self::NoHeadroom { .. } => "free disk space on the volume",
+            Self::NoInodes { .. } => "delete files on the volume, or set another folder with --node-storage FOLDER",
+            Self::NoExec { path } => {
+                return Some(format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T '{}')\"`", path.display()));
+            }
             Self::NoUserSession { user } => {
                 return Some(format!(
                     "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"

@@ -1,5 +1,6 @@
 //! Execution of the steps of actions on this host.
 
+mod checks;
 mod end;
 mod program;
 mod start;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
 use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp, VolumeFault};
 
+use crate::Platform;
 use crate::error::PlatformError;
 use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
@@ -32,6 +34,8 @@ pub struct HostExecutor<'a> {
     last_start: Option<Instant>,
     /// The known identities of the volumes, by storage folder.
     volumes: BTreeMap<PathBuf, u64>,
+    /// The host with its cache of program versions; None in tests of single steps.
+    platform: Option<&'a Platform>,
 }
 
 impl<'a> HostExecutor<'a> {
@@ -51,12 +55,14 @@ impl<'a> HostExecutor<'a> {
             processes: Processes::of_host(),
             last_start: None,
             volumes: BTreeMap::new(),
+            platform: None,
         }
     }
 
-    /// Returns the executor with the known identities of the volumes, by storage folder.
-    pub(crate) fn on_volumes(self, volumes: BTreeMap<PathBuf, u64>) -> Self {
-        Self { volumes, ..self }
+    /// Returns the executor with the known identities of the volumes, by storage folder, and the host that checks the
+    /// program of new nodes.
+    pub(crate) fn on_host(self, platform: &'a Platform, volumes: BTreeMap<PathBuf, u64>) -> Self {
+        Self { volumes, platform: Some(platform), ..self }
     }
 
     /// Checks that the volume of a node is in place. On the bare mount point of a lost one, a new node would be hidden when
@@ -95,10 +101,7 @@ impl<'a> HostExecutor<'a> {
         match step {
             // The addition failed at its first step: folder and processes belong to another node.
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
-            Step::Folder => {
-                let storage = self.settings.storage.clone();
-                self.on_volume(node, move |node| node_dir::create(node, &storage).and(DONE))
-            }
+            Step::Folder => self.folder(record, now, node),
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
             Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),

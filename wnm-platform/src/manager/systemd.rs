@@ -20,8 +20,8 @@ mod version;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
@@ -98,7 +98,7 @@ impl Systemd {
     fn with(kind: ManagerKind, exec: Exec, folder: PathBuf, runtime: Option<PathBuf>, rights: Rights) -> Self {
         Self {
             kind,
-            bus: Bus { exec, scope: kind.scope, rights, runtime, hung: Mutex::default() },
+            bus: Bus { exec, scope: kind.scope, rights, runtime },
             slice: None,
             folder,
             processes: Processes::of_host(),

@@ -181,6 +181,12 @@ impl CapacityModel {
 }
 
 fn ended(at: Timestamp) -> Failure {
-    let failed = StepFailure { step: Step::Confirm, at, error: "the process ended".to_owned(), hint: None };
+    let failed = StepFailure {
+        step: Step::Confirm,
+        at,
+        error: "the process ended".to_owned(),
+        cause: wnm_core::FailureCause::Other,
+        hint: None,
+    };
     Failure { failed, rolled_back: false }
 }

@@ -201,7 +201,10 @@ fn pending(action: &Action, since: Timestamp) -> Outcome {
 
 fn failure(action: &Action, at: Timestamp) -> Failure {
     let error = "reported as failed".to_owned();
-    Failure { failed: StepFailure { step: last_step(action), at, error, hint: None }, rolled_back: true }
+    Failure {
+        failed: StepFailure { step: last_step(action), at, error, cause: wnm_core::FailureCause::Other, hint: None },
+        rolled_back: true,
+    }
 }
 
 /// Tells whether a line controls the session, by its first key.

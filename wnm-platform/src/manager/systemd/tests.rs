@@ -1,5 +1,5 @@
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
@@ -182,7 +182,7 @@ fn hanging_systemctl_is_not_called_again_for_a_minute() {
     });
     assert!(reason(fake.survey()).contains("did not exit within 10 s"));
     let node = fake.node();
-    assert!(reason(fake.survey()).contains("a command timed out 0 s ago"));
+    assert!(reason(fake.survey()).contains("was killed, 0 s ago"));
     assert!(fake.systemd.start(&node).is_err());
     let wanted = fake.systemd.wanted(&node);
     fs::create_dir_all(wanted.parent().unwrap()).unwrap();
