@@ -243,7 +243,7 @@ fn given() -> impl Strategy<Value = Given> {
         }
         let known = devices.into_iter().enumerate();
         // Removals begin for the cap or for a volume; the others of these have passed their delay.
-        let is_delayed = |id: &NodeId| acting.contains(id) && !is_calm && id.get() % 3 > 0;
+        let is_delayed = |id: &NodeId| acting.contains(id) && !is_calm && !id.get().is_multiple_of(3);
         let is_removing = |state: &NodeState| matches!(state, NodeState::Removing { .. });
         let delayed =
             states.iter().filter(|(id, state)| is_removing(state) && is_delayed(id) && nodes.contains_key(id));
