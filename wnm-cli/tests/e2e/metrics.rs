@@ -43,7 +43,7 @@ fn daemon(host: &Host, goal: &str, wanted: impl Fn(&serde_json::Value) -> bool) 
 #[test]
 fn daemon_serves_metrics_where_the_setting_says() {
     let host = Host::with_colony();
-    let address = format!("127.0.0.1:{}", host.spare_port(3));
+    let wanted = format!("127.0.0.1:{}", host.spare_port(3));
     host.expect(0, "node add --count 2");
     let _daemon = {
         let _turn = turn();
@@ -51,8 +51,11 @@ fn daemon_serves_metrics_where_the_setting_says() {
         Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     daemon(&host, "running daemon without HTTP", |daemon| daemon["phase"] == "running" && daemon["listen"].is_null());
-    host.expect(0, &format!("config set listen={address}"));
-    daemon(&host, "HTTP server", |daemon| daemon["listen"]["address"] == *address);
+    host.expect(0, &format!("config set listen={wanted}"));
+    let serves =
+        |daemon: &serde_json::Value| daemon["listen"]["wanted"] == *wanted && daemon["listen"]["address"].is_string();
+    // Another program may have taken the port: the next free one serves.
+    let address = daemon(&host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
     assert!(host.expect(0, "status").out.contains(&format!("metrics at http://{address}/metrics")));
     let started = Instant::now();
     let metrics = loop {

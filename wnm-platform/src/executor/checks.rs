@@ -6,7 +6,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use wnm_core::steps::ActionRecord;
 use wnm_core::{Node, Timestamp};
 
-use super::{DONE, HostExecutor, Performed};
+use super::{DONE, HostExecutor, Performed, check_owner};
 use crate::error::PlatformError;
 use crate::node_dir::{self, Owner, check_free_space};
 
@@ -17,6 +17,7 @@ const INODES: u64 = 100;
 impl HostExecutor<'_> {
     /// Checks ports, folder, program and volume of a new node, and creates its folders.
     pub(super) fn folder(&self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
+        check_owner(node)?;
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
             return Ok(wait);
         }
