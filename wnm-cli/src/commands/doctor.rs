@@ -160,3 +160,15 @@ fn names(ids: &[NodeId]) -> String {
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
+
+/// Returns the settings of a small host with these changes, for the tests of the checks.
+#[cfg(test)]
+fn settings_with(changes: &[(&str, &str)]) -> Settings {
+    let manager = wnm_core::ManagerKind::ALL[0];
+    let host = wnm_core::HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager };
+    let mut raw = RawSettings::default();
+    for (key, value) in [("rewards_address", "faucet")].iter().chain(changes) {
+        raw.set(key, value).unwrap();
+    }
+    Settings::new(&raw, &host).unwrap()
+}

@@ -65,11 +65,16 @@ impl<'a> HostExecutor<'a> {
         Self { volumes, platform: Some(platform), ..self }
     }
 
+    /// Returns the storage folder around the folder of a node; None for one outside of all.
+    fn storage_of(&self, node: &Node) -> Option<&PathBuf> {
+        let roots = &self.settings.storage;
+        volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at))
+    }
+
     /// Checks that the volume of a node is in place. On the bare mount point of a lost one, a new node would be hidden when
     /// the volume is back, and a removed one would seem to have no folder.
     fn check_volume(&self, node: &Node) -> Result<(), PlatformError> {
-        let roots = &self.settings.storage;
-        match volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)) {
+        match self.storage_of(node) {
             Some(root) => volume::check(root, self.volumes.get(root).copied()),
             None => Ok(()),
         }
@@ -79,8 +84,7 @@ impl<'a> HostExecutor<'a> {
     /// the middle of it must not hold the cycle and its lock. Until the thread returns, each further call on that storage
     /// folder fails, so that no two of them change the same files.
     fn on_volume(&self, node: &Node, change: impl FnOnce(&Node) -> Performed + Send + 'static) -> Performed {
-        let roots = &self.settings.storage;
-        let root = volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)).unwrap_or(&node.root_dir);
+        let root = self.storage_of(node).unwrap_or(&node.root_dir);
         let node = node.clone();
         volume::within(root, STEP_DEADLINE, move || change(&node))
             .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))

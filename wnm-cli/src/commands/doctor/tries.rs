@@ -102,19 +102,11 @@ fn udp_ranges(settings: &Settings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{HostDefaults, ManagerKind, RawSettings};
-
     use super::*;
-    use crate::commands::doctor::Level;
+    use crate::commands::doctor::{Level, settings_with};
 
-    fn settings(changes: &[(&str, &str)]) -> Settings {
-        let host =
-            HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        for (key, value) in [("rewards_address", "faucet"), ("node_cap", "9")].iter().chain(changes) {
-            raw.set(key, value).unwrap();
-        }
-        Settings::new(&raw, &host).unwrap()
+    fn settings(manager: &[(&str, &str)]) -> Settings {
+        settings_with(&[&[("node_cap", "9")], manager].concat())
     }
 
     #[test]

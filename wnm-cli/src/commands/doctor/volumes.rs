@@ -162,20 +162,10 @@ fn one_volume(settings: &Settings, volume: &Volume) -> Option<Check> {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{HostDefaults, ManagerKind, Percent, RawSettings};
+    use wnm_core::Percent;
 
     use super::*;
-    use crate::commands::doctor::Level;
-
-    fn settings(changes: &[(&str, &str)]) -> Settings {
-        let host =
-            HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        for (key, value) in [("rewards_address", "faucet")].iter().chain(changes) {
-            raw.set(key, value).unwrap();
-        }
-        Settings::new(&raw, &host).unwrap()
-    }
+    use crate::commands::doctor::{Level, settings_with};
 
     fn volume(root: &str, total: u64, used: f64) -> Volume {
         let gigabytes = |bytes: f64| Some(Bytes((bytes * 1e9) as u64));
@@ -190,7 +180,7 @@ mod tests {
 
     #[test]
     fn full_colony_needs_space_on_all_volumes_together() {
-        let ten = settings(&[("node_cap", "10")]);
+        let ten = settings_with(&[("node_cap", "10")]);
         let found = |volumes: &[Volume], nodes| {
             let check = all_volumes(&ten, volumes, nodes, Bytes(0));
             (check.level, check.message)
@@ -224,8 +214,8 @@ mod tests {
 
     #[test]
     fn each_volume_is_compared_with_the_thresholds() {
-        let ant_node = settings(&[("flavor", "ant-node"), ("hd_remove", "99.99"), ("hd_less_than", "99.98")]);
-        let classic = settings(&[]);
+        let ant_node = settings_with(&[("flavor", "ant-node"), ("hd_remove", "99.99"), ("hd_less_than", "99.98")]);
+        let classic = settings_with(&[]);
         let found = |settings: &Settings, volume: &Volume| {
             one_volume(settings, volume).map(|check| (check.level, check.message))
         };
@@ -253,7 +243,7 @@ mod tests {
     fn two_folders_on_one_device_count_once() {
         let folder = tempfile::tempdir().unwrap();
         let two = ["a", "b"].map(|name| folder.path().join(name).display().to_string()).join(",");
-        let settings = settings(&[("node_storage", &two)]);
+        let settings = settings_with(&[("node_storage", &two)]);
         let checks = check(&settings, &read(&settings, None), None);
         assert!(!checks[0].message.contains("volumes"), "{}", checks[0].message);
     }
