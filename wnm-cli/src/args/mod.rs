@@ -374,7 +374,7 @@ pub(crate) enum Node {
     /// Start nodes, the oldest first, and upgrade outdated ones
     #[command(after_help = "Examples:\n  wnm node start antnode0003\n  wnm node start --all")]
     Start(Selected),
-    /// Stop nodes, the youngest first, until the policy starts them again
+    /// Stop nodes, the youngest first, until they are started by name
     #[command(
         after_help = "Examples:\n  wnm node stop antnode0003\n  wnm node stop 1,3,5-9\n  wnm node stop --count 2"
     )]
