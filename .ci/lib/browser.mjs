@@ -82,5 +82,6 @@ export class Browser {
     return Buffer.from((await this.send("Page.captureScreenshot", { format: "png" })).data, "base64");
   }
 
-  end() { this.process.kill(); }
+  // Chromium may take long to end on SIGTERM, and its profile is thrown away.
+  end() { this.process.kill("SIGKILL"); }
 }

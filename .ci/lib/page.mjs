@@ -39,7 +39,7 @@ try {
   await browser.until("document.getElementById('live').textContent === 'live'");
 
   await check("the page shows the colony", async () => {
-    await browser.until("document.querySelectorAll('#rows tr.running').length === 11");
+    await browser.until("document.querySelectorAll('#rows tr.running').length === 11", 60);
     assert.equal(await browser.value("document.querySelectorAll('#grid a').length"), 12);
     assert.equal(await browser.value(state("antnode0003")), "stopped");
     assert.ok(await browser.value("document.querySelectorAll('#signals figure').length") >= 3);
@@ -129,9 +129,7 @@ try {
     await browser.until("document.getElementById('live').textContent !== 'live'");
     problems.length = 0;
   });
-} catch (error) {
-  console.log(await browser.value("document.getElementById('counts')?.innerText + ' | ' + document.getElementById('live')?.textContent"));
-  throw error;
 } finally {
   browser.end();
 }
+process.exit(0);

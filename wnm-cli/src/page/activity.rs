@@ -79,7 +79,7 @@ pub(super) fn done(history: &[CycleRecord]) -> String {
         return "<p>no actions recorded</p>\n".to_owned();
     }
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Latest actions\">\n<table>\n<thead><tr>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of the latest actions\">\n<table>\n<thead><tr>\
          <th scope=\"col\">Time</th><th scope=\"col\">Action</th><th scope=\"col\">Result</th>\
          <th scope=\"col\">Reason</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
     )

@@ -89,17 +89,14 @@ function moveInGrid(event) {
   focusCell(cells[Math.min(Math.max(at + step, 0), cells.length - 1)]);
 }
 
-// A filter may hide the row that a cell leads to.
+// A filter may hide the row that a cell leads to. The browser then moves the focus to the row.
 function showRow(event) {
   const link = event.target.closest("a");
   const row = link && document.getElementById(link.hash.slice(1));
-  if (!row) return;
-  if (row.hidden) {
-    part("text").value = "";
-    part("only").value = "";
-    arrange();
-  }
-  setTimeout(() => row.focus({ preventScroll: true }));
+  if (!row || !row.hidden) return;
+  part("text").value = "";
+  part("only").value = "";
+  arrange();
 }
 
 // The updates.
