@@ -38,6 +38,7 @@ mod engine;
 mod format;
 mod model;
 mod policy;
+pub mod probe;
 
 pub use action::steps;
 pub use format::{case, trace};
