@@ -21,6 +21,9 @@ pub enum Dialect {
     Ant,
 }
 
+/// The first version of the client of `antnode` with the flag `--disable-cache`.
+const CACHES_CHUNKS: Version = Version::new(0, 5, 0);
+
 /// A client program that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeClient {
@@ -91,6 +94,10 @@ impl ProbeClient {
     #[must_use]
     pub fn arguments(&self, request: &ClientRequest, further: &[String]) -> Vec<std::ffi::OsString> {
         let words: &[&str] = match (self.dialect, request) {
+            // A client with a cache of chunks would otherwise answer a second download without the network.
+            (Dialect::Autonomi, ClientRequest::Download { .. }) if self.version >= CACHES_CHUNKS => {
+                &["file", "download", "--disable-cache"]
+            }
             (Dialect::Autonomi, ClientRequest::Download { .. }) => &["file", "download"],
             (Dialect::Autonomi, ClientRequest::Quote(_)) => &["file", "cost"],
             (Dialect::Autonomi, ClientRequest::Upload(_)) => &["file", "upload", "--public"],
@@ -297,7 +304,9 @@ mod tests {
             client.arguments(request, &further).iter().map(|word| word.to_string_lossy().into_owned()).collect()
         };
         let address = "ab".repeat(32);
-        assert_eq!(words(&autonomi(), &download), ["--network-id", "1", "file", "download", &address, "/s/f"]);
+        assert_eq!(words(&autonomi(), &download), ["--network-id", "1", "file", "download", "--disable-cache", &address, "/s/f"]);
+        let old = client("Autonomi Client v0.4.2");
+        assert_eq!(words(&old, &download)[2..], ["file", "download", &address, "/s/f"]);
         let ant = client("ant 0.2.4");
         assert_eq!(
             words(&ant, &download),
