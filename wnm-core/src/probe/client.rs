@@ -129,13 +129,15 @@ impl ProbeClient {
             Dialect::Autonomi => (printed_cost(&stdout), printed_address(&stdout)),
             Dialect::Ant => json_answer(&stdout),
         };
+        // Behind the error, color-eyre prints a place and the names of functions, such as `connect_to_network`.
+        let errors = stderr.split("\nLocation:").next().unwrap_or_default();
         let outcome = match (output.code, self.dialect) {
             (Some(0), _) => ProbeOutcome::Ok,
             (None, _) => ProbeOutcome::Killed,
-            (Some(code), Dialect::Autonomi) => outcome_of_code(code).unwrap_or_else(|| outcome_of_text(&stderr)),
-            (Some(_), Dialect::Ant) => outcome_of_text(&stderr),
+            (Some(code), Dialect::Autonomi) => outcome_of_code(code).unwrap_or_else(|| outcome_of_text(errors)),
+            (Some(_), Dialect::Ant) => outcome_of_text(errors),
         };
-        let cause = if outcome == ProbeOutcome::Ok { None } else { last_error(&stderr).or_else(|| last_line(&stdout)) };
+        let cause = if outcome == ProbeOutcome::Ok { None } else { last_error(errors).or_else(|| last_line(&stdout)) };
         ClientAnswer { outcome, cost, address, cause }
     }
 }
@@ -242,14 +244,19 @@ fn json_answer(stdout: &str) -> (Option<Atto>, Option<String>) {
 /// The longest cause, in characters.
 const CAUSE: usize = 200;
 
-/// Returns the last line that begins with an error word, else the last line.
+/// Returns the error that a client printed: the first two causes that color-eyre numbers, the last line that begins with
+/// an error word, or the last line.
 fn last_error(stderr: &str) -> Option<String> {
-    let mut lines = stderr.lines().rev().map(str::trim);
-    // color-eyre prints the error below `Error:`, and a location and hints below it.
-    let numbered = stderr.lines().rev().find_map(|line| line.trim().strip_prefix("0: "));
-    let labelled = lines.find_map(|line| line.strip_prefix("Error:").or_else(|| line.strip_prefix("error:")));
-    let found = numbered.or(labelled.filter(|text| !text.trim().is_empty()));
-    found.map(shortened).or_else(|| last_line(stderr))
+    let numbered = |number: &str| stderr.lines().find_map(|line| line.trim_start().strip_prefix(number));
+    if let Some(first) = numbered("0: ") {
+        let second = numbered("1: ").map(|second| format!(": {second}")).unwrap_or_default();
+        return Some(shortened(&format!("{first}{second}")));
+    }
+    let labelled = |line: &str| {
+        let text = line.trim().strip_prefix("Error:").or_else(|| line.trim().strip_prefix("error:"))?.trim();
+        (!text.is_empty()).then(|| shortened(text))
+    };
+    stderr.lines().rev().find_map(labelled).or_else(|| last_line(stderr))
 }
 
 fn last_line(text: &str) -> Option<String> {
@@ -290,7 +297,8 @@ mod tests {
     fn programs_are_recognised_by_their_version() {
         assert_eq!(autonomi().to_string(), "autonomi 0.5.2");
         assert_eq!(client("ant 0.2.4\n").to_string(), "ant 0.2.4");
-        for other in ["", "ant", "Apache Ant(TM) version 1.10.14 compiled on September 25 2023", "antnode 0.4.17", "ant x"]
+        for other in
+            ["", "ant", "Apache Ant(TM) version 1.10.14 compiled on September 25 2023", "antnode 0.4.17", "ant x"]
         {
             assert_eq!(ProbeClient::recognise(other), None, "{other}");
         }
@@ -304,7 +312,10 @@ mod tests {
             client.arguments(request, &further).iter().map(|word| word.to_string_lossy().into_owned()).collect()
         };
         let address = "ab".repeat(32);
-        assert_eq!(words(&autonomi(), &download), ["--network-id", "1", "file", "download", "--disable-cache", &address, "/s/f"]);
+        assert_eq!(
+            words(&autonomi(), &download),
+            ["--network-id", "1", "file", "download", "--disable-cache", &address, "/s/f"]
+        );
         let old = client("Autonomi Client v0.4.2");
         assert_eq!(words(&old, &download)[2..], ["file", "download", &address, "/s/f"]);
         let ant = client("ant 0.2.4");
@@ -332,17 +343,71 @@ mod tests {
         assert_eq!((free.outcome, free.cost, free.address), (ProbeOutcome::Ok, None, None));
     }
 
+    const OFFLINE: &str = "Error: \n   0: \u{1b}[91mFailed to connect to the network\u{1b}[0m\n   1: \u{1b}[91mFailed to bootstrap the client: Failed to obtain any bootstrap peers\u{1b}[0m\n   2: \u{1b}[91mFailed to obtain any bootstrap peers\u{1b}[0m\n\nLocation:\n   src/actions/connect.rs:109\n\n  10: std::sys::backtrace\nRun with RUST_BACKTRACE=full\n";
+
     #[test]
     fn failures_have_a_class_and_a_cause() {
         let ant = client("ant 0.2.4");
         for (client, code, stderr, outcome, cause) in [
-            (&autonomi(), Some(33), "Error: \n   0: \u{1b}[91mRecord not found\u{1b}[0m\n\nLocation:\n   x.rs:1\n", ProbeOutcome::DataLoss, "Record not found"),
+            (
+                &autonomi(),
+                Some(33),
+                "Error: \n   0: \u{1b}[91mRecord not found\u{1b}[0m\n\nLocation:\n   x.rs:1\n",
+                ProbeOutcome::DataLoss,
+                "Record not found",
+            ),
+            // The error of ant-cli 0.5.2 on a host without a network; `file cost` exits with 1, `file download` with 51.
+            (
+                &autonomi(),
+                Some(1),
+                OFFLINE,
+                ProbeOutcome::NetworkError,
+                "Failed to connect to the network: Failed to bootstrap the client: Failed to obtain any bootstrap peers",
+            ),
+            (
+                &autonomi(),
+                Some(51),
+                OFFLINE,
+                ProbeOutcome::NetworkError,
+                "Failed to connect to the network: Failed to bootstrap the client: Failed to obtain any bootstrap peers",
+            ),
+            (
+                &autonomi(),
+                Some(1),
+                "Error: \n   0: Failed to calculate cost\n\nLocation:\n   actions/connect.rs:9\n",
+                ProbeOutcome::Unknown,
+                "Failed to calculate cost",
+            ),
             (&autonomi(), Some(59), "Error: timed out", ProbeOutcome::NetworkError, "timed out"),
             (&autonomi(), Some(12), "Error: cannot write", ProbeOutcome::ClientError, "cannot write"),
-            (&autonomi(), Some(1), "Error: \n   0: Could not connect to enough peers in time.\n", ProbeOutcome::NetworkError, "Could not connect to enough peers in time."),
-            (&ant, Some(1), "Error: Failed to start P2P node: no peers\n", ProbeOutcome::NetworkError, "Failed to start P2P node: no peers"),
-            (&ant, Some(1), "Error: SECRET_KEY environment variable required for this operation\n", ProbeOutcome::ClientError, "SECRET_KEY environment variable required for this operation"),
-            (&ant, Some(1), "Error: Failed to fetch public DataMap: DataMap not found at address\n", ProbeOutcome::DataLoss, "Failed to fetch public DataMap: DataMap not found at address"),
+            (
+                &autonomi(),
+                Some(1),
+                "Error: \n   0: Could not connect to enough peers in time.\n",
+                ProbeOutcome::NetworkError,
+                "Could not connect to enough peers in time.",
+            ),
+            (
+                &ant,
+                Some(1),
+                "Error: Failed to start P2P node: no peers\n",
+                ProbeOutcome::NetworkError,
+                "Failed to start P2P node: no peers",
+            ),
+            (
+                &ant,
+                Some(1),
+                "Error: SECRET_KEY environment variable required for this operation\n",
+                ProbeOutcome::ClientError,
+                "SECRET_KEY environment variable required for this operation",
+            ),
+            (
+                &ant,
+                Some(1),
+                "Error: Failed to fetch public DataMap: DataMap not found at address\n",
+                ProbeOutcome::DataLoss,
+                "Failed to fetch public DataMap: DataMap not found at address",
+            ),
             (&ant, Some(101), "thread 'main' panicked", ProbeOutcome::Unknown, "thread 'main' panicked"),
             (&ant, None, "half a l", ProbeOutcome::Killed, "half a l"),
         ] {

@@ -16,8 +16,10 @@ use crate::model::units::{Bytes, Timestamp};
 pub enum ProbeOutcome {
     /// The client succeeded, and the content is the expected one as far as it is known.
     Ok,
-    /// The client was ended: by the timeout, at the end of the window, under a hold, or because it exceeded a limit.
+    /// The client was ended after its timeout, or because it wrote too much.
     Killed,
+    /// The client was ended before its time: at the end of the window, under a hold, or with the daemon.
+    Stopped,
     /// The client failed for a reason of this host, such as a wrong argument, a full disk or an empty wallet.
     ClientError,
     /// The client did not reach the network, or the network did not answer in time.
@@ -30,8 +32,8 @@ pub enum ProbeOutcome {
 
 impl ProbeOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::Killed, Self::ClientError, Self::NetworkError, Self::DataLoss, Self::Unknown];
+    pub const ALL: [Self; 7] =
+        [Self::Ok, Self::Killed, Self::Stopped, Self::ClientError, Self::NetworkError, Self::DataLoss, Self::Unknown];
 
     /// Returns the word in output and in the database, such as `network_error`.
     #[must_use]
@@ -39,6 +41,7 @@ impl ProbeOutcome {
         match self {
             Self::Ok => "ok",
             Self::Killed => "killed",
+            Self::Stopped => "stopped",
             Self::ClientError => "client_error",
             Self::NetworkError => "network_error",
             Self::DataLoss => "data_loss",
@@ -46,10 +49,11 @@ impl ProbeOutcome {
         }
     }
 
-    /// Tells whether the run says that the network does not serve: neither a success nor a fault of this host.
+    /// Tells whether the run tells against the network: it is neither a success, nor a fault of this host, nor ended by
+    /// wnm. A client that is still waiting at its timeout mostly waits for the network.
     #[must_use]
     pub const fn is_network_failure(self) -> bool {
-        matches!(self, Self::NetworkError | Self::DataLoss | Self::Unknown)
+        matches!(self, Self::Killed | Self::NetworkError | Self::DataLoss | Self::Unknown)
     }
 }
 

@@ -70,8 +70,7 @@ pub enum SizeClass {
 
 impl SizeClass {
     /// Every class, the smallest first.
-    pub const ALL: [Self; 7] =
-        [Self::Tiny, Self::Small, Self::Medium, Self::Large, Self::Huge, Self::Giga, Self::Tera];
+    pub const ALL: [Self; 7] = [Self::Tiny, Self::Small, Self::Medium, Self::Large, Self::Huge, Self::Giga, Self::Tera];
 
     /// Returns the word in files and output, such as `tiny`.
     #[must_use]

@@ -245,8 +245,8 @@ impl TaskState {
         })
     }
 
-    /// Makes the idle workers wait for a run, when another period has begun. A worker that is still busy with the period
-    /// before completes it first.
+    /// Gives each worker its runs, when another period has begun. Those that are left of the period before are dropped; a
+    /// run that is running is completed first.
     fn begin_period(&mut self, now: Timestamp, time: i64) {
         let period = (now.as_millis() - millis(self.task.offset)).div_euclid(millis(self.task.every).max(1));
         if self.period == Some(i64::MAX) || self.period == Some(period) {
@@ -254,8 +254,11 @@ impl TaskState {
         }
         self.period = Some(period);
         for worker in &mut self.workers {
-            if *worker == Worker::Idle {
-                *worker = Worker::Waiting { at: time, left: self.task.repeat.saturating_sub(1), again: None };
+            match worker {
+                Worker::Running { left, .. } => *left = self.task.repeat,
+                Worker::Idle | Worker::Waiting { .. } => {
+                    *worker = Worker::Waiting { at: time, left: self.task.repeat.saturating_sub(1), again: None };
+                }
             }
         }
     }

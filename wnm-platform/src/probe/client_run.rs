@@ -400,7 +400,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn processes_that_leave_the_group_are_killed() {
-        let fixture = shell("setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 600' & while ! test -e pid; do sleep 0.05; done");
+        let fixture = shell(
+            "setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 600' & while ! test -e pid; do sleep 0.05; done",
+        );
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
         assert!(is_killed(&fixture));
     }

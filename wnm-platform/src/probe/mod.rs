@@ -4,5 +4,7 @@ mod client_run;
 mod content;
 pub mod fake_client;
 
-pub use client_run::{ClientCall, ClientEnd, ClientRunError, FinishedClient, Secret, end_leftovers, recognise, run_client};
+pub use client_run::{
+    ClientCall, ClientEnd, ClientRunError, FinishedClient, Secret, end_leftovers, recognise, run_client,
+};
 pub use content::{Made, digest, make_seeded};

@@ -14,12 +14,8 @@ fn wall(seconds: u64) -> Timestamp {
 }
 
 fn schedule(tasks: Vec<ProbeTask>) -> ProbeSchedule {
-    let file = |name: &str| KnownFile {
-        size: SizeClass::Tiny,
-        name: name.to_owned(),
-        address: "ab".repeat(32),
-        md5: None,
-    };
+    let file =
+        |name: &str| KnownFile { size: SizeClass::Tiny, name: name.to_owned(), address: "ab".repeat(32), md5: None };
     let plan = ProbePlan { tasks, files: vec![file("a"), file("b")], seeds: Vec::new() };
     let mut schedule = ProbeSchedule::new(ProbeCeilings::of_host(4), ProbeLedger::default(), 1);
     schedule.set_plan(plan);
@@ -118,8 +114,7 @@ fn changed_plan_keeps_the_progress_of_equal_tasks() {
         schedule.ended(RunId(run), Failed::Yes, Duration::from_secs(2));
     }
     assert_eq!(schedule.running(), 0);
-    let names: Vec<String> =
-        started(&step(&mut schedule, 3600)).iter().map(|run| run.task.name.clone()).collect();
+    let names: Vec<String> = started(&step(&mut schedule, 3600)).iter().map(|run| run.task.name.clone()).collect();
     assert_eq!(names, ["kept"]);
 }
 
