@@ -140,6 +140,7 @@ mod tests {
             bytes: Bytes(7),
             content: ContentCheck::Unchecked,
             cost: Some(Atto(5)),
+            address: None,
             attempt: 1,
             outcome: ProbeOutcome::Ok,
             exit_code: Some(0),

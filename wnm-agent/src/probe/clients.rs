@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wnm_core::probe::{
-    Assignment, Atto, ClientOutput, ClientRequest, ContentCheck, ProbeClient, ProbeKind, ProbeOutcome, ProbeRun, RunId,
-    Subject,
+    Assignment, Atto, ClientAnswer, ClientOutput, ClientRequest, ContentCheck, ProbeClient, ProbeKind, ProbeOutcome,
+    ProbeRun, RunId, Subject,
 };
 use wnm_core::{Bytes, Timestamp};
 use wnm_platform::probe::{
@@ -270,6 +270,7 @@ struct Answered {
     bytes: Bytes,
     content: ContentCheck,
     cost: Option<Atto>,
+    address: Option<String>,
     exit_code: Option<i32>,
     cause: Option<String>,
 }
@@ -278,7 +279,7 @@ impl Answered {
     /// Returns the answer of a client that did not run.
     fn without(outcome: ProbeOutcome, cause: Option<String>) -> Self {
         let (took, bytes, content) = (Duration::ZERO, Bytes(0), ContentCheck::Unchecked);
-        Self { outcome, took, bytes, content, cost: None, exit_code: None, cause }
+        Self { outcome, took, bytes, content, cost: None, address: None, exit_code: None, cause }
     }
 }
 
@@ -307,6 +308,7 @@ fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dy
         bytes: answered.bytes,
         content: answered.content,
         cost: answered.cost,
+        address: answered.address,
         attempt: assignment.attempt,
         outcome: answered.outcome,
         exit_code: answered.exit_code,
@@ -399,7 +401,7 @@ fn read_answer(surroundings: &Surroundings, finished: &FinishedClient, timeout: 
     let output = ClientOutput { code, stdout: &finished.stdout, stderr: &finished.stderr };
     let answer = surroundings.program.client.answer(output);
     let (outcome, cause) = match finished.end {
-        ClientEnd::Exited(_) => (answer.outcome, answer.cause),
+        ClientEnd::Exited(_) => (answer.outcome, answer.cause.clone()),
         ClientEnd::Signalled(signal) => (ProbeOutcome::ClientError, Some(format!("ended by signal {signal}"))),
         ClientEnd::TimedOut => {
             (ProbeOutcome::Killed, Some(format!("no end after the timeout of {} s", timeout.as_secs_f64())))
@@ -408,33 +410,36 @@ fn read_answer(surroundings: &Surroundings, finished: &FinishedClient, timeout: 
         ClientEnd::Oversized => (ProbeOutcome::Killed, Some("wrote too much".to_owned())),
     };
     let (bytes, content) = (Bytes(0), ContentCheck::Unchecked);
-    Answered { outcome, took: finished.took, bytes, content, cost: answer.cost, exit_code: code, cause }
+    let ClientAnswer { cost, address, .. } = answer;
+    Answered { outcome, took: finished.took, bytes, content, cost, address, exit_code: code, cause }
 }
 
 /// Compares the content of a download with its digest.
-fn checked(answered: Answered, path: &Path, md5: Option<&str>) -> Answered {
+fn checked(mut answered: Answered, path: &Path, md5: Option<&str>) -> Answered {
     if answered.outcome != ProbeOutcome::Ok {
         return answered;
     }
-    let failed = |outcome, cause: &str| Answered { outcome, cause: Some(cause.to_owned()), ..answered };
-    match digest(path) {
-        Ok(Some((bytes, found))) => match md5 {
-            Some(want) if want != found => Answered {
-                bytes,
-                content: ContentCheck::Invalid,
-                outcome: ProbeOutcome::DataLoss,
-                cause: Some(format!("the content has the MD5 digest {found}")),
-                ..answered
-            },
-            Some(_) => Answered { bytes, content: ContentCheck::Valid, ..answered },
-            None => Answered { bytes, ..answered },
-        },
-        Ok(None) => failed(ProbeOutcome::Unknown, "the client wrote no regular file"),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            failed(ProbeOutcome::Unknown, "the client succeeded without a file")
+    let failure = match digest(path) {
+        Ok(Some((bytes, found))) => {
+            answered.bytes = bytes;
+            answered.content = match md5 {
+                None => ContentCheck::Unchecked,
+                Some(want) if want == found => ContentCheck::Valid,
+                Some(_) => ContentCheck::Invalid,
+            };
+            let is_other = answered.content == ContentCheck::Invalid;
+            is_other.then(|| (ProbeOutcome::DataLoss, format!("the content has the MD5 digest {found}")))
         }
-        Err(error) => failed(ProbeOutcome::ClientError, &error.to_string()),
+        Ok(None) => Some((ProbeOutcome::Unknown, "the client wrote no regular file".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some((ProbeOutcome::Unknown, "the client succeeded without a file".to_owned()))
+        }
+        Err(error) => Some((ProbeOutcome::ClientError, error.to_string())),
+    };
+    if let Some((outcome, cause)) = failure {
+        (answered.outcome, answered.cause) = (outcome, Some(cause));
     }
+    answered
 }
 
 /// Checks that the volume of a folder has room for a run.

@@ -121,6 +121,7 @@ mod tests {
                 bytes: Bytes(1),
                 content: ContentCheck::Unchecked,
                 cost: None,
+                address: None,
                 attempt: assignment.attempt,
                 outcome,
                 exit_code: None,

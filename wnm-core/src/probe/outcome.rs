@@ -165,6 +165,9 @@ pub struct ProbeRun {
     pub content: ContentCheck,
     /// The price that the client named; None if it named none.
     pub cost: Option<Atto>,
+    /// The address of an uploaded file, in hexadecimal digits.
+    #[serde(default)]
+    pub address: Option<String>,
     /// The attempt, from 1 on.
     pub attempt: u32,
     /// The result.
@@ -218,6 +221,7 @@ mod tests {
             bytes: Bytes(1000),
             content: ContentCheck::Valid,
             cost: None,
+            address: None,
             attempt: 1,
             outcome: ProbeOutcome::Ok,
             exit_code: Some(0),

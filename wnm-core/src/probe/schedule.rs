@@ -148,6 +148,13 @@ impl ProbeSchedule {
         self.tasks.iter().map(TaskState::running).sum()
     }
 
+    /// Tells whether a run waits: for its time, for its turn, or for another attempt.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        let mut workers = self.tasks.iter().flat_map(|state| &state.workers);
+        workers.any(|worker| matches!(worker, Worker::Waiting { .. }))
+    }
+
     /// Returns the due runs of each task that do not start, with the reason.
     pub fn refused(&self) -> impl Iterator<Item = (&str, Refused)> {
         self.tasks.iter().filter_map(|state| Some((state.task.name.as_str(), state.refused?)))
