@@ -54,8 +54,18 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let schedule = Schedule::daemon(args.interval);
     let cpus = std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX));
     let probes = ProbeService::new(probe::folder(db), cpus);
-    let mut control =
-        Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests, server, probes };
+    let mut control = Control {
+        db,
+        sources,
+        schedule,
+        output,
+        is_unreadable: false,
+        cycles: 0,
+        requests,
+        server,
+        probes,
+        live: &live,
+    };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
     // Requests that came too late are dropped, so that their commands run without the daemon.
     while control.requests.pop().is_some() {}
@@ -106,10 +116,11 @@ struct Control<'a> {
     /// The servers; None where the system refuses them.
     server: Option<Server>,
     probes: ProbeService,
+    live: &'a Live,
 }
 
 impl Control<'_> {
-    /// Puts the settings of probes in force, and stores the runs that ended.
+    /// Applies the settings of probes, and stores the runs that ended.
     fn follow_probes(&mut self, agent: &mut HostAgent) {
         let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
         let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
@@ -136,6 +147,7 @@ impl Control<'_> {
     /// Stores the runs that ended. The caller holds the lock.
     fn write_probes(&mut self, store: &mut Store) {
         let finished = self.probes.take_finished();
+        self.live.count_probes(&finished);
         if let Err(error) = store.insert_probe_runs(&finished) {
             tracing::warn!(%error, runs = finished.len(), "the results of probes are lost");
         }

@@ -42,7 +42,7 @@ pub struct ProbeConfig {
 pub struct ProbeStatus {
     /// The client program with its version; None while it is not found.
     pub client: Option<String>,
-    /// The plan in force.
+    /// The effective plan.
     pub plan: ProbePlan,
     /// The tasks and entries that are skipped, and the sources and programs that cannot be used.
     pub problems: Vec<String>,
@@ -96,7 +96,7 @@ impl ProbeService {
         self.thread.is_some()
     }
 
-    /// Puts a configuration in force; None turns the probes off. `past` returns the runs of the last day, which count for
+    /// Applies a configuration; None turns the probes off. `past` returns the runs of the last day, which count for
     /// ceilings and spending; it is called when the probes are turned on.
     pub fn configure(&mut self, config: Option<ProbeConfig>, past: impl FnOnce() -> Vec<ProbeRun>) {
         if config.is_none() {

@@ -1,4 +1,4 @@
-//! The sources of a plan: files and addresses, read at intervals, and checked before they replace the plan in force.
+//! The sources of a plan: files and addresses, read at intervals, and checked before they replace the effective plan.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -14,7 +14,7 @@ const READ: Duration = Duration::from_secs(60);
 /// The time for one fetch.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A source cannot be used. The plan before stays in force.
+/// A source cannot be used. The plan before stays effective.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file cannot be read.

@@ -21,7 +21,7 @@ pub(crate) enum Probe {
         after_help = "Examples:\n  wnm probe history --since 1h\n  wnm probe history --outcome data_loss\n  wnm probe history --since 5m --lines    in the line protocol of InfluxDB"
     )]
     History(ProbeHistory),
-    /// List the tasks in force, and their files
+    /// List the effective tasks, and count their files
     Tasks,
     /// Check task files and lists, without running them
     #[command(

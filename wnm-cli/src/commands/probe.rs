@@ -5,7 +5,7 @@ mod now;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_agent::probe::{ClientProgram, ProbeConfig, ReadPlan, Sources, read_plan};
+use wnm_agent::probe::{ClientProgram, ProbeConfig, ReadPlan, SourceError, Sources, read_plan};
 use wnm_core::probe::{ProbeKind, ProbeSummary, run_line, summary_line};
 use wnm_core::{ProbeSettings, RawSettings, Settings, Timestamp};
 use wnm_store::{ProbeFilter, Store};
@@ -132,19 +132,16 @@ fn check(args: &ProbeCheck, output: &Output) -> Result<Exit, CliError> {
     let mut texts = Vec::new();
     for path in &args.files {
         let read = std::fs::read(path);
-        texts.push(read.map_err(|source| {
-            ProbeError::Source(wnm_agent::probe::SourceError::File { path: path.clone(), source })
-        })?);
+        texts.push(read.map_err(|source| ProbeError::Checked(SourceError::File { path: path.clone(), source }))?);
     }
     // Each file alone first, so that an error names its file.
     for (name, text) in names.iter().zip(&texts) {
-        read_plan([text.as_slice()]).map_err(|(_, cause)| {
-            ProbeError::Source(wnm_agent::probe::SourceError::Content { source_name: name.clone(), cause })
-        })?;
+        read_plan([text.as_slice()])
+            .map_err(|(_, cause)| ProbeError::Checked(SourceError::Content { source_name: name.clone(), cause }))?;
     }
     let content = |(at, cause): (usize, _)| {
         let source_name = names.get(at).cloned().unwrap_or_default();
-        ProbeError::Source(wnm_agent::probe::SourceError::Content { source_name, cause })
+        ProbeError::Checked(SourceError::Content { source_name, cause })
     };
     let read = read_plan(texts.iter().map(Vec::as_slice)).map_err(content)?;
     let count = |kind| read.plan.tasks.iter().filter(|task| task.kind == kind).count();

@@ -13,6 +13,9 @@ pub(crate) enum ProbeError {
     NoSuchTask { name: String, nearest: Option<String> },
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A file that a check read.
+    #[error(transparent)]
+    Checked(SourceError),
     #[error("no probe can run: {0}")]
     Program(#[from] ProgramError),
     #[error("cannot use the folder {}: {source}", path.display())]
@@ -34,6 +37,8 @@ impl ProbeError {
                 "set other sources with `wnm config set probe_tasks FILE`"
             }
             Self::Source(SourceError::Content { .. }) => "check the file with `wnm probe check FILE`",
+            Self::Checked(SourceError::Content { .. }) => "compare it with the examples of docs/probes.md",
+            Self::Checked(_) => "name an existing file",
             Self::Program(_) => "name the client program with `wnm config set probe_client PATH`",
             Self::Folder { .. } => return None,
         };

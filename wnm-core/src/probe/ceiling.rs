@@ -20,8 +20,8 @@ pub struct ProbeCeilings {
 
 impl ProbeCeilings {
     /// Returns the ceilings of a host with this count of CPUs: two runs and 10 GB an hour for each CPU, at most 20 runs
-    /// and 100 GB. A client encrypts what it transfers, at about 20 MB/s with one CPU, so that 10 GB keep a CPU busy for
-    /// a seventh of the hour.
+    /// and 100 GB. A client encrypts each file, at about 20 MB/s with one CPU, so that 10 GB keep a CPU busy for a
+    /// seventh of the hour.
     #[must_use]
     pub fn of_host(cpus: u32) -> Self {
         let cpus = cpus.clamp(1, 10);

@@ -2,8 +2,8 @@
 //!
 //! An executable that links this module plays it when it is started under the file name `ant`. It has the arguments,
 //! texts and exit codes of the client of `antnode` (ant-cli 0.5.2) or of `ant-node` (ant-client 0.2.4), and stores files
-//! in a folder instead of a network. The variable [`PLAY`], or an argument [`FLAG`] for one call, holds its behaviour as
-//! words, such as `dialect=autonomi,fail=network,network=/tmp/files`.
+//! in a folder instead of a network. A file beside it with the suffix [`PLAY`] holds its behaviour as words, such
+//! as `dialect=autonomi fail=network network=/tmp/files`.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -14,11 +14,8 @@ use std::{env, fs, io, thread};
 
 use super::content;
 
-/// The variable with the behaviour of the fake client.
-pub const PLAY: &str = "WNM_FAKE_CLIENT";
-
-/// The argument with the behaviour of one call, which wins over the variable.
-pub const FLAG: &str = "--fake=";
+/// The suffix of the file with the behaviour of the fake client, beside it: `ant.play`.
+pub const PLAY: &str = "play";
 
 /// The name under which an executable plays the client.
 const NAME: &str = "ant";
@@ -38,10 +35,10 @@ struct Play {
 
 impl Play {
     fn read() -> Self {
-        let flag = env::args().find_map(|word| word.strip_prefix(FLAG).map(str::to_owned));
-        let words = flag.or_else(|| env::var(PLAY).ok()).unwrap_or_default();
+        let program = env::args_os().next().map(PathBuf::from).unwrap_or_default();
+        let words = fs::read_to_string(program.with_extension(PLAY)).unwrap_or_default();
         let word = |key: &str| {
-            words.split([' ', ',']).find_map(|word| word.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+            words.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
         };
         let millis = word("millis").and_then(|text| text.parse().ok()).unwrap_or(20);
         Self {

@@ -75,8 +75,9 @@ impl Stage<'_> {
     fn scene(&self, title: &str, kind: ProbeKind, subject: Subject, behaviour: &str) -> Result<ProbeRun, CliError> {
         self.output.say(&styled(BOLD, &format!("\n{title}")));
         let network = self.folder.join("network");
-        let fake = format!("{}network={},{behaviour}", fake_client::FLAG, network.display());
-        let program = ClientProgram::find(Some(&self.folder.join("ant")), vec![fake]).map_err(ProbeError::Program)?;
+        let client = self.folder.join("ant");
+        fs::write(client.with_extension(fake_client::PLAY), format!("network={} {behaviour}", network.display()))?;
+        let program = ClientProgram::find(Some(&client), Vec::new()).map_err(ProbeError::Program)?;
         let mut clients = ClientThreads::new(program, Some(self.payment.clone()), &self.folder.join("runs"))?;
         let task = ProbeTask { timeout: Duration::from_secs(1), ..ProbeTask::new("demo", kind, SizeClass::Tiny) };
         clients.start(Assignment { run: RunId(1), task, subject, attempt: 1 });

@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::render;
 use crate::render::probe::RunView;
 
-/// The time between two looks at the clients.
+/// The time between two steps of the schedule.
 const TICK: Duration = Duration::from_millis(50);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
