@@ -13,7 +13,7 @@ use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
-use wnm_platform::Platform;
+use wnm_platform::{Platform, places};
 use wnm_store::{Lock, ProbeFilter, Schedule, Store};
 
 use crate::api::Api;
@@ -52,8 +52,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     // Also without a socket, so that a teardown finds the daemon.
     let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let schedule = Schedule::daemon(args.interval);
-    let cpus = std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX));
-    let probes = ProbeService::new(probe::folder(db), cpus);
+    let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
     let mut control = Control {
         db,
         sources,

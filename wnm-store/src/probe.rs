@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wnm_core::Timestamp;
-use wnm_core::probe::{Atto, ProbeKind, ProbeOutcome, ProbeRun};
+use wnm_core::probe::{ProbeKind, ProbeOutcome, ProbeRun};
 
 use crate::Store;
 use crate::error::StoreError;
@@ -104,27 +104,12 @@ impl Store {
             Ok(found)
         })
     }
-
-    /// Returns the sum of the prices of the uploads since a time.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn probe_spending(&self, since: Timestamp) -> Result<Atto, StoreError> {
-        let filter = ProbeFilter {
-            since: Some(since),
-            kind: Some(ProbeKind::Upload),
-            limit: u32::MAX,
-            ..ProbeFilter::default()
-        };
-        let runs = self.probe_runs(&filter)?.runs;
-        Ok(runs.iter().filter_map(|run| run.cost).fold(Atto::default(), Atto::plus))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use wnm_core::Bytes;
-    use wnm_core::probe::{ContentCheck, SizeClass};
+    use wnm_core::probe::{Atto, ContentCheck, SizeClass};
 
     use super::*;
 
@@ -168,7 +153,6 @@ mod tests {
         assert_eq!(found(ProbeFilter { kind: Some(ProbeKind::Upload), ..ProbeFilter::default() }), runs[2..]);
         assert_eq!(found(ProbeFilter { outcome: Some(ProbeOutcome::Killed), ..ProbeFilter::default() }), []);
         assert_eq!(found(ProbeFilter { task: Some("u".to_owned()), ..ProbeFilter::default() }), []);
-        assert_eq!(store.probe_spending(Timestamp::from_millis(0)).unwrap(), Atto(5));
     }
 
     #[test]

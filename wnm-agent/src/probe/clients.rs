@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -21,6 +21,7 @@ use wnm_platform::probe::{
     run_client,
 };
 
+use super::key::read_key;
 use super::prober::{Finished, RunClients};
 use super::spending::Spending;
 
@@ -28,8 +29,6 @@ use super::spending::Spending;
 const BESIDE: u64 = 64 * 1024 * 1024;
 /// The free space that runs leave to other work.
 const SPARE: u64 = 1_000_000_000;
-/// The longest key file, in bytes.
-const LONGEST_KEY: u64 = 1024;
 
 /// A client program that can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,57 +102,6 @@ pub struct Payment {
     pub key_file: PathBuf,
     /// The spending of today.
     pub spending: Arc<Mutex<Spending>>,
-}
-
-/// A key file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// The file cannot be read.
-    #[error("cannot read the key file {path}: {source}", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Other users can read the file.
-    #[error("the key file {path} has the mode {mode:04o}: other users can read it", path = path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The file contains no private key. The error never quotes it.
-    #[error("the key file {path} contains no private key of 64 hexadecimal digits", path = path.display())]
-    NotAKey {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-/// Reads the private key of a wallet from a file that only its owner can read.
-///
-/// # Errors
-/// The file cannot be read, other users can read it, or it contains no private key.
-pub fn read_key(path: &Path) -> Result<Secret, KeyFileError> {
-    let unreadable = |source| KeyFileError::Unreadable { path: path.to_owned(), source };
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file =
-        fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(unreadable)?;
-    let facts = file.metadata().map_err(unreadable)?;
-    if !facts.is_file() {
-        return Err(unreadable(io::Error::other("not a regular file")));
-    }
-    let own = rustix::process::geteuid().as_raw();
-    if facts.mode() & 0o077 != 0 || ![0, own].contains(&facts.uid()) {
-        return Err(KeyFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
-    }
-    let mut text = String::new();
-    file.take(LONGEST_KEY).read_to_string(&mut text).map_err(unreadable)?;
-    let digits = text.trim().trim_start_matches("0x");
-    let is_key = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_key { Ok(Secret(format!("0x{digits}"))) } else { Err(KeyFileError::NotAKey { path: path.to_owned() }) }
 }
 
 /// The surroundings of a run.

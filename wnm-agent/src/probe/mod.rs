@@ -3,13 +3,15 @@
 //! The thread holds no lock of the database. It hands the runs that ended to the thread of the cycles, which stores them.
 
 mod clients;
+mod key;
 mod prober;
 mod service;
 mod source;
 mod spending;
 mod task_file;
 
-pub use clients::{ClientProgram, ClientThreads, KeyFileError, Payment, ProgramError, read_key};
+pub use clients::{ClientProgram, ClientThreads, Payment, ProgramError};
+pub use key::{KeyFileError, read_key};
 pub use prober::{Finished, Prober, RunClients};
 pub use service::{ProbeConfig, ProbeService, ProbeStatus};
 pub use source::{SourceError, Sources};

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use wnm_core::Timestamp;
 use wnm_core::probe::{
-    Atto, Gate, HourWindow, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused,
+    Atto, Gate, HourWindow, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused, spent_on_day,
 };
 
-use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError, read_key};
+use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError};
+use super::key::read_key;
 use super::prober::{Prober, gate};
 use super::source::{SourceError, Sources};
 use super::spending::Spending;
@@ -180,18 +181,12 @@ impl Worker {
         for run in past {
             ledger.remember(run.kind, run.bytes, now.since(run.started), Duration::ZERO);
         }
-        let today = now.as_millis().div_euclid(24 * 60 * 60 * 1000);
-        let of_today = past.iter().filter(|run| run.started.as_millis().div_euclid(24 * 60 * 60 * 1000) == today);
-        let spent = of_today
-            .filter(|run| run.kind == wnm_core::probe::ProbeKind::Upload)
-            .filter_map(|run| run.cost)
-            .fold(Atto::default(), Atto::plus);
         Self {
             started: Instant::now(),
             folder,
             ceilings: ProbeCeilings::of_host(cpus),
             ledger: Some(ledger),
-            spending: Arc::new(Mutex::new(Spending::new(Atto::default(), spent, now))),
+            spending: Arc::new(Mutex::new(Spending::new(Atto::default(), spent_on_day(past, now), now))),
             sources: Sources::default(),
             searched: None,
             prober: None,

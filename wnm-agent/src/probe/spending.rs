@@ -1,9 +1,7 @@
 //! The tokens that uploads may spend in a day.
 
 use wnm_core::Timestamp;
-use wnm_core::probe::Atto;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
+use wnm_core::probe::{Atto, day_of};
 
 /// The spending of a day, which begins at midnight UTC.
 ///
@@ -58,10 +56,6 @@ impl Spending {
             self.spent = Atto(self.spent.0.saturating_sub(reserved.0)).plus(paid);
         }
     }
-}
-
-fn day_of(now: Timestamp) -> i64 {
-    now.as_millis().div_euclid(DAY)
 }
 
 #[cfg(test)]

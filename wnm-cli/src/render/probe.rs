@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wnm_agent::probe::{ClientProgram, ProgramError, ReadPlan};
 use wnm_core::probe::{
-    Atto, ContentCheck, Gate, ProbeKind, ProbeOutcome, ProbePlan, ProbeRun, ProbeSummary, ProbeTask, SizeClass,
+    ContentCheck, Gate, ProbeKind, ProbeOutcome, ProbePlan, ProbeRun, ProbeSummary, ProbeTask, SizeClass, spent_on_day,
 };
 use wnm_core::{Bytes, ProbeSettings, Timestamp};
 
@@ -94,7 +94,7 @@ impl RunView {
             format!("{:.1}s", self.seconds),
             rate,
             self.cost_ant.clone().unwrap_or_else(|| "-".to_owned()),
-            styled(style(self.outcome), &format!("{}{check}{cause}", words(self.outcome))),
+            styled(style(self.outcome), format!("{}{check}{cause}", words(self.outcome))),
         ]
     }
 }
@@ -285,9 +285,6 @@ impl StatusView {
         let client = client.map_err(|error| problems.push(error.to_string())).ok();
         let plan = plan.map_err(|error| problems.push(error.to_string())).unwrap_or_default();
         problems.extend(plan.problems.iter().map(ToString::to_string));
-        let day = |at: Timestamp| at.as_millis().div_euclid(24 * 60 * 60 * 1000);
-        let today = runs.iter().filter(|run| run.kind == ProbeKind::Upload && day(run.started) == day(now));
-        let spent = today.filter_map(|run| run.cost).fold(Atto::default(), Atto::plus);
         Self {
             on: settings.on,
             client: client.map(|client| client.client.to_string()),
@@ -298,7 +295,7 @@ impl StatusView {
             },
             window: settings.window.to_string(),
             tasks: plan.plan.tasks.len(),
-            spent_today_ant: settings.upload.then(|| spent.to_string()),
+            spent_today_ant: settings.upload.then(|| spent_on_day(runs, now).to_string()),
             spend_limit_ant: settings.upload.then(|| settings.spend.to_string()),
             last_day: ProbeSummary::of(runs).into_iter().map(SummaryView::from).collect(),
             problems,
@@ -347,6 +344,8 @@ pub(crate) fn status(view: &StatusView, width: Width) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use wnm_core::probe::Atto;
 
     use super::*;
 

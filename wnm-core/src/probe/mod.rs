@@ -19,5 +19,5 @@ pub use line::{run_line, summary_line};
 pub use outcome::{Atto, ContentCheck, ProbeOutcome, ProbeRun};
 pub use plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile, SizeClass, TaskCause, TaskProblem};
 pub use schedule::{Assignment, Failed, Order, ProbeSchedule, RunId, Subject};
-pub use summary::{Distribution, ProbeSummary};
+pub use summary::{Distribution, ProbeSummary, day_of, spent_on_day};
 pub use window::{Gate, HourWindow, NotAWindow};

@@ -2,8 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{ProbeOutcome, ProbeRun};
+use super::outcome::{Atto, ProbeOutcome, ProbeRun};
 use super::plan::{ProbeKind, SizeClass};
+use crate::model::units::Timestamp;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Returns the number of the day of a time, counted from 1970; days begin at midnight UTC.
+#[must_use]
+pub const fn day_of(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(DAY)
+}
+
+/// Returns the tokens that the uploads among these runs spent on the day of `now`.
+#[must_use]
+pub fn spent_on_day<'a>(runs: impl IntoIterator<Item = &'a ProbeRun>, now: Timestamp) -> Atto {
+    let is_of_today = |run: &&ProbeRun| run.kind == ProbeKind::Upload && day_of(run.started) == day_of(now);
+    runs.into_iter().filter(is_of_today).filter_map(|run| run.cost).fold(Atto::default(), Atto::plus)
+}
 
 /// The runs of one kind and class.
 #[derive(Debug, Clone, PartialEq)]

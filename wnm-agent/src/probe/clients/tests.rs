@@ -131,24 +131,3 @@ fn dropped_clients_end_their_runs() {
     let pid = fs::read_to_string(pid).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists() || cfg!(not(target_os = "linux")));
 }
-
-#[test]
-fn key_is_read_from_a_private_file_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key");
-    let read = |text: &str, mode: u32| {
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        read_key(&path)
-    };
-    let digits = "0123456789abcdef".repeat(4);
-    assert_eq!(read(&format!("0x{digits}\n"), 0o600).unwrap().0, format!("0x{digits}"));
-    assert!(matches!(read(&digits, 0o640), Err(KeyFileError::Open { mode: 0o640, .. })));
-    for text in ["", "password", &digits[1..], &format!("{digits}0")] {
-        let error = read(text, 0o400).unwrap_err();
-        assert!(matches!(error, KeyFileError::NotAKey { .. }));
-        assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
-    }
-    assert!(matches!(read_key(&folder.path().join("none")), Err(KeyFileError::Unreadable { .. })));
-    assert!(matches!(read_key(folder.path()), Err(KeyFileError::Unreadable { .. })));
-}

@@ -73,7 +73,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// Runs one probe with a client of this behaviour, and prints its result.
     fn scene(&self, title: &str, kind: ProbeKind, subject: Subject, behaviour: &str) -> Result<ProbeRun, CliError> {
-        self.output.say(&styled(BOLD, &format!("\n{title}")));
+        self.output.say(&styled(BOLD, format!("\n{title}")));
         let network = self.folder.join("network");
         let client = self.folder.join("ant");
         fs::write(client.with_extension(fake_client::PLAY), format!("network={} {behaviour}", network.display()))?;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use wnm_agent::probe::{ClientProgram, ClientThreads, Payment, Prober, Spending};
 use wnm_core::probe::{
-    Atto, Gate, ProbeCeilings, ProbeKind, ProbeLedger, ProbeOutcome, ProbePlan, ProbeRun, ProbeSchedule, ProbeTask,
-    Refused,
+    Gate, ProbeCeilings, ProbeKind, ProbeLedger, ProbeOutcome, ProbePlan, ProbeRun, ProbeSchedule, ProbeTask, Refused,
+    spent_on_day,
 };
 use wnm_core::{Settings, Timestamp};
+use wnm_platform::places;
 use wnm_store::{ProbeFilter, Store};
 
 use super::{folder, now, plan, settings};
@@ -80,14 +81,14 @@ fn run_all(
         ledger.remember(run.kind, run.bytes, started.since(run.started), Duration::ZERO);
     }
     let payment = probe.key_file.clone().filter(|_| probe.upload).map(|key_file| {
-        let spent = spent_today(past, started);
+        let spent = spent_on_day(past, started);
         Payment { key_file, spending: Arc::new(Mutex::new(Spending::new(probe.spend, spent, started))) }
     });
     // A daemon of the same database has a folder of its own.
     let scratch = folder(db).join(format!("now-{}", std::process::id()));
     let failed = |source| ProbeError::Folder { path: scratch.clone(), source };
     let clients = ClientThreads::new(program, payment, &scratch).map_err(failed)?;
-    let cpus = std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX));
+    let cpus = places::host_defaults(places::own_scope()).cpus;
     let seed = u64::try_from(started.as_millis()).unwrap_or(0);
     let mut prober = Prober::new(ProbeSchedule::new(ProbeCeilings::of_host(cpus), ledger, seed), clients);
     prober.set_plan(plan);
@@ -112,10 +113,4 @@ fn run_all(
         tracing::warn!("task {task:?} did not run: {refused}");
     }
     Ok(runs)
-}
-
-fn spent_today(past: &[ProbeRun], now: Timestamp) -> Atto {
-    let day = |at: Timestamp| at.as_millis().div_euclid(24 * 60 * 60 * 1000);
-    let today = past.iter().filter(|run| run.kind == ProbeKind::Upload && day(run.started) == day(now));
-    today.filter_map(|run| run.cost).fold(Atto::default(), Atto::plus)
 }
