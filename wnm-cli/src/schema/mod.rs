@@ -54,7 +54,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("node", document::<Vec<NodeJson>>()),
         ("node-logs", document::<logs::LogView>()),
         ("node-show", document::<Vec<node_show::NodeDetailsView<'_>>>()),
-        ("probe-check", document::<Vec<probe::CheckedFile>>()),
+        ("probe-check", document::<probe::CheckedFile>()),
         ("probe-runs", document::<Vec<probe::RunView>>()),
         ("probe-status", document::<probe::StatusView>()),
         ("probe-tasks", document::<probe::PlanView>()),

@@ -16,14 +16,22 @@ const KEY: &str = "5ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75
 /// Returns a host with a colony, a fake client, and a task file.
 fn host_with(tasks: &str) -> Host {
     let host = Host::with_colony();
+    let file = prepare(&host);
+    std::fs::write(&file, tasks).unwrap();
+    host.expect(0, &format!("config set probe_tasks={}", file.display()));
+    host
+}
+
+/// Gives a host with a colony a fake client; returns a file with a task, which is not yet set.
+pub(crate) fn prepare(host: &Host) -> PathBuf {
     let client = host.path("bin/ant");
     std::fs::create_dir_all(client.parent().unwrap()).unwrap();
     std::fs::copy(env!("CARGO_BIN_EXE_wnm"), &client).unwrap();
-    std::fs::write(host.path("probe.toml"), tasks).unwrap();
+    host.expect(0, &format!("config set probe_client={}", client.display()));
+    play(host, "");
     let file = host.path("probe.toml");
-    host.expect(0, &format!("config set probe_client={} probe_tasks={}", client.display(), file.display()));
-    play(&host, "");
-    host
+    std::fs::write(&file, task("ask", "quote")).unwrap();
+    file
 }
 
 /// Sets the behaviour of the fake client.
