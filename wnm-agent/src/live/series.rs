@@ -68,9 +68,7 @@ impl SignalRecorder {
             Signal::Disk(index) => report.observation.host.volumes.get(index).map(|volume| volume.root.clone()),
             _ => None,
         };
-        self.0.retain(|series| {
-            measures.iter().any(|m| m.signal == series.signal && folder(m.signal) == series.folder)
-        });
+        self.0.retain(|series| measures.iter().any(|m| m.signal == series.signal && folder(m.signal) == series.folder));
         if report.decision.measures.is_empty() {
             return;
         }

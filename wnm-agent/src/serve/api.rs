@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wnm_core::NodeId;
 
 use super::Shared;
-use super::page::PageFile;
 use super::crowd::Streaming;
+use super::page::PageFile;
 use super::routes::{Waited, text, wait};
 use super::stream::{Left, LineWriter, lines};
 use crate::live::{DaemonPhase, Live, LoggedEvent, SignalSeries};

@@ -24,8 +24,8 @@ use crate::request::RequestQueue;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 use http::Rendered;
-pub use page::PageFile;
 use page::Page;
+pub use page::PageFile;
 use socket::{ControlSocket, SocketError};
 
 /// Time that open answers get to end after the daemon has ended.

@@ -1,4 +1,4 @@
-//! The state of the daemon, the problems of the colony, what comes next, and the latest actions.
+//! The state of the daemon, the problems of the colony, the next and the latest actions.
 
 use std::time::Duration;
 

@@ -24,9 +24,7 @@ pub(super) fn all(status: &Status, signals: &[SignalSeries]) -> String {
             Signal::Disk(index) => status.volumes.get(index).map(|volume| &volume.root),
             _ => None,
         };
-        let series = signals.iter().find(|series| {
-            series.signal == measure.signal && series.folder.as_ref() == folder
-        });
+        let series = signals.iter().find(|series| series.signal == measure.signal && series.folder.as_ref() == folder);
         let name = match folder {
             Some(folder) => format!("disk {}", folder.display()),
             None => measure.signal.to_string(),
@@ -59,7 +57,8 @@ fn figure(name: &str, measure: &Measure, series: Option<&SignalSeries>, now: i64
          <p><span>{span} ago</span><span>low {low} · high {high}</span><span>now</span></p>\n</figure>\n",
         name = escaped(name),
         seen = escaped(&seen),
-        svg = drawing.svg(&format!("{name} over the last {span}: now {seen}; low threshold {low}, high threshold {high}")),
+        svg = drawing
+            .svg(&format!("{name} over the last {span}: now {seen}; low threshold {low}, high threshold {high}")),
         low = escaped(&low),
         high = escaped(&high),
     )

@@ -59,7 +59,10 @@ fn counts(status: &Status, nodes: &[NodeView]) -> String {
     let mut text = format!("<ul class=\"counts\">\n<li><b>{}</b> of at most {}</li>\n", nodes.len(), status.node_cap);
     text.extend(states.iter().map(|(word, (count, state))| {
         let (class, symbol) = look(*state);
-        format!("<li><i class=\"{class}\" aria-hidden=\"true\">{symbol}</i> <b>{count}</b> {}</li>\n", word.to_lowercase())
+        format!(
+            "<li><i class=\"{class}\" aria-hidden=\"true\">{symbol}</i> <b>{count}</b> {}</li>\n",
+            word.to_lowercase()
+        )
     }));
     text.push_str("</ul>\n");
     let versions: Vec<String> =
@@ -104,9 +107,7 @@ const fn number(title: &'static str, cell: fn(&NodeView) -> Cell) -> Column {
 const COLUMNS: [Column; 15] = [
     text("Node", |view| (Some(view.name.clone()), Some(f64::from(view.node.id.get())))),
     text("State", |view| (Some(view.status.to_lowercase()), None)),
-    number("Since", |view| {
-        (view.since().map(duration), view.since().map(|since| since.as_secs_f64()))
-    }),
+    number("Since", |view| (view.since().map(duration), view.since().map(|since| since.as_secs_f64()))),
     text("Reason", |view| (view.reason.clone(), None)),
     text("Version", |view| (view.version().map(ToString::to_string), None)),
     text("Peer ID", |view| (view.peer_id().map(str::to_owned), None)),
