@@ -29,6 +29,8 @@ pub mod live;
 pub mod metrics;
 mod new_nodes;
 mod observer;
+#[cfg(feature = "host")]
+pub mod outbound;
 mod platform;
 mod report;
 mod request;
@@ -37,6 +39,7 @@ pub mod serve;
 mod store;
 mod trash;
 mod trigger;
+pub mod valves;
 mod volumes;
 mod weight;
 

@@ -261,7 +261,7 @@ fn given() -> impl Strategy<Value = Given> {
             forecast: None,
             clock: None,
         };
-        let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target };
+        let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target, valves };
         Given { policy, state, observation }
     })
 }
