@@ -8,6 +8,7 @@ mod comparisons;
 mod reasons;
 mod recover;
 mod steady;
+mod valves;
 mod volumes;
 
 use std::collections::BTreeMap;

@@ -32,7 +32,7 @@ struct Answer {
     #[serde(default)]
     reason: String,
     #[serde(default)]
-    until: Option<jiff::Timestamp>,
+    until: Option<String>,
     #[serde(default)]
     drain: bool,
 }
@@ -188,6 +188,10 @@ fn ask(url: &HttpUrl, authorities: Option<&Path>) -> Result<Option<Hold>, Outbou
     let answer = outbound::get(&client, url.as_str(), LONGEST_ANSWER)?;
     let Answer { hold, reason, until, drain } =
         serde_json::from_slice(&answer).map_err(|error| OutboundError::Answer(error.to_string()))?;
-    let until = until.map(|until| Timestamp::from_millis(until.as_millisecond()));
+    let moment = |text: String| {
+        let at = text.parse::<jiff::Timestamp>();
+        at.map(|at| Timestamp::from_millis(at.as_millisecond())).map_err(|_| OutboundError::Answer(format!("until is {text:?}")))
+    };
+    let until = until.map(moment).transpose()?;
     Ok(hold.then(|| Hold { source: HoldSource::Url, reason: one_line(&reason), since: None, until, drain }))
 }
