@@ -94,12 +94,7 @@ pub fn get(client: &ureq::Agent, url: &str, longest: u64) -> Result<Vec<u8>, Out
 ///
 /// # Errors
 /// No answer arrived in time, or its status is not one of success.
-pub fn post(
-    client: &ureq::Agent,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Result<(), OutboundError> {
+pub fn post(client: &ureq::Agent, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), OutboundError> {
     let mut request = client.post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);

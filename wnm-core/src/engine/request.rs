@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
-use crate::engine::{cancel, valves};
 use crate::engine::evaluate::Evaluation;
 use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any, no_volume_fits};
 use crate::engine::situation::Situation;
 use crate::engine::state::EngineState;
+use crate::engine::{cancel, valves};
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Version;

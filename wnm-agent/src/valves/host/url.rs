@@ -190,7 +190,8 @@ fn ask(url: &HttpUrl, authorities: Option<&Path>) -> Result<Option<Hold>, Outbou
         serde_json::from_slice(&answer).map_err(|error| OutboundError::Answer(error.to_string()))?;
     let moment = |text: String| {
         let at = text.parse::<jiff::Timestamp>();
-        at.map(|at| Timestamp::from_millis(at.as_millisecond())).map_err(|_| OutboundError::Answer(format!("until is {text:?}")))
+        at.map(|at| Timestamp::from_millis(at.as_millisecond()))
+            .map_err(|_| OutboundError::Answer(format!("until is {text:?}")))
     };
     let until = until.map(moment).transpose()?;
     Ok(hold.then(|| Hold { source: HoldSource::Url, reason: one_line(&reason), since: None, until, drain }))

@@ -74,7 +74,9 @@ mod tests {
         ] {
             assert_eq!(HttpUrl::new(text).as_ref().map(HttpUrl::origin), Ok(origin));
         }
-        for text in ["", "example.org", "ftp://example.org", "https://", "http:///x", "http://:80", "http://a b", "http://a\n"] {
+        for text in
+            ["", "example.org", "ftp://example.org", "https://", "http:///x", "http://:80", "http://a b", "http://a\n"]
+        {
             assert_eq!(HttpUrl::new(text), Err(ProblemCause::NotAUrl), "{text}");
         }
         assert_eq!(HttpUrl::new("https://user:secret@example.org"), Err(ProblemCause::UrlWithUser));

@@ -135,7 +135,8 @@ word_values! {
 impl Value for Windows {
     const KIND: &'static str = "windows, separated by commas";
     fn allowed() -> String {
-        "daily HH:MM-HH:MM or hourly :MM-:MM, with deny before it and a time zone after it, separated by commas".to_owned()
+        "daily HH:MM-HH:MM or hourly :MM-:MM, with deny before it and a time zone after it, separated by commas"
+            .to_owned()
     }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         let window = |text: &str| {

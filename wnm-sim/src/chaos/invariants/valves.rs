@@ -66,10 +66,12 @@ fn contains(text: &str, minute: u32) -> bool {
 
 /// Tells whether more than half of the running nodes, and more than three, give no answer.
 fn is_doubtful(facts: &Facts<'_>) -> bool {
-    let running: Vec<_> =
-        facts.nodes.iter().filter(|node| !node.acting && matches!(node.belief, Belief::Running | Belief::Unknown)).collect();
-    let is_silent =
-        |presence| matches!(presence, Presence::Silent | Presence::Unreachable | Presence::VolumeFault);
+    let running: Vec<_> = facts
+        .nodes
+        .iter()
+        .filter(|node| !node.acting && matches!(node.belief, Belief::Running | Belief::Unknown))
+        .collect();
+    let is_silent = |presence| matches!(presence, Presence::Silent | Presence::Unreachable | Presence::VolumeFault);
     let silent = running.iter().filter(|node| is_silent(node.sample.presence)).count();
     silent > 3 && silent > running.len() / 2
 }
@@ -117,7 +119,9 @@ pub(super) fn unavailable(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         MaxUnavailable::Share(share) => (should_run as f64 * share.get() / 100.0).ceil() as usize,
     };
     if down + stops > most {
-        return Err(format!("{stops} nodes are stopped beside {down} of {should_run} unavailable ones, and {most} may be"));
+        return Err(format!(
+            "{stops} nodes are stopped beside {down} of {should_run} unavailable ones, and {most} may be"
+        ));
     }
     Ok(())
 }
