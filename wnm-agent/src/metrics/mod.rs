@@ -9,6 +9,7 @@ mod daemon;
 mod host;
 mod nodes;
 mod text;
+mod valves;
 
 use wnm_core::Timestamp;
 
@@ -76,6 +77,7 @@ pub fn render(live: &Live, version: &str, format: Format) -> Vec<u8> {
     if let Some(snapshot) = live.snapshot() {
         host::write(&snapshot, sink.as_sink());
         nodes::write(&snapshot, sink.as_sink());
+        valves::write(&snapshot, sink.as_sink());
     }
     sink.finish()
 }

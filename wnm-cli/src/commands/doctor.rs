@@ -11,6 +11,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod tries;
+mod valves;
 mod volumes;
 mod weight;
 
@@ -117,6 +118,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
+    checks.extend(valves::check(&crate::valves::of(db, settings)));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));

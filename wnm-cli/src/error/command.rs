@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
+use wnm_agent::valves::host::CommandHoldError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{EditError, Exit};
@@ -29,6 +30,12 @@ pub(crate) enum CommandError {
     EmptyPeriod { since: String, until: String },
     #[error("no cycle on record")]
     NoCycle,
+    #[error("the end of the hold (--until) is not in the future")]
+    HoldEnded,
+    #[error(transparent)]
+    Hold(CommandHoldError),
+    #[error("the hold is stored, but the settings are not valid")]
+    ValvesUnknown,
     #[error("no node in the range {}-{}", .first.get(), .last.get())]
     NoNodeInRange { first: NodeId, last: NodeId },
     #[error("{}", unconfirmed(*.purpose, .nodes))]
@@ -125,6 +132,9 @@ impl CommandError {
             Self::NoManagerLog { node, .. } => return Some(last_events(*node)),
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
+            Self::HoldEnded => "give a later time, such as --until 2h",
+            Self::Hold(_) => "run the command as the user that owns the database",
+            Self::ValvesUnknown => "`wnm doctor` names the settings that are not valid",
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::OwnedStorage { .. } => {

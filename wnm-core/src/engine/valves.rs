@@ -14,10 +14,10 @@ use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::Plan;
 use crate::engine::situation::Situation;
 use crate::model::node::{Desired, NodeState};
-use crate::model::observation::{Observation, Presence};
-use crate::model::window::{TimeOfDay, WindowState};
+use crate::model::observation::Presence;
+use crate::model::window::WindowState;
 use crate::policy::constants::DRAIN_MARGIN;
-use crate::policy::thresholds::{Delays, Policy};
+use crate::policy::thresholds::Delays;
 use crate::policy::valves::{WindowEnd, is_mass_silence};
 
 const fn is_voluntary(reason: &Reason) -> bool {
@@ -82,7 +82,7 @@ impl<'s> Gate<'s> {
         let hold = observation.valves.holds.first().cloned();
         let closed = hold
             .map(|hold| ClosedValve::Hold { hold })
-            .or_else(|| match windows(policy, observation) {
+            .or_else(|| match policy.valves.window_state(&observation.valves, observation.now) {
                 Ok(WindowState::Open { closes: left }) => {
                     closes = left;
                     None
@@ -176,28 +176,10 @@ const fn delay(action: &Action, delays: Delays) -> Duration {
     }
 }
 
-/// Returns whether the windows are open.
-///
-/// # Errors
-/// The name of a time zone that the host does not know.
-fn windows(policy: &Policy, observation: &Observation) -> Result<WindowState, String> {
-    let windows = &policy.valves.windows;
-    if windows.as_slice().is_empty() {
-        return Ok(WindowState::Open { closes: None });
-    }
-    let utc = TimeOfDay::utc(observation.now);
-    let local = windows.as_slice().iter().enumerate().map(|(place, window)| {
-        let known = observation.valves.local.get(place).copied().unwrap_or(Some(utc));
-        known.ok_or_else(|| window.zone().unwrap_or_default().to_owned())
-    });
-    let local: Vec<_> = local.collect::<Result<_, _>>()?;
-    Ok(windows.state(&local))
-}
-
 /// Returns whether a removal in its delay ends, because a hold or the end of a window drains.
 pub(crate) fn drains(situation: &Situation<'_>) -> bool {
     let Situation { policy, observation, .. } = situation;
-    let at_end = || match windows(policy, observation) {
+    let at_end = || match policy.valves.window_state(&observation.valves, observation.now) {
         Ok(WindowState::Open { closes }) => closes.is_some_and(|left| left <= DRAIN_MARGIN),
         Ok(WindowState::Closed { .. }) => true,
         Err(_) => false,

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::units::Percent;
-use crate::model::window::Windows;
+use crate::model::hold::ValveSample;
+use crate::model::units::{Percent, Timestamp};
+use crate::model::window::{TimeOfDay, WindowState, Windows};
 use crate::policy::constants::{SILENT_BY_CHANCE, VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::settings::RawSettings;
 
@@ -41,6 +42,24 @@ impl Valves {
             window_end: if raw.drain == Some(true) { WindowEnd::Drain } else { WindowEnd::Continue },
             max_unavailable: raw.max_unavailable,
         }
+    }
+
+    /// Returns whether the windows are open. A window without a local time in the sample uses UTC, at `now`.
+    ///
+    /// # Errors
+    /// The name of a time zone that the host does not know. No voluntary action begins then.
+    pub fn window_state(&self, sample: &ValveSample, now: Timestamp) -> Result<WindowState, String> {
+        let windows = self.windows.as_slice();
+        if windows.is_empty() {
+            return Ok(WindowState::Open { closes: None });
+        }
+        let utc = TimeOfDay::utc(now);
+        let local = windows.iter().enumerate().map(|(place, window)| {
+            let known = sample.local.get(place).copied().unwrap_or(Some(utc));
+            known.ok_or_else(|| window.zone().unwrap_or_default().to_owned())
+        });
+        let local: Vec<_> = local.collect::<Result<_, _>>()?;
+        Ok(self.windows.state(&local))
     }
 }
 
