@@ -4,7 +4,6 @@ mod columns;
 mod groups;
 mod help;
 mod hold;
-mod hold;
 mod logs;
 mod moment;
 mod numbers;
