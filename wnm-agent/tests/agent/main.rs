@@ -6,6 +6,8 @@ mod cycle;
 mod daemon;
 #[cfg(feature = "serve")]
 mod http;
+#[cfg(feature = "host")]
+mod holds;
 mod live;
 mod requests;
 #[cfg(feature = "serve")]
