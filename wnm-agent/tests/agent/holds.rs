@@ -171,7 +171,11 @@ fn hold_by_url_is_seen_within_a_minute_and_survives_lies_and_absence() {
         steps_until(&mut agent, |_, _| server.asked() > before);
         let seen = steps_until(&mut agent, |_, problems| !problems.is_empty());
         let (decision, holds, problems) = cycle(&mut agent);
-        assert_eq!((decision.actions.len(), holds[0].reason.as_str()), (0, "a storm"), "{status} {body} {seen} {problems:?}");
+        assert_eq!(
+            (decision.actions.len(), holds[0].reason.as_str()),
+            (0, "a storm"),
+            "{status} {body} {seen} {problems:?}"
+        );
     }
 
     // Another process knows the state without a request, and so does a command that only shows.

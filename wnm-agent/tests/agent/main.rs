@@ -4,10 +4,10 @@
 mod common;
 mod cycle;
 mod daemon;
-#[cfg(feature = "serve")]
-mod http;
 #[cfg(feature = "host")]
 mod holds;
+#[cfg(feature = "serve")]
+mod http;
 mod live;
 mod requests;
 #[cfg(feature = "serve")]

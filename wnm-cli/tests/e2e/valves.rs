@@ -1,37 +1,44 @@
 //! Holds and windows: a colony under a hold stays as it is, and commands that name nodes pass.
 
 use crate::daemon::{spawn, wait_for_exit};
-use crate::host::{Host, states};
+use crate::host::{Host, Ran, states};
 
 /// Returns a colony that adds a node in each cycle, whatever the load of the test host.
 fn growing() -> Host {
     let host = Host::with_colony();
-    host.expect(0, "config set node_cap=3 cpu_less_than=99 cpu_remove=100 mem_less_than=99 mem_remove=100");
+    host.expect(0, "config set preset=classic node_cap=3 cpu_less_than=99 cpu_remove=100 mem_less_than=99 mem_remove=100");
     host.expect(0, "config set desired_load_average=1000 max_load_average_allowed=1000 hd_less_than=99 hd_remove=100");
     host
+}
+
+#[track_caller]
+fn set_window(host: &Host, window: &str, code: i32) -> Ran {
+    let ran = host.wnm(&["config", "set", "window", window]);
+    assert_eq!(ran.code(), code, "{}{}", ran.out, ran.err);
+    ran
 }
 
 #[test]
 fn hold_by_command_is_seen_shown_and_ended() {
     let host = growing();
-    let held = host.expect(0, "--json hold --reason new\u{a0}disks --until 2h --drain").data();
+    let held = host.wnm(&["--json", "hold", "--reason", "new disks", "--until", "2h", "--drain"]).json();
     assert_eq!(held["holds"][0]["source"], "command");
     assert_eq!(held["holds"][0]["drain"], true);
     host.expect(0, "run");
     assert!(host.nodes().is_empty());
-    let status = host.expect(0, "status").stdout;
+    let status = host.expect(0, "status").out;
     assert!(status.contains("hold    new disks (by command"), "{status}");
-    let explained = host.expect(0, "explain").stdout;
+    let explained = host.expect(0, "explain").out;
     assert!(explained.contains("hold by command: new disks"), "{explained}");
-    let doctor = host.wnm(&["doctor"]).stdout;
+    let doctor = host.wnm(&["doctor"]).out;
     assert!(doctor.contains("hint: `wnm resume` ends it"), "{doctor}");
     // A request passes, and says so.
     let request = host.expect(0, "node add");
-    assert!(request.stderr.contains("a hold is in effect: new disks") && request.stderr.contains("this request passes"));
+    assert!(request.err.contains("a hold is in effect: new disks") && request.err.contains("this request passes"));
     host.wait_for("a running node", |nodes| states(nodes).len() == 1);
 
-    assert!(host.expect(0, "resume").stdout.contains("the hold by command ended"));
-    assert!(host.expect(0, "resume").stdout.contains("no hold by command is in effect"));
+    assert!(host.expect(0, "resume").out.contains("the hold by command ended"));
+    assert!(host.expect(0, "resume").out.contains("no hold by command is in effect"));
     host.expect(0, "run");
     assert_eq!(host.nodes().len(), 2);
 }
@@ -44,8 +51,13 @@ fn running_daemon_sees_holds_begin_and_end() {
     std::fs::write(&file, "a storm\n").unwrap();
     let mut daemon = spawn(&host);
     let blockers = || {
-        let blockers = host.expect(0, "--json status").data()["blockers"].clone();
-        blockers.as_array().unwrap().iter().map(|blocker| blocker["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let blockers = host.expect(0, "--json status").json()["blockers"].clone();
+        blockers
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|blocker| blocker["text"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let wait = |goal: &str, wanted: &dyn Fn() -> bool| {
         let mut tries = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
@@ -66,16 +78,16 @@ fn running_daemon_sees_holds_begin_and_end() {
 fn closed_window_waits_and_says_when_it_opens() {
     let host = growing();
     // A window that is closed for most of the day, and never now: it denies every minute but one.
-    host.expect(0, "config set window=daily\u{a0}00:00-23:59,deny\u{a0}hourly\u{a0}:00-:59,deny\u{a0}hourly\u{a0}:59-:00");
+    set_window(&host, "daily 00:00-23:59, deny hourly :00-:59, deny hourly :59-:00", 0);
     host.expect(0, "run");
     assert!(host.nodes().is_empty());
-    let status = host.expect(0, "--json status").data();
+    let status = host.expect(0, "--json status").json();
     assert_eq!(status["valves"]["window"]["open"], false);
     assert_eq!(status["valves"]["window"]["changes_at"], serde_json::Value::Null);
-    assert!(host.expect(0, "explain").stdout.contains("outside the window, which does not open within a day (window)"));
-    for wrong in ["weekly", "daily\u{a0}9-17", "daily\u{a0}10:00-10:00", "daily\u{a0}10:00-11:00\u{a0}/etc"] {
-        let refused = host.expect(2, &format!("config set window={wrong}"));
-        assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+    assert!(host.expect(0, "explain").out.contains("outside the window, which does not open within a day (window)"));
+    for wrong in ["weekly", "daily 9-17", "daily 10:00-10:00", "daily 10:00-11:00 /etc"] {
+        let refused = set_window(&host, wrong, 2);
+        assert!(refused.err.contains("hint: "), "{}", refused.err);
     }
     host.expect(0, "config unset window");
     host.expect(0, "run");
