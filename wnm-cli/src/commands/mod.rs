@@ -8,7 +8,7 @@ pub(crate) mod doctor;
 mod events;
 pub(crate) mod explain;
 mod history;
-mod hold;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;

@@ -31,7 +31,7 @@ const fn is_voluntary(reason: &Reason) -> bool {
     }
 }
 
-/// Removes the actions that a closed valve prevents from the plan of a rule, and returns the verdict of what is left.
+/// Removes the actions that a closed valve prevents from the plan of a rule, and returns the verdict of the rule after that.
 ///
 /// A rule without an action left is blocked, and the next rule is evaluated: a hold must not keep a relief from its turn.
 pub(crate) fn filter(situation: &Situation<'_>, rule_set: RuleSet, plan: &mut Plan, verdict: Verdict) -> Verdict {

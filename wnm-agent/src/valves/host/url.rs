@@ -98,6 +98,9 @@ impl ReadHold for CachedUrl {
     }
 }
 
+/// The result of a request: the hold of a valid answer, or the problem.
+type Asked = Result<Option<Hold>, String>;
+
 /// A hold by a server.
 #[derive(Debug)]
 pub(super) struct UrlHold {
@@ -106,7 +109,7 @@ pub(super) struct UrlHold {
     is_loaded: bool,
     last: Option<Polled>,
     /// The request under way, with its address and its begin.
-    asking: Option<(HttpUrl, Timestamp, Receiver<Result<Option<Hold>, String>>)>,
+    asking: Option<(HttpUrl, Timestamp, Receiver<Asked>)>,
 }
 
 impl UrlHold {
@@ -175,7 +178,7 @@ impl ReadHold for UrlHold {
 }
 
 /// Asks the server on a thread that ends with its answer; None if the host has no thread left.
-fn start(url: &HttpUrl, authorities: Option<&Path>) -> Option<Receiver<Result<Option<Hold>, String>>> {
+fn start(url: &HttpUrl, authorities: Option<&Path>) -> Option<Receiver<Asked>> {
     let (answer, answers) = channel();
     let (url, authorities) = (url.clone(), authorities.map(Path::to_owned));
     let ask = move || _ = answer.send(ask(&url, authorities.as_deref()).map_err(|error| error.to_string()));
