@@ -32,6 +32,8 @@ mod observer;
 #[cfg(feature = "host")]
 pub mod outbound;
 mod platform;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod report;
 mod request;
 #[cfg(feature = "serve")]

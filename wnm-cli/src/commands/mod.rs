@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
 mod period;
+pub(crate) mod probe;
 pub(crate) mod record;
 mod report;
 mod run;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Hold(args) => hold::hold(&db, &args, output),
         Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
+        Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

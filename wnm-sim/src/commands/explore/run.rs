@@ -20,6 +20,7 @@ use crate::chaos::faults::Event;
 use crate::chaos::invariants::{Property, Violation, host, limits_of_time, pace};
 use crate::chaos::ledger::{Ledger, StoredNode, storage_folder};
 use crate::chaos::platform::ChaosPlatform;
+use crate::chaos::probes::Probes;
 use crate::chaos::store::{FakeStore, StoreFault};
 use crate::chaos::{ChaosModel, HostNode};
 use crate::scenario::chaos::Scenario;
@@ -43,6 +44,7 @@ pub(super) struct Run<'a> {
     /// Milliseconds from cycle to cycle.
     interval: i64,
     tally: Tally,
+    probes: Probes,
 }
 
 /// A hold of a scenario.
@@ -123,6 +125,7 @@ impl<'a> Run<'a> {
             cycle: 0,
             interval: i64::from(scenario.interval) * 1000,
             tally: Tally::default(),
+            probes: Probes::new(scenario.seed),
         })
     }
 
@@ -167,6 +170,8 @@ impl<'a> Run<'a> {
             }
         }
         self.hold.set(self.hold.get().filter(|hold| hold.until > self.cycle));
+        let wall = self.agent.platform.model.clocks().wall;
+        self.probes.step(wall, self.agent.store.awake)?;
         self.crash.set(crash);
         let end = self.manage(&trigger)?;
         let ledger = self.ledger.borrow();
