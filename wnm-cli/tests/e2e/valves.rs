@@ -3,14 +3,13 @@
 use crate::daemon::{spawn, wait_for_exit};
 use crate::host::{Host, Ran, states};
 
-/// Returns a colony that adds a node in each cycle, whatever the load of the test host.
-fn growing() -> Host {
+/// Returns a colony with one node more than its cap. The removal is voluntary, and depends on no load of the test host.
+fn over_cap() -> Host {
     let host = Host::with_colony();
-    host.expect(
-        0,
-        "config set preset=classic node_cap=3 cpu_less_than=99 cpu_remove=100 mem_less_than=99 mem_remove=100",
-    );
-    host.expect(0, "config set desired_load_average=1000 max_load_average_allowed=1000 hd_less_than=99 hd_remove=100");
+    host.expect(0, "config set preset=classic cpu_remove=100 cpu_less_than=99 mem_remove=100 hd_remove=100");
+    host.expect(0, "node add --count 2");
+    host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    host.expect(0, "config set --yes node_cap=1");
     host
 }
 
@@ -23,12 +22,12 @@ fn set_window(host: &Host, window: &str, code: i32) -> Ran {
 
 #[test]
 fn hold_by_command_is_seen_shown_and_ended() {
-    let host = growing();
+    let host = over_cap();
     let held = host.wnm(&["--json", "hold", "--reason", "new disks", "--until", "2h", "--drain"]).json();
     assert_eq!(held["holds"][0]["source"], "command");
     assert_eq!(held["holds"][0]["drain"], true);
     host.expect(0, "run");
-    assert!(host.nodes().is_empty());
+    assert_eq!(states(&host.nodes()), ["RUNNING"; 2]);
     let status = host.expect(0, "status").out;
     assert!(status.contains("hold    new disks (by command"), "{status}");
     let explained = host.expect(0, "explain").out;
@@ -36,19 +35,18 @@ fn hold_by_command_is_seen_shown_and_ended() {
     let doctor = host.wnm(&["doctor"]).out;
     assert!(doctor.contains("hint: `wnm resume` ends it"), "{doctor}");
     // A request passes, and says so.
-    let request = host.expect(0, "node add");
+    let request = host.expect(0, "node restart 1");
     assert!(request.err.contains("a hold is in effect: new disks") && request.err.contains("this request passes"));
-    host.wait_for("a running node", |nodes| states(nodes).len() == 1);
 
     assert!(host.expect(0, "resume").out.contains("the hold by command ended"));
     assert!(host.expect(0, "resume").out.contains("no hold by command is in effect"));
     host.expect(0, "run");
-    assert_eq!(host.nodes().len(), 2);
+    host.wait_for("one node", |nodes| nodes.len() == 1);
 }
 
 #[test]
 fn running_daemon_sees_holds_begin_and_end() {
-    let host = growing();
+    let host = over_cap();
     let file = host.path("hold");
     host.expect(0, &format!("config set hold_file={}", file.display()));
     std::fs::write(&file, "a storm\n").unwrap();
@@ -67,23 +65,23 @@ fn running_daemon_sees_holds_begin_and_end() {
         assert!(tries.any(|_| wanted()), "no {goal} within 30 s");
     };
     wait("hold by file", &|| blockers().contains(&"hold by file: a storm".to_owned()));
-    assert!(host.nodes().is_empty());
+    assert_eq!(host.nodes().len(), 2);
     host.expect(0, "hold --reason disks");
     std::fs::remove_file(&file).unwrap();
     wait("hold by command", &|| blockers().contains(&"hold by command: disks".to_owned()));
     host.expect(0, "resume");
-    host.wait_for("a node", |nodes| !nodes.is_empty());
+    host.wait_for("one node", |nodes| nodes.len() == 1);
     rustix::process::kill_process(rustix::process::Pid::from_child(&daemon.0), rustix::process::Signal::TERM).unwrap();
     assert_eq!(wait_for_exit(&mut daemon), Some(0));
 }
 
 #[test]
 fn closed_window_waits_and_says_when_it_opens() {
-    let host = growing();
+    let host = over_cap();
     // A window that is closed for most of the day, and never now: it denies every minute but one.
     set_window(&host, "daily 00:00-23:59, deny hourly :00-:59, deny hourly :59-:00", 0);
     host.expect(0, "run");
-    assert!(host.nodes().is_empty());
+    assert_eq!(states(&host.nodes()), ["RUNNING"; 2]);
     let status = host.expect(0, "--json status").json();
     assert_eq!(status["valves"]["window"]["open"], false);
     assert_eq!(status["valves"]["window"]["changes_at"], serde_json::Value::Null);
@@ -94,5 +92,5 @@ fn closed_window_waits_and_says_when_it_opens() {
     }
     host.expect(0, "config unset window");
     host.expect(0, "run");
-    assert_eq!(host.nodes().len(), 1);
+    host.wait_for("one node", |nodes| nodes.len() == 1);
 }
