@@ -97,7 +97,8 @@ fn assign_numbers(candidates: &mut [(String, Result<ImportedNode, Obstacle>)], k
 }
 
 /// Returns the differences between a node under the other tool and under wnm.
-fn notes(found: &Found, node: &Node, unknown_arguments: &[String]) -> Vec<String> {
+fn notes(found: &Found, described: &Described) -> Vec<String> {
+    let node = &described.node;
     let mut notes = Vec::new();
     if found.folder.flavor.is_none() {
         notes.push(NO_IDENTITY.to_owned());
@@ -117,8 +118,16 @@ fn notes(found: &Found, node: &Node, unknown_arguments: &[String]) -> Vec<String
             "it has no metrics server: wnm observes its process, and its peers and records stay unknown".to_owned(),
         );
     }
-    if !unknown_arguments.is_empty() {
-        notes.push(format!("it keeps arguments that wnm does not know: {}", unknown_arguments.join(" ")));
+    if !described.unknown_arguments.is_empty() {
+        notes.push(format!("it keeps arguments that wnm does not know: {}", described.unknown_arguments.join(" ")));
+    }
+    if !described.replaced.is_empty() {
+        let list = described.replaced.join(" and ");
+        notes.push(match node.manager.program {
+            // antctl keeps the definitions of its services.
+            Program::Antctl => format!("it keeps {list}, and new nodes get 1"),
+            _ => format!("wnm replaces {list} by 1 when it next starts the node"),
+        });
     }
     notes
 }
@@ -131,8 +140,10 @@ fn import(
     uuid: &dyn Fn() -> String,
 ) -> Result<ImportedNode, Obstacle> {
     let process = found.process.as_ref().map(|process| process.identity.pid);
-    let Described { mut node, unknown_arguments } =
-        found.node.clone().map_err(|reason| Obstacle::Unreadable { reason, pid: process })?;
+    let described =
+        found.node.as_ref().map_err(|reason| Obstacle::Unreadable { reason: reason.clone(), pid: process })?;
+    let mut notes = notes(found, described);
+    let mut node = described.node.clone();
     if node.manager != manager.kind() {
         return Err(Obstacle::OtherManager(node.manager));
     }
@@ -151,7 +162,6 @@ fn import(
     let relieves = records.contains_key(&node.id);
     let record = records.get(&node.id).cloned().unwrap_or_default();
     let previous_state = record.status.or_else(|| found.status.clone());
-    let mut notes = notes(found, &node, &unknown_arguments);
     let state = match (process, previous_state.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
