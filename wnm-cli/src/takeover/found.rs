@@ -32,9 +32,21 @@ pub(crate) struct Record {
     pub(crate) peer_id: Option<String>,
 }
 
-/// Finds nodes in these folders and in those of the services of the process manager.
-pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf]) -> Result<Survey, PlatformError> {
-    let services = manager.services()?;
+/// Where a survey searches for nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In the given folders, and in those of the services of the process manager.
+    Services,
+    /// Only in the given folders.
+    Folders,
+}
+
+/// Finds nodes in these folders and, as far as `reach` allows, in those of the services of the process manager.
+pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf], reach: Reach) -> Result<Survey, PlatformError> {
+    let services = match reach {
+        Reach::Services => manager.services()?,
+        Reach::Folders => Vec::new(),
+    };
     let mut roots = storage.to_vec();
     for folder in services.iter().filter_map(|service| service.folder.as_ref()?.parent()) {
         if !roots.iter().any(|root| root == folder) {
@@ -266,9 +278,14 @@ fn start(nodes: &[&Node], port: fn(&Ports) -> Option<u16>) -> Option<Thousands> 
     u16::try_from(thousands).ok().map(Thousands)
 }
 
-/// Returns the storage folders of the settings, or the default of the host.
-pub(crate) fn roots(requested: &RawSettings, default: &Path) -> Vec<PathBuf> {
-    requested.node_storage.clone().map_or_else(|| vec![default.to_owned()], |folders| folders.0)
+/// Returns the storage folders of the settings, or the default of the host; for nodes without a service also the folder in
+/// which an `ant-node` runs that was given none.
+pub(crate) fn roots(requested: &RawSettings, default: &Path, program: Program) -> Vec<PathBuf> {
+    match (&requested.node_storage, program) {
+        (Some(folders), _) => folders.0.clone(),
+        (None, Program::Setsid) => vec![default.to_owned(), super::ant::data_folder().join("nodes")],
+        (None, _) => vec![default.to_owned()],
+    }
 }
 
 #[cfg(test)]

@@ -407,8 +407,7 @@ mod tests {
         let common = "--rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --root-dir";
         let variables = [("ANT_PORT", "21534"), ("ANT_WEBRTC_DIRECT_PORT", "7"), ("ANT_EVM_NETWORK", "arbitrum-one")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let surroundings =
-            Surroundings { environment: &variables, working_dir: Some(Path::new("/srv")), folder: None };
+        let surroundings = Surroundings { environment: &variables, working_dir: Some(Path::new("/srv")), folder: None };
         for (line, port, rest) in [
             ("/r -p 21531", Some(21531), ""),
             ("n/1 -p21532 -b 203.0.113.7:12000", Some(21532), "--bootstrap 203.0.113.7:12000"),
@@ -448,7 +447,11 @@ mod tests {
         let variables = [("ANT_LOG_MAX_FILES".to_owned(), "9".to_owned())];
         let surroundings = Surroundings { environment: &variables, ..Surroundings::default() };
         for (flavor, line, replaced) in [
-            (Flavor::Antnode, "--max-log-files 5 --max-archived-log-files=20", "--max-log-files 5, --max-archived-log-files 20"),
+            (
+                Flavor::Antnode,
+                "--max-log-files 5 --max-archived-log-files=20",
+                "--max-log-files 5, --max-archived-log-files 20",
+            ),
             (Flavor::Antnode, "--max-log-files 1", ""),
             (Flavor::AntNode, "", "--log-max-files 9"),
             (Flavor::AntNode, "--log-max-files 7", "--log-max-files 7"),

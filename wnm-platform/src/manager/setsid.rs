@@ -229,7 +229,8 @@ impl ProcessManager for Setsid {
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         let listed = |facts: ProcessInfo| {
             let is_here = facts.life == Liveness::Alive && facts.isolation.pids == Namespace::Shared;
-            let folder = PathBuf::from(facts.root_dir().filter(|_| is_here && adopt::is_node_program(facts.program()))?);
+            let folder =
+                PathBuf::from(facts.root_dir().filter(|_| is_here && adopt::is_node_program(facts.program()))?);
             let is_free = folder.is_absolute() && matches!(Marker::read(&folder), Ok(None));
             is_free.then(|| Listed { name: format!("process {}", facts.pid), folder: Some(folder), fault: None })
         };
