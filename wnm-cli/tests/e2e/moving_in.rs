@@ -203,7 +203,7 @@ fn running_nodes_outside_of_the_storage_are_found() {
     let program = host.path("bin/ant-node");
     fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &program, &Script::of(Program::AntNode)).unwrap();
     let port = host.spare_port(1).to_string();
-    start_by_hand(&host, "far/off/drive/first", &["-p", &port, "--from-the-future", "7"], &[]);
+    start_by_hand(&host, "far/off/drive/first", &["-p", &port, "--log-max-files", "7"], &[]);
     let folder = host.path("nodes/far/off/drive/first");
     let line = "--json init --import --process-manager setsid+user --dry-run";
     // Nodes of other tests run on this host too.
@@ -216,7 +216,7 @@ fn running_nodes_outside_of_the_storage_are_found() {
     let node = attempts.find_map(|_| find()).unwrap();
     assert_eq!(node["ports"]["node"], json!(host.spare_port(1)));
     let notes = node["notes"].to_string();
-    assert!(notes.contains("arguments that wnm does not know: --from-the-future 7"), "{notes}");
+    assert!(notes.contains("wnm replaces --log-max-files 7 by 1"), "{notes}");
     // In a folder of the operator's choice, no other one is searched.
     let storage = host.path("nodes/far/off/drive").display().to_string();
     let shown = init(&host, line, &["--node-storage", &storage]).json();

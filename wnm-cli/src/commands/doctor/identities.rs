@@ -46,16 +46,17 @@ fn shared(snapshot: &Snapshot) -> Option<Check> {
 /// Reports nodes whose metrics server answers with another peer ID than that of their key.
 fn other_answers(snapshot: &Snapshot) -> Option<Check> {
     let other = |node: &Node| {
-        let answer = snapshot.samples.get(&node.id)?.peer_id.clone()?;
+        let sample = snapshot.samples.get(&node.id).filter(|sample| sample.wrong_answer.is_none())?;
+        let answer = sample.peer_id.as_ref()?;
         let own = identity::peer_id(&node.root_dir, &node.flavor)?;
-        (answer != own).then(|| format!("{} answers as {answer}, its key is that of {own}", node.id.name()))
+        (*answer != own).then(|| format!("{} answers as {answer}, its key is that of {own}", node.id.name()))
     };
     let others: Vec<String> = snapshot.nodes.values().filter_map(other).collect();
     (!others.is_empty()).then(|| {
         let nodes = counted(others.len(), "node has", "nodes have");
         let list = first_few(others.into_iter());
         let hint = "`wnm node restart NODE` starts it with its key; `wnm doctor` reports another process on its port";
-        Check::error(CHECK, format!("{nodes} another identity than its key: {list}"), hint)
+        Check::error(CHECK, format!("{nodes} another identity than that of its key: {list}"), hint)
     })
 }
 
