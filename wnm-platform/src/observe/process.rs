@@ -265,7 +265,7 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let executable = fs::read_link(folder.join("exe")).ok();
     let implied_root = if root_dir.is_none() { implied_root(&folder, &arguments) } else { None };
     let is_known = root_dir.is_some() || implied_root.is_some();
-    let isolation = is_known.then(|| Isolation::of(proc, pid)).unwrap_or_default();
+    let isolation = if is_known { Isolation::of(proc, pid) } else { Isolation::default() };
     Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, implied_root, isolation })
 }
 
@@ -428,7 +428,7 @@ mod tests {
         assert_eq!(folder_of(), Some(root));
         fs::write(process.join("environ"), "HOME=/\0ANT_ROOT_DIR=n/1\0").unwrap();
         assert!(folder_of().is_some_and(|folder| folder.starts_with(home.path())), "antnode reads no such variable");
-        fs::write(process.join("cmdline"), "/opt/ant-node\0--port\01\0").unwrap();
+        fs::write(process.join("cmdline"), "/opt/ant-node\0--ipv4-only\0").unwrap();
         symlink("/srv", process.join("cwd")).unwrap();
         assert_eq!(folder_of(), Some("/srv/n/1".into()));
         fs::write(process.join("cmdline"), "/usr/bin/tail\0-f\0").unwrap();
