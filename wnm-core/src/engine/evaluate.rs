@@ -107,7 +107,7 @@ impl<'a> Evaluation<'a> {
             }
             forecast
         });
-        recovery::update(&mut state.recoveries, observation, &update.ended);
+        recovery::update(&mut state.recoveries, observation, update.ended.iter().chain(&update.restarted));
         state.extend(update.changes);
         state.missing = update.missing;
         state::remember_volumes(&mut state, observation);
