@@ -108,7 +108,7 @@ impl<'a> Evaluation<'a> {
             forecast
         });
         recovery::update(&mut state.recoveries, observation, update.ended.iter().chain(&update.restarted));
-        state.extend(update.changes);
+        state.extend(update.changes, observation);
         state.missing = update.missing;
         state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {

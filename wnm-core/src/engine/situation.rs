@@ -71,7 +71,10 @@ impl<'a> Situation<'a> {
                 }
                 Presence::Gone => {
                     vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. }));
-                    let ran = || state.nodes.get(&seen.id).is_some_and(NodeState::is_active);
+                    let ran = || {
+                        let recorded = state.nodes.get(&seen.id).filter(|recorded| recorded.is_active());
+                        recorded.is_some_and(|recorded| state.desired(seen.id, recorded) == Desired::Running)
+                    };
                     if !observation.rebooted && seen.is_found_stopped() && ran() {
                         ended.push(seen.id);
                     }

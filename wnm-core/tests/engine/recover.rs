@@ -280,3 +280,16 @@ fn processes_replaced_by_an_action_or_a_reboot_are_no_ends() {
         assert!(next.recoveries.is_empty(), "{state:?}");
     }
 }
+
+#[test]
+fn external_process_on_the_port_of_a_stopped_node_starts_nothing() {
+    for preset in PRESETS {
+        let stopped = NodeState::Stopped { since: Some(ago(60)), cause: StopCause::Pressure };
+        let mut colony = full(preset).node(2, stopped, Presence::Unverified);
+        colony.look.host.cpu = percent(60.0);
+        assert_eq!(colony.run(30), []);
+        colony = colony.seen(2, Presence::Gone);
+        assert_eq!(colony.run(120), [], "{preset}: the node did not run, and has not ended");
+        assert!(colony.state.recoveries.is_empty(), "{preset}");
+    }
+}
