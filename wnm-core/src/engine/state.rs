@@ -73,10 +73,10 @@ impl EngineState {
     /// it, until its process is seen up: an external process that answers on its port is not the node.
     pub(crate) fn extend(&mut self, changes: Vec<(NodeId, NodeState)>, observation: &Observation) {
         let is_unverified =
-            |id| observation.nodes.get(id).is_some_and(|sample| sample.presence == Presence::Unverified);
+            |id: NodeId| observation.nodes.get(&id).is_some_and(|sample| sample.presence == Presence::Unverified);
         for (id, next) in changes {
             let desired = match (&next, self.nodes.get(&id)) {
-                (NodeState::Running { .. }, Some(recorded)) if is_unverified(&id) => self.desired(id, recorded),
+                (NodeState::Running { .. }, Some(recorded)) if is_unverified(id) => self.desired(id, recorded),
                 (NodeState::Running { .. }, _) | (_, None) => Desired::Running,
                 (_, Some(recorded)) => self.desired(id, recorded),
             };

@@ -60,7 +60,7 @@ pub(crate) struct Ledger {
     /// In the order in which the actions began.
     pub(crate) open: Vec<OpenAction>,
     next_action: i64,
-    /// The additions of the rules that failed since the last one that did not, and the time of the last failure.
+    /// The additions of the rules that failed since the last addition that did not, and the time of the last failure.
     pub(crate) failed_additions: Option<(u32, Timestamp)>,
 }
 
@@ -116,8 +116,8 @@ impl Ledger {
             if !matches!(outcome, Outcome::Pending { .. }) {
                 self.open.retain(|open| open.record.id != record.id);
             }
-            if let (Action::Add { .. }, Reason::HeadroomToAdd { .. }) = (action, &record.planned.reason) {
-                self.count_addition(outcome, now);
+            if matches!(action, Action::Add { .. }) {
+                self.count_addition(&record.planned.reason, outcome, now);
             }
             let Some(node_state) = state.nodes.get(&id) else {
                 self.nodes.remove(&id);
@@ -137,14 +137,14 @@ impl Ledger {
         self.state.clone_from(state);
     }
 
-    fn count_addition(&mut self, outcome: &Outcome, now: Timestamp) {
+    fn count_addition(&mut self, reason: &Reason, outcome: &Outcome, now: Timestamp) {
         match outcome {
-            Outcome::Failed(_) => {
+            Outcome::Failed(_) if *reason != Reason::Requested => {
                 let before = self.failed_additions.map_or(0, |(count, _)| count);
                 self.failed_additions = Some((before.saturating_add(1), now));
             }
             Outcome::Done => self.failed_additions = None,
-            Outcome::Pending { .. } | Outcome::Cancelled { .. } => {}
+            Outcome::Failed(_) | Outcome::Pending { .. } | Outcome::Cancelled { .. } => {}
         }
     }
 }
