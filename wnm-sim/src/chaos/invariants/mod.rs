@@ -93,6 +93,8 @@ pub enum Property {
     Ends,
     /// Without faults every action ends, and a further cycle changes nothing.
     Calm,
+    /// No task file of probes exceeds a ceiling or the window.
+    Probes,
 }
 
 impl Property {
@@ -108,6 +110,7 @@ impl Property {
             Self::Recovers => Some(22),
             Self::Floor => Some(23),
             Self::Bounded => Some(24),
+            Self::Probes => Some(32),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -152,6 +155,7 @@ impl Property {
             Self::Program => "a node at rest has a program",
             Self::Ends => "every action ends",
             Self::Calm => "without faults every action ends, and a further cycle changes nothing",
+            Self::Probes => "no task file of probes exceeds a ceiling or the window",
         }
     }
 }
