@@ -23,9 +23,9 @@ fn same_seed_gives_the_same_run() {
     insta::assert_snapshot!(printed, @r#"
     runs     20
     cycles   4062, with 38 nodes on average
-    actions  add 76 disable 5 remove 254 restart 1 start 425 stop 99 upgrade 23; 838 done, 34 failed, 11 cancelled
+    actions  add 75 disable 5 remove 255 restart 1 start 430 stop 99 upgrade 23; 842 done, 35 failed, 11 cancelled
     crashes  17 at 4 points; 19 reboots
-    digest   eeee49cec98937bd
+    digest   b425a368893722c7
     no violation
     "#);
 }

@@ -10,10 +10,10 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, CpuLimitSample, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
-    FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
-    Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning,
-    Upgrades, Version, Volume, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, CpuLimitSample, DefaultThresholds, Delays, Desired, EngineState,
+    FailedAction, FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample,
+    NodeState, Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp,
+    Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
