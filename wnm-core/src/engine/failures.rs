@@ -81,7 +81,7 @@ pub(crate) fn record(memory: &mut Vec<FailedAction>, action: &Action, failed: &S
 }
 
 /// Forgets the failures that a success ends: an addition ends those of all additions, any other action those of the node.
-/// The removal of what a failed addition left is no sign that the next addition succeeds.
+/// The removal of the remnant of a failed addition is no sign that the next addition succeeds.
 pub(crate) fn forget(memory: &mut Vec<FailedAction>, action: &Action) {
     let ends =
         |entry: &FailedAction| if entry.verb == "add" { is_addition(action) } else { entry.node == action.node() };
