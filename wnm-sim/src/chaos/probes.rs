@@ -104,3 +104,37 @@ impl Probes {
 fn violated(detail: String) -> Result<(), Violation> {
     Err(Violation::new(Property::Probes, detail))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steps the probes of some seeds for a day; returns the first violation.
+    fn first_violation(change: impl Fn(&mut Probes)) -> Option<Violation> {
+        (0..20).find_map(|seed| {
+            let mut probes = Probes::new(seed);
+            change(&mut probes);
+            (0..24 * 60_u64).find_map(|minute| {
+                let at = Duration::from_secs(minute * 60);
+                probes.step(Timestamp::from_millis(0).after(at), at).err()
+            })
+        })
+    }
+
+    #[test]
+    fn schedule_above_a_ceiling_is_noticed() {
+        assert_eq!(first_violation(|_| {}), None);
+        let most = ProbeCeilings { at_once: u32::MAX, bytes_per_hour: wnm_core::Bytes(u64::MAX) };
+        let unbounded = |probes: &mut Probes| {
+            let mut schedule = ProbeSchedule::new(most, ProbeLedger::default(), 1);
+            schedule.set_plan(probes.schedule.plan().clone());
+            probes.schedule = schedule;
+        };
+        let violation = first_violation(unbounded).unwrap();
+        assert_eq!(violation.property, Property::Probes);
+        // More runs are on record for the hour than the ceiling allows.
+        let forgetful =
+            |probes: &mut Probes| probes.started.extend((0..361).map(|_| (Duration::ZERO, ProbeKind::Download, 0)));
+        assert!(first_violation(forgetful).is_some());
+    }
+}

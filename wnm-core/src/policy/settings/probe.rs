@@ -32,7 +32,8 @@ impl ProbeSettings {
     /// Returns the effective settings, with defaults for those without a value.
     ///
     /// # Errors
-    /// Probes are on without a task, or uploads without a key file or without tokens to spend.
+    /// Probes are on without a task, uploads without a key file or without tokens to spend, or a path is relative: the
+    /// daemon has another folder than the shell.
     pub(super) fn new(raw: &RawSettings) -> Result<Self, Vec<Problem>> {
         let settings = Self {
             on: raw.probe.unwrap_or(false),
@@ -45,6 +46,14 @@ impl ProbeSettings {
             spend: raw.probe_spend.unwrap_or_default(),
         };
         let mut problems = Vec::new();
+        let is_address = |source: &&String| source.starts_with("http://") || source.starts_with("https://");
+        let files = settings.sources.iter().filter(|source| !is_address(source)).map(|file| ("probe_tasks", file));
+        // A name without a slash is searched in PATH.
+        let client = raw.probe_client.iter().filter(|client| client.contains('/')).map(|path| ("probe_client", path));
+        let key_file = raw.probe_key.iter().map(|path| ("probe_key", path));
+        for (key, path) in files.chain(client).chain(key_file).filter(|(_, path)| !path.starts_with('/')) {
+            problems.push(Problem::new(key, path, ProblemCause::RelativePath { path: path.clone() }));
+        }
         if settings.on && settings.sources.is_empty() {
             problems.push(Problem::missing("probe_tasks"));
         }
@@ -108,6 +117,19 @@ mod tests {
         let all = read(&all).unwrap();
         assert_eq!(all.sources, ["/a/probe.toml", "https://host/list of files.csv"]);
         assert_eq!(all.spend, Atto(500_000_000_000_000_000));
+    }
+
+    #[test]
+    fn relative_paths_are_refused() {
+        for (key, value) in [
+            ("probe_tasks", "probe.toml"),
+            ("probe_tasks", "/a.toml ftp://host/b.toml"),
+            ("probe_client", "./ant"),
+            ("probe_key", "key"),
+        ] {
+            assert_eq!(read(&[(key, value)]), Err(vec![key.to_owned()]), "{value}");
+        }
+        assert!(read(&[("probe_client", "ant"), ("probe_tasks", "https://host/a.toml")]).is_ok());
     }
 
     #[test]
