@@ -75,7 +75,7 @@ pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, Listen, OldVariable, Problem, ProblemCause, Problems,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HostName, Listen, OldVariable, Problem, ProblemCause, Problems, ProgramPath,
     RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
 };
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};

@@ -1,7 +1,7 @@
 //! Errors of single commands, each with its hint.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
@@ -165,9 +165,9 @@ impl CommandError {
             Self::NoServiceManager => {
                 "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
             }
-            Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
+            Self::CreateTrace { path, source } => return Some(unwritable(path, source)),
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
-            Self::ManPages { .. } => "choose a writable folder",
+            Self::ManPages { folder, source } => return Some(unwritable(folder, source)),
             Self::WrongManager { .. } => "leave out --process-manager",
             Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",
             Self::NothingToTakeOver { .. } => {
@@ -189,6 +189,17 @@ impl CommandError {
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+/// Returns how to write to a path that the system refuses.
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("create the folder with `mkdir -p {}`", folder.display()),
+        io::ErrorKind::AlreadyExists => "choose a name that does not exist yet".to_owned(),
+        io::ErrorKind::NotADirectory => format!("name a path in a folder: {} is none", folder.display()),
+        _ => "choose a writable folder".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The effective settings, as a source that sets all of them.
 
-use super::{Folder, Folders, RawSettings, Settings, Thousands, Words};
+use super::{Folder, Folders, HostName, ProgramPath, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
 
 impl Settings {
@@ -65,7 +65,7 @@ impl Settings {
             process_manager: Some(self.manager),
             firewall: Some(self.firewall),
             flavor: Some(self.flavor.clone()),
-            antnode_path: path(&self.binary),
+            antnode_path: Some(ProgramPath(self.binary.clone())),
             network: Some(Words(self.network.clone())),
             start_args: Some(Words(self.arguments.clone())),
             environment: Some(Words(pairs.collect())),
@@ -78,7 +78,7 @@ impl Settings {
             steady_grace: Some(policy.tuning.grace.as_secs()),
             steady_cooldown: Some(policy.tuning.cooldown.as_secs()),
             steady_adds: Some(policy.tuning.adds),
-            host: Some(self.host.clone()),
+            host: Some(HostName(self.host.clone())),
             listen: Some(self.listen),
             docker_image: Some(self.docker_image.clone()),
             antctl_path: self.antctl.as_deref().and_then(path),

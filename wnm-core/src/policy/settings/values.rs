@@ -1,5 +1,6 @@
 //! Values of settings: reading them from text and writing them as text.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Component, PathBuf};
 
@@ -247,6 +248,60 @@ impl Value for Folder {
     }
     fn write(&self) -> String {
         self.0.display().to_string()
+    }
+}
+
+/// The path of a program: absolute, without `..` and control characters. A relative path would depend on the folder in
+/// which wnm was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProgramPath(pub PathBuf);
+
+impl Value for ProgramPath {
+    const KIND: &'static str = "an absolute path of a program";
+    fn read(path: &str) -> Result<Self, ProblemCause> {
+        Folder::read(path).map(|folder| Self(folder.0))
+    }
+    fn write(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+/// The name of a host, as RFC 1123 defines it, or an IP address without brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostName(pub String);
+
+impl Value for HostName {
+    const KIND: &'static str = "an IP address or a host name";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        // RFC 1123, section 2.1, and RFC 1035, section 2.3.4.
+        const LONGEST_NAME: usize = 253;
+        const LONGEST_LABEL: usize = 63;
+        let text = String::read(text)?;
+        if text.parse::<IpAddr>().is_ok() {
+            return Ok(Self(text));
+        }
+        let is_label = |label: &str| {
+            (1..=LONGEST_LABEL).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        // A name whose last label is a number is an IPv4 address that cannot be read, such as 999.1.1.1.
+        let is_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_name = text.len() <= LONGEST_NAME && text.split('.').all(is_label) && !is_number;
+        if is_name { Ok(Self(text)) } else { Err(ProblemCause::NotAHost) }
+    }
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Default for HostName {
+    /// Returns the loopback address.
+    fn default() -> Self {
+        Self(Ipv4Addr::LOCALHOST.to_string())
     }
 }
 
