@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     if fake_node::is_called().is_some() {
         return fake_node::main();
     }
+    args::complete();
     places::set_modes();
     wnm_platform::open_files::raise();
     let line: Vec<OsString> = std::env::args_os().collect();

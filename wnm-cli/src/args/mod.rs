@@ -1,5 +1,6 @@
 //! The command line.
 
+mod candidates;
 mod columns;
 mod groups;
 mod help;
@@ -21,6 +22,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::UsageError;
 
+pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
@@ -159,7 +161,7 @@ pub(crate) enum Command {
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
-        #[arg(value_parser = numbers::cycle)]
+        #[arg(value_name = "CYCLE", value_parser = numbers::cycle)]
         cycle: Option<i64>,
     },
     /// List past cycles and actions, newest first

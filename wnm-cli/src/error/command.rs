@@ -72,6 +72,8 @@ pub(crate) enum CommandError {
     CreateTrace { path: PathBuf, source: io::Error },
     #[error("cannot write trace {}: {source}", path.display())]
     WriteTrace { path: PathBuf, source: io::Error },
+    #[error("no completions for {shell}")]
+    NoCompletions { shell: String },
     #[error("cannot write man pages to {}: {source}", folder.display())]
     ManPages { folder: PathBuf, source: io::Error },
     #[error("cannot take over nodes of {tool} under {manager}: they run under {required}")]
@@ -167,6 +169,7 @@ impl CommandError {
             }
             Self::CreateTrace { path, source } => return Some(unwritable(path, source)),
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
+            Self::NoCompletions { .. } => "run `wnm util completions bash`, or name zsh, fish, powershell or elvish",
             Self::ManPages { folder, source } => return Some(unwritable(folder, source)),
             Self::WrongManager { .. } => "leave out --process-manager",
             Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",

@@ -10,7 +10,7 @@ use wnm_core::{
 };
 use wnm_store::CycleAction;
 
-use super::{Time, code, word};
+use super::{Time, code};
 use crate::render::reason;
 
 /// The cause of a decision: a code for programs, and a sentence for people.

@@ -40,6 +40,7 @@ macro_rules! settings {
                 about: $help.trim_ascii(),
                 shape: <$type as Value>::SHAPE,
                 facts: $facts,
+                words: <$type as Value>::words,
                 allowed: <$type as Value>::allowed,
             }),*];
 

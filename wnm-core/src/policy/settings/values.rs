@@ -31,6 +31,10 @@ pub(super) trait Value: Sized {
     fn allowed() -> String {
         Self::KIND.to_owned()
     }
+    /// Returns the words that the value may be; empty where only numbers or free texts are allowed.
+    fn words() -> Vec<String> {
+        Vec::new()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause>;
     fn write(&self) -> String;
     /// Reads a number of a JSON or TOML file.
@@ -114,6 +118,9 @@ macro_rules! word_values {
             fn allowed() -> String {
                 Self::ALL.map(|value| value.write()).join(", ")
             }
+            fn words() -> Vec<String> {
+                Self::ALL.map(|value| value.write()).into()
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 let named = Self::ALL.into_iter().find(|value| value.write() == text);
                 named.ok_or_else(|| ProblemCause::NotOneOf { allowed: Self::ALL.map(|value| value.write()).into() })
@@ -136,6 +143,9 @@ impl Value for Weight {
     fn allowed() -> String {
         format!("1 to {}, or idle", Self::MOST)
     }
+    fn words() -> Vec<String> {
+        vec!["idle".to_owned()]
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| match error {
             NotAWeight::OutOfRange => out_of_range(1, Self::MOST.into(), ""),
@@ -151,6 +161,9 @@ impl Value for Weight {
 
 impl Value for Rewards {
     const KIND: &'static str = "a rewards address or a weighted list of them";
+    fn words() -> Vec<String> {
+        ["faucet", "donate"].map(str::to_owned).into()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Wallet(Box::new(error)))
     }
@@ -173,6 +186,9 @@ impl Value for Flavor {
     const KIND: &'static str = "a node program";
     fn allowed() -> String {
         "antnode, ant-node, or custom with a description".to_owned()
+    }
+    fn words() -> Vec<String> {
+        [Self::Antnode, Self::AntNode].map(|flavor| flavor.write()).into()
     }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Flavor(Box::new(error)))
@@ -198,6 +214,9 @@ impl Value for String {
 impl Value for bool {
     const KIND: &'static str = "true or false";
     const SHAPE: Shape = Shape::Switch;
+    fn words() -> Vec<String> {
+        ["true", "false"].map(str::to_owned).into()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
