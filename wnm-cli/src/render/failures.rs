@@ -80,7 +80,7 @@ mod tests {
         let failed = |verb: &str, number, wait| FailedAction {
             verb: verb.to_owned(),
             node: NodeId::new(number).unwrap(),
-            step: Step::Start,
+            step: wnm_core::steps::Step::Start,
             error: format!("port {number} is in use"),
             cause: FailureCause::Number,
             hint: None,
