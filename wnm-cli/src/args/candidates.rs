@@ -92,7 +92,7 @@ fn assignments(current: &OsStr) -> Vec<CompletionCandidate> {
     }
 }
 
-/// Returns the allowed words of a setting, or its default, or the paths below what is typed.
+/// Returns the allowed words of a setting, or its default, or the paths that begin with the typed one.
 fn values(setting: &Setting, before: &str, current: &OsStr) -> Vec<CompletionCandidate> {
     if setting.facts.is_path && before.is_empty() {
         return PathCompleter::any().complete(current);
@@ -104,7 +104,7 @@ fn values(setting: &Setting, before: &str, current: &OsStr) -> Vec<CompletionCan
     matching(current, words.into_iter().map(|word| (format!("{before}{word}"), String::new())))
 }
 
-/// Returns the candidates that begin with what is typed, each with its help.
+/// Returns the candidates that begin with the typed text, each with its help.
 fn matching(current: &OsStr, all: impl Iterator<Item = (String, String)>) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let candidate = |(word, help): (String, String)| {

@@ -74,8 +74,8 @@ pub(crate) enum CommandError {
     WriteTrace { path: PathBuf, source: io::Error },
     #[error("no completions for {shell}")]
     NoCompletions { shell: String },
-    #[error("cannot write man pages to {}: {source}", folder.display())]
-    ManPages { folder: PathBuf, source: io::Error },
+    #[error("cannot write man pages to {}: {source}", path.display())]
+    ManPages { path: PathBuf, source: io::Error },
     #[error("cannot take over nodes of {tool} under {manager}: they run under {required}")]
     WrongManager { tool: &'static str, manager: ManagerKind, required: &'static str },
     #[error("cannot take over {}: its nodes run under {manager:?}, which this wnm does not support", path.display())]
@@ -167,10 +167,8 @@ impl CommandError {
             Self::NoServiceManager => {
                 "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
             }
-            Self::CreateTrace { path, source } => return Some(unwritable(path, source)),
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
-            Self::NoCompletions { .. } => "run `wnm util completions bash`, or name zsh, fish, powershell or elvish",
-            Self::ManPages { folder, source } => return Some(unwritable(folder, source)),
+            Self::CreateTrace { path, source } | Self::ManPages { path, source } => return Some(unwritable(path, source)),
             Self::WrongManager { .. } => "leave out --process-manager",
             Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",
             Self::NothingToTakeOver { .. } => {
@@ -186,7 +184,7 @@ impl CommandError {
             Self::Serve(ServeError::Taken { .. }) => {
                 "run `wnm status`, which shows the daemon, or end that daemon first"
             }
-            Self::Serve(_) => return None,
+            Self::Serve(_) | Self::NoCompletions { .. } => return None,
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }

@@ -28,6 +28,7 @@ mod service;
 mod takeover;
 mod teardown;
 mod terminal;
+mod transcripts;
 mod trash;
 mod verbs;
 mod words;
