@@ -253,10 +253,9 @@ impl StoreError {
             }
             Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
             Self::File { operation, path, source } => return operation.hint(path, source),
-            Self::NotUnique { .. }
-            | Self::NotUnderWay { .. }
-            | Self::NotSerialisable { .. }
-            | Self::Sqlite { .. } => return None,
+            Self::NotUnique { .. } | Self::NotUnderWay { .. } | Self::NotSerialisable { .. } | Self::Sqlite { .. } => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }

@@ -25,7 +25,8 @@ pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
     let pause = text.parse().map(Duration::from_millis).or_else(|_| humantime::parse_duration(text));
     let pause = pause.ok().filter(|pause| *pause <= LONGEST);
     let millis = pause.and_then(|pause| u64::try_from(pause.as_millis()).ok());
-    millis.ok_or_else(|| "not a time of at most 1h, such as 500ms, 10s or 5min; a bare number is milliseconds".to_owned())
+    millis
+        .ok_or_else(|| "not a time of at most 1h, such as 500ms, 10s or 5min; a bare number is milliseconds".to_owned())
 }
 
 /// Parses the number of a cycle.

@@ -168,7 +168,9 @@ impl CommandError {
                 "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
             }
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
-            Self::CreateTrace { path, source } | Self::ManPages { path, source } => return Some(unwritable(path, source)),
+            Self::CreateTrace { path, source } | Self::ManPages { path, source } => {
+                return Some(unwritable(path, source));
+            }
             Self::WrongManager { .. } => "leave out --process-manager",
             Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",
             Self::NothingToTakeOver { .. } => {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use wnm_core::{CpuLimitSample, HostSample, Measure, Percent, Reading, Signal, Volume};
 
-use super::kernel::{PsiView, WeightView, load_scope};
 use super::Time;
+use super::kernel::{PsiView, WeightView, load_scope};
 
 /// A signal with its two thresholds.
 #[derive(Debug, Serialize)]

@@ -115,10 +115,8 @@ mod tests {
 
     #[test]
     fn words_and_units_are_those_of_the_documents() {
-        let stall = Stall {
-            some: StallTime { avg10: Percent::clamped(1.5).unwrap_or_default(), total: Some(7) },
-            full: None,
-        };
+        let stall =
+            Stall { some: StallTime { avg10: Percent::clamped(1.5).unwrap_or_default(), total: Some(7) }, full: None };
         let psi = Psi { host: Stalls { cpu: stall, ..Stalls::default() }, colony: None, background: None };
         let view = serde_json::to_value(PsiView::from(&psi)).unwrap();
         assert_eq!(

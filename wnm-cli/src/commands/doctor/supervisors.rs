@@ -57,7 +57,9 @@ fn program(jobs: &[Job], own: &Path) -> Option<Check> {
     let hint = format!("write {} in place of wnm in that line with {}", own.display(), editor(job));
     match &job.program {
         _ if is_relative => None,
-        None => Some(Check::warning(CHECK, format!("cron finds no wnm for the line {}: {}", place(job), job.line), hint)),
+        None => {
+            Some(Check::warning(CHECK, format!("cron finds no wnm for the line {}: {}", place(job), job.line), hint))
+        }
         Some(found) if is_same(found, own) => None,
         Some(found) => {
             let message = format!(
@@ -175,7 +177,8 @@ mod tests {
     #[test]
     fn program_that_cron_finds_is_told() {
         let own = Path::new("/opt/new/wnm");
-        let with = |line: &str, found: Option<&str>| Job { program: found.map(Into::into), ..job(Tool::Wnm, None, line) };
+        let with =
+            |line: &str, found: Option<&str>| Job { program: found.map(Into::into), ..job(Tool::Wnm, None, line) };
         let told = |job: Job| program(&[job], own).map(|check| check.message);
         assert_eq!(told(with("* * * * * wnm", Some("/opt/new/wnm"))), None);
         assert_eq!(
