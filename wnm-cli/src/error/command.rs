@@ -144,13 +144,8 @@ impl CommandError {
                 _ => "list all settings with `wnm config list`",
             },
             Self::Required { key } => return Some(format!("run `wnm config set {key}=0x…` with another value")),
-            Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
-                return Some(format!("change the variable, or run `unset {variable}` first"));
-            }
-            Self::SetElsewhere { key, place: Source::File { path } } => {
-                return Some(format!("change {key} in {path}, or delete it there"));
-            }
-            Self::Declined | Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
+            Self::SetElsewhere { key, place } => return change_there(key, place),
+            Self::Declined => return None,
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
@@ -192,6 +187,15 @@ impl CommandError {
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+/// Returns how to change a setting at the place that sets it.
+fn change_there(key: &str, place: &Source) -> Option<String> {
+    match place {
+        Source::Environment { variable } => Some(format!("change the variable, or run `unset {variable}` first")),
+        Source::File { path } => Some(format!("change {key} in {path}, or delete it there")),
+        Source::Database | Source::Default => None,
     }
 }
 

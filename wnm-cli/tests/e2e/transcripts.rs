@@ -51,7 +51,7 @@ impl<'a> Transcript<'a> {
 }
 
 /// Replaces values of the test host.
-const FILTERS: [(&str, &str); 8] = [
+const FILTERS: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-03-01 12:00:00 UTC"),
     (r"12D3KooW[1-9A-HJ-NP-Za-km-z]{44}", "12D3KooW…"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "1c9e6f0a-5f0e-4d0c-9a3e-0a4b1d2c3e4f"),
@@ -59,6 +59,8 @@ const FILTERS: [(&str, &str); 8] = [
     (r"\b\d+(\.\d+)? [kMG]B", "20 MB"),
     (r"\b\d\d001-\d\d006", "55001-55006"),
     (r"\b\d+s ago", "2s ago"),
+    // The surveys between two commands are cycles too.
+    (r"UTC  #\d+", "UTC  #1"),
     (r"(antnode\d{4} +)\d+s\b", "${1}2s"),
 ];
 
