@@ -192,3 +192,34 @@ fn checks_name_file_line_and_task() {
     assert_eq!((code, text.as_str()), (1, want));
     assert_eq!(host.wnm(&["probe", "check", "/none"]).code(), 1);
 }
+
+/// The client of the network of `antnode` without a network: in a network namespace with loopback only.
+#[test]
+#[ignore = "needs a real client, ant-cli 0.5, named by WNM_TEST_ANT, and util-linux"]
+fn real_client_without_a_network_is_understood() {
+    let program = std::env::var("WNM_TEST_ANT").expect("WNM_TEST_ANT names the client");
+    let tasks = [task("ask", "quote"), task("down", "download"), task("up", "upload")].concat();
+    let address = "8a".repeat(32);
+    let file = format!("[[file]]\nsize = \"tiny\"\nname = \"a\"\naddress = \"{address}\"\n");
+    let host = host_with(&format!("{}{file}", tasks.replace("timeout = 5", "timeout = 60")));
+    host.expect(0, &format!("config set probe_client={program}"));
+    allow_uploads(&host);
+    let wnm = host.command(&["--json", "probe", "run"]);
+    let mut isolated = std::process::Command::new("unshare");
+    isolated.args(["--map-root-user", "--net"]).arg(wnm.get_program()).args(wnm.get_args());
+    isolated.env_clear().envs(wnm.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let output = isolated.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let runs = document["data"].as_array().unwrap();
+    let of = |name: &str| runs.iter().find(|run| run["task"] == *name).unwrap();
+    for (name, code) in [("ask", json!(1)), ("down", json!(51))] {
+        let run = of(name);
+        assert_eq!((&run["outcome"], &run["exit_code"]), (&json!("network_error"), &code), "{run}");
+        assert!(run["client"].as_str().unwrap().starts_with("autonomi 0.5"), "{run}");
+        assert!(run["cause"].as_str().unwrap().starts_with("Failed to connect to the network"), "{run}");
+    }
+    // An upload asks for its price first, and pays nothing without one.
+    assert_eq!(of("up")["outcome"], json!("network_error"));
+}
