@@ -231,7 +231,7 @@ fn settings_are_reported_as_recorded() {
             // This wnm writes the last stop of a node, the Python wnm that of its own memory.
             .replace("1795100000", "1795199820")
             // This wnm stores the path that the command line expanded.
-            .replace("~/.local", "/home/op/.local")
+            .replace("~/.local/bin/antnode", "/home/op/.local/bin/antnode")
             .replace("/home/op/.local/share/autonomi/colony.db", &database);
         assert_eq!(colony.report(&format!("machine-config --format {format}")), expected, "{format}");
     }
@@ -286,8 +286,6 @@ fn imported_colony_is_reported_as_recorded() {
             .replace("systemd+user", "setsid+user")
             // This wnm writes the last stop of a node, the Python wnm that of its own memory.
             .replace("1795100000", "1795199820")
-            // This wnm stores the path that the command line expanded.
-            .replace("~/.local", "/home/op/.local")
             .replace("/home/op/.local/share/autonomi/colony.db", &database)
             .replace("/home/op", home)
             .replace("~/.local/bin/antnode", &format!("{home}/.local/bin/antnode"));
