@@ -31,6 +31,7 @@ mod teardown;
 mod terminal;
 mod transcripts;
 mod trash;
+mod valves;
 mod verbs;
 mod words;
 mod wrong_lines;
