@@ -7,8 +7,8 @@ use std::time::Duration;
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
     Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, HostSample, Load, LoadAverages, NodeState, Planned,
-    Policy, Presence, Psi, RawSettings, Reason, Relief, SkipReason, Stall, StallTime, Stalls, StopCause, Verdict,
-    Volume, VolumeFault, WeightMeans, WeightSample, evaluate,
+    Policy, Presence, Psi, RawSettings, Reason, Relief, Signal, SkipReason, Stall, StallTime, Stalls, StopCause,
+    Verdict, Volume, VolumeFault, WeightMeans, WeightSample, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -359,6 +359,23 @@ fn nodes_behind_other_work_use_more_of_the_cpu_by_default() {
     for (settings, means, want) in cases {
         assert_eq!(started(settings, means), want, "{settings:?} {means:?}");
     }
+}
+
+#[test]
+fn load_over_the_high_threshold_blocks_growth_at_once() {
+    let mut host = Host::new(4, &[("node_cap", "5")]);
+    host.colony.policy.node_cap = 4;
+    host.minutes(60);
+    host.colony.policy.node_cap = 5;
+    // One busy minute of thirty does not change the forecast.
+    host.load = Some(12.0);
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let is_of_load =
+        |blocker: &&Blocker| matches!(blocker, Blocker::OverThreshold(over) if over.signal == Signal::Load1);
+    assert!(decision.blockers().iter().any(is_of_load), "{:?}", decision.blockers());
+    host.load = None;
+    assert_eq!(host.actions(2).len(), 1);
 }
 
 #[test]
