@@ -26,7 +26,7 @@ const USUAL: [Column; 12] = [
 
 /// The columns that a narrow terminal omits, the first one first: the peer ID is the widest and the least useful one.
 /// Name, state, time and reason stay, because a list is read to find the nodes that need attention.
-const OMITTED: [Column; 8] = [
+pub(crate) const OMITTED: [Column; 8] = [
     Column::PeerId,
     Column::Port,
     Column::Age,
@@ -37,7 +37,7 @@ const OMITTED: [Column; 8] = [
     Column::Version,
 ];
 
-fn title(column: Column) -> &'static str {
+pub(crate) fn title(column: Column) -> &'static str {
     match column {
         Column::Name => "NODE",
         Column::State => "STATE",
@@ -57,7 +57,7 @@ fn title(column: Column) -> &'static str {
     }
 }
 
-fn is_number(column: Column) -> bool {
+pub(crate) fn is_number(column: Column) -> bool {
     match column {
         Column::Restarts
         | Column::Peers
@@ -77,7 +77,7 @@ fn is_number(column: Column) -> bool {
     }
 }
 
-fn cell(view: &NodeView, column: Column) -> String {
+pub(crate) fn cell(view: &NodeView, column: Column) -> String {
     let sample = view.sample.as_ref();
     match column {
         Column::Name => view.name.clone(),
