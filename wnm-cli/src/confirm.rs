@@ -71,7 +71,7 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// Returns the question on a terminal.
-    pub(crate) fn question(self, count: usize) -> String {
+    fn question(self, count: usize) -> String {
         let nodes = if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") };
         match self {
             Self::Remove => format!("Remove {nodes}? The folders stay in the trash for up to a day. [y/N] "),

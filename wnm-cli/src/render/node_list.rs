@@ -26,7 +26,7 @@ const USUAL: [Column; 12] = [
 
 /// The columns that a narrow terminal omits, the first one first: the peer ID is the widest and the least useful one.
 /// Name, state, time and reason stay, because a list is read to find the nodes that need attention.
-pub(crate) const OMITTED: [Column; 8] = [
+const OMITTED: [Column; 8] = [
     Column::PeerId,
     Column::Port,
     Column::Age,

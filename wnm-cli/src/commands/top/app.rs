@@ -5,7 +5,6 @@ use wnm_core::{HoldSource, NodeId, Verb};
 
 use super::feed::{Data, Probes, Wanted};
 use crate::args::Column;
-use crate::confirm::Purpose;
 use crate::render::node_list;
 use crate::render::nodes::NodeView;
 
@@ -66,7 +65,9 @@ impl Request {
     /// Returns the question before the change.
     pub(super) fn question(self) -> String {
         match self {
-            Self::Act { verb: Verb::Remove, node } => format!("{}: {}", node.name(), Purpose::Remove.question(1)),
+            Self::Act { verb: Verb::Remove, node } => {
+                format!("Remove {}? Its folder stays in the trash for up to a day. [y/N] ", node.name())
+            }
             Self::Act { verb, node } => {
                 let mut word = verb.word().to_owned();
                 word[..1].make_ascii_uppercase();

@@ -87,3 +87,51 @@ fn give_back_after_panics() {
         }));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
+    use std::process::Command;
+
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::tcgetattr;
+
+    use super::*;
+
+    /// Set in the process that panics.
+    const PANIC: &str = "WNM_TEST_PANIC";
+
+    #[test]
+    fn panic_gives_the_terminal_back() {
+        if std::env::var_os(PANIC).is_some() {
+            let _screen = Screen::enter().unwrap();
+            panic!("on purpose");
+        }
+        let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&near).unwrap();
+        unlockpt(&near).unwrap();
+        let name = ptsname(&near, Vec::new()).unwrap();
+        let terminal = File::from(open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
+        let before = tcgetattr(&terminal).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let this = concat!(module_path!(), "::panic_gives_the_terminal_back");
+        command.args(["--exact", this.split_once("::").unwrap().1, "--nocapture"]).env(PANIC, "1");
+        let end = || terminal.try_clone().unwrap();
+        let mut child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        drop(command);
+        assert!(!child.wait().unwrap().success());
+        let after = tcgetattr(&terminal).unwrap();
+        assert_eq!((after.local_modes, after.input_modes), (before.local_modes, before.input_modes));
+        drop(terminal);
+        let (mut shown, mut part, mut near) = (Vec::new(), [0; 4096], File::from(near));
+        while let Ok(read @ 1..) = near.read(&mut part) {
+            shown.extend_from_slice(&part[..read]);
+        }
+        let shown = String::from_utf8_lossy(&shown);
+        let place = |text: &str| shown.find(text).unwrap_or_else(|| panic!("no {text:?} in {shown:?}"));
+        let (taken, given_back, message) = (place("\u{1b}[?1049h"), place("\u{1b}[?1049l"), place("on purpose"));
+        assert!(taken < given_back && given_back < message, "{shown:?}");
+    }
+}

@@ -152,7 +152,10 @@ fn problems_and_holds_are_on_top() {
     stale.status.valves = Some(crate::render::valves::ValvesNow { now: NOW, settings, sample });
     app.update(Ok(stale));
     app.update(Err("cannot read /x/wnm.db; hint: run `wnm db check`".to_owned()));
-    insta::assert_snapshot!(frame(&mut app, PLAIN, (80, 24)));
+    let mut frames = vec![frame(&mut app, PLAIN, (80, 24))];
+    app.view = View::Activity;
+    frames.push(frame(&mut app, PLAIN, (80, 24)));
+    insta::assert_snapshot!(frames.join("\n"));
     type_keys(&mut app, "H");
     assert_eq!(app.prompt, Prompt::Question(Request::Resume));
 }

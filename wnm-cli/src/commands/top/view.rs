@@ -87,7 +87,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, look: Look) {
         let most = usize::from(area.height / 2).saturating_sub(above.len());
         above.extend(header::signals(app, look, area.width).into_iter().take(most));
     }
-    above.extend(header::counts(app, look));
+    above.extend(header::counts(app, look, area.width));
     let height = u16::try_from(above.len()).unwrap_or(u16::MAX);
     let [top, tabs, body, bottom] = Layout::vertical([
         Constraint::Max(height),
@@ -133,7 +133,7 @@ fn bottom_text(app: &App) -> String {
         Prompt::Filter => format!("filter: {}", app.filter),
         Prompt::None if !app.message.is_empty() => app.message.clone(),
         Prompt::None => match app.view {
-            View::Nodes => "q quit  ? help  / filter  s sort  Enter details  S start  T stop  R restart  H hold",
+            View::Nodes => "q quit  ? help  / filter  s sort  Enter details  S start  T stop  R restart",
             View::Details(_) => "Esc back  ↑↓ scroll  S start  T stop  R restart  U upgrade  D disable  X remove",
             View::Activity | View::Probes | View::Help => "q quit  ? help  Tab next page  ↑↓ scroll  Esc back",
         }

@@ -8,9 +8,10 @@ use ratatui::text::{Line, Span};
 use wnm_core::Measure;
 
 use super::super::app::App;
+use super::super::feed::Data;
 use super::{Colour, Look};
 use crate::render::status::{self, Status};
-use crate::render::{DIM, RED, YELLOW, duration, valves, volumes};
+use crate::render::{DIM, RED, YELLOW, duration, styled, valves, volumes};
 
 /// The maximum number of lines about problems, holds and windows. The page of activity has them all.
 const MOST_NOTES: usize = 4;
@@ -32,31 +33,37 @@ pub(super) fn lines_of(text: &str, look: Look) -> Vec<Line<'static>> {
     }
 }
 
-/// Returns the line of the host, and the lines of problems, holds and windows.
+/// Returns the line of the host, and the first lines of problems, holds and windows.
 pub(super) fn lines(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
     let Some(data) = &app.data else {
         let text = app.failure.clone().unwrap_or_else(|| "reading …".to_owned());
         return vec![Line::from(text)];
     };
-    let status = &data.status;
-    let mut lines = vec![first(&data.host, status, look, usize::from(width))];
-    let mut notes = Vec::new();
+    let mut lines = vec![first(&data.host, &data.status, look, usize::from(width))];
+    lines.extend(lines_of(&notes(app), look).into_iter().take(MOST_NOTES));
+    lines
+}
+
+/// Returns a line for each problem, hold and window; empty without one.
+pub(super) fn notes(app: &App) -> String {
+    let Some(Data { status, .. }) = &app.data else { return String::new() };
+    let hint = |hint: Option<&str>| hint.map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    let mut notes = String::new();
     if let Some(failure) = &app.failure {
-        notes.push(Line::styled(format!("cannot read the data: {failure}"), look.style(RED)));
+        notes.push_str(&format!("{}\n", styled(RED, format!("cannot read the data: {failure}"))));
     }
     if let Some(problem) = &status.stale_problem {
-        let hint = status.hint.as_deref().map_or_else(String::new, |hint| format!("; hint: {hint}"));
-        notes.push(Line::styled(format!("stale: {problem}{hint}"), look.style(YELLOW.bold())));
+        let stale = format!("stale: {problem}{}", hint(status.hint.as_deref()));
+        notes.push_str(&format!("{}\n", styled(YELLOW.bold(), stale)));
     }
     if let Some(failure) = status.daemon.as_ref().and_then(|daemon| daemon.info.failure.as_ref()) {
-        let hint = failure.hint.as_deref().map_or_else(String::new, |hint| format!("; hint: {hint}"));
-        notes.push(Line::styled(format!("the last cycle failed: {}{hint}", failure.error), look.style(RED)));
+        let failed = format!("the last cycle failed: {}{}", failure.error, hint(failure.hint.as_deref()));
+        notes.push_str(&format!("{}\n", styled(RED, failed)));
     }
-    let texts = volumes::fault_lines(&status.storage).into_iter().chain(status.valves.as_ref().map(valves::lines));
-    notes.extend(texts.flat_map(|text| lines_of(&text, look)).filter(|line| line.width() > 0));
-    notes.truncate(MOST_NOTES);
-    lines.extend(notes);
-    lines
+    notes.extend(volumes::fault_lines(&status.storage).into_iter().map(|line| format!("{}\n", line.trim_start())));
+    let valves = status.valves.as_ref().map(valves::lines).unwrap_or_default();
+    notes.extend(valves.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")));
+    notes
 }
 
 /// Returns the host and the daemon on the left, and the age of the data on the right.
@@ -124,9 +131,9 @@ fn signal(measure: &Measure, width: usize, is_stale: bool, look: Look) -> Vec<Sp
     spans
 }
 
-/// Returns the line of counts by state and by version; None before the first data.
-pub(super) fn counts(app: &App, look: Look) -> Option<Line<'static>> {
-    let status = &app.data.as_ref()?.status;
+/// Returns the counts by state and by version, in one line if they fit; nothing before the first data.
+pub(super) fn counts(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
+    let Some(Data { status, .. }) = &app.data else { return Vec::new() };
     let mut spans = vec![Span::styled("nodes ", Style::new().add_modifier(Modifier::BOLD))];
     spans.push(Span::raw(format!("{} of at most {}", status.nodes, status.node_cap)));
     for (word, count) in &status.by_state {
@@ -135,8 +142,12 @@ pub(super) fn counts(app: &App, look: Look) -> Option<Line<'static>> {
         spans.push(Span::styled(format!("{count} {}", word.to_lowercase()), style));
     }
     let versions: Vec<String> = status.by_version.iter().map(|(version, count)| format!("{version} × {count}")).collect();
-    if !versions.is_empty() {
-        spans.push(Span::raw(format!("  versions {}", versions.join(", "))));
+    let mut lines = vec![Line::from(spans)];
+    let versions = Span::raw(format!("  versions {}", versions.join(", ")));
+    if lines[0].width() + versions.width() <= usize::from(width) {
+        lines[0].push_span(versions);
+    } else {
+        lines.push(Line::from(versions));
     }
-    Some(Line::from(spans))
+    lines
 }

@@ -10,12 +10,28 @@ use textwrap::core::display_width;
 use super::super::app::{App, COLUMNS, Order};
 use super::Look;
 use crate::args::Column;
-use crate::render::node_list::{self, OMITTED};
+use crate::render::node_list;
 use crate::render::nodes::NodeView;
 use crate::render::{DIM, state_style};
 
 /// The columns between two columns.
 const GAP: u16 = 2;
+
+/// The columns that a narrow terminal omits, the first one first. The page of a node has all of them.
+const OMITTED: [Column; 12] = [
+    Column::PeerId,
+    Column::Port,
+    Column::Age,
+    Column::Disk,
+    Column::Restarts,
+    Column::Version,
+    Column::Peers,
+    Column::Records,
+    Column::Cpu,
+    Column::Memory,
+    Column::Reason,
+    Column::Since,
+];
 
 /// Returns how the nodes are sorted and filtered.
 pub(super) fn arrangement(app: &App) -> String {
@@ -40,7 +56,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, look: Look, area: Rect)
         frame.render_widget(Text::raw(text), area);
         return;
     }
-    let columns = fitting(&views, area.width);
+    let columns = fitting(&views, app.sort, area.width);
     let header = Row::new(columns.iter().map(|(column, _)| aligned(*column, node_list::title(*column).to_owned())));
     let rows: Vec<Row<'_>> = views.iter().map(|view| row(view, &columns, look)).collect();
     let widths = columns.iter().map(|(_, width)| Constraint::Length(*width));
@@ -72,17 +88,16 @@ fn row(view: &NodeView, columns: &[(Column, u16)], look: Look) -> Row<'static> {
     Row::new(cells)
 }
 
-/// Returns the columns that fit, with their widths. The last one is cut off if even the least do not.
-fn fitting(views: &[&NodeView], width: u16) -> Vec<(Column, u16)> {
+/// Returns the columns that fit, with their widths, the sort column among them. The last one is cut off if even the least do
+/// not fit.
+fn fitting(views: &[&NodeView], sort: Column, width: u16) -> Vec<(Column, u16)> {
     let widest = |column: Column| {
         let cells = views.iter().map(|view| display_width(&node_list::cell(view, column)));
         let widest = cells.chain([display_width(node_list::title(column))]).max().unwrap_or(0);
         (column, u16::try_from(widest).unwrap_or(u16::MAX))
     };
     let mut columns: Vec<(Column, u16)> = COLUMNS.into_iter().map(widest).collect();
-    // Use of disk and CPU changes slowly, or is seen in the details.
-    let order = OMITTED.into_iter().chain([Column::Disk, Column::Cpu, Column::Reason, Column::Since]);
-    for omitted in order {
+    for omitted in OMITTED.into_iter().filter(|column| *column != sort) {
         let used: u32 = columns.iter().map(|(_, width)| u32::from(*width) + u32::from(GAP)).sum();
         if used <= u32::from(width) + u32::from(GAP) {
             break;

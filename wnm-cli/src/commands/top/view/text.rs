@@ -9,7 +9,7 @@ use super::super::app::{App, View};
 use super::super::feed::{Data, Details};
 use super::super::keys::HELP;
 use super::Look;
-use super::header::lines_of;
+use super::header::{lines_of, notes};
 use crate::render::page::{Width, fitted};
 use crate::render::{BOLD, events, node_show, probe, status, styled};
 
@@ -28,7 +28,7 @@ fn lines(app: &App, width: Width, look: Look) -> Vec<Line<'static>> {
     let Some(data) = &app.data else { return if app.view == View::Help { fit(&help()) } else { Vec::new() } };
     match app.view {
         View::Help => fit(&help()),
-        View::Activity => fit(&activity(data)),
+        View::Activity => fit(&activity(data, &notes(app))),
         View::Probes => match &data.probes {
             None => fit("reading …\n"),
             Some(Ok(view)) => fit(&probe::status(view, width)),
@@ -48,10 +48,10 @@ fn help() -> String {
 }
 
 /// Returns the problems, the work under way, the last decision, and the latest events, latest first.
-fn activity(data: &Data) -> String {
+fn activity(data: &Data, notes: &str) -> String {
     let status = &data.status;
     let at = status.at.unwrap_or_default();
-    let mut text = status::lists(status, at);
+    let mut text = format!("{notes}{}", status::lists(status, at));
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), status::decision(status, at)));
     text.push_str(&format!("\n{}\n\n", styled(BOLD, "latest events")));
     text.extend(data.events.iter().rev().map(|event| format!("  {}", events::line(event))));
