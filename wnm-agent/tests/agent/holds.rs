@@ -179,11 +179,7 @@ fn hold_by_url_is_seen_within_a_minute_and_survives_lies_and_absence() {
             std::thread::sleep(Duration::from_millis(2));
         }
         let (decision, holds, problems) = cycle(&mut agent);
-        assert_eq!(
-            (decision.actions.len(), holds[0].reason.as_str()),
-            (0, "a storm"),
-            "{status} {body} {problems:?}"
-        );
+        assert_eq!((decision.actions.len(), holds[0].reason.as_str()), (0, "a storm"), "{status} {body} {problems:?}");
     }
 
     // Another process knows the state without a request, and so does a command that only shows.
