@@ -26,6 +26,10 @@ const THRESHOLDS: usize = 22;
 
 /// Returns a text with escape codes as lines, without colours where the terminal shows none.
 pub(super) fn lines_of(text: &str, look: Look) -> Vec<Line<'static>> {
+    // The library returns an empty line for no text.
+    if text.is_empty() {
+        return Vec::new();
+    }
     let plain = || anstream::adapter::strip_str(text).to_string().lines().map(|l| Line::from(l.to_owned())).collect();
     match look.colour {
         Colour::On => text.into_text().map_or_else(|_| plain(), |text| text.lines),
