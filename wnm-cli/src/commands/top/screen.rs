@@ -8,6 +8,7 @@ use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::low_level::emulate_default_handler;
@@ -42,7 +43,9 @@ impl Screen {
     /// # Errors
     /// The terminal cannot be written.
     pub(super) fn clear(&mut self) -> Result<(), CliError> {
-        self.0.clear().map_err(CliError::Output)
+        // `Terminal::clear` asks the terminal for its cursor, and the thread that reads keys would take the answer.
+        let size = self.0.size().map_err(CliError::Output)?;
+        self.0.resize(Rect::from((Position::ORIGIN, size))).map_err(CliError::Output)
     }
 
     /// Gives the terminal back, stops this process, and takes the terminal again when the process continues.
