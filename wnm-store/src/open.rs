@@ -70,7 +70,7 @@ impl Store {
         let db = open_to_write(&path).map_err(|error| error.at(&path))?;
         file::make_private(&path);
         reserve::hold(&path);
-        let store = Self { db, path, identity };
+        let store = Self { db, path, identity, begun: None };
         // Exchanged between the two calls: which of the files SQLite has open is unknown.
         if store.is_replaced() { Err(StoreError::Replaced { path: store.path }) } else { Ok(store) }
     }
@@ -88,7 +88,7 @@ impl Store {
         if found < supported {
             return Err(StoreError::OlderVersion { path, supported, found });
         }
-        Ok(Self { db, path, identity })
+        Ok(Self { db, path, identity, begun: None })
     }
 
     /// Replaces the database by a copy of a backup. The previous database is renamed; returns its new path, if it existed.
