@@ -4,8 +4,10 @@ mod colony;
 mod cpu_limit;
 mod firewall;
 mod host;
+mod identities;
 mod instances;
 mod ports;
+mod probe;
 mod protected;
 mod signals;
 mod stored;
@@ -117,10 +119,12 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
+    checks.extend(probe::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
+    checks.extend(identities::check(snapshot));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));

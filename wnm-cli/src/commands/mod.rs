@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
 mod period;
+pub(crate) mod probe;
 pub(crate) mod record;
 mod report;
 mod run;
@@ -49,6 +50,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
         Command::Trash(command) => trash::run(&db, command, output),
+        Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),
