@@ -67,6 +67,7 @@ impl Store {
         };
         if decision.actions.is_empty() && new_nodes.is_empty() {
             self.check_path()?;
+            self.check_content()?;
             cycle.ended = Some(cycle.at);
             self.begun = Some(Begun { id, idle: Some(cycle), volatile });
             return Ok((id, Vec::new()));

@@ -61,7 +61,7 @@ pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
 use error::DbError;
-use file::{FileIdentity, IfExists};
+use file::{Change, FileIdentity, IfExists};
 use journal::Begun;
 use nodes::Single;
 
@@ -75,6 +75,8 @@ pub struct Store {
     path: PathBuf,
     /// The file that `db` has open.
     identity: FileIdentity,
+    /// The last change of the file after which its pages were checked.
+    changed: Change,
     /// The cycle between [`begin`](Self::begin) and [`finish`](Self::finish).
     begun: Option<Begun>,
 }

@@ -1,8 +1,8 @@
 //! Pages about the recorded past: their age, and the values that no longer apply.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 use std::os::unix::fs::MetadataExt as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
