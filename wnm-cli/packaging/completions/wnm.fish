@@ -45,6 +45,8 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past cycl
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "events" -d 'Print begins and ends of actions, oldest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "hold" -d 'Hold voluntary actions until `wnm resume`'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "resume" -d 'End the hold of `wnm hold`'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "probe" -d 'Test whether the network answers from here'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
@@ -112,6 +114,12 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Ste
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l window -d 'Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence [default: any time]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l drain -d 'Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l max-unavailable -d 'Maximum number or share of the nodes that are unavailable when a voluntary action stops another one, such as 2 or 10% [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hold-file -d 'File that holds voluntary actions while it exists; its first line is the reason [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l hold-url -d 'Address that tells once a minute whether voluntary actions are held [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l ca-file -d 'File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm [default: the public authorities]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
@@ -200,6 +208,12 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Stea
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l window -d 'Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence [default: any time]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l drain -d 'Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l max-unavailable -d 'Maximum number or share of the nodes that are unavailable when a voluntary action stops another one, such as 2 or 10% [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hold-file -d 'File that holds voluntary actions while it exists; its first line is the reason [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l hold-url -d 'Address that tells once a minute whether voluntary actions are held [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l ca-file -d 'File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm [default: the public authorities]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
@@ -282,6 +296,12 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l window -d 'Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence [default: any time]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l drain -d 'Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l max-unavailable -d 'Maximum number or share of the nodes that are unavailable when a voluntary action stops another one, such as 2 or 10% [default: no limit]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hold-file -d 'File that holds voluntary actions while it exists; its first line is the reason [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l hold-url -d 'Address that tells once a minute whether voluntary actions are held [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l ca-file -d 'File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm [default: the public authorities]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
@@ -713,6 +733,31 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l reason -d 'Reason, which status, explain, doctor and alerts show' -r
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l until -d 'End of the hold: a time from now such as 2h, a date such as 2026-12-01, or a time such as 2026-12-01T06:00:00Z [default: until `wnm resume`]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l drain -d 'Cancel removals in their delay too'
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand hold" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand resume" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"

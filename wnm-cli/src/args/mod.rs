@@ -3,6 +3,7 @@
 mod columns;
 mod groups;
 mod help;
+mod hold;
 mod logs;
 mod moment;
 mod numbers;
@@ -23,6 +24,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::error::UsageError;
 
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
@@ -173,6 +175,13 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// Hold voluntary actions until `wnm resume`
+    #[command(
+        after_help = "Under a hold wnm adds, upgrades and removes no node. It still stops nodes under pressure, and starts nodes that ended\nby themselves. Commands that name nodes work as ever.\n\nExamples:\n  wnm hold --reason 'new disks'\n  wnm hold --reason 'new kernel' --until 2h --drain"
+    )]
+    Hold(Hold),
+    /// End the hold of `wnm hold`
+    Resume,
     /// List and restore removed nodes
     #[command(subcommand)]
     Trash(Trash),

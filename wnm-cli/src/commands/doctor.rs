@@ -13,6 +13,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod tries;
+mod valves;
 mod volumes;
 mod weight;
 
@@ -119,6 +120,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
+    checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.

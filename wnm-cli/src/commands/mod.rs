@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 mod events;
 pub(crate) mod explain;
 mod history;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
@@ -49,6 +50,8 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Events(args) => events::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Hold(args) => hold::hold(&db, &args, output),
+        Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),

@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
-    SkipReason, Timestamp, Verdict,
+    Action, Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone,
+    Relief, SkipReason, Timestamp, Verdict,
 };
 
 use super::duration;
@@ -226,6 +226,7 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         ),
         Blocker::NoVolume => "no volume can take a node: each has a fault, or lacks crisis_bytes or inodes".to_owned(),
         Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
+        Blocker::Valve { valve } => super::valves::closed(valve, now),
     }
 }
 
@@ -267,6 +268,11 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     }
 }
 
+/// Returns the end of a removal in its delay, with its reason.
+pub(crate) fn cancellation(found: &Cancellation) -> String {
+    format!("cancel the removal of {}: {}", found.node.name(), cancelled(&found.because))
+}
+
 /// Returns why a removal in its delay ended.
 pub(crate) fn cancelled(because: &ReasonGone) -> String {
     match because {
@@ -274,6 +280,7 @@ pub(crate) fn cancelled(because: &ReasonGone) -> String {
         ReasonGone::Relieved { below: Comparison { signal, seen, threshold, .. } } => {
             format!("{signal} is {seen} again, and nodes leave the volume above {threshold}")
         }
+        ReasonGone::Drained => "a hold or the end of the window drains".to_owned(),
         ReasonGone::NotRemovedFor => "no rule removes a node for its reason".to_owned(),
     }
 }
@@ -382,6 +389,9 @@ mod tests {
             Blocker::NodeCap { total: 20, cap: 20 },
             Blocker::NoVolume,
         ]
+        .into_iter()
+        .chain(crate::render::valves::tests::valves(NOW).map(|valve| Blocker::Valve { valve }))
+        .collect()
     }
 
     fn skip_reasons() -> Vec<SkipReason> {
@@ -424,6 +434,7 @@ mod tests {
         let because = [
             ReasonGone::WithinCap { total: 5, cap: 6 },
             ReasonGone::Relieved { below: comparison(Signal::Disk(0), 80.0, 90.0, None) },
+            ReasonGone::Drained,
             ReasonGone::NotRemovedFor,
         ];
         let cancelled = because.map(|because| outcome(&Outcome::Cancelled { because }, NOW));

@@ -29,6 +29,9 @@ pub(crate) struct HostSize {
     pub(crate) memory_mb: u64,
     /// The size of each volume; at least one.
     pub(crate) volumes_mb: Vec<u64>,
+    /// Whether the host can limit the CPU of all nodes together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cpu_limit: bool,
 }
 
 /// A scenario: the complete input of a run.
@@ -63,7 +66,8 @@ impl Scenario {
             _ => chance.within(100..=250),
         };
         let nodes = nodes.unwrap_or(drawn);
-        let host = host(nodes, &mut chance);
+        // Not drawn: a draw would change all that follows it.
+        let host = HostSize { cpu_limit: seed.is_multiple_of(2), ..host(nodes, &mut chance) };
         Self {
             wnm_scenario: VERSION,
             seed,
@@ -90,6 +94,7 @@ impl Scenario {
                 cpus: (nodes / 4).max(1),
                 memory_mb: u64::from(nodes) * 1000,
                 volumes_mb: vec![u64::from(nodes) * 50_000],
+                cpu_limit: false,
             },
             settings: RawSettings {
                 node_cap: Some(nodes),
@@ -176,8 +181,15 @@ fn host(nodes: u32, chance: &mut Chance) -> HostSize {
                 _ => vec![whole],
             }
         },
+        cpu_limit: false,
     }
 }
+
+/// Windows of drawn settings.
+const WINDOWS: [&str; 4] =
+    ["hourly :05-:55", "daily 22:00-06:00, hourly :00-:20", "deny daily 10:00-14:00", "deny hourly :50-:10"];
+/// Values of `max_unavailable` of drawn settings.
+const LIMITS: [&str; 4] = ["0", "1", "10%", "50%"];
 
 /// Draws consistent settings, reasonable or not.
 fn settings(nodes: u32, cpus: u32, chance: &mut Chance) -> RawSettings {
@@ -228,5 +240,15 @@ fn settings(nodes: u32, cpus: u32, chance: &mut Chance) -> RawSettings {
     raw.max_concurrent_removals = limit();
     raw.max_concurrent_operations = limit();
     raw.enable_upgrade = Some(chance.once_in(2));
+    let mut valve = |raw: &mut RawSettings, key: &str, values: &[&str]| {
+        if chance.once_in(4) {
+            let value = values[chance.below(values.len() as u32) as usize];
+            // The values are constants, which a test reads.
+            _ = raw.set(key, value);
+        }
+    };
+    valve(&mut raw, "window", &WINDOWS);
+    valve(&mut raw, "drain", &["true"]);
+    valve(&mut raw, "max_unavailable", &LIMITS);
     raw
 }
