@@ -13,6 +13,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod tries;
+mod unlisted;
 mod valves;
 mod volumes;
 mod weight;
@@ -111,7 +112,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
-    checks.push(tries::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
+    let usable: Vec<_> = usable.map(|volume| volume.root.clone()).collect();
+    checks.push(tries::storage(&usable));
     checks.extend(volumes::check(settings, &storage, snapshot));
     checks.extend(tries::logs(settings));
     checks.extend(tries::processes(settings, &Processes::of_host()));
@@ -130,6 +132,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
+        checks.extend(unlisted::check(platform, &usable, snapshot));
         checks.extend(tries::metrics(settings, platform, snapshot));
     }
     checks.extend(protected::check(snapshot));

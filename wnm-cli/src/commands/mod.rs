@@ -23,6 +23,7 @@ pub(crate) mod status;
 mod teardown;
 mod top;
 mod trash;
+pub(crate) mod unlisted;
 mod util;
 
 use crate::args::{Cli, Command, Run};

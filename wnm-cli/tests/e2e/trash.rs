@@ -169,3 +169,48 @@ fn folder_without_description_gets_the_present_settings() {
     assert_eq!(after[0]["sample"]["peer_id"], before[0]["sample"]["peer_id"]);
     assert_eq!(after[0]["ports"], before[0]["ports"]);
 }
+
+#[test]
+fn node_that_an_older_database_lacks_is_taken_in_again() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let old = host.path("old.db").display().to_string();
+    host.expect(0, &format!("db backup {old}"));
+    host.expect(0, "node add --count 2");
+    let before = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node stop 3");
+    host.expect(0, &format!("db restore {old}"));
+    assert_eq!(host.nodes().len(), 1);
+
+    let uuids = [text(&before[1], "uuid"), text(&before[2], "uuid")];
+    let doctor = host.expect(0, "doctor").out;
+    assert!(doctor.contains("2 nodes in the storage folders are not in the database: antnode0002 ("), "{doctor}");
+    assert!(doctor.contains(&format!("`wnm trash restore {}`", uuids[0])), "{doctor}");
+    // Their numbers and folders stay theirs.
+    let refused = host.expect(1, &format!("trash restore {} --as 7", uuids[0])).err;
+    assert!(refused.contains("stays in its place") && refused.contains("under its own number"), "{refused}");
+
+    let restored = host.expect(0, &format!("--json trash restore {},3", uuids[0])).json();
+    let reasons = [&restored[0]["reason"], &restored[1]["reason"]];
+    assert_eq!(reasons, [&json!("running"), &json!("stopped")], "{restored}");
+    let after = host.wait_for("the node again", |nodes| states(nodes) == ["RUNNING", "RUNNING", "STOPPED"]);
+    assert_eq!(after[1]["sample"]["pid"], before[1]["sample"]["pid"]);
+    for (node, key) in [1, 2].into_iter().flat_map(|node| ["uuid", "ports", "wallet", "folder"].map(|key| (node, key)))
+    {
+        assert_eq!(after[node][key], before[node][key], "{key}");
+    }
+    assert!(!host.expect(0, "doctor").out.contains("unlisted_nodes"));
+    host.expect(0, "node start 3");
+    host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+
+    // A folder in which no node was born.
+    let bare = storage(&host).join("antnode0004");
+    fs::create_dir(&bare).unwrap();
+    fs::write(bare.join(".wnm-node"), r#"{"version":1,"uuid":"0b2e1c9e-0000-4000-8000-000000000000","id":4}"#).unwrap();
+    let doctor = host.expect(0, "doctor").out;
+    assert!(doctor.contains("1 folder of a node without an identity"), "{doctor}");
+    host.expect(1, "trash restore 4");
+    host.expect(3, "node add");
+    host.expect(0, "node add");
+    assert_eq!(host.nodes()[3]["name"], "antnode0005");
+}

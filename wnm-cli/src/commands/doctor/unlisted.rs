@@ -1,0 +1,47 @@
+//! Folders of nodes that the database does not contain.
+
+use std::path::PathBuf;
+
+use wnm_platform::Platform;
+use wnm_store::Snapshot;
+
+use super::{Check, counted, first_few};
+use crate::commands::unlisted::{self, Unlisted};
+
+const CHECK: &str = "unlisted_nodes";
+
+/// Lists the nodes in these storage folders that the database does not contain; none on a healthy host. Their numbers are
+/// skipped by additions, and nothing starts them again.
+pub(super) fn check(platform: &Platform, roots: &[PathBuf], snapshot: &Snapshot) -> Vec<Check> {
+    // A row that cannot be read is no missing one, and other checks report it and the storage folders.
+    let found = if snapshot.unreadable.is_empty() {
+        unlisted::find(platform, roots, &snapshot.nodes)
+    } else {
+        return Vec::new();
+    };
+    let (whole, bare): (Vec<_>, Vec<_>) =
+        found.unwrap_or_default().into_iter().partition(|unlisted| unlisted.node.identity.is_some());
+    [with_identity(&whole), without_identity(&bare)].into_iter().flatten().collect()
+}
+
+fn with_identity(found: &[Unlisted]) -> Option<Check> {
+    let first = found.first()?;
+    let name = |Unlisted { node, .. }: &Unlisted| {
+        let name = node.folder.file_name().unwrap_or_default().to_string_lossy();
+        format!("{name} ({})", node.uuid)
+    };
+    let subject = counted(found.len(), "node in the storage folders is", "nodes in the storage folders are");
+    let message = format!("{subject} not in the database: {}", first_few(found.iter().map(name)));
+    let uuid = &first.node.uuid;
+    let hint = format!("`wnm trash restore {uuid}` takes it into this colony, unless another database contains it");
+    Some(Check::warning(CHECK, message, hint))
+}
+
+fn without_identity(found: &[Unlisted]) -> Option<Check> {
+    let first = found.first()?;
+    let folders = first_few(found.iter().map(|unlisted| unlisted.node.folder.display().to_string()));
+    let subject = counted(found.len(), "folder of a node", "folders of nodes");
+    let message = format!("{subject} without an identity and without a row in the database: {folders}");
+    let hint = format!("delete it with `rm -r {}`, unless another database contains it", first.node.folder.display());
+    Some(Check::warning(CHECK, message, hint))
+}
