@@ -1,5 +1,6 @@
 //! The settings: one typed list, read from each source, merged by precedence, and checked together.
 
+mod engine_url;
 mod entry;
 mod listen;
 mod network;
@@ -24,6 +25,7 @@ use crate::model::weight::Weight;
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
+pub use engine_url::{EngineUrl, Tls};
 pub use listen::Listen;
 pub use probe::ProbeSettings;
 pub use problem::{Problem, ProblemCause, Problems, Relation};
@@ -99,6 +101,8 @@ pub struct Settings {
     pub hold_url: Option<HttpUrl>,
     /// The file with the certificates of the authorities that are trusted; None for the public ones.
     pub ca_file: Option<PathBuf>,
+    /// The address of the engine of the fleet; None on a host of no fleet.
+    pub fleet_url: Option<EngineUrl>,
     /// The probes of the network.
     pub probe: ProbeSettings,
     /// The image of the containers under docker.
@@ -172,6 +176,7 @@ impl Settings {
             hold_file: raw.hold_file.clone().map(|path| path.0),
             hold_url: raw.hold_url.clone(),
             ca_file: raw.ca_file.clone().map(|path| path.0),
+            fleet_url: raw.fleet_url.clone(),
             probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Error as _, MapAccess};
 
+use super::engine_url::EngineUrl;
 use super::entry::{Entry, read};
 use super::listen::Listen;
 use super::problem::Problem;
@@ -228,6 +229,8 @@ settings! {
     hold_url: HttpUrl = default("none").example("https://example.org/hold").affects(Affects::None).without_old_variable(),
     /// File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm.
     ca_file: Path = default("the public authorities").example("/etc/ssl/own-ca.pem").affects(Affects::None).without_old_variable().path(),
+    /// Address of the engine of the fleet, redis:// or rediss:// with host and port; wnm fleet join sets it. Without it no part of a fleet runs.
+    fleet_url: EngineUrl = default("none").example("rediss://redis.example.org:6379").affects(Affects::None).without_old_variable(),
     /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
     probe: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.
