@@ -22,6 +22,8 @@ mod cpu_limit;
 mod cycle;
 mod daemon;
 mod error;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod live;
