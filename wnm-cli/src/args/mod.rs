@@ -2,6 +2,7 @@
 
 mod candidates;
 mod columns;
+mod fleet;
 mod groups;
 mod help;
 mod hold;
@@ -26,6 +27,9 @@ use crate::error::UsageError;
 
 pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use fleet::{
+    Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetOrder, FleetResume,
+};
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
@@ -204,6 +208,8 @@ pub(crate) enum Command {
     /// Test whether the network answers from here
     #[command(subcommand)]
     Probe(Probe),
+    /// Watch and hold many hosts together
+    Fleet(Fleet),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),

@@ -26,6 +26,7 @@ use wnm_platform::Platform;
 use wnm_platform::observe::process::Processes;
 use wnm_store::Snapshot;
 
+use super::fleet;
 use crate::config;
 use crate::context;
 use crate::error::{CliError, Exit};
@@ -60,15 +61,15 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self { level: Level::Ok, check, message: message.into(), hint: None }
     }
 
-    fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Warning, check, message: message.into(), hint: Some(hint.into()) }
     }
 
-    fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Error, check, message: message.into(), hint: Some(hint.into()) }
     }
 }
@@ -101,9 +102,8 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
         }
         Ok(settings) => check_all(db, &settings, snapshot.as_ref(), fix, &mut checks),
     }
-    let has_errors = checks.iter().any(|check| check.level == Level::Error);
-    output.result(&checks, |checks| checks.iter().map(line).collect())?;
-    Ok(if has_errors { Exit::ActionFailed } else { Exit::Done })
+    output.result(&checks, |checks| lines(checks))?;
+    Ok(if ends_with_error(&checks) { Exit::ActionFailed } else { Exit::Done })
 }
 
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
@@ -124,6 +124,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(signals::check(settings, snapshot));
     checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
+    checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
@@ -140,6 +141,16 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(colony::check(snapshot));
 }
 
+/// Tells whether a result has the level `error`.
+pub(crate) fn ends_with_error(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.level == Level::Error)
+}
+
+/// Returns the lines of results.
+pub(crate) fn lines(checks: &[Check]) -> String {
+    checks.iter().map(line).collect()
+}
+
 fn line(check: &Check) -> String {
     let level = match check.level {
         Level::Ok => styled(GREEN, "ok     "),
@@ -154,7 +165,7 @@ fn line(check: &Check) -> String {
 const MOST_LISTED: usize = 5;
 
 /// Returns the first entries of a list, and the count of the others.
-fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = all.len().saturating_sub(MOST_LISTED);
     let first = all.take(MOST_LISTED).collect::<Vec<_>>().join(", ");
     if more == 0 { first } else { format!("{first} and {more} more") }

@@ -7,6 +7,7 @@ mod demo;
 pub(crate) mod doctor;
 mod events;
 pub(crate) mod explain;
+pub(crate) mod fleet;
 mod history;
 pub(crate) mod hold;
 pub(crate) mod init;
@@ -56,6 +57,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Probe(command) => probe::run(&db, command, output),
+        Command::Fleet(args) => fleet::run(&db, args, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failures;
+pub(crate) mod fleet;
 pub(crate) mod freshness;
 pub(crate) mod history;
 pub(crate) mod live_event;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, live_event, node_show, probe, report, status, trash, valves, work};
+use crate::render::{cycle, events, fleet, history, live_event, node_show, probe, report, status, trash, valves, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -47,6 +47,14 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("error", schema::<ErrorDocument>()),
         ("events", document::<Vec<events::EventView>>()),
         ("explain", document::<explain::Explanation>()),
+        ("fleet-created", document::<fleet::CreatedFleet>()),
+        ("fleet-events", document::<Vec<fleet::FleetEventView>>()),
+        ("fleet-hosts", document::<Vec<fleet::HostView>>()),
+        ("fleet-invitation", document::<fleet::Invited>()),
+        ("fleet-member", document::<Option<fleet::Member>>()),
+        ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
+        ("fleet-order", document::<fleet::Sent>()),
+        ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),
         ("init", document::<init::Created>()),

@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod daemon;
 mod doctor;
+mod fleet;
 mod host;
 mod legacy;
 mod life;
