@@ -6,7 +6,7 @@ mod list;
 mod order;
 mod setup;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wnm_agent::fleet::membership::Operator;
 use wnm_agent::fleet::operator::Fleet;
@@ -41,14 +41,14 @@ fn failed(error: impl Into<FleetCommandError>) -> CliError {
     CliError::Fleet(Box::new(error.into()))
 }
 
-fn operator(path: &PathBuf) -> Result<Operator, CliError> {
+fn operator(path: &Path) -> Result<Operator, CliError> {
     Operator::read(path).map_err(|error| {
-        if error.is_missing() { failed(FleetCommandError::NoOperator(path.clone())) } else { failed(error) }
+        if error.is_missing() { failed(FleetCommandError::NoOperator(path.to_owned())) } else { failed(error) }
     })
 }
 
 /// Connects as the operator of the fleet of a file.
-fn open(path: &PathBuf) -> Result<Fleet, CliError> {
+fn open(path: &Path) -> Result<Fleet, CliError> {
     let operator = operator(path)?;
     Fleet::open(operator).map_err(failed)
 }

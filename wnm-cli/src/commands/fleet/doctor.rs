@@ -1,6 +1,6 @@
 //! `wnm fleet doctor`, and the check of the membership in `wnm doctor`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::fleet::FleetState;
@@ -21,7 +21,7 @@ use crate::valves;
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// Checks the engine and the hosts as the operator, and the membership of this host.
-pub(super) fn run(db: &Path, path: &PathBuf, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn run(db: &Path, path: &Path, output: &Output) -> Result<Exit, CliError> {
     let url = Store::open_read_only(db).and_then(|store| store.settings()).ok().and_then(|stored| stored.fleet_url);
     let mut checks = Vec::new();
     match operator(path) {

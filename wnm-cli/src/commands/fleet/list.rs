@@ -1,7 +1,7 @@
 //! `wnm fleet status`, `hosts`, `nodes` and `events`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::fleet::document::Session;
@@ -20,7 +20,7 @@ use crate::valves;
 const POLL: Duration = Duration::from_secs(2);
 
 /// Shows the state of all hosts together.
-pub(super) fn status(path: &PathBuf, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn status(path: &Path, output: &Output) -> Result<Exit, CliError> {
     let mut connection = open(path)?;
     let records = connection.hosts().map_err(failed)?;
     let carried = connection.carried().map_err(failed)?;
@@ -30,7 +30,7 @@ pub(super) fn status(path: &PathBuf, output: &Output) -> Result<Exit, CliError> 
 }
 
 /// Lists the hosts.
-pub(super) fn hosts(path: &PathBuf, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn hosts(path: &Path, output: &Output) -> Result<Exit, CliError> {
     let now = valves::now();
     let views: Vec<HostView> =
         open(path)?.hosts().map_err(failed)?.iter().map(|record| HostView::new(record, now)).collect();
@@ -39,7 +39,7 @@ pub(super) fn hosts(path: &PathBuf, output: &Output) -> Result<Exit, CliError> {
 }
 
 /// Lists the nodes of hosts.
-pub(super) fn nodes(path: &PathBuf, args: FleetHosts, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn nodes(path: &Path, args: FleetHosts, output: &Output) -> Result<Exit, CliError> {
     let mut connection = open(path)?;
     let hosts = selected(&mut connection, args.hosts)?;
     let lists = connection.nodes(&hosts).map_err(failed)?;
@@ -56,7 +56,7 @@ pub(super) fn nodes(path: &PathBuf, args: FleetHosts, output: &Output) -> Result
 }
 
 /// Prints the latest events, and new ones with `--follow`.
-pub(super) fn events(path: &PathBuf, args: &FleetEvents, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn events(path: &Path, args: &FleetEvents, output: &Output) -> Result<Exit, CliError> {
     let mut connection = open(path)?;
     let hosts = selected(&mut connection, args.hosts.hosts.clone())?;
     let mut seen = BTreeMap::new();

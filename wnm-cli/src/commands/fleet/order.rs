@@ -1,6 +1,6 @@
 //! `wnm fleet hold` and `resume`: commands to hosts.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wnm_agent::fleet::command::{Target, one_line};
@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The engine or the key cannot be used, a host is unknown, or the end is past.
-pub(super) fn hold(path: &PathBuf, args: FleetHold, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn hold(path: &Path, args: FleetHold, output: &Output) -> Result<Exit, CliError> {
     let reason = one_line(&args.reason);
     if reason.is_empty() {
         return Err(failed(FleetCommandError::NoReason));
@@ -52,7 +52,7 @@ pub(super) fn hold(path: &PathBuf, args: FleetHold, output: &Output) -> Result<E
 ///
 /// # Errors
 /// The engine or the key cannot be used, a host is unknown, or the end is past.
-pub(super) fn resume(path: &PathBuf, args: FleetResume, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn resume(path: &Path, args: FleetResume, output: &Output) -> Result<Exit, CliError> {
     let order = order(&args.order)?;
     let mut connection = open(path)?;
     connection.check_targets(&order.targets).map_err(failed)?;
@@ -61,7 +61,7 @@ pub(super) fn resume(path: &PathBuf, args: FleetResume, output: &Output) -> Resu
     finish(&mut connection, &args.order, &order, ("resume", Some(generation)), is_obeyed, output)
 }
 
-fn key(path: &PathBuf) -> Result<SigningKey, CliError> {
+fn key(path: &Path) -> Result<SigningKey, CliError> {
     SigningKey::read(&Operator::key_path(path)).map_err(|error| failed(FleetError::from(error)))
 }
 

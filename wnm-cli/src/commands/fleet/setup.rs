@@ -45,7 +45,7 @@ fn certificates(path: PathBuf) -> Result<String, CliError> {
 ///
 /// # Errors
 /// The engine cannot be used.
-pub(super) fn invite(path: &PathBuf, args: FleetInvite, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn invite(path: &Path, args: FleetInvite, output: &Output) -> Result<Exit, CliError> {
     let mut fleet = open(path)?;
     let now = valves::now();
     let invitation = fleet.invite(args.host.clone(), args.url, args.valid, now, path).map_err(failed)?;
