@@ -126,14 +126,17 @@ impl Antctl {
         is_usual.then(|| ExternalUnit::of(&entry.service_name, self.kind.scope))?
     }
 
-    /// Puts the service of a node into the slice of the colony. A failure leaves the node as an equal of other work,
-    /// which doctor reports.
+    /// Returns the unit of a node.
+    fn unit_of(&self, node: &Node) -> Option<ExternalUnit> {
+        self.unit(self.read().ok()?.of(node)?)
+    }
+
+    /// Writes the drop-in for the service of a node. A failure leaves the node as an equal of other work and without a
+    /// start at boot, which doctor reports.
     fn place(&self, node: &Node) {
-        let Some(group) = &self.options.group else { return };
-        let registry = self.read();
-        let unit = registry.as_ref().ok().and_then(|registry| self.unit(registry.of(node)?));
-        if let Some(Err(error)) = unit.map(|unit| unit.place(group)) {
-            tracing::warn!(node = %node.id, %error, "cannot put the service of antctl into a slice");
+        let placed = self.unit_of(node).map(|unit| unit.place(node, self.options.group.as_deref()));
+        if let Some(Err(error)) = placed {
+            tracing::warn!(node = %node.id, %error, "cannot write the drop-in for the service of antctl");
         }
     }
 
@@ -308,6 +311,7 @@ impl ProcessManager for Antctl {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        self.enable(node)?;
         if !self.processes.running(node).is_empty() {
             return Ok(());
         }
@@ -332,6 +336,8 @@ impl ProcessManager for Antctl {
             },
             Some(_) | None => false,
         };
+        // After the stop: if the stop fails, the node keeps running, and a reboot must start it again.
+        self.unit_of(node).map_or(Ok(()), |unit| unit.disable())?;
         // A process that antctl believes to have ended, or does not know.
         if is_signalled && stop_signal == StopSignal::Term {
             Ok(())
@@ -410,6 +416,29 @@ impl ProcessManager for Antctl {
             fault: Some(format!("its entry in {} is unreadable: {fault}", self.registry.display())),
         });
         Ok(registry.living().map(listed).chain(unreadable).collect())
+    }
+
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::write(node)?;
+        self.place(node);
+        // The node keeps running if it cannot be enabled, which doctor reports.
+        if !self.processes.running(node).is_empty()
+            && let Err(error) = self.enable(node)
+        {
+            tracing::warn!(node = %node.id, %error, "cannot let the node start at boot");
+        }
+        Ok(())
+    }
+
+    fn not_enabled(&self, nodes: &[&Node]) -> Vec<NodeId> {
+        let Ok(registry) = self.read() else { return Vec::new() };
+        let is_enabled = |node: &Node| registry.of(node).and_then(|entry| self.unit(entry)).is_none_or(|it| it.is_enabled());
+        nodes.iter().filter(|node| !is_enabled(node)).map(|node| node.id).collect()
+    }
+
+    fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.place(node);
+        self.unit_of(node).map_or(Ok(()), |unit| unit.enable())
     }
 
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {

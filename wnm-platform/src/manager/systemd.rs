@@ -14,6 +14,7 @@ mod rights;
 mod show;
 mod slice;
 mod slice_weight;
+mod trial;
 mod unit;
 mod version;
 
@@ -35,6 +36,7 @@ use crate::node_log::Follow;
 use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
 pub use lingering::ManagerWarning;
+pub(crate) use lingering::{USERS as LINGERING_USERS, told as lingering_told};
 pub(super) use lingering::warning;
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
@@ -248,6 +250,10 @@ impl ProcessManager for Systemd {
         self.bus.succeed(Access::Change, "systemctl", &["--version"]).map(drop)
     }
 
+    fn try_service(&self) -> Option<Result<(), PlatformError>> {
+        Some(trial::run(&self.bus, &self.folder))
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)?;
         let text = render::render(node, self.surroundings())?;
@@ -379,6 +385,18 @@ impl ProcessManager for Systemd {
 
     fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
         self.count_restarts(nodes)
+    }
+
+    fn not_enabled(&self, nodes: &[&Node]) -> Vec<NodeId> {
+        // Another target than that of wnm may start the unit of an adopted node.
+        let is_enabled = |node: &Node| {
+            self.wanted(node).symlink_metadata().is_ok() || others::is_enabled(&self.folder, &unit_name(node))
+        };
+        nodes.iter().filter(|node| !is_enabled(node)).map(|node| node.id).collect()
+    }
+
+    fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.bus.link(&self.path(node), &self.wanted(node))
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_core::{BoundPort, FirewallKind, Node, NodeId, NodeState, Settings};
+use wnm_core::{BoundPort, FirewallKind, Node, NodeId, NodeState, Scope, Settings};
 use wnm_platform::manager::Service;
 use wnm_platform::observe::probe;
 use wnm_platform::observe::process::Processes;
@@ -31,11 +31,32 @@ pub(super) fn storage(usable: &[PathBuf]) -> Check {
     }
 }
 
+/// Runs a short program as a service of the process manager, for managers with services.
+pub(super) fn service(settings: &Settings, platform: &Platform) -> Option<Check> {
+    const CHECK: &str = "trial_service";
+    let kind = settings.manager;
+    Some(match platform.try_service()? {
+        Ok(()) => Check::ok(CHECK, format!("{kind} ran a trial service")),
+        Err(error) => {
+            let hint = error.hint().unwrap_or_else(|| format!("{} shows the cause", journal(settings)));
+            Check::error(CHECK, format!("{kind} did not run a trial service: {error}"), hint)
+        }
+    })
+}
+
+/// Returns the command that prints the messages of the process manager.
+fn journal(settings: &Settings) -> &'static str {
+    match settings.manager.scope {
+        Scope::Sudo => "`journalctl --unit 'wnm-trial-*'`",
+        Scope::User | Scope::Zen => "`journalctl --user-unit 'wnm-trial-*'`",
+    }
+}
+
 /// Checks that the log folder of new nodes is writable; None when each node logs into its own folder.
 pub(super) fn logs(settings: &Settings) -> Option<Check> {
     let logs = places::logs_of(settings);
     // Another user creates it through `sudo`.
-    let is_own = settings.manager.scope == places::own_scope() || places::own_scope() == wnm_core::Scope::Sudo;
+    let is_own = settings.manager.scope == places::own_scope() || places::own_scope() == Scope::Sudo;
     let folder = Some(logs).filter(|logs| is_own && !logs.as_os_str().is_empty())?;
     let closed = places::unwritable(std::slice::from_ref(&folder))?;
     let message = format!("{} is not writable: new nodes cannot log there", closed.display());
@@ -144,12 +165,12 @@ mod tests {
         let view = Processes::below(proc.path());
         let own = settings(&[(
             "process_manager",
-            if places::own_scope() == wnm_core::Scope::Sudo { "setsid+sudo" } else { "setsid+user" },
+            if places::own_scope() == Scope::Sudo { "setsid+sudo" } else { "setsid+user" },
         )]);
         assert_eq!(processes(&own, &view).unwrap().level, Level::Ok);
         let other = settings(&[(
             "process_manager",
-            if places::own_scope() == wnm_core::Scope::Sudo { "setsid+user" } else { "systemd+sudo" },
+            if places::own_scope() == Scope::Sudo { "setsid+user" } else { "systemd+sudo" },
         )]);
         assert_eq!(processes(&other, &view).unwrap().level, Level::Warning);
         std::fs::create_dir_all(proc.path().join("1")).unwrap();
