@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::host::{Host, Ran, states, turn};
+use crate::host::{Host, Ran, pid, states, turn};
 
 /// A `crontab` program that prints the file `table` of the home folder.
 const CRONTAB: &str = "#!/bin/sh\nexec cat \"$HOME/table\"\n";
@@ -164,8 +164,9 @@ fn doctor_calls_as_many_programs_for_many_nodes_as_for_few() {
 fn every_problem_has_a_hint_and_errors_have_an_exit_code() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
-    host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
-    fs::remove_dir_all(host.path("nodes/antnode0001")).unwrap();
+    let nodes = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    // A killed node that no cycle has started again is an error.
+    rustix::process::kill_process(pid(&nodes[0]).unwrap(), rustix::process::Signal::KILL).unwrap();
     let ran = doctor(&host);
     assert_eq!(ran.code(), 3, "{}", ran.out);
     let checks = ran.data();
