@@ -8,7 +8,9 @@
 mod daemon;
 mod host;
 mod nodes;
+mod probes;
 mod text;
+mod valves;
 
 use wnm_core::Timestamp;
 
@@ -73,9 +75,11 @@ fn seconds(at: Timestamp) -> f64 {
 pub fn render(live: &Live, version: &str, format: Format) -> Vec<u8> {
     let mut sink = text::sink(format);
     daemon::write(live, version, sink.as_sink());
+    probes::write(&live.totals(), sink.as_sink());
     if let Some(snapshot) = live.snapshot() {
         host::write(&snapshot, sink.as_sink());
         nodes::write(&snapshot, sink.as_sink());
+        valves::write(&snapshot, sink.as_sink());
     }
     sink.finish()
 }

@@ -40,17 +40,26 @@ _wnm() {
             wnm,history)
                 cmd="wnm__subcmd__history"
                 ;;
+            wnm,hold)
+                cmd="wnm__subcmd__hold"
+                ;;
             wnm,init)
                 cmd="wnm__subcmd__init"
                 ;;
             wnm,node)
                 cmd="wnm__subcmd__node"
                 ;;
+            wnm,probe)
+                cmd="wnm__subcmd__probe"
+                ;;
             wnm,record)
                 cmd="wnm__subcmd__record"
                 ;;
             wnm,report)
                 cmd="wnm__subcmd__report"
+                ;;
+            wnm,resume)
+                cmd="wnm__subcmd__resume"
                 ;;
             wnm,run)
                 cmd="wnm__subcmd__run"
@@ -148,6 +157,21 @@ _wnm() {
             wnm__subcmd__node,upgrade)
                 cmd="wnm__subcmd__node__subcmd__upgrade"
                 ;;
+            wnm__subcmd__probe,check)
+                cmd="wnm__subcmd__probe__subcmd__check"
+                ;;
+            wnm__subcmd__probe,history)
+                cmd="wnm__subcmd__probe__subcmd__history"
+                ;;
+            wnm__subcmd__probe,run)
+                cmd="wnm__subcmd__probe__subcmd__run"
+                ;;
+            wnm__subcmd__probe,status)
+                cmd="wnm__subcmd__probe__subcmd__status"
+                ;;
+            wnm__subcmd__probe,tasks)
+                cmd="wnm__subcmd__probe__subcmd__tasks"
+                ;;
             wnm__subcmd__service,install)
                 cmd="wnm__subcmd__service__subcmd__install"
                 ;;
@@ -176,7 +200,7 @@ _wnm() {
 
     case "${cmd}" in
         wnm)
-            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history events report node trash config doctor record db service util teardown demo"
+            opts="-q -v -h -V --json --color --quiet --verbose --log-format --config --db --help --version init run daemon status explain history events report node hold resume trash probe config doctor record db service util teardown demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,7 +470,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__daemon)
-            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --interval --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --window --drain --max-unavailable --hold-file --hold-url --ca-file --probe --probe-tasks --probe-client --probe-args --probe-window --probe-upload --probe-key --probe-spend --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -680,6 +704,62 @@ _wnm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-unavailable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-tasks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-args)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-upload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-spend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --docker-image)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -904,7 +984,7 @@ _wnm() {
             return 0
             ;;
         wnm__subcmd__demo)
-            opts="-q -v -h --keep --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --keep --probe --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1089,8 +1169,46 @@ _wnm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wnm__subcmd__hold)
+            opts="-q -v -h --reason --until --drain --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wnm__subcmd__init)
-            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --from-ant --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --import --from-wnm --from-anm --from-antctl --from-ant --dry-run --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --window --drain --max-unavailable --hold-file --hold-url --ca-file --probe --probe-tasks --probe-client --probe-args --probe-window --probe-upload --probe-key --probe-spend --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1321,6 +1439,62 @@ _wnm() {
                     return 0
                     ;;
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-unavailable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-tasks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-args)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-upload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-spend)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1953,6 +2127,210 @@ _wnm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wnm__subcmd__probe)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help run status history tasks check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__probe__subcmd__check)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__probe__subcmd__history)
+            opts="-q -v -h --since --until --kind --task --outcome --limit --lines --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "download quote upload" -- "${cur}"))
+                    return 0
+                    ;;
+                --task)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outcome)
+                    COMPREPLY=($(compgen -W "ok killed stopped client_error network_error data_loss unknown" -- "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__probe__subcmd__run)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__probe__subcmd__status)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wnm__subcmd__probe__subcmd__tasks)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wnm__subcmd__record)
             opts="-q -v -h --out --interval --for --rotate --annotate --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2041,8 +2419,38 @@ _wnm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wnm__subcmd__resume)
+            opts="-q -v -h --json --color --quiet --verbose --log-format --config --db --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wnm__subcmd__run)
-            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
+            opts="-q -v -h --dry-run --this-action-delay --this-survey-delay --this-enable-upgrade --node-cap --cpu-less-than --cpu-remove --mem-less-than --mem-remove --hd-less-than --hd-remove --hdio-read-less-than --hdio-read-remove --hdio-write-less-than --hdio-write-remove --netio-read-less-than --netio-read-remove --netio-write-less-than --netio-write-remove --desired-load-average --max-load-average-allowed --cpu-limit --cpu-weight --io-weight --delay-start --delay-restart --delay-upgrade --delay-remove --survey-delay --action-delay --max-concurrent-upgrades --max-concurrent-starts --max-concurrent-removals --max-concurrent-operations --enable-upgrade --rewards-address --donate-address --node-storage --log-dir --port-start --metrics-port-start --rpc-port-start --process-manager --firewall --flavor --antnode-path --network --start-args --environment --no-upnp --crisis-bytes --preset --steady-warning --steady-relief-target --steady-growth-target --steady-grace --steady-cooldown --steady-adds --host --listen --window --drain --max-unavailable --hold-file --hold-url --ca-file --probe --probe-tasks --probe-client --probe-args --probe-window --probe-upload --probe-key --probe-spend --docker-image --antctl-path --antctl-version --antctl-debug --highest-node-id-used --json --color --quiet --verbose --log-format --config --db --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2281,6 +2689,62 @@ _wnm() {
                     return 0
                     ;;
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-unavailable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-tasks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-args)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-upload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --probe-spend)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

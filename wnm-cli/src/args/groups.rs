@@ -5,8 +5,8 @@ use clap::Command;
 /// The groups in the order in which a new operator needs them, each with its commands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Get started", &["init", "doctor", "demo"]),
-    ("Manage nodes", &["run", "daemon", "service", "node", "trash", "teardown"]),
-    ("Inspect", &["status", "explain", "history", "events", "report", "record"]),
+    ("Manage nodes", &["run", "daemon", "service", "node", "hold", "resume", "trash", "teardown"]),
+    ("Inspect", &["status", "explain", "history", "events", "report", "record", "probe"]),
     ("Configure", &["config", "db", "util"]),
 ];
 

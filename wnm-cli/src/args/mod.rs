@@ -3,10 +3,12 @@
 mod columns;
 mod groups;
 mod help;
+mod hold;
 mod logs;
 mod moment;
 mod numbers;
 mod past;
+mod probe;
 mod selected;
 mod settings;
 mod trash;
@@ -22,9 +24,11 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::error::UsageError;
 
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
+pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -171,9 +175,19 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// Hold voluntary actions until `wnm resume`
+    #[command(
+        after_help = "Under a hold wnm adds, upgrades and removes no node. It still stops nodes under pressure, and starts nodes that ended\nby themselves. Commands that name nodes work as ever.\n\nExamples:\n  wnm hold --reason 'new disks'\n  wnm hold --reason 'new kernel' --until 2h --drain"
+    )]
+    Hold(Hold),
+    /// End the hold of `wnm hold`
+    Resume,
     /// List and restore removed nodes
     #[command(subcommand)]
     Trash(Trash),
+    /// Test whether the network answers from here
+    #[command(subcommand)]
+    Probe(Probe),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -303,6 +317,9 @@ pub(crate) struct Demo {
     /// Keep the folder of the demo, and print its path
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Show probes of a fake network instead of nodes
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 #[derive(Debug, Args)]

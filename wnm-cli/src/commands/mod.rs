@@ -8,10 +8,12 @@ pub(crate) mod doctor;
 mod events;
 pub(crate) mod explain;
 mod history;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
 mod period;
+pub(crate) mod probe;
 pub(crate) mod record;
 mod report;
 mod run;
@@ -48,7 +50,10 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Events(args) => events::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Hold(args) => hold::hold(&db, &args, output),
+        Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
+        Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

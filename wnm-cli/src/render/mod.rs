@@ -13,6 +13,7 @@ pub(crate) mod node_list;
 pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
+pub(crate) mod probe;
 pub(crate) mod reason;
 pub(crate) mod recovery;
 pub(crate) mod report;
@@ -24,6 +25,7 @@ pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+pub(crate) mod valves;
 pub(crate) mod volumes;
 pub(crate) mod work;
 

@@ -80,6 +80,8 @@ pub(crate) fn check(words: &[&str], ran: &Ran) {
 /// The exit code and the words of every command that writes JSON, from the first node to the teardown.
 const LINES: &[(i32, &str)] = &[
     (0, "status"),
+    (0, "hold --reason test"),
+    (0, "resume"),
     (1, "explain"),
     (0, "run --dry-run"),
     (0, "node add --count 2 --dry-run"),
@@ -156,6 +158,13 @@ fn output_of_every_command_matches_its_schema() {
     }
     let trace = host.path("trace.jsonl");
     run(0, &["record", "--out", trace.to_str().unwrap(), "--for", "100ms"]);
+    let probe = crate::probe::prepare(&host);
+    let tasks = probe.to_str().unwrap();
+    run(0, &["probe", "check", tasks]);
+    run(0, &["config", "set", &format!("probe_tasks={tasks}")]);
+    for command in ["run", "status", "history", "tasks"] {
+        run(0, &["probe", command]);
+    }
     let copy = host.path("copy.db");
     run(0, &["db", "backup", copy.to_str().unwrap()]);
     host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });

@@ -3,4 +3,5 @@
 pub(crate) mod decision;
 pub(crate) mod failure_cause;
 pub mod steps;
+pub(crate) mod valve;
 pub(crate) mod verdict;

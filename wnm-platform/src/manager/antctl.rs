@@ -390,7 +390,7 @@ impl ProcessManager for Antctl {
             let node = match entry {
                 Some(entry) => definition::read(&folder, self.kind)
                     .map_or_else(|| self.described(&registry, entry, &folder, process.as_ref()), Ok)
-                    .map(Described::from),
+                    .map(|node| Described { replaced: entry.replaced(), ..Described::from(node) }),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };
             Found {
@@ -432,7 +432,8 @@ impl ProcessManager for Antctl {
 
     fn not_enabled(&self, nodes: &[&Node]) -> Vec<NodeId> {
         let Ok(registry) = self.read() else { return Vec::new() };
-        let is_enabled = |node: &Node| registry.of(node).and_then(|entry| self.unit(entry)).is_none_or(|it| it.is_enabled());
+        let is_enabled =
+            |node: &Node| registry.of(node).and_then(|entry| self.unit(entry)).is_none_or(|it| it.is_enabled());
         nodes.iter().filter(|node| !is_enabled(node)).map(|node| node.id).collect()
     }
 

@@ -55,6 +55,7 @@ impl ChaosModel {
             Event::Ask { .. }
             | Event::AskSome { .. }
             | Event::Cap { .. }
+            | Event::Hold { .. }
             | Event::Crash { .. }
             | Event::JournalFails { .. } => {}
         }

@@ -9,14 +9,18 @@ use super::listen::Listen;
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
-use super::values::{Folder, Folders, Thousands, Value, Words};
+use super::url::HttpUrl;
+use super::values::{Folder, Folders, Path, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::Weight;
+use crate::model::window::Windows;
 use crate::policy::thresholds::Preset;
+use crate::policy::valves::MaxUnavailable;
+use crate::probe::{Atto, HourWindow};
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
 macro_rules! settings {
@@ -211,6 +215,34 @@ settings! {
     host: String = default("127.0.0.1").without_old_variable(),
     /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
+    /// Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence.
+    window: Windows = default("any time").example("daily 22:00-06:00").affects(Affects::None).without_old_variable(),
+    /// Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window.
+    drain: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Maximum number or share of the nodes that are unavailable when a voluntary action stops another one, such as 2 or 10%.
+    max_unavailable: MaxUnavailable = default("no limit").example("10%").affects(Affects::None).without_old_variable(),
+    /// File that holds voluntary actions while it exists; its first line is the reason.
+    hold_file: Path = default("none").example("/run/wnm-hold").affects(Affects::None).without_old_variable().path(),
+    /// Address that tells once a minute whether voluntary actions are held.
+    hold_url: HttpUrl = default("none").example("https://example.org/hold").affects(Affects::None).without_old_variable(),
+    /// File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm.
+    ca_file: Path = default("the public authorities").example("/etc/ssl/own-ca.pem").affects(Affects::None).without_old_variable().path(),
+    /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
+    probe: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.
+    probe_tasks: Words = default("none").example("/etc/wnm/probe.toml").affects(Affects::None).without_old_variable(),
+    /// Path of the client program of the network, which probes run.
+    probe_client: String = default("ant in PATH").example("/usr/local/bin/ant").affects(Affects::None).without_old_variable().path(),
+    /// Further arguments of every call of the client, quoted as in a shell.
+    probe_args: Words = default("none").example("--ipv4-only").affects(Affects::None).without_old_variable(),
+    /// Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour.
+    probe_window: HourWindow = default(":05-:55").affects(Affects::None).without_old_variable(),
+    /// Run uploads too; each one costs tokens and gas.
+    probe_upload: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Path of the file with the private key of the wallet that pays uploads, readable by its owner only.
+    probe_key: String = default("none").example("/etc/wnm/wallet.key").affects(Affects::None).without_old_variable().path(),
+    /// Tokens that uploads may spend in a day, which begins at midnight UTC.
+    probe_spend: Atto = default("0").example("0.5").affects(Affects::None).without_old_variable(),
     /// Image of new containers under docker, present on the host.
     docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),
     /// Path of the antctl program.
@@ -342,9 +374,14 @@ mod tests {
                 "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
-                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
-                "network" | "start_args" | "environment" => &["'unclosed"],
-                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" | "probe" | "probe_upload" => {
+                    &["maybe", "2", ""]
+                }
+                "network" | "start_args" | "environment" | "probe_tasks" | "probe_args" => &["'unclosed"],
+                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" | "probe_client"
+                | "probe_key" => &["", "a\nb"],
+                "probe_window" => &["", "x", "5-55", ":55-:05", ":05-:61"],
+                "probe_spend" => &["", "x", "-1", "1e3", "NaN"],
                 "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {

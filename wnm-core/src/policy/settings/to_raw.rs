@@ -2,6 +2,7 @@
 
 use super::{Folder, Folders, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
+use crate::policy::valves::WindowEnd;
 
 impl Settings {
     /// Returns all effective values, defaults included; None for settings without a value and a default.
@@ -80,6 +81,20 @@ impl Settings {
             steady_adds: Some(policy.tuning.adds),
             host: Some(self.host.clone()),
             listen: Some(self.listen),
+            window: Some(policy.valves.windows.clone()).filter(|windows| !windows.as_slice().is_empty()),
+            drain: Some(policy.valves.window_end == WindowEnd::Drain),
+            max_unavailable: policy.valves.max_unavailable,
+            hold_file: self.hold_file.clone().map(super::Path),
+            hold_url: self.hold_url.clone(),
+            ca_file: self.ca_file.clone().map(super::Path),
+            probe: Some(self.probe.on),
+            probe_tasks: Some(Words(self.probe.sources.clone())),
+            probe_client: self.probe.client.as_deref().and_then(path),
+            probe_args: Some(Words(self.probe.arguments.clone())),
+            probe_window: Some(self.probe.window),
+            probe_upload: Some(self.probe.upload),
+            probe_key: self.probe.key_file.as_deref().and_then(path),
+            probe_spend: Some(self.probe.spend),
             docker_image: Some(self.docker_image.clone()),
             antctl_path: self.antctl.as_deref().and_then(path),
             antctl_version: self.antctl_version.clone(),
@@ -128,6 +143,15 @@ mod tests {
             ("port_start", "41"),
             ("highest_node_id_used", "7"),
             ("antctl_path", "/opt/antctl"),
+            ("window", "daily 22:00-06:00, deny hourly :00-:05 UTC"),
+            ("drain", "true"),
+            ("max_unavailable", "10%"),
+            ("hold_file", "/run/hold"),
+            ("ca_file", "/etc/own-ca.pem"),
+            ("hold_url", "https://example.org/hold"),
+            ("probe_client", "/opt/ant"),
+            ("probe_key", "/opt/key"),
+            ("probe_spend", "0.5"),
             ("firewall", FirewallKind::Ufw.to_string().as_str()),
         ] {
             set.set(key, text).unwrap();
