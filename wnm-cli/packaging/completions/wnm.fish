@@ -987,7 +987,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l log-format -d 'Format
 json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Remove firewall rules that wnm made for nodes that no longer exist'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Correct firewall rules of nodes, and let the services of running nodes start after a reboot'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
