@@ -34,6 +34,11 @@ demo:
 explore *flags="--seeds 1000 --cycles 5000":
     cargo run --release -p wnm-sim -- explore {{ flags }}
 
+# Draw docs/screens, the pages in the README, from the output of a colony of fake nodes
+screenshots:
+    cargo build --release -p wnm-cli
+    .ci/screenshots
+
 # Measure speed, or one benchmark: `just bench --bench engine`
 bench *flags:
     cargo build --release -p wnm-cli -p wnm-sim
@@ -46,6 +51,11 @@ crash:
 # Check words against docs/GLOSSARY.md
 prose *paths:
     .ci/prose "$@"
+
+# Measure a job beside the nodes for the table of docs/policies.md (root, stress-ng, an idle machine): `--seconds 120`
+other-work *flags:
+    cargo build -p wnm-cli
+    .ci/other-work "$@"
 
 # Change the engine in one place at a time and list changes that no test notices (hours; needs cargo-mutants)
 mutants *flags:

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use wnm_agent::control::socket_path;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
@@ -182,7 +183,8 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         self.cycles += 1;
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
-        if self.output.is_json() || self.cycles == 1 || !is_idle { self.output.cycle(report) } else { Ok(()) }
+        let is_first = self.cycles == 1 && !self.output.is_quiet();
+        if self.output.is_json() || is_first || !is_idle { self.output.cycle(report) } else { Ok(()) }
     }
 
     fn failed(&mut self, error: &CliError) -> CycleFailure {
@@ -195,11 +197,16 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 }
 
-/// Sends a wake for each signal.
+/// Sends a wake for each signal. A second signal to end ends the process at once, as if it had never been handled: the
+/// next cycle of any wnm resumes the pending actions.
 fn forward_signals(sender: Sender<Wake>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     std::thread::spawn(move || {
+        let mut is_ending = false;
         for signal in signals.forever() {
+            if signal != SIGHUP && std::mem::replace(&mut is_ending, true) {
+                _ = emulate_default_handler(signal);
+            }
             let wake = if signal == SIGHUP { Wake::Now } else { Wake::End };
             if sender.send(wake).is_err() {
                 break;

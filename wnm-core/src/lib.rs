@@ -80,9 +80,9 @@ pub use model::window::{Access, NotAWindow, Period, TimeOfDay, Window, WindowSta
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HttpUrl, Listen, OldVariable, Path, ProbeSettings,
-    Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit,
-    Words,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, OldVariable, Path,
+    ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
+    Thousands, Unit, Words,
 };
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

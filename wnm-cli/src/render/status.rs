@@ -17,7 +17,7 @@ use super::page::Width;
 use super::valves::{self, ValvesNow, ValvesView};
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
-use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
+use crate::json::{self, Cause, CpuLimitView, PlannedView, PsiView, SignalView, Time, UnderWayView, WeightView};
 
 /// The content of `wnm status`.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(crate) struct Status {
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; None if unknown.
     pub(crate) memory_total: Option<u64>,
-    /// The processes that the load averages count; None if they are those of this host.
+    /// The processes that the load averages count; None before the first cycle.
     pub(crate) load_scope: Option<LoadScope>,
     /// The CPU quota on a control group around the nodes that they are nearest to; None without one.
     pub(crate) cpu_quota: Option<CpuLimitSample>,
@@ -118,17 +118,18 @@ pub(crate) struct StatusView<'a> {
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
     memory_total_bytes: Option<u64>,
-    /// Whose processes the load averages count: `container` for those of the host around this container; null for
-    /// those of this host.
-    load_scope: Option<LoadScope>,
+    /// Whose processes the load averages count: those of this host, or of the host around this container; null before the
+    /// first cycle.
+    #[cfg_attr(test, schemars(extend("enum" = ["host", "host_of_container", null])))]
+    load_scope: Option<&'static str>,
     /// The CPU quota of another program on a control group around the nodes; null without one.
     cpu_quota: Option<CpuLimitView>,
     /// The CPU limit; null if this host does not support one.
     cpu_limit: Option<CpuLimitView>,
-    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
-    psi: Option<Psi>,
+    /// The pressure stall information of the kernel; null if it provides none.
+    psi: Option<PsiView>,
     /// The means by which the nodes run behind other work; null if unknown.
-    weight: Option<WeightSample>,
+    weight: Option<WeightView>,
     /// The signals with their thresholds.
     signals: Vec<SignalView>,
     /// The maximum number of nodes.
@@ -168,11 +169,11 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
-            load_scope: status.load_scope,
+            load_scope: status.load_scope.map(json::load_scope),
             cpu_quota: status.cpu_quota.map(CpuLimitView::from),
             cpu_limit: status.cpu_limit.map(CpuLimitView::from),
-            psi: status.psi,
-            weight: status.weight,
+            psi: status.psi.as_ref().map(PsiView::from),
+            weight: status.weight.as_ref().map(WeightView::from),
             signals: SignalView::all(&status.signals, &status.volumes),
             node_cap: status.node_cap,
             nodes: status.nodes,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod bad_input;
+mod completions;
 mod config;
 mod crash;
 mod daemon;
@@ -28,6 +29,7 @@ mod service;
 mod takeover;
 mod teardown;
 mod terminal;
+mod transcripts;
 mod trash;
 mod valves;
 mod verbs;
