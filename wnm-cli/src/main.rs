@@ -14,6 +14,7 @@ mod interrupt;
 mod json;
 mod legacy;
 mod output;
+mod page;
 mod progress;
 mod push;
 mod rebuild;

@@ -362,7 +362,7 @@ fn signal(measure: &Measure, width: usize, style: Style) -> String {
 }
 
 /// Returns the applied CPU limit: `12.0 of 16 cores, nodes throttled 8 % of the time`; None without one.
-fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
+pub(crate) fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
     let limit = applied.limit?.get();
     let of = cpus.map_or_else(String::new, |cpus| format!(" of {cpus}"));
     let throttled = applied
@@ -372,7 +372,7 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
 }
 
 /// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
-fn weight_line(weight: &WeightSample) -> String {
+pub(crate) fn weight_line(weight: &WeightSample) -> String {
     let means = |means: Option<WeightMeans>| match means {
         Some(WeightMeans::Group) => "by control group",
         Some(WeightMeans::UserGroup) => "by control group of the user",
@@ -384,7 +384,7 @@ fn weight_line(weight: &WeightSample) -> String {
 }
 
 /// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.
-fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
+pub(crate) fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
     let throttled =
         quota.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
     Some(format!("{:.1} cores around the nodes{throttled}", quota.limit?.get()))
@@ -400,21 +400,21 @@ fn stalls(psi: &Psi) -> String {
     line("pressure", &psi.host) + &background
 }
 
-fn under_way(work: &UnderWay, now: Timestamp) -> String {
+pub(crate) fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let outcome = work.outcome.as_ref().map_or_else(|| "started".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {outcome}\n", reason::action(&work.record.planned.action))
 }
 
-fn node_problem(node: &NodeProblem) -> String {
+pub(crate) fn node_problem(node: &NodeProblem) -> String {
     format!("  {} {}: {}\n", node.name, node.status.to_lowercase(), node.problem)
 }
 
-fn delayed(node: &Delayed) -> String {
+pub(crate) fn delayed(node: &Delayed) -> String {
     let left = duration(Duration::from_secs(node.left_seconds));
     format!("  {} {}: {left} of its delay left\n", node.node.name(), node.status.to_lowercase())
 }
 
-fn decision(status: &Status, at: Timestamp) -> String {
+pub(crate) fn decision(status: &Status, at: Timestamp) -> String {
     if status.cycle.is_some() && status.decided.is_empty() {
         let reasons = reason::no_action_lines(status.blocker.as_ref(), &status.blockers, &status.signals, at);
         return reasons.iter().map(|line| format!("  {line}\n")).collect();
