@@ -272,10 +272,10 @@ fn imported_colony_is_reported_as_recorded() {
     db.close().unwrap();
     let theirs: Vec<Value> =
         serde_json::from_str(&recorded("node-status-details.json").replace("/home/op", home)).unwrap();
-    for node in &theirs {
+    for (node, key) in theirs.iter().zip(1_u8..) {
         let folder = PathBuf::from(node["root_dir"].as_str().unwrap());
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("secret-key"), [7; 32]).unwrap();
+        std::fs::write(folder.join("secret-key"), [key; 32]).unwrap();
     }
     host.expect(0, &format!("init --from-wnm {}", from.display()));
 

@@ -51,11 +51,14 @@ impl<'a> Transcript<'a> {
 }
 
 /// Replaces values of the test host.
-const FILTERS: [(&str, &str); 9] = [
+const FILTERS: [(&str, &str); 11] = [
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "2026-03-01 12:00:00 UTC"),
     (r"12D3KooW[1-9A-HJ-NP-Za-km-z]{44}", "12D3KooW…"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "1c9e6f0a-5f0e-4d0c-9a3e-0a4b1d2c3e4f"),
     (r"\b\d\.\d s  ", "1.0 s  "),
+    // The column of sizes is as wide as its longest one.
+    (r" {2,}SIZE\b", "   SIZE"),
+    (r" {2,}\d+(\.\d+)? [kMG]B", "  20 MB"),
     (r"\b\d+(\.\d+)? [kMG]B", "20 MB"),
     (r"\b\d\d001-\d\d006", "55001-55006"),
     (r"\b\d+s ago", "2s ago"),
