@@ -3,6 +3,7 @@
 //! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
+mod claim;
 mod confined;
 mod external;
 mod lingering;
@@ -28,7 +29,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
-use crate::error::{FileOperation, NameHolder, PlatformError};
+use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
@@ -51,8 +52,6 @@ use version::{StandardError, Version};
 const BOOTED: &str = "/run/systemd/system";
 /// The folder of the administrator's units, where wnm writes too.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// Folders of other system units: wnm never writes there, but a unit there has its name.
-const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
 /// The exit code of systemctl for an unknown unit, EXIT_NOTINSTALLED of the LSB.
 const NOT_LOADED: i32 = 5;
 
@@ -169,54 +168,6 @@ impl Systemd {
                 Err(PlatformError::ProgramFailed { command, ended, printed })
             }
             (error, _) => Err(error),
-        }
-    }
-
-    /// Tells whether a unit belongs to the node, by its marker or by its folder. A missing unit counts as the node's.
-    fn is_ours(&self, node: &Node) -> bool {
-        match Unit::read(&self.path(node)) {
-            Ok(None) => true,
-            Ok(Some(unit)) => {
-                unit.value("Unit", render::UUID) == Some(&node.uuid)
-                    || root_of(&unit).as_deref() == Some(&node.root_dir)
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Tells whether there is no unit to stop. A query needs no root, so that stopping a node that was never created
-    /// succeeds without `sudo`.
-    fn is_unknown(&self, node: &Node) -> bool {
-        let is_made = [self.path(node), self.wanted(node)].iter().any(|path| fs::symlink_metadata(path).is_ok());
-        !is_made && self.show_one(node).is_ok_and(|shown| matches!(shown.active.as_str(), "inactive" | "failed"))
-    }
-
-    /// Fails when the unit name is taken by a unit that wnm may not overwrite.
-    fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
-        let path = self.path(node);
-        let taken = |path: PathBuf, holder: NameHolder| {
-            Err(PlatformError::Taken { node: node.id, name: format!("unit {}", path.display()), holder })
-        };
-        if let Ok(target) = fs::read_link(&path) {
-            // `systemctl mask` replaces a unit by a link to /dev/null.
-            let is_mask = target == Path::new("/dev/null");
-            let holder = if is_mask { NameHolder::Mask { unit: unit_name(node) } } else { NameHolder::Link(target) };
-            return taken(path, holder);
-        }
-        if let Some(unit) = Unit::read(&path)? {
-            match unit.value("Unit", render::UUID) {
-                Some(uuid) if uuid == node.uuid => {}
-                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
-                    return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
-                }
-                Some(_) => {}
-                None => return taken(path, NameHolder::ExternalUnit),
-            }
-        }
-        let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
-        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
-            Some(path) => taken(path, NameHolder::ExternalUnit),
-            None => Ok(()),
         }
     }
 
@@ -379,7 +330,6 @@ impl ProcessManager for Systemd {
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let states = self.reload().and_then(|()| self.query_nodes(nodes));
-
         states.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, Service::from(&error))).collect())
     }
 

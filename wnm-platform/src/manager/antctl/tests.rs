@@ -2,6 +2,7 @@
 //! on real processes, with a fake antctl.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use wnm_core::Program;
