@@ -56,7 +56,11 @@ impl Antctl {
             _ => Err(unsupported(AntctlLimit::FolderName)),
         };
         let chooses = self.kind.scope == Scope::Zen;
-        let mut call = self.call("add").args(["--count", "1"]);
+        let mut call = self.call("add");
+        // antctl adds one node by default, and refuses a number for the first node of a network.
+        if !node.arguments.iter().any(|word| word == "--first") {
+            call = call.args(["--count", "1"]);
+        }
         if !chooses {
             call = call.arg("--data-dir-path").arg(prefix(&node.root_dir)?);
             call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);

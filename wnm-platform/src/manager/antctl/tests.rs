@@ -81,6 +81,12 @@ fn add_puts_network_last_and_checks_registry() {
     --version
     ");
 
+    // antctl refuses a number for the first node of a network.
+    let (antctl, calls) = scripted(folder.path(), |_| ());
+    fs::remove_file(folder.path().join("node_registry.json")).unwrap();
+    antctl.define(&Node { arguments: vec!["--first".to_owned()], ..node.clone() }).unwrap_err();
+    assert!(calls.lock().unwrap()[0].starts_with("add --data-dir-path "), "{calls:?}");
+
     // It succeeds, and makes something else.
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = |port: u16| {
