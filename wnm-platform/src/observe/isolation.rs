@@ -38,7 +38,10 @@ impl Isolation {
         let has_other_tables = || Some(tables(&folder)? != tables(&proc.join("self"))?);
         let namespace =
             |is_other: Option<bool>| if is_other == Some(true) { Namespace::Other } else { Namespace::Shared };
-        Self { pids: namespace(link("pid").or_else(is_deeper)), network: namespace(link("net").or_else(has_other_tables)) }
+        Self {
+            pids: namespace(link("pid").or_else(is_deeper)),
+            network: namespace(link("net").or_else(has_other_tables)),
+        }
     }
 }
 

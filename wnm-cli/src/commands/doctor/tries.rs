@@ -1,8 +1,9 @@
 //! Trials of the host: programs on the storage folders, writing the log folder, the view of other processes, the metrics
 //! servers, and a firewall that wnm does not manage.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use wnm_core::{BoundPort, FirewallKind, Node, NodeId, NodeState, Scope, Settings};
@@ -16,6 +17,8 @@ use super::{Check, counted, first_few, names};
 
 /// Time for the connection to one metrics server, which is on the loopback.
 const CONNECT: Duration = Duration::from_millis(200);
+/// The number of connections at the same time: 200 servers that hang take less than a second.
+const AT_ONCE: usize = 64;
 
 /// Runs a program in each storage folder whose volume has no fault, and checks that missing folders can be created.
 pub(super) fn storage(usable: &[PathBuf]) -> Check {
@@ -82,16 +85,27 @@ pub(super) fn metrics(settings: &Settings, platform: &Platform, snapshot: &Snaps
     let is_settled = |id: &NodeId| matches!(snapshot.state.nodes.get(id), Some(NodeState::Running { .. }));
     let nodes: Vec<&Node> = snapshot.nodes.values().filter(|node| is_settled(&node.id)).collect();
     let services = platform.services(nodes.iter().copied());
-    let is_deaf = |node: &&&Node| {
-        let runs = matches!(services.get(&node.id), Some(Service::Running(_)));
-        let refuses = |port| TcpStream::connect_timeout(&SocketAddr::new(host, port), CONNECT).is_err();
-        runs && node.metrics_port().is_some_and(refuses)
-    };
-    let deaf: Vec<NodeId> = nodes.iter().filter(is_deaf).map(|node| node.id).collect();
+    let runs = |node: &&&Node| matches!(services.get(&node.id), Some(Service::Running(_)));
+    let ports = nodes.iter().filter(runs).filter_map(|node| Some((node.id, node.metrics_port()?)));
+    let deaf = deaf(host, &ports.collect::<Vec<_>>());
     (!deaf.is_empty()).then(|| {
         let subject = counted(deaf.len(), "running node accepts", "running nodes accept");
         let message = format!("{subject} no connection on the metrics port: {}", names(&deaf));
         Check::warning("metrics", message, "`wnm node show NODE` prints the path of its log; `wnm node restart NODE`")
+    })
+}
+
+/// Returns the nodes whose ports accept no connection. A server that hangs costs its whole time, so that many are tried at
+/// once.
+fn deaf(host: IpAddr, ports: &[(NodeId, u16)]) -> Vec<NodeId> {
+    let refuses = |port: u16| TcpStream::connect_timeout(&SocketAddr::new(host, port), CONNECT).is_err();
+    let tried = |some: &[(NodeId, u16)]| -> Vec<NodeId> {
+        some.iter().filter(|(_, port)| refuses(*port)).map(|(id, _)| *id).collect()
+    };
+    let share = ports.len().div_ceil(AT_ONCE).max(1);
+    thread::scope(|scope| {
+        let threads: Vec<_> = ports.chunks(share).map(|some| scope.spawn(move || tried(some))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     })
 }
 
@@ -123,8 +137,29 @@ fn udp_ranges(settings: &Settings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Instant;
+
     use super::*;
     use crate::commands::doctor::{Level, settings_with};
+
+    #[test]
+    fn many_hung_servers_are_tried_at_the_same_time() {
+        let id = |number: u16| NodeId::new(u32::from(number)).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // The kernel lets one connection wait beyond this number.
+        rustix::net::listen(&listener, 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _waiting = TcpStream::connect(address).unwrap();
+        let answering = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut ports: Vec<_> = (1..=200).map(|number| (id(number), address.port())).collect();
+        ports.push((id(201), answering.local_addr().unwrap().port()));
+        let begun = Instant::now();
+        assert_eq!(deaf(address.ip(), &ports), (1..=200).map(id).collect::<Vec<_>>());
+        // One after the other they take 40 s.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!(deaf(address.ip(), &[]), []);
+    }
 
     fn settings(manager: &[(&str, &str)]) -> Settings {
         settings_with(&[&[("node_cap", "9")], manager].concat())
