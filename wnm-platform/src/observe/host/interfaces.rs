@@ -158,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn malformed_sysfs_is_read() {
+        let host = class(&[("eth0", &["device", "master=/"]), ("eth1", &["device", "master=gone"]), ("br0", &[])]);
+        fs::write(host.path().join("eth2"), "not a folder").unwrap();
+        assert_eq!(bytes(&[("eth0", 1), ("eth1", 2), ("eth2", 4), ("br0", 8), ("../eth0", 16)], host.path(), ""), 3);
+    }
+
+    #[test]
     fn malformed_lines_are_ignored() {
         for text in ["eth0:", "eth0: -5 1 0 0 0 0 0 0 7", "eth0 5", "eth0: 1 2 3", ":::\n\u{0}"] {
             assert_eq!(traffic(text, Path::new("/no/sysfs"), text), Traffic::default(), "{text}");
