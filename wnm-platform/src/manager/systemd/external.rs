@@ -71,7 +71,8 @@ impl ExternalUnit {
             let _ = write!(service, "Slice={}\nCPUAccounting=yes\n", slice_name(group));
         }
         let logs = node.log_dir.strip_prefix(SYSTEM_LOGS).ok().filter(|_| self.bus.scope == Scope::Sudo);
-        if let Some(logs) = logs.filter(|_| node.log_dir.ends_with(node.service_name())) {
+        // systemd gives the folder to the user of the node, so it must be that of this service alone.
+        if let Some(logs) = logs.filter(|logs| logs.file_name() == self.path.file_stem()) {
             // A host may keep /var/log in memory, and the user of the nodes cannot create a folder there.
             let folder = unit::quote(&logs.display().to_string(), WordContext::Other);
             let _ = write!(service, "LogsDirectory={folder}\nLogsDirectoryMode=0755\n");
@@ -140,8 +141,8 @@ mod tests {
     }
 
     fn node() -> Node {
+        // A node that wnm adds has no other name of its service than its folder tells.
         Node {
-            service: Some("antnode1".to_owned()),
             log_dir: "/var/log/antnode/antnode1".into(),
             ..node_at(Path::new("/var/antctl/services/antnode1"))
         }
