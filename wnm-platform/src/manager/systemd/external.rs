@@ -142,10 +142,7 @@ mod tests {
 
     fn node() -> Node {
         // A node that wnm adds has no other name of its service than its folder tells.
-        Node {
-            log_dir: "/var/log/antnode/antnode1".into(),
-            ..node_at(Path::new("/var/antctl/services/antnode1"))
-        }
+        Node { log_dir: "/var/log/antnode/antnode1".into(), ..node_at(Path::new("/var/antctl/services/antnode1")) }
     }
 
     #[test]
