@@ -46,7 +46,7 @@ start_scenario() {
   trap 'exit 143' TERM
 }
 
-# Releases what a scenario holds on this host; a scenario may replace it.
+# Releases the mounts of a scenario on this host; a scenario may replace it.
 clean_up() { :; }
 
 end_scenario() {
