@@ -1,5 +1,5 @@
 //! Each tool of the host with each fault, as real processes: a cycle over a hundred nodes ends in time, no node counts as
-//! running without its process, and a tool that hung or flooded rests.
+//! running without its process, and a tool that hung or flooded is in its cooldown.
 //!
 //! A busy host delays every process, so that the test counts the time that wnm grants to calls that hang, and bounds that
 //! of a cycle as a whole only loosely. docs/RELIABILITY.md has the times of an idle host.
