@@ -150,10 +150,14 @@ mod tests {
         cooldowns.lock().insert("systemctl".to_owned(), failed(Duration::from_secs(3)));
         assert_eq!(deadline(["docker", "info"]), LEAST);
         let short = Call::new("docker").within(Duration::from_millis(10));
-        assert!(cooldowns.around(&short, |call| {
-            assert_eq!(call.deadline, Duration::from_millis(10));
-            Ok(Output::success(""))
-        }).is_ok());
+        assert!(
+            cooldowns
+                .around(&short, |call| {
+                    assert_eq!(call.deadline, Duration::from_millis(10));
+                    Ok(Output::success(""))
+                })
+                .is_ok()
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::{
-    Clock, Colony, EngineState, HostDefaults, ManagerKind, Node, NodeId, NodeMap, Presence, Program, RawSettings, Scope,
-    Settings,
+    Clock, Colony, EngineState, HostDefaults, ManagerKind, Node, NodeId, NodeMap, Presence, Program, RawSettings,
+    Scope, Settings,
 };
 
 use super::*;
@@ -54,7 +54,8 @@ impl Fault {
             Self::Floods => "exec yes active".to_owned(),
             Self::Lies => tool.lie(),
             Self::AsksForPassword => {
-                "printf '[sudo] password for op: ' >&2; read answer; echo 'sudo: a password is required' >&2; exit 1".to_owned()
+                "printf '[sudo] password for op: ' >&2; read answer; echo 'sudo: a password is required' >&2; exit 1"
+                    .to_owned()
             }
             Self::FailsOnceInTen => format!(
                 "echo >>'{0}'; [ $(($(wc -l <'{0}') % 10)) -ne 0 ] || {{ echo 'try again' >&2; exit 1; }}\n{1}",
@@ -118,7 +119,9 @@ impl Tool {
                 let lines = each(&|number| format!("\t1 - \tcom.autonomi.antnode{number:04}\n"));
                 format!("gui/501 = {{\n\tservices = {{\n{lines}\t}}\n}}\n")
             }
-            Self::Sudo | Self::Ufw | Self::Antctl | Self::Crontab => "active\nallow allow 1/udp\n{\"nodes\":[{}]}\n".to_owned(),
+            Self::Sudo | Self::Ufw | Self::Antctl | Self::Crontab => {
+                "active\nallow allow 1/udp\n{\"nodes\":[{}]}\n".to_owned()
+            }
         };
         format!("cat <<'END'\n{text}END\n")
     }
