@@ -61,7 +61,7 @@ impl Antctl {
 
     /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
     #[cfg(test)]
-    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &Path) -> Self {
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &std::path::Path) -> Self {
         let options = Options { antctl_registry: Some(folder.join("node_registry.json")), ..Options::default() };
         Self { processes: Processes::below(&folder.join("proc")), ..Self::with(kind, &options, exec) }
     }
