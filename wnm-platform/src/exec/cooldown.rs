@@ -8,12 +8,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Call, Output};
+use super::{Call, DEADLINE, Output};
 use crate::error::PlatformError;
 
 /// The time without calls after a hang or a flood.
 const COOLDOWN: Duration = Duration::from_secs(60);
-/// The longest call of a tool, and the time that all of them together may hang within a cooldown: a cycle with 100 nodes
+/// The longest call of a tool with the usual deadline, and the time that all of them together may hang within a cooldown: a cycle with 100 nodes
 /// ends within 10 s.
 const PATIENCE: Duration = Duration::from_secs(7);
 /// The least time for a call, also after other tools have hung.
@@ -76,7 +76,9 @@ impl Cooldowns {
                 let ago = begun.duration_since(failed.at).as_secs();
                 return Err(PlatformError::NotAsked { command: call.summary(), ago, before: failed.error.clone() });
             }
-            PATIENCE.saturating_sub(recent().map(|failed| failed.lost).sum()).max(LEAST).min(call.deadline)
+            let left = PATIENCE.saturating_sub(recent().map(|failed| failed.lost).sum()).max(LEAST);
+            // A call with a longer deadline than usual is known to take long, as a download does.
+            if call.deadline > DEADLINE { call.deadline } else { left.min(call.deadline) }
         };
         // Not locked during the call: other tools go on, and so do calls of this one that have begun.
         let result = run(&call.clone().within(deadline));
@@ -143,6 +145,12 @@ mod tests {
             given
         };
         assert_eq!(deadline(["docker", "info"]), PATIENCE);
+        let download = Call::new("antctl").arg("add").within(Duration::from_secs(60));
+        let ran = cooldowns.around(&download, |call| {
+            assert_eq!(call.deadline, Duration::from_secs(60));
+            Ok(Output::success(""))
+        });
+        assert!(ran.is_ok());
         assert_eq!(deadline(["sleep", "1"]), Duration::from_secs(30), "no tool");
         let failed = |lost| Failed { at: Instant::now(), lost, error: String::new() };
         cooldowns.lock().insert("ufw".to_owned(), failed(Duration::from_secs(4)));
