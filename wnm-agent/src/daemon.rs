@@ -206,7 +206,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
                         status.next = Some(report.observation.now.after(status.interval));
                     }
                     Trigger::Resumed => status.next = None,
-                    Trigger::Requested(..) => {}
+                    Trigger::Requested(..) | Trigger::Changed(_) => {}
                 }
             });
             live.publish(Snapshot { report, took }, events);

@@ -42,10 +42,11 @@ mod policy;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{Action, Decision, Planned, Reason, Relief};
+pub use action::decision::{Action, Afterwards, Decision, Planned, Reason, Relief};
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
+pub use engine::change::{check_change, evaluate_changes};
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
 pub use engine::failures::FailedAction;
@@ -62,6 +63,7 @@ pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, M
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use model::node_update::{ChangeRequest, NodeChange, NodeUpdate};
 pub use model::observation::{
     HostSample, LoadAverages, LoadScope, NodeSample, Observation, Presence, ProcessIdentity, WrongAnswer,
 };
@@ -72,6 +74,7 @@ pub use model::volume::{Volume, VolumeFault};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
+pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
     Affects, DOCKER_IMAGE, Facts, Folders, HostDefaults, OldVariable, Problem, ProblemCause, Problems, RawSettings,

@@ -16,6 +16,7 @@ pub mod open_files;
 pub mod places;
 mod platform;
 pub mod service_install;
+mod transfer;
 pub mod volume;
 pub mod weight;
 
@@ -23,3 +24,4 @@ pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformErro
 pub use exec::Exec;
 pub use observe::host::read_clock;
 pub use platform::Platform;
+pub use transfer::{Movers, interrupted_copies};

@@ -1,9 +1,11 @@
 //! The commands, one in each file.
 
+mod change;
 pub(crate) mod config;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
+mod drive;
 mod events;
 pub(crate) mod explain;
 mod history;
@@ -16,6 +18,7 @@ mod run;
 mod selection;
 pub(crate) mod service;
 mod status;
+mod storage;
 mod teardown;
 mod trash;
 mod util;
@@ -46,6 +49,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Events(args) => events::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Storage(command) => storage::run(&db, command, output),
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),

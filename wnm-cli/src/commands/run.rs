@@ -13,9 +13,12 @@ use crate::error::{CliError, Exit};
 use crate::freshness;
 use crate::output::Output;
 
+/// The time for which a single cycle goes on copying the folder of a node that moves: half of the interval of cron.
+const COPY_TIME: Duration = Duration::from_secs(30);
+
 /// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
-    let _lock = context::lock(db, Duration::ZERO)?;
+    let lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
     let mut context = Context::open_once(db, &args.settings, once, mode)?;
@@ -24,5 +27,8 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     }
     let report = context.run_cycle(&Trigger::Scheduled, mode)?;
     output.cycle(&report)?;
+    drop(lock);
+    // The copy of a node that moves needs a process. Another wnm may run cycles meanwhile.
+    context.agent.platform.wait_for_copies(COPY_TIME);
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

@@ -1,6 +1,7 @@
 //! The engine: derives a decision from a policy, a state and an observation, and the next state from the outcomes.
 
 mod census;
+pub(crate) mod change;
 pub(crate) mod colony;
 mod cpu_limit;
 pub(crate) mod evaluate;

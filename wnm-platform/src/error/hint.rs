@@ -20,6 +20,7 @@ impl PlatformError {
             }
             Self::SudoAsks { .. } => "run wnm as root, or allow the command without a password in /etc/sudoers",
             Self::NeedsRoot { .. } => "run wnm as root",
+            Self::CopyDiffers { .. } => "check both drives with `dmesg`, then move the node again",
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoUserSession { user } => {
                 return Some(format!(

@@ -2,6 +2,7 @@
 
 mod end;
 mod program;
+mod relocate;
 mod start;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,14 @@ use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
+use crate::transfer::Movers;
 use crate::volume;
 
 /// The executor of steps on this host.
 pub struct HostExecutor<'a> {
     manager: &'a dyn ProcessManager,
     firewall: &'a dyn Firewall,
+    movers: &'a Movers,
     settings: &'a Settings,
     nodes: &'a BTreeMap<NodeId, Node>,
     processes: Processes,
@@ -36,12 +39,14 @@ impl<'a> HostExecutor<'a> {
     pub fn new(
         manager: &'a dyn ProcessManager,
         firewall: &'a dyn Firewall,
+        movers: &'a Movers,
         settings: &'a Settings,
         nodes: &'a BTreeMap<NodeId, Node>,
     ) -> Self {
         Self {
             manager,
             firewall,
+            movers,
             settings,
             nodes,
             processes: Processes::of_host(),
@@ -70,7 +75,7 @@ impl<'a> HostExecutor<'a> {
         self.manager.survey(&[node]).remove(&node.id).unwrap_or_else(unknown)
     }
 
-    fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
+    fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &Node) -> Performed {
         if (touches_folder(step) || step == Step::Folder) && !was_never_made(record) {
             self.check_volume(node)?;
         }
@@ -99,6 +104,13 @@ impl<'a> HostExecutor<'a> {
             Step::DropOld => node_dir::drop_old(&node_dir::installed(node))
                 .and_then(|()| node_dir::drop_leftovers(node))
                 .map(|()| Effect::Done(Evidence::Nothing)),
+            Step::Copy
+            | Step::CopyRest
+            | Step::Verify
+            | Step::Switch
+            | Step::SwitchBack
+            | Step::DropCopy
+            | Step::DropSource => self.relocate(record, step),
         }
     }
 
@@ -118,6 +130,8 @@ impl Executor for HostExecutor<'_> {
         let Some(node) = self.nodes.get(&record.node()) else {
             return Effect::Failed(PlatformError::UnknownNode { node: record.node() }.into());
         };
+        let changed = record.changed(node);
+        let node = changed.as_ref().unwrap_or(node);
         self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.into()))
     }
 }
@@ -147,7 +161,15 @@ const fn touches_folder(step: Step) -> bool {
         | Step::SeeGone
         | Step::ClosePort
         | Step::Tombstone
-        | Step::Linger => false,
+        | Step::Linger
+        // These check both places themselves.
+        | Step::Copy
+        | Step::CopyRest
+        | Step::Verify
+        | Step::Switch
+        | Step::SwitchBack
+        | Step::DropCopy
+        | Step::DropSource => false,
     }
 }
 

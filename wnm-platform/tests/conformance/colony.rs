@@ -183,15 +183,15 @@ impl TestColony {
 
     /// Takes one step with everything opened anew.
     pub(crate) fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
-        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let (manager, firewall, movers) = (self.manager(), firewall::open(FirewallKind::None), Movers::default());
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &self.settings, &self.nodes);
         take_step(record, &mut executor, journal, self.now())
     }
 
     /// Carries an action on, cycle by cycle, to its end.
     pub(crate) fn finish(&self, record: &mut ActionRecord) -> Outcome {
-        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let (manager, firewall, movers) = (self.manager(), firewall::open(FirewallKind::None), Movers::default());
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &self.settings, &self.nodes);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match take_step(record, &mut executor, &mut NoJournal, self.now()) {

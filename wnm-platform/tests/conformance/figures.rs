@@ -62,7 +62,7 @@ fn processor_time() -> Duration {
 fn carried_out(colony: &TestColony, actions: impl Iterator<Item = Action>) -> Duration {
     let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
     let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &colony.settings, &colony.nodes);
     let began = Instant::now();
     loop {
         let outcomes = lockstep(&mut records, &mut executor, &mut NoJournal, colony.now());

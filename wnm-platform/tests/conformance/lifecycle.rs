@@ -274,7 +274,7 @@ pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
 fn all_done(colony: &TestColony, actions: impl Iterator<Item = Action>) {
     let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
     let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &colony.settings, &colony.nodes);
     wait_for("twenty nodes", || {
         let outcomes = carry_out(&mut records, &mut executor, &mut NoJournal, colony.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wnm_agent::{Agent, AgentError, Mode, Trigger};
-use wnm_core::{Limits, NewNodeInputs, NodeId, NodeState, Selection, Upgrades, new_node};
+use wnm_core::{
+    ChangeRequest, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Selection, Upgrades, new_node,
+};
 
 use super::checks::DecisionChecks;
 use super::events::Events;
@@ -121,6 +123,14 @@ impl<'a> Run<'a> {
                 Event::Cap { cap } => self.agent.settings.policy.node_cap = *cap,
                 Event::Ask { verb, node } => trigger = Trigger::Requested(*verb, Selection::Named(vec![*node])),
                 Event::AskSome { verb, count } => trigger = Trigger::Requested(*verb, Selection::Count(*count)),
+                Event::Move { node, volume } => {
+                    let to = storage_folder(*volume as usize % self.agent.platform.model.volumes());
+                    trigger = changed(*node, NodeChange::Move(to));
+                }
+                Event::Update { node, argument } => {
+                    let update = NodeUpdate { arguments: Some(vec![argument.to_string()]), ..NodeUpdate::default() };
+                    trigger = changed(*node, NodeChange::Update(Box::new(update)));
+                }
                 _ => {}
             }
         }
@@ -207,6 +217,10 @@ impl<'a> Run<'a> {
         };
         state.nodes.iter().find(is_unfinished).map(|(id, node)| format!("{id} is {node:?}"))
     }
+}
+
+fn changed(node: NodeId, change: NodeChange) -> Trigger {
+    Trigger::Changed(vec![ChangeRequest { node, change }])
 }
 
 /// A number above every UUID that a run can count up to.
