@@ -81,7 +81,10 @@ impl Platform {
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
         let weight = Some(self.observe_weight(colony, services));
-        let volumes = storage.volumes.clone();
+        let mut volumes = storage.volumes.clone();
+        for volume in &mut volumes {
+            volume.drained = colony.settings.drained.contains(&volume.root);
+        }
         let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wnm_agent::platform::Platform as _;
-use wnm_agent::{Mode, Trigger};
+use wnm_agent::{Mode, Platform as _, Trigger};
 use wnm_core::{ChangeRequest, Folders, Node, NodeChange, NodeId, RawSettings, Settings};
 
 use super::change::storage_folder;
@@ -49,7 +48,7 @@ fn add(db: &Path, folders: &[PathBuf], output: &Output) -> Result<Exit, CliError
             return Err(CommandError::IsAStorageFolder { folder }.into());
         }
         if !storage.contains(&folder) {
-            wnm_platform::places::check_storage(&folder)?;
+            wnm_platform::places::check_storage(std::slice::from_ref(&folder))?;
             storage.push(folder);
         }
     }

@@ -1,6 +1,6 @@
 //! Text for people: pages, tables and sentences, made from values.
 
-mod action;
+pub(crate) mod action;
 pub(crate) mod config;
 pub(crate) mod cycle;
 pub(crate) mod events;
@@ -15,8 +15,8 @@ pub(crate) mod reason;
 pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
-pub(crate) mod storage;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]

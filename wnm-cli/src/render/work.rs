@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wnm_core::{
-    Action, ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
+    ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
 };
 
 use super::page::Width;
@@ -209,6 +209,10 @@ fn row(work: &Work) -> Vec<String> {
     let separator = if work.result == WorkResult::Failed { " to " } else { ": " };
     let result = match (&work.reason, work.result) {
         (Some(reason), WorkResult::Already) => styled(style(work.result), reason),
+        (Some(reason), WorkResult::Refused) => match &work.hint {
+            Some(hint) => format!("{word}{separator}{reason}; hint: {hint}"),
+            None => format!("{word}{separator}{reason}"),
+        },
         (Some(reason), _) => format!("{word}{separator}{reason}"),
         (None, _) => word,
     };
@@ -232,7 +236,7 @@ fn style(result: WorkResult) -> anstyle::Style {
 #[cfg(test)]
 mod tests {
     use wnm_core::steps::{Failure, Step, StepFailure};
-    use wnm_core::{Reason, Timestamp};
+    use wnm_core::{Action, Reason, Timestamp};
 
     use super::*;
     use crate::render::page::fitted;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, node_show, report, status, trash, work};
+use crate::render::{cycle, events, history, node_show, report, status, storage, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -59,6 +59,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
         ("service", document::<service::View>()),
         ("status", document::<status::StatusView<'_>>()),
+        ("storage", document::<Vec<storage::StorageView>>()),
         ("trash", document::<Vec<trash::TrashView>>()),
         ("work", document::<Vec<work::Work>>()),
     ])

@@ -25,6 +25,9 @@ pub struct Volume {
     /// The fault of the volume; None for a usable one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<VolumeFault>,
+    /// Whether the operator drains the folder, so that it gets no nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drained: bool,
     /// Used share of the volume.
     pub used: Option<Percent>,
     /// Size of the volume.

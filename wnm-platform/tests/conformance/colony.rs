@@ -22,7 +22,7 @@ use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::{self, Behaviour, Program, Script};
 use wnm_platform::manager::{self, Options, ProcessManager, Service, StopSignal};
 use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
-use wnm_platform::{firewall, node_dir};
+use wnm_platform::{Movers, firewall, node_dir};
 
 use crate::{antctl, launchctl};
 
@@ -373,7 +373,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Returns a port that is free for UDP and TCP, and that no other check gets, neither of this run nor of one beside it.
 /// They lie below those that the system gives out by itself.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     /// Who holds the first port of a thousand has the others.
     static OURS: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -126,6 +126,8 @@ mod tests {
             ("cpu_weight", "50"),
             ("io_weight", "idle"),
             ("port_start", "41"),
+            ("move_rate", "5000000"),
+            ("drained_storage", "/nodes"),
             ("highest_node_id_used", "7"),
             ("antctl_path", "/opt/antctl"),
             ("firewall", FirewallKind::Ufw.to_string().as_str()),
