@@ -32,7 +32,7 @@ pub(super) enum Compare {
     Contents,
 }
 
-/// One pass over a folder.
+/// One pass of a folder.
 pub(super) struct Pass<'a> {
     pub(super) compare: Compare,
     /// Bytes per second; None without a limit.
