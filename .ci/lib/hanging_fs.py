@@ -1,7 +1,10 @@
-"""A FUSE file system over a folder that stops answering: hanging_fs.py FOLDER MOUNT FLAG.
+"""A FUSE file system over a folder that stops answering or fails: hanging_fs.py FOLDER MOUNT FLAG.
 
-While the file FLAG exists no call returns, as on NFS without its server. Needs python3-fusepy.
+While the file FLAG exists no call returns, as on NFS without its server, for a minute at most. While FLAG.dead exists each
+call fails, as on a disk without its cable; a write beyond the first megabyte of a file makes FLAG.dying into FLAG.dead.
+Needs python3-fusepy.
 """
+import errno
 import os
 import sys
 import time
@@ -19,8 +22,14 @@ def below(path):
 
 class HangingFolder(Operations):
     def __call__(self, name, *arguments):
-        while os.path.exists(flag):
+        # No signal ends a program that waits here, so that an endless wait would outlast the test.
+        until = time.monotonic() + 60
+        while os.path.exists(flag) and time.monotonic() < until:
             time.sleep(0.05)
+        if name == "write" and arguments[2] > 1 << 20 and os.path.exists(flag + ".dying"):
+            os.rename(flag + ".dying", flag + ".dead")
+        if os.path.exists(flag + ".dead"):
+            raise FuseOSError(errno.EIO)
         try:
             return super().__call__(name, *arguments)
         except FuseOSError:

@@ -1,5 +1,6 @@
 //! The daemon: cycles at an interval until it is told to end, and then until no action is pending.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::error::AgentError;
 use crate::live::{CycleFailure, DaemonPhase, Event, Live, Snapshot, changes};
 use crate::platform::Platform;
 use crate::report::Report;
+use crate::request::{Begun, Request};
 use crate::store::Store;
 use crate::trigger::{Mode, Trigger};
 
@@ -23,6 +25,11 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(200);
 /// for it every 20 ms.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time between two cycles while actions of a request are pending.
+const RESUME_INTERVAL: Duration = Duration::from_millis(250);
+/// Time after a request for which cycles follow at [`RESUME_INTERVAL`]. The wait for exit, the longest step, is shorter.
+const RESUME_LIMIT: Duration = Duration::from_secs(180);
+
 /// The reason why the daemon stops waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
@@ -30,6 +37,8 @@ pub enum Wake {
     Timeout,
     /// A cycle is due at once, as after SIGHUP.
     Now,
+    /// A request waits.
+    Requested,
     /// The daemon is to end, as after SIGTERM.
     End,
 }
@@ -79,6 +88,15 @@ impl Timer for ChannelTimer {
     }
 }
 
+/// The store after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The store is that of the last cycle, or one that an operator has put in its place.
+    Current,
+    /// The store was rebuilt, so that the cycle only observes: it begins no action.
+    Rebuilt,
+}
+
 /// The owner of a daemon: it holds the lock and the settings, and receives the reports.
 pub trait DaemonControl<S: Store, P: Platform> {
     /// The right to write the store, until it is dropped.
@@ -96,7 +114,7 @@ pub trait DaemonControl<S: Store, P: Platform> {
     ///
     /// # Errors
     /// The settings cannot be read. The cycle is skipped.
-    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<(), Self::Error>;
+    fn refresh(&mut self, agent: &mut Agent<S, P>) -> Result<Refreshed, Self::Error>;
 
     /// Receives the report of a cycle, and the changes since the last one.
     ///
@@ -106,6 +124,11 @@ pub trait DaemonControl<S: Store, P: Platform> {
 
     /// Receives the error of a turn, and returns it as a text with its hint. The daemon tries again in its next turn.
     fn failed(&mut self, error: &Self::Error) -> CycleFailure;
+
+    /// Returns the next request, after [`Wake::Requested`]. A draining daemon drops it. The default has none.
+    fn next_request(&mut self) -> Option<Request> {
+        None
+    }
 }
 
 /// Whether actions are pending after a turn.
@@ -137,12 +160,31 @@ pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
         status.interval = interval;
     });
     live.log(wall.unwrap_or_default(), vec![Event::DaemonStarted { interval }]);
+    let mut due = timer.elapsed();
+    let mut resume_until = None;
     loop {
-        let started = timer.elapsed();
-        run_turn(agent, &Trigger::Scheduled, control, timer, live)?;
-        let taken = timer.elapsed().saturating_sub(started);
-        match timer.wait(interval.saturating_sub(taken).max(LOCK_PAUSE)) {
-            Wake::Timeout | Wake::Now => {}
+        let now = timer.elapsed();
+        if now >= due {
+            let pending = run_turn(agent, &Trigger::Scheduled, control, timer, live)?;
+            resume_until = resume_until.filter(|_| pending == Pending::Yes);
+            due = (now + interval).max(timer.elapsed() + LOCK_PAUSE);
+        }
+        let left = due.saturating_sub(timer.elapsed());
+        resume_until = resume_until.filter(|until| timer.elapsed() < *until);
+        match timer.wait(if resume_until.is_some() { left.min(RESUME_INTERVAL) } else { left }) {
+            Wake::Timeout if timer.elapsed() < due => {
+                let pending = run_turn(agent, &Trigger::Resumed, control, timer, live)?;
+                resume_until = resume_until.filter(|_| pending == Pending::Yes);
+            }
+            Wake::Timeout => {}
+            Wake::Now => due = timer.elapsed(),
+            Wake::Requested => {
+                while let Some(request) = control.next_request() {
+                    if serve(agent, request, control, timer, live)? == Pending::Yes {
+                        resume_until = Some(timer.elapsed() + RESUME_LIMIT);
+                    }
+                }
+            }
             Wake::End => break,
         }
     }
@@ -157,20 +199,30 @@ fn drain<S: Store, P: Platform, C: DaemonControl<S, P>>(
     live: &Live,
 ) -> Result<(), C::Error> {
     tracing::info!("daemon drains");
-    live.set_status(|status| status.phase = DaemonPhase::Draining);
+    live.set_status(|status| {
+        status.phase = DaemonPhase::Draining;
+        status.next = None;
+    });
     let at = now(agent);
     live.log(at.unwrap_or_default(), vec![Event::DaemonDrains]);
     let told = timer.elapsed();
     while run_turn(agent, &Trigger::Resumed, control, timer, live)? == Pending::Yes
         && timer.elapsed().saturating_sub(told) < DRAIN_LIMIT
     {
+        refuse_requests(control);
         timer.sleep(DRAIN_INTERVAL);
     }
+    refuse_requests(control);
     // No daemon adjusts the limit any more, and an old limit could starve the nodes.
     cpu_limit::lift(&mut agent.platform);
     live.set_status(|status| status.phase = DaemonPhase::Ended);
     tracing::info!("daemon ends");
     Ok(())
+}
+
+/// Drops the requests that wait: the daemon begins no action while it drains.
+fn refuse_requests<S: Store, P: Platform, C: DaemonControl<S, P>>(control: &mut C) {
+    while control.next_request().is_some() {}
 }
 
 /// Returns the time of the wall clock; None if it cannot be read.
@@ -188,28 +240,9 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
 ) -> Result<Pending, C::Error> {
     let started = timer.elapsed();
     match run_locked(agent, trigger, control) {
-        Ok(report) => {
-            let took = timer.elapsed().saturating_sub(started);
+        Ok((report, _)) => {
             let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
-            let before = live.snapshot();
-            let mut events = changes(before.as_deref().map(|snapshot| &snapshot.report), &report);
-            if live.status().failure.is_some() {
-                events.insert(0, Event::CyclesRecovered);
-            }
-            control.completed(&report, &events)?;
-            live.set_status(|status| {
-                status.cycles += 1;
-                status.failure = None;
-                match trigger {
-                    Trigger::Scheduled => {
-                        status.phase = DaemonPhase::Running;
-                        status.next = Some(report.observation.now.after(status.interval));
-                    }
-                    Trigger::Resumed => status.next = None,
-                    Trigger::Requested(..) | Trigger::Changed(_) => {}
-                }
-            });
-            live.publish(Snapshot { report, took }, events);
+            publish(report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
             Ok(pending)
         }
         Err(error) => {
@@ -227,13 +260,80 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
     }
 }
 
+/// Runs the cycle of a request, and answers it. Its failure is the requester's, and no failure of the daemon.
+fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
+    request: Request,
+    control: &mut C,
+    timer: &impl Timer,
+    live: &Live,
+) -> Result<Pending, C::Error> {
+    let Request { verb, selection, requester } = request;
+    let trigger = Trigger::Requested(verb, selection);
+    let started = timer.elapsed();
+    match run_locked(agent, &trigger, control) {
+        Ok((report, refreshed)) => {
+            let answer = match refreshed {
+                Refreshed::Current => Ok(Begun::of(&report)),
+                Refreshed::Rebuilt => Err(CycleFailure {
+                    error: "the request did not begin: the database was rebuilt".to_owned(),
+                    hint: Some("run the command again".to_owned()),
+                }),
+            };
+            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            // The answer comes last: a requester that reads the snapshot or the events then finds the request's effects.
+            let published = publish(report, &trigger, timer.elapsed().saturating_sub(started), control, live);
+            requester.answer(answer);
+            published.map(|()| pending)
+        }
+        Err(error) => {
+            requester.answer(Err(control.failed(&error)));
+            Ok(Pending::No)
+        }
+    }
+}
+
+/// Publishes the report of a cycle.
+fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    report: Report,
+    trigger: &Trigger,
+    took: Duration,
+    control: &mut C,
+    live: &Live,
+) -> Result<(), C::Error> {
+    let before = live.snapshot();
+    let mut events = changes(before.as_deref(), &report, trigger);
+    if live.status().failure.is_some() {
+        events.insert(0, Event::CyclesRecovered);
+    }
+    control.completed(&report, &events)?;
+    live.set_status(|status| {
+        status.cycles += 1;
+        status.failure = None;
+        if *trigger == Trigger::Scheduled {
+            status.phase = DaemonPhase::Running;
+            status.next = Some(report.observation.now.after(status.interval));
+        }
+    });
+    let scheduled = match trigger {
+        Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
+        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => before.and_then(|before| before.scheduled.clone()),
+    };
+    live.publish(Snapshot { report, scheduled, took }, events);
+    Ok(())
+}
+
 fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(
     agent: &mut Agent<S, P>,
     trigger: &Trigger,
     control: &mut C,
-) -> Result<Report, C::Error> {
+) -> Result<(Report, Refreshed), C::Error> {
     let _lock = control.lock()?;
     // Under the lock: a command could otherwise change the settings between the refresh and the cycle.
-    control.refresh(agent)?;
-    Ok(agent.run_cycle(trigger, Mode::Act, &mut ())?)
+    let refreshed = control.refresh(agent)?;
+    let trigger = match refreshed {
+        Refreshed::Current => trigger,
+        Refreshed::Rebuilt => &Trigger::Resumed,
+    };
+    Ok((agent.run_cycle(trigger, Mode::Act, &mut ())?, refreshed))
 }

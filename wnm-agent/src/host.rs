@@ -1,5 +1,7 @@
 //! The store in SQLite and the platform of this host, as a cycle needs them.
 
+mod rebuild;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::platform::{Boot, NewNodeIdentity, Platform};
 use crate::store::{Begin, CycleId, Finish, Store};
 use crate::trigger::Trigger;
 use crate::{Agent, AgentError};
+
+pub use rebuild::{Reconciled, reconcile};
 
 /// The agent of this host.
 pub type HostAgent = Agent<wnm_store::Store, wnm_platform::Platform>;

@@ -16,6 +16,8 @@
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
+#[cfg(feature = "serve")]
+pub mod control;
 mod cpu_limit;
 mod cycle;
 mod daemon;
@@ -27,6 +29,9 @@ mod new_nodes;
 mod observer;
 mod platform;
 mod report;
+mod request;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod store;
 mod trash;
 mod trigger;
@@ -35,11 +40,12 @@ mod weight;
 
 pub use agent::{Agent, Signals};
 pub use cpu_limit::lift as lift_cpu_limit;
-pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Timer, Wake, run_daemon};
+pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Timer, Wake, run_daemon};
 pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
+pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester};
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

@@ -8,12 +8,13 @@ use wnm_agent::{Agent, Mode, Report, Trigger};
 use wnm_core::{HostDefaults, RawSettings};
 use wnm_platform::Platform;
 use wnm_platform::places;
-use wnm_store::{Lock, Store};
+use wnm_store::{Followed, Lock, Store};
 
 use crate::args::{Global, SettingFlags};
 use crate::config;
 use crate::error::CliError;
 use crate::progress::Progress;
+use crate::rebuild::{self, Attempt};
 
 /// Time for which commands that change the colony wait for the lock.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,13 +84,26 @@ impl Context {
 }
 
 impl SettingSources {
+    /// Rebuilds the database of a daemon, which its last cycle could not read.
+    ///
+    /// # Errors
+    /// As for [`rebuild::rebuild`].
+    pub(crate) fn rebuild(&self, db: &Path) -> Result<Attempt, CliError> {
+        rebuild::rebuild(db, &self.flags)
+    }
+
     /// Brings the settings of an agent up to date with the database, the environment and the config file.
     ///
     /// # Errors
     /// A source cannot be read, the settings are not valid, or their process manager cannot work here.
     pub(crate) fn refresh(&self, db: &Path, agent: &mut HostAgent) -> Result<(), CliError> {
-        if agent.store.follow(db)? {
-            tracing::warn!(database = %db.display(), "the database was replaced; opened the new one");
+        let database = db.display();
+        match agent.store.follow(db)? {
+            Followed::Unchanged => {}
+            Followed::Replaced => tracing::warn!(%database, "the database was replaced; opened the new one"),
+            Followed::WrittenBack => {
+                tracing::warn!(%database, "the database was removed or damaged; wrote it again, without a loss");
+            }
         }
         let stored = agent.store.settings()?;
         let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;

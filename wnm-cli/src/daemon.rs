@@ -1,36 +1,82 @@
 //! `wnm daemon`: the daemon of the agent, with signals, the lock of the database and the output.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Sender, channel};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use wnm_agent::control::socket_path;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
-use wnm_agent::{ChannelTimer, DaemonControl, Report, Wake, run_daemon};
+use wnm_agent::serve::{self, ServeError, Server};
+use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
 use wnm_platform::Platform;
 use wnm_store::{Lock, Schedule, Store};
 
 use crate::args::Daemon;
+use crate::config;
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
+use crate::rebuild::{self, Attempt};
 
 /// Runs cycles until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The colony cannot be opened, or the output cannot be written.
+/// The colony cannot be opened, another daemon runs on it, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
+    let (wake, wakes) = channel();
     // A signal during the start must not kill the process with the lock just taken.
-    let mut timer = ChannelTimer::new(signals()?);
+    forward_signals(wake.clone())?;
+    let mut timer = ChannelTimer::new(wakes);
     let lock = context::lock(db, LOCK_TIMEOUT)?;
-    let Context { mut agent, sources, .. } = Context::open(db, &args.settings)?;
+    let Context { mut agent, sources, .. } = match Context::open(db, &args.settings) {
+        Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
+            Attempt::Rebuilt => Context::open(db, &args.settings)?,
+            Attempt::NoCopy => return Err(error),
+        },
+        other => other?,
+    };
     drop(lock);
+    let (live, requests) = (Live::default(), RequestQueue::default());
+    let server = start_server(db, &live, &requests, wake)?;
+    // Also without a socket, so that a teardown finds the daemon.
+    let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let schedule = Schedule::daemon(args.interval);
-    let mut control = Control { db, sources, schedule, output, cycles: 0 };
-    run_daemon(&mut agent, args.interval, &mut control, &mut timer, &Live::default())?;
-    Ok(Exit::Done)
+    let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests };
+    let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
+    // Requests that came too late are dropped, so that their commands run without the daemon.
+    while control.requests.pop().is_some() {}
+    drop(server);
+    ended.map(|()| Exit::Done)
+}
+
+/// Starts the control socket. Without one, commands take the lock between two cycles.
+///
+/// # Errors
+/// Another daemon runs on the database.
+fn start_server(
+    db: &Path,
+    live: &Live,
+    requests: &RequestQueue,
+    wake: Sender<Wake>,
+) -> Result<Option<Server>, CliError> {
+    let daemon = serve::Daemon {
+        live: live.clone(),
+        requests: requests.clone(),
+        // A daemon that has ended takes no request.
+        wake: Box::new(move || _ = wake.send(Wake::Requested)),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    match Server::start(daemon, &socket_path(db)) {
+        Ok(server) => Ok(Some(server)),
+        Err(error @ ServeError::Taken { .. }) => Err(CommandError::Serve(error).into()),
+        Err(error) => {
+            tracing::warn!(%error, "commands take their turn between two cycles");
+            Ok(None)
+        }
+    }
 }
 
 /// The command that owns the daemon.
@@ -39,8 +85,11 @@ struct Control<'a> {
     sources: SettingSources,
     schedule: Schedule,
     output: &'a Output,
+    /// The last cycle could not read the database.
+    is_unreadable: bool,
     /// The cycles that have completed.
     cycles: u64,
+    requests: RequestQueue,
 }
 
 impl DaemonControl<Store, Platform> for Control<'_> {
@@ -51,11 +100,17 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         context::lock(self.db, LOCK_TIMEOUT)
     }
 
-    fn refresh(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
+    fn refresh(&mut self, agent: &mut HostAgent) -> Result<Refreshed, CliError> {
+        let is_unreadable = std::mem::take(&mut self.is_unreadable);
+        let refreshed = if is_unreadable && self.sources.rebuild(self.db)? == Attempt::Rebuilt {
+            Refreshed::Rebuilt
+        } else {
+            Refreshed::Current
+        };
         self.sources.refresh(self.db, agent)?;
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
-        Ok(())
+        Ok(refreshed)
     }
 
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
@@ -66,13 +121,17 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 
     fn failed(&mut self, error: &CliError) -> CycleFailure {
+        self.is_unreadable = rebuild::is_needed(error);
         CycleFailure { error: error.to_string(), hint: error.hint() }
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop()
     }
 }
 
-/// Returns a channel of the signals that wake the daemon.
-fn signals() -> Result<Receiver<Wake>, CliError> {
-    let (sender, receiver) = channel();
+/// Sends a wake for each signal.
+fn forward_signals(sender: Sender<Wake>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -82,5 +141,5 @@ fn signals() -> Result<Receiver<Wake>, CliError> {
             }
         }
     });
-    Ok(receiver)
+    Ok(())
 }

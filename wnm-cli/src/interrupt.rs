@@ -1,6 +1,6 @@
 //! The end of commands that go on until they are interrupted.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -9,13 +9,18 @@ use signal_hook::iterator::Signals;
 use crate::error::CliError;
 
 /// Waits for SIGINT and SIGTERM, which then no longer kill the process.
-pub(crate) struct Interrupt(Receiver<()>);
+pub(crate) struct Interrupt {
+    sender: Sender<Waited>,
+    waits: Receiver<Waited>,
+}
 
 /// The reason for the end of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// The time is over.
     Timeout,
+    /// Another thread has news.
+    Woken,
     /// A signal asked the command to end.
     Interrupted,
 }
@@ -26,23 +31,31 @@ impl Interrupt {
     /// # Errors
     /// The system refuses the handlers.
     pub(crate) fn new() -> Result<Self, CliError> {
-        let (sender, receiver) = channel();
+        let (sender, waits) = channel();
+        let waker = sender.clone();
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         std::thread::spawn(move || {
             for _ in signals.forever() {
-                if sender.send(()).is_err() {
+                if waker.send(Waited::Interrupted).is_err() {
                     break;
                 }
             }
         });
-        Ok(Self(receiver))
+        Ok(Self { sender, waits })
     }
 
-    /// Waits for a signal, at most for `timeout`.
+    /// Returns a function that ends a wait early; false when the command has ended.
+    pub(crate) fn waker(&self) -> impl Fn() -> bool + Send + 'static {
+        let sender = self.sender.clone();
+        move || sender.send(Waited::Woken).is_ok()
+    }
+
+    /// Waits for a signal or a waker, at most for `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Waited {
-        match self.0.recv_timeout(timeout) {
+        match self.waits.recv_timeout(timeout) {
+            Ok(waited) => waited,
             Err(RecvTimeoutError::Timeout) => Waited::Timeout,
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => Waited::Interrupted,
+            Err(RecvTimeoutError::Disconnected) => Waited::Interrupted,
         }
     }
 }

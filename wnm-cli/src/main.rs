@@ -15,6 +15,7 @@ mod legacy;
 mod output;
 mod progress;
 mod push;
+mod rebuild;
 mod render;
 #[cfg(test)]
 mod schema;

@@ -9,6 +9,7 @@ pub mod fake_node;
 pub mod firewall;
 mod guarded;
 pub mod identity;
+mod leftovers;
 pub mod manager;
 pub mod node_dir;
 pub mod observe;
@@ -22,6 +23,7 @@ pub mod weight;
 
 pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
 pub use exec::Exec;
+pub use leftovers::Leftover;
 pub use observe::host::read_clock;
 pub use platform::Platform;
 pub use transfer::{Movers, interrupted_copies};

@@ -13,7 +13,7 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Options, ProcessManager, Service};
+use crate::manager::{self, Found, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
@@ -151,6 +151,14 @@ impl Platform {
         }
         // Another manager than that of the settings: only a node without a user of its own runs as wnm does.
         (node.manager.scope != Scope::Sudo && node.manager.program != Program::Docker).then_some(call)
+    }
+
+    /// Finds the nodes in storage folders by their markers, definitions and processes, without a database.
+    ///
+    /// # Errors
+    /// The storage folders or the definitions are unreadable.
+    pub fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+        self.manager.discover(roots)
     }
 
     /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process

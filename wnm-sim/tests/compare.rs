@@ -82,7 +82,7 @@ fn comparison_does_not_depend_on_jobs() {
 
     // The runs can be scored.
     let scored = run(&["score", &folder.path("runs.jsonl")]);
-    assert!(scored.out.contains("steady-cpu-limit-without-cpu-limit"), "{}{}", scored.out, scored.err);
+    assert!(scored.out.contains("steady-weight-without-cpu-limit"), "{}{}", scored.out, scored.err);
 
     let json: serde_json::Value = serde_json::from_str(&compare("2", &["--json"])).unwrap();
     let schema = include_str!("../../docs/schema/sim-compare.json");
@@ -129,7 +129,7 @@ fn interrupted_comparison_covers_the_complete_seeds() {
     assert!(seeds > 0 && text.contains(&format!("cycles of 60 s, {seeds} seed")), "{text}");
     assert!(!std::path::Path::new(&report).join("figures.md").exists());
     let scored = run(&["score", &out]);
-    assert!(scored.code == 0 && scored.out.contains("steady-cpu-limit"), "{}{}", scored.out, scored.err);
+    assert!(scored.code == 0 && scored.out.contains("steady-weight"), "{}{}", scored.out, scored.err);
 }
 
 #[test]

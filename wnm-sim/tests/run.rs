@@ -130,7 +130,7 @@ fn invalid_input_is_refused_with_the_reason() {
         (&["calm-2", "--days", "0.0001", "--cycle", "60"], "invalid --days 0.0001: shorter than one cycle of 60 s"),
         (
             &["calm", "--trace", "x.jsonl", "--seeds", "1"],
-            "--trace writes a single run, and these arguments give 2 runs",
+            "--trace writes a single run, and these arguments give 4 runs",
         ),
         (&["calm-2", "--out", "no/x.jsonl"], "cannot write no/x.jsonl"),
     ] {

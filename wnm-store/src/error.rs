@@ -1,14 +1,18 @@
 //! Errors of the database: the failure, and the cause as data. The caller adds a hint.
 
+mod db;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{ErrorCode, ffi};
 use wnm_core::{ActionId, NodeId};
 
+use crate::copies;
 use crate::history::CycleId;
 use crate::record::{Corruption, Record};
+
+pub(crate) use db::{BUSY_WAIT, DbError};
 
 /// A failure to read or to write the database.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +163,14 @@ pub enum StoreError {
         /// The error of the JSON writer.
         source: serde_json::Error,
     },
+    /// A database was damaged again after each of many rebuilds.
+    #[error("cannot rebuild database {path}: {count} earlier files of it are set aside already")]
+    RebuiltTooOften {
+        /// The path of the database.
+        path: PathBuf,
+        /// The number of the files.
+        count: usize,
+    },
     /// The system refused an operation on a file.
     #[error("cannot {operation} {path}: {source}")]
     File {
@@ -180,10 +192,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Tells whether the database cannot be read, or does not exist, so that only a copy can replace it. A database that
+    /// may not be read, is in use, or belongs to another version is none.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        match self {
+            Self::NotInitialised { .. } | Self::NotADatabase { .. } | Self::Damaged { .. } => true,
+            // A setting that this version cannot use has been written so.
+            Self::Corrupt { cause, .. } => !matches!(cause, Corruption::Setting(_) | Corruption::Migration(_)),
+            _ => false,
+        }
+    }
+
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::NotADatabase { path, .. } | Self::Damaged { path, .. } if !copies::existing(path).is_empty() => {
+                "run `wnm run`, which rebuilds the database from its copies"
+            }
             Self::NotInitialised { .. } => "create a colony with `wnm init --rewards-address 0x…`",
             Self::AlreadyInitialised { .. } => {
                 "change settings with `wnm config set`, or remove the colony with `wnm teardown --purge`"
@@ -196,6 +223,9 @@ impl StoreError {
             Self::NewerVersion { .. } => "install the version of wnm that wrote it, or a later one",
             Self::OlderVersion { .. } => "migrate it with `wnm db migrate`",
             Self::Damaged { .. } => "restore a backup with `wnm db restore FILE`",
+            Self::Corrupt { .. } if self.is_unreadable() => {
+                "run `wnm run`, which takes the row from an hourly copy; without a copy, run `wnm db restore FILE`"
+            }
             Self::Corrupt { .. } => "see `wnm db check`, or restore a backup with `wnm db restore FILE`",
             Self::ReadOnly { .. } | Self::CannotOpen { .. } => {
                 "run wnm as the owner of the file, or make the file and its folder writable"
@@ -209,6 +239,9 @@ impl StoreError {
             }
             Self::Replaced { .. } => {
                 "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
+            }
+            Self::RebuiltTooOften { path, .. } => {
+                return Some(format!("check the disk, then move the files {}.set-aside-* away", path.display()));
             }
             Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
             Self::NotUnique { .. }
@@ -332,77 +365,6 @@ impl fmt::Display for Work {
         match self {
             Self::Cycle(id) => write!(f, "cycle {id}"),
             Self::Action(id) => write!(f, "action {}", id.0),
-        }
-    }
-}
-
-/// The time for which SQLite retries while another program writes. A backup program that copies the file takes less.
-pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(5);
-
-/// An error inside this crate, before the path of the database is attached.
-#[derive(Debug)]
-pub(crate) enum DbError {
-    /// An error of SQLite, still without the path.
-    Sqlite(rusqlite::Error),
-    /// A complete error.
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for DbError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<StoreError> for DbError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<rusqlite_migration::Error> for DbError {
-    fn from(error: rusqlite_migration::Error) -> Self {
-        match error {
-            rusqlite_migration::Error::RusqliteError { err, .. } => Self::Sqlite(err),
-            other => Self::Store(StoreError::Corrupt {
-                record: Record::Schema,
-                cause: Corruption::Migration(Box::new(other)),
-            }),
-        }
-    }
-}
-
-impl DbError {
-    /// Tells whether the disk is full.
-    pub(crate) fn is_full(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
-        let code = error.sqlite_error();
-        // SQLite extends the `-shm` file by truncation, and reports a full disk there as an I/O error of its own.
-        code.is_some_and(|e| e.code == ErrorCode::DiskFull || e.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
-    }
-
-    /// Tells whether SQLite could not open the database or a file beside it.
-    pub(crate) fn is_cannot_open(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
-        matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
-    }
-
-    /// Returns the error with the path of the database.
-    pub(crate) fn at(self, path: &Path) -> StoreError {
-        let path = path.to_path_buf();
-        let is_full = self.is_full();
-        let source = match self {
-            Self::Store(error) => return error,
-            Self::Sqlite(_) if is_full => return StoreError::Full { path },
-            Self::Sqlite(source) => source,
-        };
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path, waited: BUSY_WAIT },
-            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },
-            Some(ErrorCode::CannotOpen) => StoreError::CannotOpen { path },
-            Some(ErrorCode::NotADatabase) => StoreError::NotADatabase { path, content: Content::DamagedHeader },
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, details: source.to_string() },
-            _ => StoreError::Sqlite { path, source },
         }
     }
 }

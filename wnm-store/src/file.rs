@@ -136,14 +136,43 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
 
 /// Renames a file to a free name. Returns the new path, or None when no such file exists.
 pub(crate) fn set_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
-    if fs::symlink_metadata(path).is_err() {
-        return Ok(None);
-    }
-    let free =
-        (1u32..).map(|n| suffixed(path, &format!(".set-aside-{n}"))).find(|to| fs::symlink_metadata(to).is_err());
-    let Some(to) = free else { return Ok(None) };
+    let Some(to) = free_name(path) else { return Ok(None) };
     fs::rename(path, &to).map_err(file_error(FileOperation::SetAside, path))?;
     Ok(Some(to))
+}
+
+/// Replaces a database that no process writes by a finished file. The old one is set aside; returns its new path, or None
+/// when no such file exists.
+pub(crate) fn replace(path: &Path, draft: &Path) -> Result<Option<PathBuf>, StoreError> {
+    set_orphans_aside(path)?;
+    let aside = keep_aside(path)?;
+    fs::rename(draft, path).map_err(file_error(FileOperation::Write, path))?;
+    sync_folder(path)?;
+    Ok(aside)
+}
+
+/// Gives a file that is about to be replaced a second name, so that a crash before that leaves it in its place. A folder
+/// is renamed. Returns the new path, or None when no such file exists.
+fn keep_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let Some(to) = free_name(path) else { return Ok(None) };
+    match fs::hard_link(path, &to) {
+        Ok(()) => Ok(Some(to)),
+        Err(_) => set_aside(path),
+    }
+}
+
+/// Returns a free name for a file that is set aside; None when no such file exists.
+fn free_name(path: &Path) -> Option<PathBuf> {
+    fs::symlink_metadata(path).ok()?;
+    (1u32..).map(|n| suffixed(path, &format!(".set-aside-{n}"))).find(|to| fs::symlink_metadata(to).is_err())
+}
+
+/// Returns the number of files of this database that are set aside.
+pub(crate) fn count_aside(path: &Path) -> usize {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".set-aside-");
+    let names = fs::read_dir(folder(path)).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes())).count()
 }
 
 /// Renames a write-ahead log or a rollback journal whose database is gone. SQLite would replay it into the next database

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use wnm_core::{ActionRecord, Decision, HostSample, Node, NodeId, Outcome, Timestamp};
 
 use crate::error::{DbError, StoreError};
+use crate::journal::ACTION_COLUMNS;
 use crate::nodes::Unreadable;
-use crate::record::{Corruption, Record, required};
+use crate::record::{Corruption, Record, required, verified};
 use crate::{Store, journal};
 
 /// The number of a cycle. No later cycle gets the number of a deleted one.
@@ -159,7 +160,7 @@ const IDLE_COUNT: u32 = 100;
 const PRUNED_AT_ONCE: u32 = 50;
 
 /// The columns that `read` expects, in its order.
-const COLUMNS: &str = "id, at, ended, host, decision, kind";
+const COLUMNS: &str = "id, at, ended, host, decision, kind, digest IS row_digest(host, decision)";
 
 impl Store {
     /// Returns the latest cycle; None before the first.
@@ -240,15 +241,15 @@ fn find_actions(db: &Connection, filter: &ActionFilter) -> Result<Actions, DbErr
     let since = filter.since.map_or(i64::MIN, Timestamp::as_millis);
     let until = filter.until.map_or(i64::MAX, Timestamp::as_millis);
     // A pending action has no end and counts by its begin.
-    let mut statement = db.prepare_cached(
-        "SELECT id, begun, planned, failure, outcome, ended, cycle FROM actions
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {ACTION_COLUMNS}, cycle FROM actions
          WHERE (?1 IS NULL OR node = ?1) AND max(begun, coalesce(ended, begun)) >= ?2 AND begun <= ?3
          ORDER BY max(begun, coalesce(ended, begun)) DESC, id DESC LIMIT ?4",
-    )?;
+    ))?;
     let mut rows = statement.query((filter.node.map(NodeId::get), since, until, filter.limit))?;
     let mut found = Actions::default();
     while let Some(row) = rows.next()? {
-        let cycle = CycleId(row.get(6)?);
+        let cycle = CycleId(row.get(7)?);
         match journal::read_action(db, row) {
             Ok(action) => found.actions.push((cycle, action)),
             Err(DbError::Store(error @ StoreError::Corrupt { .. })) => found.unreadable.push(error),
@@ -311,6 +312,7 @@ pub(crate) fn one(db: &Connection, id: CycleId) -> Result<Option<CycleRecord>, D
 
 fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<CycleRecord, DbError> {
     let id = CycleId(row.get(0)?);
+    verified(row, 6, Record::Decision(id))?;
     let word: String = row.get(5)?;
     let kind = CycleKind::from_word(&word);
     let unknown = || StoreError::Corrupt { record: Record::CycleKind(id), cause: Corruption::UnknownWord(word) };

@@ -10,7 +10,7 @@ use wnm_core::{
 use crate::error::{DbError, StoreError, Work};
 use crate::history::{self, CycleAction, CycleId, CycleKind};
 use crate::nodes::{self, Single, Unreadable};
-use crate::record::{Record, optional, required, to_json};
+use crate::record::{Record, optional, required, to_json, verified};
 use crate::{Store, reserve};
 
 impl Store {
@@ -38,11 +38,16 @@ impl Store {
             for node in new_nodes {
                 nodes::insert(tx, node)?;
             }
-            tx.prepare_cached("INSERT INTO cycles (kind, at, acted, host, decision) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute((kind.word(), now.as_millis(), !planned.is_empty(), &host, &decided))?;
+            tx.prepare_cached(
+                "INSERT INTO cycles (kind, at, acted, host, decision, digest)
+                 VALUES (?1, ?2, ?3, ?4, ?5, row_digest(?4, ?5))",
+            )?
+            .execute((kind.word(), now.as_millis(), !planned.is_empty(), &host, &decided))?;
             let cycle = CycleId(tx.last_insert_rowid());
-            let mut insert =
-                tx.prepare_cached("INSERT INTO actions (cycle, node, begun, planned) VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO actions (cycle, node, begun, planned, digest)
+                 VALUES (?1, ?2, ?3, ?4, row_digest(?2, ?4, NULL, NULL))",
+            )?;
             let mut records = Vec::with_capacity(planned.len());
             for (planned, text) in &planned {
                 nodes::reserve_new_ports(tx, planned.action.node(), |node| planned.action.changed(node))?;
@@ -95,6 +100,9 @@ impl Store {
             history::prune(tx, now)
         })?;
         reserve::hold(&self.path);
+        if let Err(error) = self.keep_copy(now) {
+            tracing::warn!(%error, "cannot write the hourly copy of the database");
+        }
         Ok(())
     }
 }
@@ -112,7 +120,10 @@ fn write_outcome(
         Outcome::Done | Outcome::Failed(_) => Some(now.as_millis()),
     };
     let changed = tx
-        .prepare_cached("UPDATE actions SET outcome = ?2, ended = ?3 WHERE id = ?1 AND ended IS NULL")?
+        .prepare_cached(
+            "UPDATE actions SET outcome = ?2, ended = ?3, digest = row_digest(node, planned, failure, ?2)
+             WHERE id = ?1 AND ended IS NULL",
+        )?
         .execute((action.0, text, ended))?;
     if changed == 0 {
         return Err(not_under_way(action).into());
@@ -152,10 +163,12 @@ impl Journal for Store {
                 let written = tx
                     .prepare_cached(
                         "INSERT INTO steps
-                         SELECT id, failure IS NOT NULL, ?2,
-                             (SELECT count(*) FROM steps WHERE action = id AND way = (failure IS NOT NULL)), ?3
-                         FROM actions WHERE id = ?1 AND ended IS NULL
-                         ON CONFLICT DO UPDATE SET record = excluded.record",
+                         SELECT id, way, ?2, position, ?3, row_digest(way, ?2, position, ?3) FROM (
+                             SELECT id, failure IS NOT NULL AS way,
+                                 (SELECT count(*) FROM steps WHERE action = id AND way = (failure IS NOT NULL)) AS position
+                             FROM actions WHERE id = ?1 AND ended IS NULL) WHERE true
+                         ON CONFLICT DO UPDATE SET record = excluded.record,
+                             digest = row_digest(way, step, position, excluded.record)",
                     )?
                     .execute((action.0, &step, &text))?;
                 if written == 0 { Err(not_under_way(action).into()) } else { Ok(()) }
@@ -169,7 +182,10 @@ impl Journal for Store {
             let text = to_json(failure, Record::Failure(action))?;
             store.write(|tx| {
                 let written = tx
-                    .prepare_cached("UPDATE actions SET failure = ?2 WHERE id = ?1 AND ended IS NULL")?
+                    .prepare_cached(
+                        "UPDATE actions SET failure = ?2, digest = row_digest(node, planned, ?2, outcome)
+                         WHERE id = ?1 AND ended IS NULL",
+                    )?
                     .execute((action.0, &text))?;
                 if written == 0 { Err(not_under_way(action).into()) } else { Ok(()) }
             })
@@ -178,19 +194,21 @@ impl Journal for Store {
     }
 }
 
+/// The columns that [`read_action`] expects, in its order.
+pub(crate) const ACTION_COLUMNS: &str =
+    "id, begun, planned, failure, outcome, ended, digest IS row_digest(node, planned, failure, outcome)";
+
 /// Reads the actions that have not ended, in the order they began.
 pub(crate) fn unfinished(db: &Connection, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, DbError> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, begun, planned, failure, outcome, ended FROM actions WHERE ended IS NULL ORDER BY id",
-    )?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {ACTION_COLUMNS} FROM actions WHERE ended IS NULL ORDER BY id"))?;
     read_actions(db, statement.query([])?, unreadable)
 }
 
 /// Reads the actions that began in a cycle, in order.
 pub(crate) fn of_cycle(db: &Connection, id: CycleId, unreadable: &mut Unreadable) -> Result<Vec<CycleAction>, DbError> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, begun, planned, failure, outcome, ended FROM actions WHERE cycle = ?1 ORDER BY id",
-    )?;
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {ACTION_COLUMNS} FROM actions WHERE cycle = ?1 ORDER BY id"))?;
     read_actions(db, statement.query([id.0])?, unreadable)
 }
 
@@ -211,18 +229,23 @@ fn read_actions(
     Ok(actions)
 }
 
-/// Reads one action from the columns id, begun, planned, failure, outcome and ended, with its steps.
+/// Reads one action from [`ACTION_COLUMNS`], with its steps.
 pub(crate) fn read_action(db: &Connection, row: &Row<'_>) -> Result<CycleAction, DbError> {
     let id = ActionId(row.get(0)?);
     let begun = Timestamp::from_millis(row.get(1)?);
+    verified(row, 6, Record::Plan(id))?;
     let mut record = ActionRecord::new(id, required(row, 2, Record::Plan(id))?, begun);
     record.failure = optional(row, 3, Record::Failure(id))?;
     let outcome = optional(row, 4, Record::Outcome(id))?;
     let ended = row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis);
-    let mut statement = db.prepare_cached("SELECT way, record FROM steps WHERE action = ?1 ORDER BY way, position")?;
+    let mut statement = db.prepare_cached(
+        "SELECT way, record, digest IS row_digest(way, step, position, record) FROM steps
+         WHERE action = ?1 ORDER BY way, position",
+    )?;
     let mut steps = statement.query([id.0])?;
     while let Some(step) = steps.next()? {
         let list = if step.get::<_, i64>(0)? == 0 { &mut record.done } else { &mut record.undone };
+        verified(step, 2, Record::Step(id))?;
         list.push(required(step, 1, Record::Step(id))?);
     }
     Ok(CycleAction { record, outcome, ended })

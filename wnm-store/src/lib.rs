@@ -11,17 +11,22 @@
 //!
 //! One process writes, under the [`Lock`]; any number of processes may read meanwhile.
 //!
-//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock; `wnm.reserve` is
-//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N.
+//! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock, `wnm.daemon` that of a daemon; `wnm.reserve` is
+//! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
+//! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
 
+mod copies;
+mod digest;
 mod error;
 mod file;
+mod follow;
 mod history;
 mod journal;
 mod lock;
 mod nodes;
 mod open;
 pub mod python_db;
+mod rebuild;
 mod record;
 mod reserve;
 mod schedule;
@@ -39,10 +44,12 @@ use wnm_core::{
 };
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
@@ -140,28 +147,10 @@ impl Store {
         &self.path
     }
 
-    /// Tells whether another file, or none, is at the path of the database since it was opened.
-    ///
-    /// SQLite would go on with the file that has lost its name, and a removed node would come back with the next process
-    /// that opens the database.
+    /// Tells whether a copy of a database exists from which it can be rebuilt.
     #[must_use]
-    pub fn is_replaced(&self) -> bool {
-        !file::identity(&self.path).is_ok_and(|found| found == self.identity)
-    }
-
-    /// Opens the database at `path` in the place of this one, if it is another file: a backup was restored beside a
-    /// daemon, or a link leads elsewhere. Returns whether it is.
-    ///
-    /// The caller holds the [`Lock`].
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open); this store then stays, and refuses to write.
-    pub fn follow(&mut self, path: &Path) -> Result<bool, StoreError> {
-        if file::resolved(path) == self.path && !self.is_replaced() {
-            return Ok(false);
-        }
-        *self = Self::open(path)?;
-        Ok(true)
+    pub fn has_copy(path: &Path) -> bool {
+        !copies::existing(&file::resolved(path)).is_empty()
     }
 
     /// Returns the stored settings. Names that this version does not know are ignored.
@@ -258,11 +247,11 @@ impl Store {
             for (node, _) in nodes {
                 nodes::insert(tx, node)?;
             }
-            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?;
+            let mut write = tx.prepare_cached(nodes::INSERT_STATE)?;
             for (id, text) in &states {
                 write.execute((id.get(), text))?;
             }
-            let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+            let mut write = tx.prepare_cached(nodes::INSERT_DESIRED)?;
             for (node, state) in nodes {
                 write.execute((node.id.get(), Desired::implied_by(state).word()))?;
             }
@@ -357,7 +346,7 @@ impl Store {
         file::copy(&self.db, to, IfExists::Fail).map_err(|error| error.at(to))
     }
 
-    /// Deletes the database with its settings, history and nodes. Copies stay, and so does the lock file, whose holder
+    /// Deletes the database with its settings, history, nodes and hourly copies. Backups stay, and so does the lock file, whose holder
     /// still needs it.
     ///
     /// # Errors
@@ -366,6 +355,8 @@ impl Store {
         let path = self.path.clone();
         drop(self);
         reserve::release(&path);
+        // Before the database: a copy without it would bring the colony back.
+        copies::remove(&path)?;
         file::remove(&path)
     }
 

@@ -65,6 +65,9 @@ fn pid(holder: Option<&Holder>) -> String {
     holder.map_or_else(String::new, |holder| format!(" (PID {})", holder.pid))
 }
 
+/// The extension of the file that a daemon locks.
+const DAEMON: &str = "daemon";
+
 /// The time between two attempts. A daemon frees the lock for 100 ms between two cycles, which leaves a waiting command
 /// five of them.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -77,8 +80,27 @@ impl Lock {
     /// # Errors
     /// Another process holds the lock for all of that time, or the lock file cannot be used.
     pub fn acquire(database: &Path, wait: Duration) -> Result<Self, LockError> {
-        let database = resolved(database);
-        let path = beside(&database, "lock");
+        Self::acquire_at(beside(&resolved(database), "lock"), wait)
+    }
+
+    /// Takes the lock that a daemon of a database holds from its start to its end, so that another command finds the
+    /// daemon between two cycles. At most one daemon runs for a database.
+    ///
+    /// # Errors
+    /// As for [`acquire`](Self::acquire).
+    pub fn acquire_for_daemon(database: &Path, wait: Duration) -> Result<Self, LockError> {
+        Self::acquire_at(beside(&resolved(database), DAEMON), wait)
+    }
+
+    /// Checks that no daemon of a database runs.
+    ///
+    /// # Errors
+    /// A daemon runs, or the lock file cannot be used.
+    pub fn check_daemon(database: &Path) -> Result<(), LockError> {
+        Self::check_at(beside(&resolved(database), DAEMON))
+    }
+
+    fn acquire_at(path: PathBuf, wait: Duration) -> Result<Self, LockError> {
         let unusable = |source| LockError::Unusable { path: path.clone(), source };
         fs::create_dir_all(crate::file::folder(&path)).map_err(unusable)?;
         let mut file = open(&path).map_err(unusable)?;
@@ -110,7 +132,10 @@ impl Lock {
     /// # Errors
     /// Another process holds the lock, or the lock file cannot be used.
     pub fn check(database: &Path) -> Result<(), LockError> {
-        let path = beside(&resolved(database), "lock");
+        Self::check_at(beside(&resolved(database), "lock"))
+    }
+
+    fn check_at(path: PathBuf) -> Result<(), LockError> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mut file = match rustix::fs::open(&path, flags, Mode::empty()).map_err(std::io::Error::from) {
             Ok(file) => File::from(file),
@@ -161,7 +186,13 @@ impl Drop for Lock {
     }
 }
 
+/// Reads the holder. A process signals it, so that a file of another user does not count.
 fn read_holder(file: &mut File) -> Option<Holder> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = file.metadata().ok()?.uid();
+    if ![0, rustix::process::geteuid().as_raw()].contains(&owner) {
+        return None;
+    }
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()

@@ -13,6 +13,13 @@ use crate::record::{self, Corruption, Record};
 /// Records that could not be read and were left out.
 pub(crate) type Unreadable = Vec<StoreError>;
 
+const SELECT_SAMPLES: &str = "SELECT node, sample, digest IS row_digest(node, sample) FROM samples ORDER BY node";
+const SELECT_STATES: &str = "SELECT node, state, digest IS row_digest(node, state) FROM states ORDER BY node";
+const SELECT_DESIRED: &str = "SELECT node, desired, digest IS row_digest(node, desired) FROM desired ORDER BY node";
+
+pub(crate) const INSERT_STATE: &str = "INSERT OR REPLACE INTO states VALUES (?1, ?2, row_digest(?1, ?2))";
+pub(crate) const INSERT_DESIRED: &str = "INSERT OR REPLACE INTO desired VALUES (?1, ?2, row_digest(?1, ?2))";
+
 /// Reads the number of a node.
 fn id(row: &Row<'_>, column: usize) -> Result<NodeId, DbError> {
     let number: u32 = row.get(column)?;
@@ -20,7 +27,8 @@ fn id(row: &Row<'_>, column: usize) -> Result<NodeId, DbError> {
     Ok(NodeId::new(number).ok_or(zero)?)
 }
 
-/// Reads a table of numbers and JSON texts into a map, without the rows that cannot be read.
+/// Reads a table of numbers and JSON texts, each with the result of its digest, into a map without the rows that cannot be
+/// read.
 fn by_node<T: DeserializeOwned>(
     db: &Connection,
     select: &str,
@@ -32,7 +40,7 @@ fn by_node<T: DeserializeOwned>(
     let mut found = NodeMap::new();
     while let Some(row) = rows.next()? {
         let id = id(row, 0)?;
-        match record::required(row, 1, record(id)) {
+        match record::verified(row, 2, record(id)).and_then(|()| record::required(row, 1, record(id))) {
             Ok(value) => _ = found.insert(id, value),
             Err(error) => unreadable.push(error),
         }
@@ -42,7 +50,12 @@ fn by_node<T: DeserializeOwned>(
 
 /// Reads all nodes, without those that cannot be read.
 pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeMap<NodeId, Node>, DbError> {
-    let mut nodes: NodeMap<Node> = by_node(db, "SELECT id, facts FROM nodes ORDER BY id", Record::Node, unreadable)?;
+    let mut nodes: NodeMap<Node> = by_node(
+        db,
+        "SELECT id, facts, digest IS row_digest(id, uuid, facts) FROM nodes ORDER BY id",
+        Record::Node,
+        unreadable,
+    )?;
     nodes.retain(|id, node| {
         if *id != node.id {
             let cause = Corruption::OtherNode(node.id);
@@ -55,7 +68,7 @@ pub(crate) fn all(db: &Connection, unreadable: &mut Unreadable) -> Result<BTreeM
 
 /// Reads the last samples of the nodes, without those that cannot be read.
 pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<NodeSample>, DbError> {
-    by_node(db, "SELECT node, sample FROM samples ORDER BY node", Record::NodeSample, unreadable)
+    by_node(db, SELECT_SAMPLES, Record::NodeSample, unreadable)
 }
 
 /// Reads the state of the engine, without the parts that cannot be read.
@@ -67,10 +80,31 @@ pub(crate) fn state(
     unreadable: &mut Unreadable,
     ignored: &mut Unreadable,
 ) -> Result<EngineState, DbError> {
-    let nodes = by_node(db, "SELECT node, state FROM states ORDER BY node", Record::NodeState, unreadable)?;
+    let nodes = states(db, unreadable)?;
     let desired = desired(db, &nodes, ignored)?;
     let rest: EngineState = single(db, Single::Engine, unreadable)?.unwrap_or_default();
     Ok(EngineState { nodes, desired, ..rest })
+}
+
+/// Reads the states of the nodes, without those that cannot be read.
+pub(crate) fn states(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<NodeState>, DbError> {
+    by_node(db, SELECT_STATES, Record::NodeState, unreadable)
+}
+
+/// Reads all desired conditions that can be read.
+pub(crate) fn readable_desired(db: &Connection, unreadable: &mut Unreadable) -> Result<NodeMap<Desired>, DbError> {
+    let mut statement = db.prepare_cached(SELECT_DESIRED)?;
+    let mut rows = statement.query([])?;
+    let mut found = NodeMap::new();
+    while let Some(row) = rows.next()? {
+        let id = id(row, 0)?;
+        let word = row.get_ref(1)?.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
+        match (row.get(2)?, Desired::from_word(&word)) {
+            (true, Some(desired)) => _ = found.insert(id, desired),
+            _ => unreadable.push(StoreError::Corrupt { record: Record::Desired(id), cause: Corruption::Digest }),
+        }
+    }
+    Ok(found)
 }
 
 /// Reads the desired conditions that differ from those that the states imply.
@@ -79,7 +113,7 @@ fn desired(
     states: &NodeMap<NodeState>,
     ignored: &mut Unreadable,
 ) -> Result<NodeMap<Desired>, DbError> {
-    let mut statement = db.prepare_cached("SELECT node, desired FROM desired ORDER BY node")?;
+    let mut statement = db.prepare_cached(SELECT_DESIRED)?;
     let mut rows = statement.query([])?;
     let mut found = NodeMap::new();
     while let Some(row) = rows.next()? {
@@ -89,6 +123,7 @@ fn desired(
         // A damaged text need not be UTF-8.
         let word = row.get_ref(1)?.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
         let cause = match Desired::from_word(&word) {
+            _ if !row.get::<_, bool>(2)? => Corruption::Digest,
             Some(desired) if !desired.is_possible_in(state) => Corruption::Contradicts { desired, state: state.word() },
             Some(desired) if desired != Desired::implied_by(state) => {
                 found.insert(id, desired);
@@ -110,9 +145,9 @@ pub(crate) fn desired_rows(state: &EngineState) -> JsonRows {
 
 /// Writes the desired conditions that changed, and deletes those of nodes that no longer exist.
 pub(crate) fn write_desired(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
-    let mut write = tx.prepare_cached("INSERT OR REPLACE INTO desired VALUES (?1, ?2)")?;
+    let mut write = tx.prepare_cached(INSERT_DESIRED)?;
     let mut delete = tx.prepare_cached("DELETE FROM desired WHERE node = ?1")?;
-    compare(tx, "SELECT node, desired FROM desired ORDER BY node", wanted, |difference| {
+    compare(tx, SELECT_DESIRED, wanted, |difference| {
         match difference {
             Difference::Changed(id, word) | Difference::New(id, word) => write.execute((id, word))?,
             Difference::Gone(id) => delete.execute([id])?,
@@ -132,6 +167,8 @@ pub(crate) enum Single {
     Cache,
     /// The schedule of the cycles.
     Schedule,
+    /// The last copy of the database.
+    Copied,
 }
 
 impl Single {
@@ -142,6 +179,7 @@ impl Single {
             Self::Counters => "counters",
             Self::Cache => "cached",
             Self::Schedule => "schedule",
+            Self::Copied => "copied",
         }
     }
 
@@ -152,6 +190,7 @@ impl Single {
             Self::Counters => Record::Counters,
             Self::Cache => Record::Cache,
             Self::Schedule => Record::Schedule,
+            Self::Copied => Record::Copied,
         }
     }
 }
@@ -162,24 +201,27 @@ pub(crate) fn single<T: DeserializeOwned>(
     single: Single,
     unreadable: &mut Unreadable,
 ) -> Result<Option<T>, DbError> {
-    let mut statement = db.prepare_cached("SELECT value FROM singles WHERE name = ?1")?;
+    let mut statement =
+        db.prepare_cached("SELECT value, digest IS row_digest(name, value) FROM singles WHERE name = ?1")?;
     let mut rows = statement.query([single.name()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let read = record::required(row, 0, single.record());
+    let read = record::verified(row, 1, single.record()).and_then(|()| record::required(row, 0, single.record()));
     Ok(read.map_err(|error| unreadable.push(error)).ok())
 }
 
 /// Tells whether a single value has this JSON text.
 pub(crate) fn is_single(db: &Connection, single: Single, json: &str) -> Result<bool, DbError> {
-    let mut statement = db.prepare_cached("SELECT 1 FROM singles WHERE name = ?1 AND value = ?2")?;
+    let mut statement =
+        db.prepare_cached("SELECT 1 FROM singles WHERE name = ?1 AND value = ?2 AND digest IS row_digest(?1, ?2)")?;
     Ok(statement.exists((single.name(), json))?)
 }
 
 /// Writes a single value, given as JSON, unless it is unchanged.
 pub(crate) fn write_single(tx: &Connection, single: Single, value: &str) -> Result<(), DbError> {
     tx.prepare_cached(
-        "INSERT INTO singles VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value
-         WHERE value <> excluded.value",
+        "INSERT INTO singles VALUES (?1, ?2, row_digest(?1, ?2))
+         ON CONFLICT DO UPDATE SET value = excluded.value, digest = excluded.digest
+         WHERE value <> excluded.value OR digest IS NOT excluded.digest",
     )?
     .execute((single.name(), value))?;
     Ok(())
@@ -199,7 +241,11 @@ pub(crate) fn insert(tx: &Connection, node: &Node) -> Result<(), DbError> {
         return Err(StoreError::NotUnique { value, owner }.into());
     }
     let facts = record::to_json(node, Record::Node(node.id))?;
-    tx.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, ?3)")?.execute((node.id.get(), &node.uuid, facts))?;
+    tx.prepare_cached("INSERT INTO nodes VALUES (?1, ?2, ?3, row_digest(?1, ?2, ?3))")?.execute((
+        node.id.get(),
+        &node.uuid,
+        facts,
+    ))?;
     reserve_ports(tx, node)
 }
 
@@ -283,10 +329,12 @@ pub(crate) fn engine_json(state: &EngineState) -> Result<String, StoreError> {
 
 /// Writes the samples that changed, of nodes that are in the table of nodes.
 pub(crate) fn write_samples(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
-    let mut update = tx.prepare_cached("UPDATE samples SET sample = ?2 WHERE node = ?1")?;
-    let mut insert =
-        tx.prepare_cached("INSERT INTO samples SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)")?;
-    compare(tx, "SELECT node, sample FROM samples ORDER BY node", wanted, |difference| {
+    let mut update =
+        tx.prepare_cached("UPDATE samples SET sample = ?2, digest = row_digest(?1, ?2) WHERE node = ?1")?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO samples SELECT ?1, ?2, row_digest(?1, ?2) WHERE EXISTS (SELECT 1 FROM nodes WHERE id = ?1)",
+    )?;
+    compare(tx, SELECT_SAMPLES, wanted, |difference| {
         match difference {
             Difference::Changed(id, text) => update.execute((id, text))?,
             Difference::New(id, text) => insert.execute((id, text))?,
@@ -299,9 +347,9 @@ pub(crate) fn write_samples(tx: &Connection, wanted: &JsonRows) -> Result<(), Db
 
 /// Writes the states that changed, and deletes those that no longer exist.
 pub(crate) fn write_states(tx: &Connection, wanted: &JsonRows) -> Result<(), DbError> {
-    let mut write = tx.prepare_cached("INSERT OR REPLACE INTO states VALUES (?1, ?2)")?;
+    let mut write = tx.prepare_cached(INSERT_STATE)?;
     let mut delete = tx.prepare_cached("DELETE FROM states WHERE node = ?1")?;
-    compare(tx, "SELECT node, state FROM states ORDER BY node", wanted, |difference| {
+    compare(tx, SELECT_STATES, wanted, |difference| {
         match difference {
             Difference::Changed(id, text) | Difference::New(id, text) => write.execute((id, text))?,
             Difference::Gone(id) => delete.execute([id])?,
@@ -337,7 +385,7 @@ fn compare(
         }
         match wanted.next_if(|(other, _)| *other == id) {
             // Compared as bytes: a damaged text need not be UTF-8.
-            Some((_, text)) if row.get_ref(1)?.as_bytes().is_ok_and(|old| old == text.as_bytes()) => {}
+            Some((_, text)) if row.get(2)? && row.get_ref(1)?.as_bytes().is_ok_and(|old| old == text.as_bytes()) => {}
             Some((_, text)) => differences.push(Difference::Changed(id, text)),
             None => differences.push(Difference::Gone(id)),
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Store, reserve};
+use crate::{Store, copies, digest, reserve};
 
 impl Store {
     /// Tells whether a file of any content exists at the path.
@@ -33,6 +33,7 @@ impl Store {
         fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
         let path = file::resolved(path);
         file::set_orphans_aside(&path)?;
+        copies::set_aside(&path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
         file::create_private(&draft)?;
@@ -130,9 +131,10 @@ fn complete(path: &Path) {
 }
 
 /// Opens a connection with the settings that every connection needs.
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
+    digest::register(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
@@ -141,7 +143,15 @@ fn open_to_write(path: &Path) -> Result<Connection, DbError> {
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     schema::version(&db, path, MIGRATIONS)?;
     if db.is_readonly(rusqlite::MAIN_DB)? {
-        return Err(StoreError::ReadOnly { path: path.to_path_buf() }.into());
+        // Of a writable file, SQLite writes none whose header names a later format.
+        let is_writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let path = path.to_path_buf();
+        return Err(if is_writable {
+            StoreError::Damaged { path, details: "its header names an unknown format".to_owned() }
+        } else {
+            StoreError::ReadOnly { path }
+        }
+        .into());
     }
     check_pages(&db, path)?;
     // With a write-ahead log, `wnm status` can read while a cycle writes.
@@ -264,7 +274,7 @@ mod tests {
             DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
         };
         let written = store.write(|tx| {
-            tx.execute("INSERT INTO settings VALUES ('k', 'v')", [])?;
+            tx.execute("INSERT INTO settings VALUES ('k', 'v', row_digest('k', 'v'))", [])?;
             if reserve.exists() { Err(full()) } else { Ok(()) }
         });
         written.unwrap();

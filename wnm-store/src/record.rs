@@ -32,6 +32,8 @@ pub enum Record {
     Cache,
     /// The schedule of the cycles.
     Schedule,
+    /// The time and the settings of the last copy.
+    Copied,
     /// The kind of a cycle.
     CycleKind(CycleId),
     /// The sample of the host in a cycle.
@@ -50,6 +52,8 @@ pub enum Record {
     Step(ActionId),
     /// A setting, by its name.
     Setting(&'static str),
+    /// The table of settings.
+    Settings,
     /// The tables themselves.
     Schema,
 }
@@ -66,6 +70,7 @@ impl fmt::Display for Record {
             Self::Counters => f.write_str("the counters"),
             Self::Cache => f.write_str("the cache of node programs"),
             Self::Schedule => f.write_str("the schedule"),
+            Self::Copied => f.write_str("the time of the last copy"),
             Self::CycleKind(id) => write!(f, "the kind of cycle {id}"),
             Self::HostSample(id) => write!(f, "the host sample of cycle {id}"),
             Self::Decision(id) => write!(f, "the decision of cycle {id}"),
@@ -75,6 +80,7 @@ impl fmt::Display for Record {
             Self::Outcome(id) => write!(f, "the outcome of action {}", id.0),
             Self::Step(id) => write!(f, "a step of action {}", id.0),
             Self::Setting(key) => write!(f, "the setting {key}"),
+            Self::Settings => f.write_str("the settings"),
             Self::Schema => f.write_str("the schema"),
         }
     }
@@ -112,6 +118,9 @@ pub enum Corruption {
     /// The value of a setting cannot be used.
     #[error(transparent)]
     Setting(Box<Problem>),
+    /// The row is not the one that wnm wrote.
+    #[error("its digest is wrong: the row has changed since wnm wrote it")]
+    Digest,
     /// The column does not exist.
     #[error("the column cannot be read: {0}")]
     Column(rusqlite::Error),
@@ -126,6 +135,18 @@ pub enum Corruption {
 /// The value has no JSON form, such as a path that is not UTF-8.
 pub(crate) fn to_json(value: &impl Serialize, record: Record) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|source| StoreError::NotSerialisable { record, source })
+}
+
+/// Checks that a column with the comparison of a row and its digest is true.
+///
+/// # Errors
+/// The row has changed since it was written.
+pub(crate) fn verified(row: &Row<'_>, column: usize, record: Record) -> Result<(), StoreError> {
+    match row.get(column) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StoreError::Corrupt { record, cause: Corruption::Digest }),
+        Err(error) => Err(StoreError::Corrupt { record, cause: Corruption::Column(error) }),
+    }
 }
 
 /// Reads a value from a column; None where the column is null.

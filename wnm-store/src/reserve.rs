@@ -47,6 +47,11 @@ pub(crate) fn hold(path: &Path) {
     }
 }
 
+/// Tells whether the disk of a database has space for more than the database itself.
+pub(crate) fn has_room(path: &Path) -> bool {
+    free(path).is_none_or(|free| free >= ROOM)
+}
+
 /// Deletes the reserve if the disk is too full to open the database.
 ///
 /// # Errors

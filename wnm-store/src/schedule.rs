@@ -80,7 +80,7 @@ mod tests {
     fn unreadable_schedule_counts_as_cron() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(&folder.path().join("wnm.db")).unwrap();
-        store.db.execute("INSERT INTO singles VALUES ('schedule', '{\"runner\":\"later\"}')", []).unwrap();
+        store.db.execute("INSERT INTO singles VALUES ('schedule', '{}', row_digest('schedule', '{}'))", []).unwrap();
         let snapshot = store.snapshot().unwrap();
         assert_eq!((snapshot.schedule, snapshot.unreadable.len()), (Schedule::CRON, 1));
     }

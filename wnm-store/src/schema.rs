@@ -12,7 +12,8 @@ use crate::file::{IfExists, copy, suffixed};
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
-pub(crate) const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED)];
+pub(crate) const MIGRATIONS: &[M<'static>] =
+    &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED), M::up(DIGESTS)];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -130,6 +131,28 @@ INSERT INTO desired SELECT node, CASE
 END FROM states;
 ";
 
+/// Adds a digest to each row whose texts a cycle believes. A row without one counts as damaged.
+const DIGESTS: &str = "
+ALTER TABLE settings ADD COLUMN digest INTEGER;
+UPDATE settings SET digest = row_digest(key, value);
+ALTER TABLE nodes ADD COLUMN digest INTEGER;
+UPDATE nodes SET digest = row_digest(id, uuid, facts);
+ALTER TABLE samples ADD COLUMN digest INTEGER;
+UPDATE samples SET digest = row_digest(node, sample);
+ALTER TABLE states ADD COLUMN digest INTEGER;
+UPDATE states SET digest = row_digest(node, state);
+ALTER TABLE desired ADD COLUMN digest INTEGER;
+UPDATE desired SET digest = row_digest(node, desired);
+ALTER TABLE singles ADD COLUMN digest INTEGER;
+UPDATE singles SET digest = row_digest(name, value);
+ALTER TABLE cycles ADD COLUMN digest INTEGER;
+UPDATE cycles SET digest = row_digest(host, decision);
+ALTER TABLE actions ADD COLUMN digest INTEGER;
+UPDATE actions SET digest = row_digest(node, planned, failure, outcome);
+ALTER TABLE steps ADD COLUMN digest INTEGER;
+UPDATE steps SET digest = row_digest(way, step, position, record);
+";
+
 /// Creates the tables in an empty database.
 pub(crate) fn install(db: &mut Connection) -> Result<(), DbError> {
     db.pragma_update(None, "application_id", APPLICATION)?;
@@ -180,7 +203,9 @@ mod tests {
 
     #[test]
     fn migrations_are_valid() {
-        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::digest::register(&db).unwrap();
+        Migrations::from_slice(MIGRATIONS).to_latest(&mut db).unwrap();
     }
 
     #[test]
@@ -188,14 +213,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
         let first = Store::create(&path).unwrap();
-        first.db.execute("INSERT INTO settings VALUES ('k', 'v')", []).unwrap();
+        first.db.execute("INSERT INTO settings (key, value) VALUES ('k', 'v')", []).unwrap();
         drop(first);
 
         let later =
             [MIGRATIONS, &[M::up("CREATE TABLE later (a);"), M::up("ALTER TABLE later ADD b; DROP TABLE settings;")]]
                 .concat();
         let [first, second] = [MIGRATIONS.len() as u32 + 1, MIGRATIONS.len() as u32 + 2];
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         migrate(&mut db, &path, &later).unwrap();
         migrate(&mut db, &path, &later).unwrap();
         assert_eq!(version(&db, &path, &later).unwrap(), second);
@@ -219,7 +244,7 @@ mod tests {
         let path = folder.path().join("wnm.db");
         drop(Store::create(&path).unwrap());
         let broken = [MIGRATIONS, &[M::up("CREATE TABLE later (a); INSERT INTO nowhere VALUES (1);")]].concat();
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         migrate(&mut db, &path, &broken).unwrap_err();
         drop(db);
         assert!(Store::open(&path).is_ok());
@@ -229,7 +254,7 @@ mod tests {
     fn cycles_of_version_1_become_scheduled() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         db.pragma_update(None, "application_id", APPLICATION).unwrap();
         Migrations::from_slice(&MIGRATIONS[..1]).to_latest(&mut db).unwrap();
         db.execute("INSERT INTO cycles (at, acted, host, decision) VALUES (1, 0, '{}', '{}')", []).unwrap();
@@ -242,7 +267,7 @@ mod tests {
     fn cause_of_the_last_stop_tells_the_desired_condition() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         db.pragma_update(None, "application_id", APPLICATION).unwrap();
         Migrations::from_slice(&MIGRATIONS[..3]).to_latest(&mut db).unwrap();
         let states = [
@@ -272,10 +297,10 @@ mod tests {
     fn stored_settings_get_their_new_names() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("wnm.db");
-        let mut db = Connection::open(&path).unwrap();
+        let mut db = crate::open::connect(&path, rusqlite::OpenFlags::default()).unwrap();
         db.pragma_update(None, "application_id", APPLICATION).unwrap();
         Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut db).unwrap();
-        let old = "INSERT INTO settings VALUES ('steady_soft', '30'), ('steady_ride', '60'), ('steady_grace', '90')";
+        let old = "INSERT INTO settings (key, value) VALUES ('steady_soft', '30'), ('steady_ride', '60'), ('steady_grace', '90')";
         db.execute(old, []).unwrap();
         migrate(&mut db, &path, MIGRATIONS).unwrap();
         let value = |key: &str| {

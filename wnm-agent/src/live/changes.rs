@@ -2,14 +2,17 @@
 
 use std::mem::discriminant;
 
-use wnm_core::{Measure, NodeState, Outcome, Settings};
+use wnm_core::{Decision, Measure, NodeState, Outcome, Settings};
 
 use super::event::Event;
+use super::snapshot::Snapshot;
 use crate::report::Report;
+use crate::trigger::Trigger;
 
 /// Returns the changes from one cycle to the next. Without a cycle before, the nodes are no change, and everything that
 /// needs attention is one.
-pub(crate) fn changes(before: Option<&Report>, report: &Report) -> Vec<Event> {
+pub(crate) fn changes(last: Option<&Snapshot>, report: &Report, trigger: &Trigger) -> Vec<Event> {
+    let before = last.map(|last| &last.report);
     let mut events = Vec::new();
     if report.observation.rebooted {
         events.push(Event::HostRestarted);
@@ -21,17 +24,23 @@ pub(crate) fn changes(before: Option<&Report>, report: &Report) -> Vec<Event> {
     signals(before, report, &mut events);
     actions(before, report, &mut events);
     nodes(before, report, &mut events);
-    let (limit, decided) = (before.and_then(|before| before.decision.cpu_limit), report.decision.cpu_limit);
-    if limit != decided {
-        events.push(Event::CpuLimitChanged { from: limit, to: decided });
-    }
-    let blocked = before.and_then(|before| before.decision.blocker());
-    let blocker = report.decision.blocker();
-    // The values of a blocker, such as the time left, differ in every cycle.
-    if blocked.map(discriminant) != blocker.map(discriminant) {
-        events.push(Event::BlockerChanged(blocker.cloned()));
+    if *trigger == Trigger::Scheduled {
+        decision(last.and_then(|last| last.scheduled.as_deref()), &report.decision, &mut events);
     }
     events
+}
+
+/// Adds the changes from one decision of the policy to the next. Other cycles decide by a request.
+fn decision(before: Option<&Decision>, decision: &Decision, events: &mut Vec<Event>) {
+    let limit = before.and_then(|before| before.cpu_limit);
+    if limit != decision.cpu_limit {
+        events.push(Event::CpuLimitChanged { from: limit, to: decision.cpu_limit });
+    }
+    let blocker = decision.blocker();
+    // The values of a blocker, such as the time left, differ in every cycle.
+    if before.and_then(Decision::blocker).map(discriminant) != blocker.map(discriminant) {
+        events.push(Event::BlockerChanged(blocker.cloned()));
+    }
 }
 
 /// Returns whether the operator changed settings; wnm itself maintains one of them.

@@ -47,6 +47,10 @@ impl Log {
         self.events.push_back(Arc::new(LoggedEvent { number: self.last, at, event }));
     }
 
+    pub(super) const fn last(&self) -> u64 {
+        self.last
+    }
+
     pub(super) fn after(&self, after: u64) -> Events {
         // The number of the event before the first logged one.
         let dropped = self.last - self.events.len() as u64;

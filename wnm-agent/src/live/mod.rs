@@ -61,6 +61,12 @@ impl Live {
         lock(&self.0.log).after(after)
     }
 
+    /// Returns the number of the latest event; 0 without one.
+    #[must_use]
+    pub fn last_event(&self) -> u64 {
+        lock(&self.0.log).last()
+    }
+
     /// Calls `listener` after each publication, on the thread of the cycles. It must not wait.
     pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
         lock(&self.0.listeners).push(Box::new(listener));

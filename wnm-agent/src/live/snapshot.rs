@@ -1,9 +1,10 @@
 //! The snapshot of a cycle, and the condition of the daemon.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use wnm_core::{NodeId, Timestamp, Version};
+use wnm_core::{Decision, NodeId, Timestamp, Version};
 
 use crate::report::Report;
 
@@ -12,6 +13,8 @@ use crate::report::Report;
 pub struct Snapshot {
     /// The observation, the decision, the outcomes and the colony after them.
     pub report: Report,
+    /// The decision of the last scheduled cycle, whatever the trigger of this one; None before the first.
+    pub scheduled: Option<Arc<Decision>>,
     /// The time that the cycle took.
     pub took: Duration,
 }
@@ -74,6 +77,19 @@ pub enum DaemonPhase {
     Draining,
     /// The daemon has ended.
     Ended,
+}
+
+impl DaemonPhase {
+    /// Returns the word in JSON, such as `running`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// The failure of a turn of the daemon.

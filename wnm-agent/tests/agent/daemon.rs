@@ -6,7 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wnm_agent::live::{CycleFailure, Event, Live};
-use wnm_agent::{AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Report, Timer, Wake, run_daemon};
+use wnm_agent::{
+    AgentError, ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Report, Request, RequestQueue, Timer, Wake,
+    run_daemon,
+};
 use wnm_core::steps::Step;
 
 use crate::common::{Calls, MemoryAgent, MemoryPlatform, MemoryStore, Refused, agent};
@@ -73,6 +76,7 @@ pub(crate) struct Control {
     pub(crate) now: Now,
     pub(crate) calls: Calls,
     pub(crate) live: Live,
+    pub(crate) requests: RequestQueue,
     /// Changes of the host and the store, one before each turn.
     pub(crate) script: VecDeque<fn(&mut MemoryAgent)>,
     /// The time at which another process releases the lock.
@@ -94,7 +98,7 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         if self.now.get() < self.locked_until { Err(TurnError::Locked) } else { Ok(()) }
     }
 
-    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<(), TurnError> {
+    fn refresh(&mut self, agent: &mut MemoryAgent) -> Result<Refreshed, TurnError> {
         agent.platform.uptime = self.now.get().as_millis() as u64;
         if self.start_completes.is_some_and(|at| at <= self.now.get()) {
             agent.platform.stuck = None;
@@ -102,7 +106,7 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         if let Some(change) = self.script.pop_front() {
             change(agent);
         }
-        Ok(())
+        Ok(Refreshed::Current)
     }
 
     fn completed(&mut self, _: &Report, _: &[Event]) -> Result<(), TurnError> {
@@ -115,6 +119,10 @@ impl DaemonControl<MemoryStore, MemoryPlatform> for Control {
         self.turns.push(self.now.get().as_millis() as u64);
         self.failures.push(error.clone());
         CycleFailure { error: format!("{error:?}"), hint: None }
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop()
     }
 }
 

@@ -5,3 +5,6 @@ mod common;
 mod cycle;
 mod daemon;
 mod live;
+mod requests;
+#[cfg(feature = "serve")]
+mod serve;

@@ -197,6 +197,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Util(Util),
     /// Remove all nodes with their identities
+    #[command(
+        after_help = "A service of wnm for this database is removed first, and a running daemon ends. Exit code 3: a node, or a trace\nof one, is left."
+    )]
     Teardown(Teardown),
     /// Run a short demo with fake nodes
     Demo(Demo),

@@ -116,8 +116,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     if let Ok(platform) = &platform {
-        checks.extend(colony::restarts(platform, snapshot));
-        checks.push(colony::down(platform, snapshot));
+        checks.extend(colony::restarts(platform, snapshot, &storage));
+        checks.push(colony::down(platform, snapshot, &storage));
     }
     checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::failures(snapshot));

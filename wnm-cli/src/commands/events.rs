@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use wnm_agent::control::Client;
 use wnm_store::{ActionFilter, Store};
 
 use super::period;
@@ -13,8 +16,10 @@ use crate::interrupt::{Interrupt, Waited};
 use crate::output::Output;
 use crate::render::events::{self, EventKind, EventView};
 
-/// Time between two readings of the history while following.
+/// Time between two readings of the history while following without a daemon, and between two attempts to reach one.
 const POLL: Duration = Duration::from_secs(1);
+/// Time between two readings while a daemon announces changes. Only a command beside it could make unannounced ones.
+const ANNOUNCED_POLL: Duration = Duration::from_secs(10);
 /// The maximum number of actions that one reading of a follower returns.
 const MOST_NEW: u32 = 10_000;
 
@@ -71,7 +76,9 @@ fn follow(
 ) -> Result<Exit, CliError> {
     let mut last = known.last().map(|event| event.at).or(filter.since);
     let mut known: BTreeSet<(i64, EventKind)> = known.iter().map(|event| (event.action_id, event.event)).collect();
-    while interrupt.wait(POLL) == Waited::Timeout {
+    let announced = announcements(db, interrupt.waker());
+    let poll = || if announced.load(Ordering::Relaxed) { ANNOUNCED_POLL } else { POLL };
+    while interrupt.wait(poll()) != Waited::Interrupted {
         // Opened anew each time: `wnm db restore` replaces the file.
         let store = Store::open_read_only(db)?;
         let mut new = read(&store, &ActionFilter { since: last, ..*filter })?;
@@ -80,6 +87,27 @@ fn follow(
         last = new.last().map(|event| event.at).or(last);
     }
     Ok(Exit::Done)
+}
+
+/// Calls `wake` after each change that a daemon announces, on a thread of its own. Returns whether a daemon does so now.
+fn announcements(db: &Path, wake: impl Fn() -> bool + Send + 'static) -> Arc<AtomicBool> {
+    let is_announced = Arc::new(AtomicBool::new(false));
+    let (announced, daemon) = (Arc::clone(&is_announced), Client::of(db));
+    std::thread::spawn(move || {
+        loop {
+            if let Ok(Some(mut lines)) = daemon.changes() {
+                announced.store(true, Ordering::Relaxed);
+                while lines.wait().unwrap_or(false) {
+                    if !wake() {
+                        return;
+                    }
+                }
+                announced.store(false, Ordering::Relaxed);
+            }
+            std::thread::sleep(POLL);
+        }
+    });
+    is_announced
 }
 
 fn write_each(events: &[EventView], output: &Output) -> Result<(), CliError> {

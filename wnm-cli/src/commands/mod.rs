@@ -1,5 +1,6 @@
 //! The commands, one in each file.
 
+mod by_daemon;
 mod change;
 pub(crate) mod config;
 pub(crate) mod db;

@@ -10,6 +10,7 @@ use wnm_core::{
 };
 use wnm_store::{ActionFilter, Store};
 
+use super::by_daemon;
 use super::change;
 use super::selection;
 use super::status::colony_time;
@@ -147,7 +148,7 @@ pub(crate) struct RequestOptions {
     pub(crate) interval: Option<u64>,
 }
 
-/// Requests actions, and waits for their ends.
+/// Requests actions, of the daemon if one runs, and waits for their ends.
 pub(crate) fn act(
     db: &Path,
     verb: Verb,
@@ -155,6 +156,13 @@ pub(crate) fn act(
     RequestOptions { mode, interval }: RequestOptions,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
+    // A pause between two nodes would keep the daemon from its cycles: such a command runs its own.
+    if mode == Mode::Act
+        && interval.is_none()
+        && let Some(works) = by_daemon::request(db, verb, selection, output.progress())?
+    {
+        return report_works(&works, mode, output);
+    }
     let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
@@ -191,7 +199,12 @@ fn reset(db: &Path, Removed { which, consent }: Removed, output: &mut Output) ->
     report_works(&works, mode, output)
 }
 
-fn request(context: &mut Context, verb: Verb, selection: &Selection, mode: Mode) -> Result<Vec<Work>, CliError> {
+pub(super) fn request(
+    context: &mut Context,
+    verb: Verb,
+    selection: &Selection,
+    mode: Mode,
+) -> Result<Vec<Work>, CliError> {
     let begun = Instant::now();
     let report = context.run_cycle(&Trigger::Requested(verb, selection.clone()), mode)?;
     if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
@@ -212,6 +225,20 @@ pub(super) fn report_works(works: &[Work], mode: Mode, output: &Output) -> Resul
     Ok(if mode == Mode::Act && works.iter().any(is_undone) { Exit::ActionFailed } else { Exit::Done })
 }
 
+/// Runs cycles that begin no action until none is pending, at most for [`TIMEOUT`].
+pub(super) fn finish_pending(context: &mut Context) -> Result<(), CliError> {
+    let begun = Instant::now();
+    while context.run_cycle(&Trigger::Resumed, Mode::Act)?.is_pending() && begun.elapsed() < TIMEOUT {
+        std::thread::sleep(CYCLE_PAUSE);
+    }
+    Ok(())
+}
+
+/// Returns the time since the begin of a command, in seconds with three decimals.
+pub(super) fn elapsed(begun: Instant) -> f64 {
+    (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+}
+
 /// Runs cycles until the actions that the first one began have ended, and returns their outcomes.
 fn wait_for(context: &mut Context, first: Report, begun: Instant) -> Result<Vec<Work>, CliError> {
     let mine: Vec<(ActionId, Planned)> = {
@@ -222,7 +249,7 @@ fn wait_for(context: &mut Context, first: Report, begun: Instant) -> Result<Vec<
     let mut outcomes: BTreeMap<ActionId, (Outcome, f64)> = BTreeMap::new();
     let mut report = first;
     loop {
-        let now = (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let now = elapsed(begun);
         outcomes.extend(report.worked.drain(..).map(|(record, outcome)| (record.id, (outcome, now))));
         let is_open = |id: &ActionId| outcomes.get(id).is_none_or(|(o, _)| matches!(o, Outcome::Pending { .. }));
         if !mine.iter().any(|(id, _)| is_open(id)) || begun.elapsed() > TIMEOUT {

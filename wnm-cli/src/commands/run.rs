@@ -12,6 +12,7 @@ use crate::context::{self, Context};
 use crate::error::{CliError, Exit};
 use crate::freshness;
 use crate::output::Output;
+use crate::rebuild::{self, Attempt};
 
 /// The time for which a single cycle goes on copying the folder of a node that moves: half of the interval of cron.
 const COPY_TIME: Duration = Duration::from_secs(30);
@@ -21,11 +22,24 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     let lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
-    let mut context = Context::open_once(db, &args.settings, once, mode)?;
-    if mode == Mode::Act {
-        freshness::record(&mut context.agent.store, Schedule::CRON);
-    }
-    let report = context.run_cycle(&Trigger::Scheduled, mode)?;
+    let cycle = |trigger| {
+        let mut context = Context::open_once(db, &args.settings, once.clone(), mode)?;
+        if mode == Mode::Act {
+            freshness::record(&mut context.agent.store, Schedule::CRON);
+        }
+        let report = context.run_cycle(&trigger, mode)?;
+        Ok::<_, CliError>((report, context))
+    };
+    let (report, context) = match cycle(Trigger::Scheduled) {
+        Err(error) if mode == Mode::Act && rebuild::is_needed(&error) => {
+            match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
+                // Its first cycle observes the nodes, and begins no action.
+                Attempt::Rebuilt => cycle(Trigger::Resumed)?,
+                Attempt::NoCopy => return Err(error),
+            }
+        }
+        other => other?,
+    };
     output.cycle(&report)?;
     drop(lock);
     // The copy of a node that moves needs a process. Another wnm may run cycles meanwhile.

@@ -63,6 +63,23 @@ pub(crate) fn installed(db: &Path) -> Vec<String> {
     services.filter(|service| service.is_installed().unwrap_or(false)).map(|service| place(&service)).collect()
 }
 
+/// Uninstalls the services of this database. Returns their places.
+///
+/// # Errors
+/// A service cannot be stopped or removed.
+pub(crate) fn uninstall_all(db: &Path) -> Result<Vec<String>, CliError> {
+    let supervision = [false, true].map(|cron| Supervision { cron, interval: Duration::from_secs(5) });
+    let mut places = Vec::new();
+    // A supervisor that cannot be asked runs no wnm.
+    for service in supervision.iter().filter_map(|supervision| service(db, supervision).ok()) {
+        if service.is_installed_for_database().unwrap_or(false) {
+            service.uninstall()?;
+            places.push(place(&service));
+        }
+    }
+    Ok(places)
+}
+
 fn install(db: &Path, supervision: &Supervision, output: &Output) -> Result<Exit, CliError> {
     // Without a colony the service would exit at once.
     drop(Store::open_read_only(db)?);

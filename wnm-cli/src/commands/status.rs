@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use wnm_agent::control::Client;
 use wnm_core::{Clock, Desired, LoadScope, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
@@ -14,6 +15,7 @@ use crate::error::{CliError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::output::Output;
 use crate::render;
+use crate::render::daemon::Daemon;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
@@ -30,12 +32,23 @@ pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exi
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
     let snapshot = store.snapshot()?;
     warn_of_unreadable(&snapshot);
-    let mut status = status(&policy, snapshot, survey);
+    let now = colony_time(snapshot.state.clock.as_ref());
+    let mut status = status(&policy, snapshot, survey, now);
+    status.daemon = daemon(db, now);
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
     output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
     Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+}
+
+/// Returns the running daemon; None without one. A daemon that does not answer is a warning: the page must show.
+fn daemon(db: &Path, now: Timestamp) -> Option<Daemon> {
+    let daemon = Client::of(db).daemon().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the status does not show the daemon");
+        None
+    });
+    daemon.map(|info| Daemon { info, now })
 }
 
 /// Warns of each record that could not be read and is missing in the output.
@@ -95,7 +108,7 @@ fn node_problems(snapshot: &Snapshot, now: Timestamp) -> Vec<NodeProblem> {
     found.collect()
 }
 
-fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
+fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp) -> Status {
     let mut by_state: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut by_version: BTreeMap<String, usize> = BTreeMap::new();
     let mut states: BTreeMap<&'static str, NodeState> = BTreeMap::new();
@@ -105,7 +118,6 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         let version = snapshot.samples.get(id).and_then(|sample| sample.version.as_ref());
         *by_version.entry(version.map_or_else(|| "unknown".to_owned(), ToString::to_string)).or_default() += 1;
     }
-    let now = colony_time(snapshot.state.clock.as_ref());
     let freshness = Freshness::of(&snapshot, now, survey);
     let last = snapshot.last.as_ref();
     Status {
@@ -116,6 +128,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration) -> Status {
         stale: freshness.is_stale(),
         stale_problem: render::freshness::problem(freshness),
         hint: None,
+        daemon: None,
         node_problems: node_problems(&snapshot, now),
         storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),

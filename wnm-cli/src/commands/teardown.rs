@@ -1,58 +1,75 @@
 //! `wnm teardown`: removes every node.
 
+mod supervisors;
+
 use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::Mode;
-use wnm_core::{Selection, Timestamp, Verb};
+use wnm_core::{Node, Selection, Timestamp, Verb};
 use wnm_platform::node_dir::sweep_trash;
-use wnm_store::Store;
 
 use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
 use crate::confirm::{self, Purpose};
 use crate::context::{self, Context};
 use crate::cpu_limit;
-use crate::error::{CliError, CommandError, Exit};
+use crate::error::{CliError, Exit};
 use crate::output::Output;
+use crate::render::work::Work;
 
 /// The maximum time for emptying the trash.
 const SWEEP_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Removes every node with its identity, service, folder, logs and firewall rules; with `--purge` also the database.
+///
+/// A service or a daemon of the database is stopped first: the policy would add nodes again. The command ends with exit
+/// code 3 when a trace of a node is left.
 pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exit, CliError> {
     if args.dry_run {
         let options = RequestOptions { mode: Mode::DryRun, interval: None };
         return node::act(db, Verb::Remove, &Selection::All, options, output);
     }
     let selection = confirm::removal(db, Selection::All, args.consent, Purpose::Teardown, output)?;
-    let options = RequestOptions { mode: Mode::Act, interval: None };
-    let exit = node::act(db, Verb::Remove, &selection, options, output)?;
+    supervisors::stop(db, output)?;
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
-    empty_trash(db)?;
+    let mut context = Context::open(db, &SettingFlags::default())?;
+    context.progress = output.progress();
+    // An addition that is under way becomes a node that can be removed.
+    node::finish_pending(&mut context)?;
+    let nodes: Vec<Node> = context.agent.store.nodes()?.into_values().collect();
+    let mut works = node::request(&mut context, Verb::Remove, &selection, Mode::Act)?;
+    works.extend(leftovers(&context, &nodes)?);
+    let exit = node::report_works(&works, Mode::Act, output)?;
+    let is_empty = empty_trash(&context);
     cpu_limit::end(db)?;
-    if !args.purge || exit != Exit::Done {
-        return Ok(exit);
+    if exit != Exit::Done || !is_empty || !context.agent.store.nodes()?.is_empty() {
+        return Ok(Exit::ActionFailed);
     }
-    let store = Store::open(db)?;
-    let left = store.nodes()?.len();
-    if left > 0 {
-        return Err(CommandError::NodesLeft { count: left }.into());
+    if args.purge {
+        context.agent.store.purge()?;
+        output.say(&format!("removed {}", db.display()));
     }
-    store.purge()?;
-    output.say(&format!("removed {}", db.display()));
     Ok(Exit::Done)
 }
 
-/// Empties the trash. After a teardown the day of grace for removed nodes is over.
-fn empty_trash(db: &Path) -> Result<(), CliError> {
-    let storage = Context::open(db, &SettingFlags::default())?.agent.settings.storage;
-    let swept = sweep_trash(&storage, SWEEP_TIMEOUT, Duration::ZERO, Timestamp::default());
-    for (path, found) in swept.refused {
+/// Returns the traces of the nodes that the database no longer contains.
+fn leftovers(context: &Context, before: &[Node]) -> Result<Vec<Work>, CliError> {
+    let stay = context.agent.store.nodes()?;
+    let removed: Vec<Node> = before.iter().filter(|node| !stay.contains_key(&node.id)).cloned().collect();
+    let left = context.agent.platform.leftovers(&removed, &context.agent.settings.storage);
+    Ok(left.iter().map(|(node, leftover)| Work::left(*node, leftover)).collect())
+}
+
+/// Empties the trash, and tells whether it is empty. After a teardown the day of grace for removed nodes is over.
+fn empty_trash(context: &Context) -> bool {
+    let swept = sweep_trash(&context.agent.settings.storage, SWEEP_TIMEOUT, Duration::ZERO, Timestamp::default());
+    for (path, found) in &swept.refused {
         tracing::warn!(path = %path.display(), found, "part of the trash stays");
     }
     if swept.left > 0 {
         tracing::warn!(folders = swept.left, "part of the trash stays: `wnm teardown --yes` goes on with it");
     }
-    Ok(())
+    // Entries that are not of a node stay, and are no trace of one.
+    swept.left == 0
 }

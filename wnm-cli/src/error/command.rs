@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use wnm_agent::control::ClientError;
+use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{EditError, Exit};
@@ -28,8 +30,10 @@ pub(crate) enum CommandError {
     Unconfirmed { purpose: Purpose, nodes: Vec<NodeId>, line: String },
     #[error("nothing was changed: not confirmed")]
     Declined,
-    #[error("cannot remove the database: {count} nodes are still being removed")]
-    NodesLeft { count: usize },
+    #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
+    OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
+    #[error("the daemon of the colony{} runs", daemon(*.pid))]
+    DaemonRuns { pid: u32 },
     #[error("no value given for {key}")]
     NoValue { key: &'static str, example: &'static str },
     /// The command has the place SETTING for the most similar name.
@@ -85,6 +89,17 @@ pub(crate) enum CommandError {
     UnknownManager { path: PathBuf, manager: String },
     #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    /// A daemon runs and does not answer a request, or refuses it.
+    #[error("cannot ask the daemon: {0}")]
+    Daemon(ClientError),
+    /// The cycle of a request failed in the daemon.
+    #[error("{error}")]
+    Requested { error: String, hint: Option<String> },
+    #[error("the daemon ended before it began the request")]
+    DaemonEnded,
+    /// The server of the daemon cannot start.
+    #[error(transparent)]
+    Serve(ServeError),
     #[error("the demo was interrupted")]
     DemoInterrupted,
     #[error("the demo failed: {scene:?} did not end within {cycles} cycles")]
@@ -113,7 +128,11 @@ impl CommandError {
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::Declined => return None,
-            Self::NodesLeft { .. } => "run `wnm run` until they are gone, then `wnm teardown --purge`",
+            Self::OwnedStorage { .. } => {
+                "take them over with `wnm init --import`, or choose another folder with --node-storage"
+            }
+            Self::DaemonRuns { pid: 0 } => "end it as the user that started it",
+            Self::DaemonRuns { pid } => return Some(format!("end it as the user that started it, with `kill {pid}`")),
             Self::NoValue { key, example } => {
                 return Some(format!("run `wnm config set {}`", shell_text(&[format!("{key}={example}")])));
             }
@@ -165,6 +184,13 @@ impl CommandError {
             Self::NothingToTakeOver { .. } => {
                 "name the process manager with --process-manager, and the folders with --node-storage"
             }
+            Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
+            Self::Requested { hint, .. } => return hint.clone(),
+            Self::DaemonEnded => "run the command again",
+            Self::Serve(ServeError::Taken { .. }) => {
+                "run `wnm status`, which shows the daemon, or end that daemon first"
+            }
+            Self::Serve(_) => return None,
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }
@@ -175,11 +201,7 @@ impl CommandError {
 
 /// Returns the effect of a command that lacks a consent, with at most five nodes by name.
 fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
-    const NAMED: usize = 5;
-    let count = match nodes.len() {
-        1 => "1 node".to_owned(),
-        count => format!("{count} nodes"),
-    };
+    let count = counted(nodes.len());
     let effect = match purpose {
         Purpose::Remove => format!("removing {count} needs --yes"),
         Purpose::Reset => format!("giving {count} a new identity needs --yes"),
@@ -190,9 +212,23 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
     if nodes.is_empty() {
         return effect;
     }
+    format!("{effect}: {}", listed(nodes))
+}
+
+fn daemon(pid: u32) -> String {
+    if pid == 0 { String::new() } else { format!(" (PID {pid})") }
+}
+
+fn counted(nodes: usize) -> String {
+    if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") }
+}
+
+/// Returns at most five nodes by name, and the number of the others.
+fn listed(nodes: &[NodeId]) -> String {
+    const NAMED: usize = 5;
     let mut names: Vec<String> = nodes.iter().take(NAMED).map(|id| id.name()).collect();
     if nodes.len() > NAMED {
         names.push(format!("{} more", nodes.len() - NAMED));
     }
-    format!("{effect}: {}", names.join(", "))
+    names.join(", ")
 }

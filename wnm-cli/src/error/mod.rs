@@ -13,7 +13,7 @@ use wnm_agent::AgentError;
 use wnm_agent::host::{HostAgentError, HostError};
 use wnm_core::{AllocationError, Problem, Problems};
 use wnm_platform::PlatformError;
-use wnm_store::{LockError, StoreError};
+use wnm_store::{LockError, Store, StoreError};
 
 use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
@@ -72,9 +72,17 @@ impl From<HostAgentError> for CliError {
     fn from(error: HostAgentError) -> Self {
         match error {
             AgentError::Store(error) => Self::Store(error),
-            AgentError::Platform(HostError::Platform(error)) => Self::Platform(error),
-            AgentError::Platform(HostError::Random(error)) => Self::Random(error),
+            AgentError::Platform(error) => error.into(),
             AgentError::Allocation(error) => Self::Allocation(error),
+        }
+    }
+}
+
+impl From<HostError> for CliError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Platform(error) => Self::Platform(error),
+            HostError::Random(error) => Self::Random(error),
         }
     }
 }
@@ -150,6 +158,9 @@ fn lock_text(error: &LockError) -> String {
 
 /// Returns the command that creates a colony. Beside a database of the Python wnm, a takeover is more likely.
 fn init_hint(path: &Path) -> String {
+    if Store::has_copy(path) {
+        return "run `wnm run`, which rebuilds the database from its copies".to_owned();
+    }
     let python = path.with_file_name("colony.db");
     if python.is_file() {
         return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", python.display());

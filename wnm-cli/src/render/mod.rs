@@ -3,6 +3,7 @@
 pub(crate) mod action;
 pub(crate) mod config;
 pub(crate) mod cycle;
+pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod freshness;

@@ -10,6 +10,7 @@ use wnm_core::{
     Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
+use super::daemon::{self, Daemon, DaemonView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
 use super::volumes::{self, VolumeView};
@@ -33,6 +34,8 @@ pub(crate) struct Status {
     pub(crate) stale_problem: Option<String>,
     /// The way to get cycles again; None if not stale.
     pub(crate) hint: Option<String>,
+    /// The running daemon; None without one.
+    pub(crate) daemon: Option<Daemon>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
     /// The volumes of the storage folders in the last cycle.
@@ -93,8 +96,12 @@ pub(crate) struct StatusView<'a> {
     stale: bool,
     /// The way to get cycles again; null if not stale.
     hint: Option<&'a str>,
+    /// The running daemon; null without one.
+    daemon: Option<DaemonView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
+    /// The volumes of the storage folders in the last cycle.
+    storage: &'a [VolumeView],
     /// The logical processors of the host; null if unknown.
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
@@ -142,7 +149,9 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             schedule: &status.schedule,
             stale: status.stale,
             hint: status.hint.as_deref(),
+            daemon: status.daemon.as_ref().map(DaemonView::from),
             node_problems: &status.node_problems,
+            storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
             load_scope: status.load_scope,
@@ -217,13 +226,16 @@ const MOST_NODES: usize = 5;
 /// Returns the page: at most 78 columns wide, with shorter bars on a narrow terminal.
 pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
+    let daemon = status.daemon.as_ref().map(daemon::text).unwrap_or_default();
     let Some(at) = status.at else {
-        return "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n".to_owned();
+        let none = "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n";
+        return format!("{daemon}{none}");
     };
     let mut text = match (&status.stale_problem, &status.hint) {
         (Some(problem), hint) => freshness::warning(problem, hint.as_deref().unwrap_or("run `wnm run`")),
         (None, _) => String::new(),
     };
+    text.push_str(&daemon);
     let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
     let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");
     let fill = BESIDE_BAR + bar - "host  ".len() - columns.len();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use textwrap::core::display_width;
+use wnm_agent::control::{DaemonInfo, FailureInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
@@ -284,6 +285,7 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         schedule: freshness.schedule.into(),
         stale: freshness.is_stale(),
         stale_problem: super::freshness::problem(freshness),
+        daemon: None,
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         cpus: Some(8),
@@ -323,6 +325,33 @@ fn observed_before(seconds: u64) -> Freshness {
 fn status() {
     let status = status_of(observed_before(75));
     insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));
+}
+
+#[test]
+fn status_of_a_daemon() {
+    let running = DaemonInfo {
+        pid: 4711,
+        version: "0.1.0".to_owned(),
+        phase: "running".to_owned(),
+        started: Some(NOW),
+        interval_ms: 5_000,
+        cycles: 7,
+        last: Some(NOW),
+        took_ms: Some(84),
+        next: Some(NOW.after(Duration::from_secs(5))),
+        failure: None,
+    };
+    let failure = FailureInfo { error: "another wnm is running".to_owned(), hint: Some("wait for it".to_owned()) };
+    let infos = [
+        running.clone(),
+        DaemonInfo { failure: Some(failure), ..running.clone() },
+        DaemonInfo { phase: "draining".to_owned(), next: None, ..running.clone() },
+        DaemonInfo { phase: "starting".to_owned(), started: None, last: None, next: None, ..running },
+    ];
+    let now = NOW.after(Duration::from_secs(2));
+    let pages: Vec<_> =
+        infos.into_iter().map(|info| super::daemon::text(&super::daemon::Daemon { info, now })).collect();
+    insta::assert_snapshot!(at_each_width(|_| pages.concat()));
 }
 
 #[test]

@@ -12,15 +12,15 @@ use super::{RED, styled};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VolumeView {
     /// The storage folder.
-    root: PathBuf,
+    folder: PathBuf,
     /// The fault; null for a usable volume.
     pub(crate) fault: Option<VolumeFault>,
     /// Used share of the bytes; null if unknown.
-    used: Option<Percent>,
+    used_percent: Option<Percent>,
     /// Space that is available to users without privileges; null if unknown.
-    available: Option<Bytes>,
+    available_bytes: Option<Bytes>,
     /// Used share of the inodes; null if unknown, or where their number has no limit.
-    inodes_used: Option<Percent>,
+    inodes_used_percent: Option<Percent>,
     /// The names of the nodes on the volume.
     nodes: Vec<String>,
 }
@@ -28,11 +28,11 @@ pub(crate) struct VolumeView {
 /// Returns the volumes with their nodes, in the order of the setting `node_storage`.
 pub(crate) fn views(volumes: &[Volume], samples: &NodeMap<NodeSample>) -> Vec<VolumeView> {
     let view = |(at, volume): (usize, &Volume)| VolumeView {
-        root: volume.root.clone(),
+        folder: volume.root.clone(),
         fault: volume.fault,
-        used: volume.used,
-        available: volume.available,
-        inodes_used: volume.inodes_used,
+        used_percent: volume.used,
+        available_bytes: volume.available,
+        inodes_used_percent: volume.inodes_used,
         nodes: samples.iter().filter(|(_, sample)| sample.volume == Some(at)).map(|(id, _)| id.name()).collect(),
     };
     volumes.iter().enumerate().map(view).collect()
@@ -44,7 +44,7 @@ const MOST_NODES: usize = 5;
 /// Returns a line for each volume with a fault, with its nodes.
 pub(crate) fn fault_lines(views: &[VolumeView]) -> Vec<String> {
     let line = |view: &VolumeView| {
-        let sentence = format!("the volume of {} {}", view.root.display(), view.fault?.sentence());
+        let sentence = format!("the volume of {} {}", view.folder.display(), view.fault?.sentence());
         let first = view.nodes.iter().take(MOST_NODES).cloned().collect::<Vec<_>>().join(", ");
         let nodes = match view.nodes.len() {
             0 => String::new(),

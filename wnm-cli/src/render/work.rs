@@ -5,6 +5,8 @@ use wnm_core::{
     ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
 };
 
+use wnm_platform::Leftover;
+
 use super::page::Width;
 use super::table::Table;
 use super::{DIM, GREEN, RED, YELLOW, styled};
@@ -135,6 +137,15 @@ impl Work {
     /// Returns the result of the restore of one node.
     pub(crate) fn restored(node: NodeId, result: WorkResult, reason: &str) -> Self {
         Self::new(Some(node), "restore", result, Some(reason.to_owned()))
+    }
+
+    /// Returns a trace that the removal of a node has left.
+    pub(crate) fn left(node: NodeId, leftover: &Leftover) -> Self {
+        let hint = match leftover {
+            Leftover::Unchecked(error) => error.hint(),
+            _ => None,
+        };
+        Self { hint, ..Self::new(Some(node), "check", WorkResult::Failed, Some(leftover.to_string())) }
     }
 
     /// Replaces the result of the removal, the first half of a reset, by that of the addition.

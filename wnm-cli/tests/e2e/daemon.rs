@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::host::{Host, states, turn};
 
 /// A daemon that is killed at the end of its test.
-struct Daemon(Child);
+pub(crate) struct Daemon(pub(crate) Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -17,7 +17,7 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(host: &Host) -> Daemon {
+pub(crate) fn spawn(host: &Host) -> Daemon {
     let _turn = turn();
     let mut command = host.command(&["daemon", "--interval", "200ms"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -40,7 +40,7 @@ fn send(daemon: &Daemon, signal: Signal) {
 }
 
 #[track_caller]
-fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
+pub(crate) fn wait_for_exit(daemon: &mut Daemon) -> Option<i32> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(40) {
         if let Some(status) = daemon.0.try_wait().unwrap() {
@@ -126,4 +126,113 @@ fn restore_beside_the_daemon_does_not_split_the_colony() {
         std::thread::sleep(Duration::from_millis(100));
     }
     host.expect(0, "db check");
+}
+
+/// Returns the control socket of a host.
+fn socket(host: &Host) -> std::path::PathBuf {
+    host.path("wnm.db.sock")
+}
+
+/// Waits until the daemon has run a cycle, and returns its part of the status.
+fn running(host: &Host) -> serde_json::Value {
+    let started = Instant::now();
+    loop {
+        let status = host.expect(0, "--json status").json();
+        if status["daemon"]["phase"] == "running" {
+            return status["daemon"].clone();
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "no running daemon: {status}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn spawn_slow(host: &Host) -> Daemon {
+    let _turn = turn();
+    // No second scheduled cycle comes within a test.
+    let mut command = host.command(&["daemon", "--interval", "10m"]);
+    Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+#[test]
+fn daemon_carries_out_commands_and_status_shows_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::with_colony();
+    host.expect(0, "config set node_cap=2");
+    let mut daemon = spawn_slow(&host);
+    let view = running(&host);
+    assert_eq!(view["pid"], daemon.0.id());
+    assert!(view["next_cycle_in_seconds"].as_u64().unwrap() > 300, "{view}");
+    assert_eq!(socket(&host).metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let page = host.expect(0, "status").out;
+    assert!(page.contains(&format!("daemon  PID {} since ", daemon.0.id())), "{page}");
+
+    let added = host.expect(0, "--json node add --count 2").json();
+    assert!(added.as_array().unwrap().iter().all(|work| work["result"] == "done"), "{added}");
+    assert_eq!(host.expect(0, "--json node stop 1").json()[0]["result"], "done");
+    assert_eq!(host.expect(0, "--json node stop 1").json()[0]["result"], "already");
+    let error = host.expect(1, "node stop 9").err;
+    assert!(error.contains("no such node: antnode0009"), "{error}");
+    // The daemon ran these cycles: its count and its snapshot tell so.
+    assert!(running(&host)["cycles"].as_u64() >= view["cycles"].as_u64().map(|cycles| cycles + 3));
+
+    send(&daemon, Signal::TERM);
+    assert_eq!(wait_for_exit(&mut daemon), Some(0));
+    assert!(!socket(&host).exists());
+    assert!(host.expect(0, "--json status").json()["daemon"].is_null());
+    assert_eq!(host.expect(0, "--json node start 1").json()[0]["result"], "done", "a command works without the daemon");
+}
+
+#[test]
+fn second_daemon_on_a_database_is_refused() {
+    let host = Host::with_colony();
+    let first = spawn_slow(&host);
+    running(&host);
+    let refused = host.expect(1, "daemon");
+    assert!(refused.err.contains("error: another daemon runs on this database"), "{}", refused.err);
+    assert!(refused.err.contains("hint: run `wnm status`"), "{}", refused.err);
+    assert_eq!(running(&host)["pid"], first.0.id());
+}
+
+#[test]
+fn commands_work_beside_a_stopped_daemon_and_a_stale_socket() {
+    let host = Host::with_colony();
+    let mut daemon = spawn_slow(&host);
+    running(&host);
+    send(&daemon, Signal::STOP);
+    let status = host.expect(0, "status");
+    assert!(status.err.contains("the daemon does not answer"), "{}", status.err);
+    let added = host.expect(0, "node add");
+    assert!(added.err.contains("the command runs without the daemon"), "{}", added.err);
+    send(&daemon, Signal::CONT);
+    send(&daemon, Signal::KILL);
+    daemon.0.wait().unwrap();
+    assert!(socket(&host).exists(), "a killed daemon leaves its socket");
+    assert!(host.expect(0, "status").err.is_empty());
+    assert_eq!(host.expect(0, "--json node stop 1").json()[0]["result"], "done");
+    let _next = spawn_slow(&host);
+    running(&host);
+}
+
+#[test]
+fn followed_events_come_at_once_from_a_daemon() {
+    use std::io::{BufRead, BufReader};
+    let host = Host::with_colony();
+    let _daemon = spawn_slow(&host);
+    running(&host);
+    let mut follower = {
+        let _turn = turn();
+        let mut command = host.command(&["--json", "events", "--follow", "--lines", "0"]);
+        Daemon(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let mut lines = BufReader::new(follower.0.stdout.take().unwrap()).lines();
+    let started = Instant::now();
+    while !handles_signals(follower.0.id()) {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    host.expect(0, "node add");
+    let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!((next()["data"]["event"].as_str(), next()["data"]["event"].as_str()), (Some("begun"), Some("done")));
+    send(&follower, Signal::INT);
+    assert_eq!(wait_for_exit(&mut follower), Some(0));
 }

@@ -16,7 +16,7 @@ case $1 in
 esac
 "#;
 
-fn with_cron(host: &Host) -> String {
+pub(crate) fn with_cron(host: &Host) -> String {
     let command = host.path("bin/crontab");
     fs::create_dir_all(host.path("bin")).unwrap();
     let _turn = turn();
@@ -25,7 +25,7 @@ fn with_cron(host: &Host) -> String {
     format!("{}:/usr/bin:/bin", host.path("bin").display())
 }
 
-fn wnm(host: &Host, path: &str, words: &[&str]) -> Ran {
+pub(crate) fn wnm(host: &Host, path: &str, words: &[&str]) -> Ran {
     let mut command = host.command(words);
     let _turn = turn();
     let output = command.env("PATH", path).output().unwrap();

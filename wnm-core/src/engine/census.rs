@@ -129,7 +129,7 @@ fn current_state<'a>(
         // An action or an operator ends these states, never an observation.
         NodeState::Migrating { .. } | NodeState::Removing { .. } | NodeState::Disabled { .. } => false,
     };
-    if !is_open {
+    if !is_open || is_remnant(recorded, sample) {
         return StateRef::Stored(recorded);
     }
     // After a reboot volumes may not be mounted yet, so that a missing folder proves nothing.
@@ -140,6 +140,16 @@ fn current_state<'a>(
         && is_in_place(state, observation, sample.volume);
     observed(recorded, presence, observation, may_die, || state.desired(id, recorded))
         .map_or(StateRef::Stored(recorded), |now| StateRef::New(Box::new(now)))
+}
+
+/// Returns whether a dead node is the remnant of an addition that failed and could not be undone, as on a disk that broke
+/// during the copy. Without a program and an identity it can never run, so that its folder and its number are freed once
+/// the volume is back.
+fn is_remnant(recorded: &NodeState, sample: &NodeSample) -> bool {
+    matches!(recorded, NodeState::Dead { .. })
+        && matches!(sample.presence, Presence::Gone | Presence::VolumeFault)
+        && sample.peer_id.is_none()
+        && sample.version.is_none()
 }
 
 /// Returns the state that an observation shows; None when it confirms the stored one.

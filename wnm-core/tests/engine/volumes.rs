@@ -1,8 +1,8 @@
 //! Volumes with a fault, and volumes without space for a node.
 
 use wnm_core::{
-    Anomaly, Blocker, Bytes, Desired, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb, Volume,
-    VolumeFault, evaluate_request,
+    Anomaly, Blocker, Bytes, Desired, NodeId, NodeState, Presence, Preset, Refusal, Selection, StopCause, Verb,
+    Version, Volume, VolumeFault, evaluate_request,
 };
 
 use crate::colony::{Colony, ago, id, percent};
@@ -47,6 +47,31 @@ fn nodes_return_with_their_volume() {
     colony.look.host.volumes[1].fault = None;
     let states = colony.settled(&[]);
     assert_eq!((states[&id(3)].word(), states[&id(4)].word()), ("RUNNING", "STOPPED"));
+}
+
+#[test]
+fn remnant_of_a_failed_addition_is_removed_with_its_volume_in_place() {
+    use Presence::{Gone, VolumeFault};
+    let peer = || Some("12D3KooWAAAA".to_owned());
+    // Presence, whether the program and the identity of the node exist; the state, and whether the node is removed.
+    let cases = [
+        (Gone, None, None, "DEAD", true),
+        (VolumeFault, None, None, "DEAD", false),
+        // A node that ran once has an identity, and another one at least a program.
+        (Gone, None, peer(), "STOPPED", false),
+        (Gone, Some(Version::new(0, 4, 17)), None, "STOPPED", false),
+        (VolumeFault, None, peer(), "UNKNOWN", false),
+    ];
+    for (presence, version, peer_id, word, is_removed) in cases {
+        let dead = NodeState::Dead { since: ago(90) };
+        let mut colony = Colony::new(&[]).running(1).node(2, dead, presence).cpu(60.0);
+        if let Some(sample) = colony.look.nodes.get_mut(&id(2)) {
+            (sample.version, sample.peer_id) = (version.clone(), peer_id.clone());
+        }
+        let name = format!("{presence:?} {version:?} {peer_id:?}");
+        assert_eq!(colony.decided().contains(&("remove", 2)), is_removed, "{name}");
+        assert_eq!(colony.settled(&[])[&id(2)].word(), word, "{name}");
+    }
 }
 
 #[test]

@@ -50,11 +50,15 @@ impl HostExecutor<'_> {
         if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
-        let moved = node_dir::trash(node, &self.settings.storage)?;
-        if let (Action::Add { .. }, Some(moved)) = (&record.planned.action, &moved) {
-            // The node never ran: its folder holds nothing of value, and each further try would leave another one.
-            node_dir::delete_trashed(moved, UNBORN_BUDGET);
-        }
-        Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+        let storage = self.settings.storage.clone();
+        let is_unborn = matches!(record.planned.action, Action::Add { .. });
+        self.on_volume(node, move |node| {
+            let moved = node_dir::trash(node, &storage)?;
+            if let Some(moved) = moved.as_deref().filter(|_| is_unborn) {
+                // The node never ran: its folder holds nothing of value, and each further try would leave another one.
+                node_dir::delete_trashed(moved, UNBORN_BUDGET);
+            }
+            Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+        })
     }
 }

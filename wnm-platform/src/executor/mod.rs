@@ -7,10 +7,10 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
-use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp};
+use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp, VolumeFault};
 
 use crate::error::PlatformError;
 use crate::firewall::Firewall;
@@ -19,6 +19,10 @@ use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
 use crate::transfer::Movers;
 use crate::volume;
+
+/// The time for the changes of one step on a volume. The program of a node, 100 MB, takes half a minute on a slow disk
+/// that others use as well.
+const STEP_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The executor of steps on this host.
 pub struct HostExecutor<'a> {
@@ -70,6 +74,17 @@ impl<'a> HostExecutor<'a> {
         }
     }
 
+    /// Runs the part of a step that changes files below a storage folder, in a helper thread: a file system that hangs in
+    /// the middle of it must not hold the cycle and its lock. Until the thread returns, each further call on that storage
+    /// folder fails, so that no two of them change the same files.
+    fn on_volume(&self, node: &Node, change: impl FnOnce(&Node) -> Performed + Send + 'static) -> Performed {
+        let roots = &self.settings.storage;
+        let root = volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)).unwrap_or(&node.root_dir);
+        let node = node.clone();
+        volume::within(root, STEP_DEADLINE, move || change(&node))
+            .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))
+    }
+
     fn service(&self, node: &Node) -> Service {
         let unknown = || Service::Unknown("the process manager does not report it".to_owned());
         self.manager.survey(&[node]).remove(&node.id).unwrap_or_else(unknown)
@@ -85,7 +100,10 @@ impl<'a> HostExecutor<'a> {
         match step {
             // The addition failed at its first step: folder and processes belong to another node.
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
-            Step::Folder => node_dir::create(node, &self.settings.storage).map(|()| Effect::Done(Evidence::Nothing)),
+            Step::Folder => {
+                let storage = self.settings.storage.clone();
+                self.on_volume(node, move |node| node_dir::create(node, &storage).and(DONE))
+            }
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
             Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),
@@ -101,9 +119,11 @@ impl<'a> HostExecutor<'a> {
             Step::Stage => self.stage(node),
             Step::Swap => self.swap(record, node),
             Step::SwapBack => self.swap_back(record, node),
-            Step::DropOld => node_dir::drop_old(&node_dir::installed(node))
-                .and_then(|()| node_dir::drop_leftovers(node))
-                .map(|()| Effect::Done(Evidence::Nothing)),
+            Step::DropOld => self.on_volume(node, |node| {
+                node_dir::drop_old(&node_dir::installed(node))?;
+                node_dir::drop_leftovers(node)?;
+                DONE
+            }),
             Step::Copy
             | Step::CopyRest
             | Step::Verify

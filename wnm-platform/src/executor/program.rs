@@ -18,18 +18,24 @@ impl HostExecutor<'_> {
         if node.manager.chooses_program() {
             return DONE;
         }
-        node_dir::ensure_protected(node)?;
-        let to = node_dir::install(&self.settings.binary, &node_dir::installed(node))?;
-        node_dir::provide(node)?;
-        copy_peers(&self.settings.binary, node)?;
-        Ok(Effect::Done(Evidence::Programs { from: None, to }))
+        let binary = self.settings.binary.clone();
+        self.on_volume(node, move |node| {
+            node_dir::ensure_protected(node)?;
+            let to = node_dir::install(&binary, &node_dir::installed(node))?;
+            node_dir::provide(node)?;
+            copy_peers(&binary, node)?;
+            Ok(Effect::Done(Evidence::Programs { from: None, to }))
+        })
     }
 
     pub(super) fn stage(&self, node: &Node) -> Performed {
-        node_dir::ensure_protected(node)?;
-        node_dir::take_over(node)?;
-        let (from, to) = node_dir::stage(&self.settings.binary, &node_dir::installed(node))?;
-        Ok(Effect::Done(Evidence::Programs { from, to }))
+        let binary = self.settings.binary.clone();
+        self.on_volume(node, move |node| {
+            node_dir::ensure_protected(node)?;
+            node_dir::take_over(node)?;
+            let (from, to) = node_dir::stage(&binary, &node_dir::installed(node))?;
+            Ok(Effect::Done(Evidence::Programs { from, to }))
+        })
     }
 
     pub(super) fn swap(&self, record: &ActionRecord, node: &Node) -> Performed {
@@ -39,30 +45,35 @@ impl HostExecutor<'_> {
         let Some(Evidence::Programs { to, .. }) = evidence(record, Step::Stage) else {
             return Err(PlatformError::NothingStaged { node: node.id });
         };
-        node_dir::take_over_first(node)?;
-        node_dir::swap(&node_dir::installed(node), to)?;
-        node_dir::provide(node)?;
-        copy_peers(&self.settings.binary, node)?;
-        DONE
+        let (binary, to) = (self.settings.binary.clone(), to.clone());
+        self.on_volume(node, move |node| {
+            node_dir::take_over_first(node)?;
+            node_dir::swap(&node_dir::installed(node), &to)?;
+            node_dir::provide(node)?;
+            copy_peers(&binary, node)?;
+            DONE
+        })
     }
 
     pub(super) fn swap_back(&self, record: &ActionRecord, node: &Node) -> Performed {
         let Some(Evidence::Programs { from, to }) = evidence(record, Step::Stage) else {
             // Nothing was staged, so the installed program is unchanged and the node may run.
-            node_dir::drop_staged(&node_dir::installed(node))?;
-            return DONE;
+            return self.on_volume(node, |node| node_dir::drop_staged(&node_dir::installed(node)).and(DONE));
         };
         if let Some(wait) = self.wait_while_running(node) {
             return Ok(wait);
         }
         let was_swapped = record.done.iter().any(|done| done.step == Step::Swap);
         let swapped = if was_swapped { SwapProgress::Possible } else { SwapProgress::NotStarted };
-        node_dir::take_over_first(node)?;
-        let installed = node_dir::installed(node);
-        node_dir::swap_back(&installed, from.as_deref(), to, swapped, &self.settings.binary)?;
-        node_dir::provide(node)?;
-        node_dir::drop_leftovers(node)?;
-        DONE
+        let (binary, from, to) = (self.settings.binary.clone(), from.clone(), to.clone());
+        self.on_volume(node, move |node| {
+            node_dir::take_over_first(node)?;
+            let installed = node_dir::installed(node);
+            node_dir::swap_back(&installed, from.as_deref(), &to, swapped, &binary)?;
+            node_dir::provide(node)?;
+            node_dir::drop_leftovers(node)?;
+            DONE
+        })
     }
 
     /// Returns the reason to wait while the node is not known to be stopped.

@@ -6,7 +6,7 @@ use wnm_core::{Action, Node};
 use super::{DONE, HostExecutor, Performed, check_owner};
 use crate::error::PlatformError;
 use crate::node_dir;
-use crate::transfer::{self, Polled, Work};
+use crate::transfer::{self, Polled, Remaining, Work};
 
 impl HostExecutor<'_> {
     pub(super) fn relocate(&self, record: &ActionRecord, step: Step) -> Performed {
@@ -19,7 +19,8 @@ impl HostExecutor<'_> {
             Step::Copy | Step::CopyRest | Step::Verify => self.copy(record, step, old, &new),
             Step::Switch if is_move => {
                 self.check_places(old, &new)?;
-                transfer::switch(old, &new)?;
+                let from = old.clone();
+                self.on_volume(&new, move |new| transfer::switch(&from, new).and(DONE))?;
                 self.manager.release(old)?;
                 DONE
             }
@@ -33,16 +34,23 @@ impl HostExecutor<'_> {
             Step::SwitchBack if is_move => {
                 self.check_volume(old)?;
                 self.manager.release(&new)?;
-                transfer::switch_back(old, &new)?;
-                DONE
+                let from = old.clone();
+                self.on_volume(&new, move |new| transfer::switch_back(&from, new).and(DONE))
             }
-            Step::DropCopy if !transfer::drop_copy(old, &new) => {
-                Ok(Effect::NotYet("the copy is being deleted".to_owned()))
+            Step::DropCopy => {
+                let from = old.clone();
+                self.on_volume(&new, move |new| match transfer::drop_copy(&from, new) {
+                    Remaining::Nothing => DONE,
+                    Remaining::Files => Ok(Effect::NotYet("the copy is being deleted".to_owned())),
+                })
             }
             Step::DropSource => {
                 self.check_volume(old)?;
-                let moved = transfer::drop_source(old, &new, &self.settings.storage)?;
-                Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+                let storage = self.settings.storage.clone();
+                self.on_volume(old, move |old| {
+                    let moved = transfer::drop_source(old, &new, &storage)?;
+                    Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
+                })
             }
             _ => DONE,
         }
@@ -58,9 +66,17 @@ impl HostExecutor<'_> {
         self.check_places(old, new)?;
         let is_first = step == Step::Copy || (step == Step::CopyRest && record.evidence(Step::Copy).is_none());
         if is_first {
-            transfer::prepare(old, new, &self.settings.storage)?;
-            if transfer::can_rename(old, new) {
-                transfer::drop_copy(old, new);
+            let (from, storage) = (old.clone(), self.settings.storage.clone());
+            let way = self.on_volume(new, move |new| {
+                transfer::prepare(&from, new, &storage)?;
+                if !transfer::can_rename(&from, new) {
+                    return Ok(Effect::NotYet(String::new()));
+                }
+                // No copy is needed.
+                transfer::drop_copy(&from, new);
+                DONE
+            })?;
+            if matches!(way, Effect::Done(_)) {
                 return DONE;
             }
         } else if !transfer::holds_copy(new) {

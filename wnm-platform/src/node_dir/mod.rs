@@ -103,7 +103,7 @@ pub fn owner(node: &Node) -> Result<Owner, PlatformError> {
     owner_of(&node.root_dir, node)
 }
 
-fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
+pub(crate) fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
     match fs::symlink_metadata(folder) {
         Ok(_) => {}
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -16,6 +16,7 @@ use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
 use crate::guarded::{self, Trust, sync_folder};
+use crate::volume;
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
 pub(super) const LOGS: &str = "-logs";
@@ -23,6 +24,8 @@ pub(super) const LOGS: &str = "-logs";
 const SINCE: &str = ".wnm-trashed";
 /// The maximum size of that file, in bytes.
 const SINCE_LIMIT: u64 = 32;
+/// The time that the deletion of one file can take beyond a budget: that of a large store on a busy disk.
+const ONE_DELETION: Duration = Duration::from_secs(30);
 /// The suffix of a folder in the trash whose deletion has begun.
 const BEGUN: &str = ".deleting";
 /// The maximum number of folders with the same UUID in the trash.
@@ -152,13 +155,28 @@ pub struct Swept {
     pub refused: Vec<(PathBuf, String)>,
 }
 
-/// Deletes the folders that have been in the trash for `older_than`, oldest first, within `budget`. The next sweep
-/// continues. `now` is the time of wnm's clock: a wall clock that jumps ahead must not end the time for a restore.
+/// Deletes the folders that have been in the trash for `older_than`, within `budget`; in each storage folder the oldest
+/// first. The next sweep continues. `now` is the time of wnm's clock: a wall clock that jumps ahead must not end the time
+/// for a restore. The trash of a file system that does not answer stays.
 pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, now: Timestamp) -> Swept {
     let deadline = Instant::now() + budget;
     let mut swept = Swept::default();
+    for root in roots {
+        let folder = root.clone();
+        let call = move || sweep_one(&folder, deadline, older_than, now);
+        let Ok(of_root) = volume::within(root, budget + ONE_DELETION, call) else { continue };
+        swept.deleted += of_root.deleted;
+        swept.left += of_root.left;
+        swept.refused.extend(of_root.refused);
+    }
+    swept
+}
+
+/// Sweeps the trash of one storage folder until the deadline.
+fn sweep_one(root: &Path, deadline: Instant, older_than: Duration, now: Timestamp) -> Swept {
+    let mut swept = Swept::default();
     let mut due = Vec::new();
-    for path in roots.iter().filter_map(|root| root.canonicalize().ok()).flat_map(|root| list(&root.join(TRASH))) {
+    for path in root.canonicalize().iter().flat_map(|root| list(&root.join(TRASH))) {
         if let Err(found) = check(&path) {
             swept.refused.push((path, found));
             continue;
@@ -172,7 +190,6 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, no
         }
     }
     due.sort();
-    due.dedup();
     for (_, path) in due {
         if Instant::now() >= deadline {
             swept.left += 1;
@@ -181,7 +198,10 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, no
         match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
             Ok(Progress::Complete) => swept.deleted += 1,
             Ok(Progress::OutOfTime) => swept.left += 1,
-            Err(error) => swept.refused.push((path, error.to_string())),
+            Err(error) => {
+                swept.left += 1;
+                swept.refused.push((path, error.to_string()));
+            }
         }
     }
     swept

@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use wnm_core::{Bytes, Colony, NodeId, NodeMap, NodeSample, Presence};
+use wnm_core::{Bytes, Colony, Node, NodeId, NodeMap, NodeSample, Presence};
+
+use crate::volume;
 
 /// The time limit for one folder. The size of a slower folder stays unknown.
 const MOST: Duration = Duration::from_millis(500);
+/// The time after which the file system of a folder counts as not answering.
+const NO_ANSWER: Duration = Duration::from_secs(5);
 /// The unit of `st_blocks` in bytes, independent of the file system; see stat(2).
 const BLOCK: u64 = 512;
 /// The number of records at which counting stops.
@@ -30,7 +34,9 @@ pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: 
             return;
         }
         if let (Some(node), Some(sample)) = (colony.nodes.get(&id), samples.get_mut(&id)) {
-            sample.disk = disk_use(&node.root_dir, Instant::now() + MOST).map(Bytes).or(sample.disk);
+            let folder = node.root_dir.clone();
+            let used = in_time(node, move || disk_use(&folder, Instant::now() + MOST));
+            sample.disk = used.map(Bytes).or(sample.disk);
         }
     }
 }
@@ -60,19 +66,27 @@ pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, 
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
         let is_silent = node.metrics_port().is_none();
-        (is_silent && sample.presence == Presence::Answering).then(|| (*id, node.root_dir.join("chunks")))
+        (is_silent && sample.presence == Presence::Answering).then_some((*id, node))
     };
-    let mut due: Vec<(NodeId, PathBuf)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();
+    let mut due: Vec<(NodeId, &Node)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();
     rotate_by_turn(&mut due, turn);
     let begun = Instant::now();
-    for (id, folder) in due {
+    for (id, node) in due {
         if begun.elapsed() >= budget {
             return;
         }
         if let Some(metrics) = samples.get_mut(&id).and_then(|sample| sample.metrics.as_mut()) {
-            metrics.records = records_in(&folder);
+            let chunks = node.root_dir.join("chunks");
+            metrics.records = in_time(node, move || records_in(&chunks));
         }
     }
+}
+
+/// Runs a measurement of a node's folder. The result is None, also for the other nodes on the volume, while the file
+/// system does not answer.
+fn in_time<T: Send + 'static>(node: &Node, call: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
+    let storage = node.root_dir.parent().unwrap_or(&node.root_dir);
+    volume::within(storage, NO_ANSWER, call).ok().flatten()
 }
 
 /// Rotates the list so that each turn starts with another node, also when turns are equally spaced.

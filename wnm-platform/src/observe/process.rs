@@ -74,14 +74,18 @@ impl ProcessInfo {
 
     /// Tells whether the executable is this program, or was before an upgrade replaced it. wnm keeps the old
     /// program as `.old`, a self-upgrading `ant-node` as `.backup`.
+    ///
+    /// When its volume was detached while the process ran, as by `umount -l`, the kernel shows the path of the executable
+    /// below the root of that volume, which is the end of the program's path and leads nowhere.
     fn executes(&self, binary: &Path) -> bool {
         let Some(program) = self.program() else { return false };
+        let is_end_of = |binary: &Path| program.strip_prefix("/").is_ok_and(|rest| binary.ends_with(rest));
         let named = |stem: &Path| {
             let program = program.as_os_str().as_bytes();
             let rest = program.strip_prefix(stem.as_os_str().as_bytes());
             rest.is_some_and(|rest| matches!(rest, b"" | b".old" | b".backup"))
         };
-        named(binary) || named(&resolved(binary))
+        named(binary) || named(&resolved(binary)) || is_end_of(binary) && !program.exists()
     }
 }
 
@@ -342,6 +346,16 @@ mod tests {
         assert!(!runs(exe, &["antnode", "--root-dir"]));
         assert!(!runs(exe, &["antnode", "x--root-dir=/s p/antnode0001"]));
         assert!(!runs(exe, &[]));
+    }
+
+    #[test]
+    fn executable_on_a_detached_volume_has_the_end_of_its_path() {
+        let words = ["antnode", "--root-dir", "/s p/antnode0001"];
+        assert!(runs("/antnode0001/antnode", &words), "the volume was mounted on the storage folder");
+        assert!(runs("/antnode", &words), "the volume was mounted on the folder of the node");
+        assert!(!runs("/0001/antnode", &words));
+        assert!(!runs("/antnode0002/antnode", &words));
+        assert!(!runs("/", &words));
     }
 
     #[test]

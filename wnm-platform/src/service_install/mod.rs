@@ -63,6 +63,7 @@ pub struct InstalledService {
     supervisor: Supervisor,
     scope: Scope,
     text: String,
+    database: PathBuf,
     exec: Exec,
 }
 
@@ -86,7 +87,7 @@ impl InstalledService {
             Supervisor::Launchd => text::property_list(task, &Places::of_user(scope).logs)?,
             Supervisor::Cron => text::cron_line(task)?,
         };
-        Ok(Self { supervisor, scope, text, exec })
+        Ok(Self { supervisor, scope, text, database: task.database.clone(), exec })
     }
 
     /// Returns the file of the service; None for a crontab, whose place only cron knows.
@@ -118,6 +119,18 @@ impl InstalledService {
             Some(file) => Ok(read(&file)?.is_some()),
             None => Ok(crontab(&self.exec)?.lines().any(text::is_our_cron_line)),
         }
+    }
+
+    /// Tells whether the service is installed for its database. A host may have the service of another colony.
+    ///
+    /// # Errors
+    /// The file or the crontab is unreadable.
+    pub fn is_installed_for_database(&self) -> Result<bool, PlatformError> {
+        let text = match self.file() {
+            Some(file) => read(&file)?.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
+            None => crontab(&self.exec)?.lines().filter(|line| text::is_our_cron_line(line)).collect(),
+        };
+        Ok(text::names(&text, &self.database))
     }
 
     /// Installs, enables and starts the service. A running service restarts only if its file changed.

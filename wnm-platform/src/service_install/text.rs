@@ -105,6 +105,14 @@ pub(super) fn is_our_cron_line(line: &str) -> bool {
     !line.starts_with('#') && line.trim_end().ends_with(CRON_MARK)
 }
 
+/// Tells whether a service file contains a path as a whole word.
+pub(super) fn names(text: &str, path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    let is_end = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || "/._-".contains(next));
+    let escaped = path.replace('%', "\\%");
+    [path, &escaped].into_iter().any(|path| text.match_indices(path).any(|(at, _)| is_end(&text[at + path.len()..])))
+}
+
 /// Returns the program and the arguments of the daemon.
 fn words(task: &Task) -> Result<(&str, Vec<String>), PlatformError> {
     let interval = match task.interval.subsec_millis() {

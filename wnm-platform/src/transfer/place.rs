@@ -140,22 +140,29 @@ pub(crate) fn switch_back(from: &Node, to: &Node) -> Result<(), PlatformError> {
     Ok(())
 }
 
-/// Deletes the copy while time is left. Returns whether nothing is left of it.
+/// Whether files of a copy are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remaining {
+    Nothing,
+    Files,
+}
+
+/// Deletes the copy while time is left.
 ///
 /// The only copy is never deleted. A drive that is away keeps its copy; the reason is logged.
-pub(crate) fn drop_copy(from: &Node, to: &Node) -> bool {
+pub(crate) fn drop_copy(from: &Node, to: &Node) -> Remaining {
     let copy = staging(to);
     if is_folder(&copy) && is_folder(&from.root_dir) {
         match node_dir::delete_below(&moving(to), &name(&to.uuid), Instant::now() + DROP_BUDGET) {
             Ok(true) => {}
-            Ok(false) => return false,
+            Ok(false) => return Remaining::Files,
             Err(error) => {
                 tracing::warn!(node = %to.id, copy = %copy.display(), %error, "cannot delete the copy of a node");
             }
         }
     }
     tidy(to);
-    true
+    Remaining::Nothing
 }
 
 /// Moves the folder at the old place to the trash, from where it cannot be restored while its node lives on.

@@ -115,7 +115,7 @@ fn switch_back_restores_the_old_place() {
     switch(&host.from, &host.to).unwrap();
     for _ in 0..2 {
         switch_back(&host.from, &host.to).unwrap();
-        assert!(drop_copy(&host.from, &host.to));
+        assert_eq!(drop_copy(&host.from, &host.to), Remaining::Nothing);
     }
     assert_eq!(listing(&host.from.root_dir), before);
     assert_eq!(fs::read_dir(&host.roots[1]).unwrap().count(), 0);
@@ -128,14 +128,14 @@ fn folder_on_the_same_volume_is_renamed_and_renamed_back() {
     let inode = fs::metadata(&host.from.root_dir).unwrap().ino();
     prepare(&host.from, &host.to, &host.roots).unwrap();
     assert!(can_rename(&host.from, &host.to));
-    assert!(drop_copy(&host.from, &host.to));
+    assert_eq!(drop_copy(&host.from, &host.to), Remaining::Nothing);
     switch(&host.from, &host.to).unwrap();
     assert_eq!(fs::metadata(&host.to.root_dir).unwrap().ino(), inode);
     switch_back(&host.from, &host.to).unwrap();
     assert_eq!((listing(&host.from.root_dir), host.to.root_dir.exists()), (before, false));
     // The only copy is never deleted.
     switch(&host.from, &host.to).unwrap();
-    assert!(drop_copy(&host.from, &host.to));
+    assert_eq!(drop_copy(&host.from, &host.to), Remaining::Nothing);
     assert_eq!(fs::metadata(&host.to.root_dir).unwrap().ino(), inode);
 }
 

@@ -96,6 +96,13 @@ impl Storage {
         matches!(folder, Some(FolderState::NoAnswer | FolderState::Bare)) || self.has_fault(volume)
     }
 
+    /// Tells whether the file system of a node's folder answers, so that the files of the node can be read. A folder that
+    /// was not asked for counts as answering.
+    #[must_use]
+    pub fn answers(&self, node: NodeId) -> bool {
+        self.folders.get(&node) != Some(&FolderState::NoAnswer)
+    }
+
     /// Tells whether a volume has a fault; false without a volume.
     pub(crate) fn has_fault(&self, volume: Option<usize>) -> bool {
         volume.and_then(|volume| self.volumes.get(volume)).is_some_and(|volume| volume.fault.is_some())

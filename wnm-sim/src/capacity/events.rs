@@ -5,7 +5,7 @@ use wnm_core::NodeId;
 use super::node::Folder;
 use super::{CapacityModel, Seconds, TICK};
 use crate::chance::Chance;
-use crate::scenario::capacity::EventRates;
+use crate::scenario::capacity::{Amount, EventRates};
 
 /// The event of a timer of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) struct Events {
     first: Seconds,
     next_release: Seconds,
     next_reboot: Seconds,
+    /// When the demand of all nodes rises for good; infinite for never.
+    rise_at: Seconds,
 }
 
 impl Events {
@@ -53,7 +55,12 @@ impl Events {
         let next_release = if every > 0.0 { host_chance.between(0.0, every) } else { f64::INFINITY };
         let next_reboot = host_chance.wait(rates.reboots_per_day.get() / 86_400.0);
         let (rates, node_chance) = (rates.clone(), Chance::new(seed, 995));
-        Self { rates, node_chance, host_chance, timers: Vec::new(), first: f64::INFINITY, next_release, next_reboot }
+        let rise_at = match rates.need_rises_by.get() {
+            0.0 => f64::INFINITY,
+            _ => rates.need_rises_on_day.get() * 86_400.0,
+        };
+        let (timers, first) = (Vec::new(), f64::INFINITY);
+        Self { rates, node_chance, host_chance, timers, first, next_release, next_reboot, rise_at }
     }
 
     /// Sets a timer for a process.
@@ -94,6 +101,9 @@ impl CapacityModel {
         if self.now >= self.events.next_reboot {
             self.reboot();
         }
+        if self.now >= self.events.rise_at {
+            self.raise_need();
+        }
         // True in exactly one step: the one in which the reboot ends.
         if self.down_until > self.now - TICK && self.down_until <= self.now {
             self.boot();
@@ -128,8 +138,8 @@ impl CapacityModel {
                 self.start(timer.node, now);
             }
             TimerEvent::SelfUpgrade => {
-                let target = self.target;
-                self.change_version(timer.node, target);
+                let release = self.release;
+                self.change_version(timer.node, release);
                 self.end(timer.node);
                 self.start(timer.node, now);
                 self.add_upgrade_cost(timer.node);
@@ -166,8 +176,12 @@ impl CapacityModel {
 
     /// Publishes a new release; every running node fetches it at a random time within the configured minutes.
     fn release(&mut self) {
-        self.target += 1;
+        self.release += 1;
         let rates = &self.events.rates;
+        // The binary for new nodes follows the release, unless the file stays as it is.
+        if !rates.binary_stays {
+            self.target = self.release;
+        }
         let within = rates.upgrade_within_minutes.get() * 60.0;
         self.events.next_release += rates.upgrade_every_hours.get() * 3600.0;
         for node in &self.nodes {
@@ -176,6 +190,21 @@ impl CapacityModel {
                 self.events.at(at, node.id, process.serial, TimerEvent::SelfUpgrade);
             }
         }
+    }
+
+    /// Raises the demand of present and future nodes for good, as a change of the network does.
+    fn raise_need(&mut self) {
+        let by = self.events.rates.need_rises_by.get();
+        self.events.rise_at = f64::INFINITY;
+        let (now, curves) = (self.now, self.curves);
+        for node in &mut self.nodes {
+            node.grow(now, &curves);
+            if node.process.is_some() {
+                self.sums.base += node.base * by;
+            }
+            node.base *= 1.0 + by;
+        }
+        self.constants.cpu_cores = Amount::of(self.constants.cpu_cores.get() * (1.0 + by));
     }
 
     fn reboot(&mut self) {

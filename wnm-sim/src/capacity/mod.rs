@@ -34,12 +34,12 @@ use background::{Background, Demand, Episodes, Wander};
 use constants::Constants;
 use events::Events;
 use node::{Curves, Node, Remaining, decayed};
-use processors::{Shares, share};
+use processors::{Division, Shares, share};
 use sums::Sums;
 use volumes::Volumes;
 
 pub(crate) use crate::scenario::capacity::{CapacityScenario, Scenario};
-pub(crate) use pilot::{Pilot, PilotSpec, SteadyPart};
+pub(crate) use pilot::{Groups, Pilot, PilotSpec, SteadyPart};
 pub(crate) use processors::runnable;
 pub(crate) use run::{Cycle, run_observed, run_once};
 pub(crate) use score::Score;
@@ -73,6 +73,8 @@ struct Step {
     blocked: f64,
     /// The share of their demand that the nodes got.
     served: f64,
+    /// The share of its demand for which the background load waits because of the nodes.
+    harm: f64,
     /// The slow variation of the nodes' demand, as a factor around 1.
     wandered: f64,
     /// The share of memory in use: by all processes, and by the background load.
@@ -92,6 +94,10 @@ struct Interval {
     own: f64,
     own_shape: f64,
     throttled: f64,
+    /// Pressure times seconds: of the nodes, of the background load, and of the tasks that wait for disks.
+    own_stall: f64,
+    background_stall: f64,
+    io_stall: f64,
 }
 
 /// The host with its nodes and its load.
@@ -125,10 +131,13 @@ struct CapacityModel {
     loads_alone: LoadAverages,
     /// The CPU limit: cores that all nodes together may use.
     cpu_limit: Option<f64>,
-    /// Whether the host can enforce a CPU limit.
+    /// Whether the host can limit the CPU of the nodes.
     has_cpu_limit: bool,
+    /// The weight of the nodes against the background load; None where every task competes alone.
+    weight: Option<f64>,
+    /// The patch numbers of the binary for new nodes, and of the current release.
     target: u64,
-    /// The patch number of the current release.
+    release: u64,
     next_serial: u32,
     /// When the current reboot ends, and whether one has ended since the last observation.
     down_until: Seconds,
@@ -171,7 +180,9 @@ impl CapacityModel {
             loads_alone: LoadAverages::default(),
             cpu_limit: None,
             has_cpu_limit: false,
+            weight: None,
             target: 1,
+            release: 1,
             next_serial: 0,
             down_until: f64::NEG_INFINITY,
             rebooted: false,
@@ -228,8 +239,10 @@ impl CapacityModel {
         let spike = if is_up { self.draw_spike() } else { 0.0 };
         let own_wanted = (shape * wandered * noise).max(0.0);
         let background_wanted = demand.cores * noise + spike;
-        let Shares { own, background, runnable } = share(own_wanted, background_wanted, self.cpu_limit, self.cpus);
-        let alone = share(0.0, background_wanted, None, self.cpus);
+        let division = Division { cpus: self.cpus, cpu_limit: self.cpu_limit, weight: self.weight };
+        let Shares { own, background, runnable, own_stall, background_stall } =
+            share(own_wanted, background_wanted, division);
+        let alone = share(0.0, background_wanted, division);
         if is_up {
             // A host that is down runs no tasks; `reboot` has cleared its averages.
             self.loads.tick(((runnable + demand.blocked) * 1000.0) as u32);
@@ -241,6 +254,9 @@ impl CapacityModel {
         interval.io_wait += demand.blocked.min(self.cpus - own - background).max(0.0);
         interval.own += own;
         interval.own_shape += shape;
+        interval.own_stall += own_stall * TICK;
+        interval.background_stall += background_stall * TICK;
+        interval.io_stall += if demand.blocked > 0.0 { TICK } else { 0.0 };
         interval.throttled += if self.cpu_limit.is_some_and(|cpu_limit| own_wanted > cpu_limit) { TICK } else { 0.0 };
         Step {
             wanted: demand.cores,
@@ -248,6 +264,7 @@ impl CapacityModel {
             own,
             alone: alone.background,
             blocked: demand.blocked,
+            harm: background_stall - alone.background_stall,
             served: if own < own_wanted { own / own_wanted } else { 1.0 },
             wandered,
             memory: self.use_memory(),

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use wnm_core::{Bytes, Cores, CpuLimitSample, Load, LoadAverages, NodeSample, Observation, Percent, Presence, Volume};
+use wnm_core::{
+    Bytes, Cores, CpuLimitSample, Load, LoadAverages, NodeSample, Observation, Percent, Presence, Psi, Stall,
+    StallTime, Stalls, Volume, WeightMeans, WeightSample,
+};
 
 use super::node::Folder;
 use super::{CapacityModel, Interval, Sums, timestamp};
@@ -44,6 +47,9 @@ impl CapacityModel {
         let throttled = Percent::clamped(100.0 * interval.throttled / interval.seconds.max(1.0));
         let limit = self.cpu_limit.and_then(Cores::clamped);
         host.cpu_limit = self.has_cpu_limit.then_some(CpuLimitSample { limit, throttled });
+        let weighted = self.weight.map(|_| WeightMeans::Group);
+        host.weight = Some(WeightSample { cpu: weighted, io: weighted });
+        host.psi = Some(self.stalls(interval));
         let load = |load: f64| Load::clamped(load).unwrap_or_default();
         let [one, five, fifteen] = self.loads.get().map(load);
         host.load = Some(LoadAverages { one, five, fifteen });
@@ -59,6 +65,23 @@ impl CapacityModel {
             let used = used.clamp(0.0, 1.0);
             volume.used = Percent::clamped(100.0 * used);
             volume.available = Some(Bytes(((1.0 - used) * space.size * 1e9) as u64));
+        }
+    }
+
+    /// Returns the pressure over the interval. Only control groups tell the nodes from the background load.
+    fn stalls(&self, interval: &Interval) -> Psi {
+        let time = |seconds: f64| {
+            let avg10 = Percent::clamped(100.0 * seconds / interval.seconds.max(1.0)).unwrap_or_default();
+            StallTime { avg10, total: None }
+        };
+        let some = |seconds| Stall { some: time(seconds), full: None };
+        let of = |cpu, io| Stalls { cpu: some(cpu), io: some(io), ..Stalls::default() };
+        let (own, background, io) = (interval.own_stall, interval.background_stall, interval.io_stall);
+        let is_told = self.weight.is_some();
+        Psi {
+            host: of(own.max(background), io),
+            colony: is_told.then(|| of(own, 0.0)),
+            background: is_told.then(|| of(background, io)),
         }
     }
 

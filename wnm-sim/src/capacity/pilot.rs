@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wnm_core::{
     Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, Reason, Relief,
-    StopCause, evaluate,
+    StopCause, Weight, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
@@ -20,6 +20,16 @@ pub(crate) struct PilotSpec {
     /// The part of steady that is disabled, for an ablation.
     without: Option<SteadyPart>,
     baseline: Option<Baseline>,
+    groups: Groups,
+}
+
+/// Whether the host has control groups, and with them a weight and a CPU limit for the colony.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Groups {
+    #[default]
+    Present,
+    /// Nodes compete with other work as equals, as under setsid without rights.
+    Absent,
 }
 
 impl PilotSpec {
@@ -42,23 +52,29 @@ impl PilotSpec {
                 return Err(SimError::input(format!("--policy {name}: {problem}, {baselines}")));
             }
         }
-        Ok(Self { name: shown, settings: set.clone().over(settings), without: None, baseline })
+        let (settings, groups) = (set.clone().over(settings), Groups::default());
+        Ok(Self { name: shown, settings, without: None, baseline, groups })
     }
 
     /// Returns the engine under these settings.
     pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<SteadyPart>) -> Self {
-        Self { name: name.into(), settings, without, baseline: None }
+        Self { name: name.into(), settings, without, baseline: None, groups: Groups::default() }
+    }
+
+    /// Returns the policy on a host with or without control groups.
+    pub(crate) fn on(self, groups: Groups) -> Self {
+        Self { groups, ..self }
     }
 
     /// Returns the baseline that runs a fixed number of nodes.
     pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
         let baseline = Some(Baseline::Fixed(nodes));
-        Self { name: name.into(), settings: RawSettings::default(), without: None, baseline }
+        Self { name: name.into(), settings: RawSettings::default(), without: None, baseline, groups: Groups::default() }
     }
 
-    /// Tells whether the policy may limit the CPU of the colony.
-    pub(crate) fn has_cpu_limit(&self) -> bool {
-        self.settings.cpu_limit.unwrap_or(true)
+    /// Tells whether the host has control groups.
+    pub(crate) const fn groups(&self) -> Groups {
+        self.groups
     }
 
     /// Tells whether this is a baseline, which only the settings of the operator change.
@@ -77,8 +93,15 @@ impl PilotSpec {
         if let Some(part) = self.without {
             part.disable_in(&mut policy);
         }
-        let pilot = Pilot::new(policy, settings.cpu_limit.unwrap_or(true), self.baseline.clone());
-        Ok(Pilot { without: self.without, ..pilot })
+        let is_present = self.groups == Groups::Present;
+        let has_cpu_limit = is_present && settings.cpu_limit.unwrap_or(true);
+        let weight = is_present.then(|| match settings.cpu_weight.unwrap_or(Weight::BEHIND) {
+            // Idle nodes get only what no other task wants.
+            Weight::Idle => 0.0,
+            Weight::Share(share) => f64::from(share),
+        });
+        let pilot = Pilot::new(policy, has_cpu_limit, self.baseline.clone());
+        Ok(Pilot { without: self.without, weight, ..pilot })
     }
 }
 
@@ -165,6 +188,8 @@ pub(crate) struct Pilot {
     without: Option<SteadyPart>,
     /// Whether the host supports a CPU limit for the colony.
     pub(super) has_cpu_limit: bool,
+    /// The weight of the nodes against other work; None on a host without control groups.
+    pub(super) weight: Option<f64>,
 }
 
 impl Pilot {
@@ -176,7 +201,7 @@ impl Pilot {
             empty.verdicts.clear();
             (baseline, empty)
         });
-        Self { policy, state: EngineState::default(), baseline, without: None, has_cpu_limit }
+        Self { policy, state: EngineState::default(), baseline, without: None, has_cpu_limit, weight: None }
     }
 
     /// Returns the policy, with the settings of the host's operator below its own.

@@ -33,6 +33,7 @@ pub(crate) fn run_observed(
     let cycle = steps as f64 * TICK;
     let mut host = CapacityModel::new(spec, seed, cycle);
     host.has_cpu_limit = pilot.has_cpu_limit;
+    host.weight = pilot.weight;
     let mut score_keeper = ScoreKeeper::new(spec, cycle);
     let mut executor = Executor::default();
     let mut observation = Observation::default();

@@ -17,7 +17,7 @@ pub(crate) struct Seconds {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Score {
-    /// Hours of healthy nodes: up for a minute, and served at least half of their demand.
+    /// Served node-hours: hours of nodes that are up for a minute, each times the share of its demand that it got.
     pub(crate) node_hours: f64,
     /// Node-hours of a clairvoyant policy that always runs the most nodes within all limits.
     pub(crate) node_hours_best: f64,
@@ -29,9 +29,14 @@ pub(crate) struct Score {
     pub(crate) avoidable: Seconds,
     /// Integral over time of the relative excess over each limit, in seconds.
     pub(crate) severity: f64,
+    /// Core-hours that the background load lost to the nodes.
+    pub(crate) lost_core_hours: f64,
+    /// Seconds for which the background load waited for a processor because of the nodes, as PSI counts them.
+    pub(crate) stalled: f64,
     /// Number of times that an avoidable overload began.
     pub(crate) crossings: u32,
-    /// The least time over limits that this many crossings cost in cycles of this length, in seconds.
+    /// The least time over limits that these crossings cost in cycles of this length, in seconds: each costs its length,
+    /// or half a cycle and the time of a stop where that is less.
     pub(crate) bound: f64,
     pub(crate) adds: u32,
     pub(crate) starts: u32,

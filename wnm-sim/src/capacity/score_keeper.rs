@@ -65,6 +65,8 @@ pub(super) struct ScoreKeeper {
     cpu: Minute,
     cpu_alone: Minute,
     was_over: bool,
+    /// Seconds of the present crossing that the bound has counted.
+    bounded: Seconds,
     last: BTreeMap<NodeId, (Seconds, Direction)>,
     pub(super) score: Score,
 }
@@ -89,6 +91,7 @@ impl ScoreKeeper {
             cpu: Minute::default(),
             cpu_alone: Minute::default(),
             was_over: false,
+            bounded: 0.0,
             last: BTreeMap::new(),
             score: Score::default(),
         }
@@ -129,15 +132,23 @@ impl ScoreKeeper {
         if is_avoidable {
             score.avoidable.any += TICK;
             score.crossings += u32::from(!self.was_over);
+            if !self.was_over {
+                self.bounded = 0.0;
+            }
+            // A crossing shorter than its cost ends by itself, so that no policy pays more than its length.
+            let further = TICK.min(self.crossing_cost - self.bounded).max(0.0);
+            self.bounded += further;
+            score.bound += further;
         }
+        score.lost_core_hours += (step.alone - step.background).max(0.0);
+        score.stalled += step.harm.max(0.0) * TICK;
         self.was_over = is_avoidable;
         score.out_of_memory += if step.memory > 1.0 { TICK } else { 0.0 };
         score.disk_full += if disk.0 >= 1.0 { TICK } else { 0.0 };
         // No node can be healthy during a reboot, so that it does not count against the policy.
         if step.is_up {
-            let healthy = if step.served >= 0.5 { f64::from(host.sums.serving) } else { 0.0 };
-            // Counted in nodes and steps until `finish`: sums of whole numbers are exact.
-            score.node_hours += healthy;
+            // Counted in nodes and steps until `finish`.
+            score.node_hours += f64::from(host.sums.serving) * step.served;
             score.node_hours_best += best;
         }
     }
@@ -212,12 +223,12 @@ impl ScoreKeeper {
 
     /// Returns the score, with node time in hours.
     pub(super) fn finish(self) -> Score {
-        let Self { score, crossing_cost, .. } = self;
+        let Self { score, .. } = self;
         let hours = |steps: f64| steps * TICK / 3600.0;
         Score {
             node_hours: hours(score.node_hours),
             node_hours_best: hours(score.node_hours_best),
-            bound: f64::from(score.crossings) * crossing_cost,
+            lost_core_hours: hours(score.lost_core_hours),
             ..score
         }
     }
@@ -245,11 +256,13 @@ fn demand_of(runnable: f64, cpus: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::processors::Division;
 
     #[test]
     fn demand_of_inverts_runnable() {
         for demand in [0.1, 0.6, 0.7, 0.99, 1.0, 1.7] {
-            let runnable = super::super::share(demand * 4.0, 0.0, None, 4.0).runnable;
+            let runnable =
+                super::super::share(demand * 4.0, 0.0, Division { cpus: 4.0, cpu_limit: None, weight: None }).runnable;
             assert!((demand_of(runnable, 4.0) - demand * 4.0).abs() < 1e-9, "{demand}");
         }
     }

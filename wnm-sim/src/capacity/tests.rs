@@ -69,9 +69,9 @@ fn same_seed_gives_same_score() {
 }
 
 #[test]
-fn built_in_scenarios_run_on_both_hosts() {
+fn built_in_scenarios_run_on_all_hosts() {
     let all = CapacityScenario::find("all", &RawSettings::default(), TraceFacts::default()).unwrap();
-    assert_eq!(all.len(), 2 * crate::scenario::catalogue::NAMES.len());
+    assert_eq!(all.len(), 4 * crate::scenario::catalogue::NAMES.len());
     for spec in &all {
         let score = score(spec, "classic", 6.0);
         assert!(score.node_hours > 0.0 && score.node_hours_best > 0.0, "{}: {score:?}", spec.name);
@@ -90,7 +90,8 @@ fn processors_are_shared_in_proportion_to_demand() {
         (1.0, 0.0, Some(1.5), [1.0, 0.0, 1.0]),
         (8.0, 8.0, Some(2.0), [0.8, 3.2, 10.0 * 1.2]),
     ] {
-        let Shares { own: got, background: others, runnable } = share(own, background, cpu_limit, 4.0);
+        let division = Division { cpus: 4.0, cpu_limit, weight: None };
+        let Shares { own: got, background: others, runnable, .. } = share(own, background, division);
         for (found, want) in [got, others, runnable].into_iter().zip(want) {
             assert!(close(found, want), "{own} {background} {cpu_limit:?}: {found} {want}");
         }
@@ -352,10 +353,11 @@ fn time_over_limits_is_split_into_avoidable_and_not() {
 }
 
 #[test]
-fn starved_node_is_not_healthy() {
-    // The background load demands 16 of 4 cores: every demand is served at a quarter.
+fn starved_nodes_count_by_the_share_that_they_get() {
+    // The background load demands 16 of 4 cores, and the nodes 0.6: their weight of 10 gives them 4 · 10 / 110 cores.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 400"), "fixed:12", 1.0);
-    assert_eq!(score.node_hours, 0.0);
+    assert!(close(score.node_hours, 12.0 * (4.0 / 11.0) / 0.6), "{}", score.node_hours);
+    assert!(close(score.lost_core_hours, 4.0 / 11.0), "{}", score.lost_core_hours);
 }
 
 #[test]
@@ -413,5 +415,82 @@ fn baselines_follow_their_rules() {
         let score = hours(baseline, 24.0);
         assert!(score.adds > 10 && score.yielded() > 0.6, "{baseline}: {score:?}");
         assert!(score.share(score.over.any) < 0.02 && score.disk_full == 0.0, "{baseline}: {score:?}");
+    }
+}
+
+/// Runs a policy for a day in a scenario, on a host with or without control groups.
+fn scored(scenario: &str, set: &[(&str, &str)], groups: Groups) -> Score {
+    let spec = &CapacityScenario::find(scenario, &RawSettings::default(), TraceFacts::default()).unwrap()[0];
+    let mut settings = RawSettings::default();
+    set.iter().for_each(|(key, value)| settings.set(key, value).unwrap());
+    let mut pilot = PilotSpec::engine("test", settings, None).on(groups).pilot(spec).unwrap();
+    run_once(spec, &mut pilot, 3, 1.0, 60)
+}
+
+#[test]
+fn idle_nodes_cost_other_work_nothing_and_lighter_ones_less() {
+    let lost = |set: &[(&str, &str)], groups| scored("trace-build-2", set, groups).lost_core_hours;
+    let equals = lost(&[("preset", "classic")], Groups::Absent);
+    let [idle, light, heavy] =
+        ["idle", "10", "1000"].map(|weight| lost(&[("preset", "classic"), ("cpu_weight", weight)], Groups::Present));
+    assert!(idle < 1e-6 && light <= heavy && light < equals && equals > 0.0, "{idle} {light} {heavy} {equals}");
+}
+
+#[test]
+fn bound_never_exceeds_the_avoidable_time() {
+    for scenario in ["storms-2", "noisy-4", "jump-16", "filling-disk-2"] {
+        for groups in [Groups::Present, Groups::Absent] {
+            let score = scored(scenario, &[("preset", "classic")], groups);
+            assert!(score.bound <= score.avoidable.any, "{scenario}: {score:?}");
+            assert!(score.bound >= TICK * f64::from(score.crossings), "{scenario}: {score:?}");
+        }
+    }
+}
+
+#[test]
+fn risen_need_holds_for_present_and_future_nodes() {
+    let spec = plain("[nodes]\nneed_rises_by = 1.5\nneed_rises_on_day = 0.01\n");
+    let mut host = CapacityModel::new(&spec, 1, 60.0);
+    let before = host.step().own;
+    (0..200).for_each(|_| _ = host.step());
+    let after = host.step().own;
+    assert!(close(after, before * 2.5), "{before} {after}");
+    let id = NodeId::new(99).unwrap();
+    host.create(id, timestamp(host.now));
+    host.start(id, host.now);
+    let further = host.step().own;
+    assert!(close(further - after, 0.05 * 2.5), "{after} {further}");
+}
+
+#[test]
+fn nodes_that_upgrade_themselves_become_newer_than_a_binary_that_stays() {
+    let releases = "[nodes]\nupgrade_every_hours = 1\nupgrade_within_minutes = 10\n";
+    for (stays, is_newer) in [("", false), ("binary_stays = true\n", true)] {
+        let mut host = CapacityModel::new(&plain(&format!("{releases}{stays}")), 1, 60.0);
+        // Two hours hold a release for any phase, and the time in which the nodes fetch it.
+        (0..1440).for_each(|_| _ = host.step());
+        let mut seen = Observation::default();
+        host.observe(&mut seen);
+        let newest = seen.nodes.values().filter_map(|node| node.version.clone()).max();
+        assert_eq!(newest > seen.target, is_newer, "{newest:?} {:?}", seen.target);
+    }
+}
+
+/// The host tells pressure, and of which side where it has control groups.
+#[test]
+fn observation_has_pressure_and_weight() {
+    let spec = plain("[[load]]\nkind = \"constant\"\npercent = 100\n");
+    for weight in [Some(10.0), None] {
+        let mut host = CapacityModel::new(&spec, 1, 60.0);
+        host.weight = weight;
+        (0..12).for_each(|_| _ = host.step());
+        let mut seen = Observation::default();
+        host.observe(&mut seen);
+        let psi = seen.host.psi.unwrap();
+        assert!(psi.host.cpu.some.avg10.get() > 0.0, "{psi:?}");
+        assert_eq!(psi.colony.is_some(), weight.is_some());
+        assert_eq!(seen.host.weight.unwrap().yields_cpu(), weight.is_some());
+        let background = psi.background_or_host().cpu.some.avg10.get();
+        assert!(weight.is_none() || background < psi.host.cpu.some.avg10.get(), "{psi:?}");
     }
 }

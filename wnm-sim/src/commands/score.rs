@@ -1,5 +1,7 @@
 //! `wnm-sim score`: summarises and ranks runs.
 
+pub(crate) mod pooled;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ use crate::run_file::{self, RunLine};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
 use crate::{Exit, SimError};
+
+use pooled::{HEADING, Pooled, pooled, rows};
 
 /// Summarise runs: means with 95 % confidence intervals by scenario and policy, and a ranking of the policies
 #[derive(Debug, clap::Args)]
@@ -38,12 +42,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, SimError> {
 pub(crate) fn show(runs: &[RunLine], format: Format) -> Result<Exit, SimError> {
     let sums = summed_up(runs);
     let ranking = ranking(&sums);
+    let pooled = pooled(runs);
     let mut output = Output::standard();
     if format == Format::Json {
-        let scores = Scores { scores: &sums, ranking: &ranking };
+        let scores = Scores { scores: &sums, pooled: &pooled, ranking: &ranking };
         output.line(&serde_json::to_string(&scores).map_err(|error| SimError::Output(error.into()))?)?;
     } else {
-        output.text(&text(&sums, &ranking))?;
+        output.text(&text(&sums, &pooled, &ranking))?;
     }
     output.finish()?;
     Ok(Exit::Done)
@@ -55,6 +60,8 @@ pub(crate) fn show(runs: &[RunLine], format: Format) -> Result<Exit, SimError> {
 struct Scores<'a> {
     /// The figures of each policy in each scenario.
     scores: &'a [Sum],
+    /// The sums of each policy over all scenarios.
+    pooled: &'a [Pooled],
     /// All policies, best first.
     ranking: &'a [Rank],
 }
@@ -77,8 +84,12 @@ pub(crate) struct Sum {
     pub(crate) scalar: Mean,
     /// Node-hours as a share of the best possible, 0 to 1.
     pub(crate) yielded: Mean,
-    /// Hours of healthy nodes in a run.
+    /// Served node-hours in a run.
     pub(crate) node_hours: Mean,
+    /// Core-hours that the background load lost to the nodes, per run.
+    pub(crate) lost_core_hours: Mean,
+    /// Share of the time for which the background load waited for a processor because of the nodes, 0 to 1.
+    pub(crate) stalled: Mean,
     /// Share of the time over any limit, 0 to 1.
     pub(crate) over: Mean,
     /// Share of the time over a limit that the background load alone does not exceed, 0 to 1.
@@ -144,6 +155,8 @@ fn sum(first: &RunLine, runs: &[&RunLine]) -> Sum {
         scalar: mean(Score::scalar),
         yielded: mean(Score::yielded),
         node_hours: mean(|score| score.node_hours),
+        lost_core_hours: mean(|score| score.lost_core_hours),
+        stalled: mean(|score| score.share(score.stalled)),
         over: mean(|score| score.share(score.over.any)),
         avoidable: mean(|score| score.share(score.avoidable.any)),
         bound: mean(|score| score.share(score.bound)),
@@ -175,7 +188,7 @@ pub(crate) fn ranking(sums: &[Sum]) -> Vec<Rank> {
     ranks
 }
 
-fn text(sums: &[Sum], ranking: &[Rank]) -> String {
+fn text(sums: &[Sum], pooled: &[Pooled], ranking: &[Rank]) -> String {
     let heading = [
         "scenario",
         "policy",
@@ -186,6 +199,8 @@ fn text(sums: &[Sum], ranking: &[Rank]) -> String {
         "over %",
         "avoidable %",
         "bound %",
+        "lost core-hours",
+        "stalled %",
         "churn",
         "flaps",
         "deleted",
@@ -206,6 +221,8 @@ fn text(sums: &[Sum], ranking: &[Rank]) -> String {
             percent(sum.over, 2),
             percent(sum.avoidable, 2),
             format!("{:.2}", sum.bound.mean * 100.0),
+            format!("{:.1}", sum.lost_core_hours),
+            percent(sum.stalled, 2),
             format!("{:.2}", sum.churn),
             format!("{:.0}", sum.flaps),
             format!("{:.0}", sum.deletions),
@@ -215,6 +232,12 @@ fn text(sums: &[Sum], ranking: &[Rank]) -> String {
         ]);
     }
     let mut text = format!("{}\n", finish(all, 2));
+    // A single scenario is its own sum.
+    if sums.iter().any(|sum| sum.scenario != sums[0].scenario) {
+        let mut all = table(HEADING);
+        all.add_rows(rows(pooled));
+        text.push_str(&format!("\nsums over the scenarios, in a run of each\n{}\n", finish(all, 1)));
+    }
     if ranking.len() > 1 {
         let mut ranks = table(&["rank", "policy", "cycle", "scenarios", "scalar"]);
         for (i, rank) in ranking.iter().enumerate() {

@@ -120,9 +120,11 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Names and sizes of the two hosts for scenarios that define none.
-    pub(crate) const STANDARD: [(&'static str, Self); 2] = [
+    /// Names and sizes of the hosts for scenarios that define none.
+    pub(crate) const STANDARD: [(&'static str, Self); 4] = [
+        ("64", Self { cpus: 64, memory_gb: Amount::of(256.0), disk_gb: Amount::of(16_000.0) }),
         ("16", Self { cpus: 16, memory_gb: Amount::of(64.0), disk_gb: Amount::of(4000.0) }),
+        ("4", Self { cpus: 4, memory_gb: Amount::of(16.0), disk_gb: Amount::of(1000.0) }),
         ("2", Self { cpus: 2, memory_gb: Amount::of(8.0), disk_gb: Amount::of(500.0) }),
     ];
 }
@@ -190,6 +192,11 @@ pub(crate) struct EventRates {
     pub(crate) upgrade_cost: Amount,
     /// Minutes for which the additional use lasts.
     pub(crate) upgrade_cost_minutes: Amount,
+    /// Whether the binary for new nodes keeps its version, so that nodes that upgrade themselves become newer.
+    pub(crate) binary_stays: bool,
+    /// Lasting rise of the CPU demand of every node, as a share of it, and the day of the run on which it begins.
+    pub(crate) need_rises_by: Amount,
+    pub(crate) need_rises_on_day: Amount,
     /// Reboots of the host in a day.
     pub(crate) reboots_per_day: Amount,
 }
@@ -229,7 +236,7 @@ pub(crate) struct CapacityScenario {
 }
 
 impl CapacityScenario {
-    /// Returns the scenarios with this name: on one host (`storms-2`), on both (`storms`), `all`, or of a TOML file.
+    /// Returns the scenarios with this name: on one host (`storms-2`), on each (`storms`), `all`, or of a TOML file.
     ///
     /// # Errors
     /// No scenario has the name, its file cannot be read, or its content is invalid.

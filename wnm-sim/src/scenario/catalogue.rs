@@ -20,13 +20,18 @@ macro_rules! scenarios {
 
 scenarios! {
     "calm" "noisy" "diurnal" "storms" "jump" "bursts" "neighbour" "disk-waiters" "memory-squeeze" "leaks"
-    "filling-disk" "upgrades" "reboots" "deaths" "two-volumes" "trace-build" "trace-ramp"
+    "filling-disk" "upgrades" "self-upgrades" "need-rise" "reboots" "deaths" "two-volumes" "trace-build" "trace-ramp"
 }
 
 /// Returns the error for an unknown scenario, with the closest name or all names as its hint.
 pub(super) fn unknown(name: &str) -> SimError {
     let hint = nearest(name, NAMES.iter().copied()).map_or_else(
-        || format!("use all, a .toml file, or one of {}; NAME-16 and NAME-2 select one host", NAMES.join(", ")),
+        || {
+            format!(
+                "use all, a .toml file, or one of {}; NAME-64, NAME-16, NAME-4 and NAME-2 select one host",
+                NAMES.join(", ")
+            )
+        },
         |near| format!("did you mean {near}?"),
     );
     SimError::input(format!("no such scenario: {name}")).hint(hint)

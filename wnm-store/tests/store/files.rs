@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
-use wnm_store::{Lock, Store, StoreError};
+use wnm_store::{Followed, Lock, Store, StoreError};
 
 use crate::fixtures::{add, folder, node};
 
@@ -68,22 +68,22 @@ fn replaced_database_is_not_written_and_the_new_one_is_followed() {
     let copy = folder.path().join("copy.db");
     daemon.backup(&copy).unwrap();
     add(&mut daemon, node(2)).unwrap();
-    assert!(!daemon.follow(&path).unwrap());
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Unchanged);
 
     let aside = Store::restore(&path, &copy).unwrap().unwrap();
     assert!(matches!(add(&mut daemon, node(3)), Err(StoreError::Replaced { .. })));
-    assert!(daemon.follow(&path).unwrap());
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Replaced);
     assert_eq!(daemon.nodes().unwrap().len(), 1);
     add(&mut daemon, node(3)).unwrap();
     assert_eq!(Store::open_read_only(&aside).unwrap().nodes().unwrap().len(), 2, "with the end of its log");
 
-    // Removed: no write brings it back.
+    // Removed, as by a teardown: no write brings it back.
     fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
     assert!(matches!(add(&mut daemon, node(4)), Err(StoreError::Replaced { .. })));
     assert!(matches!(daemon.follow(&path), Err(StoreError::NotInitialised { .. })));
     assert!(!path.exists());
     fs::rename(folder.path().join("elsewhere.db"), &path).unwrap();
-    assert!(!daemon.follow(&path).unwrap());
+    assert_eq!(daemon.follow(&path).unwrap(), Followed::Unchanged);
     add(&mut daemon, node(4)).unwrap();
 }
 

@@ -9,5 +9,6 @@ mod fixtures;
 mod history;
 mod lock;
 mod nodes;
+mod rebuild;
 mod settings;
 mod state;

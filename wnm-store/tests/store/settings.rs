@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use wnm_core::RawSettings;
-use wnm_store::{Record, Store, StoreError};
+use wnm_store::{Corruption, Store, StoreError};
 
 use crate::fixtures::folder;
 
@@ -11,7 +11,10 @@ fn settings_are_stored_and_unknown_ones_stay() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
     let other = Connection::open(store.path()).unwrap();
-    other.execute("INSERT INTO settings VALUES ('from_tomorrow', 'x')", []).unwrap();
+    // Of a later version: its digest is that of its row.
+    let digest =
+        crc32fast::hash(&[b"\x03\x0d\0\0\0\0\0\0\0from_tomorrow".as_slice(), b"\x03\x01\0\0\0\0\0\0\0x"].concat());
+    other.execute("INSERT INTO settings VALUES ('from_tomorrow', 'x', ?1)", [digest]).unwrap();
     let mut raw = RawSettings::default();
     let values = [
         ("cpu_remove", "70.1"),
@@ -32,5 +35,5 @@ fn settings_are_stored_and_unknown_ones_stay() {
     assert_eq!(kept, "x");
     other.execute("UPDATE settings SET value = 'much' WHERE key = 'cpu_remove'", []).unwrap();
     let error = store.settings().unwrap_err();
-    assert!(matches!(&error, StoreError::Corrupt { record: Record::Setting("cpu_remove"), .. }), "{error}");
+    assert!(matches!(&error, StoreError::Corrupt { cause: Corruption::Digest, .. }), "{error}");
 }

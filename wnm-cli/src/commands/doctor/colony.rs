@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wnm_core::{
-    Desired, FailedAction, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
+    Desired, FailedAction, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
 };
 use wnm_platform::Platform;
+use wnm_platform::volume::Storage;
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
@@ -96,8 +97,8 @@ fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
 }
 
 /// Lists the nodes that should run and do not, by a question to their process managers: after a reboot the last cycle on
-/// record is of the time before.
-pub(super) fn down(platform: &Platform, snapshot: &Snapshot) -> Check {
+/// record is of the time before. Nodes on file systems that do not answer are left out: the check of volumes lists them.
+pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) -> Check {
     const CHECK: &str = "nodes_down";
     let state = &snapshot.state;
     let should_run = |id: &NodeId| {
@@ -105,7 +106,8 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot) -> Check {
         let desired = state.nodes.get(id).map(|node| state.desired(*id, node)).unwrap_or_default();
         desired == Desired::Running && !is_leaving && !state.acting.contains(id)
     };
-    let nodes: Vec<_> = snapshot.nodes.values().filter(|node| should_run(&node.id)).collect();
+    let can_be_asked = |node: &&Node| should_run(&node.id) && storage.answers(node.id);
+    let nodes: Vec<_> = snapshot.nodes.values().filter(can_be_asked).collect();
     let mut down = platform.stopped(nodes.iter().copied());
     let is_dead = |id: &NodeId| matches!(state.nodes.get(id), Some(NodeState::Dead { .. }));
     down.extend(nodes.iter().map(|node| node.id).filter(is_dead));
@@ -166,7 +168,7 @@ pub(super) fn crash_loops(snapshot: &Snapshot) -> Option<Check> {
 }
 
 /// Lists the nodes that their process manager restarts again and again.
-pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check> {
+pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot, storage: &Storage) -> Option<Check> {
     // A node that an operator or the policy stopped does not restart: its count is from an earlier time.
     let should_run = |id: &NodeId| {
         let state = snapshot.state.nodes.get(id);
@@ -174,7 +176,7 @@ pub(super) fn restarts(platform: &Platform, snapshot: &Snapshot) -> Option<Check
             state.is_active() || matches!(state, NodeState::Stopped { cause: StopCause::Found, .. })
         })
     };
-    let nodes = snapshot.nodes.values().filter(|node| should_run(&node.id));
+    let nodes = snapshot.nodes.values().filter(|node| should_run(&node.id) && storage.answers(node.id));
     match platform.restarts(nodes) {
         Ok(counts) => restarting(&counts, &snapshot.samples),
         Err(error) => {

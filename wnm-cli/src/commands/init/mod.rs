@@ -4,17 +4,17 @@ mod carry;
 mod found;
 mod from_wnm;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{RawSettings, Settings};
-use wnm_platform::{Platform, places, volume};
+use wnm_core::{NodeId, RawSettings, Settings};
+use wnm_platform::{Platform, node_dir, places, volume};
 use wnm_store::{Store, StoreError};
 
 use crate::args::Init;
 use crate::config;
 use crate::context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
 /// A new colony.
@@ -22,15 +22,15 @@ use crate::output::Output;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Created {
     /// The path of the database.
-    database: std::path::PathBuf,
+    database: PathBuf,
     /// The folders of the nodes.
-    storage: Vec<std::path::PathBuf>,
+    storage: Vec<PathBuf>,
     /// The process manager of the nodes, such as `systemd+user`.
     process_manager: String,
     /// The maximum number of nodes.
     node_cap: u32,
     /// The node program.
-    program: std::path::PathBuf,
+    program: PathBuf,
     /// The version of the node program.
     program_version: String,
 }
@@ -56,6 +56,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
+        check_unowned(&settings.storage)?;
         let mut store = Store::create(db)?;
         store.save_settings(&config::with_fixed(flags, &settings)?)?;
         store.save_volumes(volume::identify(&settings.storage, []))?;
@@ -76,6 +77,15 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         output.say("nothing was changed: run it without --dry-run to create the colony");
     }
     Ok(Exit::Done)
+}
+
+/// Checks that the storage folders contain no node of wnm: two colonies would use the same numbers and folders.
+fn check_unowned(storage: &[PathBuf]) -> Result<(), CliError> {
+    let marked = node_dir::find(storage)?.into_iter().filter_map(|folder| Some((folder.path, folder.marker?.id)));
+    let marked: Vec<(PathBuf, NodeId)> = marked.collect();
+    let Some((first, _)) = marked.first() else { return Ok(()) };
+    let folder = first.parent().unwrap_or(first).to_owned();
+    Err(CommandError::OwnedStorage { folder, nodes: marked.into_iter().map(|(_, id)| id).collect() }.into())
 }
 
 fn created(db: &Path, settings: &Settings, version: String) -> Created {

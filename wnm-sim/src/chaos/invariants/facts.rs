@@ -166,7 +166,7 @@ impl<'a> Facts<'a> {
             let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
             // A node without a recorded state cannot have lost its folder.
             let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
-            let belief = believe(trial, sample.presence, recorded, acting, may_die);
+            let belief = believe(trial, sample, recorded, acting, may_die);
             let desired = desired(trial, id, recorded, belief);
             let recovery = state.recoveries.get(&id);
             let known_retry = recovery.map_or(observation.now, |recovery| recovery.retry_at);
@@ -330,7 +330,14 @@ fn has_stopped_by_itself(presence: Presence, recorded: Option<&NodeState>) -> bo
 }
 
 /// Returns the state that a node must have: an operation lasts for its delay, and then the observation decides.
-fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, acting: bool, may_die: bool) -> Belief {
+fn believe(
+    trial: &Trial<'_>,
+    sample: &NodeSample,
+    recorded: Option<&NodeState>,
+    acting: bool,
+    may_die: bool,
+) -> Belief {
+    let presence = sample.presence;
     let delays = &trial.policy.delays;
     let now = trial.observation.now;
     let lasts = |since: Timestamp, delay: Duration| acting || now.since(since) < delay;
@@ -360,6 +367,12 @@ fn believe(trial: &Trial<'_>, presence: Presence, recorded: Option<&NodeState>, 
     };
     match presence {
         _ if is_fixed => remembered,
+        // The remnant of an addition that failed and could not be undone.
+        Presence::Gone | Presence::VolumeFault
+            if remembered == Belief::Dead && sample.version.is_none() && sample.peer_id.is_none() =>
+        {
+            Belief::Dead
+        }
         Presence::Unobserved => remembered,
         Presence::Answering | Presence::Unverified => Belief::Running,
         Presence::Silent | Presence::Unreachable | Presence::VolumeFault => Belief::Unknown,

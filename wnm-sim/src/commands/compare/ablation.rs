@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::policies::Ablated;
 use super::targets::TARGETS;
-use super::variant::{RoundScores, VariantComparison};
+use super::variant::{Reference, RoundScores, VariantComparison};
 use crate::statistics::Mean;
 
 /// The changes when a part of steady is disabled, each run compared with the run of the same seed that has the part.
@@ -60,7 +60,7 @@ pub(super) enum Worth {
 
 /// Returns the changes in a comparison when a part is disabled.
 pub(super) fn absence(ablated: &Ablated, with: &VariantComparison, scores: &RoundScores<'_>) -> Absence {
-    let without = VariantComparison::new(&ablated.pilot.name, scores, with.conditions);
+    let without = VariantComparison::new(&ablated.pilot.name, scores, with.conditions, Reference::Classic);
     let (mut runs, mut changed) = (0, 0);
     let mut most: Option<(String, f64)> = None;
     let mut differences = vec![Vec::new(); with.seeds()];

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::capacity::{CapacityScenario, PilotSpec};
+use crate::capacity::{CapacityScenario, Groups, PilotSpec};
 use crate::commands::run::{cycle, days};
+use crate::commands::score::pooled::{Pooled, pooled};
 use crate::commands::score::{Rank, Sum, ranking, summed_up};
 use crate::error::talk;
 use crate::output::{Format, Output};
@@ -25,13 +26,13 @@ use crate::{Exit, SimError, candidates, jobs};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
-use policies::{Ablated, Ablation, FixedCount, Policies};
-use variant::{Conditions, RoundScores, VariantComparison};
+use policies::{Ablated, Ablation, FixedCount, Policies, STEADY_DEFAULTS};
+use variant::{Conditions, Reference, RoundScores, VariantComparison};
 
 /// Compare steady with classic and with baselines, and check the targets of steady
 ///
-/// Compares each variant of steady with the better of the two classic policies (one and four operations at once) by
-/// the scalar, for each scenario and seed. Runs five scenarios in cycles of 5 s as well, where they are among those
+/// Compares each variant of steady with the better of the two classic policies (one and four operations at once) and
+/// with the best simple baseline by the scalar, for each scenario and seed. Runs five scenarios in cycles of 5 s as well, where they are among those
 /// selected. Runs seed by seed: after an interrupt the comparison covers the complete seeds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,8 +53,8 @@ pub(crate) struct Args {
     /// Set the first seed; the default is outside the seeds that wnm-sim tune uses
     #[arg(long, default_value_t = 1001)]
     seed: u64,
-    /// Set the number of seeds; at most 5 of them run in cycles of 5 s
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Set the number of seeds; at most 3 of them run in cycles of 5 s
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Set the length of a run, in days, at most 3660
     #[arg(long, default_value_t = 7.0, value_parser = days)]
@@ -64,7 +65,7 @@ pub(crate) struct Args {
     /// Compare the settings of a TOML file, such as one of wnm-sim tune, as steady-tuned
     #[arg(long, value_name = "POLICY.toml")]
     tuned: Option<PathBuf>,
-    /// Compare steady, with and without CPU limit, also without each of its parts, on at most 3 seeds
+    /// Compare steady, behind other work and as its equal, also without each of its parts, on at most 3 seeds
     #[arg(long)]
     ablation: bool,
     /// Set the number of parallel runs [default: number of processors]
@@ -107,6 +108,10 @@ struct Round {
     seeds: u64,
     /// Each variant of steady compared with the better classic.
     comparisons: Vec<VariantComparison>,
+    /// Each variant of steady compared with the best simple baseline.
+    baselines: Vec<VariantComparison>,
+    /// The sums of each policy over all scenarios.
+    pooled: Vec<Pooled>,
     /// The figures of each policy in each scenario.
     scores: Vec<Sum>,
     /// All policies, best first.
@@ -171,6 +176,12 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), SimError> {
     output.finish()
 }
 
+/// Returns the conditions under which a variant must reach its targets.
+fn conditions(pilot: &PilotSpec, cycle: u32) -> Conditions {
+    let has_weight = pilot.groups() == Groups::Present;
+    Conditions { has_weight, has_own_thresholds: pilot.name == STEADY_DEFAULTS, cycle }
+}
+
 fn compared(
     runs: &[RunLine],
     seeds: u64,
@@ -186,20 +197,23 @@ fn compared(
             continue;
         }
         let scores = RoundScores::new(&of_round, specs);
-        let conditions = |pilot: &PilotSpec| Conditions { has_cpu_limit: pilot.has_cpu_limit(), cycle };
-        let comparisons =
-            policies.variants().map(|pilot| VariantComparison::new(&pilot.name, &scores, conditions(pilot))).collect();
+        let compare = |of| {
+            let one = |pilot: &PilotSpec| VariantComparison::new(&pilot.name, &scores, conditions(pilot, cycle), of);
+            policies.variants().map(one).collect::<Vec<_>>()
+        };
+        let (comparisons, baselines) = (compare(Reference::Classic), compare(Reference::Baseline));
         // Policies of the ablation have a table of their own and would crowd the ranking.
         let entered = of_round.into_iter().filter(|run| policies.is_ranked(&run.policy)).cloned();
-        let scores = summed_up(&entered.collect::<Vec<_>>());
-        rounds.push(Round { cycle, seeds, comparisons, ranking: ranking(&scores), scores });
+        let entered = entered.collect::<Vec<_>>();
+        let (scores, pooled) = (summed_up(&entered), pooled(&entered));
+        rounds.push(Round { cycle, seeds, comparisons, baselines, pooled, ranking: ranking(&scores), scores });
     }
     let ablated: Vec<_> = runs.iter().filter(|run| extent.is_ablated(run)).collect();
     let scores = RoundScores::new(&ablated, specs);
     let absences = |ablated: &[Ablated]| {
         let Some(first) = ablated.first() else { return Vec::new() };
-        let conditions = Conditions { has_cpu_limit: first.pilot.has_cpu_limit(), cycle: extent.cycle };
-        let whole = VariantComparison::new(first.of, &scores, conditions);
+        let conditions = conditions(&first.pilot, extent.cycle);
+        let whole = VariantComparison::new(first.of, &scores, conditions, Reference::Classic);
         ablated.iter().map(|ablated| absence(ablated, &whole, &scores)).collect()
     };
     let ablation = policies.ablated.chunk_by(|one, next| one.of == next.of).flat_map(absences).collect();

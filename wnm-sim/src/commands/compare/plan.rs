@@ -13,17 +13,17 @@ use wnm_core::RawSettings;
 
 use super::policies::Policies;
 use crate::capacity::recording::TraceFacts;
-use crate::capacity::{CapacityScenario, PilotSpec, run_once};
+use crate::capacity::{CapacityScenario, Groups, PilotSpec, run_once};
 use crate::output::Output;
 use crate::run_file::{RunLine, VERSION};
 use crate::{SimError, jobs};
 
 /// Scenarios that also run in short cycles.
-const FINE: [&str; 5] = ["noisy-2", "storms-16", "bursts-2", "filling-disk-16", "trace-build-2"];
+const FINE: [&str; 5] = ["noisy-2", "storms-4", "bursts-2", "filling-disk-16", "trace-build-2"];
 /// Length of a short cycle, in seconds.
 pub(super) const FINE_CYCLE: u32 = 5;
 /// The most seeds in short cycles, which take twelve times as long as cycles of a minute.
-pub(super) const FINE_SEEDS: u64 = 5;
+pub(super) const FINE_SEEDS: u64 = 3;
 
 /// The most seeds of the ablation.
 const ABLATED_SEEDS: u64 = 3;
@@ -161,7 +161,7 @@ impl Watch {
         // A seed outside the comparison, so that the baseline is not fitted to its own test.
         let seed = extent.seed.wrapping_sub(1);
         let work = |(spec, nodes): &(&CapacityScenario, u32)| {
-            let mut pilot = PilotSpec::fixed("fixed", *nodes).pilot(spec)?;
+            let mut pilot = PilotSpec::fixed("fixed", *nodes).on(Groups::Absent).pilot(spec)?;
             Ok(run_once(spec, &mut pilot, seed, extent.days, extent.cycle).scalar())
         };
         let mut scalars = Vec::with_capacity(tries.len());

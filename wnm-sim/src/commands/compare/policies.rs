@@ -3,19 +3,32 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Preset, RawSettings};
+use wnm_core::{Load, Percent, Preset, RawSettings};
 
 use crate::SimError;
-use crate::capacity::{CapacityScenario, PilotSpec, SteadyPart};
+use crate::capacity::{CapacityScenario, Groups, PilotSpec, SteadyPart};
 use crate::policy_args::read_settings;
 
-/// The two classic policies: one and four operations at once. Each variant is compared with the better one.
+/// The two classic policies: one and four operations at once, among other work as equals. Each variant is compared with
+/// the better one.
 pub(super) const CLASSICS: [&str; 2] = ["classic", "classic-4"];
 /// Number of candidates for the fixed node count: this many equal steps up to the node cap.
 const COUNTS: u32 = 8;
 
-/// Variants of steady: on a host without CPU limits, on one with them, and with the settings of `--tuned`.
-pub(super) const STEADY: [&str; 3] = ["steady", "steady-cpu-limit", "steady-tuned"];
+/// The simple baselines. Each variant is compared with the best one.
+pub(super) const BASELINES: [&str; 3] = ["fixed", "proportional", "aimd"];
+/// Classic behind other work: it has no targets, and shows the effect of the weight alone.
+const CLASSIC_WEIGHT: &str = "classic-weight";
+
+/// Variants of steady: among other work as equals; behind other work with the thresholds of the operator; behind other
+/// work with its own thresholds; and with the settings of `--tuned`.
+pub(super) const STEADY: [&str; 4] = ["steady", "steady-weight", STEADY_DEFAULTS, "steady-tuned"];
+/// The variant with its own thresholds.
+pub(super) const STEADY_DEFAULTS: &str = "steady-defaults";
+/// The thresholds of CPU use of a fresh colony behind other work, in percent.
+const DEFAULT_CPU: [f64; 2] = [75.0, 92.0];
+/// Load thresholds that no host reaches: a fresh colony behind other work has none.
+const NO_LOAD: [f64; 2] = [90_000.0, 100_000.0];
 
 /// Whether steady also runs without each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,30 +81,43 @@ impl Policies {
             ..one.clone()
         };
         let steady = preset(Preset::Steady);
-        let [plain, cpu_limit, tuned_name] = STEADY;
-        let without_cpu_limit = RawSettings { cpu_limit: Some(false), ..steady.clone() };
-        let wholes = [(cpu_limit, steady.clone()), (plain, without_cpu_limit)];
+        let [plain, weighted, defaults, tuned_name] = STEADY;
+        let wholes = [(weighted, Groups::Present), (plain, Groups::Absent)];
+        let percent = |value| Percent::clamped(value);
+        let own = RawSettings {
+            cpu_less_than: percent(DEFAULT_CPU[0]),
+            cpu_remove: percent(DEFAULT_CPU[1]),
+            desired_load_average: Load::clamped(NO_LOAD[0]),
+            max_load_average_allowed: Load::clamped(NO_LOAD[1]),
+            ..steady.clone()
+        };
         let mut ablated = Vec::new();
-        for (of, settings) in wholes.iter().filter(|_| ablation == Ablation::Run) {
+        for (of, groups) in wholes.iter().filter(|_| ablation == Ablation::Run) {
             // Without a CPU limit there is no effect to measure.
-            let has = |part: &SteadyPart| *of == cpu_limit || *part != SteadyPart::CpuLimit;
+            let has = |part: &SteadyPart| *groups == Groups::Present || *part != SteadyPart::CpuLimit;
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
-                ablated.push(Ablated { of, part, pilot: PilotSpec::engine(name, settings.clone(), Some(part)) });
+                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups);
+                ablated.push(Ablated { of, part, pilot });
             }
         }
         let mut variants: Vec<_> =
-            wholes.into_iter().rev().map(|(name, settings)| PilotSpec::engine(name, settings, None)).collect();
+            wholes.into_iter().rev().map(|(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on)).collect();
+        variants.push(PilotSpec::engine(defaults, own, None));
         if let Some(path) = tuned {
             variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None));
         }
         let [classic, classic_4] = CLASSICS;
         Ok(Self {
-            classics: vec![PilotSpec::engine(classic, one, None), PilotSpec::engine(classic_4, four, None)],
+            classics: vec![
+                PilotSpec::engine(classic, one.clone(), None).on(Groups::Absent),
+                PilotSpec::engine(classic_4, four, None).on(Groups::Absent),
+                PilotSpec::engine(CLASSIC_WEIGHT, one, None),
+            ],
             variants,
             baselines: ["proportional", "aimd"]
                 .iter()
-                .map(|name| PilotSpec::parse(name, &RawSettings::default()))
+                .map(|name| Ok(PilotSpec::parse(name, &RawSettings::default())?.on(Groups::Absent)))
                 .collect::<Result<_, _>>()?,
             fixed: Vec::new(),
             ablated,
@@ -119,7 +145,10 @@ impl Policies {
         let of_scenario = tried.chunk_by(|(one, _), (next, _)| one.0.name == next.0.name);
         let best = of_scenario.filter_map(|tried| tried.iter().max_by(|one, other| one.1.total_cmp(other.1)));
         let fixed = best.map(|((spec, nodes), _)| {
-            (FixedCount { scenario: spec.name.clone(), nodes: *nodes }, PilotSpec::fixed("fixed", *nodes))
+            (
+                FixedCount { scenario: spec.name.clone(), nodes: *nodes },
+                PilotSpec::fixed("fixed", *nodes).on(Groups::Absent),
+            )
         });
         self.fixed = fixed.collect();
     }

@@ -71,9 +71,9 @@ struct TwoRuns {
 
 /// Runs one scenario under the better classic and under steady, and draws both.
 fn two_runs(round: &Round, spec: &CapacityScenario, policies: &Policies, extent: Extent) -> Result<TwoRuns, SimError> {
-    let [steady, ..] = STEADY;
+    let [_, steady, ..] = STEADY;
     let mut all = round.comparisons.iter().flat_map(|compared| &compared.scenarios);
-    let classic = all.find(|scenario| scenario.scenario == spec.name).map_or("", |scenario| &scenario.classic);
+    let classic = all.find(|scenario| scenario.scenario == spec.name).map_or("", |scenario| &scenario.reference);
     let days = extent.days.min(DRAWN_DAYS);
     let mut runs = Vec::new();
     for pilot in policies.policies_in(spec).filter(|pilot| pilot.name == classic || pilot.name == steady) {

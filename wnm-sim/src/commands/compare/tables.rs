@@ -5,7 +5,7 @@ use super::policies::STEADY;
 use super::targets::TARGETS;
 use super::variant::{Figures, Paired, VariantComparison};
 use super::{Comparison, Round};
-use crate::commands::score::{Rank, Sum};
+use crate::commands::score::pooled::{HEADING, rows};
 use crate::statistics::Mean;
 use crate::table::{finish, table};
 
@@ -37,9 +37,9 @@ pub(super) fn text(comparison: &Comparison) -> String {
     let rounds = || comparison.rounds.iter();
     let comparisons = || rounds().flat_map(|round| round.comparisons.iter().map(move |compared| (round, compared)));
     let mut sheets: Vec<Sheet> = comparisons().map(|(round, compared)| differences(round, compared)).collect();
-    sheets.extend(rounds().map(ranking));
+    sheets.extend(rounds().map(pooled));
     sheets.extend(ablation(comparison));
-    sheets.extend(rounds().map(targets));
+    sheets.extend(rounds().flat_map(|round| [targets(round, &round.baselines), targets(round, &round.comparisons)]));
     let sheets: Vec<_> = sheets.iter().map(Sheet::text).collect();
     format!("{}{}", sheets.join("\n"), missing_variant(comparison, "\n"))
 }
@@ -47,7 +47,8 @@ pub(super) fn text(comparison: &Comparison) -> String {
 /// Returns the page of overall results, with the charts.
 pub(super) fn figures(comparison: &Comparison, run: &str) -> String {
     let rounds = || comparison.rounds.iter();
-    let tables: Vec<_> = rounds().map(targets).chain(rounds().map(ranking)).map(|sheet| sheet.markdown()).collect();
+    let of_round = |round| [targets(round, &round.comparisons), targets(round, &round.baselines), pooled(round)];
+    let tables: Vec<_> = rounds().flat_map(of_round).map(|sheet| sheet.markdown()).collect();
     let charts = format!(
         "## Charts\n\n![node-hours against avoidable time](front.svg)\n\n\
          ![scalar minus that of the better classic, by scenario](differences.svg)\n\n\
@@ -99,12 +100,12 @@ fn title(subject: &str, round: &Round) -> String {
 }
 
 /// The targets and the results of each variant of steady.
-fn targets(round: &Round) -> Sheet {
+fn targets(round: &Round, comparisons: &[VariantComparison]) -> Sheet {
     let row = |(i, rule): (usize, &super::targets::TargetRule)| {
-        let of_rule = || round.comparisons.iter().filter_map(|compared| compared.targets.get(i));
+        let of_rule = || comparisons.iter().filter_map(|compared| compared.targets.get(i));
         let (factor, unit) = if rule.is_ratio { (100.0, " %") } else { (1.0, "") };
         let mut limits: Vec<_> = of_rule().map(|target| format!("{:.0}{unit}", target.limit * factor)).collect();
-        // Only limits that depend on the CPU limit differ between the variants.
+        // Only limits that depend on the weight and on the thresholds differ between the variants.
         limits.dedup();
         let sign = if rule.is_least { "≥" } else { "≤" };
         let found = of_rule().map(|target| {
@@ -116,11 +117,14 @@ fn targets(round: &Round) -> Sheet {
         });
         [rule.name.to_owned(), format!("{sign} {}", limits.join(" / "))].into_iter().chain(found).collect()
     };
-    let policies = round.comparisons.iter().filter_map(|c| STEADY.iter().find(|name| **name == c.policy));
+    let policies = comparisons.iter().filter_map(|c| STEADY.iter().find(|name| **name == c.policy));
     Sheet {
-        title: title("Targets against the better classic", round),
+        title: title(
+            &format!("Targets against {}", comparisons.first().map_or("", |compared| compared.reference)),
+            round,
+        ),
         heading: ["target", "limit"].into_iter().chain(policies.copied()).collect(),
-        words: 2 + round.comparisons.len(),
+        words: 2 + comparisons.len(),
         rows: TARGETS.iter().enumerate().map(row).collect(),
     }
 }
@@ -136,6 +140,7 @@ fn differences(round: &Round, compared: &VariantComparison) -> Sheet {
             difference(|f| &f.scalar, share, 3),
             ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.1}", ratio.times(100.0))),
             difference(|f| &f.yielded, 100.0 * share, 1),
+            difference(|f| &f.lost, 1.0, 1),
             difference(|f| &f.avoidable, 100.0 * share, 2),
             difference(|f| &f.churn, 1.0, 0),
             difference(|f| &f.flaps, 1.0, 0),
@@ -145,7 +150,7 @@ fn differences(round: &Round, compared: &VariantComparison) -> Sheet {
     let mut rows: Vec<_> = compared
         .scenarios
         .iter()
-        .map(|scenario| row(&scenario.scenario, &scenario.classic, &|figure| figure(&scenario.figures).clone(), 1.0))
+        .map(|scenario| row(&scenario.scenario, &scenario.reference, &|figure| figure(&scenario.figures).clone(), 1.0))
         .collect();
     // Shares are averaged over the scenarios, counts are added.
     rows.push(row("all", "", &|figure| compared.sum(figure), 1.0 / compared.scenarios.len().max(1) as f64));
@@ -157,6 +162,7 @@ fn differences(round: &Round, compared: &VariantComparison) -> Sheet {
             "scalar",
             "node-hours, ratio %",
             "of best, points",
+            "lost core-hours",
             "avoidable, points",
             "churn",
             "flaps",
@@ -170,15 +176,17 @@ fn differences(round: &Round, compared: &VariantComparison) -> Sheet {
 /// The figures of the variant and of the better classic, by scenario.
 fn both(round: &Round, compared: &VariantComparison) -> Sheet {
     let pair = |paired: &Paired, factor: f64, digits: usize| {
-        format!("{:.digits$} / {:.digits$}", paired.variant() * factor, paired.classic() * factor)
+        format!("{:.digits$} / {:.digits$}", paired.variant() * factor, paired.reference() * factor)
     };
     let rows = compared.scenarios.iter().map(|scenario| {
         let figures = &scenario.figures;
         vec![
             scenario.scenario.clone(),
-            scenario.classic.clone(),
+            scenario.reference.clone(),
             pair(&figures.scalar, 1.0, 3),
             format!("{} / {:.0}", pair(&figures.node_hours, 1.0, 0), scenario.best),
+            pair(&figures.lost, 1.0, 1),
+            pair(&figures.stalled, 1.0 / 60.0, 0),
             pair(&figures.avoidable, 100.0, 2),
             pair(&figures.bound, 100.0, 2),
             pair(&figures.churn, 1.0, 0),
@@ -195,6 +203,8 @@ fn both(round: &Round, compared: &VariantComparison) -> Sheet {
             "classic",
             "scalar",
             "node-hours / clairvoyant",
+            "lost core-hours",
+            "stalled min",
             "avoidable %",
             "bound %",
             "churn",
@@ -208,41 +218,13 @@ fn both(round: &Round, compared: &VariantComparison) -> Sheet {
     }
 }
 
-/// All policies with their means over the scenarios, best first.
-fn ranking(round: &Round) -> Sheet {
-    let row = |rank: &Rank| {
-        let mean = |figure: fn(&Sum) -> f64| round.mean(&rank.policy, figure);
-        vec![
-            rank.policy.clone(),
-            format!("{:.3}", rank.scalar.mean),
-            format!("{:.1}", mean(|sum| sum.yielded.mean) * 100.0),
-            format!("{:.2}", mean(|sum| sum.over.mean) * 100.0),
-            format!("{:.2}", mean(|sum| sum.avoidable.mean) * 100.0),
-            format!("{:.2}", mean(|sum| sum.bound.mean) * 100.0),
-            format!("{:.2}", mean(|sum| sum.churn.mean)),
-            format!("{:.1}", mean(|sum| sum.flaps.mean)),
-            format!("{:.0}", mean(|sum| sum.deleted_bytes.mean) / 1e9),
-            format!("{:.0}", mean(|sum| sum.out_of_memory.mean)),
-            format!("{:.0}", mean(|sum| sum.disk_full.mean)),
-        ]
-    };
+/// The sums of all policies over the scenarios, best first, below the line of the clairvoyant.
+fn pooled(round: &Round) -> Sheet {
     Sheet {
-        title: title("All policies, means over the scenarios", round),
-        heading: vec![
-            "policy",
-            "scalar",
-            "of best %",
-            "over %",
-            "avoidable %",
-            "bound %",
-            "churn",
-            "flaps",
-            "deleted GB",
-            "out of memory s",
-            "disk full s",
-        ],
+        title: title("All policies, sums over the scenarios in a run of each", round),
+        heading: HEADING.to_vec(),
         words: 1,
-        rows: round.ranking.iter().map(row).collect(),
+        rows: rows(&round.pooled),
     }
 }
 

@@ -1,10 +1,10 @@
-//! A variant of steady compared with the better classic on the same seeds, scenario by scenario.
+//! A variant of steady compared with its reference on the same seeds, scenario by scenario.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::policies::CLASSICS;
+use super::policies::{BASELINES, CLASSICS};
 use super::targets::{TARGETS, Target};
 use crate::capacity::{CapacityScenario, Score};
 use crate::run_file::RunLine;
@@ -35,32 +35,55 @@ impl<'a> RoundScores<'a> {
         self.scores.get(scenario).and_then(|policies| policies.get(policy)).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the classic policy with the higher scalar in a scenario.
-    fn better_classic(&self, scenario: &str) -> &'static str {
-        let scalar = |classic| self.scores(scenario, classic).iter().map(|score| score.scalar()).sum::<f64>();
-        // One operation at a time is the default of classic, so that it wins a tie.
-        let [one, four] = CLASSICS;
-        if scalar(four) > scalar(one) { four } else { one }
+    /// Returns the reference with the highest scalar in a scenario; the first one of equals.
+    fn best(&self, scenario: &str, of: Reference) -> &'static str {
+        let scalar = |name: &str| self.scores(scenario, name).iter().map(|score| score.scalar()).sum::<f64>();
+        let better = |best: &'static str, name: &'static str| if scalar(name) > scalar(best) { name } else { best };
+        of.names().iter().copied().reduce(better).unwrap_or_default()
     }
 }
 
-/// A figure of a variant and of the better classic, one pair for each seed.
+/// The policies with which a variant is compared, the best of them in each scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reference {
+    Classic,
+    Baseline,
+}
+
+impl Reference {
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Classic => &CLASSICS,
+            Self::Baseline => &BASELINES,
+        }
+    }
+
+    /// Returns the reference in words.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Classic => "the better classic",
+            Self::Baseline => "the best simple baseline",
+        }
+    }
+}
+
+/// A figure of a variant and of its reference, one pair for each seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "Pair")]
 pub(super) struct Paired(pub(super) Vec<[f64; 2]>);
 
-/// A figure of a variant and of the better classic, as means over the seeds.
+/// A figure of a variant and of its reference, as means over the seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Pair {
     /// Mean of the variant.
     variant: f64,
-    /// Mean of the better classic.
-    classic: f64,
-    /// Variant divided by classic; absent where classic has 0.
+    /// Mean of the reference.
+    reference: f64,
+    /// Variant divided by reference; absent where the reference has 0.
     ratio: Option<f64>,
-    /// Variant minus classic on the same seed.
+    /// Variant minus reference on the same seed.
     difference: Mean,
 }
 
@@ -68,7 +91,7 @@ impl From<Paired> for Pair {
     fn from(paired: Paired) -> Self {
         Self {
             variant: paired.variant(),
-            classic: paired.classic(),
+            reference: paired.reference(),
             ratio: paired.ratio(),
             difference: paired.difference(),
         }
@@ -76,28 +99,28 @@ impl From<Paired> for Pair {
 }
 
 impl Paired {
-    fn of(variant: &[&Score], classic: &[&Score], figure: impl Fn(&Score) -> f64) -> Self {
-        Self(variant.iter().zip(classic).map(|(variant, classic)| [figure(variant), figure(classic)]).collect())
+    fn of(variant: &[&Score], reference: &[&Score], figure: impl Fn(&Score) -> f64) -> Self {
+        Self(variant.iter().zip(reference).map(|(variant, reference)| [figure(variant), figure(reference)]).collect())
     }
 
     pub(super) fn variant(&self) -> f64 {
         Mean::of(self.0.iter().map(|[variant, _]| *variant)).mean
     }
 
-    pub(super) fn classic(&self) -> f64 {
-        Mean::of(self.0.iter().map(|[_, classic]| *classic)).mean
+    pub(super) fn reference(&self) -> f64 {
+        Mean::of(self.0.iter().map(|[_, reference]| *reference)).mean
     }
 
     pub(super) fn ratio(&self) -> Option<f64> {
-        let classic = self.classic();
-        (classic > 0.0).then(|| self.variant() / classic)
+        let reference = self.reference();
+        (reference > 0.0).then(|| self.variant() / reference)
     }
 
     pub(super) fn difference(&self) -> Mean {
-        Mean::of(self.0.iter().map(|[variant, classic]| variant - classic))
+        Mean::of(self.0.iter().map(|[variant, reference]| variant - reference))
     }
 
-    /// Returns the ratio with its jackknife interval; None where classic has 0.
+    /// Returns the ratio with its jackknife interval; None where the reference has 0.
     pub(super) fn sure_ratio(&self) -> Option<Mean> {
         Mean::jackknifed(self.0.len(), |left_out| {
             left_out.map_or_else(|| self.ratio(), |seed| self.without(seed).ratio())
@@ -120,14 +143,14 @@ impl Paired {
     }
 }
 
-/// A variant compared with the better classic in one scenario.
+/// A variant compared with its reference in one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ScenarioComparison {
     /// Name of the scenario, with its host.
     pub(super) scenario: String,
-    /// The classic policy with the higher scalar in this scenario.
-    pub(super) classic: String,
+    /// The reference with the highest scalar in this scenario.
+    pub(super) reference: String,
     /// Whether the background load is constant.
     pub(super) is_constant: bool,
     /// Node-hours of a clairvoyant policy in a run.
@@ -146,8 +169,8 @@ macro_rules! figures {
         }
 
         impl Figures {
-            fn new(variant: &[&Score], classic: &[&Score]) -> Self {
-                Self { $($name: Paired::of(variant, classic, $of),)* }
+            fn new(variant: &[&Score], reference: &[&Score]) -> Self {
+                Self { $($name: Paired::of(variant, reference, $of),)* }
             }
 
             fn without(&self, seed: usize) -> Self {
@@ -166,10 +189,14 @@ macro_rules! figures {
 figures! {
     /// The single figure that ranks policies.
     scalar: Score::scalar,
-    /// Hours of healthy nodes in a run.
+    /// Served node-hours in a run.
     node_hours: |score| score.node_hours,
     /// Node-hours as a share of the best possible.
     yielded: Score::yielded,
+    /// Core-hours that the background load lost to the nodes, in a run.
+    lost: |score| score.lost_core_hours,
+    /// Seconds for which the background load waited because of the nodes, in a run.
+    stalled: |score| score.stalled,
     /// Share of the time that is avoidably over a limit.
     avoidable: |score| score.share(score.avoidable.any),
     /// Least share of the time over limits that this many crossings cost in cycles of this length.
@@ -186,12 +213,14 @@ figures! {
     disk_full: |score| score.disk_full,
 }
 
-/// A variant of steady compared with the better classic in all scenarios of a round.
+/// A variant of steady compared with a reference in all scenarios of a round.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct VariantComparison {
     /// Name of the variant.
     pub(super) policy: String,
+    /// The policies with which it is compared.
+    pub(super) reference: &'static str,
     /// The targets with their results.
     pub(super) targets: Vec<Target>,
     /// The figures of each scenario.
@@ -203,27 +232,30 @@ pub(super) struct VariantComparison {
 /// The conditions that the limits of the targets depend on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Conditions {
-    /// Whether the policy may set a CPU limit.
-    pub(super) has_cpu_limit: bool,
+    /// Whether the nodes run behind other work.
+    pub(super) has_weight: bool,
+    /// Whether the policy has thresholds of its own instead of those of the operator.
+    pub(super) has_own_thresholds: bool,
     /// Length of a cycle, in seconds.
     pub(super) cycle: u32,
 }
 
 impl VariantComparison {
-    pub(super) fn new(policy: &str, scores: &RoundScores<'_>, conditions: Conditions) -> Self {
+    pub(super) fn new(policy: &str, scores: &RoundScores<'_>, conditions: Conditions, of: Reference) -> Self {
         let scenario = |(scenario, is_constant): &(&str, bool)| {
-            let better = scores.better_classic(scenario);
-            let (variant, classic) = (scores.scores(scenario, policy), scores.scores(scenario, better));
+            let better = scores.best(scenario, of);
+            let (variant, reference) = (scores.scores(scenario, policy), scores.scores(scenario, better));
             ScenarioComparison {
                 scenario: (*scenario).to_owned(),
-                classic: better.to_owned(),
+                reference: better.to_owned(),
                 is_constant: *is_constant,
                 best: Mean::of(variant.iter().map(|score| score.node_hours_best)).mean,
-                figures: Figures::new(variant, classic),
+                figures: Figures::new(variant, reference),
             }
         };
         let mut compared = Self {
             policy: policy.to_owned(),
+            reference: of.word(),
             targets: Vec::new(),
             scenarios: scores.scenarios.iter().map(scenario).collect(),
             conditions,

@@ -100,8 +100,10 @@ const fn figure(name: &'static str, unit: &'static str, digits: usize, of: fn(&S
 
 /// The figures in the order of the page: the gain first, then the costs.
 const FIGURES: &[Figure] = &[
-    Figure { wanted: Wanted::More, ..figure("node-hours", "h", 0, |score| score.node_hours) },
+    Figure { wanted: Wanted::More, ..figure("served node-hours", "h", 0, |score| score.node_hours) },
     Figure { wanted: Wanted::More, ..figure("of best", "%", 1, |score| 100.0 * score.yielded()) },
+    figure("lost by other work", "core-h", 1, |score| score.lost_core_hours),
+    figure("pressure on it", "%", 2, |score| 100.0 * score.share(score.stalled)),
     figure("time over limits", "%", 2, |score| 100.0 * score.share(score.over.any)),
     figure("avoidable part of it", "%", 2, |score| 100.0 * score.share(score.avoidable.any)),
     figure("churn", "per node-day", 2, |score| score.per_node_day(score.churn())),
@@ -241,7 +243,7 @@ mod tests {
             FIGURES.iter().map(|figure| compared(figure, &[present.clone(), changed.clone()])).collect();
         assert_eq!(
             conclusion(&figures, &[]),
-            ["The change is a trade-off: better in node-hours, of best; worse in churn."]
+            ["The change is a trade-off: better in served node-hours, of best; worse in churn."]
         );
         let same: Vec<_> = FIGURES.iter().map(|figure| compared(figure, &[present.clone(), present.clone()])).collect();
         let told = conclusion(&same, &["cpu"]);

@@ -1,0 +1,120 @@
+//! The servers of a daemon, on one thread of their own. They read the [`Live`] data, and pass requests to the daemon.
+
+mod connection;
+mod routes;
+mod socket;
+mod stream;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::live::Live;
+use crate::request::RequestQueue;
+use socket::{ControlSocket, SocketError};
+
+/// Time that open answers get to end after the daemon has ended.
+const END_LIMIT: Duration = Duration::from_millis(500);
+
+/// The reason why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another daemon serves the same database.
+    #[error("another daemon runs on this database: it listens on {path}", path = path.display())]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error("cannot make the control socket {path}: {source}", path = path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The system refuses a thread or an event queue.
+    #[error("cannot start the thread of the server: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// The connection of the servers to the daemon.
+pub struct Daemon {
+    /// The data that the daemon publishes.
+    pub live: Live,
+    /// The requests that it takes.
+    pub requests: RequestQueue,
+    /// Wakes it for a request.
+    pub wake: Box<dyn Fn() + Send + Sync>,
+    /// The version of wnm.
+    pub version: &'static str,
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon").field("live", &self.live).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// The data that all connections share.
+struct Shared {
+    daemon: Daemon,
+    /// Counts the publications, and wakes the answers that go on.
+    changed: watch::Sender<u64>,
+}
+
+/// Running servers. They end when this value is dropped.
+#[derive(Debug)]
+pub struct Server {
+    stop: Option<oneshot::Sender<()>>,
+    changed: watch::Sender<u64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts the control socket at `path`, for processes of this user and of root.
+    ///
+    /// # Errors
+    /// Another daemon listens there, or the system refuses the socket or the thread.
+    pub fn start(daemon: Daemon, path: &Path) -> Result<Self, ServeError> {
+        let socket = ControlSocket::bind(path).map_err(|error| match error {
+            SocketError::Taken => ServeError::Taken { path: path.to_path_buf() },
+            SocketError::Io(source) => ServeError::Socket { path: path.to_path_buf(), source },
+        })?;
+        socket.listener.set_nonblocking(true).map_err(ServeError::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(ServeError::Thread)?;
+        let changed = watch::Sender::new(0);
+        let counter = changed.clone();
+        daemon.live.on_change(move || counter.send_modify(|count| *count += 1));
+        let shared = Arc::new(Shared { daemon, changed: changed.clone() });
+        let (stop, stopped) = oneshot::channel();
+        let run = move || {
+            runtime.block_on(connection::serve(socket, routes::control(shared), stopped));
+            // Answers that still go on would hold the thread.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("wnm-serve".to_owned()).spawn(run).map_err(ServeError::Thread)?;
+        Ok(Self { stop: Some(stop), changed, thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // Answers that go on find that the daemon has ended.
+        self.changed.send_modify(|count| *count += 1);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Requests for actions on nodes that a running daemon carries out, so that the command never waits for its lock.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use wnm_agent::Observer as _;
+use wnm_agent::control::{Client, FailureInfo, Lines, Message, NodeRequest};
+use wnm_core::{ActionId, ActionRecord, NodeId, Outcome, Planned, Refusal, Selection, Verb};
+
+use super::node::{TIMEOUT, elapsed};
+use crate::error::{CliError, CommandError};
+use crate::progress::Progress;
+use crate::render::work::Work;
+
+/// Requests actions of the daemon and waits for their ends; returns None when no daemon runs.
+///
+/// # Errors
+/// The daemon refuses, its cycle fails, or it does not begin the request within the time limit. It then never does.
+pub(super) fn request(
+    db: &Path,
+    verb: Verb,
+    selection: &Selection,
+    mut progress: Progress,
+) -> Result<Option<Vec<Work>>, CliError> {
+    let begun = Instant::now();
+    let client = Client::of(db);
+    match client.daemon() {
+        Ok(Some(_)) => {}
+        Ok(None) => return Ok(None),
+        // The command then takes the lock, which excludes the daemon too.
+        Err(error) => {
+            tracing::warn!(%error, "the command runs without the daemon");
+            return Ok(None);
+        }
+    }
+    let request = NodeRequest { verb, selection: selection.clone() };
+    let Some(mut lines) = client.request(&request, TIMEOUT).map_err(CommandError::Daemon)? else { return Ok(None) };
+    let (worked, refused) = match lines.message(TIMEOUT) {
+        Ok(Some(Message::Begun { worked, refused })) => (worked, refused),
+        Ok(Some(Message::Failed(FailureInfo { error, hint }))) => {
+            return Err(CommandError::Requested { error, hint }.into());
+        }
+        Ok(Some(Message::Progress { .. } | Message::Ended { .. }) | None) => {
+            return Err(CommandError::DaemonEnded.into());
+        }
+        Err(error) => return Err(CommandError::Daemon(error).into()),
+    };
+    if let Some((Some(id), Refusal::NoSuchNode)) = refused.first() {
+        return Err(CommandError::NoSuchNode(*id).into());
+    }
+    let mut works = follow(worked, &mut lines, &mut progress, begun);
+    progress.end();
+    works.extend(refused.into_iter().map(|(node, refusal): (Option<NodeId>, _)| Work::refused(verb, node, &refusal)));
+    Ok(Some(works))
+}
+
+/// Follows actions until all have ended, the time is over or the daemon ends. Later cycles finish the others.
+fn follow(
+    worked: Vec<(ActionRecord, Outcome)>,
+    lines: &mut Lines,
+    progress: &mut Progress,
+    begun: Instant,
+) -> Vec<Work> {
+    let mut outcomes: BTreeMap<ActionId, (Outcome, f64)> = BTreeMap::new();
+    let mut mine: Vec<(ActionId, Planned)> = Vec::new();
+    let records: Vec<ActionRecord> = worked.iter().map(|(record, _)| record.clone()).collect();
+    progress.executing(&records);
+    for (record, outcome) in worked {
+        outcomes.insert(record.id, (outcome, elapsed(begun)));
+        mine.push((record.id, record.planned));
+    }
+    let is_open = |(outcome, _): &(Outcome, f64)| matches!(outcome, Outcome::Pending { .. });
+    while outcomes.values().any(is_open) {
+        let left = TIMEOUT.saturating_sub(begun.elapsed());
+        let message = if left > Duration::ZERO { lines.message(left) } else { Ok(None) };
+        match message {
+            Ok(Some(Message::Progress { worked })) => {
+                let records: Vec<ActionRecord> = worked.iter().map(|(record, _)| record.clone()).collect();
+                progress.executing(&records);
+                outcomes.extend(worked.into_iter().map(|(record, outcome)| (record.id, (outcome, elapsed(begun)))));
+            }
+            Ok(Some(Message::Ended { action, outcome })) => _ = outcomes.insert(action, (outcome, elapsed(begun))),
+            Ok(Some(Message::Begun { .. } | Message::Failed(_)) | None) => break,
+            Err(error) => {
+                tracing::warn!(%error, "the actions go on without this command");
+                break;
+            }
+        }
+    }
+    let work = |(id, planned): (ActionId, Planned)| {
+        let (outcome, seconds) = outcomes.remove(&id)?;
+        Some(Work::started(&planned, &outcome, Some(seconds)))
+    };
+    mine.into_iter().filter_map(work).collect()
+}

@@ -1,0 +1,93 @@
+//! The running daemon, on the page of `wnm status`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wnm_agent::control::DaemonInfo;
+use wnm_core::Timestamp;
+
+use super::{BOLD, GREEN, YELLOW, duration, styled, time};
+use crate::json::Time;
+
+/// A running daemon at a time of the colony's clock.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) info: DaemonInfo,
+    pub(crate) now: Timestamp,
+}
+
+impl Daemon {
+    /// Returns the time until the next scheduled cycle; None before the first, and while draining.
+    fn next_in(&self) -> Option<Duration> {
+        self.info.next.map(|next| next.since(self.now))
+    }
+}
+
+/// The running daemon as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DaemonView {
+    /// The PID.
+    pid: u32,
+    /// The version of its wnm.
+    version: String,
+    /// The phase of its life.
+    #[cfg_attr(test, schemars(extend("enum" = ["starting", "running", "draining", "ended"])))]
+    phase: String,
+    /// The start of the daemon; null if the clock could not be read.
+    started_at: Option<Time>,
+    /// The time from one scheduled cycle to the next, in seconds.
+    interval_seconds: f64,
+    /// The number of cycles that it has completed.
+    cycles: u64,
+    /// The time of its last cycle; null before the first.
+    last_cycle_at: Option<Time>,
+    /// The duration of its last cycle, in seconds; null before the first.
+    last_cycle_seconds: Option<f64>,
+    /// The due time of the next scheduled cycle; null before the first, and while draining.
+    next_cycle_at: Option<Time>,
+    /// The time until the next scheduled cycle, in seconds; null before the first, and while draining.
+    next_cycle_in_seconds: Option<u64>,
+    /// The failure of the last cycle; null after a complete one.
+    error: Option<String>,
+    /// How to fix that failure; null without specific advice.
+    hint: Option<String>,
+}
+
+impl From<&Daemon> for DaemonView {
+    fn from(daemon: &Daemon) -> Self {
+        let seconds = |millis: u64| Duration::from_millis(millis).as_secs_f64();
+        let info = &daemon.info;
+        Self {
+            pid: info.pid,
+            version: info.version.clone(),
+            phase: info.phase.clone(),
+            started_at: info.started.map(Time::from),
+            interval_seconds: seconds(info.interval_ms),
+            cycles: info.cycles,
+            last_cycle_at: info.last.map(Time::from),
+            last_cycle_seconds: info.took_ms.map(seconds),
+            next_cycle_at: info.next.map(Time::from),
+            next_cycle_in_seconds: daemon.next_in().map(|left| left.as_secs()),
+            error: info.failure.as_ref().map(|failure| failure.error.clone()),
+            hint: info.failure.as_ref().and_then(|failure| failure.hint.clone()),
+        }
+    }
+}
+
+/// Returns the line of a daemon, and the failure of its last cycle.
+pub(crate) fn text(daemon: &Daemon) -> String {
+    let info = &daemon.info;
+    let since = info.started.map_or_else(String::new, |at| format!(" since {}", time(at)));
+    let next = match (daemon.next_in(), info.phase.as_str()) {
+        (Some(left), "running") => format!(", next cycle in {}", duration(left)),
+        (_, phase) => format!(", {phase}"),
+    };
+    let mut text = format!("{}  PID {}{since}{next}\n", styled(BOLD, "daemon"), info.pid);
+    if let Some(failure) = &info.failure {
+        text.push_str(&format!("{} the last cycle failed: {}\n", styled(YELLOW.bold(), "warning:"), failure.error));
+        text.extend(failure.hint.iter().map(|hint| format!("{} {hint}\n", styled(GREEN.bold(), "hint:"))));
+    }
+    text.push('\n');
+    text
+}
