@@ -106,11 +106,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
     }
 }
 
-fn evaluate_trigger<'a>(
-    colony: &Colony,
-    observation: &'a Observation,
-    trigger: &Trigger,
-) -> RequestEvaluation<'a> {
+fn evaluate_trigger<'a>(colony: &Colony, observation: &'a Observation, trigger: &Trigger) -> RequestEvaluation<'a> {
     // A copy: observers and dry runs need the state from before the cycle.
     let (policy, state) = (&colony.settings.policy, colony.state.clone());
     match trigger {
@@ -120,11 +116,15 @@ fn evaluate_trigger<'a>(
         Trigger::Requested(verb, selection) => evaluate_request(policy, state, observation, *verb, selection),
         Trigger::Changed(requests) => {
             let check = |request: &ChangeRequest| check_change(&colony.settings, &colony.nodes, request);
-            let (possible, impossible): (Vec<_>, Vec<_>) =
-                requests.iter().cloned().map(|request| (check(&request), request)).partition(|(checked, _)| checked.is_ok());
+            let (possible, impossible): (Vec<_>, Vec<_>) = requests
+                .iter()
+                .cloned()
+                .map(|request| (check(&request), request))
+                .partition(|(checked, _)| checked.is_ok());
             let possible: Vec<ChangeRequest> = possible.into_iter().map(|(_, request)| request).collect();
             let mut evaluated = evaluate_changes(policy, state, observation, &possible);
-            let refusals = impossible.into_iter().filter_map(|(checked, request)| Some((Some(request.node), checked.err()?)));
+            let refusals =
+                impossible.into_iter().filter_map(|(checked, request)| Some((Some(request.node), checked.err()?)));
             evaluated.refused.extend(refusals);
             evaluated
         }

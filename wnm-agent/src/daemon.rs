@@ -317,7 +317,9 @@ fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
     });
     let scheduled = match trigger {
         Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
-        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => before.and_then(|before| before.scheduled.clone()),
+        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => {
+            before.and_then(|before| before.scheduled.clone())
+        }
     };
     live.publish(Snapshot { report, scheduled, took }, events);
     Ok(())

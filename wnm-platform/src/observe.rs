@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use wnm_core::steps::Step;
 use wnm_core::{
-    Action, ActionRecord, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp, WeightSample,
+    Action, ActionRecord, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters,
+    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
+    WeightSample,
 };
 
 use crate::Platform;

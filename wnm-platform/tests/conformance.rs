@@ -89,8 +89,7 @@ fn main() -> ExitCode {
         // It also decides the folders and the arguments of its nodes.
         let is_change = |name: &str| name.contains("move_") || name.ends_with("move") || name.ends_with("update");
         let fits = |name: &str| {
-            kind.program != Program::Antctl
-                || !name.contains("ant_node") && name != "create_custom" && !is_change(name)
+            kind.program != Program::Antctl || !name.contains("ant_node") && name != "create_custom" && !is_change(name)
         };
         trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {

@@ -253,7 +253,11 @@ pub(crate) fn insert(tx: &Connection, node: &Node) -> Result<(), DbError> {
 ///
 /// # Errors
 /// Another node has a port.
-pub(crate) fn reserve_new_ports(tx: &Connection, id: NodeId, change: impl Fn(&Node) -> Option<Node>) -> Result<(), DbError> {
+pub(crate) fn reserve_new_ports(
+    tx: &Connection,
+    id: NodeId,
+    change: impl Fn(&Node) -> Option<Node>,
+) -> Result<(), DbError> {
     let Some(changed) = one(tx, id)?.as_ref().and_then(change) else { return Ok(()) };
     let mut owner = tx.prepare_cached("SELECT node FROM ports WHERE port = ?1")?;
     for port in changed.ports.all() {

@@ -14,7 +14,7 @@ use super::selection;
 use crate::args::{Move, Selected, SettingFlags, Update};
 use crate::config;
 use crate::context::Context;
-use crate::error::{CliError, CommandError, Exit};
+use crate::error::{ChangeError, CliError, Exit};
 use crate::output::Output;
 
 /// Gives nodes other settings, in groups of as many as may be in operation at once.
@@ -115,11 +115,13 @@ impl Given {
             let (key, text) = value.split_once('=').unwrap_or((value, ""));
             let key = key.replace('-', "_");
             match key.as_str() {
-                _ if !value.contains('=') => return Err(CommandError::NoNodeValue { key }.into()),
+                _ if !value.contains('=') => return Err(ChangeError::NoValue { key }.into()),
                 "log_dir" => {
                     let folder = PathBuf::from(text);
                     if !folder.is_absolute() {
-                        return Err(CommandError::NodeValue { key, value: text.to_owned(), allowed: "an absolute folder" }.into());
+                        return Err(
+                            ChangeError::Value { key, value: text.to_owned(), allowed: "an absolute folder" }.into()
+                        );
                     }
                     given.log_dir = Some(folder);
                 }
@@ -136,20 +138,21 @@ impl Given {
     /// Returns the names of the given settings; all of them when nothing at all is given.
     fn keys(&self) -> Vec<&'static str> {
         let given: Vec<&str> = NODE_SETTINGS.into_iter().filter(|key| self.settings.get(key).is_some()).collect();
-        let has_facts = self.log_dir.is_some() || [self.port, self.metrics_port, self.rpc_port].iter().any(Option::is_some);
+        let has_facts =
+            self.log_dir.is_some() || [self.port, self.metrics_port, self.rpc_port].iter().any(Option::is_some);
         if given.is_empty() && !has_facts { NODE_SETTINGS.to_vec() } else { given }
     }
 }
 
-fn port(key: String, text: &str) -> Result<u16, CommandError> {
+fn port(key: String, text: &str) -> Result<u16, ChangeError> {
     let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| CommandError::NodeValue { key, value: text.to_owned(), allowed: "1 to 65535" })
+    port.ok_or_else(|| ChangeError::Value { key, value: text.to_owned(), allowed: "1 to 65535" })
 }
 
-fn unknown(key: &str) -> CommandError {
+fn unknown(key: &str) -> ChangeError {
     match RawSettings::KEYS.iter().find(|known| **known == key) {
-        Some(known) => CommandError::NotOfNodes { key: known },
-        None => CommandError::UnknownNodeSetting {
+        Some(known) => ChangeError::NotOfNodes { key: known },
+        None => ChangeError::UnknownSetting {
             problem: Box::new(Problem::unknown_setting(key)),
             known: NODE_SETTINGS.iter().chain(&OF_NODE).copied().collect(),
         },

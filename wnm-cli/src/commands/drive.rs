@@ -118,5 +118,9 @@ impl Begun {
 fn outcome_of(context: &Context, begun: &Begun) -> Result<Option<Outcome>, CliError> {
     let filter = ActionFilter { node: Some(begun.planned.action.node()), since: None, until: None, limit: 100 };
     let found = context.agent.store.actions(&filter)?;
-    Ok(found.actions.into_iter().find(|(_, action)| action.record.id == begun.id).and_then(|(_, action)| action.outcome))
+    Ok(found
+        .actions
+        .into_iter()
+        .find(|(_, action)| action.record.id == begun.id)
+        .and_then(|(_, action)| action.outcome))
 }

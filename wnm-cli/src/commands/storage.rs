@@ -12,7 +12,7 @@ use super::drive::{Driver, Limit};
 use super::node::report_works;
 use crate::args::{ConsentFlag, SettingFlags, Storage};
 use crate::context::{self, Context, LOCK_TIMEOUT};
-use crate::error::{CliError, CommandError, Exit};
+use crate::error::{ChangeError, CliError, Exit};
 use crate::output::Output;
 use crate::render::storage::{self, StorageView};
 use crate::render::work::Work;
@@ -45,7 +45,7 @@ fn add(db: &Path, folders: &[PathBuf], output: &Output) -> Result<Exit, CliError
         if drained.contains(&folder) {
             drained.retain(|other| *other != folder);
         } else if storage.contains(&folder) {
-            return Err(CommandError::IsAStorageFolder { folder }.into());
+            return Err(ChangeError::IsAStorageFolder { folder }.into());
         }
         if !storage.contains(&folder) {
             wnm_platform::places::check_storage(std::slice::from_ref(&folder))?;
@@ -69,13 +69,13 @@ fn settings(db: &Path) -> Result<Settings, CliError> {
 fn drain(db: &Path, folder: &Path, mode: Mode, output: &mut Output) -> Result<Exit, CliError> {
     let Settings { storage, mut drained, .. } = settings(db)?;
     if !storage.iter().any(|other| other == folder) {
-        return Err(CommandError::NotAStorageFolder { folder: folder.to_owned(), storage }.into());
+        return Err(ChangeError::NotAStorageFolder { folder: folder.to_owned(), storage }.into());
     }
     if !drained.iter().any(|other| other == folder) {
         drained.push(folder.to_owned());
     }
     if storage.iter().all(|other| drained.contains(other)) {
-        return Err(CommandError::NowhereToDrain { folder: folder.to_owned() }.into());
+        return Err(ChangeError::NowhereToDrain { folder: folder.to_owned() }.into());
     }
     if mode == Mode::Act {
         let _lock = context::lock(db, LOCK_TIMEOUT)?;

@@ -7,7 +7,7 @@ use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
-use super::{EditError, Exit};
+use super::{ChangeError, EditError, Exit};
 use crate::commands::config::Source;
 use crate::confirm::Purpose;
 use crate::push::PushError;
@@ -43,20 +43,8 @@ pub(crate) enum CommandError {
     Required { key: &'static str },
     #[error("cannot store {key}: {place} sets it, with higher precedence")]
     SetElsewhere { key: &'static str, place: Source },
-    #[error("no value given for {key}: --set takes SETTING=VALUE")]
-    NoNodeValue { key: String },
-    #[error("invalid value {value:?} for {key}: not {allowed}")]
-    NodeValue { key: String, value: String, allowed: &'static str },
-    #[error("{key} is a setting of wnm, not of single nodes")]
-    NotOfNodes { key: &'static str },
-    #[error("{problem}")]
-    UnknownNodeSetting { problem: Box<Problem>, known: Vec<&'static str> },
-    #[error("{} is not one of the storage folders", .folder.display())]
-    NotAStorageFolder { folder: PathBuf, storage: Vec<PathBuf> },
-    #[error("cannot drain {}: no other storage folder can take nodes", .folder.display())]
-    NowhereToDrain { folder: PathBuf },
-    #[error("{} is a storage folder already", .folder.display())]
-    IsAStorageFolder { folder: PathBuf },
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Edit(EditError),
     #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
@@ -152,17 +140,7 @@ impl CommandError {
                 return Some(format!("change {key} in {path}, or delete it there"));
             }
             Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
-            Self::NoNodeValue { key } => return Some(format!("run `wnm node update NODE --set {key}=VALUE`")),
-            Self::NodeValue { key, .. } if key == "log_dir" => "give the whole path, as in --set log_dir=/var/log/nodes",
-            Self::NodeValue { .. } => "see `wnm node list --columns name,port` for the ports in use",
-            Self::NotOfNodes { key } => return Some(format!("run `wnm config set {key} VALUE`")),
-            Self::UnknownNodeSetting { known, .. } => return Some(format!("allowed are {}", known.join(", "))),
-            Self::NotAStorageFolder { storage, .. } => {
-                let storage: Vec<String> = storage.iter().map(|folder| folder.display().to_string()).collect();
-                return Some(format!("choose one of {}, or run `wnm storage add FOLDER`", storage.join(", ")));
-            }
-            Self::NowhereToDrain { .. } => "add a folder on another drive with `wnm storage add FOLDER`",
-            Self::IsAStorageFolder { .. } => "list the storage folders with `wnm storage list`",
+            Self::Change(error) => return Some(error.hint()),
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {

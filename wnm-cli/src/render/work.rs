@@ -1,9 +1,7 @@
 //! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
-use wnm_core::{
-    ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
-};
+use wnm_core::{ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb};
 
 use wnm_platform::Leftover;
 

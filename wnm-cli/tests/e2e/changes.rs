@@ -22,7 +22,9 @@ fn folder(node: &Value) -> PathBuf {
 }
 
 fn running(host: &Host, count: usize) -> Vec<Value> {
-    host.wait_for("running nodes", |nodes| nodes.len() == count && states(nodes).iter().all(|state| *state == "RUNNING"))
+    host.wait_for("running nodes", |nodes| {
+        nodes.len() == count && states(nodes).iter().all(|state| *state == "RUNNING")
+    })
 }
 
 fn result(works: &Value) -> (&str, &str) {

@@ -199,10 +199,9 @@ fn desired_by(planned: &Planned, progress: Progress) -> Option<Desired> {
         (Action::Disable { .. }, Progress::Done) => Some(Desired::Disabled),
         (Action::Disable { .. }, Progress::Pending | Progress::Failed) => Some(Desired::StoppedByRequest),
         (Action::Enable { .. }, Progress::Done) => Some(Desired::StoppedByPolicy),
-        (
-            Action::Update { then: Afterwards::Running, .. } | Action::Move { then: Afterwards::Running, .. },
-            _,
-        ) => Some(Desired::Running),
+        (Action::Update { then: Afterwards::Running, .. } | Action::Move { then: Afterwards::Running, .. }, _) => {
+            Some(Desired::Running)
+        }
         (Action::Enable { .. }, Progress::Pending | Progress::Failed)
         | (Action::Remove { .. } | Action::Update { .. } | Action::Move { .. }, _) => None,
     }

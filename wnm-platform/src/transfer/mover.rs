@@ -144,11 +144,8 @@ fn describe(step: Step, progress: &Progress) -> String {
 
 fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
     let (source, target) = (&work.from.root_dir, staging(&work.to));
-    let fail = |path: PathBuf, source: io::Error| PlatformError::File {
-        operation: FileOperation::CopyFolder,
-        path,
-        source,
-    };
+    let fail =
+        |path: PathBuf, source: io::Error| PlatformError::File { operation: FileOperation::CopyFolder, path, source };
     let lock = lock_file(&work.to);
     let lock = guarded::open_or_create(&lock, 0o600).map_err(|error| fail(lock, error))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -71,11 +71,8 @@ pub(crate) fn prepare(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<(), P
     if fs::symlink_metadata(&to.root_dir).is_ok() {
         return Err(refused(&to.root_dir, Refusal::Occupied));
     }
-    let fail = |path: &Path, source| PlatformError::File {
-        operation: FileOperation::Create,
-        path: path.to_owned(),
-        source,
-    };
+    let fail =
+        |path: &Path, source| PlatformError::File { operation: FileOperation::Create, path: path.to_owned(), source };
     for path in [moving(to), staging(to)] {
         guarded::make_folder(&path).map_err(|error| fail(&path, error))?;
         // The node must not change its copy.
@@ -214,7 +211,11 @@ fn copy_owner(from: &Path, to: &Path) -> Result<(), PlatformError> {
 
 fn rename(from: &Path, to: &Path) -> Result<(), PlatformError> {
     let renamed = fs::rename(from, to).and_then(|()| sync_folder(to)).and_then(|()| sync_folder(from));
-    renamed.map_err(|source| PlatformError::File { operation: FileOperation::MoveFolder, path: from.to_owned(), source })
+    renamed.map_err(|source| PlatformError::File {
+        operation: FileOperation::MoveFolder,
+        path: from.to_owned(),
+        source,
+    })
 }
 
 fn is_folder(path: &Path) -> bool {

@@ -85,7 +85,7 @@ pub(super) fn is_hash(name: &CStr) -> bool {
 pub(super) fn is_same_version(source: &Stat, copy: &Stat) -> bool {
     /// FAT stores even seconds, exFAT hundredths.
     const COARSE: i64 = 10_000_000;
-    let time = |facts: &Stat| (i64::from(facts.st_mtime), i64::try_from(facts.st_mtime_nsec).unwrap_or_default());
+    let time = |facts: &Stat| (facts.st_mtime, i64::try_from(facts.st_mtime_nsec).unwrap_or_default());
     let ((source_s, source_ns), (copy_s, copy_ns)) = (time(source), time(copy));
     let is_rounded = copy_ns % COARSE == 0 && source_ns % COARSE != 0 && source_s.abs_diff(copy_s) < 2;
     size(source) == size(copy) && ((source_s, source_ns) == (copy_s, copy_ns) || is_rounded)

@@ -29,9 +29,7 @@ pub(super) fn difference(
         let path = path.to_owned();
         move |error: io::Error| (path, error)
     };
-    let is_copied = |kind: FileType| {
-        matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Symlink)
-    };
+    let is_copied = |kind: FileType| matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Symlink);
     let mut wanted = tree::entries(source).map_err(at(path))?;
     wanted.retain(|(_, facts)| is_copied(kind(facts)));
     let mut found = tree::entries(copy).map_err(at(path))?;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use wnm_core::steps::{Executor, Journal};
 use wnm_core::{Action, ActionRecord, FirewallKind, ManagerKind, NodeId, Outcome, Timestamp};
 use wnm_platform::executor::HostExecutor;
-use wnm_platform::{Movers, firewall};
 use wnm_platform::manager::Service;
+use wnm_platform::{Movers, firewall};
 
 use crate::colony::{NoJournal, TestColony};
 use crate::lifecycle::remove_of;

@@ -8,9 +8,9 @@ use wnm_core::steps::carry_out;
 use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::Behaviour;
-use wnm_platform::{Movers, firewall};
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
+use wnm_platform::{Movers, firewall};
 
 use crate::colony::{NoJournal, PATIENCE, TestColony, wait_for};
 

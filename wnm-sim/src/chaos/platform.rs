@@ -8,7 +8,8 @@ use std::rc::Rc;
 use wnm_agent::{Boot, NewNodeIdentity, Platform};
 use wnm_core::steps::{Effect, Executor, Step, StepError};
 use wnm_core::{
-    Action, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Presence, Settings, Timestamp,
+    Action, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Presence, Settings,
+    Timestamp,
 };
 
 use crate::chaos::ChaosModel;

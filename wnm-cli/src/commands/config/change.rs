@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{
-    Affects, NODE_SETTINGS, Node, RawSettings, Selection, Setting, Settings, TakesEffect, Unit, update_to,
-};
+use wnm_core::{Affects, NODE_SETTINGS, Node, RawSettings, Selection, Setting, Settings, TakesEffect, Unit, update_to};
 use wnm_store::Store;
 
 use super::{SettingValue, Source, SourceValues, known, unit};
