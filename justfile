@@ -18,6 +18,10 @@ test *filter:
 system *parts:
     .ci/machines "$@"
 
+# Check macOS, and Linux on ARM and on 32 bits (root on Debian)
+platforms *platforms:
+    .ci/platforms "$@"
+
 # Run both tiers, as CI does (root on Debian)
 ci:
     .ci/run

@@ -69,7 +69,7 @@ impl Context {
         }
         let platform = Platform::new(&settings)?;
         platform.restore_program_cache(store.cached()?);
-        let logs = places::logs(settings.manager.scope);
+        let logs = places::logs_of(&settings);
         let agent = Agent { logs, ..Agent::new(store, platform, settings) };
         Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
     }
@@ -111,6 +111,7 @@ impl SettingSources {
             let platform = Platform::new(&settings)?;
             platform.restore_program_cache(agent.platform.program_cache());
             agent.platform = platform;
+            agent.logs = places::logs_of(&settings);
             agent.settings = settings;
         }
         Ok(())

@@ -194,9 +194,21 @@ impl Output {
         String::from_utf8_lossy(&self.stderr).to_lowercase().contains(&text.to_lowercase())
     }
 
-    /// Tells whether `sudo -n` refused because it would have to ask for a password; its exit code is 1 as for others.
-    pub(crate) fn is_sudo_refusal(&self) -> bool {
-        self.error_contains("sudo: ") && self.error_contains("password is required")
+    /// Returns the error for a command that failed under `sudo -n`. Where `sudo` refused, its exit code is 1 as that of many
+    /// programs, and only its words tell.
+    pub(crate) fn sudo_failure(&self, command: String) -> PlatformError {
+        let said = String::from_utf8_lossy(&self.stderr);
+        let of_sudo = |line: &&str| line.starts_with("sudo: ") || line.contains(" the sudoers file");
+        let Some(line) = said.lines().map(str::trim).find(of_sudo).filter(|_| self.code == Some(1)) else {
+            return self.failure_of(command);
+        };
+        let reason = line.trim_start_matches("sudo: ").trim_end_matches('.');
+        let asks = ["password", "authentication is required", "terminal is required"];
+        if asks.iter().any(|words| reason.contains(words)) {
+            PlatformError::SudoAsks { command }
+        } else {
+            PlatformError::SudoRefuses { command, reason: reason.to_owned() }
+        }
     }
 
     /// Returns the error for a call that ended like this.

@@ -21,9 +21,11 @@ mod transfer;
 pub mod volume;
 pub mod weight;
 
-pub use error::{AntctlLimit, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem};
+pub use error::{
+    AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem,
+};
 pub use exec::Exec;
 pub use leftovers::Leftover;
 pub use observe::host::read_clock;
-pub use platform::Platform;
+pub use platform::{ManagerFailure, Platform};
 pub use transfer::{Movers, interrupted_copies};

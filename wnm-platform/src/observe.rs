@@ -167,7 +167,9 @@ impl Platform {
             .into_iter()
             .flat_map(|(kind, nodes)| {
                 if kind == self.manager.kind() {
-                    return self.manager.survey(&nodes);
+                    let services = self.manager.survey(&nodes);
+                    self.judge_manager(&services);
+                    return services;
                 }
                 match manager::open(kind, &Options::of(&colony.settings)) {
                     Ok(manager) => manager.survey(&nodes),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_core::{HostDefaults, ManagerKind, Program, Scope, VolumeFault};
+use wnm_core::{HostDefaults, ManagerKind, Program, Scope, Settings, VolumeFault};
 
 use crate::error::PlatformError;
 use crate::node_dir;
@@ -71,6 +71,12 @@ pub fn own_scope() -> Scope {
     if rustix::process::geteuid().is_root() { Scope::Sudo } else { Scope::User }
 }
 
+/// Returns the ID of the current user.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Returns the default database: for root that of the system, or root's own if only that exists.
 #[must_use]
 pub fn database() -> PathBuf {
@@ -78,9 +84,17 @@ pub fn database() -> PathBuf {
     if !own.exists() && user.exists() { user } else { own }
 }
 
-/// Returns the parent of the nodes' log folders; empty when each node logs into its own folder.
+/// Returns the parent of the log folders of new nodes: the setting, or else the default of the process manager. Empty
+/// when each node logs into its own folder.
 #[must_use]
-pub fn logs(scope: Scope) -> PathBuf {
+pub fn logs_of(settings: &Settings) -> PathBuf {
+    match settings.manager.scope {
+        Scope::User | Scope::Sudo => settings.logs.clone().unwrap_or_else(|| logs(settings.manager.scope)),
+        Scope::Zen => PathBuf::new(),
+    }
+}
+
+fn logs(scope: Scope) -> PathBuf {
     match scope {
         Scope::User | Scope::Sudo => Places::of_user(scope).logs,
         Scope::Zen => PathBuf::new(),
@@ -165,7 +179,21 @@ pub fn config_files() -> Vec<PathBuf> {
 /// Returns the home directory from `HOME`, else from the user database, else `/`, where ordinary users cannot write.
 #[must_use]
 pub fn home() -> PathBuf {
-    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
+    known_home().unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// Returns the home directory from `HOME`, else from the user database; None where neither has an absolute path.
+#[must_use]
+pub fn known_home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// Sets the modes of the files and folders that this process and its nodes create: other users read them, and only their
+/// owner writes them. Files with secrets get a mode of their own.
+///
+/// The umask of a shell or of cron would close the folders of nodes to the user that runs them, or open them for all.
+pub fn set_modes() {
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
+use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
 
 use crate::binary::BinaryCache;
 use crate::cpu_limit::CpuLimit;
@@ -37,6 +37,21 @@ pub struct Platform {
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
     movers: Movers,
+    /// The failure of the process manager in the last observation.
+    failed_manager: Mutex<Option<ManagerFailure>>,
+}
+
+/// A process manager that did not answer, so that the state of its nodes is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagerFailure {
+    /// The process manager.
+    pub manager: ManagerKind,
+    /// Its nodes.
+    pub nodes: Vec<NodeId>,
+    /// The failure.
+    pub message: String,
+    /// The fix, where one is known.
+    pub hint: Option<String>,
 }
 
 impl Platform {
@@ -56,6 +71,7 @@ impl Platform {
             volumes: Mutex::default(),
             unprotected: Mutex::default(),
             movers: Movers::default(),
+            failed_manager: Mutex::default(),
         })
     }
 
@@ -82,6 +98,14 @@ impl Platform {
     #[must_use]
     pub fn program_cache(&self) -> ProgramCache {
         self.binaries().save()
+    }
+
+    /// Tries the process manager: it answers, and has all that a new node needs.
+    ///
+    /// # Errors
+    /// The manager is not installed, does not answer, or lacks a right or a file.
+    pub fn check_manager(&self) -> Result<(), PlatformError> {
+        self.manager.check()
     }
 
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
@@ -116,12 +140,32 @@ impl Platform {
         self.manager.restarts(&own)
     }
 
-    /// Returns the nodes that their process manager reports as stopped. Nodes of other process managers, and nodes whose
-    /// state is unknown, are absent.
-    pub fn stopped<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+    /// Returns the state of these nodes in their process manager. Nodes of other process managers are absent.
+    pub fn services<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> BTreeMap<NodeId, Service> {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
-        let services = self.manager.survey(&own);
-        services.into_iter().filter(|(_, service)| *service == Service::Stopped).map(|(id, _)| id).collect()
+        self.manager.survey(&own)
+    }
+
+    /// Returns the failure of the process manager in the last observation, if it reported no node.
+    #[must_use]
+    pub fn manager_failure(&self) -> Option<ManagerFailure> {
+        self.failed_manager().clone()
+    }
+
+    /// Notes whether the process manager reported any of its nodes, and why not.
+    pub(crate) fn judge_manager(&self, services: &BTreeMap<NodeId, Service>) {
+        let is_silent = !services.is_empty() && services.values().all(|it| matches!(it, Service::Unknown(_)));
+        // Each node can have a reason of its own, so the manager is asked by itself.
+        let error = is_silent.then(|| self.manager.check().err()).flatten();
+        *self.failed_manager() =
+            error.filter(|error| !matches!(error, PlatformError::ImageAbsent { .. })).map(|error| {
+                let (manager, nodes) = (self.manager.kind(), services.keys().copied().collect());
+                ManagerFailure { manager, nodes, message: error.to_string(), hint: error.hint() }
+            });
+    }
+
+    fn failed_manager(&self) -> MutexGuard<'_, Option<ManagerFailure>> {
+        self.failed_manager.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves files that wnm believes or runs out of the folders where these nodes write, for nodes that an earlier release

@@ -58,6 +58,7 @@ impl Heading {
             Blocker::StartSurge { .. } => ("start surge", None),
             Blocker::Throttled { .. } => ("throttled", None),
             Blocker::ExternalOverload { .. } => ("external overload", None),
+            Blocker::BackgroundStalls { .. } => ("background stalls", Some(Signal::Cpu)),
             Blocker::ExternalUse { signal, .. } => ("external use", Some(*signal)),
             Blocker::GracePeriod { .. } => ("grace period", None),
             Blocker::NoVolume => ("no volume", None),

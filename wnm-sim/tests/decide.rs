@@ -84,6 +84,9 @@ fn invalid_line_is_answered_in_its_place() {
         (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "ASLEEP"}]}"#, "unknown variant `ASLEEP`"),
         (r#"{"config": {}, "metrics": {"used_cpu_percent": "much"}, "nodes": []}"#, "column 53"),
         (r#"{"config": {}, "metrics": {}, "nodes": [], "mode": "quick"}"#, "unknown field `mode`"),
+        (r#"{"config": {}, "metrics": {"cpu": 9}, "nodes": []}"#, "unknown field `cpu`"),
+        (r#"{"config": {}, "metrics": {"cpu_limit": {"core": 9}}, "nodes": []}"#, "unknown field `core`"),
+        (r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "DEAD", "size": 1}]}"#, "unknown field `size`"),
         (
             r#"{"config": {}, "metrics": {}, "nodes": [{"id": 1, "status": "DEAD"}, {"id": 1, "status": "DEAD"}]}"#,
             "node 0001 is listed twice",
@@ -273,6 +276,35 @@ fn outcomes_must_fit_the_answer_and_invalid_lines_change_nothing() {
     assert_eq!(answers[10]["reasons"][0]["until"], json!(1_600_000));
 }
 
+#[test]
+fn answer_of_steady_names_what_is_missing() {
+    let node = json!({"id": 1, "status": "RUNNING", "version": "", "age": 1});
+    let case = json!({"config": {"preset": "steady"}, "metrics": {"used_cpu_percent": 9}, "nodes": [node]});
+    let missing = json!([
+        "used_mem_percent",
+        "used_hd_percent",
+        "cpus",
+        "memory_total_bytes",
+        "hd_total_bytes",
+        "nodes.cpu",
+        "now"
+    ]);
+    for arguments in [&["decide"][..], &["decide", "--stateful"]] {
+        assert_eq!(answers(&run_with(arguments, case.to_string().as_bytes()))[0]["missing"], missing);
+    }
+    let parity = &answers(&run_with(&["decide", "--parity"], case.to_string().as_bytes()))[0];
+    assert_eq!(parity.get("missing"), None);
+    // With processors the load averages have thresholds, unless other work goes before the nodes.
+    let with = |key: &str, value: Value| {
+        let mut case = case.clone();
+        case["metrics"]["cpus"] = json!(4);
+        case["metrics"][key] = value;
+        answers(&run_with(&["decide"], case.to_string().as_bytes()))[0]["missing"].to_string()
+    };
+    assert!(with("used_mem_percent", json!(10)).contains("load_average_15"));
+    assert!(!with("yields_cpu", json!(true)).contains("load_average_15"));
+}
+
 /// The example of the documentation must run unchanged.
 #[test]
 fn documented_example_runs() {
@@ -282,11 +314,15 @@ fn documented_example_runs() {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines.len(), 120);
-    assert_eq!(lines[0], "0 0 [['add', 1]]");
-    let running = |minute: usize| lines[minute].split(' ').nth(1).unwrap().parse::<u32>().unwrap();
-    // The colony grows while there is headroom, shrinks for the background load, and grows again.
+    assert_eq!(lines.len(), 180);
+    assert!(lines[..3].iter().any(|line| line.contains("add")), "{out}");
+    let column = |minute: usize, i: usize| lines[minute].split(' ').nth(i).unwrap();
+    let running = |minute: usize| column(minute, 1).parse::<u32>().unwrap();
+    let limit = |minute: usize| column(minute, 2).parse::<f64>().unwrap();
+    // The colony grows while there is headroom. The background load lowers the limit first, and then stops nodes; they
+    // start again half an hour after its end.
     assert!(running(59) > 15, "{out}");
+    assert!(limit(62) < limit(59), "{out}");
     assert!(running(89) < running(59), "{out}");
-    assert!(running(119) > running(89), "{out}");
+    assert!(running(179) > running(89), "{out}");
 }

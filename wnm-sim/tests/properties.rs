@@ -10,9 +10,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, Delays, Desired, EngineState, FailedAction, HostSample,
-    IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy,
-    Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
+    HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
+    Policy, Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -89,6 +89,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             delays: Delays { start: delays.0, restart: delays.1, upgrade: delays.2, remove: delays.3 },
             upgrades: if upgrades { Upgrades::ByManager } else { Upgrades::ByNodes },
             tuning: Tuning::default(),
+            defaults: DefaultThresholds::default(),
         }
     })
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use wnm_core::{ActionId, NodeId};
 
 use crate::copies;
+use crate::file::Owner;
 use crate::history::CycleId;
 use crate::record::{Corruption, Record};
 
@@ -121,13 +122,19 @@ pub enum StoreError {
         /// The path of the database.
         path: PathBuf,
     },
-    /// Another user than root and that of this process can write the database.
-    #[error("cannot open database {path}: another user can write it (its owner is user {owner})")]
+    /// The database belongs to another user than root and that of this process.
+    #[error("cannot open database {path}: it belongs to user {owner}")]
+    OtherOwner {
+        /// The path of the database.
+        path: PathBuf,
+        /// Its owner.
+        owner: Owner,
+    },
+    /// Every user can write the database.
+    #[error("cannot open database {path}: every user can write it")]
     Untrusted {
         /// The path of the database.
         path: PathBuf,
-        /// The ID of its owner.
-        owner: u32,
     },
     /// Another node has a value that must be unique.
     #[error("{value} already belongs to node {owner}")]
@@ -233,10 +240,10 @@ impl StoreError {
             Self::Busy { .. } => "wait until the other program has ended",
             Self::Full { .. } => "free disk space",
             Self::CopyExists { .. } => "name a file that does not exist",
-            Self::Untrusted { path, .. } => {
-                let path = path.display();
-                return Some(format!("run wnm as its owner, or run `chown $(id -u) {path} && chmod o-w {path}`"));
+            Self::OtherOwner { path, owner } => {
+                return Some(format!("run wnm as {owner}, as in `{}`", owner.command(path, "status")));
             }
+            Self::Untrusted { path } => return Some(format!("run `chmod o-w {}`", path.display())),
             Self::Replaced { .. } => {
                 "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
             }

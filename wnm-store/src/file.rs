@@ -1,7 +1,9 @@
 //! The database as a file: its path, the files beside it, and copies.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -72,7 +74,6 @@ pub(crate) type FileIdentity = (u64, u64);
 /// # Errors
 /// The file does not exist, or its folder may not be read.
 pub(crate) fn identity(path: &Path) -> Result<FileIdentity, StoreError> {
-    use std::os::unix::fs::MetadataExt as _;
     match fs::metadata(path) {
         Ok(facts) => Ok((facts.dev(), facts.ino())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -109,13 +110,40 @@ pub(crate) fn make_private(path: &Path) {
 /// # Errors
 /// Another user owns the file, or every user can write it.
 pub(crate) fn check_owner(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::MetadataExt as _;
     let facts = fs::metadata(path).map_err(file_error(FileOperation::Read, path))?;
-    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
-    if is_own && facts.mode() & 0o002 == 0 {
-        return Ok(());
+    if let Some(owner) = other_owner(&facts) {
+        return Err(StoreError::OtherOwner { path: path.to_path_buf(), owner });
     }
-    Err(StoreError::Untrusted { path: path.to_path_buf(), owner: facts.uid() })
+    if facts.mode() & 0o002 == 0 { Ok(()) } else { Err(StoreError::Untrusted { path: path.to_path_buf() }) }
+}
+
+/// A user who owns a file, by name where the host has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Owner {
+    /// Returns the command line that runs a command of wnm for a database as its owner.
+    pub(crate) fn command(&self, database: &Path, command: &str) -> String {
+        // sudo takes an ID behind a number sign.
+        let user = if self.0.bytes().all(|byte| byte.is_ascii_digit()) { format!("'#{self}'") } else { self.0.clone() };
+        format!("sudo -u {user} wnm --db {} {command}", database.display())
+    }
+}
+
+/// Returns the owner of a file, unless that is root or the user of this process.
+pub(crate) fn other_owner(facts: &fs::Metadata) -> Option<Owner> {
+    let user = facts.uid();
+    if [0, rustix::process::geteuid().as_raw()].contains(&user) {
+        return None;
+    }
+    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user)).ok().flatten();
+    Some(Owner(known.map_or_else(|| user.to_string(), |known| known.name)))
 }
 
 /// Flushes the folder of a file. A new name of a file survives a power loss only after its folder has been flushed.

@@ -44,6 +44,7 @@ use wnm_core::{
 };
 
 pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use file::Owner;
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,

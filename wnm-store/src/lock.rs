@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
 use wnm_core::Timestamp;
 
-use crate::file::{beside, resolved};
+use crate::file::{Owner, beside, other_owner, resolved};
 
 /// The right to change a colony, until it is dropped or the process ends.
 ///
@@ -40,11 +41,23 @@ pub enum LockError {
         /// The holder; None when the file does not name it.
         holder: Option<Holder>,
     },
+    /// The database or its lock file belongs to another user than root and that of this process.
+    #[error("cannot lock {path}: it belongs to user {owner}")]
+    OtherOwner {
+        /// The path of the database, or of the lock file.
+        path: PathBuf,
+        /// The path of the database.
+        database: PathBuf,
+        /// The owner.
+        owner: Owner,
+    },
     /// The lock file cannot be created, opened or locked.
     #[error("cannot lock {path}: {source}")]
     Unusable {
         /// The path of the lock file.
         path: PathBuf,
+        /// The path of the database.
+        database: PathBuf,
         /// The error of the system.
         source: std::io::Error,
     },
@@ -53,10 +66,21 @@ pub enum LockError {
 impl LockError {
     /// Returns how the operator can fix the cause.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Held { .. } => "wait for it, or see `wnm status`",
-            Self::Unusable { .. } => "run wnm as the owner of the database, or make its folder writable",
+            Self::Held { .. } => "wait for it, or see `wnm status`".to_owned(),
+            Self::OtherOwner { database, owner, .. } => {
+                format!("run wnm as {owner}, as in `{}`", owner.command(database, "status"))
+            }
+            Self::Unusable { path, database, .. } => {
+                let owner = |path: &Path| fs::symlink_metadata(path).ok().as_ref().map(MetadataExt::uid);
+                // `sudo wnm` of an earlier release left the file beside the database of a user.
+                if owner(path) == Some(0) && owner(database).is_some_and(|user| user != 0) {
+                    format!("run `sudo rm {}` when no wnm runs", path.display())
+                } else {
+                    "run wnm as the owner of the database, or make its folder writable".to_owned()
+                }
+            }
         }
     }
 }
@@ -78,9 +102,9 @@ impl Lock {
     /// Retries until `wait` has passed; with a `wait` of zero, tries once.
     ///
     /// # Errors
-    /// Another process holds the lock for all of that time, or the lock file cannot be used.
+    /// The database belongs to another user, whom a lock file of this one would shut out. Or another process holds the lock for all of that time, or the lock file cannot be used.
     pub fn acquire(database: &Path, wait: Duration) -> Result<Self, LockError> {
-        Self::acquire_at(beside(&resolved(database), "lock"), wait)
+        Self::acquire_at(database, "lock", wait)
     }
 
     /// Takes the lock that a daemon of a database holds from its start to its end, so that another command finds the
@@ -89,7 +113,7 @@ impl Lock {
     /// # Errors
     /// As for [`acquire`](Self::acquire).
     pub fn acquire_for_daemon(database: &Path, wait: Duration) -> Result<Self, LockError> {
-        Self::acquire_at(beside(&resolved(database), DAEMON), wait)
+        Self::acquire_at(database, DAEMON, wait)
     }
 
     /// Checks that no daemon of a database runs.
@@ -97,11 +121,14 @@ impl Lock {
     /// # Errors
     /// A daemon runs, or the lock file cannot be used.
     pub fn check_daemon(database: &Path) -> Result<(), LockError> {
-        Self::check_at(beside(&resolved(database), DAEMON))
+        Self::check_at(database, DAEMON)
     }
 
-    fn acquire_at(path: PathBuf, wait: Duration) -> Result<Self, LockError> {
-        let unusable = |source| LockError::Unusable { path: path.clone(), source };
+    fn acquire_at(database: &Path, extension: &str, wait: Duration) -> Result<Self, LockError> {
+        let database = resolved(database);
+        let path = beside(&database, extension);
+        let unusable = |source| LockError::Unusable { path: path.clone(), database: database.clone(), source };
+        check_owners(&database, &path)?;
         fs::create_dir_all(crate::file::folder(&path)).map_err(unusable)?;
         let mut file = open(&path).map_err(unusable)?;
         let begun = Instant::now();
@@ -132,21 +159,24 @@ impl Lock {
     /// # Errors
     /// Another process holds the lock, or the lock file cannot be used.
     pub fn check(database: &Path) -> Result<(), LockError> {
-        Self::check_at(beside(&resolved(database), "lock"))
+        Self::check_at(database, "lock")
     }
 
-    fn check_at(path: PathBuf) -> Result<(), LockError> {
+    fn check_at(database: &Path, extension: &str) -> Result<(), LockError> {
+        let database = resolved(database);
+        let path = beside(&database, extension);
+        check_owners(&database, &path)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let mut file = match rustix::fs::open(&path, flags, Mode::empty()).map_err(std::io::Error::from) {
             Ok(file) => File::from(file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(LockError::Unusable { path, source }),
+            Err(source) => return Err(LockError::Unusable { path, database, source }),
         };
         // Shared, so that two checks at once do not report each other.
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(()),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held { holder: read_holder(&mut file), path }),
-            Err(error) => Err(LockError::Unusable { path, source: error.into() }),
+            Err(error) => Err(LockError::Unusable { path, database, source: error.into() }),
         }
     }
 
@@ -158,6 +188,16 @@ impl Lock {
         self.file.rewind()?;
         writeln!(self.file, "{text}")
     }
+}
+
+/// Checks that neither the database nor its lock file belongs to another user. A file that is missing is no obstacle.
+fn check_owners(database: &Path, lock: &Path) -> Result<(), LockError> {
+    for path in [database, lock] {
+        if let Some(owner) = fs::symlink_metadata(path).ok().and_then(|facts| other_owner(&facts)) {
+            return Err(LockError::OtherOwner { path: path.to_owned(), database: database.to_owned(), owner });
+        }
+    }
+    Ok(())
 }
 
 /// Opens the lock file, and creates it where it is missing. Only its owner may lock it: another user could hold the lock
@@ -174,7 +214,6 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 /// Tells whether an open file is the one at a path.
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
     let identity = |facts: &fs::Metadata| (facts.dev(), facts.ino());
     matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(open), Ok(there)) if identity(&open) == identity(&there))
 }

@@ -57,6 +57,8 @@ impl DemoColony {
         fake_node::make(&std::env::current_exe()?, &program, &Script::default())?;
         let [node, metrics, rpc] = free_ranges()?;
         let settings = [
+            // steady observes the host for longer than a scene before it adds a node.
+            ("preset", "classic".to_owned()),
             ("node_cap", "6".to_owned()),
             ("delay_start", "1".to_owned()),
             ("delay_restart", "1".to_owned()),

@@ -101,7 +101,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
 fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
-    checks.push(host::manager(settings, platform.as_ref().err()));
+    checks.push(host::manager(settings, platform.as_ref()));
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());

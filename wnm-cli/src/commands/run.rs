@@ -9,7 +9,7 @@ use wnm_store::Schedule;
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
@@ -44,5 +44,8 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     drop(lock);
     // The copy of a node that moves needs a process. Another wnm may run cycles meanwhile.
     context.agent.platform.wait_for_copies(COPY_TIME);
+    if let Some(failure) = context.agent.platform.manager_failure() {
+        return Err(CommandError::ManagerFailure(failure).into());
+    }
     Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
 }

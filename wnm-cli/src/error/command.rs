@@ -12,6 +12,7 @@ use crate::commands::config::Source;
 use crate::confirm::Purpose;
 use crate::push::PushError;
 use crate::render::shell_text;
+use wnm_platform::ManagerFailure;
 
 /// An error of a single command.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,13 @@ pub(crate) enum CommandError {
     UnknownManager { path: PathBuf, manager: String },
     #[error("no nodes to take over under {manager} in {folders}{skipped}")]
     NothingToTakeOver { manager: ManagerKind, folders: String, skipped: String },
+    #[error("cannot find the home directory of user {user}: neither HOME nor the user database has an absolute path")]
+    NoHome { user: u32 },
+    #[error(
+        "process manager {} does not answer: {}; nodes of unknown state: {}",
+        .0.manager, .0.message, listed(&.0.nodes)
+    )]
+    ManagerFailure(ManagerFailure),
     /// A daemon runs and does not answer a request, or refuses it.
     #[error("cannot ask the daemon: {0}")]
     Daemon(ClientError),
@@ -102,7 +110,7 @@ impl CommandError {
     /// Returns the end of the command.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Push { .. } => Exit::ActionFailed,
+            Self::Push { .. } | Self::ManagerFailure(_) => Exit::ActionFailed,
             _ => Exit::Unusable,
         }
     }
@@ -162,6 +170,10 @@ impl CommandError {
             Self::NothingToTakeOver { .. } => {
                 "name the process manager with --process-manager, and the folders with --node-storage"
             }
+            Self::ManagerFailure(failure) => {
+                return Some(failure.hint.clone().unwrap_or_else(|| "check this host with `wnm doctor`".to_owned()));
+            }
+            Self::NoHome { .. } => "set HOME, as in `HOME=/srv/wnm wnm init --rewards-address 0x…`",
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),
             Self::DaemonEnded => "run the command again",

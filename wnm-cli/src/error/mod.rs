@@ -134,7 +134,7 @@ impl CliError {
             Self::Ant(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
-            Self::Lock(error) => error.hint().to_owned(),
+            Self::Lock(error) => error.hint(),
             Self::Store(StoreError::NotInitialised { path }) => init_hint(path),
             Self::Store(error) => return error.hint(),
             Self::Platform(error) => return error.hint(),
@@ -154,7 +154,9 @@ fn lock_text(error: &LockError) -> String {
         LockError::Held { holder: Some(holder), .. } => {
             format!("another wnm (PID {}) is running since {}", holder.pid, render::time(holder.since))
         }
-        LockError::Held { holder: None, .. } | LockError::Unusable { .. } => error.to_string(),
+        LockError::Held { holder: None, .. } | LockError::OtherOwner { .. } | LockError::Unusable { .. } => {
+            error.to_string()
+        }
     }
 }
 

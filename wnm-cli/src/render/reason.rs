@@ -191,6 +191,9 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::ExternalOverload { background, threshold } => format!(
             "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
         ),
+        Blocker::BackgroundStalls { share, threshold } => format!(
+            "no headroom: the background load waits for a CPU {share} of the time; nodes are added below {threshold}"
+        ),
         Blocker::ExternalUse { signal, held, over } => format!(
             "external use: {signal} is {over} over its threshold, and all nodes together hold {held}; fewer nodes do not help"
         ),
@@ -334,6 +337,7 @@ mod tests {
             throttled(20.0, None),
             throttled(20.0, Some(load())),
             Blocker::ExternalOverload { background: percent(72.0), threshold: percent(70.0) },
+            Blocker::BackgroundStalls { share: percent(35.0), threshold: percent(20.0) },
             Blocker::ExternalUse { signal: Signal::Memory, held: Bytes(300_000_000), over: Bytes(2_000_000_000) },
             Blocker::GracePeriod {
                 over: minutes(1),

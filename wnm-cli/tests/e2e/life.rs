@@ -213,7 +213,7 @@ fn history_and_explain_show_past_actions() {
     let history = host.expect(0, "--json history --node 1 --since 1h").json();
     assert_eq!(history.as_array().unwrap().last().unwrap()["decided"][0]["action"], json!("add"));
     let explained = host.expect(0, "explain").out;
-    for rule in ["observe_after_reboot", "relieve_pressure", "grow"] {
+    for rule in ["observe_after_reboot", "relieve_cpu", "grow_steadily"] {
         assert!(explained.contains(rule), "{explained}");
     }
     assert!(host.expect(1, "history --node 2").err.contains("no such node: antnode0002"));
@@ -331,11 +331,19 @@ fn antctl_needs_no_node_program() {
     let mut args = host.init_args();
     let at = args.iter().position(|arg| arg == "setsid+user").unwrap();
     args[at] = "antctl+zen".to_owned();
+    let missing = host.wnm(&args);
+    assert_ne!(missing.code(), 0);
+    assert!(missing.err.contains("antctl"), "{}", missing.err);
+    assert!(!host.path("wnm.db").exists());
+    let antctl = host.path("antctl");
+    std::os::unix::fs::symlink("/bin/true", &antctl).unwrap();
+    args.extend(["--antctl-path".to_owned(), antctl.display().to_string()]);
     let begun = host.wnm(&args);
     assert_eq!(begun.code(), 0, "{}", begun.err);
     assert!(begun.out.contains("antnode of its choice under antctl+zen"), "{}", begun.out);
     assert!(host.wnm(&["doctor"]).out.contains("antctl+zen selects the program"));
     // Without antctl, no node can be added, and no files stay.
+    std::fs::remove_file(antctl).unwrap();
     let failed = host.expect(3, "node add");
     assert!(failed.out.contains("antctl"), "{}", failed.out);
     assert!(!host.path(".local/share/autonomi/node/antnode1").exists());

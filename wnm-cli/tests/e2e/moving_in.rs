@@ -317,12 +317,12 @@ fn nodes_of_antctl_are_imported_and_continue() {
     let whole = json!({"nodes": entries, "save_path": "x"}).to_string();
     write_registry(&host, &whole);
     let before = files(&host);
-    let shown = init(&host, "init --from-antctl --process-manager antctl+user --dry-run", &[]);
+    let shown = init(&host, "init --from-antctl --process-manager antctl+user --antctl-path /bin/true --dry-run", &[]);
     assert_eq!(shown.code(), 0, "{}", shown.err);
     assert_output!(&host, &shown);
     assert_eq!(files(&host), before);
 
-    let ran = init(&host, "init --from-antctl --process-manager antctl+user", &[]);
+    let ran = init(&host, "init --from-antctl --process-manager antctl+user --antctl-path /bin/true", &[]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let registry = std::fs::read_to_string(host.path(".local/share/autonomi/node/node_registry.json")).unwrap();
     assert_eq!(registry, whole);

@@ -225,7 +225,7 @@ pub enum Relief {
     Disk,
     /// The traffic of disks or network exceeds its high threshold.
     Traffic,
-    /// The CPU limit has starved the nodes for an hour.
+    /// The CPU limit held the nodes below the CPU with which they serve. No rule gives this cause any more.
     Throttled,
 }
 

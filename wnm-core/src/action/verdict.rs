@@ -129,6 +129,13 @@ pub enum Blocker {
         /// The level that it must stay below.
         ceiling: Percent,
     },
+    /// The background load waits for a CPU too often to add a node.
+    BackgroundStalls {
+        /// Share of the time in which a task of the background load waited.
+        share: Percent,
+        /// The share from which no node is added.
+        threshold: Percent,
+    },
     /// The CPU limit throttles the nodes.
     Throttled {
         /// Share of the time in which the kernel throttled them.

@@ -2,7 +2,7 @@
 
 use crate::engine::situation::Situation;
 use crate::model::units::Cores;
-use crate::policy::constants::{FINE_GRAIN, GRAIN, LEAST, PASSING, SERVING};
+use crate::policy::constants::{FINE_GRAIN, GRAIN, LIMIT_ROUNDING};
 use crate::policy::pressure::{Measure, Signal};
 
 /// Returns the CPU limit; None under `classic`, on a host without support, and without a running node.
@@ -12,22 +12,21 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Option<Cores> {
     let steady = steady.as_ref()?;
     let cpu = steady.outlook.cpu.filter(|cpu| cpu.nodes > 0)?;
     let of_machine = f64::from(observation.host.cpus?.max(1)) / 100.0;
-    let needed = cpu.cost * f64::from(cpu.nodes);
-    // Nodes serve at this level; below it they only keep their place.
-    let serving = SERVING * needed;
+    let floor = cpu.floor;
     let headroom = policy.warning_level(policy.cpu) - cpu.background;
-    let wanted = if steady.forecast.external_overload_for() >= PASSING {
-        // A permanent overload would starve the nodes for good: they keep the serving level.
-        serving
+    let wanted = if steady.forecast.is_lifted() {
+        // Throttled nodes do not show their demand: for some minutes they get all they ask for.
+        100.0_f64.max(floor)
     } else {
-        // The reserve and a high load average lower the limit to the serving level at most; a rise that has begun lowers
-        // it further.
         let reserve = steady.forecast.reserve();
         let kept = reserve.map_or(0.0, |reserve| if overload(situation).is_some() { headroom } else { reserve });
-        (headroom - kept).max(serving).min(headroom - cpu.rise).max(LEAST * needed)
+        (headroom - kept).min(headroom - cpu.rise).max(floor)
     };
     // Every change writes to the control group: small ones are left out.
-    let is_near = |limit: &Cores| (limit.get() / of_machine - wanted).abs() < GRAIN.min(FINE_GRAIN * wanted);
+    let is_near = |limit: &Cores| {
+        let difference = (limit.get() / of_machine - wanted).abs();
+        difference < GRAIN.min(FINE_GRAIN * wanted) && limit.get() + LIMIT_ROUNDING >= floor * of_machine
+    };
     applied.filter(is_near).or_else(|| Cores::clamped(wanted * of_machine))
 }
 

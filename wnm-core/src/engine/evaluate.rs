@@ -10,6 +10,7 @@ use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
 use crate::model::observation::Observation;
+use crate::model::units::Cores;
 use crate::policy::thresholds::Policy;
 
 /// One evaluated cycle: the decision, and everything needed to derive the next state from its outcomes.
@@ -49,6 +50,7 @@ fn evaluate_with<'a>(
     mut state: EngineState,
     observation: &'a Observation,
 ) -> Evaluation<'a> {
+    let policy = &*policy.on(&observation.host);
     let forecast = state.forecast.take();
     let situation = Situation::new(policy, rule_set, &state, forecast, observation);
     // The forecast moves through the cycle: a copy of it in every cycle is measurable.
@@ -64,6 +66,13 @@ impl<'a> Evaluation<'a> {
         &self.state
     }
 
+    /// Returns the CPU that a mature node needs, in cores, as the forecast knows it; None under `classic`, and before a
+    /// node was measured.
+    #[must_use]
+    pub fn node_cpu(&self) -> Option<Cores> {
+        self.update.steady.as_ref()?.forecast.node_cpu()
+    }
+
     /// Evaluates a cycle whose actions come from `plan` instead of from the rules.
     pub(crate) fn with_plan<T>(
         policy: &Policy,
@@ -71,6 +80,7 @@ impl<'a> Evaluation<'a> {
         observation: &'a Observation,
         plan: impl FnOnce(&Situation<'_>) -> (Decision, T),
     ) -> (Self, T) {
+        let policy = &*policy.on(&observation.host);
         let forecast = state.forecast.take();
         let situation = Situation::new(policy, RuleSet::OfPreset, &state, forecast, observation);
         let (decision, rest) = plan(&situation);

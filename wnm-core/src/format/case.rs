@@ -12,10 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::action::decision::Decision;
 use crate::action::verdict::Blocker;
 use crate::engine::state::EngineState;
+use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation};
+use crate::model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
 use crate::model::volume::Volume;
+use crate::model::weight::{WeightMeans, WeightSample};
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
 
@@ -57,7 +60,7 @@ impl<'de> Deserialize<'de> for CaseConfig {
 
 /// The metrics of the machine-metrics report that decisions depend on. An absent key is an unknown metric.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct CaseMetrics {
     /// The start of the host, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +98,48 @@ pub struct CaseMetrics {
     /// The version of the node program for new nodes; empty if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub antnode_version: Option<String>,
+    /// Number of processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// Total memory, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_total_bytes: Option<u64>,
+    /// Size of the volume with the nodes, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hd_total_bytes: Option<u64>,
+    /// The CPU limit; absent on a host without support for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_limit: Option<CaseCpuLimit>,
+    /// Whether other work of the host goes before the nodes for CPU time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yields_cpu: Option<bool>,
+    /// Share of the time in which a task of the host waited for a CPU, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_stall_percent: Option<f64>,
+    /// Share of the time in which a task of the background load waited for a CPU, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background_cpu_stall_percent: Option<f64>,
+}
+
+/// The CPU limit of all nodes together.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaseCpuLimit {
+    /// The applied limit, in cores; None while the host applies none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cores: Option<f64>,
+    /// Share of the time in which the limit throttled the nodes, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttled_percent: Option<f64>,
+}
+
+impl CaseCpuLimit {
+    fn sample(self) -> CpuLimitSample {
+        CpuLimitSample {
+            limit: self.cores.and_then(|cores| Cores::new(cores).ok()),
+            throttled: self.throttled_percent.and_then(|share| Percent::new(share).ok()),
+        }
+    }
 }
 
 impl CaseMetrics {
@@ -109,7 +154,16 @@ impl CaseMetrics {
             started: self.system_start.map(Timestamp::from_secs),
             cpu: percent(self.used_cpu_percent),
             memory: percent(self.used_mem_percent),
-            volumes: vec![Volume { used: percent(self.used_hd_percent), ..Volume::default() }],
+            cpus: self.cpus,
+            memory_total: self.memory_total_bytes.map(Bytes),
+            volumes: vec![Volume {
+                used: percent(self.used_hd_percent),
+                total: self.hd_total_bytes.map(Bytes),
+                ..Volume::default()
+            }],
+            cpu_limit: self.cpu_limit.map(CaseCpuLimit::sample),
+            weight: self.yields_cpu.map(|yields| WeightSample { cpu: yields.then_some(WeightMeans::Group), io: None }),
+            psi: self.psi(),
             load: match loads {
                 (Some(one), Some(five), Some(fifteen)) => Some(LoadAverages { one, five, fifteen }),
                 _ => None,
@@ -120,6 +174,37 @@ impl CaseMetrics {
             net_write: rate(self.netio_write_bytes),
             ..HostSample::default()
         }
+    }
+}
+
+impl CaseMetrics {
+    /// Returns the stalls; those of the nodes are the difference, which no rule needs.
+    fn psi(&self) -> Option<Psi> {
+        let stalls = |share: Option<f64>| {
+            let avg10 = share.and_then(|share| Percent::new(share).ok())?;
+            let some = StallTime { avg10, total: None };
+            Some(Stalls { cpu: Stall { some, full: None }, ..Stalls::default() })
+        };
+        let background = stalls(self.background_cpu_stall_percent);
+        let host = stalls(self.cpu_stall_percent).or(background)?;
+        Some(Psi { host, colony: background.map(|background| host.without(&background)), background })
+    }
+
+    /// Returns the keys that the rules of `steady` need and the metrics lack.
+    #[must_use]
+    pub fn missing(&self, policy: &Policy) -> Vec<&'static str> {
+        let needed = [
+            ("used_cpu_percent", self.used_cpu_percent.is_some()),
+            ("used_mem_percent", self.used_mem_percent.is_some()),
+            ("used_hd_percent", self.used_hd_percent.is_some()),
+            ("cpus", self.cpus.is_some()),
+            ("memory_total_bytes", self.memory_total_bytes.is_some()),
+            ("hd_total_bytes", self.hd_total_bytes.is_some()),
+            ("load_average_1", policy.load.is_none() || self.load_average_1.is_some()),
+            ("load_average_5", policy.load.is_none() || self.load_average_5.is_some()),
+            ("load_average_15", policy.load.is_none() || self.load_average_15.is_some()),
+        ];
+        needed.into_iter().filter(|(_, is_there)| !is_there).map(|(key, _)| key).collect()
     }
 }
 
@@ -149,6 +234,7 @@ pub enum CaseStatus {
 
 /// One node of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CaseNode {
     /// The number of the node, from 1.
     pub id: NodeId,
@@ -328,7 +414,7 @@ impl Case {
         let mut raw = config.settings.clone();
         raw.enable_upgrade = Some(self.enable_upgrade);
         raw.preset = self.preset.or(raw.preset);
-        Policy::new(&raw, None)
+        Policy::new(&raw, self.metrics.cpus)
     }
 
     /// Returns the observation of this case, and replaces the states of the nodes in `state`.

@@ -19,6 +19,10 @@ pub(crate) const DESIRED_LOAD_PER_CPU: f64 = 0.6;
 /// High threshold of the load averages, in tasks per processor; chosen: from one task per processor on tasks queue.
 pub(crate) const MAX_LOAD_PER_CPU: f64 = 1.0;
 
+/// CPU thresholds of steady where other work goes before the nodes, in percent: use near the whole CPU harms no other
+/// work there; docs/steady.md, "Behind other work".
+pub(crate) const YIELDING_CPU: (f64, f64) = (75.0, 92.0);
+
 // Anomalies and upgrades.
 
 /// Nodes that may vanish within one cycle without an anomaly; chosen: the folders of a few nodes may be deleted by hand.
@@ -160,13 +164,14 @@ pub(crate) const START_SURGE: Duration = Duration::from_secs(180);
 
 // CPU limit.
 
-/// Least share of their demand that the limit leaves the nodes: they keep their connections; docs/steady.md, "CPU
-/// limit".
-pub(crate) const LEAST: f64 = 0.02;
+/// Least CPU that the limit leaves each node, in cores, however little the nodes need: real nodes near idle were slowed
+/// by less.
+pub(crate) const LEAST_CORES: f64 = 0.02;
+/// CPU by which a limit may be under its floor without a new one, in cores: control groups count whole microseconds of a
+/// period of 100 ms.
+pub(crate) const LIMIT_ROUNDING: f64 = 0.000_1;
 /// Share of their demand with which nodes still serve; docs/steady.md, "CPU limit".
 pub(crate) const SERVING: f64 = 0.55;
-/// Time after which an external overload is treated as permanent; docs/steady.md, "CPU limit".
-pub(crate) const PASSING: Duration = Duration::from_secs(900);
 /// Difference of two limits, in percent of the machine, below which the limit stays; chosen: each change is a write to
 /// the control group or a call of the process manager.
 pub(crate) const GRAIN: f64 = 2.0;
@@ -175,16 +180,10 @@ pub(crate) const FINE_GRAIN: f64 = 0.05;
 /// Share of the time, in percent, from which throttling counts; chosen: single throttled periods of the kernel occur
 /// below the limit as well.
 pub(crate) const THROTTLED: f64 = 5.0;
-/// Share of the serving level from which nodes count as serving: the limit does not follow small differences; chosen.
-pub(crate) const BARELY: f64 = 0.9;
-/// Time after nodes were last starved in which no node starts; docs/steady.md, "Starved nodes".
+/// Multiple of the floor up to which a limit counts as at the floor: the limit does not follow small differences; chosen.
+pub(crate) const AT_FLOOR: f64 = 1.1;
+/// Time after the limit was last at its floor in which no node starts; docs/steady.md, "Limit at the floor".
 pub(crate) const THROTTLED_HOLD: Duration = Duration::from_secs(300);
-/// Milliseconds of starvation from which nodes stop; docs/steady.md, "Starved nodes".
-pub(crate) const THROTTLED_LONG: u32 = 3_600_000;
-/// Milliseconds between two stops of starved nodes; docs/steady.md, "Starved nodes".
-pub(crate) const THROTTLED_STEP: u32 = 300_000;
-/// Share of the nodes that stops at a time when they starve; docs/steady.md, "Starved nodes".
-pub(crate) const THROTTLED_SHARE: f64 = 0.1;
 /// Seconds in which the reserve decays to a third (1/e); docs/steady.md, "CPU limit".
 pub(crate) const RESERVE_DECAY: f64 = 7200.0;
 /// Milliseconds of throttling after which the demand of the nodes is measured again; docs/steady.md, "Measuring the
@@ -192,6 +191,16 @@ pub(crate) const RESERVE_DECAY: f64 = 7200.0;
 pub(crate) const TRUSTED: u32 = 7_200_000;
 /// Factor by which time without throttling restores the trust in the measured demand: ten minutes restore two hours.
 pub(crate) const MEASURING: u32 = 12;
+/// Time constant of the CPU of a mature node while it is measured anew, in seconds: the ten minutes are four of them.
+pub(crate) const MEASURING_SMOOTHING: f64 = 150.0;
+/// Share of the known demand from which the use of throttled nodes shows that they ask for more; chosen.
+pub(crate) const ASKS_FOR_MORE: f64 = 0.9;
+/// Shortest time between two measurements of the demand for another version of the nodes: a program may report another
+/// version in every cycle.
+pub(crate) const VERSION_INTERVAL: Duration = Duration::from_secs(7200);
+/// Share of the time in which background load waits for a CPU, in percent, from which it is harmed; chosen: a host with
+/// as many tasks as processors has about a tenth.
+pub(crate) const BACKGROUND_STALLS: f64 = 20.0;
 
 // Growth.
 
@@ -200,6 +209,9 @@ pub(crate) const MEASURING: u32 = 12;
 pub(crate) const WINDOW: Duration = Duration::from_secs(1800);
 /// Time that must have been observed before a node starts; docs/steady.md, "Growth".
 pub(crate) const LEAST_SEEN: Duration = Duration::from_secs(270);
+/// The same on a host whose CPU use is below its low threshold: about a minute, because cycles do not start at exact
+/// intervals.
+pub(crate) const LEAST_SEEN_CALM: Duration = Duration::from_secs(50);
 /// Percentile of the one-minute means, as a share, that growth uses; docs/steady.md, "Measured effects".
 pub(crate) const QUANTILE: f64 = 0.9;
 /// CPU of a starting node as a multiple of its later demand; docs/steady.md, "Growth"; effect: docs/policies/parts.md,

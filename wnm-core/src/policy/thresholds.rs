@@ -1,12 +1,14 @@
 //! The policy: thresholds, limits and delays, checked once.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::observation::HostSample;
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent};
-use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU};
+use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU, YIELDING_CPU};
 use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
 
@@ -140,6 +142,18 @@ pub struct Policy {
     /// Parameters of the steady rules.
     #[serde(default)]
     pub tuning: Tuning,
+    /// The thresholds that no setting gives.
+    #[serde(default)]
+    pub defaults: DefaultThresholds,
+}
+
+/// The thresholds of a policy that have their default value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DefaultThresholds {
+    /// Those of CPU use.
+    pub cpu: bool,
+    /// Those of the load averages.
+    pub load: bool,
 }
 
 impl Policy {
@@ -214,8 +228,33 @@ impl Policy {
             },
             upgrades: if raw.enable_upgrade.unwrap_or(false) { Upgrades::ByManager } else { Upgrades::ByNodes },
             tuning: Tuning::new(raw, &mut problems),
+            defaults: DefaultThresholds {
+                cpu: raw.cpu_less_than.is_none() && raw.cpu_remove.is_none(),
+                load: raw.desired_load_average.is_none() && raw.max_load_average_allowed.is_none(),
+            },
         };
         Problems::none_or(problems).map(|()| policy)
+    }
+
+    /// Returns the policy on a host, with the defaults that hold there.
+    ///
+    /// Where other work goes before the nodes for CPU time, steady uses more of the CPU, and judges the pressure on other
+    /// work instead of load averages. Thresholds that the operator set never change.
+    #[must_use]
+    pub fn on(&self, host: &HostSample) -> Cow<'_, Self> {
+        let yields = host.weight.is_some_and(|weight| weight.yields_cpu());
+        if self.preset == Preset::Classic || !yields || self.defaults == DefaultThresholds::default() {
+            return Cow::Borrowed(self);
+        }
+        let mut policy = self.clone();
+        if self.defaults.cpu {
+            let percent = |value| Percent::clamped(value).unwrap_or_default();
+            policy.cpu = Threshold { less_than: percent(YIELDING_CPU.0), remove: percent(YIELDING_CPU.1) };
+        }
+        if self.defaults.load {
+            policy.load = None;
+        }
+        Cow::Owned(policy)
     }
 
     /// Returns the warning threshold, in percent.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
-    Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, Load, LoadAverages, NodeState, Planned, Presence, Reason,
-    Relief, SkipReason, StopCause, Verdict, Volume, evaluate,
+    Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, HostSample, Load, LoadAverages, NodeState, Planned,
+    Policy, Presence, Psi, RawSettings, Reason, Relief, SkipReason, Stall, StallTime, Stalls, StopCause, Verdict,
+    Volume, WeightMeans, WeightSample, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -271,6 +272,72 @@ fn memory_over_the_warning_threshold_is_relieved_at_once() {
     // 73 % is over the warning threshold of 72 %; back to 70.5 % takes 2.5 GB.
     host.colony.look.host.memory = percent(73.0);
     assert_eq!(host.actions(1), [(11, "stop", 10), (11, "stop", 9), (11, "stop", 8)]);
+}
+
+#[test]
+fn memory_of_other_programs_stops_no_node() {
+    let mut host = Host::new(10, &[("node_cap", "10")]);
+    host.minutes(10);
+    // 10 GB over the warning threshold of 72 %, and the nodes hold 2 GB.
+    host.colony.look.host.memory = percent(82.0);
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let Some(Verdict::Skip(SkipReason::Blocked(Blocker::ExternalUse { held, .. }))) =
+        verdict_of(&decision, "relieve_memory")
+    else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(*held, Bytes(2_000_000_000));
+}
+
+#[test]
+fn growth_begins_within_a_minute_on_a_calm_host() {
+    let mut host = Host::new(1, &[("node_cap", "50")]);
+    host.background = 1.0;
+    assert_eq!(host.actions(2).first().map(|(minute, verb, _)| (*minute, *verb)), Some((2, "add")));
+    let mut busy = Host::new(1, &[("node_cap", "50")]);
+    busy.background = 50.0;
+    assert_eq!(busy.actions(4), []);
+}
+
+#[test]
+fn nodes_behind_other_work_use_more_of_the_cpu_by_default() {
+    let started = |settings: &[(&str, &str)], means| {
+        let mut raw = RawSettings::default();
+        for (key, text) in [&[("preset", "steady")], settings].concat() {
+            raw.set(key, text).expect("settings in tests are sound");
+        }
+        let policy = Policy::new(&raw, Some(10)).expect("policies in tests are sound");
+        let weight = Some(WeightSample { cpu: means, io: None });
+        let on = policy.on(&HostSample { weight, ..HostSample::default() }).into_owned();
+        (on.cpu.less_than.get(), on.cpu.remove.get(), on.load.is_some())
+    };
+    let group = Some(WeightMeans::Group);
+    let cases: [(&[(&str, &str)], _, _); 6] = [
+        (&[], group, (75.0, 92.0, false)),
+        (&[], None, (50.0, 70.0, true)),
+        (&[], Some(WeightMeans::UserGroup), (50.0, 70.0, true)),
+        (&[("cpu_remove", "80")], group, (50.0, 80.0, false)),
+        (&[("desired_load_average", "6")], group, (75.0, 92.0, true)),
+        (&[("preset", "classic")], group, (50.0, 70.0, true)),
+    ];
+    for (settings, means, want) in cases {
+        assert_eq!(started(settings, means), want, "{settings:?} {means:?}");
+    }
+}
+
+#[test]
+fn stalls_of_the_background_load_block_growth() {
+    let mut host = Host::new(1, &[("node_cap", "50")]);
+    host.background = 1.0;
+    let time = |share| StallTime { avg10: percent(share).unwrap_or_default(), total: None };
+    let stalls = |share| Stalls { cpu: Stall { some: time(share), full: None }, ..Stalls::default() };
+    let psi = |background| Some(Psi { host: stalls(90.0), colony: background, background });
+    host.colony.look.host.psi = psi(Some(stalls(25.0)));
+    assert_eq!(host.actions(10), []);
+    // Stalls of the host include those of the nodes, which wait behind other work.
+    host.colony.look.host.psi = psi(None);
+    assert_ne!(host.actions(3), []);
 }
 
 #[test]

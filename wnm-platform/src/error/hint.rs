@@ -1,6 +1,6 @@
 //! The fix for an error, where one is known.
 
-use super::{NameHolder, ParsedFile, PlatformError, Refusal};
+use super::{EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
@@ -18,7 +18,9 @@ impl PlatformError {
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }
-            Self::SudoAsks { .. } => "run wnm as root, or allow the command without a password in /etc/sudoers",
+            Self::SudoAsks { .. } | Self::SudoRefuses { .. } => {
+                "run wnm as root, or allow the command without a password in /etc/sudoers"
+            }
             Self::NeedsRoot { .. } => "run wnm as root",
             Self::CopyDiffers { .. } => "check both drives with `dmesg`, then move the node again",
             Self::NoHeadroom { .. } => "free disk space on the volume",
@@ -27,7 +29,13 @@ impl PlatformError {
                     "run `loginctl enable-linger`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
                 ));
             }
-            Self::ImageMissing { command, .. } => return Some(format!("run `{command}`")),
+            Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",
+            Self::Engine { problem: EngineProblem::NotPermitted, .. } => {
+                "run wnm as root, or run `sudo usermod -aG docker $USER` and log in again"
+            }
+            Self::ImageMissing { command, .. } | Self::ImageAbsent { command, .. } => {
+                return Some(format!("run `{command}`"));
+            }
             Self::Taken { holder: NameHolder::Mask { unit }, .. } => {
                 return Some(format!("run `systemctl unmask {unit}`"));
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use wnm_core::steps::StepError;
 use wnm_core::{Bytes, Flavor, ManagerKind, NodeId, VolumeFault};
 
-pub use reason::{AntctlLimit, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
+pub use reason::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
 use crate::cpu_limit::NoCpuLimit;
 use reason::{cause, suffix};
@@ -81,6 +81,14 @@ pub enum PlatformError {
     CopyDiffers {
         /// The first entry that differs.
         path: PathBuf,
+    },
+    /// A command needs root, and `sudo` refuses for another reason than a password.
+    #[error("cannot run `{command}` as root: sudo refuses ({reason})")]
+    SudoRefuses {
+        /// The command without `sudo`.
+        command: String,
+        /// The reason in the words of `sudo`.
+        reason: String,
     },
     /// A storage folder cannot be created or written to.
     #[error("cannot write to storage folder {}: {}", .path.display(), cause(.source))]
@@ -300,6 +308,22 @@ pub enum PlatformError {
         /// The command that fetches it.
         command: String,
     },
+    /// The container image of new nodes is not on this host.
+    #[error("image {image} is not on this host")]
+    ImageAbsent {
+        /// The image.
+        image: String,
+        /// The command that fetches it.
+        command: String,
+    },
+    /// The engine of containers cannot be asked.
+    #[error("{problem} (`{command}`)")]
+    Engine {
+        /// The command, shortened.
+        command: String,
+        /// The cause.
+        problem: EngineProblem,
+    },
     /// The name of a node in its process manager is taken.
     #[error("cannot define node {node}: {name} is taken by {holder}")]
     Taken {
@@ -321,6 +345,12 @@ pub enum PlatformError {
     NoUserSession {
         /// The user ID.
         user: u32,
+    },
+    /// launchd lists no services of a domain.
+    #[error("launchctl shows no list of services in domain {domain}")]
+    NoDomain {
+        /// The domains that were asked.
+        domain: String,
     },
     /// The registry of antctl does not contain the node as requested.
     #[error("antctl did not keep node {node} as requested: {problem} in {}", .path.display())]

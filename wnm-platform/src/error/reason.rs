@@ -220,6 +220,24 @@ impl fmt::Display for NameHolder {
     }
 }
 
+/// The reason why the engine of containers cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineProblem {
+    /// Its daemon does not run.
+    NotRunning,
+    /// The socket of its daemon is closed to this user.
+    NotPermitted,
+}
+
+impl fmt::Display for EngineProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRunning => "the docker daemon does not run",
+            Self::NotPermitted => "this user may not use the docker daemon",
+        })
+    }
+}
+
 /// The difference between the antctl registry and the request of wnm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryProblem {

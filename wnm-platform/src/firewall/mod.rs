@@ -3,7 +3,7 @@
 mod none;
 mod ufw;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wnm_core::{FirewallKind, NodeId};
 
@@ -11,7 +11,7 @@ use crate::error::PlatformError;
 
 /// A firewall. Opening and closing are idempotent.
 pub trait Firewall: Send + Sync {
-    /// Adds a rule with the node's name that allows UDP packets to a port.
+    /// Adds a rule with the node's name that allows UDP packets to a port, before any rule that blocks them.
     ///
     /// # Errors
     /// The firewall refuses, or its command fails.
@@ -33,7 +33,16 @@ pub trait Firewall: Send + Sync {
     ///
     /// # Errors
     /// The firewall refuses, or its command fails.
-    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError>;
+    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeMap<u16, Closed>, PlatformError>;
+}
+
+/// The reason why packets do not reach a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closed {
+    /// No rule is for the port.
+    NoRule,
+    /// This rule blocks them, and no rule before it lets them in.
+    Before(String),
 }
 
 /// A rule that lets UDP packets reach a port of a node.

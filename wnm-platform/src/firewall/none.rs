@@ -1,8 +1,8 @@
 //! No firewall: ports are open, or the operator opens them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Firewall, Rule};
+use super::{Closed, Firewall, Rule};
 use crate::error::PlatformError;
 
 /// A firewall without rules.
@@ -21,7 +21,7 @@ impl Firewall for None {
         Ok(Vec::new())
     }
 
-    fn closed(&self, _ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError> {
-        Ok(BTreeSet::new())
+    fn closed(&self, _ports: &BTreeSet<u16>) -> Result<BTreeMap<u16, Closed>, PlatformError> {
+        Ok(BTreeMap::new())
     }
 }

@@ -1,33 +1,18 @@
 //! Rules of ufw, each for one port and with the node's name as its comment.
 
-use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+mod added;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use wnm_core::NodeId;
-
-use super::{Firewall, Rule};
+use super::{Closed, Firewall, Rule};
 use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec, Output, is_in_path};
+use added::{AddedRule, Way};
 
 /// The path of ufw: Debian leaves /usr/sbin out of the `PATH` of users.
 const SYSTEM: &str = "/usr/sbin/ufw";
-
-/// A rule that allows packets to ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Allowed {
-    ports: RangeInclusive<u16>,
-    /// Empty for rules with several ports or protocols, which are the operator's.
-    comment: String,
-}
-
-impl Allowed {
-    /// Tells whether this is the rule of a node.
-    fn is_of(&self, port: u16, name: &str) -> bool {
-        self.ports == (port..=port) && self.comment == name
-    }
-}
 
 /// The uncomplicated firewall. Its rules are read once and tracked afterwards, because each call of ufw takes 0.2 s.
 pub(super) struct Ufw {
@@ -35,7 +20,7 @@ pub(super) struct Ufw {
     is_root: bool,
     /// Whether ufw is installed; without it, opening and closing do nothing.
     is_there: bool,
-    allowed: Mutex<Option<Vec<Allowed>>>,
+    known: Mutex<Option<Vec<AddedRule>>>,
 }
 
 impl Ufw {
@@ -45,7 +30,7 @@ impl Ufw {
     }
 
     fn with(exec: Exec, is_root: bool, is_there: bool) -> Self {
-        Self { exec, is_root, is_there, allowed: Mutex::default() }
+        Self { exec, is_root, is_there, known: Mutex::default() }
     }
 
     fn ufw(&self, arguments: &[&str]) -> Result<Output, PlatformError> {
@@ -57,20 +42,19 @@ impl Ufw {
         if output.is_success() {
             return Ok(output);
         }
-        let command = format!("ufw {}", arguments.join(" "));
-        Err(if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) })
+        Err(output.sudo_failure(format!("ufw {}", arguments.join(" "))))
     }
 
     /// Calls `act` with the current rules. After an error they are read again.
     fn with_rules<T>(
         &self,
-        act: impl FnOnce(&mut Vec<Allowed>) -> Result<T, PlatformError>,
+        act: impl FnOnce(&mut Vec<AddedRule>) -> Result<T, PlatformError>,
     ) -> Result<T, PlatformError> {
-        let mut known = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rules = match known.take() {
             Some(rules) => rules,
             // `ufw status` lists no rules while the firewall is inactive, `show added` does.
-            None => parse(&self.ufw(&["show", "added"])?.text()),
+            None => added::parse(&self.ufw(&["show", "added"])?.text()),
         };
         let done = act(&mut rules)?;
         *known = Some(rules);
@@ -84,12 +68,25 @@ impl Firewall for Ufw {
             return Ok(());
         }
         self.with_rules(|rules| {
-            // A rule of the operator suffices and keeps its comment.
-            if rules.iter().any(|rule| rule.ports.contains(&port)) {
-                return Ok(());
+            let (target, new) = (format!("{port}/udp"), AddedRule::of_node(port, name));
+            match added::way(rules, port) {
+                // A rule of the operator suffices and keeps its comment.
+                Way::Open => {}
+                Way::Closed => {
+                    self.ufw(&["allow", &target, "comment", name])?;
+                    rules.push(new);
+                }
+                Way::Blocked(at) => {
+                    // ufw takes no rule twice, so that of the node moves. That of an operator stays, and doctor tells it.
+                    if let Some(present) = rules.iter().position(|rule| rule.is_of(port, name)) {
+                        self.ufw(&["delete", "allow", &target])?;
+                        rules.remove(present);
+                    }
+                    // The numbers of ufw begin with 1. The rules before stay before: they can shut out single hosts.
+                    self.ufw(&["insert", &(at + 1).to_string(), "allow", &target, "comment", name])?;
+                    rules.insert(at, new);
+                }
             }
-            self.ufw(&["allow", &format!("{port}/udp"), "comment", name])?;
-            rules.push(Allowed { ports: port..=port, comment: name.to_owned() });
             Ok(())
         })
     }
@@ -111,50 +108,29 @@ impl Firewall for Ufw {
         if !self.is_there {
             return Ok(Vec::new());
         }
-        self.with_rules(|rules| {
-            let ours = |rule: &Allowed| Some(Rule { port: *rule.ports.start(), node: node_named(&rule.comment)? });
-            Ok(rules.iter().filter_map(ours).collect())
-        })
+        self.with_rules(|rules| Ok(rules.iter().filter_map(AddedRule::of_a_node).collect()))
     }
 
-    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError> {
+    fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeMap<u16, Closed>, PlatformError> {
         if !self.is_there {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         }
         self.with_rules(|rules| {
-            let is_open = |port: &u16| rules.iter().any(|rule| rule.ports.contains(port));
-            Ok(ports.iter().copied().filter(|port| !is_open(port)).collect())
+            let closed = |port: &u16| match added::way(rules, *port) {
+                Way::Open => None,
+                Way::Closed => Some((*port, Closed::NoRule)),
+                Way::Blocked(at) => Some((*port, Closed::Before(rules[at].command.clone()))),
+            };
+            Ok(ports.iter().filter_map(closed).collect())
         })
     }
-}
-
-/// Returns the node with exactly this name.
-fn node_named(comment: &str) -> Option<NodeId> {
-    comment.parse().ok().filter(|id: &NodeId| id.name() == comment)
-}
-
-/// Parses `ufw show added`: a command line for each rule.
-fn parse(text: &str) -> Vec<Allowed> {
-    let rule = |line: &str| {
-        let words = line.strip_prefix("ufw allow ")?;
-        let (target, rest) = words.split_once(' ').unwrap_or((words, ""));
-        let range = target.strip_suffix("/udp").unwrap_or(target);
-        let (first, last) = range.split_once(':').unwrap_or((range, range));
-        let ports = first.parse().ok()?..=last.parse().ok()?;
-        let comment = match rest.trim().strip_prefix("comment ") {
-            Some(quoted) => quoted.trim().trim_matches('\'').to_owned(),
-            None if rest.trim().is_empty() => String::new(),
-            None => return None,
-        };
-        let is_plain = target.ends_with("/udp") && first == last;
-        Some(Allowed { ports, comment: if is_plain { comment } else { String::new() } })
-    };
-    text.lines().filter_map(|line| rule(line.trim())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use wnm_core::NodeId;
 
     use super::*;
     use crate::firewall::{close_orphaned_rules, orphaned_rules};
@@ -238,8 +214,37 @@ mod tests {
             true,
         );
         let asked = [55001, 55009, 55010, 55012, 55013, 55020, 55030, 55031].into();
-        assert_eq!(ufw.closed(&asked).unwrap(), [55009, 55013, 55030, 55031].into());
+        let closed = ufw.closed(&asked).unwrap();
+        assert_eq!(closed.keys().copied().collect::<Vec<_>>(), [55009, 55013, 55030, 55031]);
+        assert_eq!(closed[&55009], Closed::NoRule);
+        assert_eq!(closed[&55031], Closed::Before("ufw deny 55031/udp".to_owned()));
         assert_eq!(ufw.rules().unwrap(), [Rule { port: 55001, node: NodeId::FIRST }], "the others are the operator's");
+    }
+
+    #[test]
+    fn rule_of_a_node_goes_before_one_that_blocks_it() {
+        const RULES: &str = "Added user rules (see 'ufw status' for running firewall):\n\
+            ufw allow 22/tcp\n\
+            ufw deny from 192.0.2.7\n\
+            ufw deny 55000:55999/udp comment 'no games'\n\
+            ufw allow 55001/udp comment 'antnode0001'\n\
+            ufw allow 55002/udp comment 'of the operator'\n";
+        let (ufw, asked) = scripted(Ok(RULES), true);
+        for (port, name) in
+            [(55001, "antnode0001"), (55003, "antnode0003"), (55003, "antnode0003"), (56001, "antnode1001")]
+        {
+            ufw.open(port, name).unwrap();
+        }
+        assert_eq!(
+            changes(&asked),
+            [
+                "delete allow 55001/udp",
+                "insert 3 allow 55001/udp comment antnode0001",
+                "insert 4 allow 55003/udp comment antnode0003",
+                "allow 56001/udp comment antnode1001",
+            ]
+        );
+        assert_eq!(ufw.closed(&[55001, 55003, 56001].into()).unwrap(), BTreeMap::new());
     }
 
     #[test]
@@ -260,5 +265,23 @@ mod tests {
         let (ufw, _) = scripted(Err((1, "sudo: a password is required")), false);
         let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
         assert_eq!(error, "cannot run `ufw show added` as root: sudo asks for a password");
+        for (said, cause) in [
+            ("sudo: interactive authentication is required", "sudo asks for a password"),
+            (
+                "sudo: a terminal is required to read the password; either use the -S option to read from standard input \
+                 or configure an askpass helper",
+                "sudo asks for a password",
+            ),
+            ("sudo: sorry, you must have a tty to run sudo", "sudo refuses (sorry, you must have a tty to run sudo)"),
+            ("operator is not in the sudoers file.", "sudo refuses (operator is not in the sudoers file)"),
+            (
+                "sudo: PAM authentication error: Account expired",
+                "sudo refuses (PAM authentication error: Account expired)",
+            ),
+        ] {
+            let (ufw, _) = scripted(Err((1, said)), false);
+            let error = ufw.open(55001, "antnode0001").unwrap_err().to_string();
+            assert_eq!(error, format!("cannot run `ufw show added` as root: {cause}"));
+        }
     }
 }

@@ -279,6 +279,11 @@ impl ProcessManager for Antctl {
         self.kind
     }
 
+    fn check(&self) -> Result<(), PlatformError> {
+        self.read()?;
+        self.exec.succeed(&Call::new(&self.options.antctl).arg("--version")).map(drop)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
         let registry = self.read()?;

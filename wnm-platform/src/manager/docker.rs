@@ -6,10 +6,12 @@
 
 mod container;
 mod create;
+mod engine;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId};
 
@@ -19,9 +21,12 @@ use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, Processes};
 use container::Container;
+use engine::{Engine, STOP_TIMEOUT};
 
 /// The lines at the end of a container's log that are searched for a message.
 const TAIL: &str = "5";
+/// The deadline of a query of all nodes. A daemon that hangs must not take the time of the cycle.
+const QUERY_DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) struct Docker {
     kind: ManagerKind,
@@ -33,6 +38,8 @@ pub(super) struct Docker {
     group: Option<String>,
     /// The name of that group for docker's cgroup driver, once it is known.
     parent: OnceLock<Option<String>>,
+    /// The program behind the command, once it is known.
+    engine: OnceLock<Engine>,
 }
 
 impl Docker {
@@ -49,6 +56,7 @@ impl Docker {
             image: options.docker_image.clone(),
             group: options.group.clone(),
             parent: OnceLock::new(),
+            engine: OnceLock::new(),
         }
     }
 
@@ -60,7 +68,11 @@ impl Docker {
     fn parent(&self) -> Option<&str> {
         let group = self.group.as_deref()?;
         let ask = || {
-            let call = Call::new(&self.command).args(["info", "--format", "{{.CgroupDriver}}"]);
+            let driver = match self.engine() {
+                Engine::Docker => "{{.CgroupDriver}}",
+                Engine::Podman => "{{.Host.CgroupManager}}",
+            };
+            let call = Call::new(&self.command).args(["info", "--format", driver]);
             let output = self.exec.run(&call).ok()?;
             match output.text().trim() {
                 "systemd" => Some(slice_name(group)),
@@ -78,7 +90,7 @@ impl Docker {
         match container::read(&output.text()).pop() {
             Some(container) => Ok(Some(container)),
             None if container::says_missing(&output, &node.service_name()) => Ok(None),
-            None => Err(output.failure_of(call.summary())),
+            None => Err(engine::failure(&call, &output)),
         }
     }
 
@@ -89,7 +101,7 @@ impl Docker {
 
     /// Returns all containers with their definitions.
     fn containers(&self) -> Result<Vec<Container>, PlatformError> {
-        let ids = self.exec.succeed(&self.call("ls").args(["--all", "--quiet", "--no-trunc"]))?.text();
+        let ids = self.succeed(&self.call("ls").args(["--all", "--quiet", "--no-trunc"]))?.text();
         let ids: Vec<&str> = ids.split_whitespace().collect();
         let mut containers = Vec::new();
         // Up to 50 containers for each call, so that the output stays below the limit of 1 MiB.
@@ -113,7 +125,7 @@ impl Docker {
                 command: Call::new(&self.command).arg("pull").arg(&self.image).to_string(),
             });
         }
-        Err(output.failure_of(call.summary()))
+        Err(engine::failure(&call, &output))
     }
 
     fn service(&self, container: &Container) -> Service {
@@ -137,6 +149,10 @@ impl ProcessManager for Docker {
         self.kind
     }
 
+    fn check(&self) -> Result<(), PlatformError> {
+        self.try_engine()
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let words = create::words(node, &self.image, self.parent())?;
         match self.container(node)? {
@@ -149,7 +165,7 @@ impl ProcessManager for Docker {
             // A container cannot change. A running one is created again at the next definition while it is stopped.
             Some(container) if container.is_up() || words.contains(&container.digest_label()) => Ok(()),
             Some(_) => {
-                self.exec.succeed(&self.call("rm").arg(node.service_name()))?;
+                self.succeed(&self.call("rm").arg(node.service_name()))?;
                 self.create(node, words)
             }
         }
@@ -157,7 +173,7 @@ impl ProcessManager for Docker {
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         // `docker start` leaves a running container unchanged.
-        self.exec.succeed(&self.call("start").arg(node.service_name())).map(drop)
+        self.succeed(&self.call("start").arg(node.service_name())).map(drop)
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
@@ -171,8 +187,13 @@ impl ProcessManager for Docker {
         if container.is_none() {
             return Ok(());
         }
-        // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
-        let killed = self.exec.succeed(&self.call("kill").args(["--signal", signal]).arg(node.service_name()));
+        let call = match (self.engine(), stop_signal) {
+            // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
+            (Engine::Docker, _) => self.call("kill").args(["--signal", signal]),
+            (Engine::Podman, StopSignal::Term) => self.call("stop").args(["--time", &STOP_TIMEOUT.to_string()]),
+            (Engine::Podman, StopSignal::Kill) => self.call("stop").args(["--time", "0"]),
+        };
+        let killed = self.succeed(&call.arg(node.service_name()));
         match killed {
             Ok(_) => Ok(()),
             // `kill` fails when the container has exited meanwhile.
@@ -210,7 +231,7 @@ impl ProcessManager for Docker {
         if self.own(node)?.is_none() {
             return Ok(());
         }
-        let removed = self.exec.succeed(&self.call("rm").args(["--force", "--volumes"]).arg(node.service_name()));
+        let removed = self.succeed(&self.call("rm").args(["--force", "--volumes"]).arg(node.service_name()));
         match removed {
             Ok(_) => Ok(()),
             Err(error) => self.own(node)?.map_or(Ok(()), |_| Err(error)),
@@ -227,7 +248,8 @@ impl ProcessManager for Docker {
             return BTreeMap::new();
         }
         let names = nodes.iter().map(|node| node.service_name());
-        let output = self.exec.run(&self.call("inspect").args(["--format", container::FORMAT]).args(names));
+        let call = self.call("inspect").args(["--format", container::FORMAT]).args(names).within(QUERY_DEADLINE);
+        let output = self.exec.run(&call);
         let seen: BTreeMap<String, Container> = match &output {
             Ok(output) => container::read(&output.text()).into_iter().map(|one| (one.name.clone(), one)).collect(),
             Err(_) => BTreeMap::new(),
@@ -237,7 +259,7 @@ impl ProcessManager for Docker {
             // The container with its name runs another node, so this node has none.
             (Some(_), _) => Service::Stopped,
             (None, Ok(output)) if container::says_missing(output, &node.service_name()) => Service::Stopped,
-            (None, Ok(output)) => Service::Unknown(format!("docker container inspect failed: {}", output.message())),
+            (None, Ok(output)) => Service::from(&engine::failure(&call, output)),
             (None, Err(error)) => Service::from(error),
         };
         nodes.iter().map(|node| (node.id, look(node))).collect()

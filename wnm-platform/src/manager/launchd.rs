@@ -18,7 +18,7 @@ use super::{
     Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal,
 };
 use crate::error::{FileOperation, PlatformError};
-use crate::exec::{Call, Exec};
+use crate::exec::{Call, Exec, Output};
 use crate::guarded;
 use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, Processes};
@@ -46,8 +46,9 @@ pub(super) struct Launchd {
     folder: PathBuf,
     /// The weights of the nodes, of which launchd knows only whether they are low.
     weights: Option<Weights>,
-    /// The launchd domain: `system` or `gui/UID`.
-    domain: String,
+    /// The launchd domains in the order of preference: `system`, or `gui/UID` and `user/UID`. On a Mac without a graphical
+    /// login only the last exists, and a later login does not move its services.
+    domains: Vec<String>,
 }
 
 impl Launchd {
@@ -60,9 +61,9 @@ impl Launchd {
     }
 
     fn with(kind: ManagerKind, options: &Options, user: u32, exec: Exec) -> Self {
-        let (folder, domain) = match kind.scope {
-            Scope::User | Scope::Zen => (&options.launch_agents, format!("gui/{user}")),
-            Scope::Sudo => (&options.launch_daemons, "system".to_owned()),
+        let (folder, domains) = match kind.scope {
+            Scope::User | Scope::Zen => (&options.launch_agents, vec![format!("gui/{user}"), format!("user/{user}")]),
+            Scope::Sudo => (&options.launch_daemons, vec!["system".to_owned()]),
         };
         let processes = Processes::of_host();
         Self {
@@ -72,7 +73,7 @@ impl Launchd {
             command: options.launchctl.clone(),
             folder: folder.clone(),
             weights: options.weights,
-            domain,
+            domains,
         }
     }
 
@@ -80,36 +81,81 @@ impl Launchd {
         Call::new(&self.command).arg(verb)
     }
 
-    fn target(&self, node: &Node) -> String {
-        format!("{}/{}", self.domain, label(node))
-    }
-
     fn file(&self, node: &Node) -> PathBuf {
         self.folder.join(format!("{}.plist", label(node)))
     }
 
-    /// Returns the loaded service of a node; None when it is not loaded.
-    fn loaded(&self, node: &Node) -> Result<Option<Loaded>, PlatformError> {
-        let call = self.call("print").arg(self.target(node));
-        let output = self.exec.run(&call)?;
-        match output.code {
-            Some(0) => Ok(Some(output::service(&output.text()))),
-            _ if output::says_missing(&output) => Ok(None),
-            _ => Err(output.failure_of(call.summary())),
+    /// Returns the loaded service of a node with its domain; None when it is not loaded.
+    fn loaded(&self, node: &Node) -> Result<Option<(&str, Loaded)>, PlatformError> {
+        for domain in &self.domains {
+            let call = self.call("print").arg(target(domain, node));
+            let output = self.exec.run(&call)?;
+            match output.code {
+                Some(0) => return Ok(Some((domain, output::service(&output.text())))),
+                _ if output::says_missing(&output) || output::says_no_domain(&output) => {}
+                _ => return Err(output.failure_of(call.summary())),
+            }
         }
+        Ok(None)
+    }
+
+    /// Returns the loaded services of these nodes by label; None when launchd shows no list of services.
+    fn loaded_services(&self, nodes: &[&Node]) -> Result<Option<BTreeMap<String, Loaded>>, PlatformError> {
+        let mut all: Option<BTreeMap<String, Loaded>> = None;
+        for domain in &self.domains {
+            let is_found = |known: &BTreeMap<String, Loaded>| nodes.iter().all(|node| known.contains_key(&label(node)));
+            if all.as_ref().is_some_and(is_found) {
+                break;
+            }
+            let call = self.call("print").arg(domain);
+            let output = self.exec.run(&call)?;
+            if output::says_no_domain(&output) {
+                continue;
+            }
+            if !output.is_success() {
+                return Err(output.failure_of(call.summary()));
+            }
+            let Some(services) = output::services(&output.text()) else { return Ok(None) };
+            let known = all.get_or_insert_default();
+            for (label, loaded) in services {
+                known.entry(label).or_insert(loaded);
+            }
+        }
+        Ok(all)
     }
 
     /// Removes a service from its domain. launchd sends SIGTERM to its process.
-    fn boot_out(&self, node: &Node) -> Result<(), PlatformError> {
-        let call = self.call("bootout").arg(self.target(node));
+    fn boot_out(&self, domain: &str, node: &Node) -> Result<(), PlatformError> {
+        let call = self.call("bootout").arg(target(domain, node));
         let output = self.exec.run(&call)?;
         let is_out = output.is_success() || output.code == Some(IN_PROGRESS) || output::says_missing(&output);
         if is_out { Ok(()) } else { Err(output.failure_of(call.summary())) }
     }
 
+    /// Loads a service into the first domain that exists.
     fn boot(&self, node: &Node) -> Result<(), PlatformError> {
-        self.exec.succeed(&self.call("enable").arg(self.target(node)))?;
-        let call = self.call("bootstrap").arg(&self.domain).arg(self.file(node));
+        let (last, first) = self.domains.split_last().map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
+        for domain in first {
+            let output = self.bootstrap(domain, node)?;
+            if !output::says_no_domain(&output) {
+                return self.booted(domain, node, &output);
+            }
+        }
+        let output = self.bootstrap(last, node)?;
+        self.booted(last, node, &output)
+    }
+
+    /// Loads a service; tries again while launchd removes the old one. Returns the last answer.
+    fn bootstrap(&self, domain: &str, node: &Node) -> Result<Output, PlatformError> {
+        let call = self.call("enable").arg(target(domain, node));
+        let enabled = self.exec.run(&call)?;
+        if output::says_no_domain(&enabled) {
+            return Ok(enabled);
+        }
+        if !enabled.is_success() {
+            return Err(enabled.failure_of(call.summary()));
+        }
+        let call = self.call("bootstrap").arg(domain).arg(self.file(node));
         let mut output = self.exec.run(&call)?;
         for _ in 0..TRIES {
             if !output.code.is_some_and(|code| IN_THE_WAY.contains(&code)) {
@@ -118,15 +164,36 @@ impl Launchd {
             thread::sleep(PAUSE);
             output = self.exec.run(&call)?;
         }
+        Ok(output)
+    }
+
+    /// Checks the answer of `bootstrap`.
+    fn booted(&self, domain: &str, node: &Node, output: &Output) -> Result<(), PlatformError> {
+        let failure = || output.failure_of(format!("launchctl bootstrap {domain} {}", self.file(node).display()));
         match output.code {
             Some(0) => Ok(()),
             // The service may have been loaded meanwhile. `kickstart` fails when the cause is another one.
             Some(code) if IN_THE_WAY.contains(&code) => {
-                let kick = self.exec.run(&self.call("kickstart").arg(self.target(node)))?;
-                if kick.is_success() { Ok(()) } else { Err(output.failure_of(call.summary())) }
+                let kick = self.exec.run(&self.call("kickstart").arg(target(domain, node)))?;
+                if kick.is_success() { Ok(()) } else { Err(failure()) }
             }
-            _ => Err(output.failure_of(call.summary())),
+            _ => Err(failure()),
         }
+    }
+
+    /// Prevents the start of a service at a login, in the domain where it is loaded or else in the first that exists.
+    fn disable(&self, loaded: Option<&str>, node: &Node) -> Result<(), PlatformError> {
+        for domain in loaded.into_iter().chain(self.domains.iter().map(String::as_str)) {
+            let call = self.call("disable").arg(target(domain, node));
+            let output = self.exec.run(&call)?;
+            if output.is_success() {
+                return Ok(());
+            }
+            if !output::says_no_domain(&output) {
+                return Err(output.failure_of(call.summary()));
+            }
+        }
+        Ok(())
     }
 
     fn service(&self, loaded: Option<&Loaded>) -> Service {
@@ -182,6 +249,13 @@ impl ProcessManager for Launchd {
         self.kind
     }
 
+    fn check(&self) -> Result<(), PlatformError> {
+        match self.loaded_services(&[])? {
+            Some(_) => Ok(()),
+            None => Err(PlatformError::NoDomain { domain: self.domains.join(" and ") }),
+        }
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         definition::write(node)?;
         let path = self.file(node);
@@ -202,9 +276,9 @@ impl ProcessManager for Launchd {
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         match self.loaded(node)? {
-            Some(loaded) if loaded.pid.is_some() => return Ok(()),
+            Some((_, loaded)) if loaded.pid.is_some() => return Ok(()),
             // launchd keeps the property list from the time of loading, so a stopped service is loaded again.
-            Some(_) => self.boot_out(node)?,
+            Some((domain, _)) => self.boot_out(domain, node)?,
             None => {}
         }
         // launchd appends. Emptying the file is a convenience, so a failure is ignored.
@@ -216,26 +290,25 @@ impl ProcessManager for Launchd {
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let told = self.loaded(node)?;
         // Disabled first: a crash of wnm after this line leaves a service that no login starts.
-        self.exec.succeed(&self.call("disable").arg(self.target(node)))?;
-        if told.is_some() {
-            self.boot_out(node)?;
+        self.disable(told.as_ref().map(|(domain, _)| *domain), node)?;
+        if let Some((domain, _)) = told {
+            self.boot_out(domain, node)?;
         }
-        let told = told.and_then(|loaded| loaded.pid).filter(|_| stop_signal == StopSignal::Term);
+        let told = told.and_then(|(_, loaded)| loaded.pid).filter(|_| stop_signal == StopSignal::Term);
         signal::all_but(told, &self.processes, node, stop_signal)
     }
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
-        if self.loaded(node)?.is_some() {
-            self.boot_out(node)?;
+        if let Some((domain, _)) = self.loaded(node)? {
+            self.boot_out(domain, node)?;
         }
         definition::remove_file(&self.file(node))?;
         definition::remove(node)
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
-        let printed = self.exec.succeed(&self.call("print").arg(&self.domain));
         let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(services.get(&label(node)));
-        match printed.map(|output| output::services(&output.text())) {
+        match self.loaded_services(nodes) {
             Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
             Ok(None) => {
                 let why = "launchctl print shows no list of services".to_owned();
@@ -246,8 +319,7 @@ impl ProcessManager for Launchd {
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
-        let printed = self.exec.succeed(&self.call("print").arg(&self.domain)).ok();
-        let services = printed.and_then(|output| output::services(&output.text())).unwrap_or_default();
+        let services = self.loaded_services(nodes).ok().flatten().unwrap_or_default();
         nodes.iter().filter_map(|node| Some((node.id, services.get(&label(node))?.exit?))).collect()
     }
 
@@ -290,6 +362,10 @@ pub(crate) fn runs_behind(options: &Options, kind: ManagerKind, node: &Node) -> 
         Scope::Sudo => &options.launch_daemons,
     };
     service::read(&folder.join(format!("{}.plist", label(node)))).is_some_and(|list| list.is_behind())
+}
+
+fn target(domain: &str, node: &Node) -> String {
+    format!("{domain}/{}", label(node))
 }
 
 fn label(node: &Node) -> String {

@@ -35,6 +35,14 @@ pub trait ProcessManager: Send + Sync {
     /// Returns the kind of this manager.
     fn kind(&self) -> ManagerKind;
 
+    /// Tries the manager: it answers, and has all that a new node needs.
+    ///
+    /// # Errors
+    /// The manager is not installed, does not answer, or lacks a right or a file.
+    fn check(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Writes or updates the definition of a node.
     ///
     /// # Errors

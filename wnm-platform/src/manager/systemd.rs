@@ -5,6 +5,7 @@
 
 mod confined;
 mod external;
+mod lingering;
 mod others;
 mod owner;
 mod query;
@@ -14,6 +15,7 @@ mod show;
 mod slice;
 mod slice_weight;
 mod unit;
+mod version;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,15 +29,19 @@ use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
 use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
+use crate::guarded;
 use crate::node_dir;
 use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
+pub use lingering::ManagerWarning;
+pub(super) use lingering::warning;
 pub(super) use others::other_holders;
-use render::Group;
+use render::{Group, Surroundings};
 use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
 pub(crate) use unit::command_line;
+use version::{StandardError, Version};
 
 /// The folder that exists exactly when systemd is the init process, as `sd_booted(3)` tests it.
 const BOOTED: &str = "/run/systemd/system";
@@ -62,6 +68,7 @@ pub(super) struct Systemd {
     /// The user of system-level nodes, once that user exists.
     owner: OnceLock<owner::NodeUser>,
     lingers: OnceLock<()>,
+    version: OnceLock<Version>,
 }
 
 impl Systemd {
@@ -97,6 +104,7 @@ impl Systemd {
             is_read: AtomicBool::new(false),
             owner: OnceLock::new(),
             lingers: OnceLock::new(),
+            version: OnceLock::new(),
         }
     }
 
@@ -122,6 +130,15 @@ impl Systemd {
             Rights::Own => Group::Own,
             Rights::Sudo => Group::Operator(rustix::process::getegid().as_raw()),
         }
+    }
+
+    fn version(&self) -> Version {
+        *self.version.get_or_init(|| Version::of(&self.bus))
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        let (scope, group, slice) = (self.kind.scope, self.group(), self.slice.as_deref());
+        Surroundings { scope, group, slice, version: self.version() }
     }
 
     /// Runs `daemon-reload` if units changed.
@@ -213,15 +230,6 @@ impl Systemd {
         }
         Ok(())
     }
-
-    /// Enables lingering for the user: without it the user's services stop at logout.
-    fn keep_lingering(&self) {
-        if lingers(&self.bus) == Some(false)
-            && let Err(error) = self.bus.succeed(Access::Change, "loginctl", &["enable-linger"])
-        {
-            tracing::warn!(%error, "cannot enable lingering: nodes stop when the user logs out");
-        }
-    }
 }
 
 impl ProcessManager for Systemd {
@@ -229,15 +237,24 @@ impl ProcessManager for Systemd {
         self.kind
     }
 
+    fn check(&self) -> Result<(), PlatformError> {
+        let answer = self.bus.systemctl(Access::Query, ["show", "--property=Version"])?;
+        if !answer.is_success() {
+            return Err(self.bus.failed("show", &answer));
+        }
+        // Under `sudo -n` this shows the right to systemctl.
+        self.bus.succeed(Access::Change, "systemctl", &["--version"]).map(drop)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)?;
-        let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
+        let text = render::render(node, self.surroundings())?;
         definition::write(node)?;
         // An adopted node keeps its log folder, which may be outside the node's folder.
         self.bus.make_folder(&node.log_dir)?;
         match self.kind.scope {
             Scope::Sudo => self.hand_over(node)?,
-            Scope::User | Scope::Zen => *self.lingers.get_or_init(|| self.keep_lingering()),
+            Scope::User | Scope::Zen => *self.lingers.get_or_init(|| lingering::keep(&self.bus)),
         }
         self.write_unit(node, &text)
     }
@@ -252,7 +269,7 @@ impl ProcessManager for Systemd {
         let is_marked = Unit::read(&path)?.is_some_and(|unit| unit.value("Unit", render::UUID) == Some(&node.uuid));
         // An adopted unit belongs to another tool until the next start of the node.
         if is_marked && !others::mark(&path).exists() {
-            let text = render::render(node, self.kind.scope, self.group(), self.slice.as_deref())?;
+            let text = render::render(node, self.surroundings())?;
             self.write_unit(node, &text)?;
         }
         // Last: a node with a protected definition counts as converted.
@@ -272,6 +289,11 @@ impl ProcessManager for Systemd {
             self.dirty.store(true, Ordering::Relaxed);
         }
         self.reload()?;
+        if self.version().standard_error() == StandardError::Append {
+            // A convenience, so a failure is ignored.
+            let log = guarded::open_or_create(&node_dir::errors_log(node), 0o644);
+            let _ = log.and_then(|log| log.set_len(0));
+        }
         self.bus.link(&self.path(node), &self.wanted(node))?;
         match self.start_once(node) {
             // The start limit of the unit counts starts by wnm as well as crashes of the node.
@@ -402,36 +424,6 @@ impl Drop for Systemd {
         if let Err(error) = self.reload() {
             tracing::warn!(%error, "cannot reload systemd: changed units are not effective yet");
         }
-    }
-}
-
-/// A condition of a process manager that endangers nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManagerWarning {
-    /// The condition and its effect.
-    pub found: String,
-    /// The command that fixes it.
-    pub hint: String,
-}
-
-/// Returns a warning when user services stop at logout.
-pub(super) fn warning() -> Option<ManagerWarning> {
-    let kind = ManagerKind::new(wnm_core::Program::Systemd, Scope::User);
-    let systemd = Systemd::open(kind, &Options::default()).ok()?;
-    (lingers(&systemd.bus) == Some(false)).then(|| ManagerWarning {
-        found: "lingering is off: nodes stop when the user logs out, and do not start after a reboot".to_owned(),
-        hint: "loginctl enable-linger".to_owned(),
-    })
-}
-
-/// Returns whether lingering is enabled for the user; None when logind does not tell.
-fn lingers(bus: &Bus) -> Option<bool> {
-    let user = rights::uid().to_string();
-    let output = bus.succeed(Access::Query, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
-    match output.text().trim() {
-        "Linger=yes" => Some(true),
-        "Linger=no" => Some(false),
-        _ => None,
     }
 }
 

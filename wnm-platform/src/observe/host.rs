@@ -24,7 +24,9 @@ mod tasks;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use wnm_core::{Bytes, ClockReading, Counters, HostSample, LoadScope, Percent, Timestamp};
+#[cfg(not(target_os = "macos"))]
+use wnm_core::LoadScope;
+use wnm_core::{Bytes, ClockReading, Counters, HostSample, Percent, Timestamp};
 
 use crate::error::PlatformError;
 pub use rates::{QuotaReading, Rates};

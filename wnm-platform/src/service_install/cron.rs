@@ -37,8 +37,8 @@ pub(super) fn of_host(root: &Path) -> Vec<Job> {
     let mut files: Vec<PathBuf> = std::iter::once(root.join("etc/crontab")).chain(below).collect();
     files.sort();
     let jobs = |file: PathBuf| {
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        in_table(&text, Some(&file), is_script)
+        let table = fs::read(&file).unwrap_or_default();
+        in_table(&String::from_utf8_lossy(&table), Some(&file), is_script)
     };
     files.into_iter().flat_map(jobs).collect()
 }
@@ -56,7 +56,7 @@ fn in_table(table: &str, file: Option<&Path>, is_script: impl Fn(&Path) -> Optio
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if let Some(folders) = line.strip_prefix("PATH=") {
             folders.trim_matches('"').clone_into(&mut path);
-        } else if !text::is_our_cron_line(line)
+        } else if !text::is_our_cron_line(line.as_bytes())
             && let Some(tool) = tool(line, &path, &is_script)
         {
             jobs.push(Job { file: file.map(Path::to_owned), line: line.to_owned(), tool });

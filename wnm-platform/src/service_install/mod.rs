@@ -117,7 +117,7 @@ impl InstalledService {
     pub fn is_installed(&self) -> Result<bool, PlatformError> {
         match self.file() {
             Some(file) => Ok(read(&file)?.is_some()),
-            None => Ok(crontab(&self.exec)?.lines().any(text::is_our_cron_line)),
+            None => Ok(crontab(&self.exec)?.split(is_line_end).any(text::is_our_cron_line)),
         }
     }
 
@@ -128,7 +128,11 @@ impl InstalledService {
     pub fn is_installed_for_database(&self) -> Result<bool, PlatformError> {
         let text = match self.file() {
             Some(file) => read(&file)?.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
-            None => crontab(&self.exec)?.lines().filter(|line| text::is_our_cron_line(line)).collect(),
+            None => {
+                let table = crontab(&self.exec)?;
+                let ours = table.split(is_line_end).filter(|line| text::is_our_cron_line(line));
+                ours.map(String::from_utf8_lossy).collect()
+            }
         };
         Ok(text::names(&text, &self.database))
     }
@@ -232,15 +236,17 @@ impl InstalledService {
         format!("{}/{LABEL}", self.domain())
     }
 
-    /// Replaces or removes the line of wnm in the crontab. All other lines stay unchanged.
+    /// Replaces or removes the line of wnm in the crontab. All other lines stay unchanged, byte for byte: they can have
+    /// any encoding.
     fn change_crontab(&self, line: Option<&str>) -> Result<Change, PlatformError> {
         let before = crontab(&self.exec)?;
-        let mut after: String = before.split_inclusive('\n').filter(|line| !text::is_our_cron_line(line)).collect();
+        let others = before.split_inclusive(is_line_end).filter(|line| !text::is_our_cron_line(line));
+        let mut after = others.collect::<Vec<_>>().concat();
         if let Some(line) = line {
-            if !after.is_empty() && !after.ends_with('\n') {
-                after.push('\n');
+            if after.last().is_some_and(|last| !is_line_end(last)) {
+                after.push(b'\n');
             }
-            after.push_str(line);
+            after.extend_from_slice(line.as_bytes());
         }
         if after == before {
             return Ok(Change::NotNeeded);
@@ -257,21 +263,31 @@ impl InstalledService {
 /// [`install`](InstalledService::install). Unreadable tables are skipped.
 #[must_use]
 pub fn jobs(exec: &Exec) -> Vec<Job> {
-    let mut jobs = crontab(exec).map(|table| cron::of_user(&table)).unwrap_or_default();
+    let table = crontab(exec).unwrap_or_default();
+    let mut jobs = cron::of_user(&String::from_utf8_lossy(&table));
     jobs.extend(cron::of_host(Path::new("/")));
     jobs
 }
 
+/// Exit codes of `crontab -l` for a user without a crontab: of cron, cronie, dcron and busybox, and EX_NOINPUT of
+/// systemd-cron. Each words its message differently.
+const NO_CRONTAB: [i32; 2] = [1, 66];
+
 /// Returns the user's crontab; empty without one.
-fn crontab(exec: &Exec) -> Result<String, PlatformError> {
+fn crontab(exec: &Exec) -> Result<Vec<u8>, PlatformError> {
     let call = Call::new("crontab").arg("-l");
     let output = exec.run(&call)?;
-    // `crontab -l` fails with code 1 both without a crontab and on real errors.
-    let has_none = output.code == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no crontab");
-    if output.is_success() || has_none {
-        return Ok(output.text());
+    let has_none = output.code.is_some_and(|code| NO_CRONTAB.contains(&code)) && output.stdout.is_empty();
+    // The same codes stand for a refusal, behind which a crontab may exist.
+    let is_refused = ["not allowed", "denied", "not permitted"].iter().any(|words| output.error_contains(words));
+    if output.is_success() || has_none && !is_refused {
+        return Ok(output.stdout);
     }
     Err(output.failure_of(call.summary()))
+}
+
+fn is_line_end(byte: &u8) -> bool {
+    *byte == b'\n'
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, PlatformError> {

@@ -32,51 +32,81 @@ fn path_with_control_character_is_refused() {
     }
 }
 
-/// A `crontab` that holds a text, or that its user has none of.
-fn cron(table: &Arc<Mutex<Option<String>>>) -> InstalledService {
+type Table = Arc<Mutex<Option<Vec<u8>>>>;
+
+/// A `crontab` that holds a table, or that its user has none of, with this answer for none.
+fn cron(table: &Table, (code, message): (i32, &'static str)) -> InstalledService {
     let table = Arc::clone(table);
     let exec = Exec::scripted(move |call| {
         assert_eq!(call.program, "crontab");
         let [argument] = &call.arguments[..] else { panic!("{call}") };
         let mut table = table.lock().unwrap();
         if argument == "-l" {
-            let missing = || Output::failure(1, "no crontab for op\n");
-            return Ok(table.as_ref().map_or_else(missing, |text| Output::success(text.as_str())));
+            return Ok(table.clone().map_or_else(|| Output::failure(code, message), Output::success));
         }
-        *table = Some(fs::read_to_string(argument).unwrap());
+        *table = Some(fs::read(argument).unwrap());
         Ok(Output::success(""))
     });
     service(Supervisor::Cron, Scope::User, exec)
 }
 
+const OF_DEBIAN: (i32, &str) = (1, "no crontab for op\n");
+
 #[test]
 fn other_crontab_lines_are_unchanged() {
-    let before = [None, Some(""), Some("MAILTO=op\n5 4 * * * backup # wnm service is fine\n"), Some("@daily x")];
-    for before in before {
-        let table = Arc::new(Mutex::new(before.map(str::to_owned)));
-        let service = cron(&table);
+    // A job in Latin-1, as old systems have them.
+    const LATIN_1: &[u8] = b"# sauvegarde des donn\xe9es\r\n0 3 * * * sauve --dossier /srv/donn\xe9es\n\n";
+    let utf_8: &[u8] = "MAILTO=op\n5 4 * * * backup # wnm service is fine \u{e9}\n".as_bytes();
+    for before in [None, Some(&b""[..]), Some(utf_8), Some(LATIN_1), Some(b"@daily x"), Some(b"\xff\0\n# \xfe")] {
+        let table: Table = Arc::new(Mutex::new(before.map(<[u8]>::to_vec)));
+        let service = cron(&table, OF_DEBIAN);
         assert!(!service.is_installed().unwrap());
         assert_eq!(service.uninstall().unwrap(), Change::NotNeeded);
         assert_eq!(service.install().unwrap(), Change::Made);
         assert!(service.is_installed().unwrap());
         let installed = table.lock().unwrap().clone().unwrap();
-        let line_end = if before == Some("@daily x") { "\n" } else { "" };
-        assert_eq!(installed, format!("{}{line_end}{}", before.unwrap_or_default(), service.text()));
+        let mut others = before.unwrap_or_default().to_vec();
+        if others.last().is_some_and(|last| *last != b'\n') {
+            others.push(b'\n');
+        }
+        assert_eq!(installed, [&others, service.text().as_bytes()].concat());
         assert_eq!(service.install().unwrap(), Change::NotNeeded);
         assert_eq!(service.uninstall().unwrap(), Change::Made);
-        assert_eq!(
-            table.lock().unwrap().as_deref(),
-            Some(format!("{}{line_end}", before.unwrap_or_default()).as_str())
-        );
+        assert_eq!(*table.lock().unwrap(), Some(others));
+    }
+}
+
+#[test]
+fn every_cron_tells_that_no_crontab_exists() {
+    let answers = [
+        OF_DEBIAN,
+        (1, "crontab: can't open 'op': No such file or directory\n"),
+        (1, "no crontab for op - using an empty one\n"),
+        (1, ""),
+        (66, "no crontab for op"),
+    ];
+    for answer in answers {
+        let table = Table::default();
+        let service = cron(&table, answer);
+        assert!(!service.is_installed().unwrap(), "{answer:?}");
+        assert_eq!(service.install().unwrap(), Change::Made);
+        assert_eq!(table.lock().unwrap().as_deref(), Some(service.text().as_bytes()));
     }
 }
 
 #[test]
 fn unreadable_crontab_is_not_written() {
-    let exec = Exec::scripted(|call| {
-        assert_eq!(call.arguments, ["-l"]);
-        Ok(Output::failure(1, "You (op) are not allowed to use this program (crontab)"))
-    });
-    let error = service(Supervisor::Cron, Scope::User, exec).install().unwrap_err();
-    assert!(error.to_string().contains("not allowed to use this program"), "{error}");
+    for (code, said) in [
+        (1, "You (op) are not allowed to use this program (crontab)"),
+        (1, "crontab: can't open 'op': Permission denied"),
+        (2, "crontab: cannot read the table"),
+        (127, ""),
+    ] {
+        let exec = Exec::scripted(move |call| {
+            assert_eq!(call.arguments, ["-l"]);
+            Ok(Output::failure(code, said))
+        });
+        let error = service(Supervisor::Cron, Scope::User, exec).install().unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
 }

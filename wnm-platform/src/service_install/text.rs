@@ -101,8 +101,8 @@ pub(super) fn cron_line(task: &Task) -> Result<String, PlatformError> {
 }
 
 /// Tells whether a line of a crontab is the one of wnm.
-pub(super) fn is_our_cron_line(line: &str) -> bool {
-    !line.starts_with('#') && line.trim_end().ends_with(CRON_MARK)
+pub(super) fn is_our_cron_line(line: &[u8]) -> bool {
+    !line.starts_with(b"#") && line.trim_ascii_end().ends_with(CRON_MARK.as_bytes())
 }
 
 /// Tells whether a service file contains a path as a whole word.

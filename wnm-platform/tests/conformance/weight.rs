@@ -6,8 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_setaffinity};
 use wnm_core::{Action, ManagerKind, Node, NodeId, Program, Weight, WeightMeans};
 use wnm_platform::fake_node::Behaviour;
 use wnm_platform::manager::Options;
@@ -30,7 +28,7 @@ pub(crate) fn can_be_tried(kind: ManagerKind) -> bool {
     // Other work of the test is no service of the user, and only services of a user have a weight there.
     let reaches_all = !matches!(weight(kind, &Options::default()).look(&[]).cpu, Ok(WeightMeans::UserGroup));
     // launchd and antctl are played: no kernel applies their definitions.
-    reaches_all && !matches!(kind.program, Program::Launchd | Program::Antctl)
+    cfg!(target_os = "linux") && reaches_all && !matches!(kind.program, Program::Launchd | Program::Antctl)
 }
 
 fn group(kind: ManagerKind) -> String {
@@ -79,7 +77,10 @@ impl Drop for Job {
 }
 
 /// Binds all threads of a process to the first CPU.
+#[cfg(target_os = "linux")]
 fn pin(process: u32) {
+    use rustix::process::Pid;
+    use rustix::thread::{CpuSet, sched_setaffinity};
     let mut first = CpuSet::new();
     first.set(0);
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
@@ -88,6 +89,10 @@ fn pin(process: u32) {
         sched_setaffinity(Pid::from_raw(thread), &first).unwrap();
     }
 }
+
+/// macOS binds no thread to a CPU.
+#[cfg(not(target_os = "linux"))]
+fn pin(_process: u32) {}
 
 /// Removes the group and the weight, after the nodes in it.
 struct Weighed(ColonyWeight);

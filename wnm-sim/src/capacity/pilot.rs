@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use wnm_core::{
-    Decision, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings, Reason, Relief,
-    StopCause, Weight, evaluate,
+    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings,
+    Reason, Relief, StopCause, Weight, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
@@ -21,6 +21,17 @@ pub(crate) struct PilotSpec {
     without: Option<SteadyPart>,
     baseline: Option<Baseline>,
     groups: Groups,
+    thresholds: Thresholds,
+}
+
+/// The CPU and load thresholds that no setting gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Thresholds {
+    /// Those of the preset on the host, which are higher behind other work.
+    #[default]
+    OfHost,
+    /// Those of every host, so that policies compare at equal thresholds.
+    Equal,
 }
 
 /// Whether the host has control groups, and with them a weight and a CPU limit for the colony.
@@ -53,12 +64,13 @@ impl PilotSpec {
             }
         }
         let (settings, groups) = (set.clone().over(settings), Groups::default());
-        Ok(Self { name: shown, settings, without: None, baseline, groups })
+        Ok(Self { name: shown, settings, without: None, baseline, groups, thresholds: Thresholds::default() })
     }
 
     /// Returns the engine under these settings.
     pub(crate) fn engine(name: impl Into<String>, settings: RawSettings, without: Option<SteadyPart>) -> Self {
-        Self { name: name.into(), settings, without, baseline: None, groups: Groups::default() }
+        let (groups, thresholds) = (Groups::default(), Thresholds::default());
+        Self { name: name.into(), settings, without, baseline: None, groups, thresholds }
     }
 
     /// Returns the policy on a host with or without control groups.
@@ -66,10 +78,14 @@ impl PilotSpec {
         Self { groups, ..self }
     }
 
+    /// Returns the policy with the same default thresholds on every host.
+    pub(crate) fn at_equal_thresholds(self) -> Self {
+        Self { thresholds: Thresholds::Equal, ..self }
+    }
+
     /// Returns the baseline that runs a fixed number of nodes.
     pub(crate) fn fixed(name: impl Into<String>, nodes: u32) -> Self {
-        let baseline = Some(Baseline::Fixed(nodes));
-        Self { name: name.into(), settings: RawSettings::default(), without: None, baseline, groups: Groups::default() }
+        Self { baseline: Some(Baseline::Fixed(nodes)), ..Self::engine(name, RawSettings::default(), None) }
     }
 
     /// Tells whether the host has control groups.
@@ -90,6 +106,9 @@ impl PilotSpec {
         let settings = self.settings.clone().over(spec.settings.clone());
         let mut policy = Policy::new(&settings, Some(spec.size.cpus))
             .map_err(|problems| SimError::input(format!("policy {}: {problems}", self.name)))?;
+        if self.thresholds == Thresholds::Equal {
+            policy.defaults = DefaultThresholds::default();
+        }
         if let Some(part) = self.without {
             part.disable_in(&mut policy);
         }

@@ -353,7 +353,7 @@ fn time_over_limits_is_split_into_avoidable_and_not() {
 }
 
 #[test]
-fn starved_nodes_count_by_the_share_that_they_get() {
+fn throttled_nodes_count_by_the_share_that_they_get() {
     // The background load demands 16 of 4 cores, and the nodes 0.6: their weight of 10 gives them 4 · 10 / 110 cores.
     let score = score(&plain("[[load]]\nkind = \"constant\"\npercent = 400"), "fixed:12", 1.0);
     assert!(close(score.node_hours, 12.0 * (4.0 / 11.0) / 0.6), "{}", score.node_hours);

@@ -176,8 +176,9 @@ impl ChaosModel {
             let is_mounted = self.is_mounted(i);
             // Below an empty mount point lies the device of the root file system.
             let device = if is_mounted { 100 + i as u64 } else { 1 };
-            let used_mb = (disk.background_mb + disk.nodes_mb + disk.trash_mb).min(disk.total_mb);
-            let permille = if is_mounted { used_mb * 1000 / disk.total_mb.max(1) } else { 300 };
+            let on_disk_mb = (disk.background_mb + disk.nodes_mb + disk.trash_mb).min(disk.total_mb);
+            let used_mb = if is_mounted { on_disk_mb } else { disk.total_mb * 3 / 10 };
+            let permille = used_mb * 1000 / disk.total_mb.max(1);
             volume.identity = device;
             volume.used = self.figure(Figure::Disk, permille).and_then(|p| Percent::clamped(p as f64 / 10.0));
             volume.total = Some(Bytes(disk.total_mb.max(0) as u64 * MEGABYTE));

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::case::{Case, case_actions};
+use wnm_core::case::{Case, CaseNode, CaseStatus, case_actions};
 use wnm_core::{
-    Blocker, Decision, EngineState, Evaluation, Features, NodeState, Observation, Policy, Reason, StopCause, evaluate,
-    evaluate_parity,
+    Blocker, Decision, EngineState, Evaluation, Features, NodeState, Observation, Policy, Preset, Reason, StopCause,
+    evaluate, evaluate_parity,
 };
 
 use crate::commands::session::Session;
@@ -163,7 +163,7 @@ fn answer_case(line: &[u8], rules: Rules, buffers: &mut Buffers, answer: &mut Ve
         *node = NodeState::Stopped { since: None, cause: StopCause::Pressure };
     }
     case.observe_into(config, observation, state).map_err(|error| error.to_string())?;
-    write_decision(&rules.evaluate(&policy, state.clone(), observation).decision, answer);
+    write_answer(&case, &policy, rules, &rules.evaluate(&policy, state.clone(), observation), answer);
     Ok(())
 }
 
@@ -178,7 +178,56 @@ pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(line: &'a [u8]) -> Result<T, 
     })
 }
 
-pub(crate) fn write_decision(decision: &Decision, answer: &mut Vec<u8>) {
+/// Writes the answer to a situation.
+pub(crate) fn write_answer(
+    case: &Case,
+    policy: &Policy,
+    rules: Rules,
+    evaluation: &Evaluation<'_>,
+    answer: &mut Vec<u8>,
+) {
+    write_decision(&evaluation.decision, answer);
+    if rules == Rules::Parity || policy.preset == Preset::Classic {
+        return;
+    }
+    // The host sets the limit; the caller may compare the need of a node with its own model.
+    answer.pop();
+    if let Some(limit) = evaluation.decision.cpu_limit {
+        answer.extend_from_slice(b",\"cpu_limit\":");
+        write_json(&limit, answer);
+    }
+    if let Some(need) = evaluation.node_cpu() {
+        answer.extend_from_slice(b",\"node_cpu\":");
+        write_json(&need, answer);
+    }
+    let missing = missing(case, policy);
+    if !missing.is_empty() {
+        answer.extend_from_slice(b",\"missing\":");
+        write_json(&missing, answer);
+    }
+    answer.push(b'}');
+}
+
+/// Returns the keys that steady needs and the situation lacks: without them it neither adds nor stops nodes.
+fn missing(case: &Case, policy: &Policy) -> Vec<&'static str> {
+    let policy = policy.on(&case.metrics.host());
+    let mut missing = case.metrics.missing(&policy);
+    let runs = |node: &&CaseNode| matches!(node.status, CaseStatus::Running | CaseStatus::Unknown);
+    let (running, unknown) = case
+        .nodes
+        .iter()
+        .filter(runs)
+        .fold((0, 0), |(running, unknown), node| (running + 1, unknown + u32::from(node.cpu.is_none())));
+    if unknown > running / 2 {
+        missing.push("nodes.cpu");
+    }
+    if case.now.is_none() {
+        missing.push("now");
+    }
+    missing
+}
+
+fn write_decision(decision: &Decision, answer: &mut Vec<u8>) {
     let reasons = if decision.actions.is_empty() {
         Reasons::Blocker([decision.blocker()])
     } else {

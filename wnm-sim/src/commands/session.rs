@@ -9,7 +9,7 @@ use wnm_core::{
     Action, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp, Version,
 };
 
-use crate::commands::decide::{Rules, parse, write_decision};
+use crate::commands::decide::{Rules, parse, write_answer};
 
 /// The state between two lines.
 pub(crate) struct Session {
@@ -83,8 +83,9 @@ impl Session {
         self.apply_outcomes();
         let mut observation = case.observe(&config, &mut self.state).map_err(|error| error.to_string())?;
         self.apply_pending(&case, &policy, &mut observation);
-        let decision = self.rules.evaluate(&policy, self.state.clone(), &observation).decision;
-        write_decision(&decision, answer);
+        let evaluation = self.rules.evaluate(&policy, self.state.clone(), &observation);
+        write_answer(&case, &policy, self.rules, &evaluation, answer);
+        let decision = evaluation.decision;
 
         let outcomes = vec![ReportedOutcome::Done; decision.actions.len()];
         let nodes = decision.actions.iter().map(|planned| planned.action.node());

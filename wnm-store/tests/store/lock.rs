@@ -88,3 +88,35 @@ fn replaced_lock_file_excludes_later_processes() {
     std::os::unix::fs::symlink("/dev/null", &lock).unwrap();
     assert!(matches!(Lock::acquire(&path, Duration::ZERO), Err(LockError::Unusable { .. })));
 }
+
+/// Gives a file to another user; false without the rights to, where the rest of a test cannot be shown.
+fn give_away(path: &Path) -> bool {
+    std::os::unix::fs::chown(path, Some(65_534), None).is_ok()
+}
+
+#[test]
+fn lock_of_another_user_is_neither_taken_nor_made() {
+    let (_folder, path) = folder();
+    drop(Store::create(&path).unwrap());
+    let lock = path.with_file_name("wnm.lock");
+    if !give_away(&path) {
+        return;
+    }
+    let refused = |path: &Path| {
+        let error = Lock::acquire(path, Duration::ZERO).unwrap_err();
+        assert!(matches!(error, LockError::OtherOwner { .. }), "{error}");
+        assert!(Lock::check(path).is_err());
+        (error.to_string(), error.hint())
+    };
+    let (text, hint) = refused(&path);
+    assert_eq!(text, format!("cannot lock {}: it belongs to user nobody", path.display()));
+    assert_eq!(hint, format!("run wnm as nobody, as in `sudo -u nobody wnm --db {} status`", path.display()));
+    assert!(!lock.exists(), "a lock file of root would shut out the owner");
+    let text = Store::open(&path).unwrap_err().to_string();
+    assert_eq!(text, format!("cannot open database {}: it belongs to user nobody", path.display()));
+
+    std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+    drop(Lock::acquire(&path, Duration::ZERO).unwrap());
+    assert!(give_away(&lock));
+    assert!(refused(&path).0.contains(&lock.display().to_string()));
+}

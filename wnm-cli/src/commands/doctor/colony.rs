@@ -7,6 +7,7 @@ use wnm_core::{
     Desired, FailedAction, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
 };
 use wnm_platform::Platform;
+use wnm_platform::manager::Service;
 use wnm_platform::volume::Storage;
 use wnm_store::Snapshot;
 
@@ -108,11 +109,25 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) 
     };
     let can_be_asked = |node: &&Node| should_run(&node.id) && storage.answers(node.id);
     let nodes: Vec<_> = snapshot.nodes.values().filter(can_be_asked).collect();
-    let mut down = platform.stopped(nodes.iter().copied());
+    let services = platform.services(nodes.iter().copied());
+    let in_state = |wanted: fn(&Service) -> bool| {
+        services.iter().filter(move |(_, service)| wanted(service)).map(|(id, _)| *id).collect::<Vec<_>>()
+    };
+    let mut down = in_state(|service| *service == Service::Stopped);
+    let unknown = in_state(|service| matches!(service, Service::Unknown(_)));
     let is_dead = |id: &NodeId| matches!(state.nodes.get(id), Some(NodeState::Dead { .. }));
     down.extend(nodes.iter().map(|node| node.id).filter(is_dead));
     down.sort_unstable();
     down.dedup();
+    if down.is_empty() && !unknown.is_empty() {
+        let subject = counted(unknown.len(), "node", "nodes");
+        let message = format!("the process manager does not tell the state of {subject}: {}", names(&unknown));
+        return Check::warning(
+            CHECK,
+            message,
+            "`wnm node list` shows the state of each node; `wnm run` observes again",
+        );
+    }
     if down.is_empty() {
         return Check::ok(CHECK, format!("all nodes that should run have a process: {}", nodes.len()));
     }

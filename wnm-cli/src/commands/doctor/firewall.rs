@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wnm_core::{BoundPort, FirewallKind, Node, NodeId, NodeState, Settings};
 use wnm_platform::PlatformError;
-use wnm_platform::firewall::{self, Firewall, Rule};
+use wnm_platform::firewall::{self, Closed, Firewall, Rule};
 use wnm_store::{Snapshot, Store};
 
 use super::{Check, Fix, counted, first_few};
@@ -16,8 +16,8 @@ use crate::error::CliError;
 struct Difference {
     /// Rules that carry the name of a node that does not exist.
     stale: Vec<Rule>,
-    /// Ports of running nodes without a rule: peers cannot reach them.
-    closed: Vec<Rule>,
+    /// Ports of running nodes that no rule opens: peers cannot reach them.
+    closed: Vec<(Rule, Closed)>,
 }
 
 /// Compares the firewall rules with the nodes, and corrects them for [`Fix::Yes`]. Returns no check where the setting
@@ -42,18 +42,24 @@ const CHECK: &str = "firewall";
 fn checks(kind: FirewallKind, difference: &Difference, fix: Fix) -> Vec<Check> {
     let Difference { stale, closed } = difference;
     let list = |rules: &[Rule]| first_few(rules.iter().map(|rule| format!("{} ({}/udp)", rule.node.name(), rule.port)));
+    let closed_list = || {
+        first_few(closed.iter().map(|(Rule { node, port }, closed)| match closed {
+            Closed::NoRule => format!("{} ({port}/udp)", node.name()),
+            Closed::Before(rule) => format!("{} ({port}/udp, blocked before by `{rule}`)", node.name()),
+        }))
+    };
     let stale_rules = || counted(stale.len(), "rule", "rules");
     let checks = match fix {
         Fix::Yes => [
             Check::ok(CHECK, format!("{kind}: removed {} of missing nodes: {}", stale_rules(), list(stale))),
-            Check::ok(CHECK, format!("{kind}: opened {}: {}", counted(closed.len(), "port", "ports"), list(closed))),
+            Check::ok(CHECK, format!("{kind}: opened {}: {}", counted(closed.len(), "port", "ports"), closed_list())),
         ],
         Fix::No => {
             const HINT: &str = "`wnm doctor --fix` corrects the rules";
             let verb = if stale.len() == 1 { "names" } else { "name" };
             let stale = format!("{kind}: {} {verb} a missing node: {}", stale_rules(), list(stale));
-            let ports = counted(closed.len(), "port of running nodes has", "ports of running nodes have");
-            let closed = format!("{kind}: {ports} no rule: {}", list(closed));
+            let ports = counted(closed.len(), "port of running nodes is", "ports of running nodes are");
+            let closed = format!("{kind}: {ports} closed to peers: {}", closed_list());
             [Check::warning(CHECK, stale, HINT), Check::warning(CHECK, closed, HINT)]
         }
     };
@@ -89,9 +95,9 @@ fn compare(snapshot: &Snapshot, settings: &Settings, firewall: &dyn Firewall) ->
     // The start of a node opens its port, so a stopped node needs no rule. During an action a rule may come or go.
     let is_up = |id: NodeId| snapshot.state.nodes.get(&id).is_some_and(NodeState::is_active);
     let up = snapshot.nodes.values().filter(|node| is_up(node.id) && !snapshot.state.acting.contains(&node.id));
-    let mut closed: Vec<Rule> = up.flat_map(udp_ports).collect();
-    let without_rule = firewall.closed(&closed.iter().map(|rule| rule.port).collect())?;
-    closed.retain(|rule| without_rule.contains(&rule.port));
+    let ports: Vec<Rule> = up.flat_map(udp_ports).collect();
+    let mut shut = firewall.closed(&ports.iter().map(|rule| rule.port).collect())?;
+    let closed = ports.into_iter().filter_map(|rule| Some((rule, shut.remove(&rule.port)?))).collect();
     Ok(Difference { stale, closed })
 }
 
@@ -102,12 +108,14 @@ fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Di
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let difference = read_and_compare(db, settings, firewall)?;
     firewall::close_orphaned_rules(firewall, &difference.stale)?;
-    difference.closed.iter().try_for_each(|rule| firewall.open(rule.port, &rule.node.name()))?;
+    difference.closed.iter().try_for_each(|(rule, _)| firewall.open(rule.port, &rule.node.name()))?;
     Ok(difference)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, StopCause, Timestamp, new_node};
 
     use super::*;
@@ -130,8 +138,12 @@ mod tests {
             Ok(self.0.iter().filter_map(|port| named(*port)).collect())
         }
 
-        fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeSet<u16>, PlatformError> {
-            Ok(ports.iter().copied().filter(|port| !self.0.contains(port)).collect())
+        fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeMap<u16, Closed>, PlatformError> {
+            let closed = |port: &u16| match port {
+                55002 => Closed::Before("ufw deny 55002/udp".to_owned()),
+                _ => Closed::NoRule,
+            };
+            Ok(ports.iter().filter(|port| !self.0.contains(port)).map(|port| (*port, closed(port))).collect())
         }
     }
 
@@ -171,12 +183,12 @@ mod tests {
         let open = [55001, 55003, 55009];
         let [stale, closed] = [
             "ufw: 1 rule names a missing node: antnode0009 (55009/udp)",
-            "ufw: 2 ports of running nodes have no rule: antnode0002 (55002/udp), antnode0004 (55004/udp)",
+            "ufw: 2 ports of running nodes are closed to peers: antnode0002 (55002/udp, blocked before by `ufw deny 55002/udp`), antnode0004 (55004/udp)",
         ];
         assert_eq!(found(&open, Fix::No), [(Level::Warning, stale.to_owned()), (Level::Warning, closed.to_owned())]);
         let [removed, opened] = [
             "ufw: removed 1 rule of missing nodes: antnode0009 (55009/udp)",
-            "ufw: opened 2 ports: antnode0002 (55002/udp), antnode0004 (55004/udp)",
+            "ufw: opened 2 ports: antnode0002 (55002/udp, blocked before by `ufw deny 55002/udp`), antnode0004 (55004/udp)",
         ];
         assert_eq!(found(&open, Fix::Yes), [(Level::Ok, removed.to_owned()), (Level::Ok, opened.to_owned())]);
     }

@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 
 use wnm_core::Settings;
-use wnm_platform::{PlatformError, binary, places};
+use wnm_platform::{Platform, PlatformError, binary, places};
 
 use super::{Check, first_few};
 
-/// Checks whether the process manager of the settings works here. `error` is the reason why it cannot be opened.
-pub(super) fn manager(settings: &Settings, error: Option<&PlatformError>) -> Check {
+/// Checks whether the process manager of the settings can be opened here, and tries it.
+pub(super) fn manager(settings: &Settings, platform: Result<&Platform, &PlatformError>) -> Check {
     const CHECK: &str = "process_manager";
+    const HINT: &str = "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`";
     let kind = settings.manager;
-    match (error, wnm_platform::manager::warning(kind)) {
-        (Some(error), _) => Check::error(
-            CHECK,
-            error.to_string(),
-            "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`",
-        ),
+    let failed = |error: &PlatformError| {
+        Check::error(CHECK, format!("{kind}: {error}"), error.hint().unwrap_or_else(|| HINT.to_owned()))
+    };
+    let tried = match platform {
+        Err(error) => return failed(error),
+        Ok(platform) => platform.check_manager().err(),
+    };
+    match (&tried, wnm_platform::manager::warning(kind)) {
+        (Some(error), _) => failed(error),
         (None, Some(doubt)) => Check::warning(CHECK, format!("{kind}: {}", doubt.found), doubt.hint),
         (None, None) => Check::ok(CHECK, kind.to_string()),
     }

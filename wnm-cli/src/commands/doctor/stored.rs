@@ -55,7 +55,7 @@ pub(super) fn lock(db: &Path) -> Check {
         },
         // A daemon holds it for the time of a cycle.
         Err(error @ LockError::Held { .. }) => Check::ok(CHECK, error.to_string()),
-        Err(error) => Check::error(CHECK, error.to_string(), HINT),
+        Err(error) => Check::error(CHECK, error.to_string(), error.hint()),
     }
 }
 

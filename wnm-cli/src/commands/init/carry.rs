@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_core::{Node, NodeSample, NodeState, Settings, Version};
+use wnm_core::{Node, NodeSample, NodeState, Preset, Settings, Version};
 use wnm_platform::{Platform, places, volume};
 use wnm_store::{FileOperation, Store, StoreError};
 
 use crate::args::Init;
+use crate::context;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::render;
@@ -28,6 +29,7 @@ pub(super) fn carry_over(
     }
     // Checked before the first node is adopted, because a node that wnm cannot manage should stay with its tool.
     let platform = Platform::new(settings)?;
+    platform.check_manager()?;
     places::check_storage(&settings.storage)?;
     for taken in &takeover.nodes {
         platform.adopt(&taken.node)?;
@@ -38,6 +40,9 @@ pub(super) fn carry_over(
     }
     output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
     output.say(&format!("took over {} nodes to {}", takeover.nodes.len(), db.display()));
+    if settings.policy.preset == Preset::Classic {
+        output.say("the colony keeps the preset classic; for steady: wnm config set preset steady");
+    }
     Ok(())
 }
 
@@ -53,6 +58,7 @@ fn last_sample(taken: &ImportedNode) -> NodeSample {
 
 /// Writes the database under a draft name first, so that it either does not exist or is complete.
 fn store(db: &Path, takeover: &Takeover, settings: &Settings) -> Result<(), CliError> {
+    let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
     let folder =
         db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
     let make = |source| StoreError::File { operation: FileOperation::CreateDraft, path: folder.clone(), source };

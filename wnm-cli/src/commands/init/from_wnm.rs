@@ -34,7 +34,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     let settings = config::fold([RawSettings::default(), environment, stored.clone()], &host)?;
     let facts = Host {
         now: wnm_platform::read_clock()?.wall,
-        logs: places::logs(settings.manager.scope),
+        logs: places::logs_of(&settings),
         folder: &takeover::read_folder,
         uuid: &|| uuid::Uuid::new_v4().to_string(),
     };

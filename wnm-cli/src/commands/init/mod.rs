@@ -7,7 +7,7 @@ mod from_wnm;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{NodeId, RawSettings, Settings};
+use wnm_core::{NodeId, Preset, RawSettings, Settings};
 use wnm_platform::{Platform, node_dir, places, volume};
 use wnm_store::{Store, StoreError};
 
@@ -40,6 +40,10 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     if Store::exists(db) {
         return Err(StoreError::AlreadyInitialised { path: db.to_owned() }.into());
     }
+    if places::known_home().is_none() {
+        // Otherwise the colony would be in folders of `/`, and elsewhere for a command that has a home directory.
+        return Err(CommandError::NoHome { user: places::user() }.into());
+    }
     match args {
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
@@ -48,15 +52,22 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }
-    let flags = config::from_flags(&args.settings)?;
+    let mut flags = config::from_flags(&args.settings)?;
     let surroundings = config::surroundings()?;
+    if surroundings.preset.is_none() {
+        // Stored with the new colony: colonies from before keep their rules.
+        flags.preset = flags.preset.or(Some(Preset::Steady));
+    }
     let host = context::host_defaults(&surroundings, &flags);
     let settings = config::fold([flags.clone(), surroundings, RawSettings::default()], &host)?;
-    let version = Platform::new(&settings)?.program_version(&settings)?;
+    let platform = Platform::new(&settings)?;
+    platform.check_manager()?;
+    let version = platform.program_version(&settings)?;
     let version = version.map_or_else(|| "of its choice".to_owned(), |version| version.to_string());
     if !args.dry_run {
         places::check_storage(&settings.storage)?;
         check_unowned(&settings.storage)?;
+        let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
         let mut store = Store::create(db)?;
         store.save_settings(&config::with_fixed(flags, &settings)?)?;
         store.save_volumes(volume::identify(&settings.storage, []))?;

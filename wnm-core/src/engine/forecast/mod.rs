@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::action::decision::{Planned, Reason, Relief};
 use crate::model::node::NodeId;
 use crate::model::observation::Observation;
-use crate::model::units::Timestamp;
+use crate::model::units::{Cores, Timestamp, Version};
 use crate::policy::constants::{
-    ALMOST_A_MINUTE, BARELY, COST_SMOOTHING, CPU_MEAN, CROWDED, GRACE_GROWTH, GRACE_RANGE, GRACE_SHRINK, MINUTES,
-    PRIOR_COST, RECENT, SERVING, STALE, THROTTLED_HOLD, THROTTLED_LONG, THROTTLED_STEP, WATCH,
+    ALMOST_A_MINUTE, ASKS_FOR_MORE, AT_FLOOR, COST_SMOOTHING, CPU_MEAN, CROWDED, GRACE_GROWTH, GRACE_RANGE,
+    GRACE_SHRINK, MEASURING_SMOOTHING, MINUTES, PRIOR_COST, RECENT, STALE, THROTTLED_HOLD, VERSION_INTERVAL, WATCH,
 };
 use crate::policy::thresholds::Policy;
 
@@ -75,27 +75,53 @@ pub struct Forecast {
     /// Adapted grace period, in milliseconds; None before the first adaptation.
     grace: Option<u32>,
     watch: Option<Watch>,
-    /// Time at which nodes were last starved, and the milliseconds for which they were, less those for which they were
-    /// not.
+    /// Time at which the limit was last at its floor, with use over the warning threshold.
     throttled_at: Option<Timestamp>,
-    throttled: u32,
-    /// Milliseconds of external overload without interruption.
-    external_overload: u32,
     /// CPU that the limit keeps free for a rise of the background load.
     reserve: Reserve,
     /// Time of the last start, addition, stop or removal by a rule.
     changed: Option<Timestamp>,
     /// Growth of each volume.
     volumes: BTreeMap<PathBuf, disk::Filling>,
+    /// The newest version of a node, and the time at which its change last made the demand unknown.
+    #[serde(skip_serializing_if = "Versions::is_empty")]
+    versions: Versions,
 }
 
-/// Returns whether the applied CPU limit starves the nodes: it is below the serving level.
-fn is_starved(outlook: &Outlook, observation: &Observation) -> bool {
+/// The version whose change makes the demand of the nodes unknown.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Versions {
+    /// The newest version of a node so far: an upgrade of the colony begins with it.
+    newest: Option<Version>,
+    changed: Option<Timestamp>,
+}
+
+impl Versions {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Updates the newest version, and returns whether the demand of the nodes is unknown because it changed.
+    fn update(&mut self, observation: &Observation) -> bool {
+        let newest = observation.nodes.values().filter_map(|sample| sample.version.as_ref()).max();
+        let Some(newest) = newest.filter(|newest| self.newest.as_ref() != Some(newest)) else { return false };
+        let was_known = self.newest.replace(newest.clone()).is_some();
+        let now = observation.now;
+        let is_due = was_known && self.changed.is_none_or(|at| now.since(at) >= VERSION_INTERVAL);
+        if is_due {
+            self.changed = Some(now);
+        }
+        is_due
+    }
+}
+
+/// Returns whether the applied CPU limit is at its floor and throttles the nodes, and use is over the warning threshold
+/// all the same.
+fn is_at_floor(policy: &Policy, cpu: &Cpu, observation: &Observation, usage: &Usage) -> bool {
     let limit = observation.host.cpu_limit.and_then(|cpu_limit| cpu_limit.limit).zip(observation.host.cpus);
-    let needed = outlook.cpu.map(|cpu| cpu.cost * f64::from(cpu.nodes));
-    limit
-        .zip(needed)
-        .is_some_and(|((limit, cpus), needed)| limit.get() * 100.0 / f64::from(cpus.max(1)) < BARELY * SERVING * needed)
+    let is_low = |(limit, cpus): (Cores, u32)| limit.get() * 100.0 / f64::from(cpus.max(1)) <= AT_FLOOR * cpu.floor;
+    usage.throttled.is_some() && cpu.mean > policy.warning_level(policy.cpu) && limit.is_some_and(is_low)
 }
 
 /// Adds `span` milliseconds to a counter while a condition is true, and subtracts them while it is not.
@@ -115,6 +141,9 @@ impl Forecast {
             (self.over, self.over_warning, self.watch) = (0, 0, None);
         }
         disk::update(&mut self.volumes, observation);
+        if self.versions.update(observation) {
+            self.reserve.forget();
+        }
         // Without one of the three a share of the machine cannot be computed, and a guess could stop or add nodes.
         let (Some(cpu), Some(own), Some(cpus)) = (host.cpu, usage.own(self.cost()), host.cpus) else {
             return Outlook::default();
@@ -145,15 +174,10 @@ impl Forecast {
             self.fill_minute(Moment { cpu: moment.cpu + (needed - moment.own).max(0.0), ..moment });
         }
         let outlook = Outlook::new(policy, self, observation, usage);
-        let is_starved = is_starved(&outlook, observation);
-        // Counted before the relief below reads it, so that a limit set in the last cycle shows its effect here.
-        count(&mut self.throttled, moment.span, is_starved);
-        if is_starved && usage.throttled.is_some() {
-            self.throttled_at = Some(now);
-        }
         if let Some(cpu) = &outlook.cpu {
-            self.external_overload =
-                if cpu.is_external_overload { self.external_overload.saturating_add(moment.span) } else { 0 };
+            if is_at_floor(policy, cpu, observation, usage) {
+                self.throttled_at = Some(now);
+            }
             self.reserve.update(cpu.rise, moment.span, usage.throttled.is_some());
             self.count_time_over(cpu, moment.span, policy);
             self.adapt_grace(cpu, now, policy);
@@ -173,10 +197,6 @@ impl Forecast {
         self.changed = Some(now);
         // The relief answers the time over the threshold; counting on would stop nodes again before the effect shows.
         (self.over, self.over_warning) = (0, 0);
-        if relief == Relief::Throttled {
-            // One step of patience, and not a reset: a colony that stays starved gives up its next nodes after five minutes.
-            self.throttled = self.throttled.saturating_sub(THROTTLED_STEP);
-        }
         // Only a stop after the grace period tells whether the grace period was too short.
         if relief == Relief::Grace && self.watch.is_none() {
             self.watch = Some(Watch { since: now, nodes: usage.live });
@@ -186,6 +206,11 @@ impl Forecast {
     /// Records the deletion of a node's folder, which is no decrease of the growth of its volume.
     pub(crate) fn deleted(&mut self, node: NodeId, observation: &Observation) {
         disk::deleted(&mut self.volumes, node, observation);
+    }
+
+    /// Returns the CPU of a mature node; None before one was measured.
+    pub(crate) fn node_cpu(&self) -> Option<Cores> {
+        self.cost.and_then(|cost| Cores::clamped(f64::from(cost)))
     }
 
     /// Returns the CPU of a mature node, in cores.
@@ -198,24 +223,29 @@ impl Forecast {
         (Duration::from_millis(self.over.into()), Duration::from_millis(self.over_warning.into()))
     }
 
-    /// Returns whether nodes were starved within the last five minutes.
-    pub(crate) fn was_starved(&self, now: Timestamp) -> bool {
+    /// Returns whether the limit was at its floor, with use over the warning threshold, within the last five minutes.
+    pub(crate) fn was_at_floor(&self, now: Timestamp) -> bool {
         self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_HOLD)
     }
 
-    /// Returns whether nodes were starved for so long that fewer of them must run.
-    pub(crate) fn was_starved_for_long(&self) -> bool {
-        self.throttled >= THROTTLED_LONG
-    }
-
-    /// Returns the time of external overload without interruption.
-    pub(crate) fn external_overload_for(&self) -> Duration {
-        Duration::from_millis(self.external_overload.into())
+    /// Returns whether it is at its floor in this observation.
+    pub(crate) fn is_at_floor(&self, now: Timestamp) -> bool {
+        self.throttled_at == Some(now)
     }
 
     /// Returns the reserve, in percent of the machine; None while the demand of the nodes is measured.
     pub(crate) fn reserve(&self) -> Option<f64> {
         self.reserve.percent()
+    }
+
+    /// Returns whether the limit is lifted to measure the demand of the nodes.
+    pub(crate) const fn is_lifted(&self) -> bool {
+        self.reserve.is_lifted()
+    }
+
+    /// Returns the time for which the demand was measured, and the time that is required.
+    pub(crate) fn measured(&self) -> (Duration, Duration) {
+        self.reserve.measured()
     }
 
     /// Returns the end of the cooldown after the last change; None when it has passed.
@@ -228,14 +258,19 @@ impl Forecast {
         self.grace.map_or(policy.tuning.grace, |millis| Duration::from_millis(millis.into()))
     }
 
-    /// Updates the CPU of a mature node. A crowded or throttled host does not show the demand, so it is skipped.
+    /// Updates the CPU of a mature node. A crowded or throttled host does not show the demand, so it is skipped, unless
+    /// the nodes ask for more than is known.
     fn update_cost(&mut self, cpu: f64, span: Duration, usage: &Usage) {
         let Some(mean) = usage.grown_cpu() else { return };
-        if cpu > CROWDED || usage.throttled.is_some() {
-            return;
-        }
+        let mean = match usage.throttled {
+            Some(share) if mean >= ASKS_FOR_MORE * self.cost() => mean * (1.0 + share.get() / 100.0),
+            Some(_) => return,
+            None if cpu > CROWDED && mean <= self.cost() => return,
+            None => mean,
+        };
+        let smoothing = if self.is_lifted() { MEASURING_SMOOTHING } else { COST_SMOOTHING };
         // The first measurement replaces the prior, which is a guess.
-        let weight = self.cost.map_or(1.0, |_| 1.0 - (-span.as_secs_f64() / COST_SMOOTHING).exp());
+        let weight = self.cost.map_or(1.0, |_| 1.0 - (-span.as_secs_f64() / smoothing).exp());
         self.cost = Some((self.cost() + (mean - self.cost()) * weight) as f32);
     }
 
@@ -265,9 +300,11 @@ impl Forecast {
     /// Updates the time over the thresholds.
     fn count_time_over(&mut self, cpu: &Cpu, span: u32, policy: &Policy) {
         let threshold = policy.cpu.remove.get();
-        // External overload starts no grace period: when it ends, the nodes would be stopped for a load that is gone.
-        count(&mut self.over, span, cpu.mean > threshold && !cpu.is_external_overload);
-        count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && !cpu.is_external_overload);
+        // External overload and a lifted limit start no grace period: when they end, the nodes would be stopped for a load
+        // that is gone.
+        let is_cause = !cpu.is_external_overload && !self.is_lifted();
+        count(&mut self.over, span, cpu.mean > threshold && is_cause);
+        count(&mut self.over_warning, span, cpu.mean > policy.warning_level(policy.cpu) && is_cause);
     }
 
     /// Adapts the grace period after a stop: it grows when the load would have gone by itself, and shrinks otherwise.

@@ -7,8 +7,8 @@ use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
 use crate::policy::constants::{
-    EXTERNAL_OVERLOAD, HORIZON, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES, MOST_DEMAND, QUANTILE,
-    SATURATED, TASKS_PER_CORE,
+    EXTERNAL_OVERLOAD, HORIZON, LEAST_CORES, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES, MOST_DEMAND,
+    QUANTILE, SATURATED, SERVING, TASKS_PER_CORE,
 };
 use crate::policy::thresholds::Policy;
 
@@ -29,6 +29,8 @@ pub(crate) struct Cpu {
     pub(crate) cost: f64,
     /// Nodes with a running process.
     pub(crate) nodes: u32,
+    /// Least CPU that a limit leaves the nodes: at this level they still serve.
+    pub(crate) floor: f64,
     /// Whether the background load alone keeps use near the high threshold, so that stopping nodes cannot help.
     pub(crate) is_external_overload: bool,
 }
@@ -62,6 +64,7 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         excess,
         cost,
         nodes: usage.live,
+        floor: (SERVING * cost * nodes).max(LEAST_CORES * of_machine * nodes),
         is_external_overload: false,
     };
     // A saturated CPU is shared in proportion, so that use no longer shows demand; the run queue still does.

@@ -1,5 +1,7 @@
 //! The reserve: CPU that the limit keeps free, as large as the greatest recent rise of the background load.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::policy::constants::{LONG_CYCLE, MEASURING, RESERVE_DECAY, TRUSTED};
@@ -14,6 +16,8 @@ pub(super) struct Reserve {
     trusted: u32,
     /// False until the demand is known, and again while it is measured anew.
     is_held: bool,
+    /// Whether the limit is lifted, because throttled nodes would never show their demand.
+    is_lifted: bool,
 }
 
 impl Reserve {
@@ -30,6 +34,23 @@ impl Reserve {
         };
         // A hysteresis: the reserve starts with full trust and ends without any, so that it does not flicker in between.
         self.is_held = if self.is_held { self.trusted > 0 } else { self.trusted == TRUSTED };
+        self.is_lifted = !self.is_held && (self.is_lifted || is_throttled);
+    }
+
+    /// Makes the demand unknown, so that it is measured anew.
+    pub(super) const fn forget(&mut self) {
+        (self.trusted, self.is_held, self.is_lifted) = (0, false, true);
+    }
+
+    /// Returns whether the limit is lifted to measure the demand.
+    pub(super) const fn is_lifted(self) -> bool {
+        self.is_lifted
+    }
+
+    /// Returns the time for which the demand was measured, and the time that is required.
+    pub(super) fn measured(self) -> (Duration, Duration) {
+        let time = |trusted: u32| Duration::from_millis((trusted / MEASURING).into());
+        (time(self.trusted), time(TRUSTED))
     }
 
     /// Returns the reserve, in percent of the machine; None while the demand of the nodes is measured.
@@ -81,9 +102,11 @@ mod tests {
             reserve.update(30.0, MINUTE, true);
         }
         for minute in 0..10 {
-            assert_eq!(reserve.percent(), None, "{minute}");
+            assert_eq!((reserve.percent(), reserve.is_lifted()), (None, true), "{minute}");
             reserve.update(30.0, MINUTE, false);
         }
-        assert_eq!(reserve.percent(), Some(30.0));
+        assert_eq!((reserve.percent(), reserve.is_lifted()), (Some(30.0), false));
+        reserve.forget();
+        assert_eq!((reserve.percent(), reserve.is_lifted()), (None, true));
     }
 }

@@ -4,9 +4,12 @@ use crate::action::verdict::{Blocker, Comparison, Verdict};
 use crate::engine::forecast::Cpu;
 use crate::engine::rules::{Plan, grow, no_volume_fits};
 use crate::engine::situation::{Situation, Steady};
+use crate::model::observation::Observation;
 use crate::model::units::{Load, Percent};
 use crate::model::volume::Volume;
-use crate::policy::constants::{CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, SURGE, SURGE_MARGIN, WINDOW};
+use crate::policy::constants::{
+    BACKGROUND_STALLS, CALM, CPU_MEAN, DISK_GROWTH_MARGIN, LEAST_SEEN, LEAST_SEEN_CALM, SURGE, SURGE_MARGIN, WINDOW,
+};
 use crate::policy::pressure::{Reading, Signal, measures};
 use crate::policy::thresholds::Policy;
 
@@ -61,7 +64,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if plan.has_actions() { Verdict::Act } else { Verdict::blocked(Blocker::OperationInProgress) }
 }
 
-/// Returns the blocker of all growth: a missing metric, a signal over its level, starved nodes, or a short observation.
+/// Returns the blocker of all growth: a missing metric, a signal over its level, a limit at its floor, or a short observation.
 fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     let Situation { policy, observation, .. } = situation;
     for measure in measures(policy, &observation.host) {
@@ -103,7 +106,15 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
     if observation.host.volumes.is_empty() {
         return Some(Blocker::MissingMetric { signal: Signal::Disk(0) });
     }
-    if steady.forecast.was_starved(observation.now) {
+    if let Some(share) = background_stalls(observation) {
+        let threshold = Percent::clamped(BACKGROUND_STALLS).unwrap_or_default();
+        return Some(Blocker::BackgroundStalls { share, threshold });
+    }
+    if steady.forecast.is_lifted() {
+        let (covered, required) = steady.forecast.measured();
+        return Some(Blocker::ObservationPeriod { covered, required });
+    }
+    if steady.forecast.was_at_floor(observation.now) {
         return Some(Blocker::Throttled {
             share: steady.usage.throttled.unwrap_or_default(),
             reserve: Percent::default(),
@@ -111,7 +122,16 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
         });
     }
     let covered = steady.forecast.covered();
-    (covered < LEAST_SEEN).then_some(Blocker::ObservationPeriod { covered, required: LEAST_SEEN })
+    let is_calm = steady.outlook.cpu.is_some_and(|cpu| cpu.mean < policy.cpu.less_than.get());
+    let required = if is_calm { LEAST_SEEN_CALM } else { LEAST_SEEN };
+    (covered < required).then_some(Blocker::ObservationPeriod { covered, required })
+}
+
+/// Returns the share of the time in which background load waits for a CPU, when it is too high for more nodes. Stalls of
+/// the whole host are not judged: they include the nodes, which wait because they have a low weight or a limit.
+fn background_stalls(observation: &Observation) -> Option<Percent> {
+    let stalls = observation.host.psi?.background?;
+    Some(stalls.cpu.some.avg10).filter(|share| share.get() >= BACKGROUND_STALLS)
 }
 
 /// Returns the blocker of `more` additional nodes; None when they fit.

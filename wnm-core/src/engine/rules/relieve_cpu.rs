@@ -1,16 +1,19 @@
 //! Stops as many of the youngest nodes as reduce CPU use to the relief target, once the grace period has passed.
 
+use std::time::Duration;
+
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::cpu_limit::overload;
 use crate::engine::rules::{Plan, choose_to_stop};
 use crate::engine::situation::Situation;
+use crate::model::observation::HostSample;
 use crate::model::units::Percent;
-use crate::policy::constants::{CPU_MEAN, THROTTLED_SHARE, WARNING_GRACE};
+use crate::policy::constants::{BACKGROUND_STALLS, CPU_MEAN, WARNING_GRACE};
 use crate::policy::pressure::{Measure, Reading, Signal};
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
-    let Situation { policy, steady, .. } = situation;
+    let Situation { policy, observation, steady, .. } = situation;
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
         return Verdict::blocked(Blocker::MissingMetric { signal: Signal::Cpu });
     };
@@ -19,16 +22,21 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let (background, threshold) = (Percent::clamped(cpu.background).unwrap_or_default(), policy.cpu.remove);
         return Verdict::blocked(Blocker::ExternalOverload { background, threshold });
     }
-    if steady.forecast.was_starved_for_long() {
-        return stop(situation, plan, Relief::Throttled, (f64::from(cpu.nodes) * THROTTLED_SHARE).ceil());
+    // Without the limit the nodes use more for some minutes, which says nothing about their number.
+    if steady.forecast.is_lifted() {
+        let (covered, required) = steady.forecast.measured();
+        return Verdict::blocked(Blocker::ObservationPeriod { covered, required });
     }
-    // The limit already keeps the nodes back from the background load; a stop on top would cost service for nothing.
-    if let Some(share) = steady.usage.throttled {
+    // Above its floor the limit keeps the nodes back by itself; a stop on top would cost service for nothing.
+    let is_at_floor = steady.forecast.is_at_floor(observation.now);
+    if let Some(share) = steady.usage.throttled.filter(|_| !is_at_floor) {
         let reserve = steady.forecast.reserve().and_then(Percent::clamped);
         let load = reserve.and_then(|_| overload(situation));
         return Verdict::blocked(Blocker::Throttled { share, reserve: reserve.unwrap_or_default(), load });
     }
-    let grace = steady.forecast.grace(policy);
+    // The limit can save no more: the peaks of the background load mostly end within minutes.
+    let patience = if is_at_floor { WARNING_GRACE } else { patience(&observation.host) };
+    let grace = steady.forecast.grace(policy).max(patience);
     let (over, over_warning) = steady.forecast.time_over_thresholds();
     let relief = if over >= grace && !over.is_zero() {
         Relief::Grace
@@ -43,7 +51,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::blocked(Blocker::GracePeriod { over, grace, over_warning, warning_grace: WARNING_GRACE });
     };
     let nodes = f64::from(cpu.nodes.max(1));
-    let each = ((cpu.demand - cpu.background).max(cpu.cost * nodes) / nodes).max(f64::MIN_POSITIVE);
+    // A throttled node gives back its limited use and not its demand.
+    let least = if is_at_floor { 0.0 } else { cpu.cost * nodes };
+    let each = ((cpu.demand - cpu.background).max(least) / nodes).max(f64::MIN_POSITIVE);
     // A safeguard without a measured effect (docs/policies/parts.md, row `excess`): right after many starts, the CPU of
     // young nodes falls without a stop.
     let excess = cpu.excess;
@@ -54,6 +64,17 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Skip(SkipReason::BelowReliefTarget { expected, target });
     }
     stop(situation, plan, relief, wanted)
+}
+
+/// Returns the least grace period. Where other work goes before the nodes and gets the CPU that it asks for, use over the
+/// threshold harms no other work for some minutes.
+fn patience(host: &HostSample) -> Duration {
+    let yields = host.weight.is_some_and(|weight| weight.yields_cpu());
+    let is_calm = host
+        .psi
+        .and_then(|psi| psi.background)
+        .is_some_and(|background| background.cpu.some.avg10.get() < BACKGROUND_STALLS);
+    if yields && is_calm { WARNING_GRACE } else { Duration::ZERO }
 }
 
 /// Plans the stop of the youngest nodes, at most half of those that run.

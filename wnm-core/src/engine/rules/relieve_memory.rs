@@ -7,7 +7,7 @@ use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{Plan, choose_to_stop};
 use crate::engine::situation::Situation;
-use crate::model::units::Percent;
+use crate::model::units::{Bytes, Percent};
 use crate::policy::constants::LEAKS;
 use crate::policy::pressure::{Measure, Signal};
 
@@ -26,6 +26,11 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Wait(Blocker::Cooldown { until });
     }
     let of_total = |percent: f64| percent / 100.0 * total.0 as f64;
+    let over = of_total(used.get() - warning);
+    if let Some(held) = steady.usage.all_memory().filter(|held| over > *held as f64) {
+        let (signal, over) = (Signal::Memory, Bytes(over as u64));
+        return Verdict::blocked(Blocker::ExternalUse { signal, held: Bytes(held), over });
+    }
     let mut running: Vec<_> = situation.nodes.iter().filter(|seen| seen.is_free() && seen.is_running()).collect();
     let most = running.len().div_ceil(2);
     let memory = |seen: &&NodeStatus<'_>| seen.sample.memory.map_or(0, |memory| memory.0);

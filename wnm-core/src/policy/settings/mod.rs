@@ -24,7 +24,7 @@ pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
 pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
 pub use unit::Unit;
-pub use values::{Folders, Thousands, Words};
+pub use values::{Folder, Folders, Thousands, Words};
 
 /// Defaults that depend on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Settings {
     pub storage: Vec<PathBuf>,
     /// Storage folders that get no new nodes.
     pub drained: Vec<PathBuf>,
+    /// The folder in which each new node gets a folder for its logs; None for the default of the process manager.
+    pub logs: Option<PathBuf>,
     /// Port ranges of the nodes.
     pub ports: PortRanges,
     /// The process manager of new nodes.
@@ -133,6 +135,7 @@ impl Settings {
             donate: raw.donate_address.unwrap_or(FAUCET),
             storage: raw.node_storage.clone().map_or_else(|| vec![host.storage.clone()], |folders| folders.0),
             drained: raw.drained_storage.clone().map_or_else(Vec::new, |folders| folders.0),
+            logs: raw.log_dir.clone().map(|folder| folder.0),
             ports,
             manager,
             firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),

@@ -8,7 +8,7 @@ use super::entry::{Entry, read};
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
-use super::values::{Folders, Thousands, Value, Words};
+use super::values::{Folder, Folders, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -130,7 +130,7 @@ settings! {
     netio_write_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
     /// Add nodes only while all three load averages are below this.
     desired_load_average: Load = default("0.6 per CPU").example("2"),
-    /// Stop nodes while any load average is above this.
+    /// Add no node while any load average is above this. Load averages stop no node.
     max_load_average_allowed: Load = default("1 per CPU").example("1000"),
     /// Allow a CPU limit on all nodes together, on hosts that support one.
     cpu_limit: bool = default("true").without_old_variable(),
@@ -168,6 +168,8 @@ settings! {
     node_storage: Folders = default("depends on the process manager").example("~/nodes").for_new_nodes().path(),
     /// Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it.
     drained_storage: Folders = default("none").example("~/nodes").path().without_old_variable(),
+    /// Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it.
+    log_dir: Folder = default("depends on the process manager").example("/var/log/nodes").for_new_nodes().without_old_variable().path(),
     /// Start of the node ports in thousands, 1 to 64.
     port_start: Thousands = default("55").unit(Unit::Thousands).fixed(),
     /// Start of the metrics ports in thousands, 1 to 64.
@@ -194,7 +196,7 @@ settings! {
     crisis_bytes: u64 = default("2 GB").unit(Unit::Bytes),
     /// Bytes per second with which the folder of a node moves to another volume.
     move_rate: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond).affects(Affects::None).without_old_variable(),
-    /// Set of rules: classic or steady.
+    /// Set of rules: classic or steady. wnm init stores steady in a new colony.
     preset: Preset = default("classic").without_old_variable(),
     /// Steady: distance of the warning threshold below the high one, as a share of the gap to the low one.
     steady_warning: Percent = default("20").unit(Unit::Percent).without_old_variable(),
@@ -338,6 +340,7 @@ mod tests {
             let bad: &[&str] = match *key {
                 "rewards_address" | "donate_address" => &["", "0x1", "x", "-1"],
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
+                "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],

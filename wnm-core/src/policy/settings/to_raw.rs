@@ -1,6 +1,6 @@
 //! The effective settings, as a source that sets all of them.
 
-use super::{Folders, RawSettings, Settings, Thousands, Words};
+use super::{Folder, Folders, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
 
 impl Settings {
@@ -59,6 +59,7 @@ impl Settings {
             donate_address: Some(self.donate),
             node_storage: Some(Folders(self.storage.clone())),
             drained_storage: (!self.drained.is_empty()).then(|| Folders(self.drained.clone())),
+            log_dir: self.logs.clone().map(Folder),
             port_start,
             metrics_port_start,
             rpc_port_start,
@@ -134,10 +135,12 @@ mod tests {
         ] {
             set.set(key, text).unwrap();
         }
-        let settings = Settings::new(&set, &host).unwrap();
+        let mut settings = Settings::new(&set, &host).unwrap();
+        // The effective values do not tell which of them are defaults.
+        settings.policy.defaults = crate::policy::thresholds::DefaultThresholds::default();
         let all = settings.to_raw();
         for key in RawSettings::KEYS {
-            let may_be_unset = key.starts_with("netio_") || *key == "antctl_version";
+            let may_be_unset = key.starts_with("netio_") || ["antctl_version", "log_dir"].contains(key);
             assert!(all.get(key).is_some() || may_be_unset, "{key}");
             assert!(set.get(key).is_none() || set.get(key) == all.get(key), "{key}");
         }

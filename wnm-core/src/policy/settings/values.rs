@@ -217,25 +217,36 @@ pub struct Folders(pub Vec<PathBuf>);
 impl Value for Folders {
     const KIND: &'static str = "folders, separated by commas";
     fn read(text: &str) -> Result<Self, ProblemCause> {
-        if text.chars().any(char::is_control) {
-            return Err(ProblemCause::ControlCharacter);
-        }
-        let folder = |path: &str| {
-            let folder = PathBuf::from(path);
-            if path.is_empty() {
-                Err(ProblemCause::Empty)
-            } else if !folder.is_absolute() {
-                Err(ProblemCause::RelativePath { path: path.to_owned() })
-            } else if folder.components().any(|part| part == Component::ParentDir) {
-                Err(ProblemCause::ParentFolder { path: path.to_owned() })
-            } else {
-                Ok(folder)
-            }
-        };
-        text.split(',').map(|path| folder(path.trim())).collect::<Result<_, _>>().map(Self)
+        text.split(',').map(|path| Folder::read(path.trim()).map(|folder| folder.0)).collect::<Result<_, _>>().map(Self)
     }
     fn write(&self) -> String {
         self.0.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// A folder: an absolute path without `..` and control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Folder(pub PathBuf);
+
+impl Value for Folder {
+    const KIND: &'static str = "a folder";
+    fn read(path: &str) -> Result<Self, ProblemCause> {
+        let folder = PathBuf::from(path);
+        if path.chars().any(char::is_control) {
+            Err(ProblemCause::ControlCharacter)
+        } else if path.is_empty() {
+            Err(ProblemCause::Empty)
+        } else if !folder.is_absolute() {
+            Err(ProblemCause::RelativePath { path: path.to_owned() })
+        } else if folder.components().any(|part| part == Component::ParentDir) {
+            Err(ProblemCause::ParentFolder { path: path.to_owned() })
+        } else {
+            Ok(Self(folder))
+        }
+    }
+    fn write(&self) -> String {
+        self.0.display().to_string()
     }
 }
 

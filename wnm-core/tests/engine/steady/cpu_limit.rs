@@ -1,6 +1,6 @@
 //! The CPU limit of the nodes together: the load that lowers it, its floor, and the load after which it rises again.
 
-use wnm_core::{Blocker, Reading, SkipReason, Verdict};
+use wnm_core::{Blocker, Reading, SkipReason, Verdict, Version};
 
 use super::{Host, verdict_of};
 
@@ -17,12 +17,10 @@ fn cpu_limit_yields_to_background_load_without_a_stop() {
     // A load that has just begun may exceed its mean of a minute.
     host.background = 35.0;
     host.minute();
-    assert_eq!(host.limit(), 1.0);
-    host.minute();
     assert_eq!(host.limit(), 28.0);
-    // The background load leaves nothing, for less than an hour: it would take the CPU of stopped nodes too.
+    // The background load leaves nothing, for less than a quarter of an hour: the limit stays at its floor.
     host.background = 70.0 - 2.0;
-    assert_eq!((host.actions(30), host.limit()), (vec![], 1.0));
+    assert_eq!((host.actions(10), host.limit()), (vec![], 28.0));
     // The background load ends, and the nodes get the CPU that they need.
     host.background = 5.0;
     assert_eq!(host.actions(600), []);
@@ -85,28 +83,77 @@ fn growth_of_a_throttled_colony_counts_its_demand() {
 }
 
 #[test]
-fn starved_colony_stops_nodes_after_an_hour() {
+fn colony_that_does_not_fit_at_the_floor_stops_nodes() {
     let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
-    // Ten nodes need 50 % and get 16 %.
+    // Ten nodes need 50 %, of which 28 % are the floor: together 78 %.
     host.background = 50.0;
-    let deeds = host.actions(64);
-    assert_eq!(deeds.first(), Some(&(121, "stop", 10)), "{deeds:?}");
-    assert!(deeds.iter().all(|(_, verb, _)| *verb == "stop"), "{deeds:?}");
+    let actions = host.actions(60);
+    assert_eq!(actions.first(), Some(&(75, "stop", 10)), "{actions:?}");
+    assert!(actions.iter().all(|(_, verb, _)| *verb == "stop") && actions.len() <= 5, "{actions:?}");
 }
 
 #[test]
-fn external_overload_leaves_nodes_the_serving_level() {
+fn external_overload_leaves_nodes_the_floor() {
     let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
     host.minutes(60);
     host.background = 72.0;
-    assert_eq!((host.actions(14), host.limit()), (vec![], 1.0));
-    // After 15 minutes the overload counts as permanent.
-    assert_eq!((host.actions(120), host.limit()), (vec![], 28.0));
-    // A background load with pauses is not permanent: the nodes stay at the lower limit.
-    host.background = 60.0;
-    host.minute();
+    assert_eq!((host.actions(110), host.limit()), (vec![], 28.0));
+}
+
+#[test]
+fn floor_of_nodes_near_idle_is_a_fiftieth_of_a_core_each() {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
+    host.each = 0.001;
     host.background = 72.0;
+    host.minutes(30);
+    // Of ten cores, 0.02 for each of ten nodes are 2 %.
+    assert_eq!(host.limit(), 2.0);
+}
+
+/// Steps until the background load has throttled the nodes for two hours and longer.
+fn throttled_for_long() -> Host {
+    let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
+    host.load = Some(12.0);
+    host.minutes(60);
+    assert_eq!(host.limit(), 28.0);
+    host
+}
+
+#[test]
+fn limit_follows_a_lasting_rise_of_the_demand() {
+    let mut host = throttled_for_long();
+    // Each node asks for twice as much from now on, which the limit hides.
+    host.each = 1.0;
+    let limits: Vec<f64> = (0..240).map(|_| (host.minute(), host.limit()).1).collect();
+    let lifted = limits.iter().filter(|limit| **limit == 100.0).count();
+    assert!((10..=22).contains(&lifted), "{limits:?}");
+    let last = *limits.last().expect("there are some");
+    assert!((44.0..=55.0).contains(&last), "the floor is 55 % of the new demand: {last}");
+}
+
+#[test]
+fn another_version_makes_the_demand_unknown() {
+    let mut host = throttled_for_long();
+    let upgrade = |host: &mut Host, patch| {
+        for (_, sample) in &mut host.colony.look.nodes {
+            sample.version = Some(Version::new(0, 5, patch));
+        }
+    };
+    upgrade(&mut host, 0);
     host.minute();
-    assert_eq!(host.limit(), 1.0);
+    assert_eq!(host.limit(), 100.0);
+    let decision = host.minute();
+    let held = verdict_of(&decision, "relieve_cpu");
+    let Some(Verdict::Skip(SkipReason::Blocked(Blocker::ObservationPeriod { required, .. }))) = held else {
+        panic!("{held:?}")
+    };
+    assert_eq!(required.as_secs(), 600);
+    // A program that reports another version in every cycle does not keep the limit lifted.
+    let lifted = (0..60).filter(|minute| {
+        upgrade(&mut host, *minute);
+        host.minute();
+        host.limit() == 100.0
+    });
+    assert!(lifted.count() <= 10);
 }

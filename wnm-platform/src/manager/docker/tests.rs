@@ -19,7 +19,9 @@ fn scripted(answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
         log.lock().unwrap().push(words.join(" "));
         Ok(answers.lock().unwrap().next().unwrap_or_default())
     });
-    (Docker::with(KIND, &Options::default(), exec, Processes::of_host()), asked)
+    let docker = Docker::with(KIND, &Options::default(), exec, Processes::of_host());
+    docker.engine.set(Engine::Docker).unwrap();
+    (docker, asked)
 }
 
 fn line(name: &str, status: &str, pid: u32, code: i64, root: &str) -> String {
@@ -76,14 +78,50 @@ fn failed_docker_makes_state_unknown() {
     let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
     let (docker, _) = scripted(vec![Output::failure(1, said)]);
     let Some(Service::Unknown(why)) = docker.survey(&[&node]).remove(&node.id) else { panic!("not unknown") };
-    assert!(why.contains(said), "{why}");
+    let text = "the docker daemon does not run (`docker container inspect antnode0001`)";
+    assert_eq!(why, format!("{text}; hint: start it with `systemctl start docker`"));
     let (docker, _) = scripted(vec![Output::failure(1, said), Output::failure(1, said)]);
     let error = docker.stop(&node, StopSignal::Term).unwrap_err().to_string();
-    assert_eq!(error, format!("`docker container inspect antnode0001` failed with exit code 1: {said}"));
+    assert_eq!(error, text);
     // A name that only begins like the one asked for is another's.
     let other = Output::failure(1, format!("Error: No such container: {}2", node.id.name()));
     let (docker, _) = scripted(vec![other]);
     assert!(matches!(docker.survey(&[&node])[&node.id], Service::Unknown(_)));
+}
+
+#[test]
+fn podman_stops_containers_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(folder.path());
+    let root = folder.path().display().to_string();
+    for (version, calls) in [
+        ("podman version 4.3.1\n", ["container stop --time 20 antnode0001", "container stop --time 0 antnode0001"]),
+        (
+            "Docker version 20.10.24\n",
+            ["container kill --signal TERM antnode0001", "container kill --signal KILL antnode0001"],
+        ),
+    ] {
+        for (signal, call) in [StopSignal::Term, StopSignal::Kill].into_iter().zip(calls) {
+            let running = Output::success(line("antnode0001", "running", u32::MAX, 0, &root));
+            let (docker, asked) = scripted(vec![running, Output::success(version), Output::success("")]);
+            let docker = Docker { engine: OnceLock::new(), ..docker };
+            docker.stop(&node, signal).unwrap();
+            assert_eq!(asked.lock().unwrap()[1..], ["--version", call]);
+        }
+    }
+}
+
+#[test]
+fn engine_is_tried_with_its_image() {
+    let (docker, _) = scripted(vec![Output::success(""), Output::success("sha256:0\n")]);
+    docker.check().unwrap();
+    let (docker, _) = scripted(vec![Output::success(""), Output::failure(1, "Error: No such image: x")]);
+    let error = docker.check().unwrap_err();
+    assert_eq!(error.to_string(), "image debian:bookworm-slim is not on this host");
+    assert_eq!(error.hint().as_deref(), Some("run `docker pull debian:bookworm-slim`"));
+    let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+    let (docker, _) = scripted(vec![Output::failure(1, said)]);
+    assert!(matches!(docker.check().unwrap_err(), PlatformError::Engine { .. }));
 }
 
 #[test]

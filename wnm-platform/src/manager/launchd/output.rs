@@ -26,6 +26,17 @@ pub(super) fn says_missing(output: &Output) -> bool {
     }
 }
 
+/// Tells whether launchctl reported that a domain does not exist: `gui/UID` without a graphical login.
+pub(super) fn says_no_domain(output: &Output) -> bool {
+    // 112 and 113 are launchd's own codes, 125 is "Domain does not support specified action".
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    match output.code {
+        Some(125) => true,
+        Some(112 | 113) => said.contains("could not find domain"),
+        Some(_) | None => false,
+    }
+}
+
 /// Parses `print SERVICE`: lines of `key = value`, those of the service itself indented by one tab.
 pub(super) fn service(text: &str) -> Loaded {
     let own = text.lines().filter_map(|line| line.strip_prefix('\t').filter(|rest| !rest.starts_with('\t')));

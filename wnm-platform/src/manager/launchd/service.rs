@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wnm_core::Node;
+use wnm_core::{Node, Scope};
 
 use super::super::adopt;
 use super::PREFIX;
@@ -46,6 +46,10 @@ pub(super) struct Plist {
     /// Disk access with low priority.
     #[serde(default, rename = "LowPriorityIO", skip_serializing_if = "Option::is_none")]
     low_priority_io: Option<bool>,
+    /// The sessions that load the service: with `Background`, also the domain `user/UID` of a Mac without a graphical
+    /// login does. An external list may have a single text here.
+    #[serde(default, skip_deserializing, skip_serializing_if = "<[&str]>::is_empty")]
+    limit_load_to_session_type: &'static [&'static str],
     #[serde(default, skip_serializing_if = "Option::is_none")]
     soft_resource_limits: Option<Limits>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +81,10 @@ impl Plist {
             exit_time_out: Some(30),
             process_type: weights.filter(|it| it.cpu.is_behind()).map(|_| "Background".to_owned()),
             low_priority_io: weights.filter(|it| it.io.is_behind()).map(|_| true),
+            limit_load_to_session_type: match node.manager.scope {
+                Scope::User | Scope::Zen => &["Aqua", "Background"],
+                Scope::Sudo => &[],
+            },
             soft_resource_limits: files,
             hard_resource_limits: files,
         })

@@ -53,12 +53,49 @@ fn stopped_service_starts_in_its_domain() {
         launchd.define(&node).unwrap();
         launchd.start(&node).unwrap();
         let list = folder.path().join(format!("{name}.plist"));
-        let expected = [
+        let mut expected = vec![
             format!("print {domain}/{name}"),
             format!("enable {domain}/{name}"),
             format!("bootstrap {domain} {}", list.display()),
         ];
+        if scope == Scope::User {
+            expected.insert(1, format!("print user/501/{name}"));
+        }
         assert_eq!(*calls.lock().unwrap(), expected);
+    }
+}
+
+#[test]
+fn mac_without_a_graphical_login_has_another_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node_at(&folder.path().join("antnode0001"));
+    let name = label(&node);
+    for (code, said) in [
+        (125, "Domain does not support specified action"),
+        (112, "Could not find domain for user gui: 501"),
+        (113, "Bad request.\nCould not find domain for user gui: 501"),
+    ] {
+        let calls = Calls::default();
+        let log = Arc::clone(&calls);
+        let listing = format!("user/501 = {{\n\tservices = {{\n\t{:8} - \t{name}\n\t}}\n}}", std::process::id());
+        let exec = Exec::scripted(move |call| {
+            let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            let line = words.join(" ");
+            log.lock().unwrap().push(line.clone());
+            Ok(match line.as_str() {
+                line if line.contains("gui/501") => Output::failure(code, said),
+                "print user/501" => Output::success(listing.clone()),
+                line if line.starts_with("print ") => missing(),
+                _ => Output::success(""),
+            })
+        });
+        let options = Options { launch_agents: folder.path().to_owned(), ..Options::default() };
+        let launchd = Launchd::with(ManagerKind::new(Program::Launchd, Scope::User), &options, 501, exec);
+        launchd.boot(&node).unwrap();
+        assert!(calls.lock().unwrap().last().unwrap().starts_with("bootstrap user/501 "), "{calls:?}");
+        assert!(matches!(launchd.survey(&[&node])[&node.id], Service::Running(_)), "{code}");
+        launchd.stop(&node, StopSignal::Term).unwrap();
+        assert_eq!(calls.lock().unwrap().last().unwrap(), &format!("disable user/501/{name}"));
     }
 }
 

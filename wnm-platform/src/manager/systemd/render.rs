@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Node, Scope};
 
 use super::unit::{WordContext, bare, command_line, quote};
+use super::version::{StandardError, Version};
 use crate::error::{PlatformError, Refusal};
 use crate::node_dir::errors_log;
 
 /// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
+/// The folder of `LogsDirectory=` for units of the system.
+const SYSTEM_LOGS: &str = "/var/log";
 /// The setting that marks a unit as wnm's. systemd ignores settings that begin with `X-`.
 pub(super) const UUID: &str = "X-Wnm-Uuid";
 
@@ -22,11 +25,22 @@ pub(super) enum Group {
     Operator(u32),
 }
 
+/// The parts of a unit that do not depend on its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Surroundings<'a> {
+    pub(super) scope: Scope,
+    pub(super) group: Group,
+    /// The slice; None for the default one.
+    pub(super) slice: Option<&'a str>,
+    pub(super) version: Version,
+}
+
 /// Returns the unit file of a node.
 ///
 /// # Errors
 /// A path of the node is not allowed in a unit file.
-pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str>) -> Result<String, PlatformError> {
+pub(super) fn render(node: &Node, surroundings: Surroundings<'_>) -> Result<String, PlatformError> {
+    let Surroundings { scope, group, slice, version } = surroundings;
     let path = |path: &Path| {
         bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };
@@ -45,11 +59,15 @@ pub(super) fn render(node: &Node, scope: Scope, group: Group, slice: Option<&str
     text.set("StartLimitIntervalSec", 600);
     text.set("StartLimitBurst", 5);
     text.line("\n[Service]");
-    text.set("Type", "exec");
+    text.set("Type", if version.has_type_exec() { "exec" } else { "simple" });
     text.set("ExecStart", command_line(&program, arguments.iter().map(String::as_str)));
     text.set("WorkingDirectory", root);
     text.set("StandardOutput", "null");
-    text.set("StandardError", format!("truncate:{errors}"));
+    match version.standard_error() {
+        StandardError::Truncate => text.set("StandardError", format!("truncate:{errors}")),
+        StandardError::Append => text.set("StandardError", format!("append:{errors}")),
+        StandardError::Journal => text.set("StandardError", "journal"),
+    }
     if scope == Scope::Sudo && !node.environment.iter().any(|(name, _)| name == "HOME") {
         // The user `ant` has no home folder, so programs that look for one get a writable folder.
         text.set("Environment", quote(&format!("HOME={}", node.root_dir.display()), WordContext::Other));
@@ -89,6 +107,13 @@ fn harden(text: &mut Text, node: &Node, arguments: &[String], group: Group) {
     text.set("ProtectHome", "read-only");
     for setting in ["ProtectKernelTunables", "ProtectKernelModules", "ProtectControlGroups", "RestrictSUIDSGID"] {
         text.set(setting, "yes");
+    }
+    // systemd gives the folder with its contents to the user of the node, so it must be that of this node alone.
+    let is_own = node.log_dir.ends_with(node.service_name());
+    if let Some(logs) = node.log_dir.strip_prefix(SYSTEM_LOGS).ok().filter(|_| is_own) {
+        // systemd makes the folder at each start: a host may keep /var/log in memory.
+        text.set("LogsDirectory", quote(&logs.display().to_string(), WordContext::Other));
+        text.set("LogsDirectoryMode", if matches!(group, Group::Operator(_)) { "2775" } else { "0755" });
     }
     let cache = arguments.iter().skip_while(|word| *word != "--bootstrap-cache-dir").nth(1).map(PathBuf::from);
     for folder in [Some(node.root_dir.clone()), Some(node.log_dir.clone()), cache].into_iter().flatten() {

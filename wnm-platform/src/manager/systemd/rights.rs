@@ -89,7 +89,7 @@ impl Bus {
         if output.is_success() {
             return Ok(output);
         }
-        Err(failure(format!("{program} {}", arguments.join(" ")), &output))
+        Err(output.sudo_failure(format!("{program} {}", arguments.join(" "))))
     }
 
     /// Returns the error for a systemctl that failed.
@@ -97,7 +97,7 @@ impl Bus {
         if let (Scope::User, true) = (self.scope, is_busless(output)) {
             return PlatformError::NoUserSession { user: uid() };
         }
-        failure(format!("systemctl {arguments}"), output)
+        output.sudo_failure(format!("systemctl {arguments}"))
     }
 
     pub(super) fn call(&self, access: Access, program: &str) -> Call {
@@ -225,11 +225,6 @@ fn make_folder(path: &Path) -> Result<(), PlatformError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// Returns the error for a program that failed. A password prompt of `sudo` has an error of its own.
-fn failure(command: String, output: &Output) -> PlatformError {
-    if output.is_sudo_refusal() { PlatformError::SudoAsks { command } } else { output.failure_of(command) }
 }
 
 /// Tells whether systemctl found no systemd instance of the user. Its exit code is 1, as for most errors.

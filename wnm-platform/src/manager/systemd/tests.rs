@@ -152,7 +152,7 @@ fn restart_counts_are_one_call() {
 fn missing_lingering_is_a_warning() {
     for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
         let fake = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
-        assert_eq!(lingers(&fake.systemd.bus), lingering, "{told}");
+        assert_eq!(lingering::lingers(&fake.systemd.bus), lingering, "{told}");
     }
 }
 
@@ -380,14 +380,67 @@ fn unit_files() {
     node.log_dir = "/var/log/antnode/antnode0001".into();
     node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
     node.environment = vec![("A".to_owned(), "100% \"$x\"".to_owned())];
-    insta::assert_snapshot!("system", render::render(&node, Scope::Sudo, Group::Own, Some("wnm-55000.slice")).unwrap());
+    let slice = Some("wnm-55000.slice");
+    let of_system = Surroundings { scope: Scope::Sudo, group: Group::Own, slice, version: Version::CURRENT };
+    let of_user = Surroundings { scope: Scope::User, slice: None, ..of_system };
+    insta::assert_snapshot!("system", render::render(&node, of_system).unwrap());
     node.flavor = Flavor::AntNode;
     node.root_dir = "/home/u/my nodes/antnode0001".into();
     node.binary = node.root_dir.join("ant-node");
     node.manager.scope = Scope::User;
-    insta::assert_snapshot!("user", render::render(&node, Scope::User, Group::Own, None).unwrap());
+    insta::assert_snapshot!("user", render::render(&node, of_user).unwrap());
     node.root_dir = "/home/u/a\nb".into();
-    assert!(render::render(&node, Scope::User, Group::Own, None).is_err());
+    assert!(render::render(&node, of_user).is_err());
+}
+
+#[test]
+fn old_systemd_gets_values_that_it_knows() {
+    let mut node = node_at(Path::new("/var/antctl/services/antnode0001"));
+    node.manager = ManagerKind::new(Program::Systemd, Scope::Sudo);
+    for (log_dir, version, group, want) in [
+        (
+            "/l",
+            247,
+            Group::Own,
+            &["Type=exec", "StandardError=append:/var/antctl/services/.wnm/antnode0001/stderr.log"][..],
+        ),
+        ("/l", 239, Group::Own, &["Type=simple", "StandardError=journal"]),
+        ("/var/log/antnode0001", 252, Group::Own, &["LogsDirectory=antnode0001", "LogsDirectoryMode=0755"]),
+        (
+            "/var/log/a b/antnode0001",
+            252,
+            Group::Operator(7),
+            &["LogsDirectory=\"a b/antnode0001\"", "LogsDirectoryMode=2775"],
+        ),
+    ] {
+        node.log_dir = log_dir.into();
+        let unit =
+            render::render(&node, Surroundings { scope: Scope::Sudo, group, slice: None, version: Version(version) });
+        let unit = unit.unwrap();
+        assert!(want.iter().all(|line| unit.lines().any(|present| present == *line)), "{unit}");
+    }
+    for shared in ["/var/log", "/var/log/nodes", "/srv/antnode0001"] {
+        node.log_dir = shared.into();
+        let unit = render::render(
+            &node,
+            Surroundings { scope: Scope::Sudo, group: Group::Own, slice: None, version: Version::CURRENT },
+        );
+        assert!(!unit.unwrap().contains("LogsDirectory"), "{shared}");
+    }
+}
+
+#[test]
+fn growing_error_file_is_emptied_at_the_start() {
+    let fake = user(|line| match line {
+        line if line.ends_with("--version") => Ok(Output::success("systemd 241 (241)\n")),
+        line => calm(line),
+    });
+    let node = fake.node();
+    fake.systemd.define(&node).unwrap();
+    let log = node_dir::errors_log(&node);
+    fs::write(&log, "of the last start").unwrap();
+    fake.systemd.start(&node).unwrap();
+    assert_eq!(fs::read(&log).unwrap(), b"");
 }
 
 #[test]

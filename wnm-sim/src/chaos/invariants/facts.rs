@@ -431,6 +431,7 @@ fn compare(policy: &Policy, host: &HostSample) -> (bool, bool) {
     let under = is_under(policy.cpu, host.cpu)
         && is_under(policy.memory, host.memory)
         && disks.any(|used| is_under(policy.disk, used))
+        && host.volumes.iter().any(|volume| volume.available.is_none_or(|available| available >= policy.crisis))
         && loads.clone().all(|(threshold, seen)| is_under(threshold, seen))
         && rates_under;
     (over, under)

@@ -97,15 +97,16 @@ impl Policies {
             let has = |part: &SteadyPart| *groups == Groups::Present || *part != SteadyPart::CpuLimit;
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
-                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups);
+                let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups).at_equal_thresholds();
                 ablated.push(Ablated { of, part, pilot });
             }
         }
-        let mut variants: Vec<_> =
-            wholes.into_iter().rev().map(|(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on)).collect();
+        let whole = |(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on).at_equal_thresholds();
+        let mut variants: Vec<_> = wholes.into_iter().rev().map(whole).collect();
         variants.push(PilotSpec::engine(defaults, own, None));
         if let Some(path) = tuned {
-            variants.push(PilotSpec::engine(tuned_name, read_settings(path)?.over(steady), None));
+            let tuned = read_settings(path)?.over(steady);
+            variants.push(PilotSpec::engine(tuned_name, tuned, None).at_equal_thresholds());
         }
         let [classic, classic_4] = CLASSICS;
         Ok(Self {
