@@ -131,8 +131,7 @@ fn write_outcome(
     if ended.is_none() {
         return Ok(None);
     }
-    let mut statement =
-        tx.prepare_cached("SELECT id, begun, planned, failure, outcome, ended FROM actions WHERE id = ?1")?;
+    let mut statement = tx.prepare_cached(&format!("SELECT {ACTION_COLUMNS} FROM actions WHERE id = ?1"))?;
     let mut rows = statement.query([action.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let record = read_action(tx, row)?.record;

@@ -277,15 +277,20 @@ pub(crate) fn change(tx: &Connection, id: NodeId, change: impl Fn(&Node) -> Opti
     let Some(node) = one(tx, id)? else { return Ok(()) };
     let node = change(&node).unwrap_or(node);
     let facts = record::to_json(&node, Record::Node(id))?;
-    tx.prepare_cached("UPDATE nodes SET facts = ?2 WHERE id = ?1 AND facts <> ?2")?.execute((id.get(), facts))?;
+    tx.prepare_cached(
+        "UPDATE nodes SET facts = ?2, digest = row_digest(id, uuid, ?2) WHERE id = ?1 AND facts <> ?2",
+    )?
+    .execute((id.get(), facts))?;
     tx.prepare_cached("DELETE FROM ports WHERE node = ?1")?.execute([id.get()])?;
     reserve_ports(tx, &node)
 }
 
 fn one(tx: &Connection, id: NodeId) -> Result<Option<Node>, DbError> {
-    let mut statement = tx.prepare_cached("SELECT facts FROM nodes WHERE id = ?1")?;
+    let mut statement =
+        tx.prepare_cached("SELECT facts, digest IS row_digest(id, uuid, facts) FROM nodes WHERE id = ?1")?;
     let mut rows = statement.query([id.get()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
+    record::verified(row, 1, Record::Node(id))?;
     Ok(Some(record::required(row, 0, Record::Node(id))?))
 }
 
