@@ -247,6 +247,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
         }
         Err(error) => {
             let failure = control.failed(&error);
+            live.count_failure();
             // A daemon repeats its turn every few seconds, and would fill the log with the same failure.
             if live.status().failure.as_ref() != Some(&failure) {
                 tracing::error!(error = failure.error, hint = failure.hint, "cycle failed");
@@ -321,7 +322,7 @@ fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
             before.and_then(|before| before.scheduled.clone())
         }
     };
-    live.publish(Snapshot { report, scheduled, took }, events);
+    live.publish(Snapshot { report, scheduled, took, published: Instant::now() }, trigger, events);
     Ok(())
 }
 

@@ -25,6 +25,8 @@ mod error;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod live;
+#[cfg(feature = "serve")]
+pub mod metrics;
 mod new_nodes;
 mod observer;
 mod platform;

@@ -44,11 +44,11 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     // Also without a socket, so that a teardown finds the daemon.
     let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let schedule = Schedule::daemon(args.interval);
-    let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests };
+    let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests, server };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
     // Requests that came too late are dropped, so that their commands run without the daemon.
     while control.requests.pop().is_some() {}
-    drop(server);
+    drop(control);
     ended.map(|()| Exit::Done)
 }
 
@@ -90,6 +90,8 @@ struct Control<'a> {
     /// The cycles that have completed.
     cycles: u64,
     requests: RequestQueue,
+    /// The servers; None where the system refuses them.
+    server: Option<Server>,
 }
 
 impl DaemonControl<Store, Platform> for Control<'_> {
@@ -108,6 +110,9 @@ impl DaemonControl<Store, Platform> for Control<'_> {
             Refreshed::Current
         };
         self.sources.refresh(self.db, agent)?;
+        if let Some(server) = &self.server {
+            server.set_listen(agent.settings.listen.address());
+        }
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)

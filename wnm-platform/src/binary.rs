@@ -11,6 +11,7 @@ use wnm_core::{CachedProgram, Flavor, ProgramCache, Settings, Version, VersionRe
 
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
+use crate::guarded;
 
 /// The time that a program has to print its version.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// # Errors
 /// The program is missing, not executable, for another machine, another program, or does not exit in time.
 pub fn version_of(settings: &Settings) -> Result<Version, PlatformError> {
+    check_owner(&settings.binary)?;
     BinaryCache::default().version(&Exec::real(), &settings.flavor, &settings.binary)
 }
 
@@ -160,6 +162,26 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
     }
 }
 
+/// Checks that no other user than root and that of wnm can replace a program that wnm runs: neither the file nor its folder.
+///
+/// # Errors
+/// Another user owns or can write one of them. A missing file is left to the run.
+pub(crate) fn check_owner(path: &Path) -> Result<(), PlatformError> {
+    // The file behind a link is the one that runs.
+    let Ok(real) = path.canonicalize() else { return Ok(()) };
+    let untrusted =
+        |at: &Path, owner| PlatformError::BinaryUntrusted { path: path.to_owned(), at: at.to_owned(), owner };
+    for at in [Some(real.as_path()), real.parent()].into_iter().flatten() {
+        let Ok(Some(facts)) = guarded::facts(at) else { continue };
+        // In a folder with the sticky bit, such as /tmp, only the owner of a file can exchange it.
+        let is_sticky_folder = at != real && facts.st_mode & 0o1000 != 0;
+        if !guarded::is_own(&facts) && !is_sticky_folder {
+            return Err(untrusted(at, facts.st_uid));
+        }
+    }
+    Ok(())
+}
+
 /// Returns the call that prints the version of a program.
 pub(crate) fn version_call(path: &Path) -> Call {
     // Without the environment of wnm: `ant-node` reads its settings from `ANT_*` variables.
@@ -270,5 +292,34 @@ mod tests {
             assert!(cache.version(&exec, &Flavor::Antnode, &path).is_err());
         }
         assert!(matches!(cache.known(&Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
+    }
+
+    #[test]
+    fn program_that_another_user_can_replace_is_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = antnode(folder.path(), "Autonomi Node v0.4.1");
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let is_trusted = || match check_owner(&path) {
+            Ok(()) => true,
+            Err(PlatformError::BinaryUntrusted { .. }) => false,
+            Err(error) => panic!("{error}"),
+        };
+        assert!(is_trusted());
+        set(&path, 0o757);
+        assert!(!is_trusted());
+        set(&path, 0o775);
+        assert!(is_trusted(), "a group is the choice of the owner");
+        set(folder.path(), 0o777);
+        assert!(!is_trusted(), "the file can be exchanged");
+        set(folder.path(), 0o1777);
+        assert!(is_trusted());
+        // Of another user. Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            assert!(!is_trusted());
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(check_owner(&link).is_err(), "also behind a link of root");
+        }
     }
 }

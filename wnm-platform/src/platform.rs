@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
 
-use crate::binary::BinaryCache;
+use crate::binary::{self, BinaryCache};
 use crate::cpu_limit::CpuLimit;
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
@@ -124,6 +124,7 @@ impl Platform {
         if settings.manager.chooses_program() {
             return Ok(None);
         }
+        binary::check_owner(&settings.binary)?;
         binaries.version(&self.exec, &settings.flavor, &settings.binary).map(Some)
     }
 

@@ -70,6 +70,20 @@ pub struct DaemonInfo {
     pub next: Option<Timestamp>,
     /// The failure of the last turn; None after a complete cycle.
     pub failure: Option<FailureInfo>,
+    /// The HTTP server; None when off.
+    #[serde(default)]
+    pub listen: Option<ListenInfo>,
+}
+
+/// The address of the HTTP server of a daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenInfo {
+    /// The address in the settings.
+    pub wanted: String,
+    /// The address that serves: another port where the wanted one is taken; None if none could be had.
+    pub address: Option<String>,
+    /// Why no address serves; None while one does.
+    pub error: Option<String>,
 }
 
 /// A failure with its hint.

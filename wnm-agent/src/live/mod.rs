@@ -7,6 +7,7 @@ mod changes;
 mod event;
 mod log;
 mod snapshot;
+mod totals;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,9 +18,12 @@ pub(crate) use changes::changes;
 pub use event::Event;
 pub use log::{Events, LOG_LENGTH, LoggedEvent};
 pub use snapshot::{CycleFailure, DaemonPhase, DaemonStatus, Snapshot};
+pub use totals::{ActionKind, CYCLE_BUCKETS, Totals};
 
 use log::Log;
 use wnm_core::Timestamp;
+
+use crate::trigger::Trigger;
 
 /// A function that the publishing thread calls after each change. It must not wait.
 type Listener = Box<dyn Fn() + Send + Sync>;
@@ -33,6 +37,7 @@ struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
     status: ArcSwap<DaemonStatus>,
     log: Mutex<Log>,
+    totals: Mutex<Totals>,
     listeners: Mutex<Vec<Listener>>,
 }
 
@@ -61,6 +66,12 @@ impl Live {
         lock(&self.0.log).after(after)
     }
 
+    /// Returns the counts since the start of the daemon.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        lock(&self.0.totals).clone()
+    }
+
     /// Returns the number of the latest event; 0 without one.
     #[must_use]
     pub fn last_event(&self) -> u64 {
@@ -80,15 +91,25 @@ impl Live {
     }
 
     /// Replaces the snapshot, logs the events of its cycle, and calls the listeners.
-    pub(crate) fn publish(&self, snapshot: Snapshot, events: Vec<Event>) {
+    pub(crate) fn publish(&self, snapshot: Snapshot, trigger: &Trigger, events: Vec<Event>) {
         let at = snapshot.report.observation.now;
+        lock(&self.0.totals).count_cycle(trigger, snapshot.took);
         // The snapshot comes first, so that a reader of an event finds its effect.
         self.0.snapshot.store(Some(Arc::new(snapshot)));
         self.log(at, events);
     }
 
+    /// Counts a failed turn.
+    pub(crate) fn count_failure(&self) {
+        lock(&self.0.totals).failures += 1;
+    }
+
     /// Logs events without a new snapshot, and calls the listeners.
     pub(crate) fn log(&self, at: Timestamp, events: Vec<Event>) {
+        {
+            let mut totals = lock(&self.0.totals);
+            events.iter().for_each(|event| totals.count_event(event));
+        }
         {
             let mut log = lock(&self.0.log);
             events.into_iter().for_each(|event| log.push(at, event));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wnm_core::{Decision, NodeId, Timestamp, Version};
 
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub scheduled: Option<Arc<Decision>>,
     /// The time that the cycle took.
     pub took: Duration,
+    /// The moment of the publication, by the monotonic clock of this process.
+    pub published: Instant,
 }
 
 impl Snapshot {

@@ -56,20 +56,25 @@ async fn accept(listener: &UnixListener, router: &Router, slots: &Arc<Semaphore>
         }
         let router = router.clone();
         tokio::spawn(async move {
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_LIMIT)
-                .max_buf_size(LONGEST_HEAD)
-                .max_headers(MOST_HEADERS)
-                .keep_alive(false)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-                .await;
+            let served = builder().serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a client of the control socket broke off");
             }
             drop(slot);
         });
     }
+}
+
+/// Returns the limits of every connection: one request, with a head of bounded length and within bounded time.
+pub(super) fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(LONGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .keep_alive(false);
+    builder
 }
 
 /// Returns whether the process at the other end runs as this user or as root. The mode of the socket keeps others out

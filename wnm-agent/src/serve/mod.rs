@@ -1,20 +1,25 @@
 //! The servers of a daemon, on one thread of their own. They read the [`Live`] data, and pass requests to the daemon.
 
 mod connection;
+mod crowd;
+mod http;
 mod routes;
 mod socket;
 mod stream;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::control::ListenInfo;
 use crate::live::Live;
 use crate::request::RequestQueue;
+use http::Rendered;
 use socket::{ControlSocket, SocketError};
 
 /// Time that open answers get to end after the daemon has ended.
@@ -65,6 +70,9 @@ struct Shared {
     daemon: Daemon,
     /// Counts the publications, and wakes the answers that go on.
     changed: watch::Sender<u64>,
+    /// The address of the HTTP server; None when off.
+    listening: Mutex<Option<ListenInfo>>,
+    rendered: Rendered,
 }
 
 /// Running servers. They end when this value is dropped.
@@ -72,6 +80,7 @@ struct Shared {
 pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     changed: watch::Sender<u64>,
+    listen: watch::Sender<Option<SocketAddr>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -94,15 +103,28 @@ impl Server {
         let changed = watch::Sender::new(0);
         let counter = changed.clone();
         daemon.live.on_change(move || counter.send_modify(|count| *count += 1));
-        let shared = Arc::new(Shared { daemon, changed: changed.clone() });
+        let shared =
+            Shared { daemon, changed: changed.clone(), listening: Mutex::default(), rendered: Rendered::default() };
+        let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
+        let (listen, wanted) = watch::channel(None);
         let run = move || {
+            runtime.spawn(http::serve(wanted, Arc::clone(&shared)));
             runtime.block_on(connection::serve(socket, routes::control(shared), stopped));
             // Answers that still go on would hold the thread.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("wnm-serve".to_owned()).spawn(run).map_err(ServeError::Thread)?;
-        Ok(Self { stop: Some(stop), changed, thread: Some(thread) })
+        Ok(Self { stop: Some(stop), changed, listen, thread: Some(thread) })
+    }
+
+    /// Serves HTTP at this address from now on; None ends the HTTP server. An unchanged address changes nothing.
+    pub fn set_listen(&self, address: Option<SocketAddr>) {
+        self.listen.send_if_modified(|wanted| {
+            let is_changed = *wanted != address;
+            *wanted = address;
+            is_changed
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The paths of the control socket.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,10 +36,10 @@ pub(super) fn control(shared: Arc<Shared>) -> Router {
 }
 
 async fn daemon(State(shared): State<Arc<Shared>>) -> Response {
-    json(&info(&shared.daemon))
+    json(&info(&shared))
 }
 
-fn info(Daemon { live, version, .. }: &Daemon) -> DaemonInfo {
+fn info(Shared { daemon: Daemon { live, version, .. }, listening, .. }: &Shared) -> DaemonInfo {
     let status = live.status();
     let snapshot = live.snapshot();
     DaemonInfo {
@@ -53,6 +53,7 @@ fn info(Daemon { live, version, .. }: &Daemon) -> DaemonInfo {
         took_ms: snapshot.as_ref().map(|snapshot| millis(snapshot.took)),
         next: status.next,
         failure: status.failure.clone().map(FailureInfo::from),
+        listen: listening.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     }
 }
 
@@ -210,6 +211,6 @@ fn json(value: &impl Serialize) -> Response {
     }
 }
 
-fn text(status: StatusCode, text: &str) -> Response {
+pub(super) fn text(status: StatusCode, text: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
 }

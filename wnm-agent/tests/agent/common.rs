@@ -10,8 +10,8 @@ use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NewNodeIdentit
 use wnm_core::steps::{Effect, Evidence, Executor, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{
     ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, CpuLimitSample, EngineState, HostDefaults,
-    HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMap, NodeSample, Observation, Outcome, Percent,
-    Presence, ProcessIdentity, RawSettings, Settings, Timestamp, Volume,
+    HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMap, NodeMetrics, NodeSample, Observation, Outcome,
+    Percent, Presence, ProcessIdentity, RawSettings, Settings, Timestamp, Volume,
 };
 
 /// The error of an operation that was told to fail.
@@ -137,6 +137,8 @@ pub(crate) struct MemoryPlatform {
     pub(crate) cpu: Option<Percent>,
     pub(crate) cpu_limit: Option<CpuLimitSample>,
     pub(crate) running: BTreeMap<NodeId, u32>,
+    /// The metrics that every running node reports.
+    pub(crate) metrics: Option<NodeMetrics>,
     /// The step that is not yet complete, if any.
     pub(crate) stuck: Option<Step>,
     identities: u32,
@@ -152,6 +154,7 @@ impl MemoryPlatform {
             cpu: Percent::clamped(10.0),
             cpu_limit: None,
             running: BTreeMap::new(),
+            metrics: None,
             stuck: None,
             identities: 0,
         }
@@ -176,6 +179,7 @@ impl Platform for MemoryPlatform {
             born: node.born,
             process: self.running.get(&node.id).map(|pid| process(*pid)),
             volume: Some(0),
+            metrics: self.metrics.clone().filter(|_| self.running.contains_key(&node.id)).map(Box::new),
             ..NodeSample::default()
         };
         let host = HostSample {

@@ -4,6 +4,8 @@
 mod common;
 mod cycle;
 mod daemon;
+#[cfg(feature = "serve")]
+mod http;
 mod live;
 mod requests;
 #[cfg(feature = "serve")]

@@ -19,26 +19,26 @@ use crate::daemon::{Control, INTERVAL};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-struct Served {
+pub(crate) struct Served {
     folder: TempDir,
-    live: Live,
-    requests: RequestQueue,
-    _server: Server,
+    pub(crate) live: Live,
+    pub(crate) requests: RequestQueue,
+    pub(crate) server: Server,
 }
 
 impl Served {
-    fn new(wake: Sender<Wake>) -> Self {
+    pub(crate) fn new(wake: Sender<Wake>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (live, requests) = (Live::default(), RequestQueue::default());
         let server = start(&live, &requests, wake, &socket_path(&folder.path().join("wnm.db"))).unwrap();
-        Self { folder, live, requests, _server: server }
+        Self { folder, live, requests, server }
     }
 
     fn database(&self) -> PathBuf {
         self.folder.path().join("wnm.db")
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::of(&self.database())
     }
 

@@ -113,6 +113,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -194,6 +195,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady:
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -269,6 +271,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Stea
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r

@@ -6,6 +6,7 @@ mod firewall;
 mod host;
 mod instances;
 mod ports;
+mod protected;
 mod signals;
 mod stored;
 mod supervisors;
@@ -119,6 +120,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
     }
+    checks.extend(protected::check(snapshot));
     checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::failures(snapshot));
     checks.extend(colony::check(snapshot));

@@ -57,7 +57,9 @@ pub(crate) fn read() -> Result<RawSettings, CliError> {
     }
     let failed = |cause| ConfigFileError { path: path.clone(), cause };
     let mut bytes = Vec::new();
-    let length = File::open(&path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
+    let file = File::open(&path).map_err(|error| failed(ConfigFileCause::Unreadable(error)))?;
+    check_owner(&file).map_err(failed)?;
+    let length = file.take(LIMIT + 1).read_to_end(&mut bytes);
     if length.map_err(|error| failed(ConfigFileCause::Unreadable(error)))? as u64 > LIMIT {
         return Err(failed(ConfigFileCause::TooLong(LIMIT)).into());
     }
@@ -68,6 +70,18 @@ pub(crate) fn read() -> Result<RawSettings, CliError> {
     let is_toml = path.extension() == Some(OsStr::new("toml"));
     let read = if is_toml { from_toml(&text) } else { from_lines(&text) };
     Ok(read.map_err(failed)?)
+}
+
+/// Checks that no other user than root and that of this process can write the file: it names the program that wnm runs.
+fn check_owner(file: &File) -> Result<(), ConfigFileCause> {
+    use std::os::unix::fs::MetadataExt as _;
+    let facts = file.metadata().map_err(ConfigFileCause::Unreadable)?;
+    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
+    // A device such as /dev/stdin has no content of its own.
+    if !facts.is_file() || (is_own && facts.mode() & 0o002 == 0) {
+        return Ok(());
+    }
+    Err(ConfigFileCause::Untrusted { owner: facts.uid() })
 }
 
 /// Returns the line that sets a setting in a readable config file, from 1.

@@ -20,6 +20,8 @@ pub(crate) struct ConfigFileError {
 pub(crate) enum ConfigFileCause {
     /// The system refuses to read the file.
     Unreadable(io::Error),
+    /// Another user than root and that of this process can write the file.
+    Untrusted { owner: u32 },
     /// The file is longer than this number of bytes.
     TooLong(u64),
     /// A line is not UTF-8.
@@ -54,6 +56,9 @@ impl ConfigFileError {
         let path = self.path.display();
         match &self.cause {
             ConfigFileCause::Unreadable(_) => "name a readable file with --config FILE".to_owned(),
+            ConfigFileCause::Untrusted { .. } => {
+                format!("run `chown $(id -u) {path} && chmod o-w {path}`, or name another file with --config FILE")
+            }
             ConfigFileCause::NotUtf8 { line } | ConfigFileCause::Syntax { line: Some(line), .. } => {
                 format!("correct {path}:{line}, or name another file with --config FILE")
             }
@@ -80,6 +85,9 @@ impl fmt::Display for ConfigFileError {
         let path = self.path.display();
         match &self.cause {
             ConfigFileCause::Unreadable(source) => write!(f, "cannot read config file {path}: {source}"),
+            ConfigFileCause::Untrusted { owner } => {
+                write!(f, "cannot use config file {path}: another user can write it (its owner is user {owner})")
+            }
             ConfigFileCause::TooLong(limit) => {
                 write!(f, "cannot read config file {path}: longer than {} MiB", limit / (1024 * 1024))
             }

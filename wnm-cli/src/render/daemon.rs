@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_agent::control::DaemonInfo;
+use wnm_agent::control::{DaemonInfo, ListenInfo};
 use wnm_core::Timestamp;
 
 use super::{BOLD, GREEN, YELLOW, duration, styled, time};
@@ -52,6 +52,26 @@ pub(crate) struct DaemonView {
     error: Option<String>,
     /// How to fix that failure; null without specific advice.
     hint: Option<String>,
+    /// The HTTP server; null when the setting `listen` is off.
+    listen: Option<ListenView>,
+}
+
+/// The HTTP server of the daemon.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ListenView {
+    /// The address in the settings.
+    wanted: String,
+    /// The address that serves: another port where that of the settings is taken; null if none could be had.
+    address: Option<String>,
+    /// Why no address serves; null while one does.
+    error: Option<String>,
+}
+
+impl From<&ListenInfo> for ListenView {
+    fn from(ListenInfo { wanted, address, error }: &ListenInfo) -> Self {
+        Self { wanted: wanted.clone(), address: address.clone(), error: error.clone() }
+    }
 }
 
 impl From<&Daemon> for DaemonView {
@@ -71,6 +91,7 @@ impl From<&Daemon> for DaemonView {
             next_cycle_in_seconds: daemon.next_in().map(|left| left.as_secs()),
             error: info.failure.as_ref().map(|failure| failure.error.clone()),
             hint: info.failure.as_ref().and_then(|failure| failure.hint.clone()),
+            listen: info.listen.as_ref().map(ListenView::from),
         }
     }
 }
@@ -84,10 +105,27 @@ pub(crate) fn text(daemon: &Daemon) -> String {
         (_, phase) => format!(", {phase}"),
     };
     let mut text = format!("{}  PID {}{since}{next}\n", styled(BOLD, "daemon"), info.pid);
+    text.extend(info.listen.as_ref().map(listen));
     if let Some(failure) = &info.failure {
         text.push_str(&format!("{} the last cycle failed: {}\n", styled(YELLOW.bold(), "warning:"), failure.error));
         text.extend(failure.hint.iter().map(|hint| format!("{} {hint}\n", styled(GREEN.bold(), "hint:"))));
     }
     text.push('\n');
     text
+}
+
+/// Returns the line of the HTTP server.
+fn listen(ListenInfo { wanted, address, error }: &ListenInfo) -> String {
+    match address {
+        Some(address) if address == wanted => format!("        metrics at http://{address}/metrics\n"),
+        Some(address) => format!("        metrics at http://{address}/metrics, because {wanted} is taken\n"),
+        None => {
+            let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
+            let error = error.as_deref().unwrap_or("unknown error");
+            format!(
+                "{label} cannot serve metrics at {wanted}: {error}\n\
+                 {below} choose another address with `wnm config set listen=127.0.0.1:9910`\n"
+            )
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use textwrap::core::display_width;
-use wnm_agent::control::{DaemonInfo, FailureInfo};
+use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
@@ -340,11 +340,19 @@ fn status_of_a_daemon() {
         took_ms: Some(84),
         next: Some(NOW.after(Duration::from_secs(5))),
         failure: None,
+        listen: None,
+    };
+    let listen = |address: Option<&str>, error: Option<&str>| {
+        let wanted = "127.0.0.1:9910".to_owned();
+        Some(ListenInfo { wanted, address: address.map(str::to_owned), error: error.map(str::to_owned) })
     };
     let failure = FailureInfo { error: "another wnm is running".to_owned(), hint: Some("wait for it".to_owned()) };
     let infos = [
         running.clone(),
         DaemonInfo { failure: Some(failure), ..running.clone() },
+        DaemonInfo { listen: listen(Some("127.0.0.1:9910"), None), ..running.clone() },
+        DaemonInfo { listen: listen(Some("127.0.0.1:9911"), None), ..running.clone() },
+        DaemonInfo { listen: listen(None, Some("permission denied")), ..running.clone() },
         DaemonInfo { phase: "draining".to_owned(), next: None, ..running.clone() },
         DaemonInfo { phase: "starting".to_owned(), started: None, last: None, next: None, ..running },
     ];

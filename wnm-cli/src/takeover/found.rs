@@ -312,4 +312,26 @@ mod tests {
         assert_eq!(settings(&[taken(1, "/a,b/antnode0001", |_| ())]).node_storage, None);
         assert_eq!(shown(&[]), "preset: classic");
     }
+
+    #[test]
+    fn paths_with_dots_are_not_imported() {
+        let named = |change: fn(&mut Node)| ("node".to_owned(), Ok(taken(1, "/s/antnode0001", change)));
+        let changes: [fn(&mut Node); 4] = [
+            |node| node.root_dir = "/s/../etc".into(),
+            |node| node.log_dir = "/var/log/../../etc".into(),
+            |node| node.binary = "../antnode".into(),
+            |_| (),
+        ];
+        let takeover = Takeover::of(RawSettings::default(), changes.map(named));
+        let reasons: Vec<&str> = takeover.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "the folder /s/../etc is not an absolute path without ..",
+                "the log folder /var/log/../../etc is not an absolute path without ..",
+                "the program ../antnode is not an absolute path without ..",
+            ]
+        );
+        assert_eq!(takeover.nodes.len(), 1);
+    }
 }

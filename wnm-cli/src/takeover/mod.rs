@@ -48,6 +48,7 @@ impl Takeover {
         let mut takeover = Self { settings, nodes: Vec::new(), skipped: Vec::new(), changes: Vec::new() };
         for (name, candidate) in candidates {
             let imported = candidate.and_then(|imported| {
+                check_paths(&imported.node)?;
                 check_unique(&imported.node, &takeover.nodes)?;
                 Ok(imported)
             });
@@ -127,6 +128,18 @@ fn name(id: Option<i64>) -> String {
         || id.map_or_else(|| "a node without a number".to_owned(), |id| format!("node {id}")),
         NodeId::name,
     )
+}
+
+/// Checks that the paths of a node are absolute and without `..`: such a path leads elsewhere than it seems, and to
+/// another place when a folder on the way becomes a link.
+fn check_paths(node: &Node) -> Result<(), Obstacle> {
+    let is_plain =
+        |path: &Path| path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
+    let paths = [(&node.root_dir, "folder"), (&node.log_dir, "log folder"), (&node.binary, "program")];
+    match paths.into_iter().find(|(path, _)| !is_plain(path)) {
+        None => Ok(()),
+        Some((path, name)) => Err(Obstacle::NotPlain { name, path: path.clone() }),
+    }
 }
 
 /// Checks that a node shares its number, ports, folder and UUID with none of the others.

@@ -13,6 +13,8 @@ pub(crate) enum Obstacle {
     NoFolder,
     #[error("the folder {} is not an absolute path without ..", .0.display())]
     RelativeFolder(PathBuf),
+    #[error("the {name} {} is not an absolute path without ..", path.display())]
+    NotPlain { name: &'static str, path: PathBuf },
     #[error("the folder {} does not exist, and with it the identity", .0.display())]
     MissingFolder(PathBuf),
     #[error("the folder {} holds no identity of a node", .0.display())]

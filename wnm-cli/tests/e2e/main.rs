@@ -11,6 +11,7 @@ mod legacy;
 mod life;
 mod load;
 mod managers;
+mod metrics;
 mod moving_in;
 mod output;
 mod pages;

@@ -12,6 +12,12 @@ impl PlatformError {
             Self::BinaryUnrecognized { .. } | Self::BinaryHangs { .. } => {
                 "set the node program with --antnode-path PATH; for ant-node also set --flavor ant-node"
             }
+            Self::BinaryUntrusted { at, .. } => {
+                let at = at.display();
+                return Some(format!(
+                    "run `chown $(id -u) {at} && chmod o-w {at}`, or set another --antnode-path PATH"
+                ));
+            }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
             Self::Volume { path, fault } => return Some(crate::volume::hint(path, *fault)),

@@ -136,6 +136,16 @@ pub enum PlatformError {
         /// The first meaningful line of the version output.
         printed: String,
     },
+    /// Another user can replace a program that wnm would run or install.
+    #[error("cannot use {}: another user can write {} (its owner is user {owner})", .path.display(), .at.display())]
+    BinaryUntrusted {
+        /// The configured path.
+        path: PathBuf,
+        /// The file or its folder.
+        at: PathBuf,
+        /// The ID of its owner.
+        owner: u32,
+    },
     /// The program is built for another processor, or its loader is missing.
     #[error("cannot execute {}: built for another kind of machine", .path.display())]
     BinaryOtherMachine {

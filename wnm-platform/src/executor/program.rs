@@ -6,6 +6,7 @@ use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
 use wnm_core::{Flavor, Node};
 
 use super::{DONE, HostExecutor, Performed, evidence};
+use crate::binary::check_owner;
 use crate::error::PlatformError;
 use crate::manager::Service;
 use crate::node_dir::{self, SwapProgress};
@@ -20,6 +21,7 @@ impl HostExecutor<'_> {
         }
         let binary = self.settings.binary.clone();
         self.on_volume(node, move |node| {
+            check_owner(&binary)?;
             node_dir::ensure_protected(node)?;
             let to = node_dir::install(&binary, &node_dir::installed(node))?;
             node_dir::provide(node)?;
@@ -31,6 +33,7 @@ impl HostExecutor<'_> {
     pub(super) fn stage(&self, node: &Node) -> Performed {
         let binary = self.settings.binary.clone();
         self.on_volume(node, move |node| {
+            check_owner(&binary)?;
             node_dir::ensure_protected(node)?;
             node_dir::take_over(node)?;
             let (from, to) = node_dir::stage(&binary, &node_dir::installed(node))?;

@@ -278,6 +278,13 @@ pub(crate) fn other_holder(node: &Node) -> Option<String> {
     other_holders(&[node]).pop().map(|(_, holder)| holder)
 }
 
+/// Returns the nodes that have a user of their own, and whose definition is in a folder where that user can write: an
+/// earlier release of wnm made them, and [`ProcessManager::protect`] has not converted them.
+#[must_use]
+pub fn unprotected(nodes: &[&Node]) -> Vec<NodeId> {
+    nodes.iter().filter(|node| !definition::is_protected(node)).map(|node| node.id).collect()
+}
+
 /// Returns the external services that would start these nodes.
 #[must_use]
 pub fn other_holders(nodes: &[&Node]) -> Vec<(NodeId, String)> {

@@ -55,3 +55,52 @@ fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Resul
 fn send(pid: Pid, signal: Signal, is_it: impl Fn() -> bool) -> rustix::io::Result<()> {
     if is_it() { rustix::process::kill_process(pid, signal) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+    use crate::node_dir::tests::node_at;
+
+    /// A process that ends with the test.
+    struct Sleeper(Child);
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn only_the_process_of_the_node_is_signalled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node_at(folder.path());
+        // A process of another program that claims the folder of the node.
+        let script = format!("exec /bin/sh -c 'while :; do sleep 60; done' x --root-dir {}", folder.path().display());
+        let mut child = Sleeper(Command::new("/bin/sh").args(["-c", &script]).spawn().unwrap());
+        let processes = Processes::of_host();
+        let begun = std::time::Instant::now();
+        let facts = loop {
+            let facts = processes.facts(child.0.id()).unwrap();
+            if facts.is_on_folder_of(&node) {
+                break facts;
+            }
+            assert!(begun.elapsed().as_secs() < 30, "{facts:?}");
+            std::thread::yield_now();
+        };
+        for signal in [StopSignal::Term, StopSignal::Kill] {
+            one(&processes, &facts, &node, signal).unwrap();
+            // The program is right, but the PID was that of an earlier process.
+            node.binary = facts.program().unwrap().to_owned();
+            let earlier = ProcessInfo { start: facts.start - 1, ..facts.clone() };
+            one(&processes, &earlier, &node, signal).unwrap();
+            node.binary = "/other".into();
+        }
+        assert_eq!(child.0.try_wait().unwrap(), None);
+        node.binary = facts.program().unwrap().to_owned();
+        one(&processes, &facts, &node, StopSignal::Kill).unwrap();
+        assert!(!child.0.wait().unwrap().success());
+    }
+}

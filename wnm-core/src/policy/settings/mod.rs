@@ -1,6 +1,7 @@
 //! The settings: one typed list, read from each source, merged by precedence, and checked together.
 
 mod entry;
+mod listen;
 mod problem;
 mod raw;
 mod setting;
@@ -20,6 +21,7 @@ use crate::model::weight::Weight;
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
+pub use listen::Listen;
 pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
 pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
@@ -88,6 +90,8 @@ pub struct Settings {
     pub action_delay: std::time::Duration,
     /// Host name or address of the metrics servers.
     pub host: String,
+    /// The address on which a daemon serves HTTP.
+    pub listen: Listen,
     /// The image of the containers under docker.
     pub docker_image: String,
     /// Path of `antctl`; None to search `PATH`.
@@ -153,6 +157,7 @@ impl Settings {
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
+            listen: raw.listen.unwrap_or(Listen::Off),
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),
             antctl_debug: raw.antctl_debug.unwrap_or(false),

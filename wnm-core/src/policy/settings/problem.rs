@@ -78,6 +78,10 @@ pub enum ProblemCause {
     },
     /// A quote is not closed, so that the text cannot be split into words.
     UnclosedQuote,
+    /// The text is no address with a port.
+    NotAnAddress,
+    /// The address is reachable from other hosts.
+    NotLoopback,
     /// A word of an environment is not `NAME=VALUE`.
     NotAPair,
     /// The text is no rewards address and no weighted list of them.
@@ -237,6 +241,8 @@ impl ProblemCause {
             Self::RelativePath { path } => write!(f, "{path:?} is not an absolute path"),
             Self::ParentFolder { path } => write!(f, "{path:?} contains \"..\""),
             Self::UnclosedQuote => f.write_str("a quote is not closed"),
+            Self::NotAnAddress => f.write_str("neither off nor an address with a port, such as 127.0.0.1:9910"),
+            Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
             Self::NotAPair => f.write_str("not NAME=VALUE"),
             Self::Wallet(error) if error.text == value => write!(f, "{}", error.cause),
             Self::Wallet(error) => write!(f, "{error}"),

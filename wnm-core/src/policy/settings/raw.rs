@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess};
 
 use super::entry::{Entry, read};
+use super::listen::Listen;
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
@@ -212,6 +213,8 @@ settings! {
     steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
     /// Host name or address of the metrics servers.
     host: String = default("127.0.0.1").without_old_variable(),
+    /// Address of the daemon's HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves.
+    listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
     /// Image of new containers under docker, present on the host.
     docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),
     /// Path of the antctl program.
@@ -346,6 +349,7 @@ mod tests {
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" => &["'unclosed"],
                 "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {
                     &["", "x", "-1", "101", "NaN", "inf"]

@@ -81,6 +81,7 @@ impl Settings {
             steady_cooldown: Some(policy.tuning.cooldown.as_secs()),
             steady_adds: Some(policy.tuning.adds),
             host: Some(self.host.clone()),
+            listen: Some(self.listen),
             docker_image: Some(self.docker_image.clone()),
             antctl_path: self.antctl.as_deref().and_then(path),
             antctl_version: self.antctl_version.clone(),

@@ -477,3 +477,55 @@ fn other_unit_of_node_is_found() {
     std::os::unix::fs::symlink("/x", folder.path().join("multi-user.target.wants/forgotten.service")).unwrap();
     assert_eq!(holders("", false), found);
 }
+
+/// Files by their name, with their texts.
+fn texts(paths: &[PathBuf]) -> Vec<Option<String>> {
+    paths.iter().map(|path| fs::read_to_string(path).ok()).collect()
+}
+
+#[test]
+fn conversion_that_was_cut_at_any_step_is_completed() {
+    let fake = FakeSystemd::new(Scope::Sudo, Rights::Own, |_| Ok(Output::success("")));
+    let mut node = fake.node();
+    node.binary = node.root_dir.join("antnode");
+    fs::write(&node.binary, "program").unwrap();
+    // As an earlier release left them.
+    let unit = fake.systemd.path(&node);
+    fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    let before = format!("[Unit]\nX-Wnm-Uuid={}\n[Service]\nExecStart=/old\n", node.uuid);
+    fs::write(&unit, &before).unwrap();
+    let old_definition = node.root_dir.join(".wnm-definition");
+    fs::write(&old_definition, serde_json::to_vec(&node).unwrap()).unwrap();
+    fake.systemd.protect(&node).unwrap();
+    let folder = node_dir::protected(&node).unwrap();
+    let made = [folder.join("antnode"), unit.clone(), folder.join(".wnm-definition")];
+    let complete = texts(&made);
+    assert!(complete.iter().all(Option::is_some) && complete[1].as_deref() != Some(before.as_str()), "{complete:?}");
+    assert!(!old_definition.exists());
+
+    // Cut after none, one or two of the files, in the order in which they appear, and with half of the next one.
+    for done in 0..made.len() {
+        for half in [false, true] {
+            for path in &made[done..] {
+                let _ = fs::remove_file(path);
+                let mut draft = path.file_name().unwrap().to_owned();
+                draft.push(".tmp");
+                if half && path == &made[done] && folder.exists() {
+                    fs::write(path.with_file_name(draft), "ha").unwrap();
+                }
+            }
+            if done < 2 {
+                fs::write(&unit, &before).unwrap();
+            }
+            if done == 0 && !half {
+                fs::remove_dir_all(&folder).unwrap();
+            }
+            fs::write(&old_definition, serde_json::to_vec(&node).unwrap()).unwrap();
+            fake.systemd.protect(&node).unwrap();
+            assert_eq!(texts(&made), complete, "cut after {done} files, half of the next: {half}");
+            assert!(!old_definition.exists());
+            assert_eq!(fs::read_to_string(&node.binary).unwrap(), "program");
+            assert!(crate::manager::unprotected(&[&node]).is_empty());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The clients of the HTTP server: a bounded number, of which those that send nothing make room for others.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+use super::connection::builder;
+
+/// The maximum number of open connections.
+const MOST_CLIENTS: usize = 128;
+/// Time after which a connection is closed, whatever its client still reads.
+const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+
+/// The open connections, in the order of their begins.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    clients: Mutex<VecDeque<Client>>,
+}
+
+#[derive(Debug)]
+struct Client {
+    /// Whether the client has sent the head of its request.
+    has_asked: Arc<AtomicBool>,
+    connection: AbortHandle,
+}
+
+impl Crowd {
+    /// Serves a client. When too many are connected, the one that has sent no request for the longest time is
+    /// disconnected; when all have sent one, the new client is.
+    pub(super) fn admit(&self, stream: TcpStream, router: Router) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|client| !client.connection.is_finished());
+        if clients.len() >= MOST_CLIENTS {
+            let silent = clients.iter().position(|client| !client.has_asked.load(Ordering::Relaxed));
+            match silent.and_then(|silent| clients.remove(silent)) {
+                Some(client) => client.connection.abort(),
+                None => return,
+            }
+        }
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&has_asked);
+        let connection = tokio::spawn(async move {
+            let inner = TowerToHyperService::new(router);
+            let service = service_fn(move |request| {
+                asked.store(true, Ordering::Relaxed);
+                inner.call(request)
+            });
+            let served = builder().serve_connection(TokioIo::new(stream), service);
+            // A client that breaks off, or reads too slowly, is no event.
+            let _ = tokio::time::timeout(LONGEST_ANSWER, served).await;
+        });
+        clients.push_back(Client { has_asked, connection: connection.abort_handle() });
+    }
+}
