@@ -39,6 +39,10 @@ bench *flags:
     cargo build --release -p wnm-cli -p wnm-sim
     cargo bench -p wnm-benches "$@"
 
+# Kill wnm at random times and at system calls, and write the figures to docs/RELIABILITY.md (needs strace)
+crash:
+    cargo test -p wnm-cli --test e2e crash::figures -- --ignored --nocapture
+
 # Check words against docs/GLOSSARY.md
 prose *paths:
     .ci/prose "$@"

@@ -24,7 +24,6 @@ fake_version_trailer=wnm-node
 
 # Output for people.
 text_reboot='the host was rebooted'
-text_sudo_password='sudo asks for a password'
 text_two_supervisors=/etc/systemd/system/wnm.service
 text_cron_removed='/etc/cron.d/anm is removed'
 text_log_of_cycle='nodes up'

@@ -63,7 +63,8 @@ impl<S: Store, P: Platform> Agent<S, P> {
         observer.executing(&records);
         let mut executor = self.platform.executor(&colony.settings, &colony.nodes);
         let mut journal = ObservedJournal { journal: &mut self.store, observer };
-        let outcomes = carry_out(&mut records, &mut executor, &mut journal, observation.now);
+        let outcomes =
+            carry_out(&mut records, &evaluation.decision.cancelled, &mut executor, &mut journal, observation.now);
         drop(executor);
 
         let worked: Vec<_> = records.into_iter().zip(outcomes).collect();

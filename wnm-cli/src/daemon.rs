@@ -1,6 +1,7 @@
 //! `wnm daemon`: the daemon of the agent, with signals, the lock of the database and the output.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,6 +14,7 @@ use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, Request
 use wnm_platform::Platform;
 use wnm_store::{Lock, Schedule, Store};
 
+use crate::api::Api;
 use crate::args::Daemon;
 use crate::config;
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
@@ -67,6 +69,7 @@ fn start_server(
         requests: requests.clone(),
         // A daemon that has ended takes no request.
         wake: Box::new(move || _ = wake.send(Wake::Requested)),
+        documents: Arc::new(Api::of(db)),
         version: env!("CARGO_PKG_VERSION"),
     };
     match Server::start(daemon, &socket_path(db)) {

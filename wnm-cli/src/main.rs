@@ -1,5 +1,6 @@
 //! `wnm`, the Weave Node Manager: parse, run, map to an exit code.
 
+mod api;
 mod args;
 mod commands;
 mod config;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     };
     let cli = match args::parse(&args) {
         Ok(cli) => cli,
-        Err(Unparsed::Text(text)) => return ended(plain.text(&text).map(|()| Exit::Done), &plain),
+        Err(Unparsed::Text(text)) => return ended(plain.words(&text).map(|()| Exit::Done), &plain),
         Err(Unparsed::Usage(error)) => return plain.fail(&error.into()).into(),
     };
     let mut output = Output::new(&cli.global);

@@ -14,6 +14,7 @@ use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
+use crate::render::symbols;
 
 /// The output of a command, in the form that the global flags ask for.
 pub(crate) struct Output {
@@ -100,7 +101,33 @@ impl Output {
 
     /// Writes a page for people to standard output.
     pub(crate) fn page(&self, text: &str) -> Result<(), CliError> {
-        self.text(&page::fitted(text, self.width))
+        self.words(&page::fitted(text, self.width))
+    }
+
+    /// Writes a result as JSON, or as a page that replaces the one before on a terminal. Elsewhere an empty line separates
+    /// the pages.
+    pub(crate) fn frame<T: Serialize>(
+        &self,
+        value: &T,
+        page: impl FnOnce(&T) -> String,
+        width: Width,
+    ) -> Result<(), CliError> {
+        if self.json {
+            return self.json(value);
+        }
+        let page = page::fitted(&page(value), width);
+        if !io::stdout().is_terminal() {
+            return self.text(&symbols::for_locale(&format!("{page}\n")));
+        }
+        // Each line is cleared to its end as it is written, and the rest of the screen at the end, because a screen that
+        // is cleared first flickers.
+        let mut screen = b"\x1b[H".to_vec();
+        for line in coloured(&symbols::for_locale(&page))?.split(|byte| *byte == b'\n') {
+            screen.extend_from_slice(line);
+            screen.extend_from_slice(b"\x1b[K\n");
+        }
+        screen.extend_from_slice(b"\x1b[J");
+        write(&screen)
     }
 
     /// Writes a value as JSON, or as text for programs, which is never wrapped.
@@ -110,13 +137,13 @@ impl Output {
 
     /// Writes text to standard output without wrapping, and ends it with a line feed.
     pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
-        let choice = anstream::AutoStream::choice(&io::stdout());
-        let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len() + 1), choice);
-        page.write_all(text.as_bytes()).map_err(CliError::Output)?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            page.write_all(b"\n").map_err(CliError::Output)?;
-        }
-        write(&page.into_inner())
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        write(&coloured(&format!("{text}{end}"))?)
+    }
+
+    /// Writes a text of wnm's own words, such as help, in the symbols that the terminal can show.
+    pub(crate) fn words(&self, text: &str) -> Result<(), CliError> {
+        self.text(&symbols::for_locale(text))
     }
 
     /// Writes a document with a value as one line of JSON to standard output. All JSON output goes through here.
@@ -130,7 +157,7 @@ impl Output {
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             // A closed standard error must not end a command that changes nodes.
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", symbols::for_locale(text));
         }
     }
 
@@ -138,7 +165,8 @@ impl Output {
     pub(crate) fn ask(&self, text: &str) {
         let mut error = anstream::stderr().lock();
         // Without standard error the question has no answer, and the command ends.
-        let _ = error.write_all(page::fitted(text, self.width).as_bytes()).and_then(|()| error.flush());
+        let question = symbols::for_locale(&page::fitted(text, self.width)).into_owned();
+        let _ = error.write_all(question.as_bytes()).and_then(|()| error.flush());
     }
 
     /// Writes the report of a cycle.
@@ -162,10 +190,18 @@ impl Output {
                 .map_err(io::Error::from)
                 .and_then(|report| writeln!(err, "{report}"))
         } else {
-            render::error(error).lines().try_for_each(|line| writeln!(err, "{line}"))
+            symbols::for_locale(&render::error(error)).lines().try_for_each(|line| writeln!(err, "{line}"))
         };
         exit
     }
+}
+
+/// Returns a text with the colours that standard output can show.
+fn coloured(text: &str) -> Result<Vec<u8>, CliError> {
+    let choice = anstream::AutoStream::choice(&io::stdout());
+    let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len()), choice);
+    page.write_all(text.as_bytes()).map_err(CliError::Output)?;
+    Ok(page.into_inner())
 }
 
 /// Writes to standard output in one call. The standard library would flush after every line.

@@ -42,7 +42,8 @@ mod policy;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{Action, Afterwards, Decision, Planned, Reason, Relief};
+pub use action::decision::{Action, Afterwards, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
+pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;

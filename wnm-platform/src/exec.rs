@@ -1,5 +1,6 @@
 //! The single way to run other programs: argument vectors, a deadline, an own process group, bounded output.
 
+mod cooldown;
 pub(crate) mod message;
 mod run;
 
@@ -8,9 +9,10 @@ use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::PlatformError;
+use cooldown::Cooldowns;
 
 /// The default deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -84,14 +86,21 @@ impl Call {
         self
     }
 
-    /// Returns the command for an error message: without the template after `--format`, and shortened.
+    /// Returns the command for a message: without the template after `--format`, without the values of the variables
+    /// that it passes to a node, which may be secrets, and shortened.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut arguments = Vec::with_capacity(self.arguments.len());
         let mut words = self.arguments.iter();
         while let Some(word) = words.next() {
+            let text = word.to_string_lossy();
             if word == "--format" {
                 words.next();
+            } else if word == "--env" {
+                arguments.push("--env=***".into());
+                words.next();
+            } else if let Some((name, _)) = text.strip_prefix("--env=").and_then(|pair| pair.split_once('=')) {
+                arguments.push(format!("--env={name}=***").into());
             } else {
                 arguments.push(word.clone());
             }
@@ -103,7 +112,7 @@ impl Call {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -217,17 +226,21 @@ impl Output {
     }
 }
 
+/// The cooldowns of the host's tools, which all callers in this process share.
+static OF_HOST: Cooldowns = Cooldowns::new();
+
 /// A function that replaces the programs of the host.
 type Answer = dyn Fn(&Call) -> Result<Output, PlatformError> + Send + Sync;
 
-/// The runner of other programs: the host, or a script in tests.
+/// The runner of other programs: the host, or a script in tests. A tool that hangs or floods is not called again for a
+/// minute, by any caller.
 #[derive(Clone)]
 pub struct Exec(Runner);
 
 #[derive(Clone)]
 enum Runner {
     Real,
-    Scripted(Arc<Answer>),
+    Scripted(Arc<Answer>, Arc<Cooldowns>),
 }
 
 impl Exec {
@@ -240,17 +253,18 @@ impl Exec {
     /// Returns a runner that calls `answer` instead of starting programs.
     #[must_use]
     pub fn scripted(answer: impl Fn(&Call) -> Result<Output, PlatformError> + Send + Sync + 'static) -> Self {
-        Self(Runner::Scripted(Arc::new(answer)))
+        Self(Runner::Scripted(Arc::new(answer), Arc::default()))
     }
 
     /// Runs a program and returns its output, success or not.
     ///
     /// # Errors
-    /// The program cannot be started, or exceeds its deadline or its output limit and is killed with its process group.
+    /// The program cannot be started, exceeds its deadline or its output limit and is killed with its process group, or
+    /// is a tool that did so less than a minute before.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Runner::Real => run::run(call),
-            Runner::Scripted(answer) => answer(call),
+            Runner::Real => OF_HOST.around(call, logged),
+            Runner::Scripted(answer, cooldowns) => cooldowns.around(call, |call| answer(call)),
         }
     }
 
@@ -267,11 +281,21 @@ impl Exec {
     }
 }
 
+/// Runs a program of the host, and logs its end at the level of `wnm -v`.
+fn logged(call: &Call) -> Result<Output, PlatformError> {
+    let begun = Instant::now();
+    let result = run::run(call);
+    let milliseconds = begun.elapsed().as_millis();
+    let ended = result.as_ref().map_or_else(ToString::to_string, Output::ended);
+    tracing::debug!(command = %call.summary(), milliseconds, "{ended}");
+    result
+}
+
 impl fmt::Debug for Exec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Runner::Real => "Exec::Real",
-            Runner::Scripted(_) => "Exec::Scripted",
+            Runner::Scripted(..) => "Exec::Scripted",
         })
     }
 }

@@ -12,6 +12,7 @@ pub mod identity;
 mod leftovers;
 pub mod manager;
 pub mod node_dir;
+pub mod node_log;
 pub mod observe;
 pub mod open_files;
 pub mod places;

@@ -1,10 +1,13 @@
 //! Default paths: the database, the nodes, their logs, the operator's programs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wnm_core::{HostDefaults, ManagerKind, Program, Scope, Settings, VolumeFault};
 
 use crate::error::PlatformError;
+use crate::exec::{Call, Exec};
+use crate::guarded;
 use crate::node_dir;
 use crate::volume;
 
@@ -138,10 +141,32 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
         node_dir::check_storage_place(folder)?;
         let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
         std::fs::create_dir_all(folder).map_err(unusable)?;
-        let trial = folder.join(format!(".wnm-trial-{}", std::process::id()));
-        std::fs::write(&trial, "trial").and_then(|()| std::fs::remove_file(&trial)).map_err(unusable)
+        try_program(folder)
     })
 }
+
+/// Writes a program into a folder and runs it, as those of the nodes there.
+///
+/// # Errors
+/// The folder is not writable, or its volume runs no programs (`noexec`).
+pub fn try_program(folder: &Path) -> Result<(), PlatformError> {
+    let trial = folder.join(format!(".wnm-trial-{}", std::process::id()));
+    let unusable = |source| PlatformError::StorageUnusable { path: folder.to_owned(), source };
+    guarded::write(&trial, b"#!/bin/sh\nexit 0\n", 0o755).map_err(unusable)?;
+    let ran = Exec::real().run(&Call::new(&trial).within(TRIAL));
+    std::fs::remove_file(&trial).map_err(unusable)?;
+    match ran {
+        Ok(output) if output.is_success() => Ok(()),
+        Err(PlatformError::NotStarted { source, .. }) => {
+            Err(PlatformError::NoExecution { path: folder.to_owned(), source })
+        }
+        Ok(output) => Err(output.failure_of(trial.display().to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// The deadline of the trial program.
+const TRIAL: Duration = Duration::from_secs(5);
 
 /// Returns the first of these folders that is not writable or cannot be created, without changing anything; None when all
 /// are usable.

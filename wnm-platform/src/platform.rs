@@ -221,7 +221,7 @@ impl Platform {
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (manager, firewall) = (self.manager.as_ref(), self.firewall.as_ref());
-        HostExecutor::new(manager, firewall, &self.movers, settings, nodes).on_volumes(volumes)
+        HostExecutor::new(manager, firewall, &self.movers, settings, nodes).on_host(self, volumes)
     }
 
     /// Waits until no folder is being copied, at most for `limit`. A process that ends earlier leaves the rest of a copy to

@@ -53,7 +53,8 @@ fn comparison_does_not_depend_on_jobs() {
     insta::assert_snapshot!(outline.join("\n"), @r#"
     # Steady and classic, in figures
     ## Targets against the better classic: cycles of 60 s, 2 seeds
-    ## All policies, means over the scenarios: cycles of 60 s, 2 seeds
+    ## Targets against the best simple baseline: cycles of 60 s, 2 seeds
+    ## All policies, sums over the scenarios in a run of each: cycles of 60 s, 2 seeds
     ## Charts
     ![node-hours against avoidable time](front.svg)
     ![scalar minus that of the better classic, by scenario](differences.svg)
@@ -61,12 +62,16 @@ fn comparison_does_not_depend_on_jobs() {
     # Steady and classic, scenario by scenario
     ## steady minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady / the better classic: cycles of 60 s, 2 seeds
-    ## steady-cpu-limit minus the better classic, by seed: cycles of 60 s, 2 seeds
-    ## steady-cpu-limit / the better classic: cycles of 60 s, 2 seeds
+    ## steady-weight minus the better classic, by seed: cycles of 60 s, 2 seeds
+    ## steady-weight / the better classic: cycles of 60 s, 2 seeds
+    ## steady-defaults minus the better classic, by seed: cycles of 60 s, 2 seeds
+    ## steady-defaults / the better classic: cycles of 60 s, 2 seeds
+    ## steady-idle minus the better classic, by seed: cycles of 60 s, 2 seeds
+    ## steady-idle / the better classic: cycles of 60 s, 2 seeds
     ## steady-tuned minus the better classic, by seed: cycles of 60 s, 2 seeds
     ## steady-tuned / the better classic: cycles of 60 s, 2 seeds
     # Steady without each of its parts
-    ## Changes in steady-cpu-limit without a part: cycles of 60 s, 4 runs each
+    ## Changes in steady-weight without a part: cycles of 60 s, 4 runs each
     ## Changes in steady without a part: cycles of 60 s, 4 runs each
     "#);
     for name in ["differences.svg", "front.svg", "run.svg"] {
@@ -97,8 +102,10 @@ fn five_scenarios_also_run_in_short_cycles() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let titles = ran.out.lines().filter(|line| line.starts_with("Targets against")).collect::<Vec<_>>();
     insta::assert_snapshot!(titles.join("\n"), @r"
+    Targets against the best simple baseline: cycles of 60 s, 6 seeds
     Targets against the better classic: cycles of 60 s, 6 seeds
-    Targets against the better classic: cycles of 5 s, 5 seeds
+    Targets against the best simple baseline: cycles of 5 s, 3 seeds
+    Targets against the better classic: cycles of 5 s, 3 seeds
     ");
     assert!(ran.out.ends_with("steady-tuned is missing: --tuned was not given.\n"), "{}", ran.out);
 }

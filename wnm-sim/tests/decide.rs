@@ -246,6 +246,28 @@ fn pending_action_is_under_way_until_a_line_shows_its_end() {
 }
 
 #[test]
+fn pending_removal_is_cancelled_when_the_cap_is_raised() {
+    let removing = [(1, "RUNNING"), (2, "RUNNING"), (3, "REMOVING")];
+    let mut start = first(case(1000.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")]));
+    start["config"]["node_cap"] = json!(2);
+    start["config"]["delay_remove"] = json!(300);
+    let mut raised = case(1120.0, 10.0, &removing);
+    raised["config"] = start["config"].clone();
+    raised["config"]["node_cap"] = json!(3);
+    let answers = converse(&[
+        start,
+        json!({"outcomes": ["pending"]}),
+        case(1060.0, 10.0, &removing),
+        raised,
+        case(1180.0, 10.0, &[(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")]),
+    ]);
+    assert_eq!(answers[0]["actions"], json!([["remove", 3]]));
+    assert_eq!(answers[2]["cancelled"], json!(null));
+    assert_eq!(answers[3]["cancelled"], json!([3]));
+    assert_eq!(answers[4]["actions"], json!([["start", 3]]));
+}
+
+#[test]
 fn outcomes_must_fit_the_answer_and_invalid_lines_change_nothing() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];
     let stopped = [(1, "RUNNING"), (2, "RUNNING"), (3, "STOPPED")];
@@ -303,6 +325,10 @@ fn answer_of_steady_names_what_is_missing() {
     };
     assert!(with("used_mem_percent", json!(10)).contains("load_average_15"));
     assert!(!with("yields_cpu", json!(true)).contains("load_average_15"));
+    // An impossible value is no metric.
+    for (key, impossible) in [("used_cpu_percent", json!(-3)), ("cpus", json!(0)), ("hd_total_bytes", json!(0))] {
+        assert!(with(key, impossible.clone()).contains(key), "{key} {impossible}");
+    }
 }
 
 /// The example of the documentation must run unchanged.

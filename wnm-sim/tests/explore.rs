@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4063, with 37 nodes on average
-    actions  add 78 disable 5 remove 247 restart 1 start 422 stop 92 upgrade 23; 835 done, 33 failed
-    crashes  18 at 5 points; 19 reboots
-    digest   7e8d73dd0938ee2d
+    cycles   4062, with 38 nodes on average
+    actions  add 76 disable 5 remove 254 restart 1 start 425 stop 99 upgrade 23; 838 done, 34 failed, 11 cancelled
+    crashes  17 at 4 points; 19 reboots
+    digest   eeee49cec98937bd
     no violation
     "#);
 }

@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
-    HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent,
-    Policy, Presence, Preset, Recovery, StopCause, Threshold, Timestamp, Tuning, Upgrades, Version, Volume, evaluate,
+    FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
+    Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning,
+    Upgrades, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -161,6 +162,7 @@ fn failure() -> impl Strategy<Value = FailedAction> {
         node,
         step: if is_early { Step::Start } else { Step::Confirm },
         error: String::new(),
+        cause: FailureCause::Other,
         hint: None,
         failures: 1,
         at: Timestamp::from_millis(NOW),
@@ -240,8 +242,15 @@ fn given() -> impl Strategy<Value = Given> {
             states.retain(|_, state| matches!(state, NodeState::Running { .. } | NodeState::Stopped { .. }));
         }
         let known = devices.into_iter().enumerate();
+        // Removals begin for the cap or for a volume; the others of these have passed their delay.
+        let is_delayed = |id: &NodeId| acting.contains(id) && !is_calm && !id.get().is_multiple_of(3);
+        let is_removing = |state: &NodeState| matches!(state, NodeState::Removing { .. });
+        let delayed =
+            states.iter().filter(|(id, state)| is_removing(state) && is_delayed(id) && nodes.contains_key(id));
+        let removals = delayed.map(|(id, _)| (*id, Reason::OverCap { total: 1, cap: 0 })).collect();
         let state = EngineState {
             nodes: states,
+            removals,
             acting: if is_calm { BTreeSet::new() } else { acting },
             missing,
             volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),

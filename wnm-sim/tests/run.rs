@@ -33,17 +33,17 @@ fn table_shows_scores_and_ranks() {
     let plain = folder.write("plain.toml", PLAIN);
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--policy", "fixed:16", "--seeds", "2", "--days", "0.5"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    insta::assert_snapshot!(ran.out, @r#"
-    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %        churn  flaps  deleted  GB  out of memory s  disk full s
-    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
-    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
+    insta::assert_snapshot!(ran.out, @r"
+    scenario  policy    cycle  runs         scalar   of best %       over %  avoidable %  bound %  lost core-hours    stalled %        churn  flaps  deleted  GB  out of memory s  disk full s
+    plain     fixed:12   60 s     2  0.600 ± 0.000  60.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00        0.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
+    plain     fixed:16   60 s     2  0.799 ± 0.000  79.9 ± 0.0  0.00 ± 0.00  0.00 ± 0.00     0.00        0.0 ± 0.0  0.00 ± 0.00  0.00 ± 0.00  0 ± 0    0 ± 0   0                0            0
 
     rank  policy    cycle  scenarios  scalar
     1     fixed:16   60 s          1   0.799
     2     fixed:12   60 s          1   0.600
-    "#);
+    ");
     let ran = run(&["run", &plain, "--policy", "fixed:12", "--seeds", "1", "--days", "0.5", "--json"]);
-    insta::assert_snapshot!(ran.out, @r#"{"scores":[{"scenario":"plain","policy":"fixed:12","days":0.5,"cycle":60,"runs":1,"scalar":{"mean":0.6,"within":null},"yielded":{"mean":0.6,"within":null},"node_hours":{"mean":144.0,"within":null},"over":{"mean":0.0,"within":null},"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"severity":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deleted_age_hours":{"mean":0.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null}}],"ranking":[{"policy":"fixed:12","cycle":60,"scenarios":1,"scalar":{"mean":0.6,"within":null}}]}"#);
+    insta::assert_snapshot!(ran.out, @r#"{"scores":[{"scenario":"plain","policy":"fixed:12","days":0.5,"cycle":60,"runs":1,"scalar":{"mean":0.6,"within":null},"yielded":{"mean":0.6,"within":null},"node_hours":{"mean":144.0,"within":null},"lost_core_hours":{"mean":0.0,"within":null},"stalled":{"mean":0.0,"within":null},"over":{"mean":0.0,"within":null},"avoidable":{"mean":0.0,"within":null},"bound":{"mean":0.0,"within":null},"severity":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"deletions":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"deleted_age_hours":{"mean":0.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null}}],"pooled":[{"policy":"fixed:12","cycle":60,"scenarios":1,"seeds":1,"node_hours":{"mean":144.0,"within":null},"node_hours_best":{"mean":240.0,"within":null},"of_best":{"mean":0.6,"within":null},"lost_core_hours":{"mean":0.0,"within":null},"stalled_hours":{"mean":0.0,"within":null},"over_hours":{"mean":0.0,"within":null},"avoidable_hours":{"mean":0.0,"within":null},"churn":{"mean":0.0,"within":null},"flaps":{"mean":0.0,"within":null},"deleted_bytes":{"mean":0.0,"within":null},"out_of_memory":{"mean":0.0,"within":null},"disk_full":{"mean":0.0,"within":null}}],"ranking":[{"policy":"fixed:12","cycle":60,"scenarios":1,"scalar":{"mean":0.6,"within":null}}]}"#);
 }
 
 #[test]

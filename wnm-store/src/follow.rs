@@ -30,7 +30,7 @@ impl Store {
     /// Opens the database at `path` in the place of this one, if it is another file: a backup was restored beside a
     /// daemon, or a link leads elsewhere. If no database can be read there, and this one is whole, writes it there again.
     ///
-    /// The caller holds the [`Lock`].
+    /// The caller holds the lock of the colony.
     ///
     /// # Errors
     /// As for [`open`](Self::open); this store then stays, and refuses to write.

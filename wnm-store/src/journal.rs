@@ -117,7 +117,7 @@ fn write_outcome(
 ) -> Result<Option<NodeId>, DbError> {
     let ended = match outcome {
         Outcome::Pending { .. } => None,
-        Outcome::Done | Outcome::Failed(_) => Some(now.as_millis()),
+        Outcome::Done | Outcome::Failed(_) | Outcome::Cancelled { .. } => Some(now.as_millis()),
     };
     let changed = tx
         .prepare_cached(

@@ -92,6 +92,11 @@ fn actions(before: Option<&Report>, report: &Report, events: &mut Vec<Event>) {
             Outcome::Pending { .. } => continue,
             Outcome::Done => None,
             Outcome::Failed(failure) => Some(Box::new(failure.clone())),
+            Outcome::Cancelled { because } => {
+                let because = because.clone();
+                events.push(Event::ActionCancelled { action, planned: planned.clone(), begun, because });
+                continue;
+            }
         };
         events.push(Event::ActionEnded { action, planned: planned.clone(), begun, failure });
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::Failure;
-use wnm_core::{ActionId, Blocker, Cores, Measure, NodeId, NodeState, Planned, Timestamp, VolumeFault};
+use wnm_core::{ActionId, Blocker, Cores, Measure, NodeId, NodeState, Planned, ReasonGone, Timestamp, VolumeFault};
 
 use super::snapshot::CycleFailure;
 
@@ -45,6 +45,17 @@ pub enum Event {
         begun: Timestamp,
         /// The failure; None for a complete action.
         failure: Option<Box<Failure>>,
+    },
+    /// A removal ended in its delay, because its reason has gone.
+    ActionCancelled {
+        /// The number of the action.
+        action: ActionId,
+        /// The action and its reason.
+        planned: Planned,
+        /// The time of its begin.
+        begun: Timestamp,
+        /// The change that ended the reason.
+        because: ReasonGone,
     },
     /// A node has another state.
     NodeChanged {
@@ -90,6 +101,7 @@ impl Event {
             Self::SettingsChanged => "settings_changed",
             Self::ActionBegun { .. } => "action_begun",
             Self::ActionEnded { .. } => "action_ended",
+            Self::ActionCancelled { .. } => "action_cancelled",
             Self::NodeChanged { .. } => "node_changed",
             Self::SignalExceeded(_) => "signal_exceeded",
             Self::SignalRelieved(_) => "signal_relieved",

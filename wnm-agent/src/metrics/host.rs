@@ -50,7 +50,7 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut dyn Sink) {
     sink.family(gauge("wnm_signal_exceeded", "Whether a signal is over its high threshold: 1 while it is."));
     for measure in &snapshot.report.decision.measures {
         let folder = folder(measure.signal, &host.volumes);
-        let labels = [("signal", name(measure.signal)), ("folder", folder.as_str())];
+        let labels = [("signal", measure.signal.name()), ("folder", folder.as_str())];
         sink.sample("", &labels[..labels_of(&folder)], f64::from(u8::from(measure.is_exceeded())));
     }
     volumes(&host.volumes, sink);
@@ -90,14 +90,14 @@ fn signals(measures: &[Measure], volumes: &[Volume], families: &SignalFamilies, 
     for measure in of_unit() {
         let Some(seen) = measure.seen else { continue };
         let folder = folder(measure.signal, volumes);
-        let labels = [("signal", name(measure.signal)), ("folder", folder.as_str())];
+        let labels = [("signal", measure.signal.name()), ("folder", folder.as_str())];
         sink.sample("", &labels[..labels_of(&folder)], seen.number() * families.factor);
     }
     sink.family(families.threshold);
     for measure in of_unit() {
         let folder = folder(measure.signal, volumes);
         for (level, threshold) in [("low", measure.less_than), ("high", measure.remove)] {
-            let labels = [("level", level), ("signal", name(measure.signal)), ("folder", folder.as_str())];
+            let labels = [("level", level), ("signal", measure.signal.name()), ("folder", folder.as_str())];
             sink.sample("", &labels[..labels_of(&folder) + 1], threshold.number() * families.factor);
         }
     }
@@ -135,22 +135,6 @@ fn stalls(scope: &str, stalls: &Stalls, sink: &mut dyn Sink) {
                 sink.sample("", &labels, avg10.get() / 100.0);
             }
         }
-    }
-}
-
-/// Returns the name of a signal. The volumes share one, and differ in their folder.
-const fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Cpu => "cpu",
-        Signal::Memory => "memory",
-        Signal::Disk(_) => "disk",
-        Signal::Load1 => "load1",
-        Signal::Load5 => "load5",
-        Signal::Load15 => "load15",
-        Signal::DiskRead => "disk_read",
-        Signal::DiskWrite => "disk_write",
-        Signal::NetRead => "net_read",
-        Signal::NetWrite => "net_write",
     }
 }
 

@@ -1,6 +1,7 @@
 //! The clients of the HTTP server: a bounded number, of which those that send nothing make room for others.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,22 @@ use super::connection::builder;
 const MOST_CLIENTS: usize = 128;
 /// Time after which a connection is closed, whatever its client still reads.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+
+/// Whether an answer goes on for as long as its client reads it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Streaming(Arc<AtomicBool>);
+
+impl Streaming {
+    /// Exempts the connection from the time limit of an answer.
+    pub(super) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the exemption: a client that does not take the rest of the answer is disconnected.
+    pub(super) fn end(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
 
 /// The open connections, in the order of their begins.
 #[derive(Debug, Default)]
@@ -47,15 +64,20 @@ impl Crowd {
         }
         let has_asked = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&has_asked);
+        let streaming = Streaming::default();
         let connection = tokio::spawn(async move {
             let inner = TowerToHyperService::new(router);
-            let service = service_fn(move |request| {
+            let stream_of_request = streaming.clone();
+            let service = service_fn(move |mut request: hyper::Request<_>| {
                 asked.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(stream_of_request.clone());
                 inner.call(request)
             });
-            let served = builder().serve_connection(TokioIo::new(stream), service);
+            let mut served = pin!(builder().serve_connection(TokioIo::new(stream), service));
             // A client that breaks off, or reads too slowly, is no event.
-            let _ = tokio::time::timeout(LONGEST_ANSWER, served).await;
+            while tokio::time::timeout(LONGEST_ANSWER, served.as_mut()).await.is_err()
+                && streaming.0.load(Ordering::Relaxed)
+            {}
         });
         clients.push_back(Client { has_asked, connection: connection.abort_handle() });
     }

@@ -20,9 +20,9 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::Shared;
 use super::crowd::Crowd;
 use super::routes::text;
+use super::{Shared, api};
 use crate::control::ListenInfo;
 use crate::metrics::{self, Format};
 
@@ -107,6 +107,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || text(StatusCode::OK, "ok")))
         .route("/readyz", get(readiness))
+        .merge(api::routes())
         .fallback(async || text(StatusCode::NOT_FOUND, "no such page; / lists all"))
         .layer(from_fn(guard))
         .with_state(shared)
@@ -163,7 +164,13 @@ async fn index(State(shared): State<Arc<Shared>>) -> Response {
     let page = format!(
         "wnm {version}\n\n/metrics              metrics for Prometheus, in its text format or OpenMetrics\n\
          /metrics?format=json  the same as JSON\n/healthz              200 while the daemon runs\n\
-         /readyz               200 while its cycles complete, otherwise 503 with the reason"
+         /readyz               200 while its cycles complete, otherwise 503 with the reason\n\
+         /api/v1/status        the host, the colony and the last decision, as JSON\n\
+         /api/v1/nodes         all nodes; /api/v1/nodes/3 one with its last events\n\
+         /api/v1/history       the latest cycles that acted; ?limit=N\n\
+         /api/v1/explain       the rules of the last scheduled cycle; ?cycle=N\n\
+         /api/v1/config        the effective settings\n\
+         /api/v1/events        new events as a stream (SSE); ?after=N"
     );
     text(StatusCode::OK, &page)
 }

@@ -1,5 +1,6 @@
 //! The servers of a daemon, on one thread of their own. They read the [`Live`] data, and pass requests to the daemon.
 
+mod api;
 mod connection;
 mod crowd;
 mod http;
@@ -19,6 +20,8 @@ use tokio::sync::{oneshot, watch};
 use crate::control::ListenInfo;
 use crate::live::Live;
 use crate::request::RequestQueue;
+use api::Limits;
+pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 use http::Rendered;
 use socket::{ControlSocket, SocketError};
 
@@ -55,6 +58,8 @@ pub struct Daemon {
     pub requests: RequestQueue,
     /// Wakes it for a request.
     pub wake: Box<dyn Fn() + Send + Sync>,
+    /// The maker of the documents of the API.
+    pub documents: Arc<dyn Documents>,
     /// The version of wnm.
     pub version: &'static str,
 }
@@ -73,6 +78,7 @@ struct Shared {
     /// The address of the HTTP server; None when off.
     listening: Mutex<Option<ListenInfo>>,
     rendered: Rendered,
+    limits: Limits,
 }
 
 /// Running servers. They end when this value is dropped.
@@ -103,8 +109,13 @@ impl Server {
         let changed = watch::Sender::new(0);
         let counter = changed.clone();
         daemon.live.on_change(move || counter.send_modify(|count| *count += 1));
-        let shared =
-            Shared { daemon, changed: changed.clone(), listening: Mutex::default(), rendered: Rendered::default() };
+        let shared = Shared {
+            daemon,
+            changed: changed.clone(),
+            listening: Mutex::default(),
+            rendered: Rendered::default(),
+            limits: Limits::default(),
+        };
         let shared = Arc::new(shared);
         let (stop, stopped) = oneshot::channel();
         let (listen, wanted) = watch::channel(None);

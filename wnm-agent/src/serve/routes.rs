@@ -96,7 +96,7 @@ async fn announce(writer: &LineWriter, mut changed: watch::Receiver<u64>, live: 
 
 /// The end of a wait for a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waited {
+pub(super) enum Waited {
     /// The daemon published.
     Changed,
     /// Nothing happened for [`QUIET`].
@@ -105,7 +105,7 @@ enum Waited {
     Ended,
 }
 
-async fn wait(changed: &mut watch::Receiver<u64>, writer: &LineWriter, live: &Live) -> Waited {
+pub(super) async fn wait(changed: &mut watch::Receiver<u64>, writer: &LineWriter, live: &Live) -> Waited {
     tokio::select! {
         () = writer.left() => Waited::Ended,
         () = tokio::time::sleep(QUIET) => Waited::Quiet,

@@ -41,6 +41,11 @@ impl LineWriter {
         self.0.send(line.into()).await.map_err(|_| Left)
     }
 
+    /// Writes bytes as they are. Waits for a slow client.
+    pub(super) async fn bytes(&self, bytes: Vec<u8>) -> Result<(), Left> {
+        self.0.send(bytes.into()).await.map_err(|_| Left)
+    }
+
     /// Writes an empty line, which tells a client that the server lives.
     pub(super) async fn empty(&self) -> Result<(), Left> {
         self.0.send(Bytes::from_static(b"\n")).await.map_err(|_| Left)

@@ -338,3 +338,99 @@ fn clients_that_send_nothing_make_room() {
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     drop(silent);
 }
+
+#[test]
+fn api_answers_questions_and_refuses_malformed_ones() {
+    let served = Served::new(channel().0);
+    served.server.set_listen(Some(free_port()));
+    let address = address(&served);
+    for (path, body) in [
+        ("/api/v1/status", "\"Status\""),
+        ("/api/v1/nodes", "\"Nodes\""),
+        ("/api/v1/nodes/1", "\"Node(NodeId(1))\""),
+        ("/api/v1/nodes/antnode0001", "\"Node(NodeId(1))\""),
+        ("/api/v1/history", "\"History { limit: 50 }\""),
+        ("/api/v1/history?limit=1000", "\"History { limit: 1000 }\""),
+        ("/api/v1/explain?cycle=7", "\"Explain { cycle: Some(7) }\""),
+        ("/api/v1/config", "\"Config\""),
+    ] {
+        let answer = get(address, path);
+        assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{path}: {answer}");
+        assert!(answer.contains("content-type: application/json\r\n"), "{answer}");
+    }
+    for (path, code) in [
+        ("/api/v1/nodes/2", "404"),
+        ("/api/v1/nodes/x", "400"),
+        ("/api/v1/nodes/..%2f..", "400"),
+        ("/api/v1/history?limit=0", "400"),
+        ("/api/v1/history?limit=1001", "400"),
+        ("/api/v1/explain?x=1", "400"),
+        ("/api/v1/explain", "503"),
+        ("/api/v2/status", "404"),
+    ] {
+        assert_eq!(status(&get(address, path)), code, "{path}");
+    }
+}
+
+/// Connects to the stream of events, and returns it after its head.
+fn reader(address: SocketAddr, query: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = format!("GET /api/v1/events{query} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head[..8], b"HTTP/1.0", "{}", String::from_utf8_lossy(&head));
+    stream
+}
+
+/// Reads until the text comes.
+fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
+    let mut text = String::new();
+    let mut bytes = [0; 4096];
+    while !text.contains(wanted) {
+        let length = stream.read(&mut bytes).unwrap();
+        assert!(length > 0, "the stream ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&bytes[..length]));
+    }
+    text
+}
+
+#[test]
+fn fifty_readers_get_the_events_and_the_next_is_refused() {
+    let (wake, wakes) = channel();
+    let served = Served::new(wake.clone());
+    served.server.set_listen(Some(free_port()));
+    let address = address(&served);
+    let mut readers: Vec<TcpStream> = (0..wnm_agent::serve::MOST_READERS).map(|_| reader(address, "")).collect();
+    readers.iter_mut().for_each(|reader| _ = read_until(reader, ": wnm\n\n"));
+    assert_eq!(status(&get(address, "/api/v1/events")), "503");
+    assert_eq!(status(&get(address, "/metrics")), "200", "other pages are served");
+    let (mut agent, calls) = agent(&[("node_cap", "1")]);
+    let mut control = Control { calls, live: served.live.clone(), ..Control::default() };
+    wake.send(Wake::End).unwrap();
+    let mut timer = wnm_agent::ChannelTimer::new(wakes);
+    wnm_agent::run_daemon(&mut agent, Duration::from_secs(60), &mut control, &mut timer, &served.live).unwrap();
+    for reader in &mut readers {
+        let text = read_until(reader, "event: action_ended\ndata: {\"number\":");
+        assert!(text.contains("id: 1\nevent: daemon_started\ndata: {\"number\":1}\n\n"), "{text}");
+    }
+    drop(readers);
+    // The places are free again; a reader that connects anew gets the events after the number that it names.
+    let started = Instant::now();
+    while status(&get_head(address, "/api/v1/events?after=2")) == "503" {
+        assert!(started.elapsed() < LIMIT);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(status(&get(address, "/api/v1/events?after=x")), "400");
+}
+
+/// Returns the first line of an answer, and leaves.
+fn get_head(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    let mut head = [0; 20];
+    stream.read_exact(&mut head).unwrap();
+    String::from_utf8_lossy(&head).into_owned()
+}

@@ -3,13 +3,14 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use wnm_agent::control::{Client, Lines, Message, NodeRequest, socket_path};
-use wnm_agent::live::Live;
-use wnm_agent::serve::{Daemon, ServeError, Server};
+use wnm_agent::live::{Live, LoggedEvent};
+use wnm_agent::serve::{Daemon, Documents, NoAnswer, Question, ServeError, Server};
 use wnm_agent::{ChannelTimer, RequestQueue, Wake, run_daemon};
 use wnm_core::steps::Step;
 use wnm_core::{NodeId, Outcome, Selection, Verb};
@@ -54,11 +55,29 @@ impl Served {
     }
 }
 
+/// Documents that name their question.
+struct Plain;
+
+impl Documents for Plain {
+    fn document(&self, question: Question) -> Result<Vec<u8>, (NoAnswer, Vec<u8>)> {
+        match question {
+            Question::Node(node) if node.get() > 1 => Err((NoAnswer::NotFound, b"{}".to_vec())),
+            Question::Explain { cycle: None } => Err((NoAnswer::Unavailable, b"{}".to_vec())),
+            question => Ok(format!("\"{question:?}\"").into_bytes()),
+        }
+    }
+
+    fn event(&self, event: &LoggedEvent) -> Vec<u8> {
+        format!("{{\"number\":{}}}", event.number).into_bytes()
+    }
+}
+
 fn start(live: &Live, requests: &RequestQueue, wake: Sender<Wake>, path: &Path) -> Result<Server, ServeError> {
     let daemon = Daemon {
         live: live.clone(),
         requests: requests.clone(),
         wake: Box::new(move || _ = wake.send(Wake::Requested)),
+        documents: Arc::new(Plain),
         version: "0.0.0",
     };
     Server::start(daemon, path)

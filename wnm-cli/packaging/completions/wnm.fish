@@ -33,7 +33,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -l config -d 'Config file, TOML or
 complete -c wnm -n "__fish_wnm_needs_command" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_needs_command" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_needs_command" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_needs_command" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_needs_command" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_needs_command" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_needs_command" -s V -l version -d 'Print version'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "init" -d 'Create a colony on this host'
@@ -45,7 +45,6 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past cycl
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "events" -d 'Print begins and ends of actions, oldest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
-complete -c wnm -n "__fish_wnm_needs_command" -f -a "storage" -d 'List, add and drain storage folders'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Check this host for problems and suggest fixes'
@@ -90,7 +89,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -104,7 +102,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -113,7 +110,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-grace -d 'Steady
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand init" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -133,7 +130,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l from-ant -d 'Take over 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l dry-run -d 'Show what would be created or taken over, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand init" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand init" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand init" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-action-delay -d 'Pause between the actions on two nodes, in milliseconds' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l this-survey-delay -d 'Pause between the probes of two nodes, in milliseconds' -r
@@ -172,7 +169,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll 
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -186,7 +182,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further a
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -195,7 +190,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-grace -d 'Steady:
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand run" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -211,7 +206,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l db -d 'Database file [de
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l dry-run -d 'Show the decision, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand run" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand run" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l interval -d 'Time between two cycles, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-cap -d 'Maximum number of nodes [default: 20]' -r
@@ -248,7 +243,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Ro
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -262,7 +256,6 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Furthe
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -271,7 +264,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-grace -d 'Stea
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'Steady: cooldown between two changes, in seconds [default: 1min]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l listen -d 'Address of the daemon\'s HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -286,8 +279,9 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l config -d 'Config fil
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand status" -s w -l watch -d 'Show the page again every 2s, or after this time, until interrupted; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -298,7 +292,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand status" -l db -d 'Database file 
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l check -d 'Exit with code 3 when no cycle ran for three intervals, or a node that should run does not'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand status" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand status" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand status" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -309,7 +303,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand explain" -l config -d 'Config fi
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand explain" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand explain" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l node -d 'Only this node, which may be a removed one' -r
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l since -d 'From this time on: a time ago such as 2h, a date such as 2026-11-01, or a time such as 2026-11-01T13:00:00Z' -r
@@ -325,7 +319,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand history" -l db -d 'Database file
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l idle -d 'List cycles without actions too; the last 100 are on record'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand history" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand history" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand history" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand events" -l node -d 'Only this node, which may be a removed one' -r
 complete -c wnm -n "__fish_wnm_using_subcommand events" -l since -d 'From this time on: a time ago such as 2h, a date such as 2026-11-01, or a time such as 2026-11-01T13:00:00Z' -r
@@ -341,7 +335,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand events" -l db -d 'Database file 
 complete -c wnm -n "__fish_wnm_using_subcommand events" -s f -l follow -d 'Go on with new events until interrupted; with --json one document per event'
 complete -c wnm -n "__fish_wnm_using_subcommand events" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand events" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand events" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand events" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand events" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l format -d 'Output format [default: text]' -r -f -a "text\t'Text for people'
 json\t'JSON'
@@ -357,34 +351,33 @@ complete -c wnm -n "__fish_wnm_using_subcommand report" -l config -d 'Config fil
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "list" -d 'List nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "show" -d 'Show all data of nodes, and their last events'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "add" -d 'Add nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until the policy starts them again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "restart" -d 'Restart nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "update" -d 'Give existing nodes other settings, and restart the running ones'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "move" -d 'Move nodes to another storage folder'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "list" -d 'List nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes, and their last events'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "logs" -d 'Print the log of a node'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "add" -d 'Add nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until they are started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "restart" -d 'Restart nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l state -d 'List only nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
 UNKNOWN\t''
 STOPPED\t''
@@ -433,7 +426,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -444,8 +437,23 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Number of lines, the last ones' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l source -d 'Log to read [default: program, or manager if the program has written no log]' -r -f -a "program\t'The file that the node program writes'
+manager\t'The log of the process manager: the journal of systemd, or the log of the container'"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on with new lines until interrupted; with --json one document per reading'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l count -d 'Number of nodes' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -458,7 +466,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -483,7 +491,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -507,7 +515,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -531,7 +539,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -555,7 +563,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -579,7 +587,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -604,58 +612,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l count -d 'Number of nodes, chosen by age' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
-UNKNOWN\t''
-STOPPED\t''
-RESTARTING\t''
-UPGRADING\t''
-MIGRATING\t''
-REMOVING\t''
-DEAD\t''
-DISABLED\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l set -d 'New value of a setting; repeatable [default: the present settings of new nodes]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l all -d 'All nodes that allow the action'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l dry-run -d 'Show the actions, and change nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l count -d 'Number of nodes, chosen by age' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
-UNKNOWN\t''
-STOPPED\t''
-RESTARTING\t''
-UPGRADING\t''
-MIGRATING\t''
-REMOVING\t''
-DEAD\t''
-DISABLED\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l to -d 'Storage folder to move to, one of node_storage' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l all -d 'All nodes that allow the action'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l dry-run -d 'Show the actions, and change nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
 UNKNOWN\t''
@@ -678,7 +636,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
@@ -702,7 +660,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l dry-run -d 'Show the actions, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -715,7 +673,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l interval -d 'Pause between the probes of two nodes, in milliseconds [default: survey_delay]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -728,56 +686,8 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l dry-run -d 'Probe the nodes, and store nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "list" -d 'List storage folders with their nodes and their space'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "add" -d 'Add storage folders for new nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "drain" -d 'Move all nodes off a storage folder, and add no more to it'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
-json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l dry-run -d 'Show which nodes would move, and change nothing'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
-complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -787,7 +697,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subco
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "list" -d 'List removed nodes that can be restored'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and not __fish_seen_subcommand_from list restore" -f -a "restore" -d 'Restore removed nodes with their identities, stopped'
@@ -800,7 +710,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcomman
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l as -d 'Number of the restored node [default: the number that the node had]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -813,7 +723,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcomman
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show which nodes would be restored, and change nothing'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -824,7 +734,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subc
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "list" -d 'List all settings with their effective values'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -f -a "get" -d 'Print the effective value of a setting'
@@ -843,7 +753,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l origin -d 'Show the source of each value'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -854,7 +764,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -865,7 +775,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -877,7 +787,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -889,7 +799,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -901,7 +811,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s y -l yes -d 'Do not ask for confirmation; required without a terminal'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -912,7 +822,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -924,7 +834,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l db -d 'Database file 
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l fix -d 'Remove firewall rules that wnm made for nodes that no longer exist'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l out -d 'File to write, which must not exist; compressed if its name ends in .gz' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l interval -d 'Time between two samples, such as 1s; at least 100ms' -r
@@ -940,7 +850,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand record" -l config -d 'Config fil
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand record" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand record" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand record" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand record" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand record" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -951,7 +861,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcomma
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "path" -d 'Print the path of the database'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and not __fish_seen_subcommand_from path check backup restore migrate" -f -a "check" -d 'Check the database for damage'
@@ -967,7 +877,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_f
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -978,7 +888,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_f
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -989,7 +899,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_f
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1000,7 +910,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_f
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1011,7 +921,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_f
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand db; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1022,7 +932,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_sub
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "install" -d 'Install and start the service, now and at every boot'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and not __fish_seen_subcommand_from install uninstall show" -f -a "uninstall" -d 'Stop and remove the service; nodes keep running'
@@ -1038,7 +948,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcomm
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l interval -d 'Time between two cycles of the service, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -1051,7 +961,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcomm
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from uninstall" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l interval -d 'Time between two cycles of the service, such as 5s or 1m; at least 100ms' -r
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -1064,7 +974,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcomm
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l cron -d 'Use cron, with one cycle a minute, instead of a service'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand service; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1075,7 +985,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcom
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Print the man page, or write the pages of all commands'
@@ -1088,7 +998,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l out -d 'Folder for the pages of all commands, created if necessary' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -1100,7 +1010,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand util; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1114,7 +1024,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l dry-run -d 'Show wh
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l purge -d 'Remove the database with settings and history too'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand teardown" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
@@ -1126,5 +1036,5 @@ complete -c wnm -n "__fish_wnm_using_subcommand demo" -l db -d 'Database file [d
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l keep -d 'Keep the folder of the demo, and print its path'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand demo" -s v -l verbose -d 'Print debug messages; -vv prints trace messages'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -s h -l help -d 'Print help'

@@ -4,6 +4,7 @@ mod change;
 mod columns;
 mod groups;
 mod help;
+mod logs;
 mod moment;
 mod numbers;
 mod past;
@@ -23,6 +24,7 @@ use crate::error::UsageError;
 
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
@@ -101,7 +103,7 @@ pub(crate) struct Global {
     /// Print only results and errors
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
-    /// Print debug messages; -vv prints trace messages
+    /// Print the commands that wnm runs, with their times; -vv prints every detail
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub(crate) verbose: u8,
     /// Format of log messages on standard error
@@ -143,7 +145,9 @@ pub(crate) enum Command {
     )]
     Daemon(Daemon),
     /// Show the host and the colony
-    #[command(after_help = "Example:\n  wnm status --check --json || echo 'look at the nodes'")]
+    #[command(
+        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch=10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
+    )]
     Status(Status),
     /// Show why wnm acted or did not act
     Explain {
@@ -245,6 +249,18 @@ pub(crate) struct Status {
     /// Exit with code 3 when no cycle ran for three intervals, or a node that should run does not
     #[arg(long)]
     pub(crate) check: bool,
+    /// Show the page again every 2s, or after this time, until interrupted; at least 100ms
+    #[arg(
+        short,
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        conflicts_with = "check",
+        value_parser = numbers::interval
+    )]
+    pub(crate) watch: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -348,6 +364,11 @@ pub(crate) enum Node {
         after_help = "Secrets in the environment and in the arguments are shown as ***.\n\nExamples:\n  wnm node show antnode0003\n  wnm node show 3 --json"
     )]
     Show(Nodes),
+    /// Print the log of a node
+    #[command(
+        after_help = "A line names the file, or the command that prints the log of the process manager.\n\nExamples:\n  wnm node logs 3\n  wnm node logs antnode0003 -f\n  wnm node logs 3 --source manager -n 20\n\nCtrl-C ends --follow with exit code 0."
+    )]
+    Logs(Logs),
     /// Add nodes
     Add(Count),
     /// Remove nodes with their identities
@@ -358,7 +379,7 @@ pub(crate) enum Node {
     /// Start nodes, the oldest first, and upgrade outdated ones
     #[command(after_help = "Examples:\n  wnm node start antnode0003\n  wnm node start --all")]
     Start(Selected),
-    /// Stop nodes, the youngest first, until the policy starts them again
+    /// Stop nodes, the youngest first, until they are started by name
     #[command(
         after_help = "Examples:\n  wnm node stop antnode0003\n  wnm node stop 1,3,5-9\n  wnm node stop --count 2"
     )]

@@ -16,6 +16,12 @@ pub(crate) struct NodeRange {
     pub(crate) last: NodeId,
 }
 
+impl From<NodeId> for NodeRange {
+    fn from(node: NodeId) -> Self {
+        Self { first: node, last: node }
+    }
+}
+
 /// A word that names neither a node nor a range of nodes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotNodes {
@@ -33,7 +39,9 @@ impl FromStr for NodeRange {
             let node = text.parse()?;
             return Ok(Self { first: node, last: node });
         };
-        let (first, last) = (first.parse()?, last.parse()?);
+        // A part alone, such as the empty one of `5-`, is not the word that was typed.
+        let part = |part: &str| part.parse::<NodeId>().or_else(|_| text.parse());
+        let (first, last) = (part(first)?, part(last)?);
         if first > last { Err(NotNodes::Backwards { first, last }) } else { Ok(Self { first, last }) }
     }
 }

@@ -71,6 +71,8 @@ impl DemoColony {
             ("node_storage", path_text(&folder.join("node"))),
             ("antnode_path", path_text(&program)),
             ("start_args", "--local --first --ip 127.0.0.1".to_owned()),
+            // A stop relieves the CPU only of nodes that use it; without work, a fake node uses less than the kernel counts.
+            ("environment", format!("{}='cores=0.05 memory=20MB'", fake_node::BURN)),
             ("port_start", node.to_string()),
             ("metrics_port_start", metrics.to_string()),
             ("rpc_port_start", rpc.to_string()),

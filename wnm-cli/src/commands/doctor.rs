@@ -10,6 +10,7 @@ mod protected;
 mod signals;
 mod stored;
 mod supervisors;
+mod tries;
 mod volumes;
 mod weight;
 
@@ -18,6 +19,7 @@ use std::path::Path;
 use serde::Serialize;
 use wnm_core::{NodeId, RawSettings, Settings};
 use wnm_platform::Platform;
+use wnm_platform::observe::process::Processes;
 use wnm_store::Snapshot;
 
 use crate::config;
@@ -106,8 +108,11 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
-    checks.push(host::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
+    checks.push(tries::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
     checks.extend(volumes::check(settings, &storage, snapshot));
+    checks.extend(tries::logs(settings));
+    checks.extend(tries::processes(settings, &Processes::of_host()));
+    checks.extend(tries::unmanaged_firewall(settings, Path::new("/")));
     checks.push(ports::check(settings, snapshot));
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
@@ -119,6 +124,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
+        checks.extend(tries::metrics(settings, platform, snapshot));
     }
     checks.extend(protected::check(snapshot));
     checks.extend(colony::crash_loops(snapshot));
@@ -153,4 +159,16 @@ fn names(ids: &[NodeId]) -> String {
 /// Returns a count with its noun: `1 node is`, `3 nodes are`.
 fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Returns the settings of a small host with these changes, for the tests of the checks.
+#[cfg(test)]
+fn settings_with(changes: &[(&str, &str)]) -> Settings {
+    let manager = wnm_core::ManagerKind::ALL[0];
+    let host = wnm_core::HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager };
+    let mut raw = RawSettings::default();
+    for (key, value) in [("rewards_address", "faucet")].iter().chain(changes) {
+        raw.set(key, value).unwrap();
+    }
+    Settings::new(&raw, &host).unwrap()
 }

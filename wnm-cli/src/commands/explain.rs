@@ -27,18 +27,36 @@ pub(crate) struct Explanation {
 
 /// Explains the named cycle, or the last scheduled one and the requests since then.
 pub(crate) fn run(db: &Path, cycle: Option<i64>, output: &Output) -> Result<Exit, CliError> {
+    let (record, requested) = find(db, cycle)?;
+    let json = |record: &CycleRecord| Explanation::of(record, &requested);
+    output.either(&record, json, |record| render::explain::text(record, &requested, output.width()))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the explanation of the named cycle, or of the last scheduled one, for programs.
+///
+/// # Errors
+/// The cycle is not on record, or the database cannot be read.
+pub(crate) fn read(db: &Path, cycle: Option<i64>) -> Result<Explanation, CliError> {
+    let (record, requested) = find(db, cycle)?;
+    Ok(Explanation::of(&record, &requested))
+}
+
+impl Explanation {
+    fn of(record: &CycleRecord, requested: &[CycleRecord]) -> Self {
+        Self { cycle: record.into(), requested_later: requested.iter().map(CycleView::from).collect() }
+    }
+}
+
+/// Returns the named cycle, or the last scheduled one with the requested cycles after it.
+fn find(db: &Path, cycle: Option<i64>) -> Result<(CycleRecord, Vec<CycleRecord>), CliError> {
     let store = Store::open_read_only(db)?;
     let (found, requested) = match cycle {
         Some(id) => (store.cycle(CycleId(id))?, Vec::new()),
         None => last(&store)?,
     };
     let record = found.ok_or(cycle.map_or(CommandError::NoCycle, CommandError::NoSuchCycle))?;
-    let json = |record: &CycleRecord| Explanation {
-        cycle: record.into(),
-        requested_later: requested.iter().map(CycleView::from).collect(),
-    };
-    output.either(&record, json, |record| render::explain::text(record, &requested, output.width()))?;
-    Ok(Exit::Done)
+    Ok((record, requested))
 }
 
 /// Returns the last scheduled cycle and the requested ones after it, oldest first. In a colony that has had no scheduled

@@ -12,6 +12,7 @@ use wnm_store::{ActionFilter, Store};
 
 use super::by_daemon;
 use super::change;
+use super::logs;
 use super::selection;
 use super::status::colony_time;
 use super::trash;
@@ -37,6 +38,7 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
     match command {
         Node::List(args) => list(db, &args, output),
         Node::Show(nodes) => show(db, &nodes, output),
+        Node::Logs(args) => logs::run(db, &args, output),
         Node::Add(Count { count, interval, dry_run }) => {
             act(db, Verb::Add, &Selection::Count(count), RequestOptions { mode: mode(dry_run), interval }, output)
         }
@@ -80,6 +82,17 @@ fn list(db: &Path, args: &NodeList, output: &Output) -> Result<Exit, CliError> {
 
 /// Shows a page for each node, with the last events of the node.
 fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
+    let details = details(db, &only.nodes)?;
+    let json: Vec<_> = details.iter().map(NodeDetailsView::from).collect();
+    output.result(&json, |_| node_show::text(&details))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the details of the named nodes, or of all.
+///
+/// # Errors
+/// A named node does not exist, or the database cannot be read.
+pub(crate) fn details(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeDetails>, CliError> {
     let store = Store::open_read_only(db)?;
     let details = |view: NodeView| {
         let filter = ActionFilter {
@@ -92,14 +105,14 @@ fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
         events.drain(..events.len().saturating_sub(node_show::EVENTS));
         Ok(NodeDetails::new(view, events))
     };
-    let details = views(db, &only.nodes)?.into_iter().map(details).collect::<Result<Vec<_>, CliError>>()?;
-    let json: Vec<_> = details.iter().map(NodeDetailsView::from).collect();
-    output.result(&json, |_| node_show::text(&details))?;
-    Ok(Exit::Done)
+    views(db, only)?.into_iter().map(details).collect()
 }
 
 /// Returns the views of the named nodes, or of all. Warns if their record is stale.
-fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliError> {
+///
+/// # Errors
+/// A named node does not exist, or the database cannot be read.
+pub(crate) fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliError> {
     let store = Store::open_read_only(db)?;
     let snapshot = store.snapshot()?;
     let only = selection::named(only, snapshot.nodes.keys().copied())?;

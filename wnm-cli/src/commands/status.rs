@@ -13,9 +13,11 @@ use crate::args;
 use crate::config;
 use crate::error::{CliError, Exit};
 use crate::freshness::{self, Freshness};
+use crate::interrupt::{Interrupt, Waited};
 use crate::output::Output;
 use crate::render;
 use crate::render::daemon::Daemon;
+use crate::render::page::Width;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
@@ -23,6 +25,33 @@ use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, 
 /// # Errors
 /// The database cannot be read, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exit, CliError> {
+    if let Some(period) = args.watch {
+        return watch(db, period, output);
+    }
+    let status = read(db)?;
+    output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
+    Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+}
+
+/// Shows the page again and again until interrupted. On a terminal each page replaces the one before.
+fn watch(db: &Path, period: Duration, output: &Output) -> Result<Exit, CliError> {
+    let interrupt = Interrupt::new()?;
+    loop {
+        // The terminal may have another width by now.
+        let width = Width::of_output();
+        let status = read(db)?;
+        output.frame(&StatusView::from(&status), |_| text(&status, width), width)?;
+        if interrupt.wait(period) == Waited::Interrupted {
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+/// Returns the status of the colony from its database, and of its daemon.
+///
+/// # Errors
+/// The database cannot be read.
+pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
     let survey = freshness::survey_delay(&stored);
@@ -38,8 +67,7 @@ pub(crate) fn run(db: &Path, args: &args::Status, output: &Output) -> Result<Exi
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
-    output.result(&StatusView::from(&status), |_| text(&status, output.width()))?;
-    Ok(if args.check && !status.is_healthy() { Exit::ActionFailed } else { Exit::Done })
+    Ok(status)
 }
 
 /// Returns the running daemon; None without one. A daemon that does not answer is a warning: the page must show.
@@ -130,6 +158,8 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         hint: None,
         daemon: None,
         node_problems: node_problems(&snapshot, now),
+        failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),
+        now,
         storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),

@@ -1,9 +1,11 @@
 //! `wnm util`: completion scripts and man pages, generated from the arguments.
 
+mod man;
+
 use clap::CommandFactory;
 
 use crate::args::{Cli, Util};
-use crate::error::{CliError, CommandError, Exit};
+use crate::error::{CliError, Exit};
 use crate::output::Output;
 
 /// Writes a completion script or man pages.
@@ -15,16 +17,8 @@ pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
             clap_complete::generate(shell, &mut cli, "wnm", &mut script);
             output.text(&String::from_utf8_lossy(&script))?;
         }
-        Util::Man { out: Some(folder) } => {
-            let unwritable = |source: std::io::Error| CommandError::ManPages { folder: folder.clone(), source };
-            std::fs::create_dir_all(&folder).map_err(unwritable)?;
-            clap_mangen::generate_to(cli, &folder).map_err(unwritable)?;
-        }
-        Util::Man { out: None } => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(cli).render(&mut page)?;
-            output.text(&String::from_utf8_lossy(&page))?;
-        }
+        Util::Man { out: Some(folder) } => man::write_all(&cli, &folder)?,
+        Util::Man { out: None } => output.text(&String::from_utf8_lossy(&man::page(&cli, "wnm")?))?,
     }
     Ok(Exit::Done)
 }

@@ -19,6 +19,10 @@ use wnm_platform::ManagerFailure;
 pub(crate) enum CommandError {
     #[error("no such node: {}", .0.name())]
     NoSuchNode(NodeId),
+    #[error("no log of {} in {}", node.name(), folder.display())]
+    NoLogFile { node: NodeId, folder: PathBuf },
+    #[error("no log of {}: its program has written none to {}, and its process manager keeps none", node.name(), folder.display())]
+    NoManagerLog { node: NodeId, folder: PathBuf },
     #[error("no cycle {0} on record")]
     NoSuchCycle(i64),
     #[error("no time between {since} (--since) and {until} (--until)")]
@@ -50,7 +54,7 @@ pub(crate) enum CommandError {
     Edit(EditError),
     #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
     ResetWithoutReuse { manager: ManagerKind },
-    #[error("report {report} has no format {format}")]
+    #[error("report {report} has no format {format}: only {}", known.join(" and "))]
     ReportFormat { report: String, format: String, known: Vec<String> },
     #[error("cannot push report {report}: only influx-resources can be pushed")]
     NotPushable { report: String },
@@ -64,7 +68,7 @@ pub(crate) enum CommandError {
     Push { url: String, cause: PushError },
     #[error("wnm is installed already, {place}")]
     TwoSupervisors { place: String, uninstall: &'static str },
-    #[error("cannot install a service: this host has neither systemd nor launchd")]
+    #[error("no service manager: this host has neither systemd nor launchd")]
     NoServiceManager,
     #[error("cannot create trace {}: {source}", path.display())]
     CreateTrace { path: PathBuf, source: io::Error },
@@ -119,11 +123,12 @@ impl CommandError {
     pub(super) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
+            Self::NoLogFile { node, .. } => return Some(manager_log(*node)),
+            Self::NoManagerLog { node, .. } => return Some(last_events(*node)),
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
-            Self::Declined => return None,
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
@@ -138,21 +143,20 @@ impl CommandError {
                 }
                 _ => "list all settings with `wnm config list`",
             },
-            Self::Required { key } => {
-                return Some(format!("give another value with `wnm config set {key}=0x…`"));
-            }
+            Self::Required { key } => return Some(format!("run `wnm config set {key}=0x…` with another value")),
             Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
                 return Some(format!("change the variable, or run `unset {variable}` first"));
             }
             Self::SetElsewhere { key, place: Source::File { path } } => {
                 return Some(format!("change {key} in {path}, or delete it there"));
             }
-            Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
             Self::Change(error) => return Some(error.hint()),
+            Self::Declined | Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
-                return Some(format!("run `wnm report {report} --format {}`", known.join("|")));
+                let format = known.first().map_or("text", String::as_str);
+                return Some(format!("run `wnm report {report} --format {format}`"));
             }
             Self::NotPushable { .. } | Self::InvalidUrl { .. } => {
                 "run `wnm report influx-resources --push http://127.0.0.1:8086`"
@@ -161,7 +165,9 @@ impl CommandError {
             Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),
-            Self::NoServiceManager => "use cron with `wnm service install --cron`",
+            Self::NoServiceManager => {
+                "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
+            }
             Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
             Self::ManPages { .. } => "choose a writable folder",
@@ -187,6 +193,14 @@ impl CommandError {
         };
         Some(hint.to_owned())
     }
+}
+
+fn manager_log(node: NodeId) -> String {
+    format!("read that of its process manager with `wnm node logs {} --source manager`", node.name())
+}
+
+fn last_events(node: NodeId) -> String {
+    format!("see its state and its last events with `wnm node show {}`", node.name())
 }
 
 /// Returns the effect of a command that lacks a consent, with at most five nodes by name.

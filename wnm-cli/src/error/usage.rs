@@ -21,7 +21,7 @@ impl UsageError {
     /// Returns the error of a command line that clap refused.
     pub(crate) fn new(error: &clap::Error, command: &Command, args: &[OsString]) -> Self {
         let path = path(command, args);
-        let (message, advice) = described(error, &path);
+        let (message, advice) = described(error, &path, command);
         let see = format!("see `{path} --help`");
         Self { message, hint: advice.map_or_else(|| see.clone(), |advice| format!("{advice}; {see}")) }
     }
@@ -55,7 +55,7 @@ pub(crate) fn takes_value(command: &Command, word: &OsStr) -> bool {
 }
 
 /// Returns the failure with its cause, and advice for this case.
-fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
+fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Option<String>) {
     let arg = argument(error);
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
@@ -67,9 +67,11 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
         ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
         ErrorKind::InvalidSubcommand => {
             let unknown = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let below = || in_a_group(&unknown, command, path).map(|words| format!("use `{path} {words}`"));
             let nearest = texts(error, ContextKind::SuggestedSubcommand);
             // clap puts the most similar one last.
-            let nearest = nearest.last().map(|nearest| format!("use `{path} {nearest}`"));
+            let nearest = || nearest.last().map(|nearest| format!("use `{path} {nearest}`"));
+            let nearest = below().or_else(nearest);
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
         ErrorKind::InvalidValue if value.is_empty() => (format!("{arg} needs a value"), allowed(error)),
@@ -115,6 +117,18 @@ fn described(error: &clap::Error, path: &str) -> (String, Option<String>) {
         ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
         _ => (format!("cannot read the command line of `{path}`"), None),
     }
+}
+
+/// Returns a group of commands with the command in it that a word names: `node stop` for `stop`, as the first word alone
+/// is where new operators look for it; None within a group, and for other words.
+fn in_a_group(word: &str, at: &Command, path: &str) -> Option<String> {
+    if path != at.get_name() {
+        return None;
+    }
+    let named = |group: &&Command| group.find_subcommand(word).is_some();
+    // Most words are those of nodes, also where the trash or the service has them too.
+    let group = at.find_subcommand("node").filter(named).or_else(|| at.get_subcommands().find(named))?;
+    Some(format!("{} {word}", group.get_name()))
 }
 
 /// Returns the text of an invalid name of a node, which names the value itself; None for another error.

@@ -138,11 +138,11 @@ pub(crate) struct ActionView {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Progress {
     /// The result; `begun` until the first cycle that executed the action has ended.
-    #[cfg_attr(test, schemars(extend("enum" = ["begun", "pending", "done", "failed"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["begun", "pending", "done", "failed", "cancelled"])))]
     result: &'static str,
     /// The step that is pending or failed; null otherwise.
     step: Option<String>,
-    /// Why the action is not complete; null if it is.
+    /// Why the action is not complete, or was cancelled; null if it is complete.
     reason: Option<String>,
     /// How to fix a failure; null without specific advice.
     hint: Option<String>,
@@ -156,6 +156,9 @@ impl Progress {
             Some(Outcome::Done) => without("done"),
             Some(Outcome::Pending { step, why, .. }) => {
                 Self { step: Some(word(step)), reason: Some(why.clone()), ..without("pending") }
+            }
+            Some(Outcome::Cancelled { because }) => {
+                Self { reason: Some(reason::cancelled(because)), ..without("cancelled") }
             }
             Some(Outcome::Failed(failure)) => Self {
                 step: Some(word(&failure.failed.step)),

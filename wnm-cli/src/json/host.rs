@@ -36,7 +36,7 @@ impl SignalView {
             _ => None,
         };
         let view = |measure: &Measure| Self {
-            signal: name(measure.signal),
+            signal: measure.signal.name(),
             folder: folder(measure.signal),
             unit: match measure.remove {
                 Reading::Percent(_) => "percent",
@@ -48,21 +48,6 @@ impl SignalView {
             high: measure.remove.number(),
         };
         measures.iter().map(view).collect()
-    }
-}
-
-fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Cpu => "cpu",
-        Signal::Memory => "memory",
-        Signal::Disk(_) => "disk",
-        Signal::Load1 => "load1",
-        Signal::Load5 => "load5",
-        Signal::Load15 => "load15",
-        Signal::DiskRead => "disk_read",
-        Signal::DiskWrite => "disk_write",
-        Signal::NetRead => "net_read",
-        Signal::NetWrite => "net_write",
     }
 }
 

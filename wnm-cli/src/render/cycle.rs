@@ -97,7 +97,7 @@ fn cpu_limit(report: &Report) -> Option<String> {
 fn work_line(record: &ActionRecord, outcome: &Outcome, now: wnm_core::Timestamp) -> String {
     let style = match outcome {
         Outcome::Done => GREEN,
-        Outcome::Pending { .. } => YELLOW,
+        Outcome::Pending { .. } | Outcome::Cancelled { .. } => YELLOW,
         Outcome::Failed(_) => RED,
     };
     format!(

@@ -4,7 +4,7 @@ use serde::Serialize;
 use wnm_core::{NodeId, Outcome, Timestamp};
 use wnm_store::{CycleAction, CycleId};
 
-use super::{DIM, GREEN, RED, duration, reason, styled, time};
+use super::{DIM, GREEN, RED, YELLOW, duration, reason, styled, time};
 use crate::json;
 
 /// The kind of an event.
@@ -18,6 +18,8 @@ pub(crate) enum EventKind {
     Done,
     /// An action failed.
     Failed,
+    /// A removal ended in its delay, and the node stays.
+    Cancelled,
 }
 
 /// The begin or the end of an action.
@@ -42,7 +44,7 @@ pub(crate) struct EventView {
     description: String,
     /// The kind of the event.
     pub(crate) event: EventKind,
-    /// The reason of a begin, and the cause of a failure; null for a complete action.
+    /// The reason of a begin, and the cause of a failure or cancellation; null for a complete action.
     reason: Option<String>,
     /// The duration of the action, in seconds; null for a begin.
     seconds: Option<f64>,
@@ -81,6 +83,7 @@ fn end(cycle: CycleId, action: &CycleAction) -> Option<EventView> {
     let (event, reason) = match action.outcome.as_ref()? {
         Outcome::Done => (EventKind::Done, None),
         Outcome::Failed(failure) => (EventKind::Failed, Some(reason::failure(failure))),
+        Outcome::Cancelled { because } => (EventKind::Cancelled, Some(reason::cancelled(because))),
         Outcome::Pending { .. } => return None,
     };
     let seconds = Some(at.since(action.record.begun).as_secs_f64());
@@ -94,6 +97,7 @@ pub(crate) fn line(event: &EventView) -> String {
     let text = match event.event {
         EventKind::Begun => format!("{}: {cause}", styled(DIM, "begun")),
         EventKind::Done => format!("{} in {}", styled(GREEN, "done"), spent()),
+        EventKind::Cancelled => format!("{} after {}: {cause}", styled(YELLOW, "cancelled"), spent()),
         EventKind::Failed => format!("{} after {} to {cause}", styled(RED, "failed"), spent()),
     };
     format!("{}  {} {text}\n", time(event.at), event.description)

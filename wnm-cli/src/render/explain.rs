@@ -1,6 +1,6 @@
-//! The explanation of a decision: every signal with its thresholds, and the verdict of every rule.
+//! The explanation of a decision, top down: the decision with its reasons, every signal with its thresholds, and the verdict of every rule.
 
-use wnm_core::{Measure, Planned, RuleVerdict};
+use wnm_core::{Measure, Planned, RuleVerdict, SkipReason, Verdict};
 use wnm_store::{CycleKind, CycleRecord};
 
 use super::page::Width;
@@ -20,31 +20,44 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     let title = styled(BOLD, format!("cycle {}", cycle.id));
     text.push_str(format!("{title}  {}  {kind}", time(cycle.at)).trim_end());
     text.push_str("\n\n");
-    let table = Table {
+    text.push_str(&decision(cycle));
+    let signals = Table {
         header: &["  SIGNAL", "VALUE", "LOW", "HIGH", ""],
         right: &[1, 2, 3],
         // A narrow page omits the comparison: the numbers show it too.
         optional: &[4],
         rows: cycle.decision.measures.iter().map(row).collect(),
     };
-    text.push_str(&table.text(width));
-    text.push('\n');
-    for (i, RuleVerdict { rule, verdict }) in cycle.decision.verdicts.iter().enumerate() {
-        let ends = i + 1 == cycle.decision.verdicts.len();
-        let name = format!("{rule:<20}");
-        let name = if ends { styled(BOLD, name) } else { name };
-        text.push_str(&format!("  {name} {}\n", reason::verdict(verdict, &cycle.decision.measures, cycle.at)));
-    }
-    let line = |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
-    text.push('\n');
-    if cycle.decision.actions.is_empty() {
-        // The lines above name the blockers of the skipped rules.
-        let decision = &cycle.decision;
-        let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
-        text.extend(lines.first().map(|line| format!("  {}\n", styled(DIM, line))));
-    }
-    text.extend(cycle.decision.actions.iter().map(line));
+    text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "signals"), signals.text(width)));
+    let head = format!("  {:<20}  {:<7}  REASON", "RULE", "VERDICT");
+    text.push_str(&format!("\n{}\n\n{}\n", styled(BOLD, "rules, in order of priority"), styled(DIM, head)));
+    text.extend(cycle.decision.verdicts.iter().map(|verdict| rule(verdict, cycle)));
     text
+}
+
+/// Returns the decision with its reasons: the actions, or why there is none.
+fn decision(cycle: &CycleRecord) -> String {
+    let decision = &cycle.decision;
+    let action =
+        |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
+    let lines: String = if decision.actions.is_empty() {
+        let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
+        lines.iter().map(|line| format!("  {line}\n")).collect()
+    } else {
+        decision.actions.iter().map(action).collect()
+    };
+    format!("{}\n\n{lines}", styled(BOLD, "decision"))
+}
+
+/// Returns the line of a rule, with its verdict in colour.
+fn rule(RuleVerdict { rule, verdict }: &RuleVerdict, cycle: &CycleRecord) -> String {
+    let (word, reason) = reason::verdict(verdict, &cycle.decision.measures, cycle.at);
+    let style = match verdict {
+        Verdict::Act => GREEN,
+        Verdict::Wait(_) | Verdict::Skip(SkipReason::Blocked(_)) => YELLOW,
+        Verdict::Skip(_) => DIM,
+    };
+    format!("  {rule:<20}  {}  {reason}\n", styled(style, format!("{word:<7}")))
 }
 
 /// Returns the line of a requested cycle with its actions.

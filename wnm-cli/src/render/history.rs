@@ -36,8 +36,9 @@ pub(crate) struct CycleView {
 
 impl From<&CycleRecord> for CycleView {
     fn from(cycle: &CycleRecord) -> Self {
-        // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces.
-        let Decision { measures, features: _, actions, verdicts, cpu_limit } = &cycle.decision;
+        // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces. Each removal
+        // that it cancels has that outcome.
+        let Decision { measures, features: _, actions, cancelled: _, verdicts, cpu_limit } = &cycle.decision;
         Self {
             cycle: cycle.id.0,
             kind: cycle.kind.word(),
@@ -102,6 +103,7 @@ fn line(cycle: &CycleRecord, action: &CycleAction) -> String {
     let (style, outcome) = match &action.outcome {
         Some(outcome @ Outcome::Done) => (GREEN, reason::outcome(outcome, cycle.at)),
         Some(outcome @ Outcome::Failed(_)) => (RED, reason::outcome(outcome, cycle.at)),
+        Some(outcome @ Outcome::Cancelled { .. }) => (YELLOW, reason::outcome(outcome, cycle.at)),
         Some(Outcome::Pending { step, why, .. }) => (YELLOW, format!("pending: {step}: {why}")),
         None => (YELLOW, "started".to_owned()),
     };

@@ -6,8 +6,10 @@ pub(crate) mod cycle;
 pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod failures;
 pub(crate) mod freshness;
 pub(crate) mod history;
+pub(crate) mod live_event;
 pub(crate) mod node_list;
 pub(crate) mod node_show;
 pub(crate) mod nodes;
@@ -18,6 +20,7 @@ pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod storage;
+pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod takeover;
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, Relief, SkipReason, Timestamp,
-    Verdict,
+    Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
 pub(crate) use super::action::action;
@@ -79,7 +79,10 @@ pub(crate) fn no_action(ended_by: Option<&Blocker>, measures: &[Measure], now: T
     let exceeded: Vec<String> = measures.iter().filter(|measure| measure.is_exceeded()).map(exceeded).collect();
     let sentence = blocker(found, now);
     match found {
-        Blocker::NoCandidate | Blocker::ReliefInProgress { .. } if !exceeded.is_empty() => {
+        Blocker::NoCandidate if !exceeded.is_empty() => {
+            format!("over threshold: {}; no node runs, so wnm waits until the load falls", exceeded.join(", "))
+        }
+        Blocker::ReliefInProgress { .. } if !exceeded.is_empty() => {
             format!("over threshold: {}; {sentence}", exceeded.join(", "))
         }
         _ => sentence,
@@ -102,13 +105,13 @@ pub(crate) fn no_action_lines<'a>(
     std::iter::once(first).chain(blockers).collect()
 }
 
-/// Returns the verdict of one rule.
-pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -> String {
+/// Returns the verdict of one rule in a word, and its reason.
+pub(crate) fn verdict(verdict: &Verdict, measures: &[Measure], now: Timestamp) -> (&'static str, String) {
     match verdict {
-        Verdict::Act => "acts".to_owned(),
-        Verdict::Wait(found) => format!("waits: {}", no_action(Some(found), measures, now)),
-        Verdict::Skip(SkipReason::Blocked(found)) => format!("blocked: {}", blocker(found, now)),
-        Verdict::Skip(reason) => format!("skips: {}", skip(reason, now)),
+        Verdict::Act => ("acts", String::new()),
+        Verdict::Wait(found) => ("waits", no_action(Some(found), measures, now)),
+        Verdict::Skip(SkipReason::Blocked(found)) => ("blocked", blocker(found, now)),
+        Verdict::Skip(reason) => ("skips", skip(reason, now)),
     }
 }
 
@@ -151,7 +154,8 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::Rebooted => "the host was rebooted: this cycle only observes".to_owned(),
         Blocker::Anomaly { anomaly: found } => anomaly(found),
         Blocker::OperationLimit { in_progress, limit } => {
-            format!("{in_progress} of {limit} operations in progress (max_concurrent_operations)")
+            let are = if *in_progress == 1 { "operation is" } else { "operations are" };
+            format!("{in_progress} {are} in progress, at most {limit} at once (max_concurrent_operations)")
         }
         Blocker::OperationInProgress => "an operation is in progress; nodes are added only when none is".to_owned(),
         Blocker::ReliefInProgress { removing: 1 } => "1 node is being removed".to_owned(),
@@ -237,10 +241,24 @@ pub(crate) fn presence(presence: Presence) -> &'static str {
 pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
+        // Within the first second "for 0s" says nothing.
+        Outcome::Pending { step, since, why } if now.since(*since).as_secs() == 0 => format!("pending: {step}: {why}"),
         Outcome::Pending { step, since, why } => {
             format!("pending for {}: {step}: {why}", duration(now.since(*since)))
         }
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
+        Outcome::Cancelled { because } => format!("cancelled: {}", cancelled(because)),
+    }
+}
+
+/// Returns why a removal in its delay ended.
+pub(crate) fn cancelled(because: &ReasonGone) -> String {
+    match because {
+        ReasonGone::WithinCap { total, cap } => format!("the node is within node_cap again: {total} of {cap} nodes"),
+        ReasonGone::Relieved { below: Comparison { signal, seen, threshold, .. } } => {
+            format!("{signal} is {seen} again, and nodes leave the volume above {threshold}")
+        }
+        ReasonGone::NotRemovedFor => "no rule removes a node for its reason".to_owned(),
     }
 }
 
@@ -387,10 +405,23 @@ mod tests {
             Presence::FolderMissing,
             Presence::VolumeFault,
         ];
+        let because = [
+            ReasonGone::WithinCap { total: 5, cap: 6 },
+            ReasonGone::Relieved { below: comparison(Signal::Disk(0), 80.0, 90.0, None) },
+            ReasonGone::NotRemovedFor,
+        ];
+        let cancelled = because.map(|because| outcome(&Outcome::Cancelled { because }, NOW));
         let mut page = String::new();
         for (title, sentences) in [
+            ("outcomes", cancelled.to_vec()),
             ("reasons", reasons().iter().map(reason).collect::<Vec<_>>()),
-            ("verdicts", verdicts.map(|found| verdict(&found, &[], NOW)).collect()),
+            (
+                "verdicts",
+                verdicts
+                    .map(|found| verdict(&found, &[], NOW))
+                    .map(|(word, reason)| format!("{word} {reason}").trim_end().to_owned())
+                    .collect(),
+            ),
             ("presences", presences.iter().map(|found| presence(*found).to_owned()).collect()),
         ] {
             page.push_str(&format!("{title}\n  {}\n", sentences.join("\n  ")));
@@ -404,7 +435,7 @@ mod tests {
         let sentence = |found| no_action(Some(&found), &measures, NOW);
         assert_eq!(
             sentence(Blocker::NoCandidate),
-            "over threshold: cpu 100.0 % > 70.0 %, load 1 min 12.00 > 10.00; no running node to stop"
+            "over threshold: cpu 100.0 % > 70.0 %, load 1 min 12.00 > 10.00; no node runs, so wnm waits until the load falls"
         );
         // A cooldown concerns the last change, not a signal.
         assert_eq!(sentence(Blocker::Cooldown { until: NOW }), "cooldown after the last change: 0s left");

@@ -6,11 +6,12 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, CpuLimitSample, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi, Reading,
-    Stalls, Timestamp, Volume, WeightMeans, WeightSample,
+    ActionRecord, Blocker, CpuLimitSample, FailedAction, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi,
+    Reading, Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
 use super::daemon::{self, Daemon, DaemonView};
+use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
 use super::volumes::{self, VolumeView};
@@ -38,6 +39,10 @@ pub(crate) struct Status {
     pub(crate) daemon: Option<Daemon>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
+    /// The actions that failed, the latest first.
+    pub(crate) failures: Vec<FailedAction>,
+    /// The present time, from which the waits of the failed actions count.
+    pub(crate) now: Timestamp,
     /// The volumes of the storage folders in the last cycle.
     pub(crate) storage: Vec<VolumeView>,
     /// The logical processors of the host; None if unknown.
@@ -100,6 +105,8 @@ pub(crate) struct StatusView<'a> {
     daemon: Option<DaemonView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
+    /// The actions that failed and are tried again, the latest first. Failed additions count together.
+    failures: Vec<FailureView>,
     /// The volumes of the storage folders in the last cycle.
     storage: &'a [VolumeView],
     /// The logical processors of the host; null if unknown.
@@ -151,6 +158,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             hint: status.hint.as_deref(),
             daemon: status.daemon.as_ref().map(DaemonView::from),
             node_problems: &status.node_problems,
+            failures: status.failures.iter().map(FailureView::from).collect(),
             storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
@@ -272,16 +280,27 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
+    text.push_str(&lists(status, at));
+    text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
+    text
+}
+
+/// Returns the lists of nodes that do not run, of failed actions, and of work under way, without the empty ones.
+fn lists(status: &Status, at: Timestamp) -> String {
+    let mut text = String::new();
     if !status.node_problems.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "not running")));
         text.push_str(&first_nodes(&status.node_problems, node_problem));
+    }
+    if !status.failures.is_empty() {
+        text.push_str(&format!("\n{}\n\n", styled(BOLD, "failed")));
+        text.push_str(&first_nodes(&status.failures, |failed| format!("  {}\n", failures::text(failed, status.now))));
     }
     if !status.under_way.is_empty() || !status.delayed.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "under way")));
         text.extend(status.under_way.iter().map(|work| under_way(work, at)));
         text.push_str(&first_nodes(&status.delayed, delayed));
     }
-    text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text
 }
 
@@ -297,7 +316,7 @@ fn signal_style(measure: &Measure) -> Style {
 }
 
 /// Returns the lines of the first nodes of a list, and the count of the others.
-fn first_nodes<T>(nodes: &[T], line: fn(&T) -> String) -> String {
+fn first_nodes<T>(nodes: &[T], line: impl Fn(&T) -> String) -> String {
     let mut text: String = nodes.iter().take(MOST_NODES).map(line).collect();
     if let Some(more) = nodes.len().checked_sub(MOST_NODES).filter(|more| *more > 0) {
         text.push_str(&format!("  and {more} more\n"));

@@ -7,10 +7,10 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, Flavor,
-    HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState,
-    Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
-    Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailedAction,
+    FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics,
+    NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason,
+    Stall, StallTime, Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -147,6 +147,20 @@ fn decision() -> Decision {
     evaluate(&policy, state, &observation).decision
 }
 
+fn failed_action() -> FailedAction {
+    FailedAction {
+        verb: "add".to_owned(),
+        node: id(12),
+        step: Step::Folder,
+        error: "cannot start node 0012: UDP port 55012 is in use by process 4711 (/usr/bin/x)".to_owned(),
+        cause: FailureCause::Number,
+        hint: Some("stop the other process".to_owned()),
+        failures: 2,
+        at: ago(5),
+        retry_at: NOW.after(Duration::from_secs(15)),
+    }
+}
+
 pub(crate) fn cycle() -> CycleRecord {
     let action = |action, outcome| CycleAction {
         record: ActionRecord::new(ActionId(1), Planned { action, reason: Reason::Requested }, NOW),
@@ -157,6 +171,7 @@ pub(crate) fn cycle() -> CycleRecord {
         step: Step::Confirm,
         at: NOW,
         error: "the process exited 2 s after its start (code 1)".to_owned(),
+        cause: FailureCause::Exit,
         hint: None,
     };
     let pending =
@@ -288,6 +303,8 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         daemon: None,
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
+        failures: vec![failed_action()],
+        now: NOW,
         cpus: Some(8),
         memory_total: host().memory_total.map(|bytes| bytes.0),
         signals: cycle.decision.measures.clone(),

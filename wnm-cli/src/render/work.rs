@@ -24,6 +24,8 @@ pub(crate) enum WorkResult {
     Planned,
     /// The action has started. The next cycles continue it.
     Pending,
+    /// The removal ended in its delay, and the node stays.
+    Cancelled,
     /// The action cannot start.
     Refused,
     /// The action started and failed.
@@ -31,7 +33,8 @@ pub(crate) enum WorkResult {
 }
 
 impl WorkResult {
-    const ALL: [Self; 6] = [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Refused, Self::Failed];
+    const ALL: [Self; 7] =
+        [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Cancelled, Self::Refused, Self::Failed];
 
     fn word(self) -> &'static str {
         match self {
@@ -39,6 +42,7 @@ impl WorkResult {
             Self::Already => "already",
             Self::Planned => "planned",
             Self::Pending => "pending",
+            Self::Cancelled => "cancelled",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }
@@ -87,11 +91,12 @@ impl Work {
             Outcome::Done => (WorkResult::Done, super::action::change(action)),
             Outcome::Pending { step, why, .. } => (WorkResult::Pending, Some(format!("{step}: {why}"))),
             Outcome::Failed(failure) => (WorkResult::Failed, Some(super::reason::failure(failure))),
+            Outcome::Cancelled { because } => (WorkResult::Cancelled, Some(super::reason::cancelled(because))),
         };
         let work = Self::new(Some(action.node()), action.verb(), result, reason);
         let hint = match outcome {
             Outcome::Failed(failure) => failure.failed.hint.clone(),
-            Outcome::Done | Outcome::Pending { .. } => None,
+            Outcome::Done | Outcome::Pending { .. } | Outcome::Cancelled { .. } => None,
         };
         let seconds = seconds.filter(|_| result != WorkResult::Pending);
         Self { cause: Some(Cause::of(&planned.reason)), hint, seconds, ..work }
@@ -237,7 +242,7 @@ fn style(result: WorkResult) -> anstyle::Style {
     match result {
         WorkResult::Done => GREEN,
         WorkResult::Already | WorkResult::Planned => DIM,
-        WorkResult::Pending | WorkResult::Refused => YELLOW,
+        WorkResult::Pending | WorkResult::Cancelled | WorkResult::Refused => YELLOW,
         WorkResult::Failed => RED,
     }
 }
@@ -245,7 +250,7 @@ fn style(result: WorkResult) -> anstyle::Style {
 #[cfg(test)]
 mod tests {
     use wnm_core::steps::{Failure, Step, StepFailure};
-    use wnm_core::{Action, Reason, Timestamp};
+    use wnm_core::{Action, FailureCause, Reason, Timestamp};
 
     use super::*;
     use crate::render::page::fitted;
@@ -258,6 +263,7 @@ mod tests {
             step: Step::Confirm,
             at: Timestamp::default(),
             error: "the process exited 2 s after its start (code 1)".to_owned(),
+            cause: FailureCause::Exit,
             hint: None,
         };
         let version = |text: &str| text.parse().unwrap();

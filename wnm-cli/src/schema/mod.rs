@@ -13,9 +13,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
 use crate::args::Cli;
-use crate::commands::{config, db, doctor, explain, init, record, service};
+use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, node_show, report, status, storage, trash, work};
+use crate::render::{cycle, events, history, live_event, node_show, report, status, storage, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -48,9 +48,11 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("events", document::<Vec<events::EventView>>()),
         ("explain", document::<explain::Explanation>()),
         ("history", document::<Vec<history::CycleView>>()),
+        ("live-event", document::<live_event::LiveEventView>()),
         ("init", document::<init::Created>()),
         ("init-takeover", document::<Takeover>()),
         ("node", document::<Vec<NodeJson>>()),
+        ("node-logs", document::<logs::LogView>()),
         ("node-show", document::<Vec<node_show::NodeDetailsView<'_>>>()),
         ("record", document::<record::Recorded>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),

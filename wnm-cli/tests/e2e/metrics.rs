@@ -43,7 +43,7 @@ fn daemon(host: &Host, goal: &str, wanted: impl Fn(&serde_json::Value) -> bool) 
 #[test]
 fn daemon_serves_metrics_where_the_setting_says() {
     let host = Host::with_colony();
-    let address = format!("127.0.0.1:{}", host.spare_port(3));
+    let wanted = format!("127.0.0.1:{}", host.spare_port(3));
     host.expect(0, "node add --count 2");
     let _daemon = {
         let _turn = turn();
@@ -51,8 +51,11 @@ fn daemon_serves_metrics_where_the_setting_says() {
         Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     daemon(&host, "running daemon without HTTP", |daemon| daemon["phase"] == "running" && daemon["listen"].is_null());
-    host.expect(0, &format!("config set listen={address}"));
-    daemon(&host, "HTTP server", |daemon| daemon["listen"]["address"] == *address);
+    host.expect(0, &format!("config set listen={wanted}"));
+    let serves =
+        |daemon: &serde_json::Value| daemon["listen"]["wanted"] == *wanted && daemon["listen"]["address"].is_string();
+    // Another program may have taken the port: the next free one serves.
+    let address = daemon(&host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
     assert!(host.expect(0, "status").out.contains(&format!("metrics at http://{address}/metrics")));
     let started = Instant::now();
     let metrics = loop {
@@ -86,4 +89,86 @@ fn address_beyond_this_host_is_refused() {
         let error = host.expect(1, &format!("config set listen={value}")).err;
         assert!(error.contains(cause) && error.contains("hint: "), "{error}");
     }
+}
+
+/// Returns the JSON in the body of an answer with this status.
+#[track_caller]
+fn json(address: &str, path: &str, status: &str) -> serde_json::Value {
+    let answer = get(address, path);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.0 {status} ")), "{path}: {answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+#[test]
+fn api_answers_with_the_documents_of_the_commands() {
+    let host = Host::with_colony();
+    let address = format!("127.0.0.1:{}", host.spare_port(4));
+    host.expect(0, "node add --count 2");
+    host.expect(0, &format!("config set listen={address} node_cap=2"));
+    host.expect(0, "config set environment=API_KEY=hunter2");
+    let _daemon = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "10m"]);
+        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    daemon(&host, "HTTP server", |daemon| daemon["phase"] == "running" && daemon["listen"]["address"] == *address);
+    for (path, schema, command) in [
+        ("/api/v1/status", "status", "status"),
+        ("/api/v1/nodes", "node", "node list"),
+        ("/api/v1/nodes/2", "node-show", "node show 2"),
+        ("/api/v1/history", "history", "history"),
+        ("/api/v1/explain", "explain", "explain"),
+        ("/api/v1/config", "config-list", "config list"),
+    ] {
+        let document = json(&address, path, "200");
+        crate::schema::validate(schema, &document);
+        let printed = host.expect(0, &format!("--json {command}")).json();
+        let keys = |value: &serde_json::Value| match value {
+            serde_json::Value::Array(items) => format!("{} items", items.len()),
+            value => format!("{:?}", value.as_object().unwrap().keys().collect::<Vec<_>>()),
+        };
+        assert_eq!(keys(&document["data"]), keys(&printed), "{path}");
+    }
+    assert_eq!(json(&address, "/api/v1/nodes/2", "200")["data"][0]["name"], "antnode0002");
+    let config = json(&address, "/api/v1/config", "200").to_string();
+    assert!(config.contains("API_KEY=***") && !config.contains("hunter2"), "{config}");
+    for (path, message) in
+        [("/api/v1/nodes/9", "no such node: antnode0009"), ("/api/v1/explain?cycle=999999", "no cycle")]
+    {
+        let error = json(&address, path, "404");
+        crate::schema::validate("error", &error);
+        assert!(error["error"]["message"].as_str().unwrap().starts_with(message), "{error}");
+    }
+}
+
+#[test]
+fn events_of_the_api_come_at_once() {
+    use std::io::{BufRead, BufReader};
+    let host = Host::with_colony();
+    let address = format!("127.0.0.1:{}", host.spare_port(5));
+    host.expect(0, &format!("config set listen={address} node_cap=1"));
+    let _daemon = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "10m"]);
+        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    daemon(&host, "HTTP server", |daemon| daemon["phase"] == "running" && daemon["listen"]["address"] == *address);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(format!("GET /api/v1/events?after=0 HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    let lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let mut events = lines.filter_map(|line| Some(serde_json::from_str(line.strip_prefix("data: ")?).unwrap()));
+    let first: serde_json::Value = events.next().unwrap();
+    assert_eq!((&first["data"]["event"], &first["data"]["number"]), (&"daemon_started".into(), &1.into()));
+    // The policy may have added the node already; an operator may stop it at any time.
+    if host.expect(0, "--json node list").json().as_array().unwrap().is_empty() {
+        host.expect(0, "node add");
+    }
+    host.expect(0, "node stop 1");
+    let ended = events
+        .inspect(|event| crate::schema::validate("live-event", event))
+        .find(|event| event["data"]["event"] == "action_ended" && event["data"]["action"] == "stop");
+    let ended = ended.unwrap();
+    assert_eq!((&ended["data"]["result"], &ended["data"]["name"]), (&"done".into(), &"antnode0001".into()));
 }

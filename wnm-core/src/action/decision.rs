@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::verdict::{Blocker, RuleVerdict, SkipReason, Verdict};
+use crate::action::verdict::{Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 use crate::model::exit::Exit;
 use crate::model::node::{Node, NodeId};
 use crate::model::node_update::{NodeUpdate, moved_to};
@@ -239,6 +239,37 @@ pub struct Planned {
     pub reason: Reason,
 }
 
+/// A removal that ends in its delay, because its reason has gone. The node stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Cancellation {
+    /// Number of the node.
+    pub node: NodeId,
+    /// The change that ended the reason of the removal.
+    pub because: ReasonGone,
+}
+
+/// The change that ends the reason of a removal in its delay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "gone", rename_all = "snake_case")]
+pub enum ReasonGone {
+    /// The node is not over the node cap any more.
+    WithinCap {
+        /// Nodes of the colony, without those whose removal continues.
+        total: u32,
+        /// The node cap.
+        cap: u32,
+    },
+    /// The volume of the node is not over the level at which nodes leave it.
+    Relieved {
+        /// Use of the volume, and the level.
+        below: Comparison,
+    },
+    /// No rule removes a node for this reason: an earlier version began the removal.
+    NotRemovedFor,
+}
+
 /// The decision of one cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -249,6 +280,9 @@ pub struct Decision {
     pub features: Features,
     /// Actions in order, at most one for each node.
     pub actions: Vec<Planned>,
+    /// Removals of earlier cycles that end in their delay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<Cancellation>,
     /// Verdicts of the evaluated rules, in order of priority; the last one ended the cycle.
     pub verdicts: Vec<RuleVerdict>,
     /// CPU limit of the colony, in cores; None for no limit.

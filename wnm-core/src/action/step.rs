@@ -140,7 +140,11 @@ impl Action {
             Self::Enable { .. } => &[],
             Self::Restart { .. } => &[Stop, SeeGone, Define, OpenPort, Start, Confirm],
             Self::Upgrade { .. } => &[Stage, Stop, SeeGone, Swap, Define, Start, Confirm, DropOld],
-            Self::Remove { .. } => &[Tombstone, Stop, SeeGone, Linger, Undefine, Trash, ClosePort],
+            Self::Remove { linger, .. } if linger.is_zero() => {
+                &[Tombstone, Stop, SeeGone, Linger, Undefine, Trash, ClosePort]
+            }
+            // In its delay the node is like a stopped one, so that the removal may still be cancelled.
+            Self::Remove { .. } => &[Stop, SeeGone, ClosePort, Linger, Tombstone, Undefine, Trash],
             Self::Update { then: Afterwards::Running, .. } => {
                 &[Stop, SeeGone, ClosePort, Switch, Define, OpenPort, Start, Confirm]
             }

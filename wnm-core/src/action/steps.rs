@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::Planned;
+use crate::action::decision::{Action, Cancellation, Planned, ReasonGone};
+use crate::action::failure_cause::FailureCause;
 pub use crate::action::step::Step;
 use crate::model::node::{Node, NodeId};
 use crate::model::observation::ProcessIdentity;
@@ -67,6 +68,9 @@ pub struct StepFailure {
     pub at: Timestamp,
     /// The failure and its cause, lower case and without a full stop.
     pub error: String,
+    /// The kind of cause.
+    #[serde(default, skip_serializing_if = "FailureCause::is_other")]
+    pub cause: FailureCause,
     /// How the operator can fix the cause; absent when there is no specific advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -107,7 +111,11 @@ impl ActionRecord {
     #[must_use]
     pub fn next_step(&self) -> Option<Step> {
         match &self.failure {
-            None => self.planned.action.steps().get(self.done.len()).copied(),
+            // By name and not by position: a record of an earlier version may have another order.
+            None => {
+                let is_done = |step: &Step| self.done.iter().any(|record| record.step == *step);
+                self.planned.action.steps().iter().copied().find(|step| !is_done(step))
+            }
             Some(failure) => self.planned.action.steps_back(failure.step).get(self.undone.len()).copied(),
         }
     }
@@ -135,6 +143,13 @@ impl ActionRecord {
     #[must_use]
     pub fn changed(&self, node: &Node) -> Option<Node> {
         self.is_switched().then(|| self.planned.action.changed(node)).flatten()
+    }
+
+    /// Returns whether the action is a removal in its delay, which may still be cancelled.
+    #[must_use]
+    pub fn is_cancellable(&self) -> bool {
+        let is_removal = matches!(self.planned.action, Action::Remove { .. });
+        is_removal && self.next_step() == Some(Step::Linger) && self.evidence(Step::Tombstone).is_none()
     }
 
     fn ended(&self) -> Outcome {
@@ -182,6 +197,8 @@ pub enum Effect {
 pub struct StepError {
     /// The failure and its cause, lower case and without a full stop.
     pub message: String,
+    /// The kind of cause.
+    pub cause: FailureCause,
     /// How the operator can fix the cause; None when there is no specific advice.
     pub hint: Option<String>,
 }
@@ -189,7 +206,7 @@ pub struct StepError {
 impl StepError {
     /// Returns an error without a hint.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), cause: FailureCause::Other, hint: None }
     }
 }
 
@@ -228,6 +245,11 @@ pub enum Outcome {
     },
     /// A step failed.
     Failed(Failure),
+    /// A removal ended in its delay: the node stays, stopped.
+    Cancelled {
+        /// The change that ended the reason of the removal.
+        because: ReasonGone,
+    },
 }
 
 /// Runs the next step of an action, or of its undo, and journals it.
@@ -258,7 +280,7 @@ pub fn take_step(
         },
         Effect::Failed(error) => error,
     };
-    let failure = StepFailure { step, at: now, error: error.message, hint: error.hint };
+    let failure = StepFailure { step, at: now, error: error.message, cause: error.cause, hint: error.hint };
     if record.failure.is_some() {
         // An undo has no undo: the action ends here, not rolled back.
         return Some(Outcome::Failed(Failure { failed: failure, rolled_back: false }));
@@ -270,17 +292,23 @@ pub fn take_step(
     record.next_step().is_none().then(|| record.ended())
 }
 
-/// Runs the steps of all actions until each action has ended or is pending.
+/// Runs the steps of all actions until each action has ended or is pending. A removal in its delay ends at once when the
+/// engine has cancelled it.
 ///
 /// The actions advance in lockstep, so that an effect shared by many nodes, such as the reload of the service manager
 /// between definitions and starts, happens once.
 pub fn carry_out(
     records: &mut [ActionRecord],
+    cancelled: &[Cancellation],
     executor: &mut (impl Executor + ?Sized),
     journal: &mut (impl Journal + ?Sized),
     now: Timestamp,
 ) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; records.len()];
+    let cancel = |record: &ActionRecord| {
+        let found = cancelled.iter().find(|found| found.node == record.node() && record.is_cancellable())?;
+        Some(Outcome::Cancelled { because: found.because.clone() })
+    };
+    let mut outcomes: Vec<Option<Outcome>> = records.iter().map(cancel).collect();
     while outcomes.iter().any(Option::is_none) {
         for (record, outcome) in records.iter_mut().zip(&mut outcomes) {
             if outcome.is_none() {

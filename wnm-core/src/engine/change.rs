@@ -75,6 +75,7 @@ pub fn evaluate_changes<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions,
+            cancelled: Vec::new(),
             verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };

@@ -1,14 +1,14 @@
 //! The engine: `evaluate` derives a decision, `apply` the state after its outcomes. Both are pure and total.
 
-use crate::action::decision::{Action, Decision, Planned};
+use crate::action::decision::{Action, Cancellation, Decision, Planned};
 use crate::action::steps::Outcome;
 use crate::action::verdict::{RuleVerdict, Verdict};
-use crate::engine::cpu_limit;
 use crate::engine::recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
+use crate::engine::{cancel, cpu_limit};
 use crate::model::observation::Observation;
 use crate::model::units::Cores;
 use crate::policy::thresholds::Policy;
@@ -118,6 +118,14 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+/// Returns the removals that end in their delay. The Python wnm completed every removal.
+fn cancelled(situation: &Situation<'_>, rule_set: RuleSet) -> Vec<Cancellation> {
+    match rule_set {
+        RuleSet::OfPreset => cancel::evaluate(situation),
+        RuleSet::Parity => Vec::new(),
+    }
+}
+
 fn decide(situation: &Situation<'_>, rule_set: RuleSet) -> Decision {
     let mut plan = Plan::new(situation);
     let mut verdicts = Vec::with_capacity(MOST_RULES);
@@ -133,6 +141,7 @@ fn decide(situation: &Situation<'_>, rule_set: RuleSet) -> Decision {
         measures: situation.measures(),
         features: situation.features,
         actions: plan.into_actions(),
+        cancelled: cancelled(situation, rule_set),
         verdicts,
         cpu_limit: cpu_limit::evaluate(situation),
     }

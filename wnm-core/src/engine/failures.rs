@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::Action;
+use crate::action::failure_cause::FailureCause;
 use crate::action::steps::{Step, StepFailure};
 use crate::engine::recovery::backoff;
 use crate::model::node::NodeId;
@@ -21,6 +22,9 @@ pub struct FailedAction {
     pub step: Step,
     /// The failure and its cause.
     pub error: String,
+    /// The kind of cause.
+    #[serde(default, skip_serializing_if = "FailureCause::is_other")]
+    pub cause: FailureCause,
     /// How the operator can fix the cause; None when there is no specific advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -37,9 +41,18 @@ const fn is_addition(action: &Action) -> bool {
     matches!(action, Action::Add { .. })
 }
 
-/// Returns whether the cause of a failed step lies in the number: its folder, its service name or its ports are taken.
-const fn concerns_the_number(step: Step) -> bool {
-    matches!(step, Step::Folder | Step::Define | Step::OpenPort | Step::Start)
+/// Returns whether the cause of a failure lies in the number: its folder, its service name or its ports are taken. A
+/// cause of no kind is judged by its step.
+const fn concerns_the_number(entry: &FailedAction) -> bool {
+    match entry.cause {
+        FailureCause::Number => true,
+        FailureCause::Space
+        | FailureCause::Volume
+        | FailureCause::Program
+        | FailureCause::Exit
+        | FailureCause::Tool => false,
+        FailureCause::Other => matches!(entry.step, Step::Folder | Step::Define | Step::OpenPort | Step::Start),
+    }
 }
 
 /// Records a failure. An entry of the same verb and node is replaced, and the oldest entry over the limit is forgotten.
@@ -55,6 +68,7 @@ pub(crate) fn record(memory: &mut Vec<FailedAction>, action: &Action, failed: &S
         node: action.node(),
         step: failed.step,
         error: failed.error.clone(),
+        cause: failed.cause,
         hint: failed.hint.clone(),
         failures,
         at: now,
@@ -79,7 +93,7 @@ pub(crate) fn delayed_addition(memory: &[FailedAction], now: Timestamp) -> Optio
 
 /// Returns whether a new node gets the next number instead, because the last try of this one found it taken.
 pub(crate) fn avoids(memory: &[FailedAction], number: NodeId) -> bool {
-    memory.iter().any(|entry| entry.verb == "add" && entry.node == number && concerns_the_number(entry.step))
+    memory.iter().any(|entry| entry.verb == "add" && entry.node == number && concerns_the_number(entry))
 }
 
 /// Returns whether a rule leaves a node alone, because an action on it failed shortly before.
@@ -94,7 +108,7 @@ mod tests {
     use super::*;
 
     fn failed(step: Step) -> StepFailure {
-        StepFailure { step, at: Timestamp::default(), error: "no".to_owned(), hint: None }
+        StepFailure { step, at: Timestamp::default(), error: "no".to_owned(), cause: FailureCause::Other, hint: None }
     }
 
     #[test]
@@ -119,6 +133,12 @@ mod tests {
         // A program that cannot run fails under every number.
         record(&mut memory, &Action::Add { node: number(1) }, &failed(Step::Confirm), now);
         assert!(!avoids(&memory, number(1)));
+        // A full volume has no other number either, while the port of another process is free under the next one.
+        for (cause, is_avoided) in [(FailureCause::Space, false), (FailureCause::Number, true)] {
+            let failed = StepFailure { cause, ..failed(Step::Folder) };
+            record(&mut memory, &Action::Add { node: number(1) }, &failed, now);
+            assert_eq!(avoids(&memory, number(1)), is_avoided, "{cause:?}");
+        }
         for n in 1..1000 {
             record(&mut memory, &Action::Stop { node: number(n) }, &failed(Step::Stop), now);
         }

@@ -1,5 +1,6 @@
 //! The engine: derives a decision from a policy, a state and an observation, and the next state from the outcomes.
 
+mod cancel;
 mod census;
 pub(crate) mod change;
 pub(crate) mod colony;

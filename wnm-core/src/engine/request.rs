@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
+use crate::engine::cancel;
 use crate::engine::evaluate::Evaluation;
+use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any, no_volume_fits};
 use crate::engine::situation::Situation;
@@ -204,6 +206,8 @@ pub fn evaluate_request<'a>(
             measures: situation.measures(),
             features: situation.features,
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
+            // A request must not let the delay of a removal pass whose reason has gone.
+            cancelled: cancel::evaluate(situation),
             verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };
@@ -249,8 +253,10 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
             let (total, cap) = (situation.census.total, policy.node_cap);
             let free = cap.saturating_sub(total);
             let taken = situation.nodes.iter().map(|seen| seen.id);
+            let avoids = |id: &NodeId| failures::avoids(&situation.state.failures, *id);
             actions.extend(
                 free_ids(taken, policy.highest_node_id_used)
+                    .filter(|id| !avoids(id))
                     .take(free.min(wanted) as usize)
                     .map(|node| Action::Add { node }),
             );

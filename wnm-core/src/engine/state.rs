@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Afterwards, Planned, Reason};
-use crate::action::steps::{ActionRecord, Outcome};
+use crate::action::decision::{Action, Afterwards, Planned, Reason, ReasonGone};
+use crate::action::steps::{ActionRecord, Outcome, Step};
 use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
 use crate::engine::recovery::Recovery;
@@ -36,6 +36,9 @@ pub struct EngineState {
     pub failures: Vec<FailedAction>,
     /// Nodes with an action in progress.
     pub acting: BTreeSet<NodeId>,
+    /// Reasons of the removals in their delay, which end when their reason has gone.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub removals: NodeMap<Reason>,
     /// Nodes whose folder was missing in the last observation.
     pub missing: BTreeSet<NodeId>,
     /// Identity of the volume of each storage folder, as of the last observation without a missing folder.
@@ -91,6 +94,8 @@ impl EngineState {
     /// actions that have begun a second time.
     pub fn resume_actions(&mut self, unfinished: &[ActionRecord]) {
         self.acting = unfinished.iter().map(ActionRecord::node).collect();
+        let cancellable = unfinished.iter().filter(|record| record.is_cancellable());
+        self.removals = cancellable.map(|record| (record.node(), record.planned.reason.clone())).collect();
         for record in unfinished {
             let id = record.node();
             if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
@@ -129,8 +134,14 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
     let id = planned.action.node();
     match outcome {
         Outcome::Pending { .. } => state.acting.insert(id),
-        Outcome::Done | Outcome::Failed(_) => state.acting.remove(&id),
+        Outcome::Done | Outcome::Failed(_) | Outcome::Cancelled { .. } => state.acting.remove(&id),
     };
+    let lingers = matches!(outcome, Outcome::Pending { step: Step::Linger, .. });
+    if lingers && matches!(planned.action, Action::Remove { .. }) {
+        state.removals.insert(id, planned.reason.clone());
+    } else {
+        state.removals.remove(&id);
+    }
     if *outcome == Outcome::Done {
         failures::forget(&mut state.failures, &planned.action);
     }
@@ -149,6 +160,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
             }
             after_failure(planned, failure.rolled_back, now)
         }
+        Outcome::Cancelled { because } => after_cancellation(because, now),
     };
     match next {
         Next::Keep => {}
@@ -171,6 +183,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Outcome::Pending { .. } => Progress::Pending,
         Outcome::Done => Progress::Done,
         Outcome::Failed(_) => Progress::Failed,
+        Outcome::Cancelled { .. } => return,
     };
     if let Some(desired) = desired_by(planned, progress) {
         state.set_desired(id, desired);
@@ -263,6 +276,16 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
         },
         Action::Remove { .. } => Next::NoMore,
     }
+}
+
+/// Returns the state of a node whose removal was cancelled. A node within the cap again should run; one of a volume that
+/// was full starts when the host has headroom, as after every relief.
+fn after_cancellation(because: &ReasonGone, now: Timestamp) -> Next {
+    let cause = match because {
+        ReasonGone::WithinCap { .. } => StopCause::Removal,
+        ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor => StopCause::Pressure,
+    };
+    Next::Is(NodeState::Stopped { since: Some(now), cause })
 }
 
 fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {

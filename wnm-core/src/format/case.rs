@@ -190,19 +190,23 @@ impl CaseMetrics {
         Some(Psi { host, colony: background.map(|background| host.without(&background)), background })
     }
 
-    /// Returns the keys that the rules of `steady` need and the metrics lack.
+    /// Returns the keys that the rules of `steady` need and the metrics lack, or give with an impossible value.
     #[must_use]
     pub fn missing(&self, policy: &Policy) -> Vec<&'static str> {
+        let host = self.host();
+        let disk = host.volumes.first().and_then(|volume| volume.used);
+        let load = |value: Option<f64>| policy.load.is_none() || value.is_some_and(|value| Load::new(value).is_ok());
+        let above_0 = |value: Option<u64>| value.is_some_and(|value| value > 0);
         let needed = [
-            ("used_cpu_percent", self.used_cpu_percent.is_some()),
-            ("used_mem_percent", self.used_mem_percent.is_some()),
-            ("used_hd_percent", self.used_hd_percent.is_some()),
-            ("cpus", self.cpus.is_some()),
-            ("memory_total_bytes", self.memory_total_bytes.is_some()),
-            ("hd_total_bytes", self.hd_total_bytes.is_some()),
-            ("load_average_1", policy.load.is_none() || self.load_average_1.is_some()),
-            ("load_average_5", policy.load.is_none() || self.load_average_5.is_some()),
-            ("load_average_15", policy.load.is_none() || self.load_average_15.is_some()),
+            ("used_cpu_percent", host.cpu.is_some()),
+            ("used_mem_percent", host.memory.is_some()),
+            ("used_hd_percent", disk.is_some()),
+            ("cpus", above_0(self.cpus.map(u64::from))),
+            ("memory_total_bytes", above_0(self.memory_total_bytes)),
+            ("hd_total_bytes", above_0(self.hd_total_bytes)),
+            ("load_average_1", load(self.load_average_1)),
+            ("load_average_5", load(self.load_average_5)),
+            ("load_average_15", load(self.load_average_15)),
         ];
         needed.into_iter().filter(|(_, is_there)| !is_there).map(|(key, _)| key).collect()
     }

@@ -194,6 +194,8 @@ pub enum StopCause {
     StartFailed,
     /// The node was stopped when wnm took it over.
     Imported,
+    /// The policy stopped the node to remove it, and cancelled the removal.
+    Removal,
 }
 
 /// The condition that a node should be in, in contrast to its observed [`NodeState`].
@@ -240,7 +242,7 @@ impl Desired {
             NodeState::Disabled { .. } => Self::Disabled,
             NodeState::Stopped { cause: StopCause::Pressure | StopCause::Imported, .. } => Self::StoppedByPolicy,
             NodeState::Stopped { cause: StopCause::Requested, .. } => Self::StoppedByRequest,
-            NodeState::Stopped { cause: StopCause::Found | StopCause::StartFailed, .. }
+            NodeState::Stopped { cause: StopCause::Found | StopCause::StartFailed | StopCause::Removal, .. }
             | NodeState::Running { .. }
             | NodeState::Unknown { .. }
             | NodeState::Restarting { .. }

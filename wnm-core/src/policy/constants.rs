@@ -151,6 +151,9 @@ pub(crate) const GRACE_SHRINK: f64 = 1.25;
 pub(crate) const WATCH: Duration = Duration::from_secs(300);
 /// Grace period of the warning threshold; docs/steady.md, "CPU"; effect: docs/policies/parts.md, row `warning-relief`.
 pub(crate) const WARNING_GRACE: Duration = Duration::from_secs(900);
+/// Both grace periods where other work goes before the nodes and gets the CPU that it asks for; docs/steady.md, "CPU";
+/// effect: docs/policies/parts.md, row `yielding`.
+pub(crate) const YIELDING_GRACE: Duration = Duration::from_secs(3600);
 /// Time after a stop for pressure in which a node does not start, and after its start in which it stops last;
 /// docs/steady.md, "Measured effects"; effect: docs/policies/parts.md, rows `cooldown` and `fresh-nodes`.
 pub(crate) const PRESSURE_COOLDOWN: Duration = Duration::from_secs(1800);

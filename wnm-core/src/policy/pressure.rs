@@ -35,6 +35,25 @@ pub enum Signal {
     NetWrite,
 }
 
+impl Signal {
+    /// Returns the name of the signal in JSON and metrics. The volumes share one, and differ in their folder.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Disk(_) => "disk",
+            Self::Load1 => "load1",
+            Self::Load5 => "load5",
+            Self::Load15 => "load15",
+            Self::DiskRead => "disk_read",
+            Self::DiskWrite => "disk_write",
+            Self::NetRead => "net_read",
+            Self::NetWrite => "net_write",
+        }
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,6 +1,7 @@
 //! The rules beyond the recorded decisions of the Python wnm, and the effect of outcomes on the state.
 #![expect(clippy::expect_used, reason = "a test may")]
 
+mod cancel;
 mod classic;
 mod colony;
 mod comparisons;
@@ -22,7 +23,10 @@ use wnm_core::{
 use colony::{Colony, NOW, TARGET, ago, id, percent};
 
 fn failed(step: Step, rolled_back: bool) -> Outcome {
-    Outcome::Failed(Failure { failed: StepFailure { step, at: NOW, error: "no".to_owned(), hint: None }, rolled_back })
+    Outcome::Failed(Failure {
+        failed: StepFailure { step, at: NOW, error: "no".to_owned(), cause: wnm_core::FailureCause::Other, hint: None },
+        rolled_back,
+    })
 }
 
 fn pending() -> Outcome {

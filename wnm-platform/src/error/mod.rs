@@ -1,6 +1,7 @@
 //! Errors between wnm and the host, each with its cause and, where one exists, a hint.
 
 mod hint;
+mod kind;
 mod reason;
 
 use std::io;
@@ -57,14 +58,14 @@ pub enum PlatformError {
         /// The first meaningful line of its output; empty when there was none.
         printed: String,
     },
-    /// A command was skipped because the same program exceeded its deadline shortly before.
-    #[error("skipped `{command}`: a command timed out {ago} s ago ({before})")]
+    /// A command was skipped because the same tool exceeded its deadline or its output limit shortly before.
+    #[error("skipped `{command}`: {before}, {ago} s ago")]
     NotAsked {
         /// The program and its arguments, shortened.
         command: String,
-        /// Seconds since the timeout.
+        /// Seconds since that failure.
         ago: u64,
-        /// The error of that timeout.
+        /// The error of that failure.
         before: String,
     },
     /// A command needs root, and `sudo` needs a password.
@@ -93,6 +94,14 @@ pub enum PlatformError {
     /// A storage folder cannot be created or written to.
     #[error("cannot write to storage folder {}: {}", .path.display(), cause(.source))]
     StorageUnusable {
+        /// The folder.
+        path: PathBuf,
+        /// The error of the system call.
+        source: io::Error,
+    },
+    /// The volume of a storage folder runs no programs.
+    #[error("cannot run programs in storage folder {}: {}", .path.display(), cause(.source))]
+    NoExecution {
         /// The folder.
         path: PathBuf,
         /// The error of the system call.
@@ -207,6 +216,22 @@ pub enum PlatformError {
         needed: Bytes,
         /// The bytes available to this user.
         available: Bytes,
+    },
+    /// The volume has too few free inodes.
+    #[error("not enough inodes on the volume of {}: {needed} needed, {available} free", .path.display())]
+    NoInodes {
+        /// A folder on the volume.
+        path: PathBuf,
+        /// The inodes needed.
+        needed: u64,
+        /// The inodes available to this user.
+        available: u64,
+    },
+    /// No program can run from the volume.
+    #[error("cannot run programs from {}: its volume is mounted with the option noexec", .path.display())]
+    NoExec {
+        /// A folder on the volume.
+        path: PathBuf,
     },
     /// A program on disk is not the one that the journal names.
     #[error("program {} has changed: SHA-256 is {}, journal says {}", .path.display(),
@@ -393,6 +418,6 @@ pub enum PlatformError {
 
 impl From<PlatformError> for StepError {
     fn from(error: PlatformError) -> Self {
-        Self { message: error.to_string(), hint: error.hint() }
+        Self { message: error.to_string(), cause: error.kind_of_cause(), hint: error.hint() }
     }
 }

@@ -36,7 +36,7 @@ fn is_message(line: &str) -> bool {
 }
 
 /// Removes ANSI escape sequences: ESC `[` … up to a letter.
-fn without_escapes(text: &str) -> String {
+pub(crate) fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -104,3 +104,9 @@ fn script_replaces_programs() {
     assert!(exec.succeed(&Call::new("systemctl").arg("--version")).is_ok());
     assert!(exec.clone().succeed(&Call::new("systemctl").arg("stop")).is_err());
 }
+
+#[test]
+fn messages_do_not_show_variables_of_nodes() {
+    let call = Call::new("docker").args(["create", "--env=TOKEN=abc=d", "--env", "A=b c,D=e", "image"]);
+    assert_eq!(call.summary(), "docker create --env=TOKEN=*** --env=*** image");
+}

@@ -1,5 +1,6 @@
 //! Execution of the steps of actions on this host.
 
+mod checks;
 mod end;
 mod program;
 mod relocate;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
 use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp, VolumeFault};
 
+use crate::Platform;
 use crate::error::PlatformError;
 use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
@@ -35,6 +37,8 @@ pub struct HostExecutor<'a> {
     last_start: Option<Instant>,
     /// The known identities of the volumes, by storage folder.
     volumes: BTreeMap<PathBuf, u64>,
+    /// The host with its cache of program versions; None in tests of single steps.
+    platform: Option<&'a Platform>,
 }
 
 impl<'a> HostExecutor<'a> {
@@ -56,19 +60,26 @@ impl<'a> HostExecutor<'a> {
             processes: Processes::of_host(),
             last_start: None,
             volumes: BTreeMap::new(),
+            platform: None,
         }
     }
 
-    /// Returns the executor with the known identities of the volumes, by storage folder.
-    pub(crate) fn on_volumes(self, volumes: BTreeMap<PathBuf, u64>) -> Self {
-        Self { volumes, ..self }
+    /// Returns the executor with the known identities of the volumes, by storage folder, and the host that checks the
+    /// program of new nodes.
+    pub(crate) fn on_host(self, platform: &'a Platform, volumes: BTreeMap<PathBuf, u64>) -> Self {
+        Self { volumes, platform: Some(platform), ..self }
+    }
+
+    /// Returns the storage folder around the folder of a node; None for one outside of all.
+    fn storage_of(&self, node: &Node) -> Option<&PathBuf> {
+        let roots = &self.settings.storage;
+        volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at))
     }
 
     /// Checks that the volume of a node is in place. On the bare mount point of a lost one, a new node would be hidden when
     /// the volume is back, and a removed one would seem to have no folder.
     fn check_volume(&self, node: &Node) -> Result<(), PlatformError> {
-        let roots = &self.settings.storage;
-        match volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)) {
+        match self.storage_of(node) {
             Some(root) => volume::check(root, self.volumes.get(root).copied()),
             None => Ok(()),
         }
@@ -78,8 +89,7 @@ impl<'a> HostExecutor<'a> {
     /// the middle of it must not hold the cycle and its lock. Until the thread returns, each further call on that storage
     /// folder fails, so that no two of them change the same files.
     fn on_volume(&self, node: &Node, change: impl FnOnce(&Node) -> Performed + Send + 'static) -> Performed {
-        let roots = &self.settings.storage;
-        let root = volume::volume_of(&node.root_dir, roots).and_then(|at| roots.get(at)).unwrap_or(&node.root_dir);
+        let root = self.storage_of(node).unwrap_or(&node.root_dir);
         let node = node.clone();
         volume::within(root, STEP_DEADLINE, move || change(&node))
             .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))
@@ -100,10 +110,7 @@ impl<'a> HostExecutor<'a> {
         match step {
             // The addition failed at its first step: folder and processes belong to another node.
             Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
-            Step::Folder => {
-                let storage = self.settings.storage.clone();
-                self.on_volume(node, move |node| node_dir::create(node, &storage).and(DONE))
-            }
+            Step::Folder => self.folder(record, now, node),
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),
             Step::OpenPort => self.each_port(node, |firewall, port, name| firewall.open(port, name)),

@@ -57,7 +57,7 @@ impl HostExecutor<'_> {
     ///
     /// Returns a reason to wait for a port without a visible holder: the kernel releases the ports of a process a moment
     /// after the process has disappeared from `/proc`.
-    fn check_unused(&self, node: &Node, waited: Duration) -> Result<Option<Effect>, PlatformError> {
+    pub(super) fn check_unused(&self, node: &Node, waited: Duration) -> Result<Option<Effect>, PlatformError> {
         let mut on_folder = self.processes.all();
         on_folder.retain(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node));
         if let Some(facts) = on_folder.first() {

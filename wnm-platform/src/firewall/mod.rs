@@ -4,6 +4,7 @@ mod none;
 mod ufw;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use wnm_core::{FirewallKind, NodeId};
 
@@ -52,6 +53,13 @@ pub struct Rule {
     pub port: u16,
     /// The node in its name.
     pub node: NodeId,
+}
+
+/// Tells whether ufw is active, from its configuration, which all users may read. `root` is the folder that contains `etc`.
+#[must_use]
+pub fn ufw_is_active(root: &Path) -> bool {
+    let text = std::fs::read_to_string(root.join("etc/ufw/ufw.conf")).unwrap_or_default();
+    text.lines().any(|line| line.trim().eq_ignore_ascii_case("ENABLED=yes"))
 }
 
 /// Returns the firewall of this kind.

@@ -19,9 +19,10 @@ use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definit
 use crate::error::{NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
+use crate::node_log::Follow;
 use crate::observe::process::{Liveness, Processes};
 use container::Container;
-use engine::{Engine, STOP_TIMEOUT};
+use engine::Engine;
 
 /// The lines at the end of a container's log that are searched for a message.
 const TAIL: &str = "5";
@@ -134,6 +135,10 @@ impl Docker {
                 // Exit code 0 may be the end of a self-upgrade, and docker restarts the container.
                 Service::Unknown("docker restarts it in a moment".to_owned())
             }
+            // podman has no state for that.
+            0 if container.code == 0 && container.has_just_ended() && self.engine() == Engine::Podman => {
+                Service::Unknown("it exited with code 0, and podman restarts it in a moment".to_owned())
+            }
             0 => Service::Stopped,
             pid => match self.processes.facts(pid) {
                 Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
@@ -173,7 +178,15 @@ impl ProcessManager for Docker {
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         // `docker start` leaves a running container unchanged.
-        self.succeed(&self.call("start").arg(node.service_name())).map(drop)
+        let call = self.call("start").arg(node.service_name());
+        match self.succeed(&call) {
+            // The stop of a container that podman starts again removes it.
+            Err(_) if self.container(node)?.is_none() => {
+                self.define(node)?;
+                self.succeed(&call).map(drop)
+            }
+            result => result.map(drop),
+        }
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
@@ -181,19 +194,24 @@ impl ProcessManager for Docker {
             StopSignal::Term => "TERM",
             StopSignal::Kill => "KILL",
         };
-        let container = self.own(node)?.filter(Container::is_up);
+        // Between two starts podman shows a container as exited, which it starts again.
+        let comes_back = |container: &Container| container.has_just_ended() && self.engine() == Engine::Podman;
+        let container = self.own(node)?.filter(|container| container.is_up() || comes_back(container));
         // Processes of the node outside of its container end as well.
-        signal::all_but(container.as_ref().map(|container| container.pid), &self.processes, node, stop_signal)?;
+        let pid = container.as_ref().map(|container| container.pid).filter(|pid| *pid != 0);
+        signal::all_but(pid, &self.processes, node, stop_signal)?;
         if container.is_none() {
             return Ok(());
         }
-        let call = match (self.engine(), stop_signal) {
+        let killed = match (self.engine(), stop_signal) {
             // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
-            (Engine::Docker, _) => self.call("kill").args(["--signal", signal]),
-            (Engine::Podman, StopSignal::Term) => self.call("stop").args(["--time", &STOP_TIMEOUT.to_string()]),
-            (Engine::Podman, StopSignal::Kill) => self.call("stop").args(["--time", "0"]),
+            (Engine::Docker, _) => self.succeed(&self.call("kill").args(["--signal", signal]).arg(node.service_name())),
+            (Engine::Podman, StopSignal::Term) if pid.is_some() => self.stop_by_podman(node),
+            // Only a container that is gone is not restarted for sure; the next start of the node creates it again.
+            (Engine::Podman, StopSignal::Term | StopSignal::Kill) => {
+                self.succeed(&self.call("rm").args(["--force", "--time", "0"]).arg(node.service_name()))
+            }
         };
-        let killed = self.succeed(&call.arg(node.service_name()));
         match killed {
             Ok(_) => Ok(()),
             // `kill` fails when the container has exited meanwhile.
@@ -214,6 +232,12 @@ impl ProcessManager for Docker {
     fn last_words(&self, node: &Node) -> Option<String> {
         let output = self.exec.run(&self.call("logs").args(["--tail", TAIL]).arg(node.service_name())).ok()?;
         Some(output.message()).filter(|message| output.is_success() && !message.is_empty())
+    }
+
+    fn log(&self, node: &Node, lines: u32, follow: Follow) -> Option<Call> {
+        let call = self.call("logs").arg("--tail").arg(lines.to_string());
+        let call = if follow == Follow::Yes { call.arg("--follow") } else { call };
+        Some(call.arg(node.service_name()))
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {

@@ -19,11 +19,13 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity, Program, 
 use crate::error::PlatformError;
 use crate::exec::Call;
 use crate::node_dir::Folder;
+use crate::node_log::Follow;
 
 pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
+pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
 
 /// A process manager.
@@ -79,6 +81,12 @@ pub trait ProcessManager: Send + Sync {
 
     /// Returns the last message of a node's process that the manager keeps outside of the node's logs, if there is one.
     fn last_words(&self, _node: &Node) -> Option<String> {
+        None
+    }
+
+    /// Returns the call that prints the last lines of the log that the manager keeps of a node; None for managers that
+    /// keep none. With [`Follow::Yes`] the call does not end.
+    fn log(&self, _node: &Node, _lines: u32, _follow: Follow) -> Option<Call> {
         None
     }
 

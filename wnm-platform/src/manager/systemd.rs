@@ -20,8 +20,8 @@ mod version;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
@@ -31,12 +31,14 @@ use crate::error::{FileOperation, NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
+use crate::node_log::Follow;
 use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
+pub(crate) use rights::runtime_folder;
 use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
@@ -96,7 +98,7 @@ impl Systemd {
     fn with(kind: ManagerKind, exec: Exec, folder: PathBuf, runtime: Option<PathBuf>, rights: Rights) -> Self {
         Self {
             kind,
-            bus: Bus { exec, scope: kind.scope, rights, runtime, hung: Mutex::default() },
+            bus: Bus { exec, scope: kind.scope, rights, runtime },
             slice: None,
             folder,
             processes: Processes::of_host(),
@@ -335,6 +337,10 @@ impl ProcessManager for Systemd {
     fn last_words(&self, node: &Node) -> Option<String> {
         let shown = self.show_one(node).ok()?;
         shown.has_failed().then(|| shown.words())
+    }
+
+    fn log(&self, node: &Node, lines: u32, follow: Follow) -> Option<Call> {
+        Some(self.journal(node, lines, follow))
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {

@@ -356,6 +356,18 @@ fn marked_external_logs_move_to_trash() {
 }
 
 #[test]
+fn logs_of_a_folder_that_systemd_made_again_move_to_trash() {
+    let storage = Storage::new();
+    let node = Node { log_dir: storage.path("logs/antnode0001"), ..storage.node() };
+    create(&node, &storage.roots).unwrap();
+    fs::remove_dir_all(&node.log_dir).unwrap();
+    fs::create_dir(&node.log_dir).unwrap();
+    fs::write(node.log_dir.join("antnode.log"), "x").unwrap();
+    trash(&node, &storage.roots).unwrap();
+    assert!(!node.log_dir.exists());
+}
+
+#[test]
 fn unmarked_external_logs_stay() {
     let storage = Storage::new();
     let node = Node { log_dir: storage.path("precious"), ..storage.node() };

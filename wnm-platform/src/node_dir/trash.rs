@@ -66,12 +66,19 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
     rename_into(&bin, &place.path, &node.uuid).map(Some)
 }
 
-/// Moves logs outside of the node's folder into the trash if they have its marker. Logs on another volume are deleted in
-/// place, because rename(2) works only within a volume.
+/// Moves logs outside of the node's folder into the trash if they have its marker, or no marker and its name: systemd
+/// creates the folder again after `/var/log` was emptied. Logs on another volume are deleted in place, because rename(2)
+/// works only within a volume.
 fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let logs = &node.log_dir;
-    if logs.starts_with(&node.root_dir) || !is_folder(logs) || owner_of(logs, node)? != Owner::This {
+    if logs.starts_with(&node.root_dir) || !is_folder(logs) {
         return Ok(());
+    }
+    let has_its_name = logs.file_name().is_some_and(|name| name == node.id.name().as_str());
+    match owner_of(logs, node)? {
+        Owner::This => {}
+        Owner::Unmarked if has_its_name => {}
+        Owner::Unmarked | Owner::Absent | Owner::Other(_) => return Ok(()),
     }
     let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: logs.clone(), source };
     let real = logs.canonicalize().map_err(fail)?;

@@ -175,6 +175,16 @@ impl Processes {
         }
     }
 
+    /// Tells whether the kernel hides the processes of other users, as with the mount option `hidepid` of `/proc`.
+    #[must_use]
+    pub fn hides_others(&self) -> bool {
+        match &self.source {
+            Source::Proc(proc) => proc.join("self").exists() && fs::read(proc.join("1/stat")).is_err(),
+            #[cfg(target_os = "macos")]
+            Source::System => false,
+        }
+    }
+
     /// Returns all processes, ordered by PID.
     #[must_use]
     pub fn all(&self) -> Vec<ProcessInfo> {

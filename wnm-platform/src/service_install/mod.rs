@@ -6,12 +6,13 @@ mod text;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wnm_core::Scope;
 
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec};
+use crate::manager::runtime_folder;
 use crate::node_dir;
 use crate::places::{Os, Places, home};
 
@@ -41,6 +42,8 @@ impl Supervisor {
 
 /// The folder that exists exactly when systemd is the init process, as `sd_booted(3)` tests it.
 const SYSTEMD_RUNS: &str = "/run/systemd/system";
+/// The longest start of the systemd of a user.
+const SESSION_START: Duration = Duration::from_secs(5);
 /// The systemd unit of wnm.
 const UNIT: &str = "wnm.service";
 /// The launchd label of wnm, with another prefix than its nodes.
@@ -143,6 +146,9 @@ impl InstalledService {
     /// The file cannot be written, or the supervisor rejects it.
     pub fn install(&self) -> Result<Change, PlatformError> {
         let Some(file) = self.file() else { return self.change_crontab(Some(&self.text)) };
+        if self.supervisor == Supervisor::Systemd && self.scope != Scope::Sudo {
+            self.keep_session()?;
+        }
         let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
         if is_new {
             if let Some(folder) = file.parent() {
@@ -157,7 +163,6 @@ impl InstalledService {
                 self.systemctl(&["daemon-reload"])?;
                 self.systemctl(&["enable", UNIT])?;
                 self.systemctl(&[if is_new { "restart" } else { "start" }, UNIT])?;
-                self.linger();
             }
             Supervisor::Launchd => {
                 if is_new {
@@ -202,23 +207,37 @@ impl InstalledService {
         let mut call = Call::new("systemctl");
         if self.scope != Scope::Sudo {
             call = call.arg("--user");
-            // `su` and cron start shells without this variable.
-            if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-                let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
+            // `su` and cron start shells without this variable, and `sudo -u` with that of another user.
+            if let Some(folder) = runtime_folder() {
+                let folder = folder.display().to_string();
                 call.environment = Environment::Inherited(vec![("XDG_RUNTIME_DIR".to_owned(), folder)]);
             }
         }
         self.exec.succeed(&call.args(words)).map(drop)
     }
 
-    /// Enables lingering: without it, the user's services stop at logout.
-    fn linger(&self) {
-        let enable = Call::new("loginctl").arg("enable-linger");
-        if self.scope != Scope::Sudo
-            && let Err(error) = self.exec.succeed(&enable)
-        {
+    /// Enables lingering, which starts the systemd of a user without a session and keeps it running after logout.
+    ///
+    /// # Errors
+    /// The user has no systemd, and no right to lingering.
+    fn keep_session(&self) -> Result<(), PlatformError> {
+        let user = rustix::process::geteuid().as_raw();
+        let call = Call::new("loginctl").args(["show-user", "--property=Linger", &user.to_string()]);
+        let lingers = self.exec.run(&call).is_ok_and(|output| output.text().trim() == "Linger=yes");
+        if !lingers && let Err(error) = self.exec.succeed(&Call::new("loginctl").arg("enable-linger")) {
+            if runtime_folder().is_none() {
+                return Err(PlatformError::NoUserSession { user });
+            }
             tracing::warn!(%error, "cannot enable lingering: wnm stops when the user logs out");
         }
+        let began = Instant::now();
+        while runtime_folder().is_none() {
+            if began.elapsed() > SESSION_START {
+                return Err(PlatformError::NoUserSession { user });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     fn launchctl(&self, verb: &str) -> Call {

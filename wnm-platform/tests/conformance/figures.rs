@@ -81,5 +81,5 @@ fn lockstep(
     journal: &mut dyn Journal,
     now: Timestamp,
 ) -> Vec<Outcome> {
-    wnm_core::steps::carry_out(records, executor, journal, now)
+    wnm_core::steps::carry_out(records, &[], executor, journal, now)
 }

@@ -276,7 +276,7 @@ fn all_done(colony: &TestColony, actions: impl Iterator<Item = Action>) {
     let (manager, firewall, movers) = (colony.manager(), firewall::open(FirewallKind::None), Movers::default());
     let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &colony.settings, &colony.nodes);
     wait_for("twenty nodes", || {
-        let outcomes = carry_out(&mut records, &mut executor, &mut NoJournal, colony.now());
+        let outcomes = carry_out(&mut records, &[], &mut executor, &mut NoJournal, colony.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");
         outcomes.iter().all(|outcome| *outcome == Outcome::Done)
     });

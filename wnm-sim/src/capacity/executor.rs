@@ -1,7 +1,7 @@
 //! Executes actions on the capacity model: each takes time, and is pending until it ends.
 
 use wnm_core::steps::{Failure, Step, StepFailure};
-use wnm_core::{Action, NodeId, Outcome, Planned, Timestamp};
+use wnm_core::{Action, Cancellation, NodeId, Outcome, Planned, Timestamp};
 
 use super::events::TimerEvent;
 use super::node::Folder;
@@ -36,9 +36,20 @@ impl Executor {
         }
     }
 
+    /// Ends removals in their delay: their nodes stay, stopped.
+    pub(super) fn cancel(&mut self, cancelled: &[Cancellation]) {
+        for ((planned, outcome), stage) in self.open.iter_mut().zip(&self.stages) {
+            let Stage::Lingering(Some(_)) = stage else { continue };
+            if let Some(found) = cancelled.iter().find(|found| found.node == planned.action.node()) {
+                *outcome = Outcome::Cancelled { because: found.because.clone() };
+            }
+        }
+    }
+
     /// Continues all open actions.
     pub(super) fn advance(&mut self, host: &mut CapacityModel) {
-        for ((planned, outcome), stage) in self.open.iter_mut().zip(&mut self.stages) {
+        let open = self.open.iter_mut().zip(&mut self.stages).filter(|((_, outcome), _)| is_pending(outcome));
+        for ((planned, outcome), stage) in open {
             host.advance(&planned.action, stage, outcome);
         }
     }
@@ -170,6 +181,12 @@ impl CapacityModel {
 }
 
 fn ended(at: Timestamp) -> Failure {
-    let failed = StepFailure { step: Step::Confirm, at, error: "the process ended".to_owned(), hint: None };
+    let failed = StepFailure {
+        step: Step::Confirm,
+        at,
+        error: "the process ended".to_owned(),
+        cause: wnm_core::FailureCause::Other,
+        hint: None,
+    };
     Failure { failed, rolled_back: false }
 }

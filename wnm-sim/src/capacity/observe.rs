@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use wnm_core::{
     Bytes, Cores, CpuLimitSample, Load, LoadAverages, NodeSample, Observation, Percent, Presence, Psi, Stall,
-    StallTime, Stalls, Volume, WeightMeans, WeightSample,
+    StallTime, Stalls, Volume, Weight, WeightMeans, WeightSample,
 };
 
 use super::node::Folder;
@@ -47,7 +47,8 @@ impl CapacityModel {
         let throttled = Percent::clamped(100.0 * interval.throttled / interval.seconds.max(1.0));
         let limit = self.cpu_limit.and_then(Cores::clamped);
         host.cpu_limit = self.has_cpu_limit.then_some(CpuLimitSample { limit, throttled });
-        let weighted = self.weight.map(|_| WeightMeans::Group);
+        let is_behind = self.weight.is_some_and(|weight| weight < f64::from(Weight::ORDINARY));
+        let weighted = is_behind.then_some(WeightMeans::Group);
         host.weight = Some(WeightSample { cpu: weighted, io: weighted });
         host.psi = Some(self.stalls(interval));
         let load = |load: f64| Load::clamped(load).unwrap_or_default();

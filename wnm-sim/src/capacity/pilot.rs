@@ -1,5 +1,6 @@
 //! The source of decisions in a run: the engine under a policy, or a simple baseline.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use wnm_core::{
@@ -126,7 +127,8 @@ impl PilotSpec {
 
 /// A part of steady that an ablation disables from outside the engine.
 ///
-/// The engine has no switches for experiments: a part is disabled through the policy, the state or the decision.
+/// The engine has no switches for experiments: a part is disabled through the policy, the state, the observation or the
+/// decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SteadyPart {
     /// The relief after a quarter of an hour over the warning threshold.
@@ -139,11 +141,14 @@ pub(crate) enum SteadyPart {
     Cooldown,
     /// The CPU limit: without it, nodes are stopped instead.
     CpuLimit,
+    /// The patience where other work goes first: without it, the rules treat the nodes as its equals.
+    Yielding,
 }
 
 impl SteadyPart {
     /// All parts that can be disabled.
-    pub(crate) const ALL: [Self; 5] = [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::WarningRelief, Self::Size, Self::LoadGate, Self::Cooldown, Self::CpuLimit, Self::Yielding];
 
     /// Returns the name of the part in tables and names of policies.
     pub(crate) const fn word(self) -> &'static str {
@@ -153,13 +158,27 @@ impl SteadyPart {
             Self::LoadGate => "load-gate",
             Self::Cooldown => "cooldown",
             Self::CpuLimit => "cpu-limit",
+            Self::Yielding => "yielding",
         }
+    }
+
+    /// Tells whether the part has no effect on a host without control groups.
+    pub(crate) const fn needs_groups(self) -> bool {
+        matches!(self, Self::CpuLimit | Self::Yielding)
+    }
+
+    fn disable_in_observation(self, seen: &Observation) -> Cow<'_, Observation> {
+        let mut seen = Cow::Borrowed(seen);
+        if self == Self::Yielding {
+            seen.to_mut().host.weight = None;
+        }
+        seen
     }
 
     fn disable_in(self, policy: &mut Policy) {
         match self {
             Self::LoadGate => policy.load = None,
-            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit => {}
+            Self::WarningRelief | Self::Size | Self::Cooldown | Self::CpuLimit | Self::Yielding => {}
         }
     }
 
@@ -193,7 +212,7 @@ impl SteadyPart {
                 decision.actions.retain(|planned| !is_relief(planned));
             }
             Self::CpuLimit => decision.cpu_limit = None,
-            Self::LoadGate | Self::Cooldown => {}
+            Self::LoadGate | Self::Cooldown | Self::Yielding => {}
         }
     }
 }
@@ -242,6 +261,8 @@ impl Pilot {
         if let Some(part) = self.without {
             part.disable_in_state(&mut self.state);
         }
+        let seen = self.without.map_or(Cow::Borrowed(seen), |part| part.disable_in_observation(seen));
+        let seen = &*seen;
         let mut evaluation = evaluate(&self.policy, std::mem::take(&mut self.state), seen);
         if let Some(part) = self.without {
             part.disable_in_decision(&mut evaluation.decision);

@@ -52,6 +52,7 @@ pub(crate) fn run_observed(
             observe(&Cycle { observation: &observation, state, decision });
             decision.actions.iter().for_each(|planned| score_keeper.count(&host, planned));
             host.set_cpu_limit(decision.cpu_limit.map(Cores::get));
+            executor.cancel(&decision.cancelled);
             executor.begin(&mut host, &decision.actions);
             executor.advance(&mut host);
             &executor.open

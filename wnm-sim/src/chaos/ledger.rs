@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
-    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome, Settings,
-    Timestamp,
+    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome,
+    ReasonGone, Settings, Timestamp,
 };
 
 /// A stored node.
@@ -138,7 +138,10 @@ impl Ledger {
             }
             stored.is_disabled = matches!(node_state, NodeState::Disabled { .. });
             match (action, outcome) {
-                (Action::Stop { .. }, Outcome::Done) => stored.stopped_at = Some(now),
+                (Action::Stop { .. }, Outcome::Done)
+                | (_, Outcome::Cancelled { because: ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor }) => {
+                    stored.stopped_at = Some(now);
+                }
                 (Action::Start { .. } | Action::Enable { .. }, _) => stored.stopped_at = None,
                 _ => {}
             }

@@ -20,9 +20,9 @@ use crate::{Exit, SimError};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-    wnm-sim decide cases.jsonl            each line on its own
+  wnm-sim decide cases.jsonl            each line on its own
   wnm-sim decide cases.jsonl.gz | jq -c .actions
-    my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
+  my-model | wnm-sim decide --stateful  consecutive lines, for a model that applies the answers
 
 An invalid line is answered with {\"error\": …, \"line\": n}, and the exit code is then 1.
 See docs/decide-protocol.md for the format.")]
@@ -187,6 +187,13 @@ pub(crate) fn write_answer(
     answer: &mut Vec<u8>,
 ) {
     write_decision(&evaluation.decision, answer);
+    let cancelled = &evaluation.decision.cancelled;
+    if !cancelled.is_empty() {
+        answer.pop();
+        answer.extend_from_slice(b",\"cancelled\":");
+        write_json(&cancelled.iter().map(|found| found.node).collect::<Vec<_>>(), answer);
+        answer.push(b'}');
+    }
     if rules == Rules::Parity || policy.preset == Preset::Classic {
         return;
     }

@@ -31,8 +31,8 @@ pub use tally::{Count, Extent, OverLimit, Tally};
 Examples:
   wnm-sim replay trace.jsonl.gz
   wnm-sim replay trace.jsonl --cpus 4 --set cpu_remove=80 --set node_cap=50
-    wnm-sim replay trace.jsonl --cpus 4 --against cpu_remove=60     two policies, and their first difference
-    wnm-sim replay trace.jsonl --cpus 4 --csv > decisions.csv       one row for each sample
+  wnm-sim replay trace.jsonl --cpus 4 --against cpu_remove=60     two policies, and their first difference
+  wnm-sim replay trace.jsonl --cpus 4 --csv > decisions.csv       one row for each sample
   wnm-sim replay trace.jsonl --cpus 4 --run run.jsonl.gz          the trace with its decisions, for chart
 
 See docs/traces.md for the format of traces and runs.")]

@@ -23,14 +23,14 @@ use crate::{Exit, SimError, candidates};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-    wnm-sim run storms-16                                    the classic preset, 7 days, 5 seeds
-    wnm-sim run storms --policy classic --policy aimd        two policies, on hosts of 16 and 2 processors
+  wnm-sim run storms-16                                    the classic preset, 7 days, 5 seeds
+  wnm-sim run storms --policy classic --policy aimd        two policies, on all four hosts
   wnm-sim run all --policy my.toml --seeds 20 --out my.jsonl && wnm-sim score my.jsonl classic.jsonl
   wnm-sim run jump-2 --seeds 1 --days 4 --trace run.jsonl.gz && wnm-sim chart run.jsonl.gz -o run.svg
 
 See docs/capacity-model.md for the model and the scenarios.")]
 pub(crate) struct Args {
-    /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
+    /// Run these scenarios: built-in (storms-16, storms-2, storms for its four hosts, all) or TOML files
     #[arg(required = true, value_name = "SCENARIO", add = candidates::scenarios())]
     scenarios: Vec<String>,
     /// Run this policy: a preset (classic, steady), a baseline (fixed:N, proportional, aimd) or a TOML file; repeatable
@@ -94,11 +94,12 @@ pub(crate) fn check_length(days: f64, cycle: u32) -> Result<(), SimError> {
 /// Runs a policy in a scenario on one host and returns the mean number of healthy nodes, for benchmarks.
 ///
 /// # Errors
-/// The scenario or the policy is unknown, the scenario covers two hosts, or they contradict each other.
+/// The scenario or the policy is unknown, the scenario covers several hosts, or they contradict each other.
 pub fn healthy_nodes(scenario: &str, policy: &str, seed: u64, days: f64, cycle_s: u32) -> Result<f64, SimError> {
     let specs = CapacityScenario::find(scenario, &RawSettings::default(), TraceFacts::default())?;
     let [spec] = specs.as_slice() else {
-        return Err(SimError::input(format!("scenario {scenario} covers two hosts")).hint("add -16 or -2 to its name"));
+        return Err(SimError::input(format!("scenario {scenario} covers several hosts"))
+            .hint("add the number of processors to its name: -64, -16, -4 or -2"));
     };
     let mut pilot = PilotSpec::parse(policy, &RawSettings::default())?.pilot(spec)?;
     Ok(run_once(spec, &mut pilot, seed, days, cycle_s).node_hours / days / 24.0)

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use wnm_core::case::{Case, CaseConfig, CaseNode, CaseStatus};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp, Version,
+    Action, Cancellation, EngineState, NodeId, NodeSample, NodeState, Observation, Outcome, Planned, Policy, Timestamp,
+    Version,
 };
 
 use crate::commands::decide::{Rules, parse, write_answer};
@@ -27,6 +28,7 @@ struct Answered {
     policy: Policy,
     observation: Observation,
     actions: Vec<Planned>,
+    cancelled: Vec<(Planned, Outcome)>,
     outcomes: Vec<ReportedOutcome>,
     /// The status and version of each action's node in the situation.
     nodes: BTreeMap<NodeId, (CaseStatus, Option<Version>)>,
@@ -34,7 +36,7 @@ struct Answered {
 
 /// An action that has begun and not ended.
 struct Pending {
-    action: Action,
+    planned: Planned,
     begun: Timestamp,
     /// Status and version of the node when the action began; None for a node to be created.
     before: Option<(CaseStatus, Option<Version>)>,
@@ -93,8 +95,15 @@ impl Session {
         self.config = Some(config);
         self.now = case.now;
         // The outcomes arrive after the answer; until then the actions count as done.
-        self.answered = Some(Answered { policy, observation, actions: decision.actions, outcomes, nodes });
+        let cancelled = decision.cancelled.iter().filter_map(|found| self.cancel(found)).collect();
+        self.answered = Some(Answered { policy, observation, actions: decision.actions, cancelled, outcomes, nodes });
         Ok(())
+    }
+
+    /// Ends a pending removal, and returns its outcome.
+    fn cancel(&mut self, Cancellation { node, because }: &Cancellation) -> Option<(Planned, Outcome)> {
+        let pending = self.pending.remove(node)?;
+        Some((pending.planned, Outcome::Cancelled { because: because.clone() }))
     }
 
     fn control(&mut self, control: Control) -> Result<(), String> {
@@ -119,19 +128,20 @@ impl Session {
 
     /// Applies the outcomes of the last answer to the state.
     fn apply_outcomes(&mut self) {
-        let Some(Answered { policy, observation, actions, outcomes: reported, mut nodes }) = self.answered.take()
+        let Some(Answered { policy, observation, actions, cancelled, outcomes: reported, mut nodes }) =
+            self.answered.take()
         else {
             return;
         };
-        let mut outcomes = Vec::with_capacity(actions.len());
+        let mut outcomes = cancelled;
         for (planned, reported) in actions.into_iter().zip(reported) {
             let id = planned.action.node();
             let outcome = match reported {
                 ReportedOutcome::Done => Outcome::Done,
                 ReportedOutcome::Failed => Outcome::Failed(failure(&planned.action, observation.now)),
                 ReportedOutcome::Pending => {
-                    let (action, before) = (planned.action.clone(), nodes.remove(&id));
-                    self.pending.insert(id, Pending { action, begun: observation.now, before });
+                    let (begun, before) = (observation.now, nodes.remove(&id));
+                    self.pending.insert(id, Pending { planned: planned.clone(), begun, before });
                     pending(&planned.action, observation.now)
                 }
             };
@@ -144,19 +154,27 @@ impl Session {
     fn apply_pending(&mut self, case: &Case, policy: &Policy, observation: &mut Observation) {
         let now = observation.now;
         self.pending.retain(|id, pending| match (find(case, *id), &pending.before) {
-            (Some(node), Some(before)) => condition(node) == *before,
+            (Some(node), Some(before)) => {
+                let is_removal = matches!(pending.planned.action, Action::Remove { .. });
+                condition(node) == *before || (is_removal && node.status == CaseStatus::Removing)
+            }
             // An add that no line ever shows must not block the session for ever.
             (None, None) => now.since(pending.begun) < policy.delays.start,
             (Some(_), None) | (None, Some(_)) => false,
         });
         for (id, pending) in &self.pending {
-            if matches!(pending.action, Action::Add { .. }) {
+            if matches!(pending.planned.action, Action::Add { .. }) {
                 let born = pending.begun;
                 observation.nodes.insert(*id, NodeSample { born, volume: Some(0), ..NodeSample::default() });
                 self.state.nodes.insert(*id, NodeState::Restarting { since: born });
             }
         }
         self.state.acting = self.pending.keys().copied().collect();
+        let ended = |id: &NodeId| !self.pending.contains_key(id);
+        let ended: Vec<NodeId> = self.state.removals.keys().copied().filter(ended).collect();
+        for id in ended {
+            self.state.removals.remove(&id);
+        }
     }
 }
 
@@ -174,12 +192,19 @@ fn last_step(action: &Action) -> Step {
 }
 
 fn pending(action: &Action, since: Timestamp) -> Outcome {
-    Outcome::Pending { step: last_step(action), since, why: "reported as pending".to_owned() }
+    let step = match action {
+        Action::Remove { linger, .. } if !linger.is_zero() => Step::Linger,
+        _ => last_step(action),
+    };
+    Outcome::Pending { step, since, why: "reported as pending".to_owned() }
 }
 
 fn failure(action: &Action, at: Timestamp) -> Failure {
     let error = "reported as failed".to_owned();
-    Failure { failed: StepFailure { step: last_step(action), at, error, hint: None }, rolled_back: true }
+    Failure {
+        failed: StepFailure { step: last_step(action), at, error, cause: wnm_core::FailureCause::Other, hint: None },
+        rolled_back: true,
+    }
 }
 
 /// Tells whether a line controls the session, by its first key.

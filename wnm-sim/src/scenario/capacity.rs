@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use wnm_core::{Percent, Policy, RawSettings};
+use wnm_core::{HostSample, Percent, Policy, RawSettings, Weight, WeightMeans, WeightSample};
 
 use super::catalogue;
 use crate::SimError;
@@ -282,6 +282,7 @@ impl CapacityScenario {
             set.clone().over(scenario.settings.clone()).over(RawSettings { node_cap, ..RawSettings::default() });
         let limits = Policy::new(&settings, Some(size.cpus))
             .map_err(|problems| SimError::input(format!("scenario {name}: invalid settings: {problems}")))?;
+        let limits = limits.on(&weighted_host(&settings)).into_owned();
         Ok(Self { name, size, scenario, settings, limits })
     }
 
@@ -296,6 +297,13 @@ impl CapacityScenario {
         let start = (self.scenario.colony.start_per_core.get() * f64::from(self.size.cpus)).round() as u32;
         start.min(self.limits.node_cap)
     }
+}
+
+/// Returns a host on which the nodes have the weight of the settings, as on the modelled one.
+fn weighted_host(settings: &RawSettings) -> HostSample {
+    let is_behind = settings.cpu_weight.unwrap_or(Weight::BEHIND).is_behind();
+    let weight = WeightSample { cpu: is_behind.then_some(WeightMeans::Group), io: None };
+    HostSample { weight: Some(weight), ..HostSample::default() }
 }
 
 impl Scenario {

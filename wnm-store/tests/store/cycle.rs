@@ -4,7 +4,7 @@ use std::time::Duration;
 use wnm_core::steps::{Evidence, Journal, Step, StepRecord};
 use wnm_core::{
     Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome, Presence,
-    Verdict, Version,
+    Reason, Verdict, Version,
 };
 use wnm_store::{CycleKind, Store, StoreError};
 
@@ -26,6 +26,7 @@ fn colony_is_loaded_as_it_was_stored() {
     let state = EngineState {
         nodes: (1..=9).map(id).zip(every_state()).collect(),
         acting: records.iter().map(wnm_core::ActionRecord::node).collect(),
+        removals: [(id(8), Reason::OverCap { total: 9, cap: 8 })].into_iter().collect(),
         missing: [id(9)].into(),
         volumes: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),

@@ -105,7 +105,16 @@ pub(crate) fn counters(now: i64) -> Counters {
 }
 
 pub(crate) fn failure(step: Step, rolled_back: bool) -> Failure {
-    Failure { failed: StepFailure { step, at: at(9), error: "no \"room\"\n".into(), hint: None }, rolled_back }
+    Failure {
+        failed: StepFailure {
+            step,
+            at: at(9),
+            error: "no \"room\"\n".into(),
+            cause: wnm_core::FailureCause::Other,
+            hint: None,
+        },
+        rolled_back,
+    }
 }
 
 /// Adds one node that runs since `at(1)`.

@@ -72,6 +72,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
         btree_map(any_id(), any_recovery(), 0..3),
     )
         .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries)| EngineState {
+            removals: NodeMap::default(),
             nodes: nodes.into_iter().collect(),
             acting,
             missing,

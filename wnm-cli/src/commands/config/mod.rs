@@ -18,6 +18,7 @@ use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::render;
 use crate::render::config::Sources;
+use crate::render::secret;
 
 /// The source of a value, in order of precedence. `wnm config` itself takes no settings as flags.
 #[derive(Debug, Clone, Serialize)]
@@ -175,6 +176,29 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the effective settings for readers other than the operator: without the secrets in the command line and the
+/// environment of nodes.
+///
+/// # Errors
+/// A source cannot be read, or the settings are invalid.
+pub(crate) fn without_secrets(db: &Path) -> Result<Vec<Entry>, CliError> {
+    let settings = sources(db)?.settings()?;
+    let mut entries = sources(db)?.entries()?;
+    for entry in &mut entries {
+        let shown = match entry.key {
+            "environment" => {
+                let pairs = secret::masked(settings.environment.clone()).into_iter();
+                secret::line(&pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+            }
+            "start_args" => secret::line(&secret::masked_words(&settings.arguments)),
+            "network" => secret::line(&secret::masked_words(&settings.network)),
+            _ => continue,
+        };
+        entry.value = Some(SettingValue::Text(shown));
+    }
+    Ok(entries)
 }
 
 fn sources(db: &Path) -> Result<SourceValues, CliError> {

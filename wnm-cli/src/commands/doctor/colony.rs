@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{
-    Desired, FailedAction, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp,
-};
+use wnm_core::{Desired, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
 use wnm_platform::Platform;
 use wnm_platform::manager::Service;
 use wnm_platform::volume::Storage;
@@ -13,7 +11,7 @@ use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
 use crate::commands::status::colony_time;
-use crate::render::{duration, recovery};
+use crate::render::{duration, failures, recovery};
 
 /// Age of the last cycle from which it is reported: ten runs of a crontab line with the shortest interval of cron.
 const STALE: Duration = Duration::from_secs(600);
@@ -150,21 +148,12 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) 
 /// Lists the actions that failed, the latest first, with the hint of the latest.
 pub(super) fn failures(snapshot: &Snapshot) -> Option<Check> {
     let now = colony_time(snapshot.state.clock.as_ref());
-    let failed: Vec<_> = snapshot.state.failures.iter().rev().collect();
+    let failed = failures::latest(&snapshot.state);
     let latest = failed.first()?;
-    let line = |entry: &&FailedAction| {
-        let wait = entry.retry_at.since(now);
-        let next = if wait.is_zero() {
-            "next try in the next cycle".to_owned()
-        } else {
-            format!("next try in {}", duration(wait))
-        };
-        format!("{} {}: {} (failure {}, {next})", entry.verb, entry.node.name(), entry.error, entry.failures)
-    };
-    let message = format!("failed actions: {}", first_few(failed.iter().map(line)));
+    let list = first_few(failed.iter().map(|failed| failures::text(failed, now)));
     let hint =
         latest.hint.clone().unwrap_or_else(|| "`wnm history` lists the actions with their failed steps".to_owned());
-    Some(Check::warning("failures", message, hint))
+    Some(Check::warning("failures", format!("failed actions: {list}"), hint))
 }
 
 /// Lists the nodes in a crash loop.

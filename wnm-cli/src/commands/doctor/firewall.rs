@@ -116,10 +116,10 @@ fn correct(db: &Path, settings: &Settings, firewall: &dyn Firewall) -> Result<Di
 mod tests {
     use std::collections::BTreeMap;
 
-    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, StopCause, Timestamp, new_node};
+    use wnm_core::{NewNodeInputs, StopCause, Timestamp, new_node};
 
     use super::*;
-    use crate::commands::doctor::Level;
+    use crate::commands::doctor::{Level, settings_with};
 
     /// A firewall with a rule for each of these ports.
     struct FakeFirewall(Vec<u16>);
@@ -149,11 +149,7 @@ mod tests {
 
     #[test]
     fn stale_rules_and_closed_ports_are_reported() {
-        let host =
-            HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        raw.set("rewards_address", "faucet").unwrap();
-        let settings = Settings::new(&raw, &host).unwrap();
+        let settings = settings_with(&[]);
         let mut snapshot = Snapshot::default();
         let since = Timestamp::from_secs(1);
         for (number, state) in [

@@ -1,11 +1,9 @@
-//! The process manager, the program of new nodes, and the storage folders.
-
-use std::path::PathBuf;
+//! The process manager, and the program of new nodes.
 
 use wnm_core::Settings;
-use wnm_platform::{Platform, PlatformError, binary, places};
+use wnm_platform::{Platform, PlatformError, binary};
 
-use super::{Check, first_few};
+use super::Check;
 
 /// Checks whether the process manager of the settings can be opened here, and tries it.
 pub(super) fn manager(settings: &Settings, platform: Result<&Platform, &PlatformError>) -> Check {
@@ -40,18 +38,5 @@ pub(super) fn program(settings: &Settings) -> Check {
             let hint = format!("put {program} for this machine there, or set antnode_path");
             Check::error(CHECK, error.to_string(), hint)
         }
-    }
-}
-
-/// Checks whether wnm can write to each storage folder whose volume has no fault, or can create it.
-pub(super) fn storage(usable: &[PathBuf]) -> Check {
-    const CHECK: &str = "storage";
-    match places::unwritable(usable) {
-        None => Check::ok(CHECK, first_few(usable.iter().map(|folder| folder.display().to_string()))),
-        Some(folder) => Check::error(
-            CHECK,
-            format!("{} is not writable", folder.display()),
-            "make it writable for this user, or set node_storage",
-        ),
     }
 }

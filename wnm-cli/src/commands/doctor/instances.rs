@@ -143,10 +143,10 @@ fn description(pid: u32, root: Option<OsString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{HostDefaults, ManagerKind, NewNodeInputs, RawSettings, Timestamp, new_node};
+    use wnm_core::{NewNodeInputs, Timestamp, new_node};
 
     use super::*;
-    use crate::commands::doctor::Level;
+    use crate::commands::doctor::{Level, settings_with};
 
     fn process(pid: u32, program: &str, words: &[&str]) -> ProcessInfo {
         ProcessInfo {
@@ -162,11 +162,7 @@ mod tests {
     }
 
     fn colony() -> (Settings, Snapshot) {
-        let (storage, programs) = ("/s".into(), "/bin".into());
-        let host = HostDefaults { cpus: 2, storage, programs, manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        raw.set("rewards_address", "faucet").unwrap();
-        let settings = Settings::new(&raw, &host).unwrap();
+        let settings = settings_with(&[]);
         let birth = NewNodeInputs {
             uuid: "u".into(),
             roll: 0,

@@ -91,21 +91,13 @@ fn wrong_answers(samples: &NodeMap<NodeSample>) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Cores, CpuLimitSample, HostDefaults, ManagerKind, NodeId, Percent, RawSettings};
+    use wnm_core::{Cores, CpuLimitSample, NodeId, Percent};
 
     use super::*;
-    use crate::commands::doctor::Level;
+    use crate::commands::doctor::{Level, settings_with};
 
     fn settings(manager: &str, load: &str) -> Settings {
-        let (storage, programs) = ("/s".into(), "/bin".into());
-        let host = HostDefaults { cpus: 2, storage, programs, manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        for (key, value) in
-            [("rewards_address", "faucet"), ("process_manager", manager), ("desired_load_average", load)]
-        {
-            raw.set(key, value).unwrap();
-        }
-        Settings::new(&raw, &host).unwrap()
+        settings_with(&[("process_manager", manager), ("desired_load_average", load)])
     }
 
     #[test]

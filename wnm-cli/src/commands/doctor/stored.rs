@@ -31,7 +31,7 @@ pub(super) fn database(db: &Path, checks: &mut Vec<Check>) -> (RawSettings, Opti
         }
         Err(StoreError::NotInitialised { path }) => {
             let message = format!("no database at {}", path.display());
-            checks.push(Check::error(CHECK, message, "run `wnm init --rewards-address 0x…`"));
+            checks.push(Check::warning(CHECK, message, "run `wnm init --rewards-address 0x…`"));
             (RawSettings::default(), None)
         }
         Err(error) => {

@@ -34,7 +34,9 @@ pub(super) fn check(settings: &Settings, storage: &Storage, snapshot: Option<&Sn
     let count = nodes.map_or(0, BTreeMap::len);
     let mut checks = Vec::new();
     if !pools.is_empty() {
-        checks.push(all_volumes(settings, &pools, count));
+        let samples = snapshot.iter().flat_map(|snapshot| snapshot.samples.values());
+        let held = samples.filter_map(|sample| sample.disk).map(|bytes| bytes.0).sum();
+        checks.push(all_volumes(settings, &pools, count, Bytes(held)));
     }
     checks.extend(usable.filter_map(|volume| one_volume(settings, volume)));
     let nodes: Vec<&Node> = nodes.into_iter().flat_map(BTreeMap::values).collect();
@@ -93,13 +95,15 @@ fn folders(settings: &Settings, storage: &Storage, nodes: &[&Node]) -> Vec<Check
     .collect()
 }
 
-/// Compares the size of all volumes with the space that a full colony can need.
-fn all_volumes(settings: &Settings, volumes: &[Volume], nodes: usize) -> Check {
+/// Compares the space of all volumes for nodes with that which a full colony can need: the free space, and the space that
+/// the nodes hold already. Other files on a volume leave less.
+fn all_volumes(settings: &Settings, volumes: &[Volume], nodes: usize, held: Bytes) -> Check {
     const CHECK: &str = "disk";
     const HINT: &str = "lower node_cap, or add a folder on another volume to node_storage";
     let total: u64 = volumes.iter().filter_map(|volume| volume.total).map(|total| total.0).sum();
     let (cap, crisis) = (settings.policy.node_cap, settings.crisis);
-    let each = Bytes(total / u64::from(cap.max(1)));
+    let free: u64 = volumes.iter().filter_map(|volume| volume.available).map(|free| free.0).sum();
+    let each = Bytes(free.saturating_add(held.0).min(total) / u64::from(cap.max(1)));
     let on = if volumes.len() > 1 { format!(" on {} volumes", volumes.len()) } else { String::new() };
     let space = format!("{each} for each of {} (node_cap){on}", counted(cap as usize, "node", "nodes"));
     let share = share_in_a_crisis(settings, total, nodes);
@@ -158,20 +162,10 @@ fn one_volume(settings: &Settings, volume: &Volume) -> Option<Check> {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{HostDefaults, ManagerKind, Percent, RawSettings};
+    use wnm_core::Percent;
 
     use super::*;
-    use crate::commands::doctor::Level;
-
-    fn settings(changes: &[(&str, &str)]) -> Settings {
-        let host =
-            HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager: ManagerKind::ALL[0] };
-        let mut raw = RawSettings::default();
-        for (key, value) in [("rewards_address", "faucet")].iter().chain(changes) {
-            raw.set(key, value).unwrap();
-        }
-        Settings::new(&raw, &host).unwrap()
-    }
+    use crate::commands::doctor::{Level, settings_with};
 
     fn volume(root: &str, total: u64, used: f64) -> Volume {
         let gigabytes = |bytes: f64| Some(Bytes((bytes * 1e9) as u64));
@@ -186,11 +180,14 @@ mod tests {
 
     #[test]
     fn full_colony_needs_space_on_all_volumes_together() {
-        let ten = settings(&[("node_cap", "10")]);
+        let ten = settings_with(&[("node_cap", "10")]);
         let found = |volumes: &[Volume], nodes| {
-            let check = all_volumes(&ten, volumes, nodes);
+            let check = all_volumes(&ten, volumes, nodes, Bytes(0));
             (check.level, check.message)
         };
+        // Three quarters of a volume are used, a part of that by the nodes.
+        let check = all_volumes(&ten, &[volume("/s", 1600, 75.0)], 2, Bytes(100_000_000_000));
+        assert_eq!(check.message, "50.0 GB for each of 10 nodes (node_cap)");
         for (sizes, nodes, level, message) in [
             (&[400][..], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap)"),
             (&[200, 200], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap) on 2 volumes"),
@@ -217,8 +214,8 @@ mod tests {
 
     #[test]
     fn each_volume_is_compared_with_the_thresholds() {
-        let ant_node = settings(&[("flavor", "ant-node"), ("hd_remove", "99.99"), ("hd_less_than", "99.98")]);
-        let classic = settings(&[]);
+        let ant_node = settings_with(&[("flavor", "ant-node"), ("hd_remove", "99.99"), ("hd_less_than", "99.98")]);
+        let classic = settings_with(&[]);
         let found = |settings: &Settings, volume: &Volume| {
             one_volume(settings, volume).map(|check| (check.level, check.message))
         };
@@ -246,7 +243,7 @@ mod tests {
     fn two_folders_on_one_device_count_once() {
         let folder = tempfile::tempdir().unwrap();
         let two = ["a", "b"].map(|name| folder.path().join(name).display().to_string()).join(",");
-        let settings = settings(&[("node_storage", &two)]);
+        let settings = settings_with(&[("node_storage", &two)]);
         let checks = check(&settings, &read(&settings, None), None);
         assert!(!checks[0].message.contains("volumes"), "{}", checks[0].message);
     }

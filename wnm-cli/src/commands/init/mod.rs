@@ -23,6 +23,10 @@ use crate::output::Output;
 pub(crate) struct Created {
     /// The path of the database.
     database: PathBuf,
+    /// The rewards addresses of new nodes, with their weights if there are several.
+    wallet: String,
+    /// The port ranges of the nodes, up to the node cap.
+    ports: String,
     /// The folders of the nodes.
     storage: Vec<PathBuf>,
     /// The process manager of the nodes, such as `systemd+user`.
@@ -33,6 +37,25 @@ pub(crate) struct Created {
     program: PathBuf,
     /// The version of the node program.
     program_version: String,
+}
+
+/// Returns the page: the facts to check once more, and the next commands.
+fn page(created: &Created) -> String {
+    let storage: Vec<String> = created.storage.iter().map(|folder| folder.display().to_string()).collect();
+    let lines = [
+        ("wallet", created.wallet.clone()),
+        ("program", format!("{} ({})", created.program.display(), created.program_version)),
+        ("manager", created.process_manager.clone()),
+        ("ports", created.ports.clone()),
+        ("storage", storage.join(", ")),
+        ("database", created.database.display().to_string()),
+    ];
+    let facts: String = lines.iter().map(|(name, value)| format!("  {name:<9} {value}\n")).collect();
+    format!(
+        "created a colony of up to {} nodes\n\n{facts}\nnext:\n  wnm doctor             check this host\n  \
+         wnm run --dry-run      show the first decision\n  wnm service install    manage the nodes from now on\n",
+        created.node_cap
+    )
 }
 
 /// Checks the settings and the host, then creates the database. On an error, no file is left behind.
@@ -73,17 +96,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         store.save_volumes(volume::identify(&settings.storage, []))?;
     }
     let created = created(db, &settings, version);
-    output.result(&created, |created| {
-        let storage: Vec<String> = created.storage.iter().map(|folder| folder.display().to_string()).collect();
-        format!(
-            "created a colony of up to {} nodes, {} under {}\n  folders   {}\n  database  {}\n\nnext: wnm run --dry-run, then wnm service install\n",
-            created.node_cap,
-            format_args!("{} {}", settings.flavor.program(), created.program_version),
-            created.process_manager,
-            storage.join(", "),
-            created.database.display(),
-        )
-    })?;
+    output.result(&created, page)?;
     if args.dry_run {
         output.say("nothing was changed: run it without --dry-run to create the colony");
     }
@@ -102,10 +115,23 @@ fn check_unowned(storage: &[PathBuf]) -> Result<(), CliError> {
 fn created(db: &Path, settings: &Settings, version: String) -> Created {
     Created {
         database: db.to_owned(),
+        wallet: settings.to_raw().get("rewards_address").unwrap_or_default(),
+        ports: ports(settings),
         storage: settings.storage.clone(),
         process_manager: settings.manager.to_string(),
         node_cap: settings.policy.node_cap,
         program: settings.binary.clone(),
         program_version: version,
     }
+}
+
+/// Returns the port ranges of all nodes up to the node cap: `55001-55020 (node), 13001-13020 (metrics), …`.
+fn ports(settings: &Settings) -> String {
+    let raw = settings.to_raw();
+    let range = |key: &str, name: &str| {
+        let start: u32 = raw.get(key)?.parse().ok()?;
+        Some(format!("{}-{} ({name})", start * 1000 + 1, start * 1000 + settings.policy.node_cap))
+    };
+    let ranges = [range("port_start", "node"), range("metrics_port_start", "metrics"), range("rpc_port_start", "rpc")];
+    ranges.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -24,6 +24,8 @@ impl Reserve {
     /// Updates the reserve by the rise of the background load within `span` milliseconds. While the nodes are throttled
     /// their demand cannot be measured.
     pub(super) fn update(&mut self, rise: f64, span: u32, is_throttled: bool) {
+        // Nodes that ask for more than the whole machine are throttled by any limit: it is lifted for the usual time.
+        let is_throttled = is_throttled && !self.is_lifted;
         let faded = f64::from(self.swing) * (-f64::from(span) / 1000.0 / RESERVE_DECAY).exp();
         // A short cycle lowers the limit in time by itself: a reserve would only take CPU from the nodes.
         self.swing = if span < LONG_CYCLE { faded } else { faded.max(rise) } as f32;
@@ -108,5 +110,16 @@ mod tests {
         assert_eq!((reserve.percent(), reserve.is_lifted()), (Some(30.0), false));
         reserve.forget();
         assert_eq!((reserve.percent(), reserve.is_lifted()), (None, true));
+    }
+
+    #[test]
+    fn demand_beyond_the_machine_does_not_lift_the_limit_for_good() {
+        let mut reserve = measured(30.0);
+        reserve.forget();
+        for _ in 0..10 {
+            assert!(reserve.is_lifted());
+            reserve.update(0.0, MINUTE, true);
+        }
+        assert!(!reserve.is_lifted());
     }
 }

@@ -8,6 +8,12 @@ use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 
+/// Returns the number of removals in progress beyond those that bring the colony to its cap.
+pub(crate) fn surplus_removals(situation: &Situation<'_>) -> u32 {
+    let Situation { policy, census, .. } = situation;
+    census.removing.saturating_sub(census.total.saturating_sub(policy.node_cap))
+}
+
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, .. } = situation;
     let (total, cap) = (census.total, policy.node_cap);

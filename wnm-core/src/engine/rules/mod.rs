@@ -16,6 +16,9 @@ mod relieve_pressure;
 mod relieve_traffic;
 mod upgrade;
 
+pub(crate) use enforce_node_cap::surplus_removals;
+pub(crate) use relieve_disk::level as disk_level;
+
 use crate::action::decision::{Action, Planned, Reason};
 use crate::action::verdict::Verdict;
 use crate::engine::failures;

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::cpu_limit::overload;
+use crate::engine::cpu_limit::{self, overload, yields_calmly};
 use crate::engine::rules::{Plan, choose_to_stop};
 use crate::engine::situation::Situation;
-use crate::model::observation::HostSample;
 use crate::model::units::Percent;
-use crate::policy::constants::{BACKGROUND_STALLS, CPU_MEAN, WARNING_GRACE};
+use crate::policy::constants::{CPU_MEAN, WARNING_GRACE, YIELDING_GRACE};
 use crate::policy::pressure::{Measure, Reading, Signal};
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
@@ -30,17 +29,19 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     // Above its floor the limit keeps the nodes back by itself; a stop on top would cost service for nothing.
     let is_at_floor = steady.forecast.is_at_floor(observation.now);
     if let Some(share) = steady.usage.throttled.filter(|_| !is_at_floor) {
-        let reserve = steady.forecast.reserve().and_then(Percent::clamped);
+        let reserve = cpu_limit::reserve(situation, steady).and_then(Percent::clamped);
         let load = reserve.and_then(|_| overload(situation));
         return Verdict::blocked(Blocker::Throttled { share, reserve: reserve.unwrap_or_default(), load });
     }
-    // The limit can save no more: the peaks of the background load mostly end within minutes.
-    let patience = if is_at_floor { WARNING_GRACE } else { patience(&observation.host) };
+    // The peaks of the background load mostly end within minutes, and within an hour where nodes behind it harm it little.
+    let warning_grace = if yields_calmly(&observation.host) { YIELDING_GRACE } else { WARNING_GRACE };
+    // At its floor the limit can save no more.
+    let patience = if is_at_floor || warning_grace > WARNING_GRACE { warning_grace } else { Duration::ZERO };
     let grace = steady.forecast.grace(policy).max(patience);
     let (over, over_warning) = steady.forecast.time_over_thresholds();
     let relief = if over >= grace && !over.is_zero() {
         Relief::Grace
-    } else if over_warning >= WARNING_GRACE {
+    } else if over_warning >= warning_grace {
         Relief::Warning
     } else if over.is_zero() && over_warning.is_zero() && cpu.mean <= policy.warning_level(policy.cpu) {
         let percent = |value| Reading::Percent(Percent::clamped(value).unwrap_or_default());
@@ -48,7 +49,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let mean = Comparison { signal: Signal::Cpu, seen, threshold, mean_over: Some(CPU_MEAN) };
         return Verdict::Skip(SkipReason::below([mean]));
     } else {
-        return Verdict::blocked(Blocker::GracePeriod { over, grace, over_warning, warning_grace: WARNING_GRACE });
+        return Verdict::blocked(Blocker::GracePeriod { over, grace, over_warning, warning_grace });
     };
     let nodes = f64::from(cpu.nodes.max(1));
     // A throttled node gives back its limited use and not its demand.
@@ -64,17 +65,6 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         return Verdict::Skip(SkipReason::BelowReliefTarget { expected, target });
     }
     stop(situation, plan, relief, wanted)
-}
-
-/// Returns the least grace period. Where other work goes before the nodes and gets the CPU that it asks for, use over the
-/// threshold harms no other work for some minutes.
-fn patience(host: &HostSample) -> Duration {
-    let yields = host.weight.is_some_and(|weight| weight.yields_cpu());
-    let is_calm = host
-        .psi
-        .and_then(|psi| psi.background)
-        .is_some_and(|background| background.cpu.some.avg10.get() < BACKGROUND_STALLS);
-    if yields && is_calm { WARNING_GRACE } else { Duration::ZERO }
 }
 
 /// Plans the stop of the youngest nodes, at most half of those that run.

@@ -300,8 +300,20 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// Settings of earlier builds with their present names. A similar name would be a wrong guess for them.
+const RENAMED: [(&str, &str); 5] = [
+    ("steady_soft", "steady_warning"),
+    ("steady_back", "steady_relief_target"),
+    ("steady_goal", "steady_growth_target"),
+    ("steady_ride", "steady_grace"),
+    ("steady_settle", "steady_cooldown"),
+];
+
 /// Returns the known name that shares most pairs of letters with `name`, if they are at least half of it.
 fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    if let Some((_, new)) = RENAMED.iter().find(|(old, _)| *old == name) {
+        return Some(new);
+    }
     let near = known.iter().max_by_key(|known| shared_pairs(known, name))?;
     (shared_pairs(near, name) * 2 >= name.len()).then_some(near)
 }

@@ -213,7 +213,7 @@ settings! {
     steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
     /// Host name or address of the metrics servers.
     host: String = default("127.0.0.1").without_old_variable(),
-    /// Address of the daemon's HTTP server with the metrics, on the loopback interface, or off; where another program has the port, the next free one serves.
+    /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
     /// Image of new containers under docker, present on the host.
     docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),

@@ -1,6 +1,8 @@
 //! The CPU limit of the nodes together: the load that lowers it, its floor, and the load after which it rises again.
 
-use wnm_core::{Blocker, Reading, SkipReason, Verdict, Version};
+use wnm_core::{
+    Blocker, Percent, Psi, Reading, SkipReason, Stall, StallTime, Stalls, Verdict, Version, WeightMeans, WeightSample,
+};
 
 use super::{Host, verdict_of};
 
@@ -91,6 +93,55 @@ fn colony_that_does_not_fit_at_the_floor_stops_nodes() {
     let actions = host.actions(60);
     assert_eq!(actions.first(), Some(&(75, "stop", 10)), "{actions:?}");
     assert!(actions.iter().all(|(_, verb, _)| *verb == "stop") && actions.len() <= 5, "{actions:?}");
+}
+
+/// Puts the nodes behind other work, which waits for a CPU for this share of the time; None on a host that cannot tell.
+fn behind(mut host: Host, stalls: Option<f64>) -> Host {
+    let time = |share| StallTime { avg10: Percent::new(share).expect("a percentage"), total: None };
+    let background = stalls.map(|share| Stalls { cpu: Stall { some: time(share), full: None }, ..Stalls::default() });
+    let seen = &mut host.colony.look.host;
+    seen.weight = Some(WeightSample { cpu: Some(WeightMeans::Group), io: None });
+    seen.psi = Some(Psi { host: Stalls::default(), colony: background, background });
+    host
+}
+
+/// Thresholds that the operator set hold behind other work as well.
+const SET: &[(&str, &str)] = &[("node_cap", "10"), ("cpu_less_than", "50"), ("cpu_remove", "70")];
+
+#[test]
+fn nodes_behind_other_work_have_no_reserve() {
+    for (stalls, limits) in [(None, [31.0, 61.0]), (Some(5.0), [31.0, 61.0]), (Some(25.0), [28.0, 28.0])] {
+        let mut host = behind(Host::new(10, SET).with_cpu_limit(), stalls);
+        host.minutes(60);
+        host.background = 35.0;
+        host.minutes(3);
+        let during = host.limit();
+        host.background = 5.0;
+        host.minutes(3);
+        assert_eq!([during, host.limit()], limits, "background load that waits for {stalls:?} % of the time");
+    }
+}
+
+#[test]
+fn nodes_behind_other_work_stop_after_an_hour_over_the_threshold() {
+    for (stalls, first) in [(None, 120), (Some(5.0), 120), (Some(25.0), 75)] {
+        let mut host = behind(Host::new(10, SET).with_cpu_limit(), stalls);
+        host.minutes(60);
+        // Ten nodes need 50 %, of which 28 % are the floor: together 78 %.
+        host.background = 50.0;
+        let actions = host.actions(90);
+        assert_eq!(actions.first(), Some(&(first, "stop", 10)), "{stalls:?} %: {actions:?}");
+    }
+}
+
+#[test]
+fn demand_beyond_the_machine_is_measured_and_limited_again() {
+    let mut host = throttled_for_long();
+    // Ten nodes ask for twice the machine.
+    host.each = 2.0;
+    let limits: Vec<f64> = (0..240).map(|_| (host.minute(), host.limit()).1).collect();
+    let lifted = limits.iter().filter(|limit| **limit >= 100.0).count();
+    assert!((10..=22).contains(&lifted), "{limits:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use wnm_core::{ExitStatus, ManagerKind, Node};
@@ -13,12 +14,15 @@ use crate::node_dir::Folder;
 
 /// The template of a survey: a line of JSON for each container. Arguments are included only for containers without the
 /// label of wnm, to stay short with hundreds of containers.
-pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
+pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"finished":{{json .State.FinishedAt}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
 /// The template for the discovery of nodes, with the complete definition.
 pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}},"working_dir":{{json .Config.WorkingDir}}}"#;
 
 /// The template for the number of restarts.
 pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
+
+/// The time in which podman starts an exited container again.
+const RESTART_TIME: Duration = Duration::from_secs(3);
 
 /// One container.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -29,6 +33,9 @@ pub(super) struct Container {
     pub(super) pid: u32,
     /// The last exit code.
     pub(super) code: i64,
+    /// The time of the last exit, as RFC 3339.
+    #[serde(default)]
+    finished: String,
     /// The folder of its node, from the label.
     #[serde(default, deserialize_with = "label")]
     pub(super) root: Option<String>,
@@ -88,6 +95,14 @@ impl Container {
     /// Tells whether the container runs or docker restarts it in a moment.
     pub(super) fn is_up(&self) -> bool {
         self.pid != 0 || self.status == "restarting"
+    }
+
+    /// Tells whether the container exited a moment ago.
+    pub(super) fn has_just_ended(&self) -> bool {
+        let finished = self.finished.parse::<jiff::Timestamp>().ok();
+        let age =
+            finished.and_then(|finished| Duration::try_from(jiff::Timestamp::now().duration_since(finished)).ok());
+        self.pid == 0 && age.is_some_and(|age| age < RESTART_TIME)
     }
 
     /// Returns the status with which the process of a stopped container ended. Docker reports a signal as 128 and its

@@ -1,5 +1,7 @@
 //! The engine behind the `docker` command, docker or podman, and its errors.
 
+use wnm_core::Node;
+
 use super::Docker;
 use crate::error::{EngineProblem, PlatformError};
 use crate::exec::{Call, Output};
@@ -14,7 +16,7 @@ pub(super) enum Engine {
 }
 
 /// The seconds between SIGTERM and SIGKILL of podman's own stop: as in the definition of the container.
-pub(super) const STOP_TIMEOUT: u32 = 20;
+const STOP_TIMEOUT: u32 = 20;
 
 impl Docker {
     /// Returns the engine; docker where the command does not tell it.
@@ -31,6 +33,14 @@ impl Docker {
     pub(super) fn succeed(&self, call: &Call) -> Result<Output, PlatformError> {
         let output = self.exec.run(call)?;
         if output.is_success() { Ok(output) } else { Err(failure(call, &output)) }
+    }
+
+    /// Begins podman's own stop, after which podman does not restart the container. The stop waits for the end of the node
+    /// as a process of its own, so that a node that ignores SIGTERM does not hold up the others.
+    pub(super) fn stop_by_podman(&self, node: &Node) -> Result<Output, PlatformError> {
+        let call = Call::new("setsid").arg("--fork").arg(&self.command);
+        let call = call.args(["container", "stop", "--time", &STOP_TIMEOUT.to_string()]);
+        self.succeed(&call.arg(node.service_name()))
     }
 
     /// Checks that the engine answers and has the image of new containers.

@@ -95,7 +95,10 @@ fn podman_stops_containers_itself() {
     let node = node_at(folder.path());
     let root = folder.path().display().to_string();
     for (version, calls) in [
-        ("podman version 4.3.1\n", ["container stop --time 20 antnode0001", "container stop --time 0 antnode0001"]),
+        (
+            "podman version 4.3.1\n",
+            ["--fork docker container stop --time 20 antnode0001", "container rm --force --time 0 antnode0001"],
+        ),
         (
             "Docker version 20.10.24\n",
             ["container kill --signal TERM antnode0001", "container kill --signal KILL antnode0001"],
@@ -109,6 +112,26 @@ fn podman_stops_containers_itself() {
             assert_eq!(asked.lock().unwrap()[1..], ["--version", call]);
         }
     }
+}
+
+#[test]
+fn container_that_podman_restarts_is_not_stopped() {
+    let node = node_at(Path::new("/s/antnode0001"));
+    let state = |engine: Engine, code: i64, finished: &str| {
+        let line = line("antnode0001", "exited", 0, code, "/s/antnode0001");
+        let line = line.replace("\"root\"", &format!("\"finished\":\"{finished}\",\"root\""));
+        let (docker, _) = scripted(vec![Output::success(line)]);
+        let docker = Docker { engine: OnceLock::from(engine), ..docker };
+        docker.survey(&[&node]).remove(&node.id).unwrap()
+    };
+    let now = jiff::Timestamp::now().to_string();
+    assert!(matches!(state(Engine::Podman, 0, &now), Service::Unknown(_)));
+    assert_eq!(state(Engine::Podman, 1, &now), Service::Stopped);
+    assert_eq!(state(Engine::Podman, 0, "2026-01-01T00:00:00.123456789+01:00"), Service::Stopped);
+    for odd in ["0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "", "yesterday"] {
+        assert_eq!(state(Engine::Podman, 0, odd), Service::Stopped, "{odd}");
+    }
+    assert_eq!(state(Engine::Docker, 0, &now), Service::Stopped, "docker has a state for that");
 }
 
 #[test]
@@ -243,4 +266,13 @@ fn version_is_asked_in_a_container() {
         assert!(call.contains(part), "{call}: {part}");
     }
     assert!(call.ends_with(" --version"), "{call}");
+}
+
+#[test]
+fn log_of_a_node_is_that_of_its_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let (docker, _) = scripted(Vec::new());
+    let line = |follow| docker.log(&node_at(folder.path()), 20, follow).unwrap().to_string();
+    assert_eq!(line(Follow::No), "docker container logs --tail 20 antnode0001");
+    assert_eq!(line(Follow::Yes), "docker container logs --tail 20 --follow antnode0001");
 }

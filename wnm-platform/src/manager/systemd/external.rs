@@ -1,7 +1,6 @@
 //! Drop-ins that put the services of another manager into the slice of the colony.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use wnm_core::Scope;
 
@@ -34,7 +33,7 @@ impl ExternalUnit {
             Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
             Scope::User | Scope::Zen => (user_units(), Some(rights::runtime_folder()?)),
         };
-        let bus = Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };
+        let bus = Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime };
         let path = folder.join(format!("{service}.service"));
         path.exists().then_some(Self { bus, path })
     }

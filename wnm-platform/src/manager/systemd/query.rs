@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use wnm_core::{ExitStatus, Node, NodeId};
+use wnm_core::{ExitStatus, Node, NodeId, Scope};
 
 use super::rights::Access;
 use super::show::{self, UnitStatus};
 use super::{Systemd, is_in_unit, unit_name};
 use crate::error::PlatformError;
+use crate::exec::Call;
 use crate::manager::Service;
+use crate::node_log::Follow;
 use crate::observe::process::{Liveness, ProcessInfo};
 
 /// The number of nodes from which on `is-active` is used first: `show` takes 1 ms or more for each unit.
@@ -93,6 +95,17 @@ impl Systemd {
 
     pub(super) fn show_one(&self, node: &Node) -> Result<UnitStatus, PlatformError> {
         Ok(self.show([node])?.remove(&unit_name(node)).unwrap_or_default())
+    }
+
+    /// Returns the call that prints the last lines of a unit's journal.
+    pub(super) fn journal(&self, node: &Node, lines: u32, follow: Follow) -> Call {
+        let unit = match self.bus.scope {
+            Scope::User | Scope::Zen => "--user-unit",
+            Scope::Sudo => "--unit",
+        };
+        let call = self.bus.call(Access::Query, "journalctl").args(["--no-pager", "--quiet", "--output=short-iso"]);
+        let call = call.arg(format!("--lines={lines}")).arg(format!("{unit}={}", unit_name(node)));
+        if follow == Follow::Yes { call.arg("--follow") } else { call }
     }
 
     /// Returns the state of a node whose main process is not in `/proc`.

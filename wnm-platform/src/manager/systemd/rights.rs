@@ -4,8 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wnm_core::Scope;
 
@@ -16,8 +15,6 @@ use crate::node_dir;
 
 /// The deadline of a query. Changes have the longer default of [`Call`].
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The time without calls after a timeout: otherwise each node of the colony would wait for its own timeout.
-const COOLDOWN: Duration = Duration::from_secs(60);
 /// The suffix of a file that is not completely written yet.
 const PARTIAL_SUFFIX: &str = ".wnm-new";
 
@@ -57,8 +54,6 @@ pub(super) struct Bus {
     pub(super) rights: Rights,
     /// The folder of the sockets of the user's instance; None for the system instance.
     pub(super) runtime: Option<PathBuf>,
-    /// The time and the error of the last timeout.
-    pub(super) hung: Mutex<Option<(Instant, String)>>,
 }
 
 impl Bus {
@@ -73,7 +68,7 @@ impl Bus {
             Scope::Sudo => "--system",
         };
         let call = self.call(access, "systemctl").args([scope, "--no-ask-password", "--no-pager"]).args(arguments);
-        self.run(&call)
+        self.exec.run(&call)
     }
 
     /// Runs systemctl for a change; a failure is an error.
@@ -85,7 +80,7 @@ impl Bus {
 
     /// Runs another program; a failure is an error.
     pub(super) fn succeed(&self, access: Access, program: &str, arguments: &[&str]) -> Result<Output, PlatformError> {
-        let output = self.run(&self.call(access, program).args(arguments))?;
+        let output = self.exec.run(&self.call(access, program).args(arguments))?;
         if output.is_success() {
             return Ok(output);
         }
@@ -114,20 +109,6 @@ impl Bus {
         }
         call.environment = Environment::Inherited(variables);
         if access == Access::Query { call.within(DEADLINE) } else { call }
-    }
-
-    fn run(&self, call: &Call) -> Result<Output, PlatformError> {
-        let mut hung = self.hung.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, error)) = hung.as_ref().filter(|(at, _)| at.elapsed() < COOLDOWN) {
-            let ago = at.elapsed().as_secs();
-            return Err(PlatformError::NotAsked { command: call.summary(), ago, before: error.clone() });
-        }
-        let result = self.exec.run(call);
-        *hung = match &result {
-            Err(error @ PlatformError::Hung { .. }) => Some((Instant::now(), error.to_string())),
-            Ok(_) | Err(_) => None,
-        };
-        result
     }
 
     /// Writes a file atomically: after a crash it has the old or the new content.
@@ -239,7 +220,7 @@ pub(super) fn uid() -> u32 {
 }
 
 /// Returns the folder of the sockets of the user's systemd; None when the user has no instance.
-pub(super) fn runtime_folder() -> Option<PathBuf> {
+pub(crate) fn runtime_folder() -> Option<PathBuf> {
     // `su` and cron leave XDG_RUNTIME_DIR unset although the instance runs with lingering.
     let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = PathBuf::from(format!("/run/user/{}", uid()));

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use wnm_core::{Cores, Scope};
 
@@ -55,7 +54,7 @@ impl Slice {
             return Err(if is_users { NoCpuLimit::UserNotDelegated(top) } else { NoCpuLimit::NotDelegated(top) });
         }
         let name = slice_name(group);
-        let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime, hung: Mutex::default() };
+        let bus = Bus { exec: exec.clone(), scope, rights: Rights::here(scope), runtime };
         let note = control.join(format!("{name}.d/50-CPUQuota.conf"));
         let path = format!("{around}/{}", path_of(&name));
         Ok(Self { bus, controller: controller.clone(), path, control, note, name })

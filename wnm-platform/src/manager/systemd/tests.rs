@@ -1,5 +1,5 @@
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wnm_core::{Flavor, Program, Timestamp};
@@ -182,7 +182,7 @@ fn hanging_systemctl_is_not_called_again_for_a_minute() {
     });
     assert!(reason(fake.survey()).contains("did not exit within 10 s"));
     let node = fake.node();
-    assert!(reason(fake.survey()).contains("a command timed out 0 s ago"));
+    assert!(reason(fake.survey()).contains("was killed, 0 s ago"));
     assert!(fake.systemd.start(&node).is_err());
     let wanted = fake.systemd.wanted(&node);
     fs::create_dir_all(wanted.parent().unwrap()).unwrap();
@@ -528,4 +528,13 @@ fn conversion_that_was_cut_at_any_step_is_completed() {
             assert!(crate::manager::unprotected(&[&node]).is_empty());
         }
     }
+}
+
+#[test]
+fn journal_of_a_node_is_that_of_its_unit() {
+    let fake = user(calm);
+    let line = |follow| fake.systemd.log(&fake.node(), 20, follow).unwrap().to_string();
+    let journal = "journalctl --no-pager --quiet --output=short-iso --lines=20 --user-unit=antnode0001.service";
+    assert_eq!(line(Follow::No), journal);
+    assert_eq!(line(Follow::Yes), format!("{journal} --follow"));
 }

@@ -59,6 +59,7 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let state = EngineState {
         nodes: state.nodes.iter().map(|(id, state)| (renamed(id), state.clone())).collect(),
         acting: state.acting.iter().map(renamed).collect(),
+        removals: state.removals.iter().map(|(id, reason)| (renamed(id), reason.clone())).collect(),
         missing: state.missing.iter().map(renamed).collect(),
         desired: state.desired.iter().map(|(id, desired)| (renamed(id), *desired)).collect(),
         recoveries: state.recoveries.iter().map(|(id, recovery)| (renamed(id), recovery.clone())).collect(),

@@ -313,7 +313,7 @@ fn desired(trial: &Trial<'_>, id: NodeId, recorded: Option<&NodeState>, belief: 
         Some(NodeState::Stopped { cause, .. }) => match cause {
             StopCause::Requested => Desired::StoppedByRequest,
             StopCause::Pressure | StopCause::Imported => Desired::StoppedByPolicy,
-            StopCause::Found | StopCause::StartFailed => Desired::Running,
+            StopCause::Found | StopCause::StartFailed | StopCause::Removal => Desired::Running,
         },
         _ => Desired::Running,
     };

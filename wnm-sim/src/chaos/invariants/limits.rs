@@ -1,6 +1,6 @@
 //! Properties of amounts: the limits, the node cap, and one direction at a time.
 
-use wnm_core::{Action, Planned, Reason};
+use wnm_core::{Action, NodeId, Planned, Reason};
 
 use super::facts::Facts;
 use super::{Finding, Trial, is_recovery};
@@ -57,6 +57,12 @@ pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 pub(super) fn excess(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let for_cap = trial.decided().filter(|planned| matches!(planned.reason, Reason::OverCap { .. })).count() as u32;
     let over = facts.total().saturating_sub(trial.policy.node_cap);
+    let is_cancelled = |id: &NodeId| trial.decision.cancelled.iter().any(|found| found.node == *id);
+    let is_delayed = |(id, reason): &(&NodeId, &Reason)| matches!(reason, Reason::OverCap { .. }) && !is_cancelled(id);
+    let delayed = trial.state.removals.iter().filter(is_delayed).count() as u32;
+    if delayed > over {
+        return Err(format!("{delayed} removals in their delay, and {over} nodes over the cap"));
+    }
     if for_cap > 0 && for_cap.saturating_add(facts.removing) > over {
         return Err(format!("{for_cap} removals beside {} in progress, and {over} nodes over the cap", facts.removing));
     }

@@ -32,7 +32,7 @@ use signal::ENOUGH;
 #[command(after_help = "\
 Examples:
   wnm-sim calibrate machine.jsonl.gz
-    wnm-sim calibrate monday.jsonl.gz tuesday.jsonl.gz --cpus 4        two traces of one host, without headers
+  wnm-sim calibrate monday.jsonl.gz tuesday.jsonl.gz --cpus 4        two traces of one host, without headers
   wnm-sim calibrate machine.jsonl.gz --out model.toml                the [model] table of a scenario
 
 See docs/calibration.md for the method; `wnm record` writes traces.")]

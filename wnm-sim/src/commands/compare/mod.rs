@@ -26,25 +26,26 @@ use crate::{Exit, SimError, candidates, jobs};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
-use policies::{Ablated, Ablation, FixedCount, Policies, STEADY_DEFAULTS};
+use policies::{Ablated, Ablation, FixedCount, Policies, STEADY_DEFAULTS, STEADY_IDLE};
 use variant::{Conditions, Reference, RoundScores, VariantComparison};
 
 /// Compare steady with classic and with baselines, and check the targets of steady
 ///
 /// Compares each variant of steady with the better of the two classic policies (one and four operations at once) and
-/// with the best simple baseline by the scalar, for each scenario and seed. Runs five scenarios in cycles of 5 s as well, where they are among those
-/// selected. Runs seed by seed: after an interrupt the comparison covers the complete seeds.
+/// with the best simple baseline by the scalar, for each scenario and seed. Runs five scenarios in cycles of 5 s as
+/// well, where they are among those selected. Runs seed by seed: after an interrupt the comparison covers the complete
+/// seeds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-    wnm-sim compare --report docs/policies                   all scenarios, with tables and charts
-    wnm-sim compare storms leaks --seeds 3 --days 2          four scenarios, a short run
-    wnm-sim compare --tuned mine.toml --out runs.jsonl       also a policy of wnm-sim tune
-    wnm-sim compare --ablation                               also steady without each of its parts
+  wnm-sim compare --report docs/policies                   all scenarios, with tables and charts
+  wnm-sim compare storms leaks --seeds 3 --days 2          two kinds of scenario, a short run
+  wnm-sim compare --tuned mine.toml --out runs.jsonl       also a policy of wnm-sim tune
+  wnm-sim compare --ablation                               also steady without each of its parts
 
 See docs/policies.md for the method and the results.")]
 pub(crate) struct Args {
-    /// Run these scenarios: built-in (storms-16, storms-2, storms for both hosts, all) or TOML files
+    /// Run these scenarios: built-in (storms-16, storms-2, storms for its four hosts, all) or TOML files
     #[arg(value_name = "SCENARIO", default_value = "all", add = candidates::scenarios())]
     scenarios: Vec<String>,
     /// Set the processors of recorded hosts, for traces of background load without a header
@@ -179,7 +180,8 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), SimError> {
 /// Returns the conditions under which a variant must reach its targets.
 fn conditions(pilot: &PilotSpec, cycle: u32) -> Conditions {
     let has_weight = pilot.groups() == Groups::Present;
-    Conditions { has_weight, has_own_thresholds: pilot.name == STEADY_DEFAULTS, cycle }
+    let has_own_thresholds = [STEADY_DEFAULTS, STEADY_IDLE].contains(&pilot.name.as_str());
+    Conditions { has_weight, has_own_thresholds, cycle }
 }
 
 fn compared(

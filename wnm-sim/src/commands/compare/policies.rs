@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Load, Percent, Preset, RawSettings};
+use wnm_core::{Preset, RawSettings, Weight};
 
 use crate::SimError;
 use crate::capacity::{CapacityScenario, Groups, PilotSpec, SteadyPart};
@@ -21,14 +21,12 @@ pub(super) const BASELINES: [&str; 3] = ["fixed", "proportional", "aimd"];
 const CLASSIC_WEIGHT: &str = "classic-weight";
 
 /// Variants of steady: among other work as equals; behind other work with the thresholds of the operator; behind other
-/// work with its own thresholds; and with the settings of `--tuned`.
-pub(super) const STEADY: [&str; 4] = ["steady", "steady-weight", STEADY_DEFAULTS, "steady-tuned"];
-/// The variant with its own thresholds.
+/// work with its own thresholds, and there only on idle processors; and with the settings of `--tuned`.
+pub(super) const STEADY: [&str; 5] = ["steady", "steady-weight", STEADY_DEFAULTS, STEADY_IDLE, "steady-tuned"];
+/// The variant with its own thresholds: those that the engine has on a host where nodes run behind other work.
 pub(super) const STEADY_DEFAULTS: &str = "steady-defaults";
-/// The thresholds of CPU use of a fresh colony behind other work, in percent.
-const DEFAULT_CPU: [f64; 2] = [75.0, 92.0];
-/// Load thresholds that no host reaches: a fresh colony behind other work has none.
-const NO_LOAD: [f64; 2] = [90_000.0, 100_000.0];
+/// The same with the weight `idle`: nodes get only the processors that no other work wants.
+pub(super) const STEADY_IDLE: &str = "steady-idle";
 
 /// Whether steady also runs without each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,20 +79,12 @@ impl Policies {
             ..one.clone()
         };
         let steady = preset(Preset::Steady);
-        let [plain, weighted, defaults, tuned_name] = STEADY;
+        let [plain, weighted, defaults, idle_name, tuned_name] = STEADY;
         let wholes = [(weighted, Groups::Present), (plain, Groups::Absent)];
-        let percent = |value| Percent::clamped(value);
-        let own = RawSettings {
-            cpu_less_than: percent(DEFAULT_CPU[0]),
-            cpu_remove: percent(DEFAULT_CPU[1]),
-            desired_load_average: Load::clamped(NO_LOAD[0]),
-            max_load_average_allowed: Load::clamped(NO_LOAD[1]),
-            ..steady.clone()
-        };
         let mut ablated = Vec::new();
         for (of, groups) in wholes.iter().filter(|_| ablation == Ablation::Run) {
-            // Without a CPU limit there is no effect to measure.
-            let has = |part: &SteadyPart| *groups == Groups::Present || *part != SteadyPart::CpuLimit;
+            // Without control groups there is no effect to measure.
+            let has = |part: &SteadyPart| *groups == Groups::Present || !part.needs_groups();
             for part in SteadyPart::ALL.into_iter().filter(has) {
                 let name = format!("{of}-without-{}", part.word());
                 let pilot = PilotSpec::engine(name, steady.clone(), Some(part)).on(*groups).at_equal_thresholds();
@@ -103,7 +93,9 @@ impl Policies {
         }
         let whole = |(name, on)| PilotSpec::engine(name, steady.clone(), None).on(on).at_equal_thresholds();
         let mut variants: Vec<_> = wholes.into_iter().rev().map(whole).collect();
-        variants.push(PilotSpec::engine(defaults, own, None));
+        let idle = RawSettings { cpu_weight: Some(Weight::Idle), ..steady.clone() };
+        variants
+            .extend([(defaults, steady.clone()), (idle_name, idle)].map(|(n, set)| PilotSpec::engine(n, set, None)));
         if let Some(path) = tuned {
             let tuned = read_settings(path)?.over(steady);
             variants.push(PilotSpec::engine(tuned_name, tuned, None).at_equal_thresholds());

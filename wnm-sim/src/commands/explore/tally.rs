@@ -17,6 +17,7 @@ pub(super) struct Tally {
     actions: BTreeMap<&'static str, u64>,
     done: u64,
     failed: u64,
+    cancelled: u64,
     digest: Digest,
 }
 
@@ -28,6 +29,7 @@ impl Tally {
         self.reboots += other.reboots;
         self.done += other.done;
         self.failed += other.failed;
+        self.cancelled += other.cancelled;
         for (points, count) in &other.crashes {
             *self.crashes.entry(*points).or_default() += count;
         }
@@ -68,6 +70,7 @@ impl Tally {
         match outcome {
             Outcome::Done => self.done += 1,
             Outcome::Failed(_) => self.failed += 1,
+            Outcome::Cancelled { .. } => self.cancelled += 1,
             Outcome::Pending { .. } => {}
         }
     }
@@ -88,7 +91,7 @@ impl fmt::Display for Tally {
         for (verb, count) in &self.actions {
             write!(f, " {verb} {count}")?;
         }
-        writeln!(f, "; {} done, {} failed", self.done, self.failed)?;
+        writeln!(f, "; {} done, {} failed, {} cancelled", self.done, self.failed, self.cancelled)?;
         writeln!(f, "crashes  {crashes} at {points} points; {} reboots", self.reboots)?;
         write!(f, "digest   {:016x}", self.digest.0)
     }

@@ -181,12 +181,14 @@ fn plan(args: &Args) -> Result<Search, SimError> {
         Ok::<_, SimError>(once)
     };
     let (searched, validated_in) = split(find(&args.scenarios)?, find(&args.held_out)?)?;
-    let base = PilotSpec::parse(&args.policy, &set)?;
+    // Thresholds are promises to the operator: a policy has those of the score, unless --bound tunes them.
+    let base = PilotSpec::parse(&args.policy, &set)?.at_equal_thresholds();
     if base.is_baseline() {
         let problem = format!("invalid --policy {}: a baseline has no settings to tune", args.policy);
         return Err(SimError::input(problem).hint("use a preset (steady, classic) or a file of settings"));
     }
-    let against = args.against.iter().map(|name| PilotSpec::parse(name, &set)).collect::<Result<Vec<_>, _>>()?;
+    let parse = |name: &String| Ok::<_, SimError>(PilotSpec::parse(name, &set)?.at_equal_thresholds());
+    let against = args.against.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let starts: Vec<Policy> = searched
         .iter()
         .chain(&validated_in)
@@ -227,7 +229,7 @@ const ENOUGH: usize = 4;
 
 /// Splits the scenarios into those of the search and those of the validation.
 ///
-/// The two hosts of a scenario stay together unless `--held-out` names one. Without held-out scenarios, the validation
+/// The hosts of a scenario stay together unless `--held-out` names one. Without held-out scenarios, the validation
 /// uses the scenarios of the search with new seeds.
 fn split(
     all: Vec<CapacityScenario>,

@@ -112,7 +112,7 @@ pub(super) struct Validated {
 pub(super) struct Gain {
     /// Gain in the scalar; the interval covers the randomness of the seeds in these scenarios.
     pub(super) scalar: Mean,
-    /// Gain in the scalar with kinds of scenario as the sample, both hosts as one kind: the gain to expect elsewhere.
+    /// Gain in the scalar with kinds of scenario as the sample, all hosts as one kind: the gain to expect elsewhere.
     pub(super) over_kinds: Mean,
     /// Number of kinds of scenario.
     pub(super) kinds: usize,

@@ -1,0 +1,73 @@
+//! The documents of the daemon's API: the JSON of the commands, made anew for each question.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wnm_agent::live::LoggedEvent;
+use wnm_agent::serve::{Documents, NoAnswer, Question};
+use wnm_store::{HistoryFilter, Store};
+
+use crate::commands::{config, explain, node, status};
+use crate::error::{CliError, CommandError};
+use crate::json::{Document, ErrorDocument, ErrorReport, NodeJson};
+use crate::render::history::CycleView;
+use crate::render::live_event::LiveEventView;
+use crate::render::node_show::NodeDetailsView;
+use crate::render::status::StatusView;
+
+/// The documents of one database.
+pub(crate) struct Api {
+    db: PathBuf,
+}
+
+impl Api {
+    /// Returns the documents of a database.
+    pub(crate) fn of(db: &Path) -> Self {
+        Self { db: db.to_path_buf() }
+    }
+
+    fn answer(&self, question: Question) -> Result<Vec<u8>, CliError> {
+        match question {
+            Question::Status => document(&StatusView::from(&status::read(&self.db)?)),
+            Question::Nodes => {
+                let views = node::views(&self.db, &[])?;
+                document(&views.iter().map(NodeJson::from).collect::<Vec<_>>())
+            }
+            Question::Node(id) => {
+                let details = node::details(&self.db, &[id.into()])?;
+                document(&details.iter().map(NodeDetailsView::from).collect::<Vec<_>>())
+            }
+            Question::History { limit } => {
+                let filter = HistoryFilter { limit, ..HistoryFilter::default() };
+                let found = Store::open_read_only(&self.db)?.history(&filter)?;
+                document(&found.cycles.iter().map(CycleView::from).collect::<Vec<_>>())
+            }
+            Question::Config => document(&config::without_secrets(&self.db)?),
+            Question::Explain { cycle } => document(&explain::read(&self.db, cycle)?),
+        }
+    }
+}
+
+fn document<T: Serialize>(data: &T) -> Result<Vec<u8>, CliError> {
+    Ok(serde_json::to_vec(&Document::now(data))?)
+}
+
+impl Documents for Api {
+    fn document(&self, question: Question) -> Result<Vec<u8>, (NoAnswer, Vec<u8>)> {
+        self.answer(question).map_err(|error| {
+            let reason = match &error {
+                CliError::Command(
+                    CommandError::NoSuchNode(_) | CommandError::NoSuchCycle(_) | CommandError::NoCycle,
+                ) => NoAnswer::NotFound,
+                _ => NoAnswer::Unavailable,
+            };
+            let exit_code = error.exit().code();
+            let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code };
+            (reason, serde_json::to_vec(&ErrorDocument::now(report)).unwrap_or_default())
+        })
+    }
+
+    fn event(&self, event: &LoggedEvent) -> Vec<u8> {
+        document(&LiveEventView::from(event)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,259 @@
+//! Kills of `wnm` at random times and at each system call with an effect, and the state of the colony after its recovery.
+//!
+//! The short form runs with the other tests. `just crash` runs the long form and writes docs/RELIABILITY.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::host::{Host, turn};
+
+/// The page with the figures, and the lines around them.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md");
+const MARKS: [&str; 2] = ["<!-- figures of `just crash` -->\n", "<!-- end of the figures -->"];
+
+/// The commands that are killed, with the system calls by which they change the host.
+const COMMANDS: [&str; 6] =
+    ["node add", "node stop --count 1", "node start --count 1", "node restart 1", "node remove --count 1 --yes", "run"];
+const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,\
+                     pidfd_send_signal,clone,clone3,vfork,ftruncate,pwrite64,chmod,fchmod";
+/// The maximum number of cycles until everything has ended after a kill.
+const MOST_CYCLES: usize = 2;
+
+/// Time after a kill in which the lock may still be held.
+const LOCK_LIMIT: Duration = Duration::from_secs(2);
+
+/// The counts of one kind of kill.
+#[derive(Default)]
+struct Figures {
+    killed: usize,
+    /// Runs that ended before the kill.
+    completed: usize,
+    violations: Vec<String>,
+    /// The number of cycles of each recovery.
+    cycles: Vec<usize>,
+}
+
+impl Figures {
+    fn line(&self, name: &str) -> String {
+        let mut cycles = self.cycles.clone();
+        cycles.sort_unstable();
+        let at = |share: f64| cycles.get(((cycles.len() as f64 * share) as usize).min(cycles.len().saturating_sub(1)));
+        let [median, highest] = [0.5, 0.99].map(|share| at(share).map_or_else(|| "-".to_owned(), ToString::to_string));
+        let Self { killed, completed, violations, .. } = self;
+        format!("| {name} | {killed} | {completed} | {} | {median} | {highest} |\n", violations.len())
+    }
+}
+
+/// Runs cycles until no action is pending, and checks the colony. Returns the number of cycles.
+fn recover(host: &Host, after: &str, figures: &mut Figures) {
+    let mut cycles = 0;
+    let killed = Instant::now();
+    loop {
+        // Exit code 3: an action failed, such as an addition that was cut and rolled back.
+        let ran = host.wnm(&["--json", "run"]);
+        // A child that the killed process had just forked has its lock until the child executes its program.
+        if ran.code() == 4 && killed.elapsed() < LOCK_LIMIT {
+            continue;
+        }
+        cycles += 1;
+        if ![0, 3].contains(&ran.code()) {
+            figures.violations.push(format!("{after}: wnm run ended with {}: {}", ran.code(), ran.err));
+            return;
+        }
+        let status = host.expect(0, "--json status").json();
+        if status["under_way"].as_array().is_some_and(Vec::is_empty) {
+            break;
+        }
+        // Steps such as a stop end a moment later; such a cycle is no more work after a crash than without one.
+        std::thread::sleep(Duration::from_millis(100));
+        if cycles > 100 {
+            figures.violations.push(format!("{after}: actions do not end: {status}"));
+            return;
+        }
+    }
+    figures.cycles.push(cycles.min(MOST_CYCLES + 1));
+    if let Err(violation) = check(host) {
+        figures.violations.push(format!("{after}: {violation}"));
+    }
+}
+
+/// Checks that folders, processes and rows agree.
+fn check(host: &Host) -> Result<(), String> {
+    let nodes = host.nodes();
+    let mut ports = BTreeSet::new();
+    for port in nodes.iter().flat_map(|node| node["ports"].as_object().into_iter().flat_map(|ports| ports.values())) {
+        if let Some(port) = port.as_u64().filter(|port| !ports.insert(*port)) {
+            return Err(format!("port {port} belongs to two nodes"));
+        }
+    }
+    let rows: BTreeSet<String> = nodes.iter().filter_map(|node| Some(node["name"].as_str()?.to_owned())).collect();
+    let storage = host.path(".local/share/autonomi/node");
+    let entries = fs::read_dir(&storage).into_iter().flatten().flatten();
+    let folders: BTreeSet<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    if rows != folders {
+        return Err(format!("rows {rows:?}, folders {folders:?}"));
+    }
+    let mut running: BTreeMap<String, usize> = BTreeMap::new();
+    for pid in host.processes() {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let words: Vec<String> =
+            line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let root = words.iter().skip_while(|word| *word != "--root-dir").nth(1);
+        let name = root.and_then(|root| Some(root.rsplit('/').next()?.to_owned()));
+        *running.entry(name.unwrap_or_default()).or_default() += 1;
+    }
+    if let Some((name, count)) = running.iter().find(|(name, count)| **count > 1 || !rows.contains(*name)) {
+        return Err(format!("{count} processes on {name:?}, rows {rows:?}"));
+    }
+    let checked = host.wnm(&["db", "check"]);
+    if checked.code() != 0 { Err(checked.out) } else { Ok(()) }
+}
+
+/// Fills the colony up to four nodes, so that each command has a node to act on.
+fn refill(host: &Host, command: &str) {
+    let nodes = host.nodes();
+    if nodes.len() < 3 {
+        host.expect(0, "node add");
+    } else if nodes.len() > 4 {
+        host.expect(0, "node remove --count 1 --yes");
+    }
+    // The number 1 may have been removed, and a start needs a stopped node.
+    if command.contains("start --count") && nodes.iter().all(|node| node["status"] != "STOPPED") {
+        let _ = host.wnm(&["node", "stop", "--count", "1"]);
+    }
+}
+
+fn random_kills(host: &Host, count: usize) -> Figures {
+    let mut figures = Figures::default();
+    let mut longest = Duration::from_millis(300);
+    // Repeatable delays, spread over the time of the commands (the golden ratio modulo 1).
+    let shares = (1..).map(|run: u32| f64::from(run) * 0.618_033_988_75 % 1.0);
+    for (number, share) in (0..count).zip(shares) {
+        let line = COMMANDS[number % COMMANDS.len()];
+        refill(host, line);
+        let mut command = host.command(&line.split(' ').collect::<Vec<_>>());
+        let begun = Instant::now();
+        let mut child = {
+            let _turn = turn();
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        std::thread::sleep(longest.mul_f64(share));
+        child.kill().unwrap();
+        if child.wait().unwrap().signal() == Some(9) {
+            figures.killed += 1;
+        } else {
+            figures.completed += 1;
+            longest = begun.elapsed().clamp(Duration::from_millis(50), Duration::from_secs(2));
+        }
+        recover(host, &format!("{line}, killed after {:?}", longest.mul_f64(share)), &mut figures);
+    }
+    figures
+}
+
+/// Kills each command at its first call with an effect, at the second, and so on until it completes. `stride` leaves out
+/// calls.
+fn kills_at_calls(host: &Host, stride: usize) -> Figures {
+    let mut figures = Figures::default();
+    for line in COMMANDS {
+        for call in (1..).step_by(stride) {
+            refill(host, line);
+            let plain = host.command(&line.split(' ').collect::<Vec<_>>());
+            let mut traced = Command::new("strace");
+            traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")]);
+            traced.args(["-e", &format!("inject={CALLS}:signal=KILL:when={call}")]);
+            traced.arg(plain.get_program()).args(plain.get_args());
+            traced.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let status = {
+                let child = {
+                    let _turn = turn();
+                    traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+                };
+                child.wait_with_output().unwrap().status
+            };
+            let is_killed = status.signal() == Some(9) || status.code() == Some(137);
+            if is_killed {
+                figures.killed += 1;
+            } else {
+                figures.completed += 1;
+            }
+            recover(host, &format!("{line}, killed at call {call}"), &mut figures);
+            if !is_killed {
+                break;
+            }
+        }
+    }
+    figures
+}
+
+#[track_caller]
+fn assert_recovered(figures: &Figures) {
+    assert_eq!(figures.violations, Vec::<String>::new());
+    assert!(figures.killed > 0);
+}
+
+#[test]
+fn colony_recovers_from_kills_at_random_times() {
+    assert_recovered(&random_kills(&Host::with_colony(), 24));
+}
+
+#[test]
+fn colony_recovers_from_kills_at_system_calls() {
+    if Command::new("strace").arg("--version").stdout(Stdio::null()).status().is_err() {
+        // Not silently: the line is in the output of each run.
+        println!("strace is not installed: kills at system calls are not tested");
+        return;
+    }
+    assert_recovered(&kills_at_calls(&Host::with_colony(), 29));
+}
+
+/// Returns the number in an environment variable, or a default.
+fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+#[ignore = "takes an hour; `just crash` runs it"]
+fn figures() {
+    let kills = number("WNM_CRASH_KILLS", 1000);
+    let stride = number("WNM_CRASH_STRIDE", 1);
+    let begun = Instant::now();
+    let mut table = String::from(
+        "| kills | killed | ended before | violations | cycles of recovery, median | cycles, 99 % |\n|---|---|---|---|---|---|\n",
+    );
+    let mut violations = Vec::new();
+    let random = random_kills(&Host::with_colony(), kills);
+    table.push_str(&random.line("at random times"));
+    violations.extend(random.violations);
+    let calls = kills_at_calls(&Host::with_colony(), stride);
+    let name = if stride == 1 { "at each system call".to_owned() } else { format!("at each {stride}th system call") };
+    table.push_str(&calls.line(&name));
+    violations.extend(calls.violations);
+    let _ = writeln!(table, "\nMeasured in {} min on fake nodes under `setsid`.", begun.elapsed().as_secs() / 60 + 1);
+    println!("{table}");
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    fs::write(PAGE, format!("{before}{}\n{table}\n{}{after}", MARKS[0], MARKS[1])).unwrap();
+    assert_eq!(violations, Vec::<String>::new());
+}
+
+/// The page has a place for the figures, and they are those of a run without violations.
+#[test]
+fn page_has_figures_without_violations() {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let figures = page.split(MARKS[0]).nth(1).and_then(|rest| rest.split(MARKS[1]).next()).unwrap();
+    let rows: Vec<Vec<&str>> = figures.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let of_kills: Vec<&Vec<&str>> =
+        rows.iter().filter(|row| row.get(1).is_some_and(|name| name.starts_with("at "))).collect();
+    assert_eq!(of_kills.len(), 2, "{figures}");
+    for row in of_kills {
+        assert!(row[2].parse::<usize>().is_ok_and(|killed| killed > 0) && row[4] == "0", "{row:?}");
+    }
+}
