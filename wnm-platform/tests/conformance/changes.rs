@@ -147,7 +147,7 @@ pub(crate) fn updates(kind: ManagerKind) {
     let mut colony = TestColony::new(kind);
     let id = colony.added(1);
     let next = |node: &Node| {
-        let arguments = if node.arguments.is_empty() { vec!["--local".to_owned()] } else { Vec::new() };
+        let arguments = if node.arguments.is_empty() { vec!["--relay".to_owned()] } else { Vec::new() };
         argument(id, arguments, free_port())
     };
     let died = at_each_step(&mut colony, id, next, |colony, outcome, before| {
