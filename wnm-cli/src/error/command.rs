@@ -150,8 +150,8 @@ impl CommandError {
             Self::SetElsewhere { key, place: Source::File { path } } => {
                 return Some(format!("change {key} in {path}, or delete it there"));
             }
-            Self::Change(error) => return Some(error.hint()),
             Self::Declined | Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
+            Self::Change(error) => return Some(error.hint()),
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {
@@ -183,16 +183,18 @@ impl CommandError {
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),
             Self::DaemonEnded => "run the command again",
-            Self::Serve(ServeError::Taken { .. }) => {
-                "run `wnm status`, which shows the daemon, or end that daemon first"
-            }
-            Self::Serve(_) => return None,
+            Self::Serve(error) => return serve_hint(error),
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }
         };
         Some(hint.to_owned())
     }
+}
+
+fn serve_hint(error: &ServeError) -> Option<String> {
+    let is_taken = matches!(error, ServeError::Taken { .. });
+    is_taken.then(|| "run `wnm status`, which shows the daemon, or end that daemon first".to_owned())
 }
 
 fn manager_log(node: NodeId) -> String {
