@@ -30,6 +30,8 @@ pub mod metrics;
 mod new_nodes;
 mod observer;
 mod platform;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod report;
 mod request;
 #[cfg(feature = "serve")]

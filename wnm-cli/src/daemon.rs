@@ -3,25 +3,31 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use wnm_agent::control::socket_path;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
+use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
-use wnm_platform::Platform;
-use wnm_store::{Lock, Schedule, Store};
+use wnm_platform::{Platform, places};
+use wnm_store::{Lock, ProbeFilter, Schedule, Store};
 
 use crate::api::Api;
 use crate::args::Daemon;
+use crate::commands::probe;
 use crate::config;
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
 use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
+
+/// The age of the runs that count for ceilings and spending after a restart.
+const PROBES_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs cycles until SIGTERM or SIGINT.
 ///
@@ -46,10 +52,23 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     // Also without a socket, so that a teardown finds the daemon.
     let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
     let schedule = Schedule::daemon(args.interval);
-    let mut control = Control { db, sources, schedule, output, is_unreadable: false, cycles: 0, requests, server };
+    let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
+    let mut control = Control {
+        db,
+        sources,
+        schedule,
+        output,
+        is_unreadable: false,
+        cycles: 0,
+        requests,
+        server,
+        probes,
+        live: &live,
+    };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
     // Requests that came too late are dropped, so that their commands run without the daemon.
     while control.requests.pop().is_some() {}
+    control.store_probes(&mut agent.store);
     drop(control);
     ended.map(|()| Exit::Done)
 }
@@ -95,6 +114,43 @@ struct Control<'a> {
     requests: RequestQueue,
     /// The servers; None where the system refuses them.
     server: Option<Server>,
+    probes: ProbeService,
+    live: &'a Live,
+}
+
+impl Control<'_> {
+    /// Applies the settings of probes, and stores the runs that ended.
+    fn follow_probes(&mut self, agent: &mut HostAgent) {
+        let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+        let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
+        let store = &agent.store;
+        let past = || {
+            store.probe_runs(&filter).map(|found| found.runs).unwrap_or_else(|error| {
+                tracing::warn!(%error, "earlier probes do not count for the ceilings");
+                Vec::new()
+            })
+        };
+        self.probes.configure(probe::configuration(&agent.settings), past);
+        self.write_probes(&mut agent.store);
+    }
+
+    /// Ends all probes, and stores their results.
+    fn store_probes(&mut self, store: &mut Store) {
+        self.probes.configure(None, Vec::new);
+        let locked = self.lock();
+        if let Err(error) = locked.map(|_lock| self.write_probes(store)) {
+            tracing::warn!(%error, "the results of the last probes are lost");
+        }
+    }
+
+    /// Stores the runs that ended. The caller holds the lock.
+    fn write_probes(&mut self, store: &mut Store) {
+        let finished = self.probes.take_finished();
+        self.live.count_probes(&finished);
+        if let Err(error) = store.insert_probe_runs(&finished) {
+            tracing::warn!(%error, runs = finished.len(), "the results of probes are lost");
+        }
+    }
 }
 
 impl DaemonControl<Store, Platform> for Control<'_> {
@@ -116,6 +172,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         if let Some(server) = &self.server {
             server.set_listen(agent.settings.listen.address());
         }
+        self.follow_probes(agent);
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)

@@ -29,12 +29,16 @@ use args::Unparsed;
 use error::{CliError, Exit};
 use legacy::Rewritten;
 use output::Output;
+use wnm_platform::probe::fake_client;
 use wnm_platform::{fake_node, places};
 
 fn main() -> ExitCode {
     // A copy of this executable under the name of a node program runs as a fake node.
     if fake_node::is_called().is_some() {
         return fake_node::main();
+    }
+    if fake_client::is_called() {
+        return fake_client::main();
     }
     places::set_modes();
     wnm_platform::open_files::raise();

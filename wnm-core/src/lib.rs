@@ -38,6 +38,7 @@ mod engine;
 mod format;
 mod model;
 mod policy;
+pub mod probe;
 
 pub use action::steps;
 pub use format::{case, trace};
@@ -78,8 +79,8 @@ pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_id
 pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, Listen, OldVariable, Problem, ProblemCause, Problems,
-    RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, Listen, OldVariable, ProbeSettings, Problem,
+    ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
 };
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

@@ -17,6 +17,7 @@ pub mod observe;
 pub mod open_files;
 pub mod places;
 mod platform;
+pub mod probe;
 pub mod service_install;
 mod transfer;
 pub mod volume;

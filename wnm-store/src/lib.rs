@@ -25,6 +25,7 @@ mod journal;
 mod lock;
 mod nodes;
 mod open;
+mod probe;
 pub mod python_db;
 mod rebuild;
 mod record;
@@ -50,6 +51,7 @@ pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use probe::{ProbeFilter, ProbeRuns};
 pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};

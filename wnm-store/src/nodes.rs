@@ -277,10 +277,8 @@ pub(crate) fn change(tx: &Connection, id: NodeId, change: impl Fn(&Node) -> Opti
     let Some(node) = one(tx, id)? else { return Ok(()) };
     let node = change(&node).unwrap_or(node);
     let facts = record::to_json(&node, Record::Node(id))?;
-    tx.prepare_cached(
-        "UPDATE nodes SET facts = ?2, digest = row_digest(id, uuid, ?2) WHERE id = ?1 AND facts <> ?2",
-    )?
-    .execute((id.get(), facts))?;
+    tx.prepare_cached("UPDATE nodes SET facts = ?2, digest = row_digest(id, uuid, ?2) WHERE id = ?1 AND facts <> ?2")?
+        .execute((id.get(), facts))?;
     tx.prepare_cached("DELETE FROM ports WHERE node = ?1")?.execute([id.get()])?;
     reserve_ports(tx, &node)
 }

@@ -50,6 +50,10 @@ pub enum Record {
     Outcome(ActionId),
     /// A step of an action.
     Step(ActionId),
+    /// A run of a probe, by its row.
+    ProbeRun(i64),
+    /// The run of a probe that is about to be stored.
+    NewProbeRun,
     /// A setting, by its name.
     Setting(&'static str),
     /// The table of settings.
@@ -79,6 +83,8 @@ impl fmt::Display for Record {
             Self::Failure(id) => write!(f, "the failure of action {}", id.0),
             Self::Outcome(id) => write!(f, "the outcome of action {}", id.0),
             Self::Step(id) => write!(f, "a step of action {}", id.0),
+            Self::ProbeRun(id) => write!(f, "probe run {id}"),
+            Self::NewProbeRun => f.write_str("the new probe run"),
             Self::Setting(key) => write!(f, "the setting {key}"),
             Self::Settings => f.write_str("the settings"),
             Self::Schema => f.write_str("the schema"),

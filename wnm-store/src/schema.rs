@@ -13,7 +13,7 @@ const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
 pub(crate) const MIGRATIONS: &[M<'static>] =
-    &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED), M::up(DIGESTS)];
+    &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED), M::up(DIGESTS), M::up(PROBES)];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -151,6 +151,18 @@ ALTER TABLE actions ADD COLUMN digest INTEGER;
 UPDATE actions SET digest = row_digest(node, planned, failure, outcome);
 ALTER TABLE steps ADD COLUMN digest INTEGER;
 UPDATE steps SET digest = row_digest(way, step, position, record);
+";
+
+/// Adds the runs of probes.
+const PROBES: &str = "
+-- One row for each run of a client that ended. `run` is JSON.
+CREATE TABLE probe_runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    started INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    digest INTEGER
+) STRICT;
+CREATE INDEX probe_runs_by_start ON probe_runs (started);
 ";
 
 /// Creates the tables in an empty database.

@@ -18,10 +18,11 @@ pub(crate) use changes::changes;
 pub use event::Event;
 pub use log::{Events, LOG_LENGTH, LoggedEvent};
 pub use snapshot::{CycleFailure, DaemonPhase, DaemonStatus, Snapshot};
-pub use totals::{ActionKind, CYCLE_BUCKETS, Totals};
+pub use totals::{ActionKind, CYCLE_BUCKETS, ProbeTotal, Totals};
 
 use log::Log;
 use wnm_core::Timestamp;
+use wnm_core::probe::ProbeRun;
 
 use crate::trigger::Trigger;
 
@@ -97,6 +98,12 @@ impl Live {
         // The snapshot comes first, so that a reader of an event finds its effect.
         self.0.snapshot.store(Some(Arc::new(snapshot)));
         self.log(at, events);
+    }
+
+    /// Counts the runs of probes that ended.
+    pub fn count_probes(&self, runs: &[ProbeRun]) {
+        let mut totals = lock(&self.0.totals);
+        runs.iter().for_each(|run| totals.count_probe(run));
     }
 
     /// Counts a failed turn.

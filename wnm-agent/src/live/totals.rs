@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wnm_core::Reason;
+use wnm_core::probe::{ProbeKind, ProbeOutcome, ProbeRun, SizeClass};
 
 use super::event::Event;
 use crate::trigger::Trigger;
@@ -26,6 +27,21 @@ pub struct Totals {
     pub actions: BTreeMap<ActionKind, u64>,
     /// The logged events by kind.
     pub events: BTreeMap<&'static str, u64>,
+    /// The ended runs of probes.
+    pub probes: BTreeMap<(ProbeKind, SizeClass, ProbeOutcome), ProbeTotal>,
+}
+
+/// The ended runs of probes of one kind, size and outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ProbeTotal {
+    /// The count of the runs.
+    pub runs: u64,
+    /// The time that their clients took.
+    pub took: Duration,
+    /// The bytes of their contents.
+    pub bytes: u64,
+    /// The tokens that they cost; a quote costs nothing.
+    pub tokens: f64,
 }
 
 /// A kind of ended action.
@@ -53,6 +69,16 @@ impl Totals {
         let bucket = CYCLE_BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound);
         self.durations[bucket.unwrap_or(CYCLE_BUCKETS.len())] += 1;
         self.duration += took;
+    }
+
+    pub(super) fn count_probe(&mut self, run: &ProbeRun) {
+        let total = self.probes.entry((run.kind, run.size, run.outcome)).or_default();
+        total.runs += 1;
+        total.took += run.took;
+        total.bytes = total.bytes.saturating_add(run.bytes.0);
+        if run.kind == ProbeKind::Upload {
+            total.tokens += run.cost.map_or(0.0, |cost| cost.tokens());
+        }
     }
 
     pub(super) fn count_event(&mut self, event: &Event) {

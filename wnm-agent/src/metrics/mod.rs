@@ -8,6 +8,7 @@
 mod daemon;
 mod host;
 mod nodes;
+mod probes;
 mod text;
 
 use wnm_core::Timestamp;
@@ -73,6 +74,7 @@ fn seconds(at: Timestamp) -> f64 {
 pub fn render(live: &Live, version: &str, format: Format) -> Vec<u8> {
     let mut sink = text::sink(format);
     daemon::write(live, version, sink.as_sink());
+    probes::write(&live.totals(), sink.as_sink());
     if let Some(snapshot) = live.snapshot() {
         host::write(&snapshot, sink.as_sink());
         nodes::write(&snapshot, sink.as_sink());

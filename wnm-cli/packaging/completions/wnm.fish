@@ -47,6 +47,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report 
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "storage" -d 'List, add and drain storage folders'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "probe" -d 'Test whether the network answers from here'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "config" -d 'Show and change settings'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "doctor" -d 'Check this host for problems and suggest fixes'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "record" -d 'Record the host and its nodes as a trace'
@@ -114,6 +115,14 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-cooldown -d 'Ste
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-args -d 'Further arguments of every call of the client, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-window -d 'Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour [default: :05-:55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-upload -d 'Run uploads too; each one costs tokens and gas [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-key -d 'Path of the file with the private key of the wallet that pays uploads, readable by its owner only [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l probe-spend -d 'Tokens that uploads may spend in a day, which begins at midnight UTC [default: 0]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -196,6 +205,14 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-cooldown -d 'Stea
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-args -d 'Further arguments of every call of the client, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-window -d 'Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour [default: :05-:55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-upload -d 'Run uploads too; each one costs tokens and gas [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-key -d 'Path of the file with the private key of the wallet that pays uploads, readable by its owner only [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l probe-spend -d 'Tokens that uploads may spend in a day, which begins at midnight UTC [default: 0]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -272,6 +289,14 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-cooldown -d 'S
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-adds -d 'Steady: maximum number of nodes that one cycle starts or adds [default: 4]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l host -d 'Host name or address of the metrics servers [default: 127.0.0.1]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l listen -d 'Address of the daemon\'s HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves [default: off]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe -d 'Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-tasks -d 'Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-client -d 'Path of the client program of the network, which probes run [default: ant in PATH]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-args -d 'Further arguments of every call of the client, quoted as in a shell [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-window -d 'Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour [default: :05-:55]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-upload -d 'Run uploads too; each one costs tokens and gas [default: false]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-key -d 'Path of the file with the private key of the wallet that pays uploads, readable by its owner only [default: none]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l probe-spend -d 'Tokens that uploads may spend in a day, which begins at midnight UTC [default: 0]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l docker-image -d 'Image of new containers under docker, present on the host [default: debian:bookworm-slim]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-path -d 'Path of the antctl program [default: antctl in PATH]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l antctl-version -d 'Version of the node program that antctl fetches for new nodes [default: a copy of antnode_path]' -r
@@ -832,6 +857,92 @@ complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcomman
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand trash; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -f -a "run" -d 'Run tasks once now, and wait for their results'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -f -a "status" -d 'Show whether probes run, and their results of the last day'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -f -a "history" -d 'List past runs, newest first'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -f -a "tasks" -d 'List the effective tasks, and count their files'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and not __fish_seen_subcommand_from run status history tasks check" -f -a "check" -d 'Check task files and lists, without running them'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l since -d 'From this time on: a time ago such as 2h, a date such as 2026-11-01, or a time such as 2026-11-01T13:00:00Z' -r
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l until -d 'Until this time, in the same forms' -r
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l kind -d 'Only runs of this kind' -r -f -a "download\t''
+quote\t''
+upload\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l task -d 'Only runs of this task' -r
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l outcome -d 'Only runs with this outcome' -r -f -a "ok\t''
+killed\t''
+stopped\t''
+client_error\t''
+network_error\t''
+data_loss\t''
+unknown\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l limit -d 'Maximum number of runs, the latest ones' -r
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l lines -d 'Print the runs as lines of the line protocol of InfluxDB, oldest first, with a summary of each kind and size'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from tasks" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand probe; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand config; and not __fish_seen_subcommand_from list get describe set unset edit path" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -1141,6 +1252,7 @@ json\t''"
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l keep -d 'Keep the folder of the demo, and print its path'
+complete -c wnm -n "__fish_wnm_using_subcommand demo" -l probe -d 'Show probes of a fake network instead of nodes'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -l json -d 'Print JSON on standard output'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand demo" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'

@@ -8,6 +8,7 @@ mod logs;
 mod moment;
 mod numbers;
 mod past;
+mod probe;
 mod selected;
 mod settings;
 mod trash;
@@ -27,6 +28,7 @@ pub(crate) use columns::{Column, NodeList};
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
+pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -179,6 +181,9 @@ pub(crate) enum Command {
     /// List and restore removed nodes
     #[command(subcommand)]
     Trash(Trash),
+    /// Test whether the network answers from here
+    #[command(subcommand)]
+    Probe(Probe),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -308,6 +313,9 @@ pub(crate) struct Demo {
     /// Keep the folder of the demo, and print its path
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Show probes of a fake network instead of nodes
+    #[arg(long)]
+    pub(crate) probe: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,8 @@
 //! `wnm demo`: a colony of fake nodes for some cycles. Processes, ports, files and signals are real. The load of the host
 //! is scripted, so that the policy adds, stops and starts nodes within a minute.
 
+mod probe;
+
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +32,13 @@ const MAX_CYCLES: usize = 12;
 /// Runs all scenes, and removes the nodes also after an error.
 pub(crate) fn run(args: &Demo, output: &mut Output) -> Result<Exit, CliError> {
     let folder = tempfile::Builder::new().prefix("wnm-demo-").tempdir()?;
+    if args.probe {
+        let played = probe::play(folder.path(), output);
+        if args.keep {
+            output.say(&format!("Kept the folder {}", folder.keep().display()));
+        }
+        return played;
+    }
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;

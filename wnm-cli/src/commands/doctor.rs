@@ -6,6 +6,7 @@ mod firewall;
 mod host;
 mod instances;
 mod ports;
+mod probe;
 mod protected;
 mod signals;
 mod stored;
@@ -117,6 +118,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
+    checks.extend(probe::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));

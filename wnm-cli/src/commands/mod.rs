@@ -14,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
 mod period;
+pub(crate) mod probe;
 pub(crate) mod record;
 mod report;
 mod run;
@@ -53,6 +54,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Node(args) => node::run(&db, args, output),
         Command::Storage(command) => storage::run(&db, command, output),
         Command::Trash(command) => trash::run(&db, command, output),
+        Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

@@ -5,6 +5,7 @@ mod command;
 mod config_file;
 mod edit;
 mod exit;
+mod probe;
 mod trash;
 mod usage;
 
@@ -27,6 +28,7 @@ pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
+pub(crate) use probe::ProbeError;
 pub(crate) use trash::TrashError;
 pub(crate) use usage::{UsageError, takes_value};
 
@@ -43,6 +45,8 @@ pub(crate) enum CliError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Trash(#[from] TrashError),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     #[error(transparent)]
     Anm(#[from] AnmError),
     /// The registry of ant cannot be read, or its daemon runs.
@@ -110,6 +114,7 @@ impl CliError {
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
             | Self::Trash(_)
+            | Self::Probe(_)
             | Self::Anm(_)
             | Self::Ant(_)
             | Self::Allocation(_) => Exit::Unusable,
@@ -130,6 +135,7 @@ impl CliError {
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown`".to_owned(),
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
+            Self::Probe(error) => return error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Ant(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),

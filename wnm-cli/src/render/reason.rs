@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
-    SkipReason, Timestamp, Verdict,
+    Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief, SkipReason,
+    Timestamp, Verdict,
 };
 
 pub(crate) use super::action::action;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, live_event, node_show, report, status, storage, trash, work};
+use crate::render::{cycle, events, history, live_event, node_show, probe, report, status, storage, trash, work};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -54,6 +54,10 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("node", document::<Vec<NodeJson>>()),
         ("node-logs", document::<logs::LogView>()),
         ("node-show", document::<Vec<node_show::NodeDetailsView<'_>>>()),
+        ("probe-check", document::<probe::CheckedFile>()),
+        ("probe-runs", document::<Vec<probe::RunView>>()),
+        ("probe-status", document::<probe::StatusView>()),
+        ("probe-tasks", document::<probe::PlanView>()),
         ("record", document::<record::Recorded>()),
         ("report-machine-config", schema::<reports::MachineConfig>()),
         ("report-machine-metrics", schema::<reports::MachineMetrics>()),

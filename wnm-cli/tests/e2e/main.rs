@@ -17,6 +17,7 @@ mod metrics;
 mod moving_in;
 mod output;
 mod pages;
+mod probe;
 mod real;
 mod rebuild;
 mod record;

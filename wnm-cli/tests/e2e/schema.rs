@@ -159,6 +159,13 @@ fn output_of_every_command_matches_its_schema() {
     }
     let trace = host.path("trace.jsonl");
     run(0, &["record", "--out", trace.to_str().unwrap(), "--for", "100ms"]);
+    let probe = crate::probe::prepare(&host);
+    let tasks = probe.to_str().unwrap();
+    run(0, &["probe", "check", tasks]);
+    run(0, &["config", "set", &format!("probe_tasks={tasks}")]);
+    for command in ["run", "status", "history", "tasks"] {
+        run(0, &["probe", command]);
+    }
     let copy = host.path("copy.db");
     run(0, &["db", "backup", copy.to_str().unwrap()]);
     host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });

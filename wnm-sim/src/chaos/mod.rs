@@ -14,6 +14,7 @@ mod model;
 mod node;
 mod observe;
 pub(crate) mod platform;
+pub(crate) mod probes;
 pub(crate) mod store;
 
 pub(crate) use model::ChaosModel;

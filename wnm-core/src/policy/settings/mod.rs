@@ -2,6 +2,7 @@
 
 mod entry;
 mod listen;
+mod probe;
 mod problem;
 mod raw;
 mod setting;
@@ -22,6 +23,7 @@ use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
 pub use listen::Listen;
+pub use probe::ProbeSettings;
 pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
 pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
@@ -92,6 +94,8 @@ pub struct Settings {
     pub host: String,
     /// The address on which a daemon serves HTTP.
     pub listen: Listen,
+    /// The probes of the network.
+    pub probe: ProbeSettings,
     /// The image of the containers under docker.
     pub docker_image: String,
     /// Path of `antctl`; None to search `PATH`.
@@ -114,6 +118,7 @@ impl Settings {
         let mut problems = Vec::new();
         let policy = Policy::new(raw, Some(host.cpus)).map_err(|found| problems.extend(found.into_vec())).ok();
         let ports = PortRanges::new(raw).map_err(|problem| problems.push(problem)).ok();
+        let probe = ProbeSettings::new(raw).map_err(|found| problems.extend(found)).ok();
         if raw.rewards_address.is_none() {
             problems.push(Problem::missing("rewards_address"));
         }
@@ -130,7 +135,9 @@ impl Settings {
         let manager = raw.process_manager.unwrap_or(host.manager);
         let millis = |value: Option<u64>| std::time::Duration::from_millis(value.unwrap_or(0));
         Problems::none_or(std::mem::take(&mut problems))?;
-        let (Some(policy), Some(ports), Some(rewards)) = (policy, ports, raw.rewards_address.clone()) else {
+        let (Some(policy), Some(ports), Some(probe), Some(rewards)) =
+            (policy, ports, probe, raw.rewards_address.clone())
+        else {
             return Problems::none_or(problems).and_then(|()| Err(Problem::missing("rewards_address").into()));
         };
         Ok(Self {
@@ -158,6 +165,7 @@ impl Settings {
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
             listen: raw.listen.unwrap_or(Listen::Off),
+            probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),
             antctl_debug: raw.antctl_debug.unwrap_or(false),

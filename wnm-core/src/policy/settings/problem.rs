@@ -82,6 +82,10 @@ pub enum ProblemCause {
     NotAnAddress,
     /// The address is reachable from other hosts.
     NotLoopback,
+    /// The text names no minutes of the hour.
+    NotAWindow,
+    /// The text is no amount of tokens.
+    NotAnAmount,
     /// A word of an environment is not `NAME=VALUE`.
     NotAPair,
     /// The text is no rewards address and no weighted list of them.
@@ -242,6 +246,8 @@ impl ProblemCause {
             Self::ParentFolder { path } => write!(f, "{path:?} contains \"..\""),
             Self::UnclosedQuote => f.write_str("a quote is not closed"),
             Self::NotAnAddress => f.write_str("neither off nor an address with a port, such as 127.0.0.1:9910"),
+            Self::NotAWindow => f.write_str("not a window of at least 5 minutes in each hour, such as :05-:55"),
+            Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
             Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
             Self::NotAPair => f.write_str("not NAME=VALUE"),
             Self::Wallet(error) if error.text == value => write!(f, "{}", error.cause),

@@ -17,6 +17,7 @@ use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::Weight;
 use crate::policy::thresholds::Preset;
+use crate::probe::{Atto, HourWindow};
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
 macro_rules! settings {
@@ -215,6 +216,22 @@ settings! {
     host: String = default("127.0.0.1").without_old_variable(),
     /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
+    /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
+    probe: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.
+    probe_tasks: Words = default("none").example("/etc/wnm/probe.toml").affects(Affects::None).without_old_variable(),
+    /// Path of the client program of the network, which probes run.
+    probe_client: String = default("ant in PATH").example("/usr/local/bin/ant").affects(Affects::None).without_old_variable().path(),
+    /// Further arguments of every call of the client, quoted as in a shell.
+    probe_args: Words = default("none").example("--ipv4-only").affects(Affects::None).without_old_variable(),
+    /// Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour.
+    probe_window: HourWindow = default(":05-:55").affects(Affects::None).without_old_variable(),
+    /// Run uploads too; each one costs tokens and gas.
+    probe_upload: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Path of the file with the private key of the wallet that pays uploads, readable by its owner only.
+    probe_key: String = default("none").example("/etc/wnm/wallet.key").affects(Affects::None).without_old_variable().path(),
+    /// Tokens that uploads may spend in a day, which begins at midnight UTC.
+    probe_spend: Atto = default("0").example("0.5").affects(Affects::None).without_old_variable(),
     /// Image of new containers under docker, present on the host.
     docker_image: String = default("debian:bookworm-slim").for_new_nodes().without_old_variable(),
     /// Path of the antctl program.
@@ -346,9 +363,14 @@ mod tests {
                 "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
-                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" => &["maybe", "2", ""],
-                "network" | "start_args" | "environment" => &["'unclosed"],
-                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" => &["", "a\nb"],
+                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" | "probe" | "probe_upload" => {
+                    &["maybe", "2", ""]
+                }
+                "network" | "start_args" | "environment" | "probe_tasks" | "probe_args" => &["'unclosed"],
+                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" | "probe_client"
+                | "probe_key" => &["", "a\nb"],
+                "probe_window" => &["", "x", "5-55", ":55-:05", ":05-:61"],
+                "probe_spend" => &["", "x", "-1", "1e3", "NaN"],
                 "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {

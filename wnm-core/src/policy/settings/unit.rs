@@ -88,7 +88,10 @@ impl Unit {
     }
 
     /// Returns the text of a value as a bare number in this unit. A text without another unit is returned unchanged.
-    pub(super) fn to_bare(self, text: &str) -> Result<Cow<'_, str>, ProblemCause> {
+    ///
+    /// # Errors
+    /// The text has an unknown unit, or is no whole number of this one.
+    pub fn to_bare(self, text: &str) -> Result<Cow<'_, str>, ProblemCause> {
         let bare = |scale: u128, total: Result<u128, Unreadable>| match total {
             Ok(total) if total % scale != 0 => Err(ProblemCause::NotWholeUnits { unit: self }),
             Ok(total) => Ok(Cow::Owned((total / scale).to_string())),

@@ -91,6 +91,8 @@ pub enum Property {
     Ends,
     /// Without faults every action ends, and a further cycle changes nothing.
     Calm,
+    /// No task file of probes exceeds a ceiling or the window.
+    Probes,
 }
 
 impl Property {
@@ -105,6 +107,7 @@ impl Property {
             Self::Excess => Some(25),
             Self::Recovers => Some(22),
             Self::Bounded => Some(24),
+            Self::Probes => Some(32),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -148,6 +151,7 @@ impl Property {
             Self::Program => "a node at rest has a program",
             Self::Ends => "every action ends",
             Self::Calm => "without faults every action ends, and a further cycle changes nothing",
+            Self::Probes => "no task file of probes exceeds a ceiling or the window",
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::chaos::faults::Event;
 use crate::chaos::invariants::{Property, Violation, host, limits_of_time};
 use crate::chaos::ledger::{Ledger, StoredNode, storage_folder};
 use crate::chaos::platform::ChaosPlatform;
+use crate::chaos::probes::Probes;
 use crate::chaos::store::{FakeStore, StoreFault};
 use crate::chaos::{ChaosModel, HostNode};
 use crate::scenario::chaos::Scenario;
@@ -40,6 +41,7 @@ pub(super) struct Run<'a> {
     /// Milliseconds from cycle to cycle.
     interval: i64,
     tally: Tally,
+    probes: Probes,
 }
 
 /// The end of a cycle of the manager.
@@ -87,6 +89,7 @@ impl<'a> Run<'a> {
             cycle: 0,
             interval: i64::from(scenario.interval) * 1000,
             tally: Tally::default(),
+            probes: Probes::new(scenario.seed),
         })
     }
 
@@ -134,6 +137,8 @@ impl<'a> Run<'a> {
                 _ => {}
             }
         }
+        let wall = self.agent.platform.model.clocks().wall;
+        self.probes.step(wall, self.agent.store.awake)?;
         self.crash.set(crash);
         let end = self.manage(&trigger)?;
         let ledger = self.ledger.borrow();

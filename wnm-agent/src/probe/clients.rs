@@ -1,0 +1,405 @@
+//! The clients of this host: each run on a thread of its own, in a folder of its own that is removed with it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use wnm_core::probe::{
+    Assignment, Atto, ClientAnswer, ClientOutput, ClientRequest, ContentCheck, ProbeClient, ProbeKind, ProbeOutcome,
+    ProbeRun, RunId, Subject,
+};
+use wnm_core::{Bytes, Timestamp};
+use wnm_platform::probe::{
+    ClientCall, ClientEnd, ClientRunError, FinishedClient, Made, Secret, digest, end_leftovers, make_seeded, recognise,
+    run_client,
+};
+
+use super::key::read_key;
+use super::prober::{Finished, RunClients};
+use super::spending::Spending;
+
+/// What a client may write beside the content: encrypted chunks of it, twice, and its output.
+const BESIDE: u64 = 64 * 1024 * 1024;
+/// The free space that runs leave to other work.
+const SPARE: u64 = 1_000_000_000;
+
+/// A client program that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientProgram {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its family and version.
+    pub client: ProbeClient,
+    /// The operator's arguments of every call.
+    pub arguments: Vec<String>,
+}
+
+/// A client program cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// No program has this name.
+    #[error("no program {name} in PATH")]
+    NotFound {
+        /// The name.
+        name: String,
+    },
+    /// Another user can replace the program, and wnm would run it as root.
+    #[error("{path} is not run as root, because another user can write it", path = path.display())]
+    NotTrusted {
+        /// The program.
+        path: PathBuf,
+    },
+    /// The program is no client.
+    #[error(transparent)]
+    NotAClient(#[from] ClientRunError),
+}
+
+impl ClientProgram {
+    /// Finds and recognises the client: at `path`, else `ant` in `PATH`.
+    ///
+    /// # Errors
+    /// The program does not exist, is no client, or could be replaced by another user while wnm runs as root.
+    pub fn find(path: Option<&Path>, arguments: Vec<String>) -> Result<Self, ProgramError> {
+        let name = path.unwrap_or(Path::new("ant"));
+        let not_found = |_| ProgramError::NotFound { name: name.display().to_string() };
+        let path = which::which(name).map_err(not_found)?;
+        if !is_trusted(&path) {
+            return Err(ProgramError::NotTrusted { path });
+        }
+        let client = recognise(&path)?;
+        Ok(Self { path, client, arguments })
+    }
+}
+
+/// Tells whether wnm may run a program: any one as an ordinary user; as root only one that root alone can write, in
+/// folders that root alone can write.
+fn is_trusted(path: &Path) -> bool {
+    if !rustix::process::geteuid().is_root() {
+        return true;
+    }
+    let Ok(real) = path.canonicalize() else { return false };
+    // A sticky folder such as /tmp lets other users add files, but not replace those of root.
+    let is_safe = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|facts| {
+            let is_sticky = facts.is_dir() && facts.mode() & 0o1000 != 0;
+            facts.uid() == 0 && (facts.mode() & 0o022 == 0 || is_sticky)
+        })
+    };
+    real.ancestors().all(is_safe)
+}
+
+/// The payment of uploads.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// The file with the private key.
+    pub key_file: PathBuf,
+    /// The spending of today.
+    pub spending: Arc<Mutex<Spending>>,
+}
+
+/// The surroundings of a run.
+#[derive(Debug, Clone)]
+struct Surroundings {
+    program: ClientProgram,
+    payment: Option<Payment>,
+    scratch: PathBuf,
+}
+
+/// The clients of this host.
+#[derive(Debug)]
+pub struct ClientThreads {
+    surroundings: Surroundings,
+    stops: BTreeMap<RunId, Arc<AtomicBool>>,
+    sender: Sender<Finished>,
+    receiver: Receiver<Finished>,
+}
+
+impl ClientThreads {
+    /// Returns the clients of a program, with a scratch folder of their own, which is created and emptied: a wnm that was
+    /// killed leaves processes and files there.
+    ///
+    /// # Errors
+    /// The folder cannot be created or emptied.
+    pub fn new(program: ClientProgram, payment: Option<Payment>, scratch: &Path) -> io::Result<Self> {
+        end_leftovers(scratch);
+        match fs::remove_dir_all(scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(scratch)?;
+        // Two names of one folder would hide leftovers from the next start.
+        let scratch = scratch.canonicalize()?;
+        let (sender, receiver) = channel();
+        Ok(Self { surroundings: Surroundings { program, payment, scratch }, stops: BTreeMap::new(), sender, receiver })
+    }
+
+    /// Returns the program.
+    #[must_use]
+    pub const fn program(&self) -> &ClientProgram {
+        &self.surroundings.program
+    }
+
+    /// Replaces program and payment for the runs that start from now on.
+    pub fn set_program(&mut self, program: ClientProgram, payment: Option<Payment>) {
+        (self.surroundings.program, self.surroundings.payment) = (program, payment);
+    }
+
+    /// Waits for the end of a run.
+    #[must_use]
+    pub fn wait(&mut self, timeout: Duration) -> Option<Finished> {
+        let finished = self.receiver.recv_timeout(timeout).ok()?;
+        self.stops.remove(&finished.run);
+        Some(finished)
+    }
+}
+
+impl RunClients for ClientThreads {
+    fn start(&mut self, assignment: Assignment) {
+        let stop = Arc::new(AtomicBool::new(false));
+        self.stops.insert(assignment.run, Arc::clone(&stop));
+        let (surroundings, sender, run) = (self.surroundings.clone(), self.sender.clone(), assignment.run);
+        let thread = move || {
+            let result = run_one(&surroundings, &assignment, &|| stop.load(Ordering::Relaxed));
+            // Without a receiver the clients are gone, and so is the reader of the result.
+            let _ = sender.send(Finished { run, result });
+        };
+        std::thread::spawn(thread);
+    }
+
+    fn end(&mut self, run: RunId) {
+        if let Some(stop) = self.stops.get(&run) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn finished(&mut self) -> Vec<Finished> {
+        let finished: Vec<Finished> = self.receiver.try_iter().collect();
+        for ended in &finished {
+            self.stops.remove(&ended.run);
+        }
+        finished
+    }
+}
+
+impl Drop for ClientThreads {
+    /// Ends all runs, and waits for them.
+    fn drop(&mut self) {
+        for stop in self.stops.values() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        while !self.stops.is_empty() && self.wait(Duration::from_secs(30)).is_some() {}
+        let _ = fs::remove_dir_all(&self.surroundings.scratch);
+    }
+}
+
+/// The reason why a run has no answer of a client.
+enum Unanswered {
+    Stopped,
+    Failed(String),
+}
+
+impl From<io::Error> for Unanswered {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A client's answer as far as the content confirms it.
+struct Answered {
+    outcome: ProbeOutcome,
+    took: Duration,
+    bytes: Bytes,
+    content: ContentCheck,
+    cost: Option<Atto>,
+    address: Option<String>,
+    exit_code: Option<i32>,
+    cause: Option<String>,
+}
+
+impl Answered {
+    /// Returns the answer of a client that did not run.
+    fn without(outcome: ProbeOutcome, cause: Option<String>) -> Self {
+        let (took, bytes, content) = (Duration::ZERO, Bytes(0), ContentCheck::Unchecked);
+        Self { outcome, took, bytes, content, cost: None, address: None, exit_code: None, cause }
+    }
+}
+
+fn now() -> Timestamp {
+    wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default()
+}
+
+fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dyn Fn() -> bool) -> ProbeRun {
+    let started = now();
+    let folder = surroundings.scratch.join(format!("run-{}", assignment.run.0));
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    let answered = made.map_err(Unanswered::from).and_then(|()| answer(surroundings, assignment, &folder, is_stopped));
+    let _ = fs::remove_dir_all(&folder);
+    let answered = answered.unwrap_or_else(|reason| match reason {
+        Unanswered::Stopped => Answered::without(ProbeOutcome::Stopped, Some("ended by wnm".to_owned())),
+        Unanswered::Failed(cause) => Answered::without(ProbeOutcome::ClientError, Some(cause)),
+    });
+    ProbeRun {
+        task: assignment.task.name.clone(),
+        kind: assignment.task.kind,
+        size: assignment.task.size,
+        file: assignment.subject.name(),
+        client: surroundings.program.client.to_string(),
+        started,
+        took: answered.took,
+        bytes: answered.bytes,
+        content: answered.content,
+        cost: answered.cost,
+        address: answered.address,
+        attempt: assignment.attempt,
+        outcome: answered.outcome,
+        exit_code: answered.exit_code,
+        cause: answered.cause,
+    }
+}
+
+fn answer(
+    surroundings: &Surroundings,
+    assignment: &Assignment,
+    folder: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Answered, Unanswered> {
+    let bytes = assignment.subject.bytes();
+    let limit = Bytes(bytes.0.saturating_mul(3).saturating_add(BESIDE));
+    has_space(folder, limit)?;
+    let path = folder.join("content");
+    let run = |request: &ClientRequest, key: Option<Secret>| {
+        let program = &surroundings.program;
+        let arguments: Vec<OsString> = program.client.arguments(request, &program.arguments);
+        // Two clients run after each other in an upload; each has output files of its own.
+        let folder = folder.join(if key.is_some() { "paying" } else { "asking" });
+        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        let timeout = assignment.task.timeout;
+        let call = ClientCall { program: program.path.clone(), arguments, key, folder, timeout, limit };
+        run_client(&call, is_stopped).map_err(|error| Unanswered::Failed(error.to_string()))
+    };
+    match (&assignment.subject, assignment.task.kind) {
+        (Subject::Known(file), _) => {
+            let request = ClientRequest::Download { address: file.address.clone(), to: path.clone() };
+            let finished = run(&request, None)?;
+            let answered = read_answer(surroundings, &finished, assignment.task.timeout);
+            Ok(checked(answered, &path, file.md5.as_deref()))
+        }
+        (Subject::Seeded(file), kind) => {
+            let md5 = match make_seeded(file, &path, is_stopped)? {
+                Made::Complete(md5) => md5,
+                Made::Stopped => return Err(Unanswered::Stopped),
+            };
+            let content = match &file.md5 {
+                Some(want) if *want != md5 => {
+                    return Err(Unanswered::Failed(format!(
+                        "the content of {} has the MD5 digest {md5}",
+                        assignment.subject.name()
+                    )));
+                }
+                Some(_) => ContentCheck::Valid,
+                None => ContentCheck::Unchecked,
+            };
+            let quoted =
+                read_answer(surroundings, &run(&ClientRequest::Quote(path.clone()), None)?, assignment.task.timeout);
+            let answered = if kind == ProbeKind::Upload && quoted.outcome == ProbeOutcome::Ok {
+                upload(surroundings, assignment, &path, quoted, run)?
+            } else {
+                quoted
+            };
+            Ok(Answered { bytes: file.bytes, content, ..answered })
+        }
+    }
+}
+
+/// Uploads a file after its price was reserved.
+fn upload(
+    surroundings: &Surroundings,
+    assignment: &Assignment,
+    path: &Path,
+    quoted: Answered,
+    run: impl Fn(&ClientRequest, Option<Secret>) -> Result<FinishedClient, Unanswered>,
+) -> Result<Answered, Unanswered> {
+    let Some(payment) = &surroundings.payment else {
+        return Err(Unanswered::Failed("uploads are not allowed".to_owned()));
+    };
+    let key = read_key(&payment.key_file).map_err(|error| Unanswered::Failed(error.to_string()))?;
+    let Some(price) = quoted.cost else {
+        return Err(Unanswered::Failed("the client named no price".to_owned()));
+    };
+    let spending = || payment.spending.lock().unwrap_or_else(PoisonError::into_inner);
+    if !spending().reserve(price, now()) {
+        return Err(Unanswered::Failed(format!("the price of {price} exceeds the rest of the day")));
+    }
+    let answered =
+        read_answer(surroundings, &run(&ClientRequest::Upload(path.to_owned()), Some(key))?, assignment.task.timeout);
+    spending().settle(price, answered.cost);
+    Ok(answered)
+}
+
+/// Returns the answer of a client that has ended.
+fn read_answer(surroundings: &Surroundings, finished: &FinishedClient, timeout: Duration) -> Answered {
+    let code = if let ClientEnd::Exited(code) = finished.end { Some(code) } else { None };
+    let output = ClientOutput { code, stdout: &finished.stdout, stderr: &finished.stderr };
+    let answer = surroundings.program.client.answer(output);
+    let (outcome, cause) = match finished.end {
+        ClientEnd::Exited(_) => (answer.outcome, answer.cause.clone()),
+        ClientEnd::Signalled(signal) => (ProbeOutcome::ClientError, Some(format!("ended by signal {signal}"))),
+        ClientEnd::TimedOut => {
+            (ProbeOutcome::Killed, Some(format!("no end after the timeout of {} s", timeout.as_secs_f64())))
+        }
+        ClientEnd::Stopped => (ProbeOutcome::Stopped, Some("ended by wnm".to_owned())),
+        ClientEnd::Oversized => (ProbeOutcome::Killed, Some("wrote too much".to_owned())),
+    };
+    let (bytes, content) = (Bytes(0), ContentCheck::Unchecked);
+    let ClientAnswer { cost, address, .. } = answer;
+    Answered { outcome, took: finished.took, bytes, content, cost, address, exit_code: code, cause }
+}
+
+/// Compares the content of a download with its digest.
+fn checked(mut answered: Answered, path: &Path, md5: Option<&str>) -> Answered {
+    if answered.outcome != ProbeOutcome::Ok {
+        return answered;
+    }
+    let failure = match digest(path) {
+        Ok(Some((bytes, found))) => {
+            answered.bytes = bytes;
+            answered.content = match md5 {
+                None => ContentCheck::Unchecked,
+                Some(want) if want == found => ContentCheck::Valid,
+                Some(_) => ContentCheck::Invalid,
+            };
+            let is_other = answered.content == ContentCheck::Invalid;
+            is_other.then(|| (ProbeOutcome::DataLoss, format!("the content has the MD5 digest {found}")))
+        }
+        Ok(None) => Some((ProbeOutcome::Unknown, "the client wrote no regular file".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some((ProbeOutcome::Unknown, "the client succeeded without a file".to_owned()))
+        }
+        Err(error) => Some((ProbeOutcome::ClientError, error.to_string())),
+    };
+    if let Some((outcome, cause)) = failure {
+        (answered.outcome, answered.cause) = (outcome, Some(cause));
+    }
+    answered
+}
+
+/// Checks that the volume of a folder has room for a run.
+fn has_space(folder: &Path, needed: Bytes) -> Result<(), Unanswered> {
+    let volume = rustix::fs::statvfs(folder).map_err(io::Error::from)?;
+    let free = volume.f_bavail.saturating_mul(volume.f_frsize);
+    if free >= needed.0.saturating_add(SPARE) {
+        Ok(())
+    } else {
+        Err(Unanswered::Failed(format!("too little free space: {} of {needed} needed", Bytes(free))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! The thread of the probes in a daemon.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use wnm_core::Timestamp;
+use wnm_core::probe::{
+    Atto, Gate, HourWindow, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused, spent_on_day,
+};
+
+use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError};
+use super::key::read_key;
+use super::prober::{Prober, gate};
+use super::source::{SourceError, Sources};
+use super::spending::Spending;
+
+/// The time between two steps of the schedule.
+const TICK: Duration = Duration::from_millis(500);
+/// The time between two attempts to find the client program.
+const FIND: Duration = Duration::from_secs(60);
+/// The runs that wait for the thread of the cycles; the oldest are dropped beyond it.
+const MOST_WAITING: usize = 10_000;
+
+/// The configuration of the probes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeConfig {
+    /// The sources of the plan: files, and addresses with `http://` or `https://`.
+    pub sources: Vec<String>,
+    /// The client program; None for `ant` in `PATH`.
+    pub program: Option<PathBuf>,
+    /// The operator's arguments of every call of the client.
+    pub arguments: Vec<String>,
+    /// The minutes of each hour in which probes run.
+    pub window: HourWindow,
+    /// The key file and the tokens a day of uploads; None without uploads.
+    pub uploads: Option<(PathBuf, Atto)>,
+}
+
+/// The condition of the probes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProbeStatus {
+    /// The client program with its version; None while it is not found.
+    pub client: Option<String>,
+    /// The effective plan.
+    pub plan: ProbePlan,
+    /// The tasks and entries that are skipped, and the sources and programs that cannot be used.
+    pub problems: Vec<String>,
+    /// The runs that are running.
+    pub running: usize,
+    /// The gate of the last step; None before the first.
+    pub gate: Option<Gate>,
+    /// The reason of a hold; None without one.
+    pub hold: Option<String>,
+    /// The tasks whose due run waits, with the reason.
+    pub waiting: Vec<(String, String)>,
+    /// The tokens that uploads spent today; None without uploads.
+    pub spent_today: Option<Atto>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    config: Option<ProbeConfig>,
+    hold: Option<String>,
+    finished: Vec<ProbeRun>,
+    status: ProbeStatus,
+    ends: bool,
+}
+
+type Door = Arc<(Mutex<Shared>, Condvar)>;
+
+fn lock(door: &Door) -> MutexGuard<'_, Shared> {
+    door.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The probes of a daemon. Their thread starts with the first configuration, and a drop ends all runs.
+#[derive(Debug)]
+pub struct ProbeService {
+    door: Door,
+    /// The folder of the runs and of the copies of task files.
+    folder: PathBuf,
+    cpus: u32,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ProbeService {
+    /// Returns probes that are off. `folder` becomes their own.
+    #[must_use]
+    pub fn new(folder: PathBuf, cpus: u32) -> Self {
+        Self { door: Door::default(), folder, cpus, thread: None }
+    }
+
+    /// Tells whether the probes run.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// Applies a configuration; None turns the probes off. `past` returns the runs of the last day, which count for
+    /// ceilings and spending; it is called when the probes are turned on.
+    pub fn configure(&mut self, config: Option<ProbeConfig>, past: impl FnOnce() -> Vec<ProbeRun>) {
+        if config.is_none() {
+            self.end();
+            return;
+        }
+        lock(&self.door).config = config;
+        if self.thread.is_none() {
+            let (door, folder, cpus, past) = (Arc::clone(&self.door), self.folder.clone(), self.cpus, past());
+            let thread = std::thread::Builder::new().name("wnm-probe".to_owned());
+            match thread.spawn(move || Worker::new(folder, cpus, &past).run(&door)) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => tracing::error!(%error, "cannot start the thread of the probes"),
+            }
+        }
+        self.door.1.notify_all();
+    }
+
+    /// Ends all runs and starts none, until the hold is None again.
+    pub fn hold(&self, reason: Option<String>) {
+        lock(&self.door).hold = reason;
+        self.door.1.notify_all();
+    }
+
+    /// Returns the runs that have ended since the last call.
+    #[must_use]
+    pub fn take_finished(&self) -> Vec<ProbeRun> {
+        std::mem::take(&mut lock(&self.door).finished)
+    }
+
+    /// Returns the condition; None while the probes are off.
+    #[must_use]
+    pub fn status(&self) -> Option<ProbeStatus> {
+        self.is_on().then(|| lock(&self.door).status.clone())
+    }
+
+    /// Ends all runs, and waits for them.
+    fn end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        lock(&self.door).ends = true;
+        self.door.1.notify_all();
+        if thread.join().is_err() {
+            tracing::error!("the thread of the probes panicked");
+        }
+        let mut shared = lock(&self.door);
+        *shared = Shared { finished: std::mem::take(&mut shared.finished), ..Shared::default() };
+    }
+}
+
+impl Drop for ProbeService {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The thread's own data.
+struct Worker {
+    started: Instant,
+    folder: PathBuf,
+    ceilings: ProbeCeilings,
+    ledger: Option<ProbeLedger>,
+    spending: Arc<Mutex<Spending>>,
+    sources: Sources,
+    /// The result of the last search for the program, with its time and configuration.
+    searched: Option<(Duration, ProbeConfig)>,
+    prober: Option<Prober<ClientThreads>>,
+    plan: ProbePlan,
+    skipped: Vec<String>,
+    source_problem: Option<String>,
+    program_problem: Option<String>,
+}
+
+fn now() -> Timestamp {
+    wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default()
+}
+
+impl Worker {
+    fn new(folder: PathBuf, cpus: u32, past: &[ProbeRun]) -> Self {
+        let now = now();
+        let mut ledger = ProbeLedger::default();
+        for run in past {
+            ledger.remember(run.kind, run.bytes, now.since(run.started), Duration::ZERO);
+        }
+        Self {
+            started: Instant::now(),
+            folder,
+            ceilings: ProbeCeilings::of_host(cpus),
+            ledger: Some(ledger),
+            spending: Arc::new(Mutex::new(Spending::new(Atto::default(), spent_on_day(past, now), now))),
+            sources: Sources::default(),
+            searched: None,
+            prober: None,
+            plan: ProbePlan::default(),
+            skipped: Vec::new(),
+            source_problem: None,
+            program_problem: None,
+        }
+    }
+
+    fn run(mut self, door: &Door) {
+        loop {
+            let (config, hold) = {
+                let shared = lock(door);
+                if shared.ends {
+                    break;
+                }
+                (shared.config.clone(), shared.hold.clone())
+            };
+            if let Some(config) = config {
+                let (finished, status) = self.tick(&config, hold);
+                let mut shared = lock(door);
+                shared.finished.extend(finished);
+                let beyond = shared.finished.len().saturating_sub(MOST_WAITING);
+                shared.finished.drain(..beyond);
+                shared.status = status;
+            }
+            let shared = lock(door);
+            if !shared.ends {
+                drop(door.1.wait_timeout(shared, TICK));
+            }
+        }
+        // The results of runs that end with the daemon are still stored.
+        if let Some(mut prober) = self.prober.take() {
+            let elapsed = self.started.elapsed();
+            prober.tick(now(), elapsed, Gate::Closed, Ok(()));
+            let until = Instant::now() + Duration::from_secs(10);
+            while prober.schedule().running() > 0 && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(50));
+                let finished = prober.tick(now(), elapsed, Gate::Draining, Ok(()));
+                lock(door).finished.extend(finished);
+            }
+        }
+    }
+
+    fn tick(&mut self, config: &ProbeConfig, hold: Option<String>) -> (Vec<ProbeRun>, ProbeStatus) {
+        let (now, elapsed) = (now(), self.started.elapsed());
+        self.refresh_plan(config, elapsed);
+        self.refresh_program(config, elapsed);
+        let gate = gate(config.window, hold.is_some(), now);
+        let uploads = self.uploads(config, now);
+        let finished = self.prober.as_mut().map(|prober| prober.tick(now, elapsed, gate, uploads)).unwrap_or_default();
+        let client = self.prober.as_mut().map(|prober| prober.clients().program().client.to_string());
+        let schedule = self.prober.as_ref().map(Prober::schedule);
+        let waiting = schedule.iter().flat_map(|schedule| schedule.refused());
+        let problems = [&self.program_problem, &self.source_problem].into_iter().flatten();
+        let status = ProbeStatus {
+            client,
+            plan: self.plan.clone(),
+            problems: problems.chain(&self.skipped).cloned().collect(),
+            running: schedule.map_or(0, ProbeSchedule::running),
+            gate: Some(gate),
+            hold,
+            waiting: waiting.map(|(task, refused)| (task.to_owned(), refused.to_string())).collect(),
+            spent_today: config.uploads.as_ref().map(|_| self.spending().spent(now)),
+        };
+        (finished, status)
+    }
+
+    fn spending(&self) -> MutexGuard<'_, Spending> {
+        self.spending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whether uploads may start.
+    fn uploads(&self, config: &ProbeConfig, now: Timestamp) -> Result<(), Refused> {
+        let Some((_, limit)) = &config.uploads else { return Err(Refused::Uploads) };
+        let mut spending = self.spending();
+        spending.set_limit(*limit);
+        if spending.is_left(now) { Ok(()) } else { Err(Refused::Uploads) }
+    }
+
+    fn refresh_plan(&mut self, config: &ProbeConfig, elapsed: Duration) {
+        if self.sources.names() != config.sources {
+            self.sources = Sources::new(config.sources.clone(), self.folder.clone());
+        }
+        match self.sources.refresh(elapsed) {
+            Ok(Some(read)) => {
+                self.skipped = read.problems.iter().map(ToString::to_string).collect();
+                for problem in &self.skipped {
+                    tracing::warn!("{problem}");
+                }
+                self.plan = read.plan;
+                self.source_problem = None;
+                if let Some(prober) = &mut self.prober {
+                    prober.set_plan(self.plan.clone());
+                }
+            }
+            Ok(None) => {}
+            Err(error) => self.tell_source(&error),
+        }
+    }
+
+    fn tell_source(&mut self, error: &SourceError) {
+        let text = error.to_string();
+        // A source that stays away is told once.
+        if self.source_problem.as_ref() != Some(&text) {
+            tracing::warn!(error = text, "the plan of the probes stays as it is");
+        }
+        self.source_problem = Some(text);
+    }
+
+    /// Searches the client program after a change of the configuration, and once a minute: it may be installed or upgraded
+    /// meanwhile.
+    fn refresh_program(&mut self, config: &ProbeConfig, elapsed: Duration) {
+        let is_due = self
+            .searched
+            .as_ref()
+            .is_none_or(|(at, searched)| elapsed.saturating_sub(*at) >= FIND || searched != config);
+        if !is_due {
+            return;
+        }
+        self.searched = Some((elapsed, config.clone()));
+        let found = ClientProgram::find(config.program.as_deref(), config.arguments.clone());
+        let payment = config
+            .uploads
+            .as_ref()
+            .map(|(key_file, _)| Payment { key_file: key_file.clone(), spending: Arc::clone(&self.spending) });
+        self.program_problem = match found {
+            Ok(program) => self.use_program(program, payment.clone()).err(),
+            Err(error) => Some(self.tell_program(&error)),
+        };
+        if let Some(error) = payment.and_then(|payment| read_key(&payment.key_file).err()) {
+            self.program_problem.get_or_insert(error.to_string());
+        }
+    }
+
+    fn tell_program(&self, error: &ProgramError) -> String {
+        let text = error.to_string();
+        if self.program_problem.as_ref() != Some(&text) {
+            tracing::warn!(error = text, "no probe starts");
+        }
+        text
+    }
+
+    fn use_program(&mut self, program: ClientProgram, payment: Option<Payment>) -> Result<(), String> {
+        if let Some(prober) = &mut self.prober {
+            prober.clients().set_program(program, payment);
+            return Ok(());
+        }
+        let scratch = self.folder.join("runs");
+        let clients = ClientThreads::new(program, payment, &scratch)
+            .map_err(|error| format!("cannot use the folder {}: {error}", scratch.display()))?;
+        let seed = u64::try_from(now().as_millis()).unwrap_or(0);
+        let schedule = ProbeSchedule::new(self.ceilings, self.ledger.take().unwrap_or_default(), seed);
+        let mut prober = Prober::new(schedule, clients);
+        prober.set_plan(self.plan.clone());
+        self.prober = Some(prober);
+        Ok(())
+    }
+}
