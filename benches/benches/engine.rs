@@ -48,6 +48,7 @@ fn calm(nodes: u32) -> (Policy, EngineState, Observation) {
         host,
         nodes: ids().map(|id| (id, sample(id))).collect(),
         target: Some(Version::new(0, 4, 17)),
+        ..Observation::default()
     };
     (Policy::new(&raw, Some(16)).unwrap(), state, observation)
 }

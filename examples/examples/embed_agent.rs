@@ -124,7 +124,8 @@ impl Platform for SimulatedPlatform {
             ..HostSample::default()
         };
         let nodes = colony.nodes.values().map(sample).collect();
-        let observation = Observation { now: clock.now(), rebooted: boot == Boot::New, host, nodes, target: None };
+        let observation =
+            Observation { now: clock.now(), rebooted: boot == Boot::New, host, nodes, ..Observation::default() };
         (observation, Counters::default())
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use wnm_core::{HostSample, Settings};
 
+use crate::valves::Holds;
+
 /// The source of the host's signals.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Signals {
@@ -26,11 +28,14 @@ pub struct Agent<S, P> {
     pub signals: Signals,
     /// The folder in which each new node gets a folder for its logs; empty for one inside the node's own folder.
     pub logs: PathBuf,
+    /// The sources of holds, and the zones of the windows.
+    pub holds: Holds,
 }
 
 impl<S, P> Agent<S, P> {
     /// Returns an agent that measures its host, and whose nodes log into their own folders.
-    pub const fn new(store: S, platform: P, settings: Settings) -> Self {
-        Self { store, platform, settings, signals: Signals::Measured, logs: PathBuf::new() }
+    pub fn new(store: S, platform: P, settings: Settings) -> Self {
+        let holds = Holds::default();
+        Self { store, platform, settings, signals: Signals::Measured, logs: PathBuf::new(), holds }
     }
 }

@@ -2,8 +2,8 @@
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    ChangeRequest, Clock, Colony, Observation, Outcome, Planned, RequestEvaluation, Selection, Verb, check_change,
-    evaluate, evaluate_changes, evaluate_request,
+    ChangeRequest, Clock, Colony, Observation, Outcome, Planned, RequestEvaluation, Selection, Timestamp, Verb,
+    check_change, evaluate, evaluate_changes, evaluate_request,
 };
 
 use crate::agent::{Agent, Signals};
@@ -32,11 +32,12 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
         // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
         colony.state.resume_actions(&colony.unfinished);
-        let (clock, boot) = self.advance_clock(colony.state.clock.as_ref())?;
+        let (clock, boot, wall) = self.advance_clock(colony.state.clock.as_ref())?;
         let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
         if let Signals::Scripted(host) = &self.signals {
             observation.host.clone_from(host);
         }
+        observation.valves = self.holds.sample(&colony.settings, wall);
         let RequestEvaluation { mut evaluation, mut refused } = evaluate_trigger(&colony, &observation, trigger);
         let decision = &evaluation.decision;
         observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
@@ -94,14 +95,20 @@ impl<S: Store, P: Platform> Agent<S, P> {
         Ok(Report { cycle: Some(cycle), observation, decision, refused, worked, colony })
     }
 
-    /// Returns the clock of the colony now, and whether the host restarted since it last advanced.
-    fn advance_clock(&mut self, last: Option<&Clock>) -> Result<(Clock, Boot), AgentError<S::Error, P::Error>> {
+    /// Returns the clock of the colony now, whether the host restarted since it last advanced, and the wall clock, by
+    /// which windows and the ends of holds go.
+    #[expect(clippy::type_complexity, reason = "three values of one reading")]
+    fn advance_clock(
+        &mut self,
+        last: Option<&Clock>,
+    ) -> Result<(Clock, Boot, Timestamp), AgentError<S::Error, P::Error>> {
         let reading = self.platform.read_clock().map_err(AgentError::Platform)?;
+        let wall = reading.wall;
         Ok(match last {
-            None => (Clock::start(reading), Boot::Same),
+            None => (Clock::start(reading), Boot::Same, wall),
             Some(last) => {
                 let boot = if last.is_restarted(&reading) { Boot::New } else { Boot::Same };
-                (last.advance(reading), boot)
+                (last.advance(reading), boot, wall)
             }
         })
     }

@@ -29,6 +29,8 @@ pub mod live;
 pub mod metrics;
 mod new_nodes;
 mod observer;
+#[cfg(feature = "host")]
+pub mod outbound;
 mod platform;
 #[cfg(feature = "probe")]
 pub mod probe;
@@ -39,6 +41,7 @@ pub mod serve;
 mod store;
 mod trash;
 mod trigger;
+pub mod valves;
 mod volumes;
 mod weight;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_agent::host::HostAgent;
+use wnm_agent::valves::host::for_host;
 use wnm_agent::{Agent, Mode, Report, Trigger};
 use wnm_core::{HostDefaults, RawSettings};
 use wnm_platform::Platform;
@@ -70,7 +71,7 @@ impl Context {
         let platform = Platform::new(&settings)?;
         platform.restore_program_cache(store.cached()?);
         let logs = places::logs_of(&settings);
-        let agent = Agent { logs, ..Agent::new(store, platform, settings) };
+        let agent = Agent { logs, holds: for_host(db), ..Agent::new(store, platform, settings) };
         Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
     }
 

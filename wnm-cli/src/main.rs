@@ -21,6 +21,7 @@ mod render;
 #[cfg(test)]
 mod schema;
 mod takeover;
+mod valves;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

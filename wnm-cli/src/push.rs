@@ -35,12 +35,10 @@ impl Target {
     /// Returns the target at an address, with organisation, bucket and token from variables.
     ///
     /// # Errors
-    /// The address is not `http://HOST:PORT`, or a variable is not set.
+    /// The address is neither `http://HOST:PORT` nor `https://HOST:PORT`, or a variable is not set.
     pub(crate) fn new(url: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CommandError> {
-        if url.starts_with("https://") {
-            return Err(CommandError::NoTls { url: url.to_owned() });
-        }
-        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let host = rest.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
         if host.is_none_or(str::is_empty) {
             return Err(CommandError::InvalidUrl { url: url.to_owned() });
         }

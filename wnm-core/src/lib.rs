@@ -46,8 +46,10 @@ pub use format::{case, trace};
 pub use action::decision::{Action, Afterwards, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
 pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
+pub use action::valve::ClosedValve;
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
+pub use engine::ceiling::RecentActions;
 pub use engine::change::{check_change, evaluate_changes};
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
@@ -62,6 +64,7 @@ pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample, CpuQuotaCounters};
 pub use model::exit::{Exit, ExitStatus};
 pub use model::firewall::{FirewallKind, NotAFirewall};
 pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, MetricsSource};
+pub use model::hold::{Hold, HoldSource, HoldTrouble, ValveSample};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
@@ -75,12 +78,17 @@ pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRan
 pub use model::volume::{Volume, VolumeFault};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
+pub use model::window::{Access, NotAWindow, Period, TimeOfDay, Window, WindowState, Windows};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
 pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, Listen, OldVariable, ProbeSettings, Problem,
-    ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit, Words,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HttpUrl, Listen, OldVariable, Path, ProbeSettings,
+    Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit,
+    Words,
 };
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;
+pub use policy::valves::{
+    MaxUnavailable, NotMaxUnavailable, Valves, WindowEnd, is_mass_disappearance, is_mass_silence,
+};

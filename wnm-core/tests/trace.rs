@@ -62,6 +62,7 @@ fn observation(second: i64) -> Observation {
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
         target: Some("0.4.18-rc.1".parse().unwrap()),
+        ..Observation::default()
     }
 }
 

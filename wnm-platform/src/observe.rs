@@ -123,7 +123,17 @@ impl Platform {
         exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
-        (Observation { now: reading.at, rebooted, host, nodes, target: target.ok().flatten() }, counters)
+        (
+            Observation {
+                now: reading.at,
+                rebooted,
+                host,
+                nodes,
+                target: target.ok().flatten(),
+                ..Observation::default()
+            },
+            counters,
+        )
     }
 
     /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.

@@ -63,6 +63,7 @@ impl Heading {
             Blocker::GracePeriod { .. } => ("grace period", None),
             Blocker::NoVolume => ("no volume", None),
             Blocker::NodeCap { .. } => ("node cap", None),
+            Blocker::Valve { .. } => ("closed valve", None),
         };
         Self { verb: WAIT, why, signal }
     }

@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
-    FailureCause, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState,
-    Observation, Percent, Policy, Presence, Preset, Reason, Recovery, StopCause, Threshold, Timestamp, Tuning,
-    Upgrades, Version, Volume, evaluate,
+    FailureCause, Hold, HoldSource, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample,
+    NodeState, Observation, Percent, Policy, Presence, Preset, Reason, RecentActions, Recovery, StopCause, Threshold,
+    TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves, Version, Volume, WindowEnd, Windows, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -89,6 +89,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             limits: Limits { upgrades: limits.0, starts: limits.1, removals: limits.2, operations: limits.3 },
             delays: Delays { start: delays.0, restart: delays.1, upgrade: delays.2, remove: delays.3 },
             upgrades: if upgrades { Upgrades::ByManager } else { Upgrades::ByNodes },
+            valves: Valves::default(),
             tuning: Tuning::default(),
             defaults: DefaultThresholds::default(),
         }
@@ -210,6 +211,47 @@ fn host() -> impl Strategy<Value = HostSample> {
         })
 }
 
+/// Settings of the valves, their inputs, and the seconds since each of the latest actions.
+fn valves() -> impl Strategy<Value = (Valves, ValveSample, Vec<u32>)> {
+    let window = prop::sample::select(vec![
+        "daily 22:00-06:00",
+        "hourly :05-:55",
+        "deny daily 10:00-14:00",
+        "deny hourly :50-:10",
+    ]);
+    let end = prop::sample::select(vec![WindowEnd::Continue, WindowEnd::Drain]);
+    let most = prop::sample::select(vec!["0", "1", "3", "10%", "50%"]);
+    let settings = (vec(window, 0..3), end, prop::option::weighted(0.3, most));
+    let local = vec(prop::option::weighted(0.9, (0..86_400_u32).prop_map(TimeOfDay::from_secs)), 0..3);
+    let hold = any::<bool>().prop_map(|drain| Hold {
+        source: HoldSource::File,
+        reason: String::new(),
+        since: None,
+        until: None,
+        drain,
+    });
+    let ages =
+        prop_oneof![6 => vec(0..4000_u32, 0..4), 1 => vec(0..70_u32, 110..130), 1 => vec(0..3700_u32, 1190..1210)];
+    (settings, local, prop::option::weighted(0.2, hold), ages, prop::bool::weighted(0.5)).prop_map(
+        |((windows, window_end, most), local, hold, ages, is_plain)| {
+            if is_plain {
+                return Default::default();
+            }
+            let windows = Windows::new(windows.iter().map(|text| text.parse().unwrap()).collect());
+            let max_unavailable = most.map(|most| most.parse().unwrap());
+            let sample = ValveSample { holds: hold.into_iter().collect(), local, ..ValveSample::default() };
+            (Valves { windows, window_end, max_unavailable }, sample, ages)
+        },
+    )
+}
+
+/// Returns the memory of actions that the rules began so many seconds ago.
+fn recent(ages: &[u32]) -> RecentActions {
+    let mut begun: Vec<(i64, u32)> = ages.iter().map(|age| (NOW - i64::from(*age) * 1000, 1)).collect();
+    begun.sort_unstable();
+    serde_json::from_value(serde_json::to_value(begun).unwrap()).unwrap()
+}
+
 #[derive(Debug, Clone)]
 struct Given {
     policy: Policy,
@@ -228,10 +270,11 @@ fn given() -> impl Strategy<Value = Given> {
         btree_map(id(), prop::sample::select(Desired::ALL.to_vec()), 0..4),
         btree_map(id(), recovery(), 0..8),
         vec(failure(), 0..4),
+        valves(),
     );
     let observed = (host(), nodes(), prop::option::weighted(0.9, version()), prop::bool::weighted(0.05));
     (policy(), memory, observed, prop::bool::weighted(0.3)).prop_map(|(policy, memory, observed, is_calm)| {
-        let (states, spare, acting, missing, devices, refused, desired, recoveries, failures) = memory;
+        let (states, spare, acting, missing, devices, refused, desired, recoveries, failures, valves) = memory;
         let (host, nodes, target, rebooted) = observed;
         // The states above end at number 40; the further nodes of a thousand need one too.
         let mut states: NodeMap<NodeState> = states.into_iter().collect();
@@ -259,9 +302,13 @@ fn given() -> impl Strategy<Value = Given> {
             recoveries: recoveries.into_iter().collect(),
             failures: if is_calm { failures } else { Vec::new() },
             forecast: None,
+            recent: recent(&valves.2),
             clock: None,
         };
-        let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target };
+        let mut policy = policy;
+        policy.valves = valves.0;
+        let valves = valves.1;
+        let observation = Observation { now: Timestamp::from_millis(NOW), rebooted, host, nodes, target, valves };
         Given { policy, state, observation }
     })
 }
@@ -331,6 +378,9 @@ properties! {
     property_24_failed_addition_is_delayed: Bounded;
     property_21_nothing_is_removed_for_other_signals: Kept;
     property_25_only_the_excess_is_removed: Excess;
+    property_26_no_voluntary_action_through_a_closed_valve: Voluntary;
+    property_27_voluntary_stops_stay_within_the_limit: Unavailable;
+    property_28_ceiling_bounds_every_decision: Ceiling;
     classic_order_of_nodes: Order;
     classic_relief_follows_pressure: Relief;
     classic_growth_follows_headroom: Growth;
@@ -361,6 +411,9 @@ properties! {
     steady_20_cooldown_after_stop: Rested;
     steady_21_nothing_is_removed_for_other_signals: Kept;
     steady_25_only_the_excess_is_removed: Excess;
+    steady_26_no_voluntary_action_through_a_closed_valve: Voluntary;
+    steady_27_voluntary_stops_stay_within_the_limit: Unavailable;
+    steady_28_ceiling_bounds_every_decision: Ceiling;
     steady_order_of_nodes: Order;
     steady_restart_delay: Waiting;
 }

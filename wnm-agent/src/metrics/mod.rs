@@ -10,6 +10,7 @@ mod host;
 mod nodes;
 mod probes;
 mod text;
+mod valves;
 
 use wnm_core::Timestamp;
 
@@ -78,6 +79,7 @@ pub fn render(live: &Live, version: &str, format: Format) -> Vec<u8> {
     if let Some(snapshot) = live.snapshot() {
         host::write(&snapshot, sink.as_sink());
         nodes::write(&snapshot, sink.as_sink());
+        valves::write(&snapshot, sink.as_sink());
     }
     sink.finish()
 }

@@ -192,7 +192,8 @@ impl Platform for MemoryPlatform {
             ..HostSample::default()
         };
         let nodes = colony.nodes.values().map(|node| (node.id, sample(node))).collect();
-        let observation = Observation { now: clock.now(), rebooted: boot == Boot::New, host, nodes, target: None };
+        let observation =
+            Observation { now: clock.now(), rebooted: boot == Boot::New, host, nodes, ..Observation::default() };
         (observation, Counters::default())
     }
 

@@ -4,6 +4,8 @@
 mod common;
 mod cycle;
 mod daemon;
+#[cfg(feature = "host")]
+mod holds;
 #[cfg(feature = "serve")]
 mod http;
 mod live;

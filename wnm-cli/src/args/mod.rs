@@ -4,6 +4,7 @@ mod change;
 mod columns;
 mod groups;
 mod help;
+mod hold;
 mod logs;
 mod moment;
 mod numbers;
@@ -25,6 +26,7 @@ use crate::error::UsageError;
 
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use past::{Events, History, Period};
@@ -178,6 +180,13 @@ pub(crate) enum Command {
     /// List, add and drain storage folders
     #[command(subcommand)]
     Storage(Storage),
+    /// Hold voluntary actions until `wnm resume`
+    #[command(
+        after_help = "Under a hold wnm adds, upgrades and removes no node. It still stops nodes under pressure, and starts nodes that ended\nby themselves. Commands that name nodes work as ever.\n\nExamples:\n  wnm hold --reason 'new disks'\n  wnm hold --reason 'new kernel' --until 2h --drain"
+    )]
+    Hold(Hold),
+    /// End the hold of `wnm hold`
+    Resume,
     /// List and restore removed nodes
     #[command(subcommand)]
     Trash(Trash),

@@ -4,6 +4,7 @@ mod colony;
 mod cpu_limit;
 mod firewall;
 mod host;
+mod identities;
 mod instances;
 mod ports;
 mod probe;
@@ -12,6 +13,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod tries;
+mod valves;
 mod volumes;
 mod weight;
 
@@ -118,11 +120,13 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(cpu_limit::check(settings, snapshot));
     checks.extend(weight::check(settings, snapshot));
     checks.extend(signals::check(settings, snapshot));
+    checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
+    checks.extend(identities::check(snapshot));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));

@@ -10,6 +10,7 @@ mod drive;
 mod events;
 pub(crate) mod explain;
 mod history;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod node;
@@ -53,6 +54,8 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
         Command::Storage(command) => storage::run(&db, command, output),
+        Command::Hold(args) => hold::hold(&db, &args, output),
+        Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Probe(command) => probe::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),

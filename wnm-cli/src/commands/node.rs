@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{
     ActionId, NodeId, NodeState, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb,
+    WindowState,
 };
 use wnm_store::{ActionFilter, Store};
 
@@ -27,6 +28,7 @@ use crate::render;
 use crate::render::node_show::{self, NodeDetails, NodeDetailsView};
 use crate::render::nodes::NodeView;
 use crate::render::work::{Work, WorkResult};
+use crate::valves;
 
 /// Pause between two cycles while actions are under way.
 pub(super) const CYCLE_PAUSE: Duration = Duration::from_millis(250);
@@ -169,6 +171,9 @@ pub(crate) fn act(
     RequestOptions { mode, interval }: RequestOptions,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
+    if mode == Mode::Act {
+        note_closed_valve(db, output);
+    }
     // A pause between two nodes would keep the daemon from its cycles: such a command runs its own.
     if mode == Mode::Act
         && interval.is_none()
@@ -181,6 +186,22 @@ pub(crate) fn act(
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
     context.progress = output.progress();
     report_works(&request(&mut context, verb, selection, mode)?, mode, output)
+}
+
+/// Says that a request passes a hold or a closed window. A display of the valves that fails prevents no request.
+fn note_closed_valve(db: &Path, output: &Output) {
+    let stored = Store::open_read_only(db).and_then(|store| store.settings());
+    let Some(valves) = stored.ok().and_then(|stored| valves::read(db, stored)) else { return };
+    let closed = match valves.sample.holds.first() {
+        Some(hold) => Some(format!("a hold is in effect: {}", render::valves::hold_text(hold, valves.now))),
+        None => match valves.settings.window_state(&valves.sample, valves.now) {
+            Ok(WindowState::Open { .. }) => None,
+            Ok(WindowState::Closed { .. }) | Err(_) => Some("the time is outside the window".to_owned()),
+        },
+    };
+    if let Some(closed) = closed {
+        output.say(&format!("{closed}; this request passes"));
+    }
 }
 
 /// Removes nodes, and adds new ones with the same numbers. A crash in between leaves a removal: `wnm node add` then gives

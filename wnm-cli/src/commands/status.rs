@@ -19,6 +19,7 @@ use crate::render;
 use crate::render::daemon::Daemon;
 use crate::render::page::Width;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
+use crate::valves;
 
 /// Shows the host and the colony from the database, without the lock and without an observation.
 ///
@@ -55,6 +56,7 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let store = Store::open_read_only(db)?;
     let stored = store.settings()?;
     let survey = freshness::survey_delay(&stored);
+    let settings = stored.clone();
     let policy = config::surroundings().and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
     // The status must show even while a setting is invalid, because the operator needs it to see the effects.
     let policy = policy.inspect_err(|error| tracing::warn!(%error, "settings are invalid, the defaults are shown"));
@@ -64,6 +66,7 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let now = colony_time(snapshot.state.clock.as_ref());
     let mut status = status(&policy, snapshot, survey, now);
     status.daemon = daemon(db, now);
+    status.valves = valves::read(db, settings);
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
@@ -157,6 +160,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         stale_problem: render::freshness::problem(freshness),
         hint: None,
         daemon: None,
+        valves: None,
         node_problems: node_problems(&snapshot, now),
         failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),
         now,

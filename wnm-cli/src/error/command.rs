@@ -9,6 +9,7 @@ use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{ChangeError, EditError, Exit};
 use crate::commands::config::Source;
+use crate::commands::hold::HoldError;
 use crate::confirm::Purpose;
 use crate::push::PushError;
 use crate::render::shell_text;
@@ -29,6 +30,8 @@ pub(crate) enum CommandError {
     EmptyPeriod { since: String, until: String },
     #[error("no cycle on record")]
     NoCycle,
+    #[error(transparent)]
+    Hold(HoldError),
     #[error("no node in the range {}-{}", .first.get(), .last.get())]
     NoNodeInRange { first: NodeId, last: NodeId },
     #[error("{}", unconfirmed(*.purpose, .nodes))]
@@ -58,8 +61,6 @@ pub(crate) enum CommandError {
     ReportFormat { report: String, format: String, known: Vec<String> },
     #[error("cannot push report {report}: only influx-resources can be pushed")]
     NotPushable { report: String },
-    #[error("cannot push to {url}: this wnm is built without TLS")]
-    NoTls { url: String },
     #[error("invalid address {url:?}: not http://HOST:PORT")]
     InvalidUrl { url: String },
     #[error("variable {variable} is not set")]
@@ -127,6 +128,7 @@ impl CommandError {
             Self::NoManagerLog { node, .. } => return Some(last_events(*node)),
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
+            Self::Hold(error) => error.hint(),
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::OwnedStorage { .. } => {
@@ -161,7 +163,6 @@ impl CommandError {
             Self::NotPushable { .. } | Self::InvalidUrl { .. } => {
                 "run `wnm report influx-resources --push http://127.0.0.1:8086`"
             }
-            Self::NoTls { .. } => "push to a relay on this host, or let Telegraf run `wnm report influx-resources`",
             Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),

@@ -210,6 +210,7 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         ),
         Blocker::NoVolume => "no volume can take a node: each has a fault, or lacks crisis_bytes or inodes".to_owned(),
         Blocker::NodeCap { total, cap } => format!("node cap reached: {total} of {cap} nodes (node_cap)"),
+        Blocker::Valve { valve } => super::valves::closed(valve, now),
     }
 }
 
@@ -258,6 +259,7 @@ pub(crate) fn cancelled(because: &ReasonGone) -> String {
         ReasonGone::Relieved { below: Comparison { signal, seen, threshold, .. } } => {
             format!("{signal} is {seen} again, and nodes leave the volume above {threshold}")
         }
+        ReasonGone::Drained => "a hold or the end of the window drains".to_owned(),
         ReasonGone::NotRemovedFor => "no rule removes a node for its reason".to_owned(),
     }
 }
@@ -366,6 +368,9 @@ mod tests {
             Blocker::NodeCap { total: 20, cap: 20 },
             Blocker::NoVolume,
         ]
+        .into_iter()
+        .chain(crate::render::valves::tests::valves(NOW).map(|valve| Blocker::Valve { valve }))
+        .collect()
     }
 
     fn skip_reasons() -> Vec<SkipReason> {
@@ -408,6 +413,7 @@ mod tests {
         let because = [
             ReasonGone::WithinCap { total: 5, cap: 6 },
             ReasonGone::Relieved { below: comparison(Signal::Disk(0), 80.0, 90.0, None) },
+            ReasonGone::Drained,
             ReasonGone::NotRemovedFor,
         ];
         let cancelled = because.map(|because| outcome(&Outcome::Cancelled { because }, NOW));

@@ -14,6 +14,7 @@ use super::daemon::{self, Daemon, DaemonView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
+use super::valves::{self, ValvesNow, ValvesView};
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
@@ -37,6 +38,8 @@ pub(crate) struct Status {
     pub(crate) hint: Option<String>,
     /// The running daemon; None without one.
     pub(crate) daemon: Option<Daemon>,
+    /// The holds and windows now; None when the settings are not valid.
+    pub(crate) valves: Option<ValvesNow>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
     /// The actions that failed, the latest first.
@@ -103,6 +106,8 @@ pub(crate) struct StatusView<'a> {
     hint: Option<&'a str>,
     /// The running daemon; null without one.
     daemon: Option<DaemonView>,
+    /// The holds and windows now; null when the settings are not valid.
+    valves: Option<ValvesView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
     /// The actions that failed and are tried again, the latest first. Failed additions count together.
@@ -157,6 +162,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             stale: status.stale,
             hint: status.hint.as_deref(),
             daemon: status.daemon.as_ref().map(DaemonView::from),
+            valves: status.valves.as_ref().map(ValvesView::from),
             node_problems: &status.node_problems,
             failures: status.failures.iter().map(FailureView::from).collect(),
             storage: &status.storage,
@@ -244,6 +250,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         (None, _) => String::new(),
     };
     text.push_str(&daemon);
+    text.extend(status.valves.as_ref().map(valves::lines));
     let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
     let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");
     let fill = BESIDE_BAR + bar - "host  ".len() - columns.len();

@@ -301,6 +301,7 @@ fn status_of(freshness: Freshness) -> super::status::Status {
         stale: freshness.is_stale(),
         stale_problem: super::freshness::problem(freshness),
         daemon: None,
+        valves: None,
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         failures: vec![failed_action()],

@@ -17,6 +17,8 @@ const REGISTRY: &str = "node_registry.json";
 /// The name of the registry after the takeover: a daemon that starts later must not find the nodes.
 const RETIRED: &str = "node_registry.json.before-wnm";
 const PID_FILE: &str = "daemon.pid";
+/// The file that `ant` locks while it changes the registry.
+const LOCK: &str = "node_registry.lock";
 /// The maximum size of the registry in bytes: about 1 kB for each node.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -66,15 +68,9 @@ struct Eviction {
 type Read = Result<Entry, (String, String)>;
 
 impl Ant {
-    /// Returns the data folder of this user.
+    /// Returns the files of this user.
     pub(crate) fn of_user() -> Self {
-        let home = places::home();
-        let folder = match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from) {
-            _ if cfg!(target_os = "macos") => home.join("Library/Application Support/ant"),
-            Some(data) if data.is_absolute() => data.join("ant"),
-            Some(_) | None => home.join(".local/share/ant"),
-        };
-        Self { folder }
+        Self { folder: data_folder() }
     }
 
     fn registry(&self) -> PathBuf {
@@ -170,15 +166,23 @@ impl Ant {
         vec![format!("{} is renamed to {}, so that ant does not start these nodes", from.display(), to.display())]
     }
 
-    /// Refuses a running daemon, and renames the registry.
+    /// Refuses a running daemon, and renames the registry under the lock of `ant`, which is held until the result is
+    /// dropped.
     ///
     /// # Errors
-    /// The daemon runs, or the registry cannot be renamed.
+    /// The daemon runs, another command of `ant` changes the registry, or the registry cannot be renamed.
     pub(crate) fn retire(&self) -> Result<Retired, AntError> {
         if let Some(pid) = self.daemon() {
             return Err(AntError::Runs { pid });
         }
-        let retired = Retired { from: self.registry(), to: self.folder.join(RETIRED) };
+        let path = self.folder.join(LOCK);
+        let fail = |source| AntError::File { verb: "lock", path: path.clone(), source };
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => AntError::Busy { path: path.clone() },
+            fs::TryLockError::Error(source) => fail(source),
+        })?;
+        let retired = Retired { from: self.registry(), to: self.folder.join(RETIRED), _lock: lock };
         fs::rename(&retired.from, &retired.to).map_err(|source| AntError::File {
             verb: "rename",
             path: retired.from.clone(),
@@ -192,6 +196,7 @@ impl Ant {
 pub(crate) struct Retired {
     from: PathBuf,
     to: PathBuf,
+    _lock: fs::File,
 }
 
 impl Retired {
@@ -212,6 +217,8 @@ pub(crate) enum AntError {
     File { verb: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot parse registry of ant {}: {fault}", path.display())]
     Registry { path: PathBuf, fault: String },
+    #[error("another command of ant changes the registry: it holds {}", path.display())]
+    Busy { path: PathBuf },
     #[error("the daemon of ant runs as process {pid}: it would start, stop and delete the same nodes")]
     Runs { pid: u32 },
 }
@@ -223,11 +230,22 @@ impl AntError {
             Self::NoRegistry { .. } => "`wnm init --import` imports running nodes without it",
             Self::File { .. } => "run wnm as the user of ant; nothing was changed",
             Self::Registry { .. } => "restore the registry from a backup; nothing was changed",
+            Self::Busy { .. } => "wait for the end of that command, then try again; nothing was changed",
             Self::Runs { .. } => {
                 "`ant node daemon stop` ends the daemon, and its nodes continue to run; then try again"
             }
         }
         .to_owned()
+    }
+}
+
+/// Returns the folder in which `ant` and `ant-node` keep the data of this user.
+pub(crate) fn data_folder() -> PathBuf {
+    let home = places::home();
+    match std::env::var_os("XDG_DATA_HOME").map(PathBuf::from) {
+        _ if cfg!(target_os = "macos") => home.join("Library/Application Support/ant"),
+        Some(data) if data.is_absolute() => data.join("ant"),
+        Some(_) | None => home.join(".local/share/ant"),
     }
 }
 

@@ -32,9 +32,21 @@ pub(crate) struct Record {
     pub(crate) peer_id: Option<String>,
 }
 
-/// Finds nodes in these folders and in those of the services of the process manager.
-pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf]) -> Result<Survey, PlatformError> {
-    let services = manager.services()?;
+/// Where a survey searches for nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// In the given folders, and in those of the services of the process manager.
+    Services,
+    /// Only in the given folders.
+    Folders,
+}
+
+/// Finds nodes in these folders and, as far as `reach` allows, in those of the services of the process manager.
+pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf], reach: Reach) -> Result<Survey, PlatformError> {
+    let services = match reach {
+        Reach::Services => manager.services()?,
+        Reach::Folders => Vec::new(),
+    };
     let mut roots = storage.to_vec();
     for folder in services.iter().filter_map(|service| service.folder.as_ref()?.parent()) {
         if !roots.iter().any(|root| root == folder) {
@@ -97,7 +109,8 @@ fn assign_numbers(candidates: &mut [(String, Result<ImportedNode, Obstacle>)], k
 }
 
 /// Returns the differences between a node under the other tool and under wnm.
-fn notes(found: &Found, node: &Node, unknown_arguments: &[String]) -> Vec<String> {
+fn notes(found: &Found, described: &Described) -> Vec<String> {
+    let node = &described.node;
     let mut notes = Vec::new();
     if found.folder.flavor.is_none() {
         notes.push(NO_IDENTITY.to_owned());
@@ -117,8 +130,16 @@ fn notes(found: &Found, node: &Node, unknown_arguments: &[String]) -> Vec<String
             "it has no metrics server: wnm observes its process, and its peers and records stay unknown".to_owned(),
         );
     }
-    if !unknown_arguments.is_empty() {
-        notes.push(format!("it keeps arguments that wnm does not know: {}", unknown_arguments.join(" ")));
+    if !described.unknown_arguments.is_empty() {
+        notes.push(format!("it keeps arguments that wnm does not know: {}", described.unknown_arguments.join(" ")));
+    }
+    if !described.replaced.is_empty() {
+        let list = described.replaced.join(" and ");
+        notes.push(match node.manager.program {
+            // antctl keeps the definitions of its services.
+            Program::Antctl => format!("it keeps {list}, and new nodes get 1"),
+            _ => format!("wnm replaces {list} by 1 when it next starts the node"),
+        });
     }
     notes
 }
@@ -131,8 +152,10 @@ fn import(
     uuid: &dyn Fn() -> String,
 ) -> Result<ImportedNode, Obstacle> {
     let process = found.process.as_ref().map(|process| process.identity.pid);
-    let Described { mut node, unknown_arguments } =
-        found.node.clone().map_err(|reason| Obstacle::Unreadable { reason, pid: process })?;
+    let described =
+        found.node.as_ref().map_err(|reason| Obstacle::Unreadable { reason: reason.clone(), pid: process })?;
+    let mut notes = notes(found, described);
+    let mut node = described.node.clone();
     if node.manager != manager.kind() {
         return Err(Obstacle::OtherManager(node.manager));
     }
@@ -151,7 +174,6 @@ fn import(
     let relieves = records.contains_key(&node.id);
     let record = records.get(&node.id).cloned().unwrap_or_default();
     let previous_state = record.status.or_else(|| found.status.clone());
-    let mut notes = notes(found, &node, &unknown_arguments);
     let state = match (process, previous_state.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
         (None, Some("DISABLED")) => NodeState::Disabled { since: now },
@@ -256,9 +278,14 @@ fn start(nodes: &[&Node], port: fn(&Ports) -> Option<u16>) -> Option<Thousands> 
     u16::try_from(thousands).ok().map(Thousands)
 }
 
-/// Returns the storage folders of the settings, or the default of the host.
-pub(crate) fn roots(requested: &RawSettings, default: &Path) -> Vec<PathBuf> {
-    requested.node_storage.clone().map_or_else(|| vec![default.to_owned()], |folders| folders.0)
+/// Returns the storage folders of the settings, or the default of the host; for nodes without a service also the folder in
+/// which an `ant-node` runs that was given none.
+pub(crate) fn roots(requested: &RawSettings, default: &Path, program: Program) -> Vec<PathBuf> {
+    match (&requested.node_storage, program) {
+        (Some(folders), _) => folders.0.clone(),
+        (None, Program::Setsid) => vec![default.to_owned(), super::ant::data_folder().join("nodes")],
+        (None, _) => vec![default.to_owned()],
+    }
 }
 
 #[cfg(test)]

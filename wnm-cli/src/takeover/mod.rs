@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
+use wnm_platform::identity::{self, IdentityDigest};
 use wnm_platform::node_dir::Marker;
 use wnm_store::python_db::PythonColony;
 
@@ -39,17 +40,22 @@ pub(crate) struct Takeover {
 }
 
 impl Takeover {
-    /// Returns the plan for these named candidates. Of two nodes with the same number, port or folder the second one is
-    /// skipped.
+    /// Returns the plan for these named candidates. Of two nodes with the same number, port, folder or identity the second
+    /// one is skipped; a running node comes before one that does not run.
     fn of(
         settings: RawSettings,
         candidates: impl IntoIterator<Item = (String, Result<ImportedNode, Obstacle>)>,
     ) -> Self {
         let mut takeover = Self { settings, nodes: Vec::new(), skipped: Vec::new(), changes: Vec::new() };
+        let mut identities = BTreeMap::new();
+        let mut candidates: Vec<_> = candidates.into_iter().collect();
+        let is_running = |imported: &ImportedNode| matches!(imported.state, NodeState::Running { .. });
+        candidates.sort_by_key(|(_, candidate)| !candidate.as_ref().is_ok_and(is_running));
         for (name, candidate) in candidates {
-            let imported = candidate.and_then(|imported| {
+            let imported = candidate.and_then(|mut imported| {
                 check_paths(&imported.node)?;
                 check_unique(&imported.node, &takeover.nodes)?;
+                check_identity(&mut imported, &mut identities)?;
                 Ok(imported)
             });
             match imported {
@@ -160,6 +166,28 @@ fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
     if (1..ports.len()).any(|i| ports[i..].contains(&ports[i - 1])) {
         return Err(Obstacle::RepeatedPort(ports));
     }
+    Ok(())
+}
+
+/// Checks that the identity file of a node is a key, and that no other node has the same one. A running node with a file
+/// that is not a key gets a note, because it uses the key that it has read at its start.
+fn check_identity(
+    imported: &mut ImportedNode,
+    known: &mut BTreeMap<IdentityDigest, (NodeId, PathBuf)>,
+) -> Result<(), Obstacle> {
+    let Node { id, root_dir, flavor, .. } = &imported.node;
+    match (identity::key_fault(root_dir, flavor), &imported.state) {
+        (Some(fault), NodeState::Running { .. }) => {
+            imported.notes.push(format!("{fault}: the node does not start again with it"));
+        }
+        (Some(fault), _) => return Err(fault.into()),
+        (None, _) => {}
+    }
+    let Some(digest) = identity::digest(root_dir, flavor) else { return Ok(()) };
+    if let Some((owner, folder)) = known.get(&digest) {
+        return Err(Obstacle::SameIdentity { owner: *owner, folder: folder.clone() });
+    }
+    known.insert(digest, (*id, root_dir.clone()));
     Ok(())
 }
 

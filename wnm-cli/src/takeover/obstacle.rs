@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use wnm_core::{ManagerKind, NodeId, NotAManager, Problem, WalletError};
+use wnm_platform::identity::KeyFault;
 
 /// Why a node is not imported, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,13 @@ pub(crate) enum Obstacle {
     SamePort { port: u16, owner: NodeId },
     #[error("the folder {} belongs to {}", .folder.display(), .owner.name())]
     SameFolder { folder: PathBuf, owner: NodeId },
+    #[error(
+        "its identity is that of {} in {}: two nodes of one identity must never run, so delete one folder",
+        .owner.name(), .folder.display()
+    )]
+    SameIdentity { owner: NodeId, folder: PathBuf },
+    #[error(transparent)]
+    Key(#[from] KeyFault),
     #[error("two of its ports are the same: {}", .0.iter().map(u16::to_string).collect::<Vec<_>>().join(", "))]
     RepeatedPort(Vec<u16>),
     #[error("the {name} {port} is not from 1 to 65535")]

@@ -30,6 +30,7 @@ mod takeover;
 mod teardown;
 mod terminal;
 mod trash;
+mod valves;
 mod verbs;
 mod words;
 mod wrong_lines;

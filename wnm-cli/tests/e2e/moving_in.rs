@@ -37,6 +37,11 @@ fn init(host: &Host, words: &str, further: &[&str]) -> Ran {
     host.wnm(&[words.split(' ').collect(), CALM.split_whitespace().collect(), further.to_vec()].concat())
 }
 
+/// Returns the default storage folder. Without it, the import also finds the nodes of other tests that run on this host.
+fn storage(host: &Host) -> String {
+    host.path(".local/share/autonomi/node").display().to_string()
+}
+
 /// Returns the files of the home folder that a dry run must not change, with their contents.
 fn files(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
     fn below(folder: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
@@ -105,12 +110,13 @@ fn unmanaged_processes_are_imported_and_continue() {
     let host = Host::with_colony();
     let nodes = unmanaged(&host);
     let before = files(&host);
-    let shown = init(&host, "init --import --process-manager setsid+user --dry-run", &[]);
+    let shown =
+        init(&host, "init --import --process-manager setsid+user --dry-run", &["--node-storage", &storage(&host)]);
     assert_eq!(shown.code(), 0, "{}", shown.err);
     assert_output!(&host, &shown);
     assert_eq!(files(&host), before);
 
-    let ran = init(&host, "init --import --process-manager setsid+user", &[]);
+    let ran = init(&host, "init --import --process-manager setsid+user", &["--node-storage", &storage(&host)]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let store = Store::open_read_only(&host.path("wnm.db")).unwrap();
     assert!(store.check().unwrap().is_empty(), "{:?}", store.check());
@@ -191,6 +197,55 @@ fn nodes_of_any_name_and_arguments_are_imported() {
 }
 
 #[test]
+fn running_nodes_outside_of_the_storage_are_found() {
+    let host = Host::new();
+    std::fs::create_dir(host.path("bin")).unwrap();
+    let program = host.path("bin/ant-node");
+    fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &program, &Script::of(Program::AntNode)).unwrap();
+    let port = host.spare_port(1).to_string();
+    start_by_hand(&host, "far/off/drive/first", &["-p", &port, "--log-max-files", "7"], &[]);
+    let folder = host.path("nodes/far/off/drive/first");
+    let line = "--json init --import --process-manager setsid+user --dry-run";
+    // Nodes of other tests run on this host too.
+    let own = |shown: &Value| {
+        let nodes = shown["nodes"].as_array().cloned().unwrap_or_default();
+        nodes.into_iter().find(|node| node["folder"] == json!(folder))
+    };
+    let find = || Some(init(&host, line, &[])).filter(|ran| ran.code() == 0).and_then(|ran| own(&ran.json()));
+    let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
+    let node = attempts.find_map(|_| find()).unwrap();
+    assert_eq!(node["ports"]["node"], json!(host.spare_port(1)));
+    let notes = node["notes"].to_string();
+    assert!(notes.contains("wnm replaces --log-max-files 7 by 1"), "{notes}");
+    // In a folder of the operator's choice, no other one is searched.
+    let storage = host.path("nodes/far/off/drive").display().to_string();
+    let shown = init(&host, line, &["--node-storage", &storage]).json();
+    assert_eq!(shown["nodes"].as_array().map(Vec::len), Some(1), "{shown}");
+    let elsewhere = init(&host, line, &["--node-storage", "/nowhere"]);
+    assert_ne!(elsewhere.code(), 0);
+}
+
+#[test]
+fn nodes_of_one_identity_are_refused() {
+    let host = Host::with_colony();
+    let nodes = unmanaged(&host);
+    let folder = |node: &Value| PathBuf::from(node["folder"].as_str().unwrap());
+    let [running, copy] = [&nodes[0], &nodes[2]].map(folder);
+    std::fs::write(copy.join("secret-key"), std::fs::read(running.join("secret-key")).unwrap()).unwrap();
+    write_registry(
+        &host,
+        &json!({"nodes": [entry(&nodes, 0, json!({})), entry(&nodes, 2, json!({"status": "Stopped"}))]}).to_string(),
+    );
+    let line = "init --from-antctl --process-manager antctl+user --antctl-path /bin/true --dry-run";
+    let shown = init(&host, line, &[]);
+    let expected = format!("its identity is that of antnode0001 in {}", running.display());
+    assert!(shown.out.contains(&expected), "{}{}", shown.out, shown.err);
+    std::fs::write(copy.join("secret-key"), [7; 31]).unwrap();
+    let shown = init(&host, line, &[]);
+    assert!(shown.out.contains("secret-key has 31 bytes, but a key has 32"), "{}{}", shown.out, shown.err);
+}
+
+#[test]
 fn nodes_of_the_ant_daemon_are_imported() {
     let host = Host::new();
     std::fs::create_dir(host.path("bin")).unwrap();
@@ -239,7 +294,7 @@ fn import_rebuilds_a_lost_database() {
     for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm"] {
         let _ = std::fs::remove_file(host.path(name));
     }
-    let ran = init(&host, "init --import --process-manager setsid+user", &[]);
+    let ran = init(&host, "init --import --process-manager setsid+user", &["--node-storage", &storage(&host)]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let ran = host.expect(0, "--json run").json();
     assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");

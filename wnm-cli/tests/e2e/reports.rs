@@ -356,7 +356,7 @@ fn unsupported_formats_are_refused() {
         "report influx-resources --format json",
         "--json report influx-resources",
         "report machine-config --push http://127.0.0.1:1",
-        "report influx-resources --push https://influx.example",
+        "report influx-resources --push ftp://influx.example",
         "report influx-resources --push influx:8086",
         "report influx-resources --push http:///",
         "report influx-resources --push http://127.0.0.1:1",

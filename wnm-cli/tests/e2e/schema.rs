@@ -80,6 +80,8 @@ pub(crate) fn check(words: &[&str], ran: &Ran) {
 /// The exit code and the words of every command that writes JSON, from the first node to the teardown.
 const LINES: &[(i32, &str)] = &[
     (0, "status"),
+    (0, "hold --reason test"),
+    (0, "resume"),
     (1, "explain"),
     (0, "run --dry-run"),
     (0, "node add --count 2 --dry-run"),

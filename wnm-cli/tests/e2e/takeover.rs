@@ -91,7 +91,9 @@ fn without_home(host: &Host, text: &str) -> String {
 fn folder(host: &Host, name: &str) -> PathBuf {
     let path = host.path("my nodes").join(name);
     std::fs::create_dir_all(&path).unwrap();
-    std::fs::write(path.join("secret-key"), [7; 32]).unwrap();
+    // Each node has an identity of its own.
+    let key: Vec<u8> = name.bytes().cycle().take(32).collect();
+    std::fs::write(path.join("secret-key"), key).unwrap();
     path
 }
 

@@ -266,6 +266,8 @@ pub enum ReasonGone {
         /// Use of the volume, and the level.
         below: Comparison,
     },
+    /// A hold that drains is in effect, or the window ends and `drain` is set.
+    Drained,
     /// No rule removes a node for this reason: an earlier version began the removal.
     NotRemovedFor,
 }

@@ -4,4 +4,5 @@ pub(crate) mod decision;
 pub(crate) mod failure_cause;
 pub(crate) mod step;
 pub mod steps;
+pub(crate) mod valve;
 pub(crate) mod verdict;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::valve::ClosedValve;
 use crate::model::node::NodeId;
 use crate::model::units::{Bytes, Percent, Timestamp, Version};
 use crate::policy::pressure::{Measure, Reading, Signal};
@@ -173,6 +174,11 @@ pub enum Blocker {
         total: u32,
         /// The node cap.
         cap: u32,
+    },
+    /// A valve is closed: a hold, a window, or a limit on the pace of changes.
+    Valve {
+        /// The closed valve.
+        valve: ClosedValve,
     },
 }
 

@@ -5,6 +5,7 @@ use crate::action::verdict::Comparison;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{disk_level, surplus_removals};
 use crate::engine::situation::Situation;
+use crate::engine::valves;
 use crate::model::node::NodeState;
 use crate::model::units::Percent;
 use crate::policy::pressure::{Measure, Signal};
@@ -16,11 +17,13 @@ pub(crate) fn evaluate(situation: &Situation<'_>) -> Vec<Cancellation> {
     if removals.is_empty() {
         return Vec::new();
     }
+    let drains = valves::drains(situation);
     let mut cancelled = Vec::new();
     let mut over_cap = Vec::new();
     for seen in situation.nodes.iter().filter(|seen| is_removing(seen)) {
         let because = match removals.get(&seen.id) {
             None | Some(Reason::Dead | Reason::Requested) => None,
+            Some(Reason::OverCap { .. }) if drains => Some(ReasonGone::Drained),
             Some(Reason::OverCap { .. }) => {
                 over_cap.push(seen);
                 None

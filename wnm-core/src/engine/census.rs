@@ -10,8 +10,8 @@ use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{NodeSample, Observation, Presence};
 use crate::model::units::Version;
 use crate::model::volume::Volume;
-use crate::policy::constants::{VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::thresholds::Policy;
+use crate::policy::valves::is_mass_disappearance;
 
 /// Counts of nodes by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -236,7 +236,7 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
     };
     if missing && is_moved() {
         Some(Anomaly::StorageChanged)
-    } else if vanished > VANISHING_BY_CHANCE.max(total / VANISHING_SHARE) || missing && all_missing {
+    } else if is_mass_disappearance(vanished, total) || missing && all_missing {
         Some(Anomaly::MassDisappearance { vanished, total })
     } else {
         None

@@ -8,7 +8,7 @@ use crate::engine::rule_set::RuleSet;
 use crate::engine::rules::{MOST_RULES, Plan, rules};
 use crate::engine::situation::{Situation, StateUpdate, Steady};
 use crate::engine::state::{self, EngineState};
-use crate::engine::{cancel, cpu_limit};
+use crate::engine::{cancel, ceiling, cpu_limit, valves};
 use crate::model::observation::Observation;
 use crate::model::units::Cores;
 use crate::policy::thresholds::Policy;
@@ -94,8 +94,10 @@ impl<'a> Evaluation<'a> {
     /// action of the decision that is missing there counts as not begun.
     #[must_use]
     pub fn apply(self, outcomes: &[(Planned, Outcome)]) -> EngineState {
-        let Self { observation, mut state, update, .. } = self;
+        let Self { decision, observation, mut state, update } = self;
         let now = observation.now;
+        let begun = decision.actions.iter().filter(|planned| ceiling::is_counted(planned)).count();
+        state.recent.record(u32::try_from(begun).unwrap_or(u32::MAX), now);
         state.forecast = update.steady.map(|Steady { mut forecast, usage, .. }| {
             for (planned, outcome) in outcomes {
                 if !state.acting.contains(&planned.action.node()) {
@@ -131,6 +133,7 @@ fn decide(situation: &Situation<'_>, rule_set: RuleSet) -> Decision {
     let mut verdicts = Vec::with_capacity(MOST_RULES);
     for rule in rules(rule_set, situation.policy.preset) {
         let verdict = (rule.evaluate)(situation, &mut plan);
+        let verdict = valves::filter(situation, rule_set, &mut plan, verdict);
         let ends = !matches!(verdict, Verdict::Skip(_));
         verdicts.push(RuleVerdict { rule: rule.name.into(), verdict });
         if ends {

@@ -1,6 +1,7 @@
 //! The engine: derives a decision from a policy, a state and an observation, and the next state from the outcomes.
 
 mod cancel;
+pub(crate) mod ceiling;
 mod census;
 pub(crate) mod change;
 pub(crate) mod colony;
@@ -15,5 +16,6 @@ mod rule_set;
 mod rules;
 mod situation;
 pub(crate) mod state;
+mod valves;
 
 pub use forecast::Forecast;

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Decision, Planned, Reason};
 use crate::action::verdict::{RuleVerdict, Verdict};
-use crate::engine::cancel;
 use crate::engine::evaluate::Evaluation;
 use crate::engine::failures;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::rules::{First, choose_any, no_volume_fits};
 use crate::engine::situation::Situation;
 use crate::engine::state::EngineState;
+use crate::engine::{cancel, valves};
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Version;
@@ -149,6 +149,14 @@ pub enum Refusal {
     /// The process manager decides the folder and the arguments of its nodes.
     #[error("antctl decides the folder and the arguments of its nodes")]
     DecidedByAntctl,
+    /// As many nodes are unavailable as `max_unavailable` allows, and the request names no node.
+    #[error("later: {unavailable} nodes are unavailable, and max_unavailable is {most}")]
+    Later {
+        /// Nodes that should run and are not available, those of this request included.
+        unavailable: u32,
+        /// The limit, in nodes.
+        most: u32,
+    },
     /// The process manager does not allow the reuse of a number.
     #[error("the process manager does not allow the reuse of a number")]
     NumberUsed,
@@ -267,6 +275,7 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
         Selection::Count(_) | Selection::All => {
             let count = if let Selection::Count(count) = selection { *count as usize } else { usize::MAX };
             actions.extend(by_age(situation, verb, count));
+            refused.extend(postponed(situation, verb, &mut actions));
             if *selection == Selection::All {
                 // Named, so that a teardown does not claim to have reached every node.
                 refused.extend(out_of_reach(situation, verb));
@@ -274,6 +283,28 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
         }
     }
     (actions, refused)
+}
+
+/// Removes restarts and upgrades beyond `max_unavailable`, and returns their refusal. A request that names its nodes
+/// passes, and so do verbs after which a node stays down.
+fn postponed(situation: &Situation<'_>, verb: Verb, actions: &mut Vec<Action>) -> Vec<(Option<NodeId>, Refusal)> {
+    if !matches!(verb, Verb::Restart | Verb::Upgrade) {
+        return Vec::new();
+    }
+    let Some((mut left, unavailable, most)) = valves::stops_left(situation) else { return Vec::new() };
+    let unavailable = unavailable.max(most);
+    let mut later = Vec::new();
+    actions.retain(|action| {
+        // A stopped node is upgraded by its start, which stops no node.
+        let may = matches!(action, Action::Start { .. }) || left > 0;
+        if may && !matches!(action, Action::Start { .. }) {
+            left -= 1;
+        } else if !may {
+            later.push((Some(action.node()), Refusal::Later { unavailable, most }));
+        }
+        may
+    });
+    later
 }
 
 /// Returns the refusals of nodes that only the fault of their volume keeps from an action.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Afterwards, Planned, Reason, ReasonGone};
 use crate::action::steps::{ActionRecord, Outcome, Step};
+use crate::engine::ceiling::RecentActions;
 use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
 use crate::engine::recovery::Recovery;
@@ -48,6 +49,9 @@ pub struct EngineState {
     /// Forecast of the steady rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Box<Forecast>>,
+    /// Actions that the rules began within the last hour.
+    #[serde(skip_serializing_if = "RecentActions::is_empty")]
+    pub recent: RecentActions,
     /// Clock of the colony at the last observation.
     pub clock: Option<Clock>,
 }
@@ -94,6 +98,7 @@ impl EngineState {
     /// actions that have begun a second time.
     pub fn resume_actions(&mut self, unfinished: &[ActionRecord]) {
         self.acting = unfinished.iter().map(ActionRecord::node).collect();
+        self.recent.resume(unfinished);
         let cancellable = unfinished.iter().filter(|record| record.is_cancellable());
         self.removals = cancellable.map(|record| (record.node(), record.planned.reason.clone())).collect();
         for record in unfinished {
@@ -282,7 +287,7 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
 /// was full starts when the host has headroom, as after every relief.
 fn after_cancellation(because: &ReasonGone, now: Timestamp) -> Next {
     let cause = match because {
-        ReasonGone::WithinCap { .. } => StopCause::Removal,
+        ReasonGone::WithinCap { .. } | ReasonGone::Drained => StopCause::Removal,
         ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor => StopCause::Pressure,
     };
     Next::Is(NodeState::Stopped { since: Some(now), cause })

@@ -13,6 +13,7 @@ use crate::action::decision::Decision;
 use crate::action::verdict::Blocker;
 use crate::engine::state::EngineState;
 use crate::model::cpu_limit::CpuLimitSample;
+use crate::model::hold::ValveSample;
 use crate::model::node::{NodeId, NodeState, StopCause};
 use crate::model::observation::{HostSample, LoadAverages, NodeSample, Observation};
 use crate::model::pressure_stall::{Psi, Stall, StallTime, Stalls};
@@ -462,6 +463,7 @@ impl Case {
             host: self.metrics.host(),
             nodes: std::mem::take(&mut observation.nodes),
             target,
+            valves: ValveSample::default(),
         };
         Ok(())
     }

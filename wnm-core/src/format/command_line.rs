@@ -32,6 +32,8 @@ pub struct CommandLine {
     pub rest: Vec<String>,
     /// The words of `rest` that wnm does not know.
     pub unknown: Vec<String>,
+    /// Flags with another value than the one that wnm gives every node, each with its value, such as `--max-log-files 5`.
+    pub replaced: Vec<String>,
 }
 
 /// The surroundings of a process that give its command line a meaning.
@@ -41,6 +43,8 @@ pub struct Surroundings<'a> {
     pub environment: &'a [(String, String)],
     /// Its working directory, which relative paths are below; None if unknown.
     pub working_dir: Option<&'a Path>,
+    /// The folder in which it was found, for a command line without `--root-dir`; None if unknown.
+    pub folder: Option<&'a Path>,
 }
 
 /// A command line that wnm cannot adopt.
@@ -154,12 +158,17 @@ const ANT_NODE_ALIASES: &[(&str, &str)] =
 
 /// The variables from which `ant-node` takes a setting that wnm generates as a flag.
 const ANT_NODE_VARIABLES: &[(&str, &str)] = &[
+    ("ANT_ROOT_DIR", "--root-dir"),
     ("ANT_PORT", "--port"),
     ("ANT_WEBRTC_DIRECT_PORT", "--webrtc-direct-port"),
     ("ANT_REWARDS_ADDRESS", "--rewards-address"),
     ("ANT_EVM_NETWORK", "--evm-network"),
     ("ANT_LOG_DIR", "--log-dir"),
+    ("ANT_LOG_MAX_FILES", "--log-max-files"),
 ];
+
+/// The flags that wnm gives every node with the value 1.
+const FIXED: &[&str] = &["--max-log-files", "--max-archived-log-files", "--log-max-files"];
 
 impl CommandLine {
     /// Parses the words after the name of the program.
@@ -173,6 +182,7 @@ impl CommandLine {
             Flavor::Custom(_) => return Err(NotANodeCommand::UnknownProgram { flavor: flavor.clone() }),
         };
         let mut partial = Partial { working_dir: surroundings.working_dir, ..Partial::default() };
+        partial.root_dir = surroundings.folder.map(Path::to_owned);
         // A flag takes precedence over a variable, so the variables come first.
         for (name, flag) in variables {
             if let Some((_, value)) = surroundings.environment.iter().find(|(known, _)| known == name) {
@@ -243,6 +253,7 @@ struct Partial<'a> {
     network: Vec<String>,
     rest: Vec<String>,
     unknown: Vec<String>,
+    replaced: Vec<String>,
 }
 
 /// Flags, kept in `rest`, whose value is a path.
@@ -284,6 +295,11 @@ impl Partial<'_> {
             }
             "--no-upnp" => self.is_upnp_off = true,
             "--evm-network" => self.network = vec![network_word(&value)],
+            _ if FIXED.contains(&flag) && value != "1" => {
+                // A flag takes precedence over the variable that was read first.
+                self.replaced.retain(|known| !known.starts_with(flag));
+                self.replaced.push(format!("{flag} {value}"));
+            }
             // wnm generates the other flags with the same values for every node.
             _ => {}
         }
@@ -303,6 +319,7 @@ impl Partial<'_> {
             network: self.network,
             rest: self.rest,
             unknown: self.unknown,
+            replaced: self.replaced,
         })
     }
 }
@@ -352,6 +369,7 @@ mod tests {
             network: words("evm-custom --rpc-url u"),
             rest: words("--bootstrap-cache-dir /var/antctl/bootstrap_cache"),
             unknown: Vec::new(),
+            replaced: Vec::new(),
         };
         assert_eq!(read, expected);
     }
@@ -389,7 +407,7 @@ mod tests {
         let common = "--rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --root-dir";
         let variables = [("ANT_PORT", "21534"), ("ANT_WEBRTC_DIRECT_PORT", "7"), ("ANT_EVM_NETWORK", "arbitrum-one")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let surroundings = Surroundings { environment: &variables, working_dir: Some(Path::new("/srv")) };
+        let surroundings = Surroundings { environment: &variables, working_dir: Some(Path::new("/srv")), folder: None };
         for (line, port, rest) in [
             ("/r -p 21531", Some(21531), ""),
             ("n/1 -p21532 -b 203.0.113.7:12000", Some(21532), "--bootstrap 203.0.113.7:12000"),
@@ -403,6 +421,43 @@ mod tests {
             assert!(read.root_dir == Path::new("/r") || read.root_dir == Path::new("/srv/n/1"));
             assert_eq!(read.network, words("evm-arbitrum-one"));
             assert!(matches!(read.rpc_port, Some(7 | 9)));
+        }
+    }
+
+    #[test]
+    fn folder_comes_from_flag_variable_or_process() {
+        let variables = [("ANT_ROOT_DIR".to_owned(), "/of/variable".to_owned())];
+        let common = "--port 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF";
+        let found = Some(Path::new("/of/process"));
+        for (flavor, line, environment, folder) in [
+            (Flavor::AntNode, "", &[][..], "/of/process"),
+            (Flavor::AntNode, "", &variables[..], "/of/variable"),
+            (Flavor::AntNode, "--root-dir /of/flag", &variables, "/of/flag"),
+            (Flavor::Antnode, "", &variables, "/of/process"),
+        ] {
+            let surroundings = Surroundings { environment, working_dir: None, folder: found };
+            let read = CommandLine::read(&flavor, &words(&format!("{common} {line}")), surroundings).unwrap();
+            assert_eq!(read.root_dir, Path::new(folder), "{line}");
+        }
+    }
+
+    #[test]
+    fn values_that_wnm_replaces_are_named() {
+        let common = "--root-dir /r --port 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF";
+        let variables = [("ANT_LOG_MAX_FILES".to_owned(), "9".to_owned())];
+        let surroundings = Surroundings { environment: &variables, ..Surroundings::default() };
+        for (flavor, line, replaced) in [
+            (
+                Flavor::Antnode,
+                "--max-log-files 5 --max-archived-log-files=20",
+                "--max-log-files 5, --max-archived-log-files 20",
+            ),
+            (Flavor::Antnode, "--max-log-files 1", ""),
+            (Flavor::AntNode, "", "--log-max-files 9"),
+            (Flavor::AntNode, "--log-max-files 7", "--log-max-files 7"),
+        ] {
+            let read = CommandLine::read(&flavor, &words(&format!("{common} {line}")), surroundings).unwrap();
+            assert_eq!(read.replaced.join(", "), replaced, "{line}");
         }
     }
 }

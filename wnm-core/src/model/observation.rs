@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::exit::Exit;
+use crate::model::hold::ValveSample;
 use crate::model::metrics::NodeMetrics;
 use crate::model::node::NodeMap;
 use crate::model::pressure_stall::Psi;
@@ -24,6 +25,9 @@ pub struct Observation {
     pub nodes: NodeMap<NodeSample>,
     /// The version of the node program for new nodes; None if unknown.
     pub target: Option<Version>,
+    /// The holds in effect, and the local times of the windows.
+    #[serde(default, skip_serializing_if = "ValveSample::is_empty")]
+    pub valves: ValveSample,
 }
 
 /// The metrics of the host. Rates and shares are averages over the time since the last observation.

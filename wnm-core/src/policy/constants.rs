@@ -30,6 +30,20 @@ pub(crate) const VANISHING_BY_CHANCE: u32 = 3;
 /// One node in this many may vanish within one cycle without an anomaly; chosen: a fifth of the nodes, because a lost
 /// volume or process manager takes more of them with it.
 pub(crate) const VANISHING_SHARE: u32 = 5;
+/// Running nodes that may be silent without a doubt about the observation; chosen: as for nodes that vanish.
+pub(crate) const SILENT_BY_CHANCE: u32 = 3;
+
+// Valves.
+
+/// Actions that the rules begin at most, with the time that each limit counts; the longest time last. Chosen: a colony of
+/// 1000 nodes comes back within ten minutes of a reboot, and a loop of wrong decisions stays slow enough to be noticed.
+pub(crate) const MOST_ACTIONS: [(u32, Duration); 2] =
+    [(120, Duration::from_secs(60)), (1_200, Duration::from_secs(3_600))];
+/// Time before the end of a window at which removals in their delay are cancelled; chosen: longer than a cycle.
+pub(crate) const DRAIN_MARGIN: Duration = Duration::from_secs(60);
+
+// Upgrades.
+
 /// Failed upgrades to a version after which the version is refused; chosen: one failure may have a local cause.
 pub(crate) const REFUSED_AFTER: u32 = 2;
 

@@ -7,3 +7,4 @@ pub(crate) mod pressure;
 pub(crate) mod settings;
 pub(crate) mod thresholds;
 pub(crate) mod tuning;
+pub(crate) mod valves;

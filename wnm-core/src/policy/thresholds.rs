@@ -11,6 +11,7 @@ use crate::model::units::{Bytes, BytesPerSecond, Load, Percent};
 use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU, YIELDING_CPU};
 use crate::policy::settings::{Problem, ProblemCause, Problems, RawSettings, Relation};
 use crate::policy::tuning::Tuning;
+use crate::policy::valves::Valves;
 
 /// The low and the high threshold of one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +140,9 @@ pub struct Policy {
     pub delays: Delays,
     /// The source of upgrades.
     pub upgrades: Upgrades,
+    /// Limits on voluntary actions.
+    #[serde(default)]
+    pub valves: Valves,
     /// Parameters of the steady rules.
     #[serde(default)]
     pub tuning: Tuning,
@@ -227,6 +231,7 @@ impl Policy {
                 remove: Duration::from_secs(raw.delay_remove.unwrap_or(300)),
             },
             upgrades: if raw.enable_upgrade.unwrap_or(false) { Upgrades::ByManager } else { Upgrades::ByNodes },
+            valves: Valves::new(raw),
             tuning: Tuning::new(raw, &mut problems),
             defaults: DefaultThresholds {
                 cpu: raw.cpu_less_than.is_none() && raw.cpu_remove.is_none(),

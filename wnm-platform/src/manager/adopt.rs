@@ -62,7 +62,11 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
     let name = service.program.file_name().unwrap_or_default().to_string_lossy();
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name);
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
-    let surroundings = Surroundings { environment: &service.environment, working_dir: service.working_dir };
+    let surroundings = Surroundings {
+        environment: &service.environment,
+        working_dir: service.working_dir,
+        folder: Some(&service.folder.path),
+    };
     let line = CommandLine::read(&flavor, service.arguments, surroundings)?;
     let (port, rpc) = match line.port {
         Some(port) => (port, line.rpc_port),
@@ -85,7 +89,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
         flavor,
         root_dir: line.root_dir,
     };
-    Ok(Described { node, unknown_arguments: line.unknown })
+    Ok(Described { node, unknown_arguments: line.unknown, replaced: line.replaced })
 }
 
 /// Returns the port that a node has chosen itself, so that wnm can start it with the same one, and its third port.

@@ -384,7 +384,7 @@ impl ProcessManager for Antctl {
             let node = match entry {
                 Some(entry) => definition::read(&folder, self.kind)
                     .map_or_else(|| self.described(&registry, entry, &folder, process.as_ref()), Ok)
-                    .map(Described::from),
+                    .map(|node| Described { replaced: entry.replaced(), ..Described::from(node) }),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };
             Found {

@@ -206,12 +206,14 @@ pub struct Described {
     pub node: Node,
     /// The words of its command line that wnm does not know and keeps.
     pub unknown_arguments: Vec<String>,
+    /// Settings with another value than the one that wnm gives every node, such as `--max-log-files 5`.
+    pub replaced: Vec<String>,
 }
 
 impl From<Node> for Described {
     /// Returns a node that wnm has described itself.
     fn from(node: Node) -> Self {
-        Self { node, unknown_arguments: Vec::new() }
+        Self { node, unknown_arguments: Vec::new(), replaced: Vec::new() }
     }
 }
 

@@ -29,7 +29,8 @@ use super::{Described, Found, FoundProcess, Listed, Options, ProcessManager, Ser
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
-use crate::node_dir::{self, Folder, STDERR_LOG};
+use crate::node_dir::{self, Folder, Marker, STDERR_LOG};
+use crate::observe::isolation::Namespace;
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 use crate::weight::ColonyWeight;
 
@@ -224,9 +225,16 @@ impl ProcessManager for Setsid {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
-    /// Returns no services: without a service manager, processes outside the storage folders cannot be attributed.
+    /// Returns the processes of node programs whose folder has no marker: a marker shows that a colony has the node.
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
-        Ok(Vec::new())
+        let listed = |facts: ProcessInfo| {
+            let is_here = facts.life == Liveness::Alive && facts.isolation.pids == Namespace::Shared;
+            let folder =
+                PathBuf::from(facts.root_dir().filter(|_| is_here && adopt::is_node_program(facts.program()))?);
+            let is_free = folder.is_absolute() && matches!(Marker::read(&folder), Ok(None));
+            is_free.then(|| Listed { name: format!("process {}", facts.pid), folder: Some(folder), fault: None })
+        };
+        Ok(self.processes.all().into_iter().filter_map(listed).collect())
     }
 }
 

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use wnm_core::{Node, ProcessIdentity};
+use wnm_core::{Flavor, Node, ProcessIdentity};
 
 use super::isolation::{Isolation, Namespace};
+use crate::node_dir;
 
 /// The data of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,10 @@ pub struct ProcessInfo {
     pub arguments: Vec<OsString>,
     /// Its working directory, read only where its `--root-dir` is relative; None without the rights to read it.
     pub working_dir: Option<PathBuf>,
-    /// Its namespaces, read only where it has a `--root-dir`.
+    /// The folder of a node program without `--root-dir`, from its environment or its open files; None if unknown, and
+    /// with that flag.
+    pub implied_root: Option<PathBuf>,
+    /// Its namespaces, read only where its folder is known.
     pub isolation: Isolation,
 }
 
@@ -54,10 +58,13 @@ impl ProcessInfo {
         self.isolation.pids == Namespace::Shared && self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
-    /// Returns the value of `--root-dir`, below the working directory where it is relative; None without this flag.
+    /// Returns the folder of its node: the value of `--root-dir`, below the working directory where it is relative, or
+    /// else the implied one; None without either.
     #[must_use]
     pub fn root_dir(&self) -> Option<OsString> {
-        let given = root_dir_in(self.arguments.get(1..)?)?;
+        let Some(given) = root_dir_in(self.arguments.get(1..)?) else {
+            return self.implied_root.clone().map(PathBuf::into_os_string);
+        };
         match &self.working_dir {
             // Components such as `.` disappear.
             Some(folder) => Some(folder.join(given).components().collect::<PathBuf>().into_os_string()),
@@ -255,9 +262,33 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let root_dir = root_dir_in(arguments.get(1..).unwrap_or_default());
     let is_relative = root_dir.as_ref().is_some_and(|dir| !Path::new(dir).is_absolute());
     let working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
-    let isolation = root_dir.map(|_| Isolation::of(proc, pid)).unwrap_or_default();
     let executable = fs::read_link(folder.join("exe")).ok();
-    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, isolation })
+    let implied_root = if root_dir.is_none() { implied_root(&folder, &arguments) } else { None };
+    let is_known = root_dir.is_some() || implied_root.is_some();
+    let isolation = if is_known { Isolation::of(proc, pid) } else { Isolation::default() };
+    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, implied_root, isolation })
+}
+
+/// Returns the folder of a node program that runs without `--root-dir`: both programs then choose one below the data
+/// folder of their user. The log of an `antnode` and the lock file of an `ant-node` there are open while they run.
+fn implied_root(process: &Path, arguments: &[OsString]) -> Option<PathBuf> {
+    const VARIABLE: &[u8] = b"ANT_ROOT_DIR=";
+    let name = Path::new(arguments.first()?).file_name()?;
+    let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name)?;
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    let of_variable = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(VARIABLE));
+    if let Some(folder) = of_variable.filter(|_| flavor == Flavor::AntNode) {
+        let folder = Path::new(OsStr::from_bytes(folder));
+        let base = fs::read_link(process.join("cwd")).unwrap_or_default();
+        return Some(base.join(folder).components().collect());
+    }
+    let open = fs::read_dir(process.join("fd")).ok()?.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    // The files are at most two folders below that of the node.
+    let with_identity = |file: PathBuf| {
+        let mut folders = file.ancestors().skip(1).take(2).filter(|folder| folder.is_absolute());
+        folders.find(|folder| node_dir::holds_identity(folder, &flavor)).map(Path::to_owned)
+    };
+    open.into_iter().find_map(with_identity)
 }
 
 /// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
@@ -302,6 +333,7 @@ mod macos {
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
                 working_dir: process.cwd().map(Into::into),
+                implied_root: None,
                 isolation: Isolation::default(),
             })
             .collect();
@@ -378,6 +410,29 @@ mod tests {
             symlink("/s/n", proc.path().join("7/cwd")).unwrap();
             assert_eq!(processes.running(&node).len(), 1, "{given}");
         }
+    }
+
+    #[test]
+    fn folder_is_implied_by_environment_or_open_files() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("autonomi/node/12D3KooW");
+        fs::create_dir_all(root.join("logs")).unwrap();
+        let proc = host("S", Path::new("/opt/antnode"), &["/opt/antnode", "--port", "1"]);
+        let folder_of = || Processes::below(proc.path()).facts(7).unwrap().root_dir().map(PathBuf::from);
+        let process = proc.path().join("7");
+        fs::create_dir(process.join("fd")).unwrap();
+        symlink(root.join("logs/antnode.log"), process.join("fd/3")).unwrap();
+        symlink("socket:[7]", process.join("fd/4")).unwrap();
+        assert_eq!(folder_of(), None, "the folder holds no identity");
+        fs::write(root.join("secret-key"), [7; 32]).unwrap();
+        assert_eq!(folder_of(), Some(root));
+        fs::write(process.join("environ"), "HOME=/\0ANT_ROOT_DIR=n/1\0").unwrap();
+        assert!(folder_of().is_some_and(|folder| folder.starts_with(home.path())), "antnode reads no such variable");
+        fs::write(process.join("cmdline"), "/opt/ant-node\0--ipv4-only\0").unwrap();
+        symlink("/srv", process.join("cwd")).unwrap();
+        assert_eq!(folder_of(), Some("/srv/n/1".into()));
+        fs::write(process.join("cmdline"), "/usr/bin/tail\0-f\0").unwrap();
+        assert_eq!(folder_of(), None);
     }
 
     #[test]

@@ -40,6 +40,6 @@ impl Platform {
         let psi = self.observe_psi(&colony.settings, &pids);
         let volumes = self.read_storage(colony).volumes;
         let host = HostSample { cpu_limit, psi, volumes, ..self.host.sample(&before, &reading) };
-        (Observation { now: reading.at, rebooted: false, host, nodes, target: None }, counters)
+        (Observation { now: reading.at, rebooted: false, host, nodes, ..Observation::default() }, counters)
     }
 }

@@ -57,6 +57,7 @@ impl ChaosModel {
             | Event::Move { .. }
             | Event::Update { .. }
             | Event::Cap { .. }
+            | Event::Hold { .. }
             | Event::Crash { .. }
             | Event::JournalFails { .. } => {}
         }

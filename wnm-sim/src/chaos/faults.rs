@@ -38,12 +38,14 @@ pub(crate) enum Fault {
     Crashes,
     /// The journal cannot be written.
     Journal,
+    /// The operator holds voluntary actions for a while.
+    Holds,
     /// A folder is deleted without a trace. No manager could prevent that: the fault tests the explorer itself.
     Sabotage,
 }
 
 impl Fault {
-    const NAMES: [(&'static str, Self); 15] = [
+    const NAMES: [(&'static str, Self); 16] = [
         ("nodes", Self::Nodes),
         ("failures", Self::Failures),
         ("slowness", Self::Slowness),
@@ -58,6 +60,7 @@ impl Fault {
         ("surges", Self::Surges),
         ("crashes", Self::Crashes),
         ("journal", Self::Journal),
+        ("holds", Self::Holds),
         ("sabotage", Self::Sabotage),
     ];
 }
@@ -183,6 +186,8 @@ pub(crate) enum Event {
     Crash { points: u32 },
     /// The next writes of the journal fail.
     JournalFails { writes: u32 },
+    /// The operator holds voluntary actions.
+    Hold { seconds: u32, drain: bool },
     /// A folder is deleted without a trace.
     Sabotage { node: NodeId },
 }
@@ -258,6 +263,7 @@ fn event(fault: Fault, nodes: u32, chance: &mut Chance) -> Event {
             Event::Crash { points: chance.below(most) }
         }
         Fault::Journal => Event::JournalFails { writes: chance.within(1..=3) },
+        Fault::Holds => Event::Hold { seconds, drain: chance.once_in(2) },
         Fault::Sabotage => Event::Sabotage { node },
     }
 }

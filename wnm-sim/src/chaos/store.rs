@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_agent::{Begin, CycleId, Finish, HintedError, Store};
 use wnm_core::steps::{Journal, JournalError, Step, StepFailure, StepRecord};
-use wnm_core::{Action, ActionId, ActionRecord, Colony, EngineState, Outcome, Settings};
+use wnm_core::{Action, ActionId, ActionRecord, Colony, EngineState, Outcome, Reason, Settings, Timestamp};
 
 use crate::chaos::crash::CrashCountdown;
 use crate::chaos::invariants::{Property, Violation};
@@ -40,12 +40,14 @@ pub(crate) struct FakeStore {
     /// The colony that the last complete cycle left, equal to that of the ledger. A copy of all nodes would cost as
     /// much as the rest of a cycle.
     pub(crate) loaded: Option<Colony>,
+    /// The begins of the actions of the rules, for the check of the pace.
+    pub(crate) begun: Vec<Timestamp>,
     cycles: i64,
 }
 
 impl FakeStore {
     pub(crate) fn new(ledger: Rc<RefCell<Ledger>>, crash: Rc<CrashCountdown>) -> Self {
-        Self { ledger, crash, failing_writes: 0, awake: Duration::ZERO, loaded: None, cycles: 0 }
+        Self { ledger, crash, failing_writes: 0, awake: Duration::ZERO, loaded: None, begun: Vec::new(), cycles: 0 }
     }
 
     /// Changes the record of an open action, unless the manager has crashed or the write fails.
@@ -123,6 +125,12 @@ impl Store for FakeStore {
             return Err(StoreFault::Crashed);
         }
         self.cycles += 1;
+        let now = begin.observation.now;
+        let begun = begin.decision.actions.iter().filter(|planned| planned.reason != Reason::Requested);
+        self.begun.extend(begun.map(|_| now));
+        // The longest period of the ceiling is an hour.
+        let old = self.begun.partition_point(|at| now.since(*at) > Duration::from_secs(3600));
+        self.begun.drain(..old);
         let mut ledger = self.ledger.borrow_mut();
         let records = ledger.begin(begin.decision, begin.new_nodes, self.awake, begin.observation.now);
         Ok((CycleId(self.cycles), records))

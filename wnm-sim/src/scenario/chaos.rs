@@ -179,6 +179,12 @@ fn host(nodes: u32, chance: &mut Chance) -> HostSize {
     }
 }
 
+/// Windows of drawn settings.
+const WINDOWS: [&str; 4] =
+    ["hourly :05-:55", "daily 22:00-06:00, hourly :00-:20", "deny daily 10:00-14:00", "deny hourly :50-:10"];
+/// Values of `max_unavailable` of drawn settings.
+const LIMITS: [&str; 4] = ["0", "1", "10%", "50%"];
+
 /// Draws consistent settings, reasonable or not.
 fn settings(nodes: u32, cpus: u32, chance: &mut Chance) -> RawSettings {
     let mut thresholds = |low: u32, high: u32| {
@@ -228,5 +234,15 @@ fn settings(nodes: u32, cpus: u32, chance: &mut Chance) -> RawSettings {
     raw.max_concurrent_removals = limit();
     raw.max_concurrent_operations = limit();
     raw.enable_upgrade = Some(chance.once_in(2));
+    let mut valve = |raw: &mut RawSettings, key: &str, values: &[&str]| {
+        if chance.once_in(4) {
+            let value = values[chance.below(values.len() as u32) as usize];
+            // The values are constants, which a test reads.
+            _ = raw.set(key, value);
+        }
+    };
+    valve(&mut raw, "window", &WINDOWS);
+    valve(&mut raw, "drain", &["true"]);
+    valve(&mut raw, "max_unavailable", &LIMITS);
     raw
 }

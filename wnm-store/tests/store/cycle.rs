@@ -34,6 +34,7 @@ fn colony_is_loaded_as_it_was_stored() {
         recoveries: NodeMap::new(),
         failures: Vec::new(),
         forecast: None,
+        recent: serde_json::from_str("[[90000,3]]").unwrap(),
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into(), init: Some(7) })),
     };
     let pending = Outcome::Pending { step: Step::Linger, since: at(100), why: "until 5".into() };

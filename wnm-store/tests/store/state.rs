@@ -70,8 +70,9 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
                 .prop_map(|(wall, uptime, boot)| Clock::start(ClockReading { wall, uptime, boot, init: Some(uptime) })),
         ),
         btree_map(any_id(), any_recovery(), 0..3),
+        btree_map(any::<i64>(), any::<u32>(), 0..3),
     )
-        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries)| EngineState {
+        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries, begun)| EngineState {
             removals: NodeMap::default(),
             nodes: nodes.into_iter().collect(),
             acting,
@@ -82,8 +83,14 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
             recoveries: recoveries.into_iter().collect(),
             failures: Vec::new(),
             forecast: None,
+            recent: recent(begun),
             clock,
         })
+}
+
+fn recent(begun: std::collections::BTreeMap<i64, u32>) -> wnm_core::RecentActions {
+    let pairs: Vec<(i64, u32)> = begun.into_iter().collect();
+    serde_json::from_value(serde_json::to_value(pairs).unwrap()).unwrap()
 }
 
 proptest! {

@@ -151,6 +151,7 @@ mod tests {
     fn process(pid: u32, program: &str, words: &[&str]) -> ProcessInfo {
         ProcessInfo {
             working_dir: None,
+            implied_root: None,
             isolation: Isolation::default(),
             pid,
             parent: 1,

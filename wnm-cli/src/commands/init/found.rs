@@ -13,7 +13,8 @@ use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::takeover::anm::{Anm, AnmColony};
 use crate::takeover::ant::Ant;
-use crate::takeover::{self, Skipped, Takeover, found};
+use crate::takeover::found::{self, Reach};
+use crate::takeover::{self, Skipped, Takeover};
 use crate::{config, context};
 
 /// The maximum time for the running pass of anm to end.
@@ -132,13 +133,16 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony, ant: Option<&Ant>) -> R
         options.docker_image.clone_from(image);
     }
     let manager = manager::open(kind, &options)?;
-    let mut roots = found::roots(&given.over(told.settings.clone()), &host.storage);
+    // A process is no service: in folders of the operator's choice, and under ant, other processes are those of others.
+    let is_limited = kind.program == Program::Setsid && (given.node_storage.is_some() || ant.is_some());
+    let reach = if is_limited { Reach::Folders } else { Reach::Services };
+    let mut roots = found::roots(&given.over(told.settings.clone()), &host.storage, kind.program);
     roots.extend(
         ant.map(Ant::folders).unwrap_or_default().iter().filter_map(|folder| folder.parent()).map(Path::to_owned),
     );
     roots.sort();
     roots.dedup();
-    let mut survey = found::survey(&*manager, &roots)?;
+    let mut survey = found::survey(&*manager, &roots, reach)?;
     let others = ant.map(|ant| ant.complete(&mut survey.found, kind)).transpose()?.unwrap_or_default();
     let now = wnm_platform::read_clock()?.wall;
     let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());

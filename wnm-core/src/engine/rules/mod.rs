@@ -114,6 +114,22 @@ impl Plan {
         !self.actions.is_empty()
     }
 
+    pub(crate) fn actions(&self) -> &[Planned] {
+        &self.actions
+    }
+
+    /// Keeps the actions that satisfy `may`.
+    pub(crate) fn retain(&mut self, may: impl FnMut(&Planned) -> bool) {
+        self.actions.retain(may);
+    }
+
+    /// Keeps the first `most` actions; returns whether there were more.
+    pub(crate) fn truncate(&mut self, most: usize) -> bool {
+        let are_more = self.actions.len() > most;
+        self.actions.truncate(most);
+        are_more
+    }
+
     pub(crate) fn into_actions(self) -> Vec<Planned> {
         self.actions
     }

@@ -8,6 +8,7 @@ mod raw;
 mod setting;
 mod to_raw;
 mod unit;
+mod url;
 mod values;
 
 use std::path::PathBuf;
@@ -28,7 +29,8 @@ pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
 pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
 pub use unit::Unit;
-pub use values::{Folder, Folders, Thousands, Words};
+pub use url::HttpUrl;
+pub use values::{Folder, Folders, Path, Thousands, Words};
 
 /// Defaults that depend on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +96,12 @@ pub struct Settings {
     pub host: String,
     /// The address on which a daemon serves HTTP.
     pub listen: Listen,
+    /// The file that holds voluntary actions while it exists.
+    pub hold_file: Option<PathBuf>,
+    /// The address that tells whether voluntary actions are held.
+    pub hold_url: Option<HttpUrl>,
+    /// The file with the certificates of the authorities that are trusted; None for the public ones.
+    pub ca_file: Option<PathBuf>,
     /// The probes of the network.
     pub probe: ProbeSettings,
     /// The image of the containers under docker.
@@ -165,6 +173,9 @@ impl Settings {
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
             listen: raw.listen.unwrap_or(Listen::Off),
+            hold_file: raw.hold_file.clone().map(|path| path.0),
+            hold_url: raw.hold_url.clone(),
+            ca_file: raw.ca_file.clone().map(|path| path.0),
             probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),

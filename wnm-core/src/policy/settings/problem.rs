@@ -5,6 +5,7 @@ use std::fmt;
 use super::unit::Unit;
 use crate::model::flavor::InvalidFlavor;
 use crate::model::wallet::WalletError;
+use crate::model::window::NotAWindow;
 
 /// The longest value that an error quotes, in characters.
 const LONGEST_QUOTE: usize = 80;
@@ -82,6 +83,19 @@ pub enum ProblemCause {
     NotAnAddress,
     /// The address is reachable from other hosts.
     NotLoopback,
+    /// The text is no address of an HTTP server.
+    NotAUrl,
+    /// The address contains a user, and perhaps a password.
+    UrlWithUser,
+    /// A text of a list describes no window.
+    Window {
+        /// The text.
+        window: String,
+        /// The cause.
+        cause: NotAWindow,
+    },
+    /// The text is neither a number nor a percentage of nodes.
+    NotMaxUnavailable,
     /// The text names no minutes of the hour.
     NotAWindow,
     /// The text is no amount of tokens.
@@ -249,6 +263,11 @@ impl ProblemCause {
             Self::NotAWindow => f.write_str("not a window of at least 5 minutes in each hour, such as :05-:55"),
             Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
             Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
+            Self::NotAUrl => f.write_str("not an address such as https://example.org/path"),
+            Self::UrlWithUser => f.write_str("must not contain a user or a password"),
+            Self::Window { window, cause } if window == value => write!(f, "{cause}"),
+            Self::Window { window, cause } => write!(f, "{window:?}: {cause}"),
+            Self::NotMaxUnavailable => f.write_str("neither a whole number nor a percentage, such as 2 or 10%"),
             Self::NotAPair => f.write_str("not NAME=VALUE"),
             Self::Wallet(error) if error.text == value => write!(f, "{}", error.cause),
             Self::Wallet(error) => write!(f, "{error}"),

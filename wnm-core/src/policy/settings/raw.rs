@@ -9,14 +9,17 @@ use super::listen::Listen;
 use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
-use super::values::{Folder, Folders, Thousands, Value, Words};
+use super::url::HttpUrl;
+use super::values::{Folder, Folders, Path, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::Weight;
+use crate::model::window::Windows;
 use crate::policy::thresholds::Preset;
+use crate::policy::valves::MaxUnavailable;
 use crate::probe::{Atto, HourWindow};
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
@@ -216,6 +219,18 @@ settings! {
     host: String = default("127.0.0.1").without_old_variable(),
     /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
+    /// Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence.
+    window: Windows = default("any time").example("daily 22:00-06:00").affects(Affects::None).without_old_variable(),
+    /// Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window.
+    drain: bool = default("false").affects(Affects::None).without_old_variable(),
+    /// Maximum number or share of the nodes that are unavailable when a voluntary action stops another one, such as 2 or 10%.
+    max_unavailable: MaxUnavailable = default("no limit").example("10%").affects(Affects::None).without_old_variable(),
+    /// File that holds voluntary actions while it exists; its first line is the reason.
+    hold_file: Path = default("none").example("/run/wnm-hold").affects(Affects::None).without_old_variable().path(),
+    /// Address that tells once a minute whether voluntary actions are held.
+    hold_url: HttpUrl = default("none").example("https://example.org/hold").affects(Affects::None).without_old_variable(),
+    /// File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm.
+    ca_file: Path = default("the public authorities").example("/etc/ssl/own-ca.pem").affects(Affects::None).without_old_variable().path(),
     /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
     probe: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.

@@ -2,6 +2,7 @@
 
 use super::{Folder, Folders, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
+use crate::policy::valves::WindowEnd;
 
 impl Settings {
     /// Returns all effective values, defaults included; None for settings without a value and a default.
@@ -82,6 +83,12 @@ impl Settings {
             steady_adds: Some(policy.tuning.adds),
             host: Some(self.host.clone()),
             listen: Some(self.listen),
+            window: Some(policy.valves.windows.clone()).filter(|windows| !windows.as_slice().is_empty()),
+            drain: Some(policy.valves.window_end == WindowEnd::Drain),
+            max_unavailable: policy.valves.max_unavailable,
+            hold_file: self.hold_file.clone().map(super::Path),
+            hold_url: self.hold_url.clone(),
+            ca_file: self.ca_file.clone().map(super::Path),
             probe: Some(self.probe.on),
             probe_tasks: Some(Words(self.probe.sources.clone())),
             probe_client: self.probe.client.as_deref().and_then(path),
@@ -140,6 +147,12 @@ mod tests {
             ("drained_storage", "/nodes"),
             ("highest_node_id_used", "7"),
             ("antctl_path", "/opt/antctl"),
+            ("window", "daily 22:00-06:00, deny hourly :00-:05 UTC"),
+            ("drain", "true"),
+            ("max_unavailable", "10%"),
+            ("hold_file", "/run/hold"),
+            ("ca_file", "/etc/own-ca.pem"),
+            ("hold_url", "https://example.org/hold"),
             ("probe_client", "/opt/ant"),
             ("probe_key", "/opt/key"),
             ("probe_spend", "0.5"),

@@ -13,7 +13,9 @@ use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::{NotAWeight, Weight};
+use crate::model::window::{Window, Windows};
 use crate::policy::thresholds::Preset;
+use crate::policy::valves::MaxUnavailable;
 
 /// Returns the cause of a value outside its range.
 const fn out_of_range(min: u64, max: u64, unit: &'static str) -> ProblemCause {
@@ -130,6 +132,36 @@ word_values! {
     Preset: "a preset";
 }
 
+impl Value for Windows {
+    const KIND: &'static str = "windows, separated by commas";
+    fn allowed() -> String {
+        "daily HH:MM-HH:MM or hourly :MM-:MM, with deny before it and a time zone after it, separated by commas"
+            .to_owned()
+    }
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        let window = |text: &str| {
+            text.parse::<Window>().map_err(|cause| ProblemCause::Window { window: text.trim().to_owned(), cause })
+        };
+        text.split(',').map(window).collect::<Result<_, _>>().map(Self::new)
+    }
+    fn write(&self) -> String {
+        self.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Value for MaxUnavailable {
+    const KIND: &'static str = "a whole number or a percentage";
+    fn allowed() -> String {
+        "0 or more nodes, or 0% to 100% of the nodes that should run".to_owned()
+    }
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        text.parse().map_err(|_| ProblemCause::NotMaxUnavailable)
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for Weight {
     const KIND: &'static str = "a weight";
     fn allowed() -> String {
@@ -244,6 +276,24 @@ impl Value for Folder {
         } else {
             Ok(Self(folder))
         }
+    }
+    fn write(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+/// A file: an absolute path without `..` and control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Path(pub PathBuf);
+
+impl Value for Path {
+    const KIND: &'static str = "the path of a file";
+    fn allowed() -> String {
+        "an absolute path".to_owned()
+    }
+    fn read(path: &str) -> Result<Self, ProblemCause> {
+        Folder::read(path).map(|folder| Self(folder.0))
     }
     fn write(&self) -> String {
         self.0.display().to_string()

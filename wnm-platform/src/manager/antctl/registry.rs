@@ -77,6 +77,10 @@ pub(super) struct Entry {
     #[serde(default)]
     log_format: Option<String>,
     #[serde(default)]
+    max_log_files: Option<u64>,
+    #[serde(default)]
+    max_archived_log_files: Option<u64>,
+    #[serde(default)]
     write_older_cache_files: bool,
     #[serde(default)]
     environment_variables: Option<Vec<(String, String)>>,
@@ -255,6 +259,14 @@ impl Entry {
         words
     }
 
+    /// Returns the settings that have another value than the one that wnm gives every node.
+    pub(super) fn replaced(&self) -> Vec<String> {
+        let values =
+            [("--max-log-files", self.max_log_files), ("--max-archived-log-files", self.max_archived_log_files)];
+        let other = values.into_iter().filter_map(|(flag, value)| Some((flag, value.filter(|value| *value != 1)?)));
+        other.map(|(flag, value)| format!("{flag} {value}")).collect()
+    }
+
     /// Returns the payment network as the last words of an `antnode` command line; None for one of a newer antctl.
     pub(super) fn network(&self) -> Option<Vec<String>> {
         match self.evm_network.as_str() {
@@ -326,6 +338,13 @@ mod tests {
             "--first --local --ignore-cache --write-older-cache-files --peer /ip4/1.2.3.4/udp/1/quic-v1,/b \
              --network-contacts-url https://x --network-id 2 --ip 192.168.1.7 --log-format json"
         );
+    }
+
+    #[test]
+    fn counts_of_log_files_are_named() {
+        let entry = parsed(r#", "max_log_files": 5, "max_archived_log_files": 1"#);
+        assert_eq!(entry.replaced(), ["--max-log-files 5"]);
+        assert_eq!(parsed(r#", "max_log_files": null"#).replaced(), [""; 0]);
     }
 
     #[test]

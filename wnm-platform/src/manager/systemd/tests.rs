@@ -352,7 +352,7 @@ fn units_of_other_tools_are_found_by_any_name() {
     let found = fake.systemd.discover(std::slice::from_ref(&storage)).unwrap();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     let shown = |one: &Found| match &one.node {
-        Ok(Described { node, unknown_arguments }) => {
+        Ok(Described { node, unknown_arguments, .. }) => {
             format!("number {}, unit {}, unknown {unknown_arguments:?}", node.id, node.service_name())
         }
         Err(reason) => reason.clone(),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use wnm_core::{
-    Desired, FailedAction, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold, Timestamp,
+    Desired, FailedAction, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold,
+    Timestamp, WindowEnd,
 };
 
-use super::{Trial, steady};
+use super::{Trial, steady, valves};
 
 /// The state that a node must have after the observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,10 +247,19 @@ impl<'a> Facts<'a> {
         self.nodes.get(place)
     }
 
-    /// Tells whether the rules that plan actions are evaluated at all.
+    /// Tells whether the rules that plan actions are evaluated at all, and below the ceiling.
     pub(super) fn may_plan(&self, trial: &Trial<'_>) -> bool {
         let is_moving = self.nodes.iter().any(|node| node.belief == Belief::Migrating);
-        !trial.observation.rebooted && !self.is_anomalous && !self.has_dead && !is_moving
+        let may = !trial.observation.rebooted && !self.is_anomalous && !self.has_dead && !is_moving;
+        may && valves::left(trial) > 0
+    }
+
+    /// Tells whether no valve prevents a voluntary action. Which actions a draining window or `max_unavailable` prevents
+    /// is the matter of other properties.
+    pub(super) fn may_volunteer(&self, trial: &Trial<'_>) -> bool {
+        let settings = &trial.policy.valves;
+        let is_plain = settings.max_unavailable.is_none() && settings.window_end == WindowEnd::Continue;
+        is_plain && valves::is_open(trial, self)
     }
 
     /// Tells whether a node lies on a volume that is too full, or on an unknown one.

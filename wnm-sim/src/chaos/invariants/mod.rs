@@ -10,6 +10,7 @@ pub(crate) mod host;
 mod limits;
 mod signals;
 mod steady;
+mod valves;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned,
 
 use facts::Facts;
 pub(crate) use host::limits_of_time;
+pub(crate) use valves::pace;
 
 /// A property that always holds. The first fifteen are numbered, and so are some of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +67,12 @@ pub enum Property {
     Kept,
     /// No more removals for the cap than nodes are over it.
     Excess,
+    /// No voluntary action under a hold, outside its window, or while most nodes are silent.
+    Voluntary,
+    /// Voluntary actions never make more nodes unavailable than `max_unavailable`.
+    Unavailable,
+    /// The ceiling bounds the actions of the rules, whatever is configured.
+    Ceiling,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure leads to a relief when a node is available for it.
@@ -105,6 +113,9 @@ impl Property {
             Self::Rested => Some(20),
             Self::Kept => Some(21),
             Self::Excess => Some(25),
+            Self::Voluntary => Some(26),
+            Self::Unavailable => Some(27),
+            Self::Ceiling => Some(28),
             Self::Recovers => Some(22),
             Self::Bounded => Some(24),
             Self::Probes => Some(32),
@@ -138,6 +149,9 @@ impl Property {
             Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
             Self::Excess => "no more removals for the cap than nodes are over it",
+            Self::Voluntary => "no voluntary action under a hold, outside its window, or while most nodes are silent",
+            Self::Unavailable => "voluntary actions make no more nodes unavailable than allowed",
+            Self::Ceiling => "the ceiling bounds the actions of the rules",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "headroom is used",
@@ -217,7 +231,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 15] = [
+const EVERY_CYCLE: [(Property, Check); 18] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -233,6 +247,9 @@ const EVERY_CYCLE: [(Property, Check); 15] = [
     (Property::Waiting, choices::waiting),
     (Property::Recovers, signals::recovers),
     (Property::Bounded, signals::bounded),
+    (Property::Voluntary, valves::voluntary),
+    (Property::Unavailable, valves::unavailable),
+    (Property::Ceiling, valves::ceiling),
 ];
 
 /// The properties of one preset only.

@@ -21,7 +21,7 @@ pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     if !facts.disk_is_full || facts.under_way > 0 || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
-    let over_cap = facts.total() > trial.policy.node_cap;
+    let over_cap = facts.total() > trial.policy.node_cap && facts.may_volunteer(trial);
     let helps = |node: &&Believed<'_>| node.is_free() && (over_cap || is_on_relievable_volume(trial, facts, node));
     let Some(removable) = facts.nodes.iter().find(helps) else { return Ok(()) };
     let removes = trial.decided().any(|planned| matches!(planned.action, Action::Remove { .. }));
@@ -204,7 +204,7 @@ pub(super) fn growth(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         return if has_room { Ok(()) } else { Err(format!("{verb} {id} without room")) };
     }
     // An upgrade comes first, and so does a removal from a full volume beside one with space.
-    if !has_room || !facts.may_plan(trial) || trial.decided().next().is_some() {
+    if !has_room || !facts.may_plan(trial) || !facts.may_volunteer(trial) || trial.decided().next().is_some() {
         return Ok(());
     }
     let waits = facts.nodes.iter().any(|node| node.blocks_additions(now));
@@ -233,7 +233,7 @@ pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let id = planned.action.node();
         return if may { Ok(()) } else { Err(format!("{id} is upgraded, and may not be")) };
     }
-    if !may || facts.under_way > 0 || !facts.may_plan(trial) || trial.recovers() {
+    if !may || facts.under_way > 0 || !facts.may_plan(trial) || !facts.may_volunteer(trial) || trial.recovers() {
         return Ok(());
     }
     let is_due = |node: &&Believed<'_>| node.is_free() && node.is_running() && is_older(node);

@@ -1,12 +1,14 @@
 //! One run: the cycles of a scenario, each checked, and then calm cycles until nothing changes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use wnm_agent::valves::{ReadHold, Reading};
 use wnm_agent::{Agent, AgentError, Mode, Trigger};
 use wnm_core::{
-    ChangeRequest, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Selection, Upgrades, new_node,
+    ChangeRequest, Hold, HoldSource, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Selection,
+    Settings, Timestamp, Upgrades, Valves, new_node,
 };
 
 use super::checks::DecisionChecks;
@@ -15,7 +17,7 @@ use super::tally::Tally;
 use crate::chance::Chance;
 use crate::chaos::crash::CrashCountdown;
 use crate::chaos::faults::Event;
-use crate::chaos::invariants::{Property, Violation, host, limits_of_time};
+use crate::chaos::invariants::{Property, Violation, host, limits_of_time, pace};
 use crate::chaos::ledger::{Ledger, StoredNode, storage_folder};
 use crate::chaos::platform::ChaosPlatform;
 use crate::chaos::probes::Probes;
@@ -37,11 +39,41 @@ pub(super) struct Run<'a> {
     agent: Agent<FakeStore, ChaosPlatform>,
     ledger: Rc<RefCell<Ledger>>,
     crash: Rc<CrashCountdown>,
+    hold: Rc<Cell<Option<ScriptedHold>>>,
     cycle: u64,
     /// Milliseconds from cycle to cycle.
     interval: i64,
     tally: Tally,
     probes: Probes,
+}
+
+/// A hold of a scenario.
+#[derive(Debug, Clone, Copy)]
+struct ScriptedHold {
+    /// The first cycle without the hold.
+    until: u64,
+    drain: bool,
+}
+
+/// The source of the holds of a run.
+#[derive(Debug)]
+struct HoldOfRun(Rc<Cell<Option<ScriptedHold>>>);
+
+impl ReadHold for HoldOfRun {
+    fn source(&self) -> HoldSource {
+        HoldSource::Command
+    }
+
+    fn read(&mut self, _: &Settings, _: Timestamp) -> Reading {
+        let hold = self.0.get().map(|ScriptedHold { drain, .. }| Hold {
+            source: HoldSource::Command,
+            reason: String::new(),
+            since: None,
+            until: None,
+            drain,
+        });
+        Reading { hold, problem: None }
+    }
 }
 
 /// The end of a cycle of the manager.
@@ -80,12 +112,16 @@ impl<'a> Run<'a> {
         let crash = Rc::new(CrashCountdown::default());
         let store = FakeStore::new(Rc::clone(&ledger), Rc::clone(&crash));
         let platform = ChaosPlatform::new(model, Rc::clone(&ledger), Rc::clone(&crash));
+        let hold = Rc::new(Cell::new(None));
+        let mut agent = Agent::new(store, platform, settings);
+        agent.holds.add(Box::new(HoldOfRun(Rc::clone(&hold))));
         Ok(Self {
             scenario,
             events,
-            agent: Agent::new(store, platform, settings),
+            agent,
             ledger,
             crash,
+            hold,
             cycle: 0,
             interval: i64::from(scenario.interval) * 1000,
             tally: Tally::default(),
@@ -123,6 +159,10 @@ impl<'a> Run<'a> {
             match event {
                 Event::Crash { points } => crash = Some(*points),
                 Event::JournalFails { writes } => self.agent.store.failing_writes = *writes,
+                Event::Hold { seconds, drain } => {
+                    let cycles = self.cycle + i64::from(*seconds).div_euclid(self.interval / 1000).unsigned_abs() + 1;
+                    self.hold.set(Some(ScriptedHold { until: cycles, drain: *drain }));
+                }
                 Event::Cap { cap } => self.agent.settings.policy.node_cap = *cap,
                 Event::Ask { verb, node } => trigger = Trigger::Requested(*verb, Selection::Named(vec![*node])),
                 Event::AskSome { verb, count } => trigger = Trigger::Requested(*verb, Selection::Count(*count)),
@@ -137,6 +177,7 @@ impl<'a> Run<'a> {
                 _ => {}
             }
         }
+        self.hold.set(self.hold.get().filter(|hold| hold.until > self.cycle));
         let wall = self.agent.platform.model.clocks().wall;
         self.probes.step(wall, self.agent.store.awake)?;
         self.crash.set(crash);
@@ -144,7 +185,8 @@ impl<'a> Run<'a> {
         let ledger = self.ledger.borrow();
         self.tally.count_cycle(ledger.nodes.len(), crash.filter(|_| end == End::Crashed));
         host::check(&mut self.agent.platform.model, &ledger)?;
-        limits_of_time(&ledger.open, self.agent.store.awake)
+        limits_of_time(&ledger.open, self.agent.store.awake)?;
+        pace(&self.agent.store.begun).map_err(|found| Violation::new(Property::Ceiling, found))
     }
 
     /// Runs the cycle of the manager, up to its end or its crash.
@@ -178,6 +220,8 @@ impl<'a> Run<'a> {
         let policy = &mut self.agent.settings.policy;
         policy.limits = Limits { upgrades: most, starts: most, removals: most, operations: most };
         policy.upgrades = Upgrades::ByNodes;
+        policy.valves = Valves::default();
+        self.hold.set(None);
         let lasting = |run: &Self| {
             let nodes = run.agent.platform.model.nodes().iter().map(HostNode::lasting).collect::<Vec<_>>();
             (run.ledger.borrow().timeless(), nodes)

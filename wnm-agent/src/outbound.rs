@@ -1,0 +1,132 @@
+//! Requests to HTTP servers: TLS with rustls, bounded times and answers, no redirects and no proxies.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// Largest file of certificates that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+/// Longest quotation of an answer, in characters.
+const LONGEST_QUOTE: usize = 200;
+/// Longest answer to a request that sends data, in bytes.
+const LONGEST_REPLY: u64 = 64 << 10;
+
+/// The reason for which a request failed. No address is part of it: its path may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The file of certificates cannot be used.
+    #[error("cannot use {}: {cause}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        cause: String,
+    },
+    /// No answer arrived.
+    #[error("{0}")]
+    Request(String),
+    /// The server answered with an error.
+    #[error("the server answered {status}{}{quote}", if quote.is_empty() { "" } else { ": " })]
+    Status {
+        /// The status code.
+        status: u16,
+        /// The begin of the answer on one line.
+        quote: String,
+        /// The time after which the server accepts another request.
+        retry_after: Option<Duration>,
+    },
+    /// The answer has another form.
+    #[error("the answer is not of the documented form: {0}")]
+    Answer(String),
+}
+
+/// Returns a client whose requests end after `timeout`. With a file of certificates in PEM form, only their authorities
+/// are trusted; without one, the public ones of Mozilla.
+///
+/// # Errors
+/// The file cannot be read, or holds no certificate.
+pub fn client(timeout: Duration, authorities: Option<&Path>) -> Result<ureq::Agent, OutboundError> {
+    let roots = match authorities {
+        None => RootCerts::WebPki,
+        Some(path) => {
+            let failed = |cause: String| OutboundError::Authorities { path: path.to_owned(), cause };
+            RootCerts::new_with_certs(&certificates(path).map_err(failed)?)
+        }
+    };
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        // A redirect or a proxy would send a secret to another server.
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("wnm/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .build();
+    Ok(config.into())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = Vec::new();
+    file.take(LARGEST_FILE).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let mut found = Vec::new();
+    for item in parse_pem(&text) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| error.to_string())? {
+            found.push(certificate.to_owned());
+        }
+    }
+    if found.is_empty() { Err("it holds no certificate in PEM form".to_owned()) } else { Ok(found) }
+}
+
+/// Returns the answer to a GET request.
+///
+/// # Errors
+/// No answer arrived in time, its status is not 200, or it is longer than `longest` bytes.
+pub fn get(client: &ureq::Agent, url: &str, longest: u64) -> Result<Vec<u8>, OutboundError> {
+    let response = client.get(url).call().map_err(|error| failed(&error))?;
+    let mut response = accepted(response)?;
+    response.body_mut().with_config().limit(longest).read_to_vec().map_err(|error| failed(&error))
+}
+
+/// Sends a POST request with these headers. The content of a successful answer is not used.
+///
+/// # Errors
+/// No answer arrived in time, or its status is not one of success.
+pub fn post(client: &ureq::Agent, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), OutboundError> {
+    let mut request = client.post(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    accepted(request.send(body).map_err(|error| failed(&error))?).map(|_| ())
+}
+
+fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Response<ureq::Body>, OutboundError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let answer = response.body_mut().with_config().limit(LONGEST_REPLY).read_to_string().unwrap_or_default();
+    let retry_after = retry_after(&answer).or(header.map(Duration::from_secs));
+    let quote = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+    let quote = quote.chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect();
+    Err(OutboundError::Status { status: status.as_u16(), quote, retry_after })
+}
+
+/// Returns the wait that the body of an answer asks for: Discord in seconds, Telegram in its parameters.
+fn retry_after(answer: &str) -> Option<Duration> {
+    let answer: serde_json::Value = serde_json::from_str(answer).ok()?;
+    let seconds = answer.get("retry_after").or_else(|| answer.get("parameters")?.get("retry_after"))?.as_f64()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Returns the failure of a request, without its address.
+fn failed(error: &ureq::Error) -> OutboundError {
+    OutboundError::Request(match error {
+        ureq::Error::BadUri(_) => "the address cannot be used".to_owned(),
+        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        error => error.to_string(),
+    })
+}

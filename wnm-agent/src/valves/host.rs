@@ -1,0 +1,61 @@
+//! The sources of holds of a host: the file of `wnm hold`, the file of the setting `hold_file`, and `hold_url`.
+
+mod command;
+mod file;
+mod url;
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use wnm_core::{TimeOfDay, Timestamp, Window};
+
+pub use command::{CommandHold, CommandHoldError};
+pub use url::{CachedUrl, POLL_INTERVAL};
+
+use super::{Holds, LocalTime, ReadHold};
+
+/// Returns the holds of the colony of a database.
+#[must_use]
+pub fn for_host(database: &Path) -> Holds {
+    let command = CommandHold::of(database);
+    let sources: Vec<Box<dyn ReadHold>> =
+        vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(url::UrlHold::new(database))];
+    Holds::new(sources, Some(Box::new(HostZones)))
+}
+
+/// Returns the holds for a command that only shows: the address is not asked, its last answer is read.
+#[must_use]
+pub fn for_display(database: &Path) -> Holds {
+    let command = CommandHold::of(database);
+    let sources: Vec<Box<dyn ReadHold>> =
+        vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(CachedUrl::of(database))];
+    Holds::new(sources, Some(Box::new(HostZones)))
+}
+
+/// The time zones of the host, read for each window: the database of zones may be updated while a daemon runs, and
+/// jiff caches it.
+#[derive(Debug)]
+struct HostZones;
+
+impl LocalTime for HostZones {
+    fn time_of_day(&mut self, window: &Window, wall: Timestamp) -> Option<TimeOfDay> {
+        let zone = match window.zone() {
+            Some("UTC") => TimeZone::UTC,
+            Some(name) => TimeZone::get(name).ok()?,
+            None => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+        };
+        let at = jiff::Timestamp::from_millisecond(wall.as_millis()).ok()?;
+        let time = at.to_zoned(zone).time();
+        let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+        u32::try_from(seconds).ok().map(TimeOfDay::from_secs)
+    }
+}
+
+/// Longest reason that is shown, in characters.
+const LONGEST_REASON: usize = 200;
+
+/// Returns a reason on one line of bounded length, without control characters.
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim();
+    line.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+}

@@ -1,0 +1,86 @@
+//! The inputs of the valves: the holds in effect, and the local times of the windows.
+//!
+//! The engine decides with a [`ValveSample`] of plain data; this module reads it. A source of holds implements
+//! [`ReadHold`]. `for_host` of the module `host` has the sources of a host: the command, a file and an address.
+
+#[cfg(feature = "host")]
+pub mod host;
+
+use std::collections::BTreeMap;
+
+use wnm_core::{Hold, HoldSource, HoldTrouble, Settings, Timestamp, ValveSample, Window};
+
+/// The reading of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// The hold in effect; None without one. A source that cannot be read gives its last hold.
+    pub hold: Option<Hold>,
+    /// The reason for which the source cannot be read.
+    pub problem: Option<String>,
+}
+
+/// A source of holds.
+pub trait ReadHold: std::fmt::Debug {
+    /// Returns the kind of the source.
+    fn source(&self) -> HoldSource;
+
+    /// Reads the source at a time of the wall clock. It must not wait longer than a few seconds, and only in the first
+    /// call.
+    fn read(&mut self, settings: &Settings, wall: Timestamp) -> Reading;
+}
+
+/// Returns the local time of windows in their zones.
+pub trait LocalTime: std::fmt::Debug {
+    /// Returns the seconds since midnight in the zone of a window; None for an unknown zone.
+    fn time_of_day(&mut self, window: &Window, wall: Timestamp) -> Option<wnm_core::TimeOfDay>;
+}
+
+/// All sources of holds of an agent. The default has none, and its windows are in UTC.
+#[derive(Debug, Default)]
+pub struct Holds {
+    sources: Vec<Box<dyn ReadHold>>,
+    zones: Option<Box<dyn LocalTime>>,
+    /// The problem of each source that was reported last.
+    reported: BTreeMap<HoldSource, String>,
+}
+
+impl Holds {
+    /// Returns holds from these sources, in order of precedence for display. Any of them holds.
+    #[must_use]
+    pub fn new(sources: Vec<Box<dyn ReadHold>>, zones: Option<Box<dyn LocalTime>>) -> Self {
+        Self { sources, zones, reported: BTreeMap::new() }
+    }
+
+    /// Adds a source, such as the manager of a fleet.
+    pub fn add(&mut self, source: Box<dyn ReadHold>) {
+        self.sources.push(source);
+    }
+
+    /// Reads all sources. Logs a problem of a source when it begins and when it ends.
+    pub fn sample(&mut self, settings: &Settings, wall: Timestamp) -> ValveSample {
+        let mut sample = ValveSample::default();
+        for reader in &mut self.sources {
+            let (source, Reading { hold, problem }) = (reader.source(), reader.read(settings, wall));
+            report(&mut self.reported, source, problem.as_deref());
+            sample.holds.extend(hold.filter(|hold| hold.until.is_none_or(|until| until > wall)));
+            sample.troubles.extend(problem.map(|problem| HoldTrouble { source, problem }));
+        }
+        if let Some(zones) = &mut self.zones {
+            let windows = settings.policy.valves.windows.as_slice();
+            sample.local = windows.iter().map(|window| zones.time_of_day(window, wall)).collect();
+        }
+        sample
+    }
+}
+
+fn report(reported: &mut BTreeMap<HoldSource, String>, source: HoldSource, problem: Option<&str>) {
+    match problem {
+        Some(problem) if reported.get(&source).map(String::as_str) != Some(problem) => {
+            tracing::warn!(%source, "cannot read a source of holds, its last state stays: {problem}");
+            reported.insert(source, problem.to_owned());
+        }
+        Some(_) => {}
+        None if reported.remove(&source).is_some() => tracing::info!(%source, "the source of holds can be read again"),
+        None => {}
+    }
+}

@@ -1,0 +1,215 @@
+//! The valves: holds, windows, and the sentences of closed ones.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wnm_core::{ClosedValve, Hold, HoldSource, HoldTrouble, Timestamp, ValveSample, Valves, WindowState};
+
+use super::{BOLD, YELLOW, duration, styled, time};
+use crate::json::Time;
+
+/// The valves at a time of the wall clock.
+#[derive(Debug, Clone)]
+pub(crate) struct ValvesNow {
+    pub(crate) now: Timestamp,
+    pub(crate) settings: Valves,
+    pub(crate) sample: ValveSample,
+}
+
+/// The valves as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ValvesView {
+    /// The holds in effect.
+    holds: Vec<HoldView>,
+    /// The sources of holds that cannot be read; their last state stays.
+    problems: Vec<HoldTrouble>,
+    /// The windows; null when voluntary actions may begin at any time.
+    window: Option<WindowView>,
+    /// The limit on unavailable nodes as in the settings, such as `10%`; null without one.
+    max_unavailable: Option<String>,
+}
+
+/// A hold in effect.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct HoldView {
+    /// The origin.
+    source: HoldSource,
+    /// The reason; empty when the origin gives none.
+    reason: String,
+    /// The begin; null when the origin does not tell it.
+    since: Option<Time>,
+    /// The end; null until the origin ends it.
+    until: Option<Time>,
+    /// Whether removals in their delay are cancelled too.
+    drain: bool,
+}
+
+/// The windows.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct WindowView {
+    /// The windows as in the settings.
+    setting: String,
+    /// Whether voluntary actions may begin now.
+    open: bool,
+    /// The time of the next change; null when none comes within a day.
+    changes_at: Option<Time>,
+    /// The time zone of a window that this host does not know; null without one.
+    unknown_zone: Option<String>,
+}
+
+impl From<&Hold> for HoldView {
+    fn from(Hold { source, reason, since, until, drain }: &Hold) -> Self {
+        Self {
+            source: *source,
+            reason: reason.clone(),
+            since: since.map(Time::from),
+            until: until.map(Time::from),
+            drain: *drain,
+        }
+    }
+}
+
+impl From<&ValvesNow> for ValvesView {
+    fn from(valves: &ValvesNow) -> Self {
+        let ValvesNow { now, settings, sample } = valves;
+        let windows: Vec<String> = settings.windows.as_slice().iter().map(ToString::to_string).collect();
+        let (open, change, unknown_zone) = match settings.window_state(sample, *now) {
+            Ok(WindowState::Open { closes }) => (true, closes, None),
+            Ok(WindowState::Closed { opens }) => (false, opens, None),
+            Err(zone) => (false, None, Some(zone)),
+        };
+        let changes_at = change.map(|wait| Time::from(now.after(wait)));
+        let window = WindowView { setting: windows.join(", "), open, changes_at, unknown_zone };
+        Self {
+            holds: sample.holds.iter().map(HoldView::from).collect(),
+            problems: sample.troubles.clone(),
+            window: (!windows.is_empty()).then_some(window),
+            max_unavailable: settings.max_unavailable.map(|limit| limit.to_string()),
+        }
+    }
+}
+
+/// Returns the lines of holds and windows for a page; nothing on a host without any.
+pub(crate) fn lines(valves: &ValvesNow) -> String {
+    let ValvesNow { now, settings, sample } = valves;
+    let mut text = String::new();
+    for hold in &sample.holds {
+        text.push_str(&format!("{}    {}\n", styled(YELLOW.bold(), "hold"), hold_text(hold, *now)));
+    }
+    for HoldTrouble { source, problem } in &sample.troubles {
+        let warning = styled(YELLOW.bold(), "warning:");
+        text.push_str(&format!("{warning} cannot read the hold by {source}, its last state stays: {problem}\n"));
+    }
+    if !settings.windows.as_slice().is_empty() {
+        let state = match settings.window_state(sample, *now) {
+            Ok(WindowState::Open { closes }) => format!("open{}", then("closes", closes)),
+            Ok(WindowState::Closed { opens }) => format!("closed{}", then("opens", opens)),
+            Err(zone) => format!("closed: unknown time zone {zone}"),
+        };
+        text.push_str(&format!("{}  {state}\n", styled(BOLD, "window")));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn then(verb: &str, wait: Option<Duration>) -> String {
+    wait.map_or_else(String::new, |wait| format!(", {verb} in {}", duration(wait)))
+}
+
+/// Returns a hold with its origin and its end.
+pub(crate) fn hold_text(hold: &Hold, now: Timestamp) -> String {
+    let Hold { source, reason, since, until, drain } = hold;
+    let reason = if reason.is_empty() { "no reason given" } else { reason };
+    let mut facts = vec![format!("by {source}")];
+    facts.extend(since.map(|since| format!("for {}", duration(now.since(since)))));
+    facts.extend(until.map(|until| format!("until {}", time(until))));
+    if *drain {
+        facts.push("draining".to_owned());
+    }
+    format!("{reason} ({})", facts.join(", "))
+}
+
+/// Returns the sentence of a closed valve.
+pub(crate) fn closed(valve: &ClosedValve, now: Timestamp) -> String {
+    match valve {
+        ClosedValve::Hold { hold } => {
+            let reason = if hold.reason.is_empty() { "no reason given" } else { &hold.reason };
+            format!("hold by {}: {reason}", hold.source)
+        }
+        ClosedValve::Window { opens: Some(opens) } => {
+            format!("outside the window, which opens in {} (window)", duration(opens.since(now)))
+        }
+        ClosedValve::Window { opens: None } => {
+            "outside the window, which does not open within a day (window)".to_owned()
+        }
+        ClosedValve::WindowEnds { closes } => {
+            format!("the window closes in {}, before the action would end (drain)", duration(closes.since(now)))
+        }
+        ClosedValve::UnknownZone { zone } => format!("unknown time zone {zone} (window)"),
+        ClosedValve::MaxUnavailable { unavailable, most } => {
+            let are = if *unavailable == 1 { "node is" } else { "nodes are" };
+            format!("later: {unavailable} {are} unavailable, at most {most} may be (max_unavailable)")
+        }
+        ClosedValve::Ceiling { most, per, until } => {
+            let wait = duration(until.since(now));
+            format!("ceiling: {most} actions within {}; the next action begins in {wait}", duration(*per))
+        }
+        ClosedValve::MostNodesSilent { silent, total } => format!(
+            "{silent} of {total} running nodes give no answer at once: the cause is probably the host, so the nodes stay"
+        ),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    fn hold(until: Option<Timestamp>) -> Hold {
+        let reason = "new disks".to_owned();
+        Hold { source: HoldSource::Command, reason, since: None, until, drain: until.is_some() }
+    }
+
+    /// One valve of each kind, for the test of all sentences.
+    pub(crate) fn valves(now: Timestamp) -> [ClosedValve; 8] {
+        let later = |minutes: u64| now.after(Duration::from_secs(minutes * 60));
+        [
+            ClosedValve::Hold { hold: hold(None) },
+            ClosedValve::Window { opens: Some(later(125)) },
+            ClosedValve::Window { opens: None },
+            ClosedValve::WindowEnds { closes: later(4) },
+            ClosedValve::UnknownZone { zone: "Mars/Olympus".to_owned() },
+            ClosedValve::MaxUnavailable { unavailable: 1, most: 1 },
+            ClosedValve::Ceiling { most: 120, per: Duration::from_secs(60), until: later(1) },
+            ClosedValve::MostNodesSilent { silent: 7, total: 9 },
+        ]
+    }
+
+    #[test]
+    fn page_shows_holds_problems_and_windows() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let window = "daily 22:00-06:00, deny daily 23:00-01:00 Mars/Olympus";
+        let at = |window: &str, local: Vec<_>, holds| {
+            let mut raw = wnm_core::RawSettings::default();
+            raw.set("window", window).unwrap();
+            let settings = wnm_core::Policy::new(&raw, Some(4)).unwrap().valves;
+            let problem = "http://127.0.0.1:1: no answer in time".to_owned();
+            let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }];
+            let sample = ValveSample { holds, troubles, local };
+            let valves = ValvesNow { now, settings, sample };
+            let json = serde_json::to_string_pretty(&ValvesView::from(&valves)).unwrap();
+            format!("{}{json}", anstream::adapter::strip_str(&lines(&valves)))
+        };
+        let midnight = Some(wnm_core::TimeOfDay::from_secs(0));
+        let (open, unknown) = ("daily 22:00-06:00", vec![midnight, None]);
+        let until = now.after(Duration::from_secs(3600));
+        insta::assert_snapshot!(
+            [at(open, vec![midnight], vec![hold(None)]), at(window, unknown, vec![hold(Some(until))])].join("\n")
+        );
+        assert_eq!(lines(&ValvesNow { now, settings: Valves::default(), sample: ValveSample::default() }), "");
+    }
+}
