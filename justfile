@@ -47,6 +47,11 @@ crash:
 prose *paths:
     .ci/prose "$@"
 
+# Measure a job beside the nodes for the table of docs/policies.md (root, stress-ng, an idle machine): `--seconds 120`
+other-work *flags:
+    cargo build -p wnm-cli
+    .ci/other-work "$@"
+
 # Change the engine in one place at a time and list changes that no test notices (hours; needs cargo-mutants)
 mutants *flags:
     # The baseline of cargo-mutants tests the core only; the tests of both crates must pass first.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use wnm_agent::control::socket_path;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
@@ -195,11 +196,16 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 }
 
-/// Sends a wake for each signal.
+/// Sends a wake for each signal. A second signal to end ends the process at once, as if it had never been handled: the
+/// next cycle of any wnm resumes the pending actions.
 fn forward_signals(sender: Sender<Wake>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     std::thread::spawn(move || {
+        let mut is_ending = false;
         for signal in signals.forever() {
+            if signal != SIGHUP && std::mem::replace(&mut is_ending, true) {
+                _ = emulate_default_handler(signal);
+            }
             let wake = if signal == SIGHUP { Wake::Now } else { Wake::End };
             if sender.send(wake).is_err() {
                 break;

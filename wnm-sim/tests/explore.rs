@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4062, with 38 nodes on average
-    actions  add 76 disable 5 remove 254 restart 1 start 425 stop 99 upgrade 23; 838 done, 34 failed, 11 cancelled
-    crashes  17 at 4 points; 19 reboots
-    digest   eeee49cec98937bd
+    cycles   4066, with 37 nodes on average
+    actions  add 78 disable 1 remove 316 restart 1 start 406 stop 64 upgrade 9; 820 done, 45 failed, 10 cancelled
+    crashes  13 at 4 points; 19 reboots
+    digest   a39fa79dc19b92d4
     no violation
     "#);
 }

@@ -10,10 +10,11 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
-    Bytes, BytesPerSecond, Clock, ClockReading, Cores, DefaultThresholds, Delays, Desired, EngineState, FailedAction,
-    FailureCause, Hold, HoldSource, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId, NodeMap, NodeSample,
-    NodeState, Observation, Percent, Policy, Presence, Preset, Reason, RecentActions, Recovery, StopCause, Threshold,
-    TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves, Version, Volume, WindowEnd, Windows, evaluate,
+    Bytes, BytesPerSecond, Clock, ClockReading, Cores, CpuLimitSample, DefaultThresholds, Delays, Desired, EngineState,
+    FailedAction, FailureCause, Hold, HoldSource, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId,
+    NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, Reason, RecentActions, Recovery,
+    StopCause, Threshold, TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves, Version, Volume, WindowEnd,
+    Windows, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -317,10 +318,16 @@ fn given() -> impl Strategy<Value = Given> {
 fn given_steady() -> impl Strategy<Value = Given> {
     let before = vec((prop::option::weighted(0.9, percent()), prop::option::weighted(0.9, load())), 0..8);
     let sizes = (1..20_u32, 1..200_u64, 1..4000_u64);
-    (given(), before, sizes).prop_map(|(given, before, (cpus, memory, disk))| {
+    let limited = (prop::option::of(0..20_000_u32), prop::option::of(percent()));
+    let limit = prop::option::of(limited.prop_map(|(limit, throttled)| CpuLimitSample {
+        limit: limit.and_then(|millicores| Cores::clamped(f64::from(millicores) / 1000.0)),
+        throttled,
+    }));
+    (given(), before, sizes, limit).prop_map(|(given, before, (cpus, memory, disk), limit)| {
         let Given { mut policy, mut state, mut observation } = given;
         policy.preset = Preset::Steady;
         observation.host.cpus = Some(cpus);
+        observation.host.cpu_limit = limit;
         observation.host.memory_total = Some(Bytes(memory * 1_000_000_000));
         for volume in &mut observation.host.volumes {
             volume.total = Some(Bytes(disk * 1_000_000_000));
@@ -408,6 +415,7 @@ properties! {
     steady_22_node_that_should_run_is_started: Recovers;
     steady_18_relief_is_near_its_threshold: Curable;
     steady_19_growth_keeps_signals_below_target: Predicted;
+    steady_23_limit_leaves_the_floor: Floor;
     steady_20_cooldown_after_stop: Rested;
     steady_21_nothing_is_removed_for_other_signals: Kept;
     steady_25_only_the_excess_is_removed: Excess;

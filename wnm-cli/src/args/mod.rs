@@ -145,7 +145,7 @@ pub(crate) enum Command {
     Run(Run),
     /// Run management cycles until stopped
     #[command(
-        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit\n  SIGHUP           start the next cycle now"
+        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit;\n                   a second one ends wnm at once\n  SIGHUP           start the next cycle now"
     )]
     Daemon(Daemon),
     /// Show the host and the colony

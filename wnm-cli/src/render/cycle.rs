@@ -72,6 +72,8 @@ pub(crate) fn text(report: &Report) -> String {
     if report.cycle.is_none() {
         let planned = report.decision.actions.iter();
         lines.extend(planned.map(|p| format!("  would {}: {}", reason::action(&p.action), reason::reason(&p.reason))));
+        // An executed cycle prints them as outcomes.
+        lines.extend(report.decision.cancelled.iter().map(|found| format!("  would {}", reason::cancellation(found))));
     }
     lines.extend(cpu_limit(report));
     lines.extend(report.worked.iter().map(|(record, outcome)| work_line(record, outcome, now)));

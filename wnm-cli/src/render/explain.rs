@@ -35,18 +35,22 @@ pub(crate) fn text(cycle: &CycleRecord, requested: &[CycleRecord], width: Width)
     text
 }
 
-/// Returns the decision with its reasons: the actions, or why there is none.
+/// Returns the decision with its reasons: the cancelled removals and the actions, or why there is none.
 fn decision(cycle: &CycleRecord) -> String {
     let decision = &cycle.decision;
     let action =
         |p: &Planned| format!("  {}: {}\n", styled(GREEN, reason::action(&p.action)), reason::reason(&p.reason));
-    let lines: String = if decision.actions.is_empty() {
+    let cancelled: String =
+        decision.cancelled.iter().map(|found| format!("  {}\n", styled(YELLOW, reason::cancellation(found)))).collect();
+    let lines: String = if decision.actions.is_empty() && !cancelled.is_empty() {
+        String::new()
+    } else if decision.actions.is_empty() {
         let lines = reason::no_action_lines(decision.blocker(), decision.blockers(), &decision.measures, cycle.at);
         lines.iter().map(|line| format!("  {line}\n")).collect()
     } else {
         decision.actions.iter().map(action).collect()
     };
-    format!("{}\n\n{lines}", styled(BOLD, "decision"))
+    format!("{}\n\n{cancelled}{lines}", styled(BOLD, "decision"))
 }
 
 /// Returns the line of a rule, with its verdict in colour.

@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief, SkipReason,
-    Timestamp, Verdict,
+    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
 pub(crate) use super::action::action;
@@ -250,6 +250,11 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
         Outcome::Failed(found) => format!("failed to {}", failure(found)),
         Outcome::Cancelled { because } => format!("cancelled: {}", cancelled(because)),
     }
+}
+
+/// Returns the end of a removal in its delay, with its reason.
+pub(crate) fn cancellation(found: &Cancellation) -> String {
+    format!("cancel the removal of {}: {}", found.node.name(), cancelled(&found.because))
 }
 
 /// Returns why a removal in its delay ended.

@@ -1,16 +1,19 @@
 //! Nodes that ended by themselves, as text.
 
-use wnm_core::{NodeSample, Recovery, Timestamp};
+use wnm_core::{NodeSample, Presence, Recovery, Timestamp};
 
 use super::duration;
 
 /// Returns how the last process of a node ended, when it starts again, and whether it is in a crash loop.
 ///
-/// A node without a recovery starts in the next cycle.
+/// A node without a recovery starts in the next cycle. A node whose process manager was faster runs already.
 pub(crate) fn text(recovery: Option<&Recovery>, sample: Option<&NodeSample>, now: Timestamp) -> String {
     let observed = || sample.and_then(|sample| sample.exit.as_ref()).map(ToString::to_string);
     let end = recovery.and_then(Recovery::last_end).or_else(observed);
     let next = match recovery.map(|recovery| recovery.retry_at.since(now)) {
+        _ if sample.is_some_and(|sample| matches!(sample.presence, Presence::Answering | Presence::Silent)) => {
+            "its process manager started it again".to_owned()
+        }
         Some(wait) if !wait.is_zero() => format!("next start in {}", duration(wait)),
         Some(_) | None => "the next cycle starts it".to_owned(),
     };
@@ -35,6 +38,7 @@ mod tests {
             Recovery { retry_at: now.after(Duration::from_secs(20)), exit: Some(exit.clone()), ..Recovery::default() };
         let looping = Recovery { crash_loop_since: Some(now), ..waiting.clone() };
         let failed = Recovery { error: Some("cannot start".into()), ..waiting.clone() };
+        let up = NodeSample { presence: Presence::Answering, ..NodeSample::default() };
         let sample = NodeSample { exit: Some(Box::new(exit)), ..NodeSample::default() };
         let texts = [
             text(None, None, now),
@@ -43,6 +47,7 @@ mod tests {
             text(Some(&failed), None, now),
             text(Some(&looping), None, now),
             text(Some(&looping), None, now.after(Duration::from_secs(60))),
+            text(Some(&looping), Some(&up), now),
         ];
         insta::assert_snapshot!(texts.join("\n"), @r"
         the next cycle starts it
@@ -51,6 +56,7 @@ mod tests {
         cannot start; next start in 20s
         crash loop, 5 ends within 10min; exit code 1: no such wallet; next start in 20s
         crash loop, 5 ends within 10min; exit code 1: no such wallet; the next cycle starts it
+        crash loop, 5 ends within 10min; exit code 1: no such wallet; its process manager started it again
         ");
     }
 }

@@ -270,6 +270,20 @@ fn explained_cycle() {
 }
 
 #[test]
+fn explained_cycle_lists_cancelled_removals() {
+    let mut cycle = cycle();
+    let because = wnm_core::ReasonGone::WithinCap { total: 5, cap: 6 };
+    cycle.decision.cancelled.push(wnm_core::Cancellation { node: id(5), because });
+    let page = |cycle: &CycleRecord| anstream::adapter::strip_str(&explain::text(cycle, &[], Width::Full)).to_string();
+    let text = page(&cycle);
+    let line = "  cancel the removal of antnode0005: the node is within node_cap again: 5 of 6 nodes";
+    assert!(text.lines().any(|found| found == line), "{text}");
+    cycle.decision.actions.clear();
+    let text = page(&cycle);
+    assert!(text.contains(line) && !text.contains("no action"), "{text}");
+}
+
+#[test]
 fn history() {
     let idle = CycleRecord { id: CycleId(1_203), actions: Vec::new(), ..cycle() };
     insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle(), idle.clone()], None, 50)));

@@ -65,6 +65,31 @@ fn commands_run_beside_the_daemon_and_sigterm_ends_it() {
 }
 
 #[test]
+fn second_signal_ends_a_draining_daemon_at_once() {
+    let host = Host::with_colony();
+    host.expect(0, "config set preset=classic cpu_remove=100 mem_remove=100 hd_remove=100 delay_remove=600");
+    host.expect(0, "node add");
+    host.expect(0, "config set --yes node_cap=0");
+    let mut daemon = spawn(&host);
+    let phase = || host.expect(0, "--json status").json()["daemon"]["phase"].as_str().map(str::to_owned);
+    let wait = |goal: &str, wanted: &dyn Fn() -> bool| {
+        let mut tries = (0..200).inspect(|_| std::thread::sleep(Duration::from_millis(50)));
+        assert!(tries.any(|_| wanted()), "no {goal}");
+    };
+    // The removal lasts ten minutes, so that the daemon drains until its limit.
+    wait("removal", &|| states(&host.expect(0, "--json node list").json().as_array().unwrap()[..]) == ["REMOVING"]);
+    send(&daemon, Signal::TERM);
+    wait("draining", &|| phase().as_deref() == Some("draining"));
+    let told = Instant::now();
+    send(&daemon, Signal::TERM);
+    assert_eq!(wait_for_exit(&mut daemon), None, "it ends by the signal");
+    assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+    // The next cycle goes on with the removal.
+    host.expect(0, "run");
+    assert_eq!(states(&host.expect(0, "--json node list").json().as_array().unwrap()[..]), ["REMOVING"]);
+}
+
+#[test]
 fn daemon_prints_its_first_cycle_and_changes_but_no_idle_cycles() {
     let host = Host::with_colony();
     // The policy adds no node, whatever the load of the test host.

@@ -109,8 +109,8 @@ impl<'a> Evaluation<'a> {
             }
             forecast
         });
-        recovery::update(&mut state.recoveries, observation, &update.ended);
-        state.extend(update.changes);
+        recovery::update(&mut state.recoveries, observation, update.ended.iter().chain(&update.restarted));
+        state.extend(update.changes, observation);
         state.missing = update.missing;
         state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {

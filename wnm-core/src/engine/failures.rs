@@ -75,14 +75,16 @@ pub(crate) fn record(memory: &mut Vec<FailedAction>, action: &Action, failed: &S
         retry_at: now.after(delay),
     });
     if memory.len() > MOST_FAILURES {
-        memory.remove(0);
+        // The additions have one delay together, which must not be forgotten for other nodes.
+        memory.remove(memory.iter().position(|entry| entry.verb != "add").unwrap_or(0));
     }
 }
 
-/// Forgets the failures that a success ends: those of all additions, or those of the node.
+/// Forgets the failures that a success ends: an addition ends those of all additions, any other action those of the node.
+/// The removal of the remnant of a failed addition is no sign that the next addition succeeds.
 pub(crate) fn forget(memory: &mut Vec<FailedAction>, action: &Action) {
     let ends =
-        |entry: &FailedAction| entry.node == action.node() || (is_addition(action) && entry.verb == action.verb());
+        |entry: &FailedAction| if entry.verb == "add" { is_addition(action) } else { entry.node == action.node() };
     memory.retain(|entry| !ends(entry));
 }
 
@@ -130,6 +132,10 @@ mod tests {
         assert_eq!(memory.len(), 1);
         forget(&mut memory, &Action::Stop { node: number(9) });
         assert!(memory.is_empty());
+        // The removal of a remnant ends no failures of additions.
+        record(&mut memory, &Action::Add { node: number(1) }, &failed(Step::Define), now);
+        forget(&mut memory, &Action::Remove { node: number(1), linger: Duration::ZERO });
+        assert!(delayed_addition(&memory, now).is_some());
         // A program that cannot run fails under every number.
         record(&mut memory, &Action::Add { node: number(1) }, &failed(Step::Confirm), now);
         assert!(!avoids(&memory, number(1)));
@@ -143,5 +149,6 @@ mod tests {
             record(&mut memory, &Action::Stop { node: number(n) }, &failed(Step::Stop), now);
         }
         assert_eq!(memory.len(), MOST_FAILURES);
+        assert!(delayed_addition(&memory, now).is_some(), "failures of other nodes displace it");
     }
 }

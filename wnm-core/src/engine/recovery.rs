@@ -88,7 +88,11 @@ pub(crate) fn backoff(failures: u32) -> Duration {
 
 /// Updates the recoveries by an observation: records the nodes that ended, and forgets those that have been up for ten
 /// minutes.
-pub(crate) fn update(recoveries: &mut NodeMap<Recovery>, observation: &Observation, ended: &[NodeId]) {
+pub(crate) fn update<'a>(
+    recoveries: &mut NodeMap<Recovery>,
+    observation: &Observation,
+    ended: impl Iterator<Item = &'a NodeId>,
+) {
     let now = observation.now;
     for id in ended {
         let exit = observation.nodes.get(id).and_then(|sample| sample.exit.as_deref()).cloned();

@@ -10,6 +10,7 @@ use crate::engine::node_status::{NodeStatus, StateRef};
 use crate::engine::recovery::Recovery;
 use crate::engine::rule_set::RuleSet;
 use crate::engine::state::EngineState;
+use crate::model::clock::Clock;
 use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Timestamp;
@@ -32,6 +33,8 @@ pub(crate) struct Situation<'a> {
     /// Nodes whose process ended by itself since the last observation. A restart of the host ends processes, too, and
     /// is not counted.
     ended: Vec<NodeId>,
+    /// Nodes whose process manager has restarted them since the last observation.
+    restarted: Vec<NodeId>,
     /// Input of the steady rules; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }
@@ -68,7 +71,10 @@ impl<'a> Situation<'a> {
                 }
                 Presence::Gone => {
                     vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. }));
-                    let ran = || state.nodes.get(&seen.id).is_some_and(NodeState::is_active);
+                    let ran = || {
+                        let recorded = state.nodes.get(&seen.id).filter(|recorded| recorded.is_active());
+                        recorded.is_some_and(|recorded| state.desired(seen.id, recorded) == Desired::Running)
+                    };
                     if !observation.rebooted && seen.is_found_stopped() && ran() {
                         ended.push(seen.id);
                     }
@@ -83,6 +89,8 @@ impl<'a> Situation<'a> {
                 | Presence::VolumeFault => {}
             }
         }
+        let restarted = nodes.iter().filter(|seen| seen.sample.restarted && is_end(state, observation, seen));
+        let restarted = restarted.map(|seen| seen.id).collect();
         // The count of vanished nodes is lazy: most cycles have none.
         let anomaly = if vanished { *anomaly } else { None };
         let features = features(policy, rule_set, observation, &nodes, &census);
@@ -92,7 +100,7 @@ impl<'a> Situation<'a> {
             let outlook = forecast.update(policy, observation, &usage);
             Steady { forecast, outlook, usage }
         });
-        Self { policy, state, observation, nodes, census, features, anomaly, missing, ended, steady }
+        Self { policy, state, observation, nodes, census, features, anomaly, missing, ended, restarted, steady }
     }
 
     /// Returns every signal that has thresholds, with its value.
@@ -138,7 +146,7 @@ impl<'a> Situation<'a> {
 
     /// Returns the changes that this observation makes to the state.
     pub(crate) fn into_update(self) -> StateUpdate {
-        let Self { state, nodes, missing, ended, steady, .. } = self;
+        let Self { state, nodes, missing, ended, restarted, steady, .. } = self;
         let mut changes = Vec::new();
         for seen in nodes {
             match seen.state {
@@ -146,8 +154,20 @@ impl<'a> Situation<'a> {
                 StateRef::New(_) | StateRef::Stored(_) => {}
             }
         }
-        StateUpdate { changes, missing, ended, steady }
+        StateUpdate { changes, missing, ended, restarted, steady }
     }
+}
+
+/// Returns whether a process that took the place of another one follows an end by itself. An action replaces a process on
+/// purpose, and is seen in the observation after it.
+fn is_end(state: &EngineState, observation: &Observation, seen: &NodeStatus<'_>) -> bool {
+    let last = state.clock.as_ref().map_or(observation.now, Clock::now);
+    let ran_before = |since: &Timestamp| *since < last;
+    let ran = match state.nodes.get(&seen.id) {
+        Some(NodeState::Running { since } | NodeState::Unknown { since }) => ran_before(since),
+        _ => false,
+    };
+    ran && !seen.acting && !observation.rebooted
 }
 
 /// The changes of the engine state by one observation.
@@ -159,6 +179,8 @@ pub(crate) struct StateUpdate {
     pub(crate) missing: BTreeSet<NodeId>,
     /// Nodes whose process ended by itself since the last observation.
     pub(crate) ended: Vec<NodeId>,
+    /// Nodes whose process manager has restarted them since the last observation.
+    pub(crate) restarted: Vec<NodeId>,
     /// The updated forecast; None under `classic`.
     pub(crate) steady: Option<Steady>,
 }

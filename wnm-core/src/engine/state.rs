@@ -74,10 +74,13 @@ impl EngineState {
     }
 
     /// Applies the changes of states by an observation. A stopped node stays desired stopped, whatever is observed of
-    /// it, until its process is seen up.
-    pub(crate) fn extend(&mut self, changes: Vec<(NodeId, NodeState)>) {
+    /// it, until its process is seen up: an external process that answers on its port is not the node.
+    pub(crate) fn extend(&mut self, changes: Vec<(NodeId, NodeState)>, observation: &Observation) {
+        let is_unverified =
+            |id: NodeId| observation.nodes.get(&id).is_some_and(|sample| sample.presence == Presence::Unverified);
         for (id, next) in changes {
             let desired = match (&next, self.nodes.get(&id)) {
+                (NodeState::Running { .. }, Some(recorded)) if is_unverified(id) => self.desired(id, recorded),
                 (NodeState::Running { .. }, _) | (_, None) => Desired::Running,
                 (_, Some(recorded)) => self.desired(id, recorded),
             };

@@ -162,6 +162,10 @@ pub struct NodeSample {
     pub shunned_since: Option<Timestamp>,
     /// The metrics that the node reports.
     pub metrics: Option<Box<NodeMetrics>>,
+    /// Whether another process than that of the last observation runs, of the same version and since the same boot: the
+    /// process ended in between, and its process manager started the next one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restarted: bool,
     /// The end of the last process; None while a process runs, and where nothing is known about its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit: Option<Box<Exit>>,

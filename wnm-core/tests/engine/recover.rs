@@ -242,3 +242,54 @@ fn failed_start_is_retried_with_the_same_delays() {
         colony.look.now = recovery.retry_at;
     }
 }
+
+#[test]
+fn restarts_by_the_process_manager_are_ends() {
+    for preset in PRESETS {
+        let mut colony = full(preset);
+        for end in 1..=5 {
+            assert_eq!(colony.run(end * 60), [], "{preset}: a node that runs again needs no action");
+            colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").restarted = true;
+            assert_eq!(colony.run(end * 60 + 10), []);
+            colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").restarted = false;
+            assert_eq!(colony.state.recoveries[&id(2)].attempts, u32::try_from(end).expect("few ends"), "{preset}");
+        }
+        assert!(colony.state.recoveries[&id(2)].is_crash_loop(), "{preset}");
+        colony.run(1000);
+        assert!(colony.state.recoveries.is_empty(), "{preset}: up for ten minutes");
+    }
+}
+
+#[test]
+fn processes_replaced_by_an_action_or_a_reboot_are_no_ends() {
+    let restarting = NodeState::Restarting { since: ago(10) };
+    let stopped = NodeState::Stopped { since: Some(ago(60)), cause: StopCause::Requested };
+    for (state, is_acting, rebooted) in [
+        (NodeState::Running { since: ago(60) }, true, false),
+        (NodeState::Running { since: ago(60) }, false, true),
+        (restarting, false, false),
+        (stopped, false, false),
+    ] {
+        let mut colony = full("steady").node(2, state.clone(), Presence::Answering);
+        colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").restarted = true;
+        colony.look.rebooted = rebooted;
+        if is_acting {
+            colony.state.acting.insert(id(2));
+        }
+        let next = evaluate(&colony.policy, colony.state.clone(), &colony.look).apply(&[]);
+        assert!(next.recoveries.is_empty(), "{state:?}");
+    }
+}
+
+#[test]
+fn external_process_on_the_port_of_a_stopped_node_starts_nothing() {
+    for preset in PRESETS {
+        let stopped = NodeState::Stopped { since: Some(ago(60)), cause: StopCause::Pressure };
+        let mut colony = full(preset).node(2, stopped, Presence::Unverified);
+        colony.look.host.cpu = percent(60.0);
+        assert_eq!(colony.run(30), []);
+        colony = colony.seen(2, Presence::Gone);
+        assert_eq!(colony.run(120), [], "{preset}: the node did not run, and has not ended");
+        assert!(colony.state.recoveries.is_empty(), "{preset}");
+    }
+}

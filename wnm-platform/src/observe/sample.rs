@@ -59,8 +59,17 @@ impl NodeFacts<'_> {
             shunned_since: self.shunned_since(),
             wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
+            restarted: self.is_restarted(),
             exit: None,
         }
+    }
+
+    /// Tells whether another process of the node runs than in the previous sample, without a restart of the host. A node
+    /// that upgrades itself shows another version, and starts its next process on purpose.
+    fn is_restarted(&self) -> bool {
+        let before = self.previous.and_then(|previous| Some((previous.process.as_ref()?, previous.version.as_ref())));
+        let (Some((before, version)), Some(now)) = (before, self.process) else { return false };
+        before.boot == now.boot && before != now && self.version().as_ref() == version
     }
 
     /// Returns the time since which the node is shunned; unchanged when the node does not report it.
@@ -123,6 +132,8 @@ pub(super) fn cores(before: NodeCounters, usage: Usage, pid: u32, elapsed: Durat
 
 #[cfg(test)]
 mod tests {
+    use wnm_core::NodeIdentity;
+
     use super::*;
 
     #[test]
@@ -151,6 +162,34 @@ mod tests {
             };
             known.shunned_since = seen.shunned_since();
             assert_eq!(known.shunned_since, since.map(Timestamp::from_secs), "{second}");
+        }
+    }
+
+    #[test]
+    fn another_process_of_the_same_version_is_a_restart() {
+        let process = |boot: &str, pid| ProcessIdentity { boot: boot.to_owned(), pid, start: u64::from(pid) };
+        let version = |patch| Some(Version::new(0, 4, patch));
+        let (before, other, rebooted) = (process("a", 1), process("a", 2), process("b", 2));
+        for (known, seen, answered, is_restart) in [
+            (Some(&before), Some(&before), version(1), false),
+            (Some(&before), Some(&other), version(1), true),
+            (Some(&before), Some(&other), version(2), false),
+            (Some(&before), Some(&rebooted), version(1), false),
+            (Some(&before), None, version(1), false),
+            (None, Some(&other), version(1), false),
+        ] {
+            let previous = NodeSample { process: known.cloned(), version: version(1), ..NodeSample::default() };
+            let identity = Some(NodeIdentity { version: answered.clone(), ..NodeIdentity::default() });
+            let answer = Answer { identity, ..Answer::default() };
+            let facts = NodeFacts {
+                presence: Presence::Answering,
+                previous: Some(&previous),
+                process: seen,
+                answer: Some(&answer),
+                usage: None,
+                now: Timestamp::default(),
+            };
+            assert_eq!(facts.is_restarted(), is_restart, "{known:?} {seen:?} {answered:?}");
         }
     }
 }

@@ -83,6 +83,7 @@ impl ChaosModel {
         self.clock_error += off;
         self.boots += 1;
         self.load = LoadAverages::default();
+        self.limit_cpu(None);
         for node in &mut self.nodes {
             node.process = None;
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
-    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome,
+    Action, ActionId, ActionRecord, Colony, Decision, EngineState, Node, NodeId, NodeMap, NodeState, Outcome, Reason,
     ReasonGone, Settings, Timestamp,
 };
 
@@ -72,6 +72,8 @@ pub(crate) struct Ledger {
     /// In the order in which the actions began.
     pub(crate) open: Vec<OpenAction>,
     next_action: i64,
+    /// The additions of the rules that failed since the last addition that did not, and the time of the last failure.
+    pub(crate) failed_additions: Option<(u32, Timestamp)>,
 }
 
 impl Ledger {
@@ -126,6 +128,9 @@ impl Ledger {
             if !matches!(outcome, Outcome::Pending { .. }) {
                 self.open.retain(|open| open.record.id != record.id);
             }
+            if matches!(action, Action::Add { .. }) {
+                self.count_addition(&record.planned.reason, outcome, now);
+            }
             let Some(node_state) = state.nodes.get(&id) else {
                 self.nodes.remove(&id);
                 continue;
@@ -147,5 +152,16 @@ impl Ledger {
             }
         }
         self.state.clone_from(state);
+    }
+
+    fn count_addition(&mut self, reason: &Reason, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Failed(_) if *reason != Reason::Requested => {
+                let before = self.failed_additions.map_or(0, |(count, _)| count);
+                self.failed_additions = Some((before.saturating_add(1), now));
+            }
+            Outcome::Done => self.failed_additions = None,
+            Outcome::Failed(_) | Outcome::Pending { .. } | Outcome::Cancelled { .. } => {}
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! product. All arithmetic is on whole numbers, and all noise is drawn from the seed and the number of the cycle: a
 //! scenario runs alike on every machine, and a scenario without one of its events keeps the noise of all others.
 
+mod cpu_limit;
 pub(crate) mod crash;
 mod events;
 mod executor;

@@ -1,8 +1,9 @@
 //! The host of the chaos model: processors, memory, disks and load follow the nodes, the background load, and the faults.
 
-use wnm_core::{ClockReading, NodeId, Timestamp};
+use wnm_core::{ClockReading, Cores, NodeId, Timestamp};
 
 use super::Millis;
+use super::cpu_limit::CpuLimit;
 use super::node::{Folder, HostNode, Process};
 use crate::chance::{Chance, mixed};
 use crate::chaos::faults::Figure;
@@ -46,6 +47,8 @@ pub(crate) struct ChaosModel {
     pub(super) clock_error: Millis,
     pub(super) cpus: i64,
     pub(super) memory_mb: i64,
+    /// The CPU limit of the nodes; None on a host without control groups.
+    pub(super) cpu_limit: Option<CpuLimit>,
     pub(super) disks: Vec<Disk>,
     /// The nodes by number, from 1.
     pub(super) nodes: Vec<HostNode>,
@@ -96,6 +99,7 @@ impl ChaosModel {
             clock_error: 0,
             cpus: i64::from(scenario.host.cpus),
             memory_mb: scenario.host.memory_mb.clamp(1, 1 << 40) as i64,
+            cpu_limit: scenario.host.cpu_limit.then(CpuLimit::default),
             disks: scenario.host.volumes_mb.iter().map(disk).collect(),
             nodes: Vec::new(),
             next_pid: 1000,
@@ -156,6 +160,9 @@ impl ChaosModel {
             if let Some(folder) = &node.folder {
                 self.disks[folder.volume].nodes_mb += node.disk_mb;
             }
+        }
+        if let Some(limit) = &mut self.cpu_limit {
+            millicores = limit.share_out(&mut self.nodes, millicores);
         }
         let surge = if self.now < self.surge.1 { self.surge.0 } else { 0 };
         let noise = i64::from(chance.below(41)) - 20;
@@ -221,6 +228,13 @@ impl ChaosModel {
         let free = |disk: &Disk| disk.total_mb - disk.background_mb - disk.nodes_mb - disk.trash_mb;
         let by_space = self.disks.iter().enumerate().max_by_key(|(i, disk)| (free(disk), std::cmp::Reverse(*i)));
         by_space.map_or(0, |(i, _)| i)
+    }
+
+    /// Applies a CPU limit to all nodes together, or lifts it. A host without control groups has none.
+    pub(super) fn limit_cpu(&mut self, limit: Option<Cores>) {
+        if let Some(applied) = &mut self.cpu_limit {
+            applied.set(limit);
+        }
     }
 
     /// Returns the step that the manager must never perform, if it performed one since the last call.

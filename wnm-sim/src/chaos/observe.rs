@@ -139,6 +139,7 @@ impl ChaosModel {
     fn observe_host(&self, host: &mut HostSample) {
         let percent = |permille: i64| Percent::clamped(permille as f64 / 10.0);
         host.cpus = u32::try_from(self.cpus).ok();
+        host.cpu_limit = self.cpu_limit.map(|limit| limit.sample());
         host.memory_total = Some(Bytes(self.memory_mb.max(0) as u64 * MEGABYTE));
         host.cpu = self.figure(Figure::Cpu, self.cpu_permille).and_then(percent);
         host.memory = self.figure(Figure::Memory, self.memory_permille).and_then(percent);

@@ -81,11 +81,13 @@ impl Platform for ChaosPlatform {
         Some(storage_folder(self.model.volume_with_most_free_space()))
     }
 
-    fn set_cpu_limit(&mut self, _: Cores, _: &[u32]) -> Result<(), Violation> {
+    fn set_cpu_limit(&mut self, limit: Cores, _: &[u32]) -> Result<(), Violation> {
+        self.model.limit_cpu(Some(limit));
         Ok(())
     }
 
     fn lift_cpu_limit(&mut self) -> Result<(), Violation> {
+        self.model.limit_cpu(None);
         Ok(())
     }
 

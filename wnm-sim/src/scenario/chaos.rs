@@ -29,6 +29,9 @@ pub(crate) struct HostSize {
     pub(crate) memory_mb: u64,
     /// The size of each volume; at least one.
     pub(crate) volumes_mb: Vec<u64>,
+    /// Whether the host can limit the CPU of all nodes together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cpu_limit: bool,
 }
 
 /// A scenario: the complete input of a run.
@@ -63,7 +66,8 @@ impl Scenario {
             _ => chance.within(100..=250),
         };
         let nodes = nodes.unwrap_or(drawn);
-        let host = host(nodes, &mut chance);
+        // Not drawn: a draw would change all that follows it.
+        let host = HostSize { cpu_limit: seed.is_multiple_of(2), ..host(nodes, &mut chance) };
         Self {
             wnm_scenario: VERSION,
             seed,
@@ -90,6 +94,7 @@ impl Scenario {
                 cpus: (nodes / 4).max(1),
                 memory_mb: u64::from(nodes) * 1000,
                 volumes_mb: vec![u64::from(nodes) * 50_000],
+                cpu_limit: false,
             },
             settings: RawSettings {
                 node_cap: Some(nodes),
@@ -176,6 +181,7 @@ fn host(nodes: u32, chance: &mut Chance) -> HostSize {
                 _ => vec![whole],
             }
         },
+        cpu_limit: false,
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn sample(presence: Presence, number: u32) -> NodeSample {
             memory_mb: Some(0.1),
             ..NodeMetrics::default()
         })),
+        restarted: false,
         exit: None,
     }
 }

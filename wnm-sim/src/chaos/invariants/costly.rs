@@ -24,6 +24,19 @@ pub(super) fn same_input(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     Ok(())
 }
 
+/// Property 23: a CPU limit leaves the nodes 55 % of their known demand. The demand is that of the engine; before one was
+/// measured the check takes none.
+pub(super) fn served(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    const SERVING: f64 = 0.55;
+    let Some(limit) = trial.decision.cpu_limit else { return Ok(()) };
+    let Some(need) = evaluate(trial.policy, trial.state.clone(), trial.observation).node_cpu() else { return Ok(()) };
+    let demand = need.get() * f64::from(facts.with_process());
+    if limit.get() + super::limits::ROUNDING < SERVING * demand {
+        return Err(format!("a limit of {limit:?} for nodes that need {demand:.3} cores"));
+    }
+    Ok(())
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| format!("cannot be written: {error}"))
 }

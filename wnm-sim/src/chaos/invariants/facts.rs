@@ -247,6 +247,16 @@ impl<'a> Facts<'a> {
         self.nodes.get(place)
     }
 
+    /// Returns the number of nodes that run or come up, without those that an action stops.
+    pub(super) fn with_process(&self) -> u32 {
+        let runs = |node: &&Believed<'_>| match node.belief {
+            Belief::Running | Belief::Unknown => !node.acting,
+            Belief::Restarting | Belief::Upgrading => true,
+            Belief::Stopped(_) | Belief::Removing | Belief::Migrating | Belief::Dead | Belief::Disabled => false,
+        };
+        self.nodes.iter().filter(runs).count() as u32
+    }
+
     /// Tells whether the rules that plan actions are evaluated at all, and below the ceiling.
     pub(super) fn may_plan(&self, trial: &Trial<'_>) -> bool {
         let is_moving = self.nodes.iter().any(|node| node.belief == Belief::Migrating);

@@ -1,4 +1,4 @@
-//! Properties of amounts: the limits, the node cap, and one direction at a time.
+//! Properties of amounts: the limits, the node cap, the floor of the CPU limit, and one direction at a time.
 
 use wnm_core::{Action, NodeId, Planned, Reason};
 
@@ -95,3 +95,18 @@ pub(super) fn cap(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     }
     Ok(())
 }
+
+/// Property 23, the part that needs no forecast: a CPU limit leaves each node a fiftieth of a core.
+pub(super) fn least_cores(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
+    const LEAST_CORES: f64 = 0.02;
+    let Some(limit) = trial.decision.cpu_limit else { return Ok(()) };
+    let nodes = facts.with_process();
+    if limit.get() + ROUNDING < LEAST_CORES * f64::from(nodes) {
+        return Err(format!("a limit of {limit:?} for {nodes} nodes"));
+    }
+    Ok(())
+}
+
+/// Difference of two CPU limits that the kernel does not tell apart, in cores: it counts whole microseconds of a period
+/// of 100 ms, and the forecast has single precision.
+pub(super) const ROUNDING: f64 = 0.000_2;

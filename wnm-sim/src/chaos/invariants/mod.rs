@@ -61,6 +61,8 @@ pub enum Property {
     Rested,
     /// What is desired and can run, runs again within a bounded time after its cause has gone.
     Recovers,
+    /// No CPU limit is below the floor at which the nodes still serve. Steady only.
+    Floor,
     /// A repeated failure never costs more than a bounded number of folders and bytes.
     Bounded,
     /// Nothing is removed for CPU, memory, load or traffic.
@@ -117,6 +119,7 @@ impl Property {
             Self::Unavailable => Some(27),
             Self::Ceiling => Some(28),
             Self::Recovers => Some(22),
+            Self::Floor => Some(23),
             Self::Bounded => Some(24),
             Self::Probes => Some(32),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
@@ -145,6 +148,7 @@ impl Property {
             Self::Curable => "a relief is for a signal near its high threshold",
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
+            Self::Floor => "no CPU limit is below the floor at which the nodes still serve",
             Self::Bounded => "a failed addition is repeated after a delay",
             Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
@@ -259,7 +263,8 @@ const CLASSIC: [(Property, Check); 4] = [
     (Property::Growth, signals::growth),
     (Property::Rollout, signals::rollout),
 ];
-const STEADY: [(Property, Check); 4] = [
+const STEADY: [(Property, Check); 5] = [
+    (Property::Floor, limits::least_cores),
     (Property::Curable, steady::relief),
     (Property::Predicted, steady::predicted),
     (Property::Rested, steady::rested),
@@ -274,12 +279,13 @@ const fn of_preset(preset: Preset) -> &'static [(Property, Check)] {
 }
 
 /// The properties that cost several decisions each.
-const SAMPLED: [(Property, Check); 5] = [
+const SAMPLED: [(Property, Check); 6] = [
     (Property::SameInput, costly::same_input),
     (Property::SavedState, costly::saved_state),
     (Property::Permuted, costly::permuted),
     (Property::Raised, costly::raised),
     (Property::Since, costly::since),
+    (Property::Floor, costly::served),
 ];
 
 fn check_all<'a>(trial: &Trial<'_>, checks: impl IntoIterator<Item = &'a (Property, Check)>) -> Result<(), Violation> {

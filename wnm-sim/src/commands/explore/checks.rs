@@ -1,9 +1,10 @@
 //! The checks of each decision.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use wnm_agent::{Evaluated, Observer, Trigger};
-use wnm_core::{Action, EngineState, Observation, Planned, Policy, evaluate};
+use wnm_core::{Action, EngineState, Observation, Planned, Policy, Reason, evaluate};
 
 use super::tally::Tally;
 use super::variation::varied;
@@ -48,7 +49,25 @@ impl DecisionChecks<'_> {
             check_thoroughly(trial)?;
             self.check_variations(trial.policy, trial.state, trial.observation)?;
         }
+        self.check_failed_additions(trial)?;
         self.check_restart_delay(trial)
+    }
+
+    /// Requires that a failed addition is repeated after a delay that grows to half an hour, by the failures that the
+    /// ledger holds: a day of failures costs at most 52 folders, one after the other. The engine knows the failures only
+    /// from its state.
+    fn check_failed_additions(&self, trial: &Trial<'_>) -> Result<(), Violation> {
+        let Some((failures, at)) = self.ledger.borrow().failed_additions else { return Ok(()) };
+        let least = Duration::from_secs([10, 20, 40, 80].get(failures as usize - 1).copied().unwrap_or(1800));
+        let waited = trial.observation.now.since(at);
+        let is_addition = |planned: &&Planned| matches!(planned.reason, Reason::HeadroomToAdd { .. });
+        match trial.decision.actions.iter().find(is_addition) {
+            Some(planned) if waited < least => {
+                let detail = format!("add {} {waited:?} after failure {failures}", planned.action.node());
+                Err(Violation::new(Property::Bounded, detail))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Requires that no node starts earlier than `delay_restart` after the stop that the ledger holds. The engine knows

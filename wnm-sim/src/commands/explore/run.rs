@@ -251,7 +251,8 @@ impl<'a> Run<'a> {
         let state = &ledger.state;
         // The limit of the engine is higher in large colonies; then this check requires less.
         let is_missing = |id: &NodeId| state.missing.contains(id);
-        let has_mass_disappearance = state.missing.len() > 3 || ledger.nodes.keys().all(is_missing);
+        let is_out_of_sight = |id: &NodeId| is_missing(id) || ledger.nodes[id].is_disabled;
+        let has_mass_disappearance = state.missing.len() > 3 || ledger.nodes.keys().all(is_out_of_sight);
         // Without a known device an empty mount point and a lost folder look the same.
         let is_device_known = |id: &NodeId| {
             let volume = ledger.nodes.get(id).map(|stored| stored.volume);
