@@ -45,6 +45,7 @@ complete -c wnm -n "__fish_wnm_needs_command" -f -a "history" -d 'List past cycl
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "events" -d 'Print begins and ends of actions, oldest first'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "report" -d 'Print a report for scripts and dashboards'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "node" -d 'List, add, start, stop and remove nodes'
+complete -c wnm -n "__fish_wnm_needs_command" -f -a "storage" -d 'List, add and drain storage folders'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "hold" -d 'Hold voluntary actions until `wnm resume`'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "resume" -d 'End the hold of `wnm hold`'
 complete -c wnm -n "__fish_wnm_needs_command" -f -a "trash" -d 'List and restore removed nodes'
@@ -92,6 +93,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l enable-upgrade -d 'Roll
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -105,6 +107,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand init" -l start-args -d 'Further 
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand init" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand init" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -186,6 +189,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l enable-upgrade -d 'Roll 
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -199,6 +203,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand run" -l start-args -d 'Further a
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand run" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand run" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -274,6 +279,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l enable-upgrade -d 'Ro
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l rewards-address -d 'Address that receives the rewards of new nodes: an address, faucet, donate, or a weighted list such as 0x…:9,faucet:1 [default: none, required]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l donate-address -d 'Address that the word donate in rewards_address means [default: the community faucet]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l node-storage -d 'Folders for new nodes, absolute, separated by commas [default: depends on the process manager]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l drained-storage -d 'Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it [default: none]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l log-dir -d 'Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it [default: depends on the process manager]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l port-start -d 'Start of the node ports in thousands, 1 to 64 [default: 55]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l metrics-port-start -d 'Start of the metrics ports in thousands, 1 to 64 [default: 13]' -r
@@ -287,6 +293,7 @@ complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l start-args -d 'Furthe
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l environment -d 'Environment of new nodes, as NAME=VALUE words [default: empty]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l no-upnp -d 'Start new nodes with --no-upnp, so that they do not ask the router for a port [default: true]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l crisis-bytes -d 'Disk space that a full node may use, in bytes [default: 2 GB]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l move-rate -d 'Bytes per second with which the folder of a node moves to another volume, in bytes/s [default: no limit]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l preset -d 'Set of rules: classic or steady. wnm init stores steady in a new colony [default: classic]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-warning -d 'Steady: distance of the warning threshold below the high one, as a share of the gap to the low one, in percent [default: 20]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand daemon" -l steady-relief-target -d 'Steady: distance of the relief target below the high threshold, as a share of the gap, in percent [default: 30]' -r
@@ -398,31 +405,33 @@ complete -c wnm -n "__fish_wnm_using_subcommand report" -l json -d 'Print JSON o
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
 json\t''"
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -l json -d 'Print JSON on standard output'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -s h -l help -d 'Print help'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "list" -d 'List nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "show" -d 'Show all data of nodes, and their last events'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "logs" -d 'Print the log of a node'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "add" -d 'Add nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until they are started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "restart" -d 'Restart nodes'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
-complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "list" -d 'List nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "show" -d 'Show all data of nodes, and their last events'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "logs" -d 'Print the log of a node'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "add" -d 'Add nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "remove" -d 'Remove nodes with their identities'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "start" -d 'Start nodes, the oldest first, and upgrade outdated ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "stop" -d 'Stop nodes, the youngest first, until they are started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "restart" -d 'Restart nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "upgrade" -d 'Upgrade nodes to the installed node program, the oldest first'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "reset" -d 'Give nodes a new identity, and keep their numbers and ports'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "update" -d 'Give existing nodes other settings, and restart the running ones'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "move" -d 'Move nodes to another storage folder'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "enable" -d 'Allow disabled nodes to start again'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "disable" -d 'Stop nodes, and keep them stopped until enabled or started by name'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "restore" -d 'Restore removed nodes from the trash, stopped'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and not __fish_seen_subcommand_from list show logs add remove start stop restart upgrade reset update move enable disable restore survey" -f -a "survey" -d 'Probe every node and store the results'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from list" -l state -d 'List only nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
 UNKNOWN\t''
 STOPPED\t''
@@ -659,6 +668,56 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l set -d 'New value of a setting; repeatable [default: the present settings of new nodes]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l count -d 'Number of nodes, chosen by age' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
+UNKNOWN\t''
+STOPPED\t''
+RESTARTING\t''
+UPGRADING\t''
+MIGRATING\t''
+REMOVING\t''
+DEAD\t''
+DISABLED\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l interval -d 'Pause between the actions on two nodes, in milliseconds [default: action_delay]' -r
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l to -d 'Storage folder to move to, one of node_storage' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l all -d 'All nodes that allow the action'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l dry-run -d 'Show the actions, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l count -d 'Number of nodes, chosen by age' -r
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from enable" -l state -d 'All nodes in these states, such as STOPPED, separated by commas' -r -f -a "RUNNING\t''
 UNKNOWN\t''
@@ -733,6 +792,54 @@ complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s q -l quiet -d 'Print only results and errors'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
 complete -c wnm -n "__fish_wnm_using_subcommand node; and __fish_seen_subcommand_from survey" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "list" -d 'List storage folders with their nodes and their space'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "add" -d 'Add storage folders for new nodes'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and not __fish_seen_subcommand_from list add drain" -f -a "drain" -d 'Move all nodes off a storage folder, and add no more to it'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l log-format -d 'Format of log messages on standard error' -r -f -a "text\t''
+json\t''"
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l config -d 'Config file, TOML or key=value lines [default: the file that `wnm config path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l db -d 'Database file [default: the file that `wnm db path` prints]' -r -F
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l dry-run -d 'Show which nodes would move, and change nothing'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -l json -d 'Print JSON on standard output'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Print only results and errors'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Print the commands that wnm runs, with their times; -vv prints every detail'
+complete -c wnm -n "__fish_wnm_using_subcommand storage; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help'
 complete -c wnm -n "__fish_wnm_using_subcommand hold" -l reason -d 'Reason, which status, explain, doctor and alerts show' -r
 complete -c wnm -n "__fish_wnm_using_subcommand hold" -l until -d 'End of the hold: a time from now such as 2h, a date such as 2026-12-01, or a time such as 2026-12-01T06:00:00Z [default: until `wnm resume`]' -r
 complete -c wnm -n "__fish_wnm_using_subcommand hold" -l color -d 'When to use colour' -r -f -a "auto\t''
